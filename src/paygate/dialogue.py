@@ -1,0 +1,99 @@
+"""How a driver speaks: a generator that yields requests and is sent the responses.
+
+A dialogue holds no client and does no I/O, so the same source runs sync, async,
+scripted in a test, replayed from a recording, and in a simulator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+from paygate.domain.secret import DOTS
+from paygate.errors import BadReply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+BODY_BYTES_MAX = 2_000_000
+"""The largest answer that is read; no processor's answer to one operation comes near it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Request:
+    """One HTTP request, complete, as bytes.
+
+    `moves_money` is set on the one request of an operation after which money may
+    have moved: before it has left every fault means unsent, after it unknown.
+    `step` names the request within its operation. `repeatable` says that sending
+    it twice does what sending it once does. `sign_in` asks for the account's
+    access token as a bearer token. `timeout_s` overrides the account's deadline.
+    """
+
+    method: str
+    url: str
+    step: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    moves_money: bool = False
+    repeatable: bool = False
+    sign_in: bool = False
+    timeout_s: float | None = None
+
+    def __repr__(self) -> str:
+        # Headers carry credentials and bodies card data: neither is ever shown.
+        host_and_path = self.url.split("?", 1)[0]
+        return f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {DOTS})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Response:
+    """What came back, header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes {DOTS})"
+
+    def json_object(self) -> dict[str, Any]:
+        """Read the body as one JSON object, or raise `BadReply`."""
+        try:
+            value: object = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise BadReply(
+                f"status {self.status}: expected a JSON object, got {len(self.body)} other bytes",
+                status=self.status,
+            )
+        return cast("dict[str, Any]", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The processor named its object; written down before the dialogue goes on.
+
+    A crash between creating and confirming then loses nothing: the reference is
+    in the ledger and an inquiry can use it.
+    """
+
+    reference: str
+
+
+NOTED = Response(status=0)
+"""What a dialogue is sent back for a `Note`."""
+
+Dialogue: TypeAlias = Generator[Request | Note, Response, T]
+"""A conversation that ends in a T."""
+
+
+def at_once(value: T) -> Dialogue[T]:
+    """Make a dialogue that needs no request and returns *value*."""
+    return value
+    yield  # pragma: no cover  (makes this a generator)

@@ -1,0 +1,41 @@
+"""Credit: a customer's balance, kept as lots that are used oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.domain.money import Money
+
+
+class CreditReason(StrEnum):
+    """Where a credit came from."""
+
+    OVERPAYMENT = "overpayment"
+    TOP_UP = "top_up"
+    ALREADY_PAID = "already_paid"
+    INVOICE_VOIDED = "invoice_voided"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """A lot of customer balance; a negative one is what the customer owes us back."""
+
+    id: str
+    customer: str
+    amount: Money
+    used: Money
+    reserved: Money
+    reason: CreditReason
+    payment: str | None
+    created_at: datetime
+
+    @property
+    def free(self) -> Money:
+        """What can still be used."""
+        return self.amount - self.used - self.reserved

@@ -1,0 +1,49 @@
+"""Currencies and how many digits each has after the point.
+
+Source: ISO 4217, list one (the tests compare this table with a published copy
+of it), plus BTC, counted in satoshi. Codes without a minor unit, such as gold,
+cannot be money here.
+"""
+
+from __future__ import annotations
+
+from paygate.errors import UnknownCurrency
+
+_CODES_BY_SCALE: dict[int, str] = {
+    0: """
+        BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+    """,
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN
+        BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP
+        ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR
+        IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT
+        MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
+        PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC
+        SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD
+        XCD XCG YER ZAR ZMW ZWG
+    """,
+    3: """
+        BHD IQD JOD KWD LYD OMR TND
+    """,
+    4: """
+        CLF UYW
+    """,
+    8: "BTC",
+}
+
+SCALES: dict[str, int] = {
+    code: scale for scale, codes in _CODES_BY_SCALE.items() for code in codes.split()
+}
+"""Digits after the point by currency code."""
+
+
+def scale_of(currency: str) -> int:
+    """Tell how many digits *currency* has after the point, or raise `UnknownCurrency`."""
+    try:
+        return SCALES[currency]
+    except (KeyError, TypeError):
+        raise UnknownCurrency(
+            f"{currency!r} is not an ISO 4217 currency code (three capital letters) nor BTC",
+            currency=currency,
+        ) from None

@@ -1,0 +1,74 @@
+"""Customers: who owes, and the contact facts that gateways ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """The host's customer, or another person who pays for one.
+
+    Only `id` and `zone` (an IANA time zone name) go into rows that stay; the
+    contact facts are kept apart, so that they can be erased.
+    """
+
+    id: str
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    address: Address = field(default_factory=Address)
+    zone: str = ""
+    language: str = ""
+
+
+class PayerField(StrEnum):
+    """A fact about the payer that a gateway may need before it can charge."""
+
+    NAME = "name"
+    EMAIL = "email"
+    PHONE = "phone"
+    ADDRESS = "address"
+    POSTAL_CODE = "postal_code"
+    COUNTRY = "country"
+
+    def given_by(self, payer: Customer | None) -> bool:
+        """Tell whether *payer* has this fact."""
+        if payer is None:
+            return False
+        match self:
+            case PayerField.NAME:
+                return bool(payer.name)
+            case PayerField.EMAIL:
+                return bool(payer.email)
+            case PayerField.PHONE:
+                return bool(payer.phone)
+            case PayerField.ADDRESS:
+                return bool(payer.address.line1)
+            case PayerField.POSTAL_CODE:
+                return bool(payer.address.postal_code)
+            case PayerField.COUNTRY:
+                return bool(payer.address.country)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """What the payer's browser told us; card issuers weigh it in 3-D Secure."""
+
+    ip: str = ""
+    user_agent: str = ""
+    accept: str = ""
+    language: str = ""

@@ -1,0 +1,288 @@
+"""The merge rule: what a new answer changes in what we know of an attempt.
+
+Everything that can tell us something about an attempt goes through `decide`:
+the response to the request itself, an inquiry, a callback, a report, an
+operator. It is pure, so the rule can be read, tabulated and tested alone.
+
+Knowledge is ranked (`AttemptState.rank`) and only grows. An answer of lower or
+equal rank changes no state, so answers may arrive twice and in any order. Money
+is separate from state: a movement with a new id is always booked, whatever the
+state, because money that arrived is never refused. Two shortcuts are never
+taken: silence does not mean failure, and neither does "not found" before the
+driver's traits say that it is final.
+
+One answer is not believed from everywhere. A refused *inquiry*, or a refused
+*repetition* of a request, says nothing about the first request, so `Rejected`
+and `Unsent` end an attempt only as the answer to its first and only sending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    Declined,
+    MovementKind,
+    NotFound,
+    Pending,
+    Rejected,
+    Unknown,
+    Unsent,
+)
+from paygate.domain.payment import AttemptState, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.domain.money import Money
+    from paygate.domain.outcome import Action, Answer, Movement
+
+
+class Source(StrEnum):
+    """Who gave the answer."""
+
+    RESPONSE = "response"
+    INQUIRY = "inquiry"
+    CALLBACK = "callback"
+    REPORT = "report"
+    OPERATOR = "operator"
+
+
+class Absence(StrEnum):
+    """What it means now that the processor does not know the operation."""
+
+    WAIT = "wait"
+    FINAL = "final"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What we know of an attempt before the answer.
+
+    `sends` counts how often its request may have left; `booked` holds the
+    amounts of movements that are in the books already; `absence` matters only
+    for `NotFound`.
+    """
+
+    operation: Operation
+    state: AttemptState
+    asked: Money
+    sends: int = 1
+    variable_amount: bool = False
+    booked: Mapping[tuple[MovementKind, str], Money] = field(
+        default_factory=dict["tuple[MovementKind, str]", "Money"]
+    )
+    absence: Absence = Absence.WAIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What to write down; everything at its default means: nothing new.
+
+    `allocate` is false when the money is not what was asked for and a person
+    must decide. `alerts` are sentences for people. `tried` notes a declined try
+    on a page that stays payable; `void_late` asks for the late authorisation to
+    be voided.
+    """
+
+    state: AttemptState | None = None
+    book: tuple[Movement, ...] = ()
+    allocate: bool = True
+    reference: str = ""
+    code: str = ""
+    raw_code: str = ""
+    reason: str = ""
+    retryable: bool = False
+    action: Action | None = None
+    expires_at: datetime | None = None
+    review: str = ""
+    alerts: tuple[str, ...] = ()
+    late: bool = False
+    tried: bool = False
+    void_late: bool = False
+
+
+_MOVES_MONEY = frozenset(
+    {Operation.CHARGE, Operation.CAPTURE, Operation.COMPLETE, Operation.REFUND}
+)
+
+
+def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
+    """Tell what *answer* from *source* changes, given *facts*."""
+    match answer:
+        case Approved():
+            return _approved(facts, answer)
+        case Authorized():
+            return _authorized(facts, answer)
+        case Declined():
+            return _declined(facts, answer)
+        case Rejected():
+            return _rejected(facts, answer, source)
+        case Pending():
+            return _forward(facts, AttemptState.PENDING, reference=answer.reference)
+        case ActionRequired():
+            changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
+            if changes.state is None:
+                return changes
+            return replace(changes, action=answer.action, expires_at=answer.expires_at)
+        case Closed():
+            how = (
+                AttemptState.EXPIRED if answer.how is Closing.EXPIRED else AttemptState.CANCELED
+            )
+            return _forward(facts, how, reference=answer.reference)
+        case Unknown():
+            return _forward(
+                facts, AttemptState.UNKNOWN, reference=answer.reference, reason=answer.reason
+            )
+        case Unsent():
+            return _unsent(facts, answer, source)
+        case NotFound():
+            return _not_found(facts)
+        case _:
+            assert_never(answer)
+
+
+def _forward(facts: Facts, state: AttemptState, **told: str) -> Changes:
+    """Move to *state* if that is more than we know."""
+    reference = told.pop("reference", "")
+    if state.rank <= facts.state.rank:
+        return Changes(reference=reference)
+    return Changes(state=state, reference=reference, **told)  # type: ignore[arg-type]
+
+
+def _approved(facts: Facts, answer: Approved) -> Changes:
+    new: list[Movement] = []
+    alerts: list[str] = []
+    for movement in answer.movements:
+        booked = facts.booked.get((movement.kind, movement.movement_id))
+        if booked is None:
+            new.append(movement)
+        elif booked != movement.amount:
+            alerts.append(
+                f"movement {movement.movement_id} was booked as {booked} "
+                f"and is now reported as {movement.amount}"
+            )
+    if facts.operation in _MOVES_MONEY and not answer.movements:
+        # Without a movement id the money could be booked twice; ask again instead.
+        return _forward(
+            facts,
+            AttemptState.UNKNOWN,
+            reference=answer.reference,
+            reason="the gateway approved without saying what money moved",
+        )
+    allocate = _as_asked(facts, answer)
+    if not allocate:
+        alerts.append(f"asked for {facts.asked}, and other money came")
+    changes = Changes(
+        book=tuple(new),
+        allocate=allocate,
+        reference=answer.reference,
+        alerts=tuple(alerts),
+        review=alerts[0] if alerts else "",
+    )
+    if facts.state is AttemptState.SUCCEEDED:
+        return changes
+    if facts.state.closed:
+        text = f"the gateway approved a payment that had ended as {facts.state}"
+        return replace(
+            changes, state=AttemptState.SUCCEEDED, late=True, alerts=(*changes.alerts, text)
+        )
+    return replace(changes, state=AttemptState.SUCCEEDED)
+
+
+def _as_asked(facts: Facts, answer: Approved) -> bool:
+    """Tell whether the inward money is in the right currency and not more than was asked."""
+    total = 0
+    for movement in answer.movements:
+        if movement.amount.currency != facts.asked.currency:
+            return False
+        if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
+            total += movement.amount.minor
+    return facts.variable_amount or total <= facts.asked.minor
+
+
+def _authorized(facts: Facts, answer: Authorized) -> Changes:
+    if facts.state.closed:
+        text = f"an amount was authorised on a payment that had ended as {facts.state}"
+        return Changes(reference=answer.reference, alerts=(text,), void_late=True)
+    changes = _forward(facts, AttemptState.AUTHORIZED, reference=answer.reference)
+    if changes.state is None:
+        return changes
+    return replace(changes, expires_at=answer.expires_at)
+
+
+def _declined(facts: Facts, answer: Declined) -> Changes:
+    told = Changes(
+        reference=answer.reference,
+        code=str(answer.code),
+        raw_code=answer.raw_code,
+        reason=answer.message,
+        retryable=answer.retryable,
+    )
+    match facts.state:
+        case AttemptState.SENDING | AttemptState.UNKNOWN | AttemptState.PENDING:
+            return replace(told, state=AttemptState.DECLINED)
+        case AttemptState.REQUIRES_ACTION:
+            # The page stays payable: Stripe, PayPal and Remita let the payer try again.
+            return replace(told, tried=True)
+        case AttemptState.AUTHORIZED:
+            text = "the gateway declined what it had authorised"
+            return Changes(reference=answer.reference, review=text, alerts=(text,))
+        case AttemptState.SUCCEEDED:
+            text = "the gateway reports as declined a payment whose money came"
+            return Changes(reference=answer.reference, review=text, alerts=(text,))
+        case _:
+            return Changes(reference=answer.reference)
+
+
+def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
+    if not facts.state.in_doubt or not _about_first_sending(facts, source):
+        return Changes(reference=answer.reference)
+    return Changes(
+        state=AttemptState.FAILED,
+        reference=answer.reference,
+        code=str(answer.cause),
+        raw_code=answer.raw_code,
+        reason=answer.message,
+        retryable=answer.retryable,
+    )
+
+
+def _unsent(facts: Facts, answer: Unsent, source: Source) -> Changes:
+    if not facts.state.in_doubt or not _about_first_sending(facts, source):
+        return Changes()
+    return Changes(
+        state=AttemptState.FAILED, code="unsent", reason=answer.reason, retryable=True
+    )
+
+
+def _about_first_sending(facts: Facts, source: Source) -> bool:
+    return source is Source.OPERATOR or (source is Source.RESPONSE and facts.sends == 1)
+
+
+def _not_found(facts: Facts) -> Changes:
+    text = "the gateway does not know this operation"
+    match facts.state, facts.absence:
+        case (AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL:
+            return Changes(
+                state=AttemptState.FAILED, code="not_found", reason=text, retryable=True
+            )
+        case AttemptState.REQUIRES_ACTION, Absence.FINAL:
+            return Changes(state=AttemptState.EXPIRED, reason=text)
+        case AttemptState.PENDING, Absence.FINAL:
+            return Changes(review=text)
+        case AttemptState.AUTHORIZED, _:
+            return Changes(review=text)
+        case AttemptState.SUCCEEDED, _:
+            return Changes(alerts=(text,))
+        case _:
+            return Changes()

@@ -1,0 +1,67 @@
+"""Events: what happened, told to other systems at least once and in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+SCHEMA_VERSION: Final = 1
+"""The version of the shape of event data; it grows when a field changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to one aggregate (an invoice, a payment, a customer's credit).
+
+    `seq` counts 1, 2, 3 … without gaps per aggregate, so a consumer can tell
+    what it missed; `id` is the same on every delivery, so it can tell what it
+    has seen. Amounts in `data` are minor units beside their currency.
+    """
+
+    id: str
+    position: int
+    type: str
+    aggregate: str
+    seq: int
+    schema_version: int
+    occurred_at: datetime
+    actor: str
+    data: Mapping[str, Any]
+
+
+EVENT_TYPES: Final[Mapping[str, str]] = {
+    "invoice.generated": "An invoice was issued.",
+    "invoice.voided": "An invoice was voided; money on it became credit.",
+    "invoice.paid": "Nothing is open on an invoice any more.",
+    "invoice.partially_paid": "Part of an invoice was paid.",
+    "invoice.reopened": "Money was taken off an invoice; something is open again.",
+    "invoice.written_off": "An open amount was given up.",
+    "payment.started": "A payment was stored, before anything was sent.",
+    "payment.requires_action": "The payer must follow a link, pay a slip or pay an address.",
+    "payment.pending": "The gateway accepted a payment; its result comes later.",
+    "payment.authorized": "An amount is held for us.",
+    "payment.succeeded": "A payment brought its money.",
+    "payment.declined": "The payer's bank or the processor's risk rules said no.",
+    "payment.failed": "A payment ended without money, and not because of the payer's method.",
+    "payment.canceled": "A payment was canceled before money moved.",
+    "payment.expired": "A page, slip or authorisation ran out before money moved.",
+    "payment.unknown": "We do not know how a payment ended; inquiries follow.",
+    "payment.superseded": "Another payment took over what an abandoned page was to pay.",
+    "payment.declined_try": "The payer's try on a page was declined; the page is still payable.",
+    "payment.needs_review": "A person must look at a payment.",
+    "payment.conflicted": "The money that came is not the money that was asked for.",
+    "payment.resolved": "An operator said how a payment ended.",
+    "payment.reversed": "A payment turned out not to be money and was reversed.",
+    "payment.late_success": "Money arrived on a payment that had ended.",
+    "payment.alert": "Something about a payment contradicts what we know.",
+    "receipt.booked": "Money moved and was booked.",
+    "credit.created": "A customer got credit.",
+    "credit.used": "Credit of a customer was put on an invoice.",
+    "credit.returned": "A use of credit was undone.",
+    "credit.closed": "Credit ceased to be, because the payment that made it was reversed.",
+}
+"""Every event type that this version emits, with its meaning."""

@@ -1,0 +1,64 @@
+"""Invoices: what a customer owes, and how much of it is still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from paygate.domain.money import Money
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice stands; only draft, open and void are stored, the rest follows."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """An amount that a customer owes, with a number and a due date.
+
+    `open` is `total` less what was allocated and written off; `claimed` is the
+    part of it that a live payment holds right now. `reversal` is set on a fee
+    invoice and names the reversal that caused it.
+    """
+
+    id: str
+    number: str
+    customer: str
+    total: Money
+    allocated: Money
+    written_off: Money
+    claimed: Money
+    due: date
+    status: InvoiceStatus
+    issued_at: datetime
+    assignment_key: str | None = None
+    reversal: str | None = None
+
+    @property
+    def open(self) -> Money:
+        """What is still to be paid; nothing on a void invoice."""
+        if self.status is InvoiceStatus.VOID:
+            return self.total - self.total
+        return self.total - self.allocated - self.written_off
+
+    def is_overdue(self, today: date) -> bool:
+        """Tell whether something is open after the due date; *today* is in the customer's zone."""
+        return today > self.due and self.open.minor > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of an invoice to pay: ``Share("INV-7", Money.of("USD", "10"))``."""
+
+    invoice: Invoice | str
+    amount: Money

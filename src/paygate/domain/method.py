@@ -1,0 +1,83 @@
+"""Stored payment methods and the payer's authorisation to use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from paygate.domain.secret import Secret
+
+
+class Kind(StrEnum):
+    """How money travels: the rail of a payment."""
+
+    CARD = "card"
+    E_CHECK = "e_check"
+    REDIRECT = "redirect"
+    VOUCHER = "voucher"
+    BITCOIN = "bitcoin"
+    TERMINAL = "terminal"
+    CHECK = "check"
+    CASH = "cash"
+    TRANSFER = "transfer"
+    CREDIT = "credit"
+
+    @property
+    def recorded(self) -> bool:
+        """Tell whether money of this kind comes in by hand, without a gateway."""
+        return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMethod:
+    """What a gateway says of a card or account that it keeps for us."""
+
+    token: Secret[str]
+    kind: Kind
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
+    holder: str = ""
+    network_transaction_id: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethod:
+    """A stored method of a customer; the token itself stays encrypted in the ledger."""
+
+    id: str
+    customer: str
+    account: str
+    kind: Kind
+    brand: str
+    last4: str
+    expires: date | None
+    is_default: bool
+    mandate: str | None
+    created_at: datetime
+
+
+class MandateScope(StrEnum):
+    """What the payer allowed us to collect by ourselves."""
+
+    FUTURE = "future"
+    FUTURE_AND_PENDING = "future_and_pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """The payer's authorisation: which text, when, from where, and for what."""
+
+    id: str
+    text_version: str
+    accepted_at: datetime
+    scope: MandateScope
+    reference: str = ""
+    ip: str = ""
+    user_agent: str = ""

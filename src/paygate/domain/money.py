@@ -1,0 +1,188 @@
+"""Money: an amount in minor units of one currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Self
+
+from paygate.domain.currency import SCALES, scale_of
+from paygate.errors import CurrencyMismatch, InvalidAmount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# The widest integer that SQLite and PostgreSQL store; every amount must fit.
+MINOR_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Money:
+    """An amount in minor units: ``Money("USD", 1250)`` is $12.50.
+
+    It may be negative (a balance, a difference). Adding, subtracting and
+    comparing need the same currency on both sides and raise `CurrencyMismatch`
+    otherwise. There is no float anywhere: none comes in, none comes out.
+    """
+
+    currency: str
+    minor: int
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise InvalidAmount(
+                f"minor units are an int, not {type(self.minor).__name__}; "
+                "use Money.of for a human amount"
+            )
+        if self.currency not in SCALES:
+            scale_of(self.currency)
+        if not -MINOR_MAX <= self.minor <= MINOR_MAX:
+            raise InvalidAmount("an amount beyond 64 bits of minor units cannot be stored")
+
+    @classmethod
+    def of(cls, currency: str, amount: Decimal | int | str) -> Self:
+        """Read a human amount: ``Money.of("USD", "12.50")``.
+
+        Raises `InvalidAmount` for a float, for text that is no plain decimal
+        number, and for more digits than the currency has; `UnknownCurrency`
+        for a code that ISO 4217 does not list.
+        """
+        scale = scale_of(currency)
+        exact = _exact(amount)
+        minor = exact.scaleb(scale)
+        if minor != minor.to_integral_value():
+            raise InvalidAmount(
+                f"{amount} has more digits than {currency} allows ({scale} after the point)"
+            )
+        return cls(currency, int(minor))
+
+    @classmethod
+    def zero(cls, currency: str) -> Self:
+        """Nothing, in *currency*."""
+        return cls(currency, 0)
+
+    @classmethod
+    def sum(cls, currency: str, amounts: Iterable[Money]) -> Self:
+        """Add up *amounts*, which must all be in *currency*."""
+        total = cls.zero(currency)
+        for amount in amounts:
+            total += amount
+        return total
+
+    @property
+    def decimal(self) -> Decimal:
+        """The amount in major units, exact, with the digits of its currency."""
+        return Decimal(self.minor).scaleb(-SCALES[self.currency])
+
+    def split(self, weights: Sequence[int]) -> list[Self]:
+        """Divide by whole, non-negative *weights* without losing a minor unit.
+
+        Minor units that do not divide go one each to the largest remainders,
+        the earlier first, so the same call always gives the same parts and
+        they always add up to this amount.
+        """
+        total = sum(weights)
+        if total <= 0 or any(weight < 0 for weight in weights):
+            raise InvalidAmount("weights must be whole numbers, none negative, not all zero")
+        sign, size = (1, self.minor) if self.minor >= 0 else (-1, -self.minor)
+        parts = [size * weight // total for weight in weights]
+        remainders = [size * weight % total for weight in weights]
+        left = size - sum(parts)
+        for index in sorted(range(len(parts)), key=lambda i: -remainders[i])[:left]:
+            parts[index] += 1
+        return [type(self)(self.currency, sign * part) for part in parts]
+
+    def format(self, locale: str = "en_US") -> str:
+        """Write the amount for people of *locale* (CLDR rules): ``12,50 €``.
+
+        Raises `InvalidAmount` for a locale that CLDR does not know.
+        """
+        from babel import Locale, UnknownLocaleError  # noqa: PLC0415  (heavy; only here)
+        from babel.numbers import format_currency  # noqa: PLC0415
+
+        digits = "0" * SCALES[self.currency]
+        try:
+            rules = Locale.parse(locale, sep="-" if "-" in locale else "_")
+        except (UnknownLocaleError, ValueError) as error:
+            raise InvalidAmount(f"no rules to format money for locale {locale!r}") from error
+        # CLDR shows fewer digits than ISO 4217 counts for some currencies (none for IQD), and
+        # has none for BTC: what we count is what people should see.
+        pattern = rules.currency_formats["standard"].pattern
+        pattern = pattern.replace(".00", f".{digits}" if digits else "")
+        return format_currency(
+            self.decimal, self.currency, pattern, locale=rules, currency_digits=False
+        )
+
+    def __str__(self) -> str:
+        return f"{self.decimal:f} {self.currency}"
+
+    def __repr__(self) -> str:
+        return f"Money.of({self.currency!r}, '{self.decimal:f}')"
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __neg__(self) -> Self:
+        return type(self)(self.currency, -self.minor)
+
+    def __abs__(self) -> Self:
+        return type(self)(self.currency, abs(self.minor))
+
+    def __add__(self, other: Money) -> Self:
+        return type(self)(self.currency, self.minor + self._same(other))
+
+    def __sub__(self, other: Money) -> Self:
+        return type(self)(self.currency, self.minor - self._same(other))
+
+    def __mul__(self, times: int) -> Self:
+        if type(times) is not int:
+            raise InvalidAmount("money is multiplied by whole numbers only; use split for shares")
+        return type(self)(self.currency, self.minor * times)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other)
+
+    def __gt__(self, other: Money) -> bool:
+        return self.minor > self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return self.minor >= self._same(other)
+
+    def _same(self, other: Money) -> int:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self} and {other} are not of one currency")
+        return other.minor
+
+
+def _exact(amount: Any) -> Decimal:
+    """Read *amount* without rounding; floats are refused because 0.1 is not 0.1 in them."""
+    match amount:
+        case bool() | float():
+            raise InvalidAmount(
+                f"an amount is a str, an int or a Decimal, not {type(amount).__name__} {amount!r}"
+            )
+        case int():
+            exact = Decimal(amount)
+        case Decimal():
+            exact = amount
+        case str():
+            text = amount.strip()
+            # Decimal reads "1_000", "1e3" and other scripts' digits; an amount in a file that
+            # looks like that is more likely a mistake than a number.
+            if not text.isascii() or "_" in text or "e" in text.lower():
+                raise InvalidAmount(f"{amount!r} is not a plain decimal number")
+            try:
+                exact = Decimal(text)
+            except InvalidOperation:
+                raise InvalidAmount(f"{amount!r} is not a plain decimal number") from None
+        case _:
+            raise InvalidAmount(
+                f"an amount is a str, an int or a Decimal, not {type(amount).__name__}"
+            )
+    if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:  # noqa: PLR2004
+        raise InvalidAmount(f"{amount!r} is not an amount that can be stored")
+    return exact
+

@@ -1,0 +1,271 @@
+"""Outcomes: what the processor decided, as a closed set of alternatives.
+
+An `Outcome` is what a driver's dialogue returns. Two more answers exist that no
+driver returns for an operation: `Unsent`, which the service concludes when the
+request that moves money provably never left, and `NotFound`, which only an
+inquiry can give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from paygate.domain.method import StoredMethod
+    from paygate.domain.money import Money
+
+
+class MovementKind(StrEnum):
+    """Why money moved; the direction follows from it."""
+
+    CHARGE = "charge"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
+    RETURN = "return"
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_WON = "chargeback_won"
+    REVERSAL = "reversal"
+
+    @property
+    def inward(self) -> bool:
+        """Tell whether money of this kind comes to the merchant."""
+        return self in _INWARD
+
+
+_INWARD = frozenset(
+    {
+        MovementKind.CHARGE,
+        MovementKind.CAPTURE,
+        MovementKind.REFUND_FAILED,
+        MovementKind.CHARGEBACK_WON,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """The processor says that money moved; booked once as a `Receipt`.
+
+    `movement_id` is the processor's own id of this one movement: together with
+    account and kind it makes booking idempotent. `amount` is always positive.
+    `undoes` is the movement id that this one takes back, `code` the processor's
+    reason for it (an ACH return code, say).
+    """
+
+    movement_id: str
+    amount: Money
+    kind: MovementKind = MovementKind.CHARGE
+    effective: date | None = None
+    settled: Money | None = None
+    fee: Money | None = None
+    undoes: str | None = None
+    code: str = ""
+
+
+class DeclineCode(StrEnum):
+    """Why the payer's bank or the processor's risk rules said no, in our words."""
+
+    GENERIC = "generic"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    EXPIRED_METHOD = "expired_method"
+    INVALID_METHOD = "invalid_method"
+    INVALID_SECURITY_CODE = "invalid_security_code"
+    INVALID_ADDRESS = "invalid_address"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    LOST_OR_STOLEN = "lost_or_stolen"
+    FRAUD_SUSPECTED = "fraud_suspected"
+    NOT_PERMITTED = "not_permitted"
+    DUPLICATE = "duplicate"
+    TRY_AGAIN_LATER = "try_again_later"
+    ACCOUNT_CLOSED = "account_closed"
+    NO_ACCOUNT = "no_account"
+    MANDATE_REVOKED = "mandate_revoked"
+
+
+class RejectCause(StrEnum):
+    """Why the processor refused the request itself; the payer's method is not to blame."""
+
+    CREDENTIALS = "credentials"
+    PERMISSION = "permission"
+    RATE_LIMIT = "rate_limit"
+    VALIDATION = "validation"
+    UNAVAILABLE = "unavailable"
+    METHOD_GONE = "method_gone"
+    KEY_IN_USE = "key_in_use"
+    KEY_MISMATCH = "key_mismatch"
+    STATE = "state"
+
+
+# --- What the payer must do next ---------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """Send the payer to *url*, by GET, or by a form POST of *fields*."""
+
+    url: str
+    method: str = "GET"
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedForm:
+    """Show the processor's own form, opened at *url* with a one-time *token*."""
+
+    url: str
+    token: str
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowVoucher:
+    """Give the payer a slip to pay at a counter; *reference* is what the counter scans or types."""
+
+    reference: str
+    url: str = ""
+    barcode: str = ""
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayToAddress:
+    """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21)."""
+
+    address: str
+    amount: Money
+    uri: str
+
+
+Action: TypeAlias = Redirect | HostedForm | ShowVoucher | PayToAddress
+
+
+# --- What was decided -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """Done. *movements* say what money moved; none for an operation that moves none.
+
+    `method` is the card or account that the processor stored on the way.
+    `checks` holds address and security-code results under the processor's names.
+    """
+
+    reference: str = ""
+    movements: tuple[Movement, ...] = ()
+    method: StoredMethod | None = None
+    network_transaction_id: str = ""
+    checks: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """*amount* is held for us until *expires_at*; nothing moved yet."""
+
+    amount: Money
+    reference: str = ""
+    expires_at: datetime | None = None
+    method: StoredMethod | None = None
+    network_transaction_id: str = ""
+    checks: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """The payer's bank, or the processor's risk rules, said no.
+
+    `retryable` tells whether the same method may be tried again some other day;
+    `raw_code` is the processor's own code, kept word for word.
+    """
+
+    code: DeclineCode
+    raw_code: str
+    retryable: bool
+    message: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The processor refused the request; the payment method is not to blame."""
+
+    cause: RejectCause
+    retryable: bool
+    raw_code: str = ""
+    message: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Accepted, and on its way; the result comes later (an e-check, a Bitcoin transaction)."""
+
+    reference: str = ""
+    expected_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequired:
+    """The payer must do something: follow a link, pay a slip, pay an address."""
+
+    action: Action
+    reference: str = ""
+    expires_at: datetime | None = None
+
+
+class Closing(StrEnum):
+    """How a page, slip or authorisation ended without money."""
+
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The page, slip or authorisation can no longer be paid; nobody was declined."""
+
+    how: Closing
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """We cannot tell what happened; the core will inquire."""
+
+    reason: str
+    reference: str = ""
+
+
+Outcome: TypeAlias = (
+    Approved | Authorized | Declined | Rejected | Pending | ActionRequired | Closed | Unknown
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """The request that moves money provably never left."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """The processor does not know the operation that an inquiry asked for.
+
+    That alone does not mean that it failed: the request may still be on its way.
+    """
+
+
+Finding: TypeAlias = Outcome | NotFound
+"""What an inquiry returns."""
+
+Answer: TypeAlias = Outcome | NotFound | Unsent
+"""Anything that can be merged into what we know of an attempt."""

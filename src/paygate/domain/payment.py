@@ -1,0 +1,209 @@
+"""Payments, the attempts under them, and the money that came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from paygate.domain.method import Kind
+    from paygate.domain.money import Money
+    from paygate.domain.outcome import Action, MovementKind
+
+
+class Operation(StrEnum):
+    """What can be asked of a gateway."""
+
+    CHARGE = "charge"
+    AUTHORIZE = "authorize"
+    COMPLETE = "complete"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    CLOSE = "close"
+    ENROLL = "enroll"
+    FORGET = "forget"
+
+
+class AttemptState(StrEnum):
+    """What we know about one attempt. Knowledge only grows: see `rank`."""
+
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    REQUIRES_ACTION = "requires_action"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    DECLINED = "declined"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    SUCCEEDED = "succeeded"
+
+    @property
+    def rank(self) -> int:
+        """How much is known; a fact of lower or equal rank changes nothing."""
+        return _RANKS[self]
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it ended without money."""
+        return _RANKS[self] == 5  # noqa: PLR2004
+
+    @property
+    def final(self) -> bool:
+        """Tell whether nothing more is expected."""
+        return _RANKS[self] >= 5  # noqa: PLR2004
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether a request may have reached the processor and we do not know its result."""
+        return _RANKS[self] <= 1
+
+
+_RANKS = {
+    AttemptState.SENDING: 0,
+    AttemptState.UNKNOWN: 1,
+    AttemptState.REQUIRES_ACTION: 2,
+    AttemptState.PENDING: 3,
+    AttemptState.AUTHORIZED: 4,
+    AttemptState.DECLINED: 5,
+    AttemptState.FAILED: 5,
+    AttemptState.CANCELED: 5,
+    AttemptState.EXPIRED: 5,
+    AttemptState.SUCCEEDED: 6,
+}
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands; what happened to its money later is told by amounts and flags."""
+
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORIZED = "authorized"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+STATUS_OF: dict[AttemptState, PaymentStatus] = {
+    AttemptState.SENDING: PaymentStatus.PROCESSING,
+    AttemptState.UNKNOWN: PaymentStatus.UNKNOWN,
+    AttemptState.REQUIRES_ACTION: PaymentStatus.REQUIRES_ACTION,
+    AttemptState.PENDING: PaymentStatus.PROCESSING,
+    AttemptState.AUTHORIZED: PaymentStatus.AUTHORIZED,
+    AttemptState.DECLINED: PaymentStatus.DECLINED,
+    AttemptState.FAILED: PaymentStatus.FAILED,
+    AttemptState.CANCELED: PaymentStatus.CANCELED,
+    AttemptState.EXPIRED: PaymentStatus.EXPIRED,
+    AttemptState.SUCCEEDED: PaymentStatus.SUCCEEDED,
+}
+"""The payment's status by the state of the attempt that was to bring its money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One effort to collect an amount from a payer, or money recorded by hand.
+
+    `amount` is what was asked for, `received` what came in, `returned` what went
+    out again (voids, refunds, returns, reversals). `credited` is the part of the
+    money that became customer credit, `unallocated` what a person must decide on.
+    `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
+    a new payment (with a new key) may be tried with the same method.
+    """
+
+    id: str
+    customer: str
+    payer: str
+    account: str
+    kind: Kind
+    amount: Money
+    status: PaymentStatus
+    received: Money
+    returned: Money
+    credited: Money
+    unallocated: Money
+    from_credit: Money
+    reference: str = ""
+    code: str = ""
+    raw_code: str = ""
+    reason: str = ""
+    retryable: bool = False
+    action: Action | None = None
+    expires_at: datetime | None = None
+    needs_review: bool = False
+    conflicted: bool = False
+    superseded: bool = False
+    reversal: str | None = None
+    created_at: datetime | None = None
+
+    @property
+    def refunded(self) -> bool:
+        """Tell whether money of it went back."""
+        return self.returned.minor > 0
+
+    @property
+    def reversed(self) -> bool:
+        """Tell whether a reversal was booked against it."""
+        return self.reversal is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One operation asked of a gateway, stored before anything was sent."""
+
+    id: str
+    payment: str
+    operation: Operation
+    account: str
+    state: AttemptState
+    amount: Money
+    reference: str
+    code: str
+    raw_code: str
+    reason: str
+    created_at: datetime
+    next_check_at: datetime | None
+    checks: int
+    needs_review: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Money that moved, booked once: the gateway's movement id makes it unique."""
+
+    id: str
+    payment: str
+    account: str
+    kind: MovementKind
+    movement_id: str
+    amount: Money
+    effective: date
+    booked_at: datetime
+    allocated: Money
+    credited: Money
+    unallocated: Money
+    settled: Money | None = None
+    fee: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """Money of a receipt or of a credit, put on an invoice; negative when it was taken off again.
+
+    `cancels` names the allocation whose negative twin this one is.
+    """
+
+    id: str
+    invoice: str
+    amount: Money
+    payment: str | None
+    receipt: str | None
+    credit: str | None
+    cancels: str | None
+    booked_at: datetime

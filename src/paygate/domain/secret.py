@@ -1,0 +1,163 @@
+"""Secrets: values that never print, pickle or serialise."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+T_co = TypeVar("T_co", str, bytes, covariant=True)
+
+DOTS = "••••"
+
+
+class Secret(Generic[T_co]):
+    """A value that shows as dots everywhere except where `reveal` is called.
+
+    It cannot be pickled, and JSON encoders refuse it; a copy is the same
+    object, so nothing holds a second one. Comparison takes constant time.
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: T_co) -> None:
+        self.__value: T_co = value
+
+    def reveal(self) -> T_co:
+        """Hand out the value. Call this only where it leaves for its one destination."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"Secret({DOTS})"
+
+    def __str__(self) -> str:
+        return DOTS
+
+    def __format__(self, spec: str) -> str:
+        return format(DOTS, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.__value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        theirs: Any = other.reveal()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return hmac.compare_digest(_bytes(self.__value), _bytes(theirs))
+
+    __hash__ = None  # type: ignore[assignment]  # a hash would tell something about the value
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret does not pickle; pass it by reference, or read it again there")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret does not serialise; reveal it only where it is used")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic read a Secret from plain text, and refuse to write it anywhere."""
+        from pydantic_core import core_schema  # noqa: PLC0415  (only when pydantic asks)
+
+        def refuse(_: Any) -> NoReturn:
+            raise ValueError("a Secret does not serialise; reveal it only where it is used")
+
+        plain = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        return core_schema.json_or_python_schema(
+            json_schema=plain,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), plain]),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                refuse, when_used="json"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        """Tell a settings form that this field is a password."""
+        return {"type": "string", "format": "password", "writeOnly": True}
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneTimeToken:
+    """A token that the processor's own form made of a card or account, good for one use.
+
+    It is sent once and never stored, so a request that carried it cannot be
+    built again: if the answer is lost, we inquire instead.
+    """
+
+    value: Secret[str]
+
+    @classmethod
+    def of(cls, value: str) -> Self:
+        """Wrap the plain text of a token."""
+        return cls(Secret(value))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawCard:
+    """A card number given in the clear, by explicit choice (this makes you PCI DSS relevant).
+
+    It is never stored, printed or logged, and most gateways refuse it: prefer a
+    token from the processor's own form.
+    """
+
+    number: Secret[str]
+    expires_month: int
+    expires_year: int
+    security_code: Secret[str] | None = None
+    holder: str | None = None
+
+    def __post_init__(self) -> None:
+        from paygate.errors import InvalidValue  # noqa: PLC0415
+
+        digits = self.number.reveal()
+        if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):  # noqa: PLR2004
+            raise InvalidValue("a card number has 12 to 19 digits and nothing else (ISO/IEC 7812)")
+        if not _luhn(digits):
+            raise InvalidValue("the card number's check digit is wrong; ask the payer to retype it")
+        if not 1 <= self.expires_month <= 12:  # noqa: PLR2004
+            raise InvalidValue("expires_month is 1 to 12")
+        if not 2000 <= self.expires_year <= 2199:  # noqa: PLR2004
+            raise InvalidValue("expires_year has four digits")
+
+    @property
+    def last4(self) -> str:
+        """The last four digits, which may be shown."""
+        return self.number.reveal()[-4:]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawBankAccount:
+    """A bank account given in the clear, by explicit choice; never stored, printed or logged."""
+
+    routing_number: Secret[str]
+    account_number: Secret[str]
+    account_type: str = "checking"
+    holder: str | None = None
+
+    @property
+    def last4(self) -> str:
+        """The last four digits, which may be shown."""
+        return self.account_number.reveal()[-4:]
+
+
+def _luhn(digits: str) -> bool:
+    """Check the digit that ISO/IEC 7812-1 annex B puts at the end of a card number."""
+    odd = sum(int(digit) for digit in digits[-1::-2])
+    even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (odd + even) % 10 == 0

@@ -1,0 +1,280 @@
+"""What can go wrong, and what is known about the money when it does.
+
+A decline is an outcome, not an error. An exception says whose fault it was:
+
+- `UsageError`: the caller asked for something wrong; nothing was sent.
+- `Refused`: our own rules say no; nothing was sent.
+- `GatewayError`: thrown into a dialogue at its yield; hosts never see it,
+  because the service makes an unsent or an unknown outcome of it.
+- `NotAuthentic`: a callback that is not from whom it claims.
+- `StoreError`: the ledger could not be read or written.
+
+What a host may need to act on is an attribute of the error, never only a part
+of its text. All errors pickle, so they cross process boundaries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+
+class PaygateError(Exception):
+    """The root of everything paygate raises: one sentence, and the facts as attributes."""
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.__dict__.update(facts)
+
+    @property
+    def message(self) -> str:
+        """The sentence that says what happened and what to do next."""
+        return str(self.args[0])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts of this error by name, for logs and machine-readable output."""
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.facts)
+
+
+def _rebuild(kind: type[PaygateError], message: str, facts: dict[str, Any]) -> PaygateError:
+    return kind(message, **facts)
+
+
+# --- The caller is wrong; nothing was sent -----------------------------------
+
+
+class UsageError(PaygateError):
+    """The call itself is wrong; nothing was stored and nothing was sent."""
+
+
+class InvalidAmount(UsageError):
+    """An amount that is no amount: a float, not positive, or with too many digits."""
+
+
+class UnknownCurrency(UsageError):
+    """A currency code that ISO 4217 does not list (and that is not BTC)."""
+
+    currency: str
+
+
+class CurrencyMismatch(UsageError):
+    """Two amounts of different currencies where one currency is needed."""
+
+
+class InvalidValue(UsageError):
+    """A value that does not mean anything where it was given."""
+
+
+class InvalidSettings(UsageError):
+    """Settings of a gateway account that its driver does not accept."""
+
+
+class UnknownGateway(UsageError):
+    """No gateway account, or no driver, of that name."""
+
+    name: str
+    known: Sequence[str]
+
+
+class DriverBroken(UsageError):
+    """An installed driver could not be loaded; the message names package and cause."""
+
+    name: str
+
+
+class Unsupported(UsageError):
+    """The gateway account cannot do this; ask its traits before offering it."""
+
+
+class MissingPayerField(UsageError):
+    """The gateway needs facts about the payer that were not given."""
+
+    fields: Sequence[str]
+
+
+class AmountOutsideLimits(UsageError):
+    """Below the minimum or above the maximum of the gateway account."""
+
+
+class NotFoundError(UsageError):
+    """No such record in this ledger (and for this tenant)."""
+
+
+class UnknownInvoice(NotFoundError):
+    """No invoice of that number or id."""
+
+
+class UnknownPayment(NotFoundError):
+    """No payment of that id."""
+
+
+class NumberReused(UsageError):
+    """An invoice of that number exists with other facts."""
+
+    number: str
+    differs: Sequence[str]
+
+
+class KeyReused(UsageError):
+    """The idempotency key was used before, for something else."""
+
+    key: str
+    operation: str
+
+
+class NotAllowedHere(UsageError):
+    """A verb that is not possible in this place, such as after the cashier was closed."""
+
+
+class LiveModeMismatch(UsageError):
+    """Test and live things met: a fake gateway on a live ledger, or the reverse."""
+
+
+class MissingExtra(UsageError):
+    """An optional part of paygate is not installed; the message has the command."""
+
+    extra: str
+
+
+class ImportRejected(UsageError):
+    """A file with bad rows; every one of them is listed with its line."""
+
+    problems: Sequence[tuple[int, str]]
+
+
+# --- Our rules say no; nothing was sent ---------------------------------------
+
+
+class Refused(PaygateError):
+    """The rules about the money say no; nothing was stored and nothing was sent."""
+
+
+class ItemAlreadyBeingPaid(Refused):
+    """Another payment that may still succeed holds this item."""
+
+    item: str
+    payments: Sequence[str]
+
+
+class AlreadyPaid(Refused):
+    """Nothing is open on this item."""
+
+    item: str
+
+
+class InvoiceIsVoid(Refused):
+    """The invoice was voided; issue a new one."""
+
+    item: str
+
+
+class NotEnoughCredit(Refused):
+    """The customer's free credit does not cover the amount."""
+
+
+class NotEnoughOpen(Refused):
+    """More than is open, or more than is not being paid right now."""
+
+
+class AlreadyReversed(Refused):
+    """The payment was reversed before, with other facts."""
+
+    payment: str
+    reversal: str
+
+
+class CreditConsumed(Refused):
+    """The payment made a credit that something else already used."""
+
+    payment: str
+    consumers: Sequence[str]
+
+
+class HasRefunds(Refused):
+    """Part of the payment was sent back already."""
+
+    payment: str
+
+
+class OutcomeUnknown(Refused):
+    """We do not know yet how the payment ended; inquire or resolve it first."""
+
+    payment: str
+
+
+class NothingToReverse(Refused):
+    """No money of this payment is booked that could be reversed or given back."""
+
+    payment: str
+
+
+class BadReversalDate(Refused):
+    """A reversal dated before the money, or in a period that the host closed."""
+
+    on: date
+
+
+class AlreadyFinal(Refused):
+    """The payment has its final outcome; there is nothing to resolve."""
+
+    payment: str
+
+
+# --- Thrown into a dialogue at its yield ---------------------------------------
+
+
+class GatewayError(PaygateError):
+    """A fault between us and the processor."""
+
+
+class NotSent(GatewayError):
+    """The request never left: name look-up, connection or TLS failed."""
+
+
+class NoReply(GatewayError):
+    """The request left and no answer came."""
+
+
+class BadReply(GatewayError):
+    """An answer came and we cannot read it."""
+
+
+# --- Somebody else --------------------------------------------------------------
+
+
+class NotAuthentic(PaygateError):
+    """A callback that is not from whom it claims; nothing was changed."""
+
+
+# --- The ledger -------------------------------------------------------------------
+
+
+class StoreError(PaygateError):
+    """The ledger could not be read or written.
+
+    If a payment was being made, its intent is stored: the same key finds it,
+    and recovery asks the gateway how it ended.
+    """
+
+
+class StoreBusy(StoreError):
+    """Other writers held the ledger for longer than we wait."""
+
+
+class StoreFull(StoreError):
+    """The disk under the ledger is full; the unit of work was rolled back whole."""
+
+
+class SchemaMismatch(StoreError):
+    """The ledger was written by another version of paygate."""
+
+
+class LedgerCorrupt(StoreError):
+    """A rule of the books does not hold; run ``paygate fsck``."""

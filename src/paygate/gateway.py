@@ -1,0 +1,542 @@
+"""The gateway protocol: what a driver is, can do, and must tell about itself.
+
+A driver is any object with a `name` and `traits`. What it can do it shows by
+having the method: every capability is a small protocol of its own. `traits` is
+data that a portal reads before it shows a button; `traits.offers(kind,
+operation)` narrows a capability to the kinds and the account it works for.
+
+Every operation carries `key`, the idempotency key that the core derived for it
+and that stays the same when it is repeated, and `our_ref`, our id for it, which
+a driver passes on wherever the processor lets an inquiry find it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import Operation
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.dialogue import Dialogue, Request, Response
+    from paygate.domain.customer import Browser, Customer, PayerField
+    from paygate.domain.method import Mandate
+    from paygate.domain.outcome import Finding, Movement, Outcome
+
+PROTOCOL_VERSION: Final = 1
+"""The version of this protocol; it grows when a driver that was right would become wrong."""
+
+
+def step_key(key: str, step: str) -> str:
+    """Derive the idempotency key of the request *step* of the operation *key*."""
+    return f"{key}-{step}"
+
+
+def digest_key(*parts: str) -> str:
+    """Make a key of 40 characters from *parts*, the same for the same parts for ever."""
+    text = "\x1f".join(parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+# --- What is asked ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """The gateway's token of a stored method, taken out of the ledger for one request."""
+
+    value: Secret[str]
+    network_transaction_id: str = ""
+
+
+Method: TypeAlias = OneTimeToken | StoredToken | RawCard | RawBankAccount
+"""What is charged: a one-time token, a stored method, or raw data by explicit choice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Collect (or hold, for authorize) *amount*.
+
+    `invoices` are the numbers of what is paid. `payer_present` tells who started it,
+    for the card networks' rules: the payer now, or we with a stored method.
+    """
+
+    key: str
+    our_ref: str
+    payment: str
+    amount: Money
+    kind: Kind
+    method: Method | None = None
+    payer: Customer | None = None
+    invoices: tuple[str, ...] = ()
+    description: str = ""
+    return_url: str = ""
+    browser: Browser | None = None
+    store_method: bool = False
+    payer_present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """Finish a charge after the payer came back, or after the processor said it is ready."""
+
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+    amount: Money
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Take *amount* of an authorisation; with `final` the rest is released."""
+
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+    amount: Money
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voiding:
+    """Undo a charge before settlement, or release what is left of an authorisation."""
+
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunding:
+    """Send *amount* of the movement *movement_id* back to the payer."""
+
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+    movement_id: str
+    amount: Money
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingUp:
+    """Close a page or slip that should not be paid any more."""
+
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """Ask what became of an operation; `reference` is empty if the processor never named it."""
+
+    operation: Operation
+    key: str
+    our_ref: str
+    payment: str
+    reference: str
+    amount: Money
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollment:
+    """Store a payer's method at the processor, from a token or through its own page."""
+
+    key: str
+    our_ref: str
+    customer: Customer
+    kind: Kind
+    method: Method | None = None
+    from_reference: str = ""
+    mandate: Mandate | None = None
+    return_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """Delete a stored method at the processor."""
+
+    key: str
+    our_ref: str
+    token: StoredToken
+
+
+# --- What a driver tells about itself ------------------------------------------------
+
+
+class InquiryBy(StrEnum):
+    """How an operation can be found again whose answer was lost."""
+
+    OUR_REF = "our_ref"
+    GATEWAY_REF = "gateway_ref"
+    LIST_SCAN = "list_scan"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """The processor keeps our idempotency key for *ttl* and answers a repetition as before."""
+
+    ttl: timedelta
+    replays_errors: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DedupWindow:
+    """The processor refuses, or answers as before, what looks the same within *window*."""
+
+    window: timedelta
+    returns_original: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotIdempotent:
+    """The processor does again whatever it is sent again."""
+
+
+Idempotency: TypeAlias = Keyed | DedupWindow | NotIdempotent
+
+
+class CallbackStyle(StrEnum):
+    """How the processor's callbacks are answered.
+
+    Acknowledged ones are stored, answered, and applied later; answered ones carry
+    the result in our reply, so they are applied before it.
+    """
+
+    NONE = "none"
+    ACKNOWLEDGED = "acknowledged"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The smallest and largest amount, in minor units; None where there is no bound."""
+
+    minimum_minor: int | None = None
+    maximum_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """What one kind of payment can do at one gateway account.
+
+    `methods` are the types of `Method` of which a charge needs one; none where the
+    payer chooses on the processor's page. `currencies` is None where any will do. `variable_amount` says that the payer
+    decides what arrives; `closable` that a page or slip can be withdrawn;
+    `immediate` that the result usually comes with the answer; `payer_present` that
+    it can't be charged without the payer, so never by autopay.
+    """
+
+    operations: frozenset[Operation]
+    currencies: frozenset[str] | None = None
+    limits: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    payer_fields: frozenset[PayerField] = frozenset()
+    methods: frozenset[type] = frozenset()
+    needs_return_url: bool = False
+    immediate: bool = True
+    payer_present: bool = False
+    variable_amount: bool = False
+    closable: bool = True
+    partial_capture: bool = False
+    multiple_capture: bool = False
+    partial_refund: bool = True
+    refund_window: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a gateway account is and can do, as data.
+
+    `not_found_is_final_after` is how long after sending an inquiry's "not found"
+    may be believed (None: never); `max_in_flight` how long a request can still be
+    on its way after we gave up waiting for it.
+    """
+
+    live: bool
+    merchant_account: str
+    driver_version: str
+    rails: Mapping[Kind, Rail]
+    idempotency: Idempotency
+    inquiry: InquiryBy
+    not_found_is_final_after: timedelta | None
+    max_in_flight: timedelta = timedelta(minutes=2)
+    callbacks: CallbackStyle = CallbackStyle.NONE
+    protocol_version: int = PROTOCOL_VERSION
+
+    def offers(self, kind: Kind, operation: Operation) -> bool:
+        """Tell whether *operation* can be done for payments of *kind* at this account."""
+        rail = self.rails.get(kind)
+        return rail is not None and operation in rail.operations
+
+
+# --- Callbacks and feeds ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Callback:
+    """What a processor sent to us, raw; header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: str = ""
+    received_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Callback({self.method} {self.path}, {len(self.body)} bytes)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing that a callback or feed tells, already authenticated.
+
+    It concerns the operation of ours that `our_ref` or `reference` names. `answer`
+    is what it says, or None where it is only a hint to inquire; `ready` says that
+    the payer approved and the operation now wants `complete`.
+    """
+
+    event_id: str
+    type: str
+    reference: str = ""
+    our_ref: str = ""
+    answer: Outcome | None = None
+    ready: bool = False
+    movements: tuple[Movement, ...] = ()
+    occurred_at: datetime | None = None
+
+
+class Applied(StrEnum):
+    """What became of a notice; an answered callback's reply is made of it."""
+
+    BOOKED = "booked"
+    NO_CHANGE = "no_change"
+    UNKNOWN_REFERENCE = "unknown_reference"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Our answer to a callback."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """One page of a feed: its notices, the cursor to go on from, and whether more waits."""
+
+    notices: tuple[Notice, ...]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """A short-lived token of the account; the core keeps it until it expires."""
+
+    value: Secret[str]
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """What a gateway says of the account whose credentials we hold."""
+
+    merchant_account: str
+    live: bool
+    name: str = ""
+    currencies: tuple[str, ...] = ()
+
+
+# --- The protocols ------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """What every driver is; what it can do are the protocols below."""
+
+    @property
+    def name(self) -> str:
+        """The name of the driver, as in its entry point."""
+        ...
+
+    @property
+    def traits(self) -> Traits:
+        """What this account is and can do; the same for the life of the object."""
+        ...
+
+
+@runtime_checkable
+class Charges(Protocol):
+    """Collects an amount in one operation."""
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        """Collect the amount, or start collecting it."""
+        ...
+
+
+@runtime_checkable
+class Authorizes(Protocol):
+    """Holds an amount to be captured later."""
+
+    def authorize(self, charge: Charge) -> Dialogue[Outcome]:
+        """Hold the amount."""
+        ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """Finishes what the payer approved elsewhere."""
+
+    def complete(self, completion: Completion) -> Dialogue[Outcome]:
+        """Finish a charge that needed the payer."""
+        ...
+
+
+@runtime_checkable
+class Captures(Protocol):
+    """Takes money that was authorised."""
+
+    def capture(self, capture: Capture) -> Dialogue[Outcome]:
+        """Take all or part of an authorisation."""
+        ...
+
+
+@runtime_checkable
+class Voids(Protocol):
+    """Undoes what has not settled."""
+
+    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+        """Undo a charge, or release an authorisation."""
+        ...
+
+
+@runtime_checkable
+class Refunds(Protocol):
+    """Sends money back."""
+
+    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+        """Send all or part of a receipt back."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """Withdraws pages and slips."""
+
+    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+        """Make a page or slip unpayable."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """Tells what became of an operation."""
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        """
+        Find the operation and tell its state as an outcome of that operation.
+
+        An inquiry that the processor refuses is no finding about the operation:
+        raise `BadReply` or return `Unknown`, never `Rejected` or `NotFound`.
+        """
+        ...
+
+
+@runtime_checkable
+class Enrolls(Protocol):
+    """Stores methods at the processor."""
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        """Store a method; the approval carries it."""
+        ...
+
+    def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
+        """Delete a stored method."""
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """Reads the processor's callbacks."""
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        """Authenticate a callback on its raw bytes and read it, or raise `NotAuthentic`."""
+        ...
+
+    def reply(self, notice: Notice, result: Applied) -> Reply:
+        """Make our answer to the callback."""
+        ...
+
+
+@runtime_checkable
+class Feeds(Protocol):
+    """Has things to tell that must be polled."""
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        """Read the page after *cursor* (empty: from the beginning)."""
+        ...
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """Needs an access token on its requests; the core caches it per account."""
+
+    def sign_in(self) -> Dialogue[AccessToken]:
+        """Get a new access token."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """Can prove its credentials without moving money."""
+
+    def check(self) -> Dialogue[AccountFacts]:
+        """Ask the processor whose account this is; raise `BadReply` if it will not say."""
+        ...
+
+
+@runtime_checkable
+class CarriesProcessor(Protocol):
+    """Answers its own requests: the in-memory fake, which needs no network."""
+
+    def answer(self, request: Request) -> Response:
+        """Answer as the processor would; raise `NotSent` or `NoReply` as the network would."""
+        ...
+
+
+CAPABILITIES: Final[Mapping[Operation, type]] = {
+    Operation.CHARGE: Charges,
+    Operation.AUTHORIZE: Authorizes,
+    Operation.COMPLETE: Completes,
+    Operation.CAPTURE: Captures,
+    Operation.VOID: Voids,
+    Operation.REFUND: Refunds,
+    Operation.CLOSE: Closes,
+    Operation.ENROLL: Enrolls,
+    Operation.FORGET: Enrolls,
+}
+"""Which protocol a gateway must have for which operation."""
