@@ -1,0 +1,248 @@
+"""The check of the books: every stored balance is rebuilt and compared (`paygate fsck`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule of the books that does not hold, and for which row."""
+
+    rule: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule, and the query that finds what breaks it: columns `subject` and `detail`."""
+
+    name: str
+    says: str
+    sql: str
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "entries-balance",
+        "every entry sums to zero in each currency",
+        """
+        SELECT entry AS subject, currency || ' sums to ' || sum(amount_minor) AS detail
+        FROM paygate_posting WHERE tenant = :tenant
+        GROUP BY entry, currency HAVING sum(amount_minor) <> 0
+        """,
+    ),
+    Rule(
+        "receivable-rebuilds",
+        "what is open on an invoice is what its receivable postings sum to",
+        """
+        SELECT i.number AS subject,
+          'stored ' || CASE i.status WHEN 'void' THEN 0 ELSE
+            i.total_minor - i.allocated_minor - i.written_off_minor END
+          || ', postings say ' || coalesce(sum(p.amount_minor), 0) AS detail
+        FROM paygate_item i
+        LEFT JOIN paygate_posting p ON p.item = i.id AND p.account = 'receivable'
+        WHERE i.tenant = :tenant AND i.kind = 'invoice'
+        GROUP BY i.id
+        HAVING coalesce(sum(p.amount_minor), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE
+          i.total_minor - i.allocated_minor - i.written_off_minor END
+        """,
+    ),
+    Rule(
+        "credit-rebuilds",
+        "what is left of a credit is what its postings sum to",
+        """
+        SELECT c.id AS subject,
+          'stored ' || (c.amount_minor - c.used_minor - c.closed_minor)
+          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
+        FROM paygate_credit c
+        LEFT JOIN paygate_posting p ON p.credit = c.id AND p.account = 'customer_credit'
+        WHERE c.tenant = :tenant GROUP BY c.id
+        HAVING -coalesce(sum(p.amount_minor), 0)
+          <> c.amount_minor - c.used_minor - c.closed_minor
+        """,
+    ),
+    Rule(
+        "suspense-rebuilds",
+        "what waits for a decision on a receipt is what its suspense postings sum to",
+        """
+        SELECT r.id AS subject,
+          'stored ' || r.unallocated_minor || ', postings say ' || -coalesce(sum(p.amount_minor), 0)
+          AS detail
+        FROM paygate_receipt r
+        LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'suspense'
+        WHERE r.tenant = :tenant AND r.inward = 1 GROUP BY r.id
+        HAVING -coalesce(sum(p.amount_minor), 0) <> r.unallocated_minor
+        """,
+    ),
+    Rule(
+        "allocated-adds-up",
+        "what is allocated on an invoice is the sum of its allocations",
+        """
+        SELECT i.number AS subject,
+          'stored ' || i.allocated_minor || ', allocations say ' || coalesce(sum(a.amount_minor), 0)
+          AS detail
+        FROM paygate_item i LEFT JOIN paygate_allocation a ON a.item = i.id
+        WHERE i.tenant = :tenant GROUP BY i.id
+        HAVING coalesce(sum(a.amount_minor), 0) <> i.allocated_minor
+        """,
+    ),
+    Rule(
+        "written-off-adds-up",
+        "what is written off an invoice is the sum of its standing write-offs",
+        """
+        SELECT i.number AS subject,
+          'stored ' || i.written_off_minor || ', write-offs say ' || coalesce(sum(w.amount_minor), 0)
+          AS detail
+        FROM paygate_item i
+        LEFT JOIN paygate_write_off w ON w.item = i.id AND w.undone_at IS NULL
+        WHERE i.tenant = :tenant GROUP BY i.id
+        HAVING coalesce(sum(w.amount_minor), 0) <> i.written_off_minor
+        """,
+    ),
+    Rule(
+        "claims-add-up",
+        "what is claimed on an invoice is the sum of the hard claims of live payments",
+        """
+        SELECT i.number AS subject,
+          'stored ' || i.claimed_minor || ', claims say ' || coalesce(sum(c.amount_minor), 0)
+          AS detail
+        FROM paygate_item i LEFT JOIN paygate_claim c ON c.item = i.id AND c.state = 'hard'
+        WHERE i.tenant = :tenant GROUP BY i.id
+        HAVING coalesce(sum(c.amount_minor), 0) <> i.claimed_minor
+        """,
+    ),
+    Rule(
+        "one-soft-claim",
+        "at most one payment holds a soft claim on an invoice, and none beside a hard one for it",
+        """
+        SELECT i.number AS subject, count(DISTINCT c.payment) || ' payments' AS detail
+        FROM paygate_item i JOIN paygate_claim c ON c.item = i.id AND c.state = 'soft'
+        WHERE i.tenant = :tenant GROUP BY i.id HAVING count(DISTINCT c.payment) > 1
+        """,
+    ),
+    Rule(
+        "dead-payments-hold-nothing",
+        "a payment that ended holds no claim",
+        """
+        SELECT p.id AS subject, p.status || ' with a live claim' AS detail
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant
+          AND p.status IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
+          AND EXISTS (SELECT 1 FROM paygate_claim c
+                      WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
+        """,
+    ),
+    Rule(
+        "credit-reserved-adds-up",
+        "what is reserved of a credit is the sum of the claims that reserve it",
+        """
+        SELECT k.id AS subject,
+          'stored ' || k.reserved_minor || ', claims say ' || coalesce(sum(c.amount_minor), 0)
+          AS detail
+        FROM paygate_credit k LEFT JOIN paygate_claim c ON c.credit = k.id AND c.state = 'hard'
+        WHERE k.tenant = :tenant GROUP BY k.id
+        HAVING coalesce(sum(c.amount_minor), 0) <> k.reserved_minor
+        """,
+    ),
+    Rule(
+        "credit-used-adds-up",
+        "what is used of a credit is the sum of its allocations",
+        """
+        SELECT k.id AS subject,
+          'stored ' || k.used_minor || ', allocations say ' || coalesce(sum(a.amount_minor), 0)
+          AS detail
+        FROM paygate_credit k LEFT JOIN paygate_allocation a ON a.credit = k.id
+        WHERE k.tenant = :tenant GROUP BY k.id
+        HAVING coalesce(sum(a.amount_minor), 0) <> k.used_minor
+        """,
+    ),
+    Rule(
+        "receipts-are-accounted-for",
+        "receipts in less receipts out are allocations, credit and money that waits (I4)",
+        """
+        SELECT customer || ' ' || currency AS subject,
+          'receipts ' || sum(received) || ', accounted for ' || sum(accounted) AS detail
+        FROM (
+          SELECT customer, currency,
+            CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END AS received,
+            unallocated_minor AS accounted
+          FROM paygate_receipt WHERE tenant = :tenant
+          UNION ALL
+          SELECT i.customer, a.currency, 0, a.amount_minor
+          FROM paygate_allocation a JOIN paygate_item i ON i.id = a.item
+          WHERE a.tenant = :tenant
+          UNION ALL
+          SELECT customer, currency, 0, amount_minor - used_minor - closed_minor
+          FROM paygate_credit WHERE tenant = :tenant)
+        GROUP BY customer, currency HAVING sum(received) <> sum(accounted)
+        """,
+    ),
+    Rule(
+        "payment-received-adds-up",
+        "what a payment received and returned is the sum of its receipts",
+        """
+        SELECT p.id AS subject,
+          'stored ' || p.received_minor || ' in, ' || p.returned_minor || ' out' AS detail
+        FROM paygate_payment p
+        LEFT JOIN paygate_receipt r ON r.payment = p.id AND r.currency = p.currency
+        WHERE p.tenant = :tenant GROUP BY p.id
+        HAVING p.received_minor <> coalesce(sum(CASE r.inward WHEN 1 THEN r.amount_minor END), 0)
+          OR p.returned_minor <> coalesce(sum(CASE r.inward WHEN 0 THEN r.amount_minor END), 0)
+        """,
+    ),
+    Rule(
+        "returned-at-most-received",
+        "no more went back than came in, unless it is under review (I10)",
+        """
+        SELECT id AS subject, returned_minor || ' of ' || received_minor AS detail
+        FROM paygate_payment
+        WHERE tenant = :tenant AND returned_minor > received_minor AND needs_review = 0
+        """,
+    ),
+    Rule(
+        "status-follows-attempt",
+        "a payment stands where the attempt that was to bring its money stands",
+        """
+        SELECT p.id AS subject, p.status || ' over an attempt that is ' || a.state AS detail
+        FROM paygate_payment p
+        JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'charge'
+        WHERE p.tenant = :tenant AND p.status <>
+          CASE a.state WHEN 'sending' THEN 'processing' WHEN 'pending' THEN 'processing'
+          ELSE a.state END
+        """,
+    ),
+    Rule(
+        "doubt-is-followed-up",
+        "an attempt in doubt is inquired again, or waits for a person",
+        """
+        SELECT id AS subject, state || ' without a next check' AS detail FROM paygate_attempt
+        WHERE tenant = :tenant AND state IN ('sending', 'unknown')
+          AND next_check_at IS NULL AND needs_review = 0
+        """,
+    ),
+    Rule(
+        "events-have-no-gaps",
+        "the events of each aggregate count 1, 2, 3 … (I7)",
+        """
+        SELECT aggregate AS subject, count(*) || ' events, last is ' || max(seq) AS detail
+        FROM paygate_outbox WHERE tenant = :tenant
+        GROUP BY aggregate HAVING count(*) <> max(seq) OR min(seq) <> 1
+        """,
+    ),
+)
+"""The invariants that a ledger can be checked for, each as a query."""
+
+
+def check(tx: Tx) -> list[Violation]:
+    """Check every rule and tell what breaks it; an empty list is a sound ledger."""
+    return [
+        Violation(rule.name, str(row["subject"]), str(row["detail"]))
+        for rule in RULES
+        for row in tx.all(rule.sql, {"tenant": tx.tenant})
+    ]

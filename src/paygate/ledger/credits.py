@@ -1,0 +1,136 @@
+"""Credit lots of customers: made, reserved, used, given back, closed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import Credit, CreditReason
+from paygate.domain.money import Money
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_credit (
+  id, tenant, customer, currency, amount_minor, reason, payment, receipt, item, created_at, actor)
+VALUES (
+  :id, :tenant, :customer, :currency, :amount, :reason, :payment, :receipt, :item, :at, :actor)
+"""
+_FREE = """
+SELECT * FROM paygate_credit
+WHERE tenant = :tenant AND customer = :customer AND currency = :currency
+  AND amount_minor - used_minor - reserved_minor - closed_minor > 0
+ORDER BY created_at, id
+"""
+_STANDING = """
+SELECT * FROM paygate_credit
+WHERE tenant = :tenant AND customer = :customer
+  AND amount_minor - used_minor - closed_minor <> 0
+ORDER BY created_at, id
+"""
+_OF_PAYMENT = "SELECT * FROM paygate_credit WHERE payment = :payment ORDER BY created_at, id"
+_BY_ID = "SELECT * FROM paygate_credit WHERE tenant = :tenant AND id = :id"
+_RESERVE = """
+UPDATE paygate_credit SET reserved_minor = reserved_minor + :amount
+WHERE id = :id AND amount_minor - used_minor - reserved_minor - closed_minor >= :amount
+"""
+_RELEASE = "UPDATE paygate_credit SET reserved_minor = reserved_minor - :amount WHERE id = :id"
+_USE_RESERVED = """
+UPDATE paygate_credit
+SET reserved_minor = reserved_minor - :amount, used_minor = used_minor + :amount WHERE id = :id
+"""
+_GIVE_BACK = "UPDATE paygate_credit SET used_minor = used_minor - :amount WHERE id = :id"
+_CLOSE = "UPDATE paygate_credit SET closed_minor = closed_minor + :amount WHERE id = :id"
+
+
+def insert(
+    tx: Tx,
+    *,
+    customer: str,
+    amount: Money,
+    reason: CreditReason,
+    payment: str | None,
+    receipt: str | None = None,
+    item: str | None = None,
+) -> str:
+    """Write a new lot and tell its id; a negative amount is what the customer owes us."""
+    id_ = tx.new_id("crd")
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "customer": customer,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "reason": reason.value,
+        "payment": payment,
+        "receipt": receipt,
+        "item": item,
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT, params)
+    return id_
+
+
+def free_of(tx: Tx, customer: str, currency: str) -> list[Credit]:
+    """Read the lots of a customer that can be used, the oldest first."""
+    params = {"tenant": tx.tenant, "customer": customer, "currency": currency}
+    return [credit_of(row) for row in tx.all(_FREE, params)]
+
+
+def standing_of(tx: Tx, customer: str) -> list[Credit]:
+    """Read the lots of a customer on which something is left, the oldest first."""
+    rows = tx.all(_STANDING, {"tenant": tx.tenant, "customer": customer})
+    return [credit_of(row) for row in rows]
+
+
+def of_payment(tx: Tx, payment: str) -> list[Credit]:
+    """Read the lots that a payment made."""
+    return [credit_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
+
+
+def by_id(tx: Tx, id_: str) -> Credit | None:
+    """Read a lot."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else credit_of(row)
+
+
+def reserve(tx: Tx, credit: str, minor: int) -> bool:
+    """Hold *minor* of a lot for a payment, if that much is free."""
+    return bool(tx.run(_RESERVE, {"id": credit, "amount": minor}))
+
+
+def release(tx: Tx, credit: str, minor: int) -> None:
+    """Let go of what was held."""
+    tx.run(_RELEASE, {"id": credit, "amount": minor})
+
+
+def use_reserved(tx: Tx, credit: str, minor: int) -> None:
+    """Use what was held."""
+    tx.run(_USE_RESERVED, {"id": credit, "amount": minor})
+
+
+def give_back(tx: Tx, credit: str, minor: int) -> None:
+    """Undo a use."""
+    tx.run(_GIVE_BACK, {"id": credit, "amount": minor})
+
+
+def close(tx: Tx, credit: str, minor: int) -> None:
+    """Take *minor* of a lot away: the money behind it is gone."""
+    tx.run(_CLOSE, {"id": credit, "amount": minor})
+
+
+def credit_of(row: Row) -> Credit:
+    """Read a lot from its row; what was closed no longer counts in its amount."""
+    currency: str = row["currency"]
+    return Credit(
+        id=row["id"],
+        customer=row["customer"],
+        amount=Money(currency, row["amount_minor"] - row["closed_minor"]),
+        used=Money(currency, row["used_minor"]),
+        reserved=Money(currency, row["reserved_minor"]),
+        reason=CreditReason(row["reason"]),
+        payment=row["payment"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+    )

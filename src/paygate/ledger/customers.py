@@ -1,0 +1,75 @@
+"""Customers, and apart from them the contact facts that may be erased."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from paygate.domain.customer import Address, Customer
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+_INSERT = """
+INSERT INTO paygate_customer (tenant, id, zone, created_at) VALUES (:tenant, :id, :zone, :at)
+ON CONFLICT DO NOTHING
+"""
+_ZONE = "UPDATE paygate_customer SET zone = :zone WHERE tenant = :tenant AND id = :id"
+_SAVE_CONTACT = """
+INSERT INTO paygate_contact (tenant, customer, facts) VALUES (:tenant, :id, :facts)
+ON CONFLICT (tenant, customer) DO UPDATE SET facts = :facts
+"""
+_SELECT = """
+SELECT c.id, c.zone, f.facts FROM paygate_customer c
+LEFT JOIN paygate_contact f ON f.tenant = c.tenant AND f.customer = c.id
+WHERE c.tenant = :tenant AND c.id = :id
+"""
+_ERASE = "DELETE FROM paygate_contact WHERE tenant = :tenant AND customer = :id"
+
+
+def save(tx: Tx, customer: Customer | str) -> str:
+    """Make a customer known; contact facts that are given replace those that are there."""
+    if isinstance(customer, str):
+        customer = Customer(customer)
+    params: dict[str, Any] = {
+        "tenant": tx.tenant,
+        "id": customer.id,
+        "zone": customer.zone,
+        "at": tx.at,
+    }
+    tx.run(_INSERT, params)
+    if customer.zone:
+        tx.run(_ZONE, params)
+    facts = contact_facts(customer)
+    if facts:
+        tx.run(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})
+    return customer.id
+
+
+def find(tx: Tx, id_: str) -> Customer | None:
+    """Read a customer with the contact facts we have."""
+    row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
+    if row is None:
+        return None
+    facts: dict[str, Any] = json.loads(row["facts"]) if row["facts"] else {}
+    return customer_of({"id": row["id"], "zone": row["zone"], **facts})
+
+
+def erase_contact(tx: Tx, id_: str) -> None:
+    """Erase the contact facts of a customer; the books keep only the id."""
+    tx.run(_ERASE, {"tenant": tx.tenant, "id": id_})
+
+
+def contact_facts(customer: Customer) -> dict[str, Any]:
+    """Tell the contact facts that are given, without id and zone."""
+    facts = asdict(customer)
+    del facts["id"], facts["zone"]
+    facts["address"] = {name: value for name, value in facts["address"].items() if value}
+    return {name: value for name, value in facts.items() if value}
+
+
+def customer_of(facts: dict[str, Any]) -> Customer:
+    """Build a customer from id, zone and contact facts."""
+    address = Address(**facts.get("address", {}))
+    return Customer(**{**facts, "address": address})

@@ -1,0 +1,187 @@
+"""Open items: invoices, and how much of each is paid, given up, or held by a live payment."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.domain.money import Money
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_item (
+  id, tenant, kind, number, customer, currency, total_minor, due, status, assignment_key,
+  reversal, effective, issued_at, actor)
+VALUES (
+  :id, :tenant, 'invoice', :number, :customer, :currency, :total, :due, 'open', :assignment_key,
+  :reversal, :effective, :at, :actor)
+ON CONFLICT (tenant, kind, number) DO NOTHING
+"""
+_BY_NUMBER = """
+SELECT * FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice' AND number = :number
+"""
+_BY_ID = "SELECT * FROM paygate_item WHERE tenant = :tenant AND id = :id"
+# An open item has room for an amount that is neither paid, nor given up, nor held.
+_ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
+_CLAIM = f"""
+UPDATE paygate_item SET claimed_minor = claimed_minor + :amount
+WHERE id = :id AND status = 'open' AND {_ROOM} >= :amount
+"""
+_UNCLAIM = "UPDATE paygate_item SET claimed_minor = claimed_minor - :amount WHERE id = :id"
+_FILL_CLAIM = """
+UPDATE paygate_item
+SET claimed_minor = claimed_minor - :claimed, allocated_minor = allocated_minor + :amount
+WHERE id = :id
+"""
+_FILL = f"""
+UPDATE paygate_item SET allocated_minor = allocated_minor + :amount
+WHERE id = :id AND status = 'open' AND {_ROOM} >= :amount
+"""
+_EMPTY = "UPDATE paygate_item SET allocated_minor = allocated_minor - :amount WHERE id = :id"
+_WRITE_OFF = f"""
+UPDATE paygate_item SET written_off_minor = written_off_minor + :amount
+WHERE id = :id AND status = 'open' AND {_ROOM} >= :amount
+"""
+_UNDO_WRITE_OFF = """
+UPDATE paygate_item SET written_off_minor = written_off_minor - :amount WHERE id = :id
+"""
+_VOID = """
+UPDATE paygate_item SET status = 'void' WHERE id = :id AND status = 'open' AND claimed_minor = 0
+"""
+_PAGE = """
+SELECT * FROM paygate_item
+WHERE tenant = :tenant AND kind = 'invoice' AND id > :after
+  AND (:customer IS NULL OR customer = :customer)
+ORDER BY id LIMIT :limit
+"""
+_OPEN = """
+SELECT * FROM paygate_item
+WHERE tenant = :tenant AND kind = 'invoice' AND customer = :customer AND status = 'open'
+  AND total_minor - allocated_minor - written_off_minor > 0
+ORDER BY due, id
+"""
+
+
+def insert(
+    tx: Tx,
+    *,
+    number: str,
+    customer: str,
+    total: Money,
+    due: date,
+    effective: date,
+    assignment_key: str | None = None,
+    reversal: str | None = None,
+) -> str | None:
+    """Write a new invoice and tell its id, or None where the number is taken."""
+    id_ = tx.new_id("inv")
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "number": number,
+        "customer": customer,
+        "currency": total.currency,
+        "total": total.minor,
+        "due": due.isoformat(),
+        "assignment_key": assignment_key,
+        "reversal": reversal,
+        "effective": effective.isoformat(),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    return id_ if tx.run(_INSERT, params) else None
+
+
+def by_number(tx: Tx, number: str) -> Invoice | None:
+    """Find an invoice by its number."""
+    row = tx.one(_BY_NUMBER, {"tenant": tx.tenant, "number": number})
+    return None if row is None else invoice_of(row)
+
+
+def by_id(tx: Tx, id_: str) -> Invoice | None:
+    """Find an invoice by its id."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else invoice_of(row)
+
+
+def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Invoice]:
+    """Read the invoices behind id *after*, by id."""
+    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
+    return [invoice_of(row) for row in tx.all(_PAGE, params)]
+
+
+def open_of(tx: Tx, customer: str) -> list[Invoice]:
+    """Read what a customer owes, the oldest due date first."""
+    rows = tx.all(_OPEN, {"tenant": tx.tenant, "customer": customer})
+    return [invoice_of(row) for row in rows]
+
+
+def claim(tx: Tx, item: str, minor: int) -> bool:
+    """Hold *minor* of *item* for a payment, if that much is open and not held."""
+    return bool(tx.run(_CLAIM, {"id": item, "amount": minor}))
+
+
+def unclaim(tx: Tx, item: str, minor: int) -> None:
+    """Let go of *minor* that was held."""
+    tx.run(_UNCLAIM, {"id": item, "amount": minor})
+
+
+def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
+    """Put *minor* of money on *item* and let go of the *claimed* amount that was held for it."""
+    tx.run(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
+
+
+def fill(tx: Tx, item: str, minor: int) -> bool:
+    """Put *minor* of money on *item*, if that much is open and not held by another payment."""
+    return bool(tx.run(_FILL, {"id": item, "amount": minor}))
+
+
+def empty(tx: Tx, item: str, minor: int) -> None:
+    """Take *minor* of money off *item* again."""
+    tx.run(_EMPTY, {"id": item, "amount": minor})
+
+
+def write_off(tx: Tx, item: str, minor: int) -> bool:
+    """Give up *minor* of *item*, if that much is open and not held."""
+    return bool(tx.run(_WRITE_OFF, {"id": item, "amount": minor}))
+
+
+def undo_write_off(tx: Tx, item: str, minor: int) -> None:
+    """Make *minor* that was given up open again."""
+    tx.run(_UNDO_WRITE_OFF, {"id": item, "amount": minor})
+
+
+def void(tx: Tx, item: str) -> bool:
+    """Mark *item* void, unless a live payment holds part of it."""
+    return bool(tx.run(_VOID, {"id": item}))
+
+
+def invoice_of(row: Row) -> Invoice:
+    """Read an invoice from its row."""
+    currency: str = row["currency"]
+    total: int = row["total_minor"]
+    allocated: int = row["allocated_minor"]
+    written_off: int = row["written_off_minor"]
+    status = InvoiceStatus(row["status"])
+    if status is InvoiceStatus.OPEN:
+        if allocated + written_off >= total:
+            status = InvoiceStatus.PAID
+        elif allocated:
+            status = InvoiceStatus.PARTIALLY_PAID
+    return Invoice(
+        id=row["id"],
+        number=row["number"],
+        customer=row["customer"],
+        total=Money(currency, total),
+        allocated=Money(currency, allocated),
+        written_off=Money(currency, written_off),
+        claimed=Money(currency, row["claimed_minor"]),
+        due=date.fromisoformat(row["due"]),
+        status=status,
+        issued_at=datetime.fromisoformat(row["issued_at"]),
+        assignment_key=row["assignment_key"],
+        reversal=row["reversal"],
+    )

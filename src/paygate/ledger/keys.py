@@ -1,0 +1,75 @@
+"""Idempotency keys: which call of ours used which key, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from paygate.errors import InvalidValue, KeyReused
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+_KEY_LENGTH_MAX = 255
+
+_INSERT = """
+INSERT INTO paygate_key (tenant, operation, key, fingerprint, result)
+VALUES (:tenant, :operation, :key, :fingerprint, :result)
+ON CONFLICT DO NOTHING
+"""
+_SELECT = """
+SELECT fingerprint, result FROM paygate_key
+WHERE tenant = :tenant AND operation = :operation AND key = :key
+"""
+_SEQUENCE = """
+INSERT INTO paygate_sequence (tenant, name, value) VALUES (:tenant, :name, 1)
+ON CONFLICT (tenant, name) DO UPDATE SET value = paygate_sequence.value + 1
+RETURNING value
+"""
+
+
+def fingerprint(**facts: Any) -> str:
+    """Digest the facts of a call, without anything secret, to see whether it is the same again."""
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | None:
+    """
+    Take *key* for *operation*; if it was taken before, tell the result of that call.
+
+    Raises `KeyReused` if it was taken by a call with other facts.
+    """
+    if not key or len(key) > _KEY_LENGTH_MAX or not key.isprintable():
+        raise InvalidValue(
+            f"an idempotency key is 1 to {_KEY_LENGTH_MAX} printable characters; "
+            "make it of what the payment is for, such as 'checkout-7'"
+        )
+    params = {
+        "tenant": tx.tenant,
+        "operation": operation,
+        "key": key,
+        "fingerprint": print_,
+        "result": result,
+    }
+    if tx.run(_INSERT, params):
+        return None
+    row = tx.one(_SELECT, params)
+    assert row is not None, "the row that was in the way is gone, though keys are never deleted"
+    if row["fingerprint"] != print_:
+        raise KeyReused(
+            f"the key {key!r} was used for another {operation} (see {row['result']}); "
+            "use a new key for a new payment, and the same arguments with the same key",
+            key=key,
+            operation=operation,
+            result=row["result"],
+        )
+    return str(row["result"])
+
+
+def next_number(tx: Tx, name: str) -> int:
+    """Count on in the sequence *name*; without gaps, because a rollback takes it back."""
+    row = tx.one(_SEQUENCE, {"tenant": tx.tenant, "name": name})
+    assert row is not None, "an upsert with RETURNING gives a row"
+    return int(row["value"])

@@ -1,0 +1,217 @@
+"""The outbox: events, stored in the transaction that made them true, and how far sinks have read.
+
+A sink reads the outbox in order and remembers its position. An event that it
+cannot take becomes a delivery row; later events of the same aggregate queue up
+behind it, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_outbox (
+  id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data)
+SELECT :id, :tenant, :type, :aggregate,
+  coalesce((SELECT max(seq) FROM paygate_outbox
+            WHERE tenant = :tenant AND aggregate = :aggregate), 0) + 1,
+  :version, :at, :actor, :data
+"""
+_COLUMNS = "position, id, type, aggregate, seq, schema_version, occurred_at, actor, data"
+_AFTER = f"""
+SELECT {_COLUMNS} FROM paygate_outbox
+WHERE tenant = :tenant AND position > :position ORDER BY position LIMIT :limit
+"""
+_BY_AGGREGATE = f"""
+SELECT {_COLUMNS} FROM paygate_outbox
+WHERE tenant = :tenant AND aggregate = :aggregate AND seq > :seq ORDER BY seq LIMIT :limit
+"""
+_LAST = "SELECT coalesce(max(position), 0) AS position FROM paygate_outbox WHERE tenant = :tenant"
+_ADD_SINK = """
+INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
+ON CONFLICT DO NOTHING
+"""
+_LEASE = """
+UPDATE paygate_sink SET lease = :lease, lease_until = :until
+WHERE tenant = :tenant AND name = :name
+  AND (lease = '' OR lease = :lease OR lease_until < :at)
+"""
+_SINK = "SELECT position, lease FROM paygate_sink WHERE tenant = :tenant AND name = :name"
+_ADVANCE = """
+UPDATE paygate_sink SET position = :position
+WHERE tenant = :tenant AND name = :name AND lease = :lease AND position <= :position
+"""
+_RELEASE = """
+UPDATE paygate_sink SET lease = '', lease_until = NULL
+WHERE tenant = :tenant AND name = :name AND lease = :lease
+"""
+_BLOCKED = """
+SELECT DISTINCT aggregate FROM paygate_delivery WHERE tenant = :tenant AND sink = :sink
+"""
+_DELAY = """
+INSERT INTO paygate_delivery (
+  tenant, sink, position, aggregate, tries, next_try_at, dead, error)
+VALUES (:tenant, :sink, :position, :aggregate, :tries, :next_try_at, :dead, :error)
+ON CONFLICT (tenant, sink, position) DO UPDATE SET
+  tries = :tries, next_try_at = :next_try_at, dead = :dead, error = :error
+"""
+_DUE = f"""
+SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.tries
+FROM paygate_delivery d JOIN paygate_outbox o ON o.position = d.position
+WHERE d.tenant = :tenant AND d.sink = :sink AND d.dead = 0
+  AND (d.next_try_at IS NULL OR d.next_try_at <= :at)
+  AND NOT EXISTS (
+    SELECT 1 FROM paygate_delivery e
+    WHERE e.tenant = d.tenant AND e.sink = d.sink AND e.aggregate = d.aggregate
+      AND e.position < d.position)
+ORDER BY d.position LIMIT :limit
+"""
+_DONE = """
+DELETE FROM paygate_delivery
+WHERE tenant = :tenant AND sink = :sink AND position = :position
+"""
+_DEAD = f"""
+SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.sink, d.tries, d.error
+FROM paygate_delivery d JOIN paygate_outbox o ON o.position = d.position
+WHERE d.tenant = :tenant AND d.dead = 1 ORDER BY d.sink, d.position
+"""
+_REVIVE = """
+UPDATE paygate_delivery SET dead = 0, tries = 0, next_try_at = NULL
+WHERE tenant = :tenant AND sink = :sink AND dead = 1
+"""
+
+
+def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
+    """Store an event about *aggregate*, in this transaction."""
+    assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
+    tx.run(
+        _INSERT,
+        {
+            "id": tx.new_id("evt"),
+            "tenant": tx.tenant,
+            "type": type_,
+            "aggregate": aggregate,
+            "version": SCHEMA_VERSION,
+            "at": tx.at,
+            "actor": tx.actor,
+            "data": json.dumps(data, separators=(",", ":")),
+        },
+    )
+
+
+def after(tx: Tx, position: int, limit: int) -> list[Event]:
+    """Read events behind *position*, in order."""
+    rows = tx.all(_AFTER, {"tenant": tx.tenant, "position": position, "limit": limit})
+    return [event_of(row) for row in rows]
+
+
+def of_aggregate(tx: Tx, aggregate: str, seq: int, limit: int) -> list[Event]:
+    """Read the events of one aggregate behind its number *seq*."""
+    params = {"tenant": tx.tenant, "aggregate": aggregate, "seq": seq, "limit": limit}
+    return [event_of(row) for row in tx.all(_BY_AGGREGATE, params)]
+
+
+def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
+    """Make *name* known, once; it reads from the first event, or from the next one."""
+    position = 0
+    if not from_beginning:
+        row = tx.one(_LAST, {"tenant": tx.tenant})
+        assert row is not None, "an aggregate query gives a row"
+        position = row["position"]
+    tx.run(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
+
+
+def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:
+    """Become the reader for sink *name*; tell its position, or None while another one reads."""
+    params = {"tenant": tx.tenant, "name": name, "lease": lease, "until": until, "at": tx.at}
+    if not tx.run(_LEASE, params):
+        return None
+    row = tx.one(_SINK, params)
+    assert row is not None, "the row was just updated"
+    return int(row["position"])
+
+
+def advance_sink(tx: Tx, name: str, lease: str, position: int) -> bool:
+    """Remember how far sink *name* has read; false if another reader took over."""
+    params = {"tenant": tx.tenant, "name": name, "lease": lease, "position": position}
+    return bool(tx.run(_ADVANCE, params))
+
+
+def release_sink(tx: Tx, name: str, lease: str) -> None:
+    """Let another reader take over."""
+    tx.run(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
+
+
+def blocked(tx: Tx, sink: str) -> set[str]:
+    """Tell which aggregates wait because an earlier event of theirs was not taken."""
+    return {row["aggregate"] for row in tx.all(_BLOCKED, {"tenant": tx.tenant, "sink": sink})}
+
+
+def delay(
+    tx: Tx,
+    sink: str,
+    event: Event,
+    *,
+    tries: int = 0,
+    next_try_at: str | None = None,
+    dead: bool = False,
+    error: str = "",
+) -> None:
+    """Set *event* aside for sink, to be tried again, or as a dead letter."""
+    params = {
+        "tenant": tx.tenant,
+        "sink": sink,
+        "position": event.position,
+        "aggregate": event.aggregate,
+        "tries": tries,
+        "next_try_at": next_try_at,
+        "dead": int(dead),
+        "error": error[:500],
+    }
+    tx.run(_DELAY, params)
+
+
+def due(tx: Tx, sink: str, limit: int) -> list[tuple[Event, int]]:
+    """Read set-aside events that may be tried now, the first of each aggregate, with tries."""
+    params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "limit": limit}
+    return [(event_of(row), row["tries"]) for row in tx.all(_DUE, params)]
+
+
+def done(tx: Tx, sink: str, event: Event) -> None:
+    """Forget that *event* was set aside: the sink has taken it."""
+    tx.run(_DONE, {"tenant": tx.tenant, "sink": sink, "position": event.position})
+
+
+def dead_letters(tx: Tx) -> list[tuple[str, Event, str]]:
+    """Read the events that sinks refused for good: sink, event, last error."""
+    rows = tx.all(_DEAD, {"tenant": tx.tenant})
+    return [(row["sink"], event_of(row), row["error"]) for row in rows]
+
+
+def revive(tx: Tx, sink: str) -> int:
+    """Let sink try its dead letters again; tell how many."""
+    return tx.run(_REVIVE, {"tenant": tx.tenant, "sink": sink})
+
+
+def event_of(row: Row) -> Event:
+    """Read an event from its row."""
+    return Event(
+        id=row["id"],
+        position=row["position"],
+        type=row["type"],
+        aggregate=row["aggregate"],
+        seq=row["seq"],
+        schema_version=row["schema_version"],
+        occurred_at=datetime.fromisoformat(row["occurred_at"]),
+        actor=row["actor"],
+        data=json.loads(row["data"]),
+    )

@@ -1,0 +1,507 @@
+"""Payments, the attempts under them, and what they claim."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
+from paygate.domain.payment import (
+    Attempt,
+    AttemptState,
+    Operation,
+    Payment,
+    PaymentStatus,
+)
+from paygate.ledger.tx import instant, read_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.domain.outcome import Action
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_payment (
+  id, tenant, customer, payer, account, kind, currency, amount_minor, status, reference,
+  created_at, actor)
+VALUES (
+  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :status, :reference,
+  :at, :actor)
+"""
+# The attempt that was to bring the money tells reference, codes and action of its payment.
+_SELECT = """
+SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
+  a.expires_at,
+  (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
+   WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
+  (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
+   WHERE r.payment = p.id) AS unallocated_minor,
+  (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
+   WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor
+FROM paygate_payment p
+LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
+"""
+_BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
+_PAGE = f"""
+{_SELECT}
+WHERE p.tenant = :tenant AND p.id > :after AND (:customer IS NULL OR p.customer = :customer)
+ORDER BY p.id LIMIT :limit
+"""
+_OF_ITEM = f"""
+{_SELECT}
+WHERE p.id IN (SELECT payment FROM paygate_claim WHERE item = :item AND state = 'hard')
+ORDER BY p.id
+"""
+_SET_STATUS = """
+UPDATE paygate_payment SET status = :status,
+  needs_review = max(needs_review, :needs_review), conflicted = max(conflicted, :conflicted)
+WHERE id = :id
+"""
+_ADD_RECEIVED = """
+UPDATE paygate_payment
+SET received_minor = received_minor + :received, returned_minor = returned_minor + :returned
+WHERE id = :id
+"""
+_SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
+_SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
+_CLEAR_REVIEW = """
+UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
+"""
+
+_INSERT_ATTEMPT = """
+INSERT INTO paygate_attempt (
+  id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
+  merchant_account, gateway_key, currency, amount_minor, state, sent_at, lease_until,
+  next_check_at, created_at, actor)
+VALUES (
+  :id, :tenant, :payment, :operation, :account, :kind, :driver, :driver_version, :livemode,
+  :merchant_account, :gateway_key, :currency, :amount, 'sending', :at, :lease_until,
+  :lease_until, :at, :actor)
+"""
+_ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
+_ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
+_IN_DOUBT = """
+SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
+"""
+_DUE = """
+SELECT id FROM paygate_attempt
+WHERE tenant = :tenant AND next_check_at <= :at ORDER BY next_check_at, id LIMIT :limit
+"""
+_UPDATE_ATTEMPT = """
+UPDATE paygate_attempt SET
+  state = :state, reference = :reference, code = :code, raw_code = :raw_code, reason = :reason,
+  retryable = :retryable, action = :action, expires_at = :expires_at,
+  next_check_at = :next_check_at, absences = :absences, checks = :checks,
+  needs_review = :needs_review, network_transaction_id = :network_transaction_id,
+  version = version + 1
+WHERE id = :id AND version = :version
+"""
+_NOTE = """
+UPDATE paygate_attempt SET reference = :reference, version = version + 1
+WHERE id = :id AND reference <> :reference
+"""
+_SEND_AGAIN = """
+UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
+  next_check_at = :lease_until, absences = 0, version = version + 1
+WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
+"""
+_INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
+_REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
+_DELETE_REQUEST = "DELETE FROM paygate_attempt_request WHERE attempt = :id"
+
+_INSERT_CLAIM = """
+INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state)
+VALUES (:payment, :position, :item, :amount, :credit, :state)
+"""
+_CLAIMS = """
+SELECT position, item, amount_minor, credit, state FROM paygate_claim
+WHERE payment = :payment ORDER BY position
+"""
+_SET_CLAIM = """
+UPDATE paygate_claim SET state = :state WHERE payment = :payment AND position = :position
+"""
+_SOFT_ON = """
+SELECT DISTINCT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A part of an item that a payment is for; from a credit lot where `credit` names one."""
+
+    position: int
+    item: str
+    minor: int
+    credit: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """An attempt with what the merge needs beside the public facts."""
+
+    attempt: Attempt
+    kind: Kind
+    gateway_key: str
+    sends: int
+    sent_at: datetime
+    lease_until: datetime
+    absences: int
+    retryable: bool
+    action: Action | None
+    expires_at: datetime | None
+    network_transaction_id: str
+    version: int
+
+
+def insert(
+    tx: Tx,
+    *,
+    id_: str,
+    customer: str,
+    payer: str,
+    account: str,
+    kind: Kind,
+    amount: Money,
+    status: PaymentStatus,
+    reference: str = "",
+) -> None:
+    """Write a new payment."""
+    tx.run(
+        _INSERT,
+        {
+            "id": id_,
+            "tenant": tx.tenant,
+            "customer": customer,
+            "payer": payer,
+            "account": account,
+            "kind": kind.value,
+            "currency": amount.currency,
+            "amount": amount.minor,
+            "status": status.value,
+            "reference": reference,
+            "at": tx.at,
+            "actor": tx.actor,
+        },
+    )
+
+
+def by_id(tx: Tx, id_: str) -> Payment | None:
+    """Read a payment."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else payment_of(row)
+
+
+def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Payment]:
+    """Read the payments behind id *after*, by id."""
+    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
+    return [payment_of(row) for row in tx.all(_PAGE, params)]
+
+
+def holding(tx: Tx, item: str) -> list[Payment]:
+    """Read the live payments that hold a part of *item*."""
+    return [payment_of(row) for row in tx.all(_OF_ITEM, {"item": item})]
+
+
+def set_status(
+    tx: Tx,
+    payment: str,
+    status: PaymentStatus,
+    *,
+    needs_review: bool = False,
+    conflicted: bool = False,
+) -> None:
+    """Write where a payment stands; flags are only ever raised here."""
+    params = {
+        "id": payment,
+        "status": status.value,
+        "needs_review": int(needs_review),
+        "conflicted": int(conflicted),
+    }
+    tx.run(_SET_STATUS, params)
+
+
+def clear_review(tx: Tx, payment: str) -> None:
+    """A person has looked."""
+    tx.run(_CLEAR_REVIEW, {"id": payment})
+
+
+def add_moved(tx: Tx, payment: str, *, received: int = 0, returned: int = 0) -> None:
+    """Count money that came in or went out."""
+    tx.run(_ADD_RECEIVED, {"id": payment, "received": received, "returned": returned})
+
+
+def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
+    """Name the reversal of a payment."""
+    tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
+
+
+def set_superseded(tx: Tx, payment: str) -> None:
+    """Remember that another payment took over."""
+    tx.run(_SET_SUPERSEDED, {"id": payment})
+
+
+# --- Attempts ------------------------------------------------------------------------
+
+
+def insert_attempt(
+    tx: Tx,
+    *,
+    id_: str,
+    payment: str,
+    operation: Operation,
+    account: str,
+    kind: Kind,
+    driver: str,
+    driver_version: str,
+    livemode: bool,
+    merchant_account: str,
+    gateway_key: str,
+    amount: Money,
+    lease_until: datetime,
+    request: str | None,
+) -> None:
+    """Write the intent to ask *account* for *operation*, before anything is sent."""
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "payment": payment,
+        "operation": operation.value,
+        "account": account,
+        "kind": kind.value,
+        "driver": driver,
+        "driver_version": driver_version,
+        "livemode": int(livemode),
+        "merchant_account": merchant_account,
+        "gateway_key": gateway_key,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "at": tx.at,
+        "lease_until": instant(lease_until),
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT_ATTEMPT, params)
+    if request is not None:
+        tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
+
+
+def attempt(tx: Tx, id_: str) -> AttemptRow | None:
+    """Read an attempt."""
+    row = tx.one(_ATTEMPT, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else attempt_of(row)
+
+
+def attempts_of(tx: Tx, payment: str) -> list[AttemptRow]:
+    """Read the attempts of a payment, the oldest first."""
+    return [attempt_of(row) for row in tx.all(_ATTEMPTS, {"payment": payment})]
+
+
+def in_doubt(tx: Tx, payment: str) -> bool:
+    """Tell whether an attempt of *payment* may have moved money without our knowing."""
+    return bool(tx.all(_IN_DOUBT, {"payment": payment}))
+
+
+def due_attempts(tx: Tx, limit: int) -> list[str]:
+    """Tell which attempts want an inquiry now."""
+    rows = tx.all(_DUE, {"tenant": tx.tenant, "at": tx.at, "limit": limit})
+    return [row["id"] for row in rows]
+
+
+def update_attempt(
+    tx: Tx,
+    before: AttemptRow,
+    *,
+    state: AttemptState,
+    reference: str,
+    code: str,
+    raw_code: str,
+    reason: str,
+    retryable: bool,
+    action: Action | None,
+    expires_at: datetime | None,
+    next_check_at: datetime | None,
+    checks: int,
+    absences: int,
+    needs_review: bool,
+    network_transaction_id: str,
+) -> bool:
+    """Write what is known now, if nobody else wrote since *before* was read."""
+    params = {
+        "id": before.attempt.id,
+        "version": before.version,
+        "state": state.value,
+        "reference": reference,
+        "code": code,
+        "raw_code": raw_code,
+        "reason": reason,
+        "retryable": int(retryable),
+        "action": None if action is None else write_action(action),
+        "expires_at": None if expires_at is None else instant(expires_at),
+        "next_check_at": None if next_check_at is None else instant(next_check_at),
+        "checks": checks,
+        "absences": absences,
+        "needs_review": int(needs_review),
+        "network_transaction_id": network_transaction_id,
+    }
+    return bool(tx.run(_UPDATE_ATTEMPT, params))
+
+
+def note(tx: Tx, attempt_id: str, reference: str) -> None:
+    """Write down the name that the processor gave to its object."""
+    tx.run(_NOTE, {"id": attempt_id, "reference": reference})
+
+
+def send_again(tx: Tx, row: AttemptRow, lease_until: datetime) -> bool:
+    """Take the lease to send the same request once more, if nobody else did."""
+    params = {
+        "id": row.attempt.id,
+        "version": row.version,
+        "at": tx.at,
+        "lease_until": instant(lease_until),
+    }
+    return bool(tx.run(_SEND_AGAIN, params))
+
+
+def request_of(tx: Tx, attempt_id: str) -> str | None:
+    """Read what is needed to send the request again, where it can be."""
+    row = tx.one(_REQUEST, {"id": attempt_id})
+    return None if row is None else str(row["body"])
+
+
+def forget_request(tx: Tx, attempt_id: str) -> None:
+    """Delete what was needed to send the request again."""
+    tx.run(_DELETE_REQUEST, {"id": attempt_id})
+
+
+# --- Claims ----------------------------------------------------------------------------
+
+
+def insert_claims(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
+    """Write what a payment is for."""
+    tx.many(
+        _INSERT_CLAIM,
+        [
+            {
+                "payment": payment,
+                "position": claim.position,
+                "item": claim.item,
+                "amount": claim.minor,
+                "credit": claim.credit,
+                "state": claim.state,
+            }
+            for claim in claims
+        ],
+    )
+
+
+def claims_of(tx: Tx, payment: str) -> list[Claim]:
+    """Read what a payment is for, in the order it fills."""
+    return [
+        Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"])
+        for row in tx.all(_CLAIMS, {"payment": payment})
+    ]
+
+
+def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
+    """Change the state of one claim."""
+    tx.run(_SET_CLAIM, {"payment": payment, "position": claim.position, "state": state})
+
+
+def soft_on(tx: Tx, item: str) -> list[str]:
+    """Tell the payments that hold a soft claim on *item*."""
+    return [row["payment"] for row in tx.all(_SOFT_ON, {"item": item})]
+
+
+# --- Reading rows -------------------------------------------------------------------------
+
+
+def payment_of(row: Row) -> Payment:
+    """Read a payment from its row."""
+    currency: str = row["currency"]
+    return Payment(
+        id=row["id"],
+        customer=row["customer"],
+        payer=row["payer"],
+        account=row["account"],
+        kind=Kind(row["kind"]),
+        amount=Money(currency, row["amount_minor"]),
+        status=PaymentStatus(row["status"]),
+        received=Money(currency, row["received_minor"]),
+        returned=Money(currency, row["returned_minor"]),
+        credited=Money(currency, row["credited_minor"]),
+        unallocated=Money(currency, row["unallocated_minor"]),
+        from_credit=Money(currency, row["from_credit_minor"]),
+        reference=row["attempt_reference"] or row["reference"],
+        code=row["code"] or "",
+        raw_code=row["raw_code"] or "",
+        reason=row["reason"] or "",
+        retryable=bool(row["retryable"]),
+        action=read_action(row["action"]),
+        expires_at=read_instant(row["expires_at"]),
+        needs_review=bool(row["needs_review"]),
+        conflicted=bool(row["conflicted"]),
+        superseded=bool(row["superseded"]),
+        reversal=row["reversal"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+    )
+
+
+def attempt_of(row: Row) -> AttemptRow:
+    """Read an attempt from its row."""
+    return AttemptRow(
+        attempt=Attempt(
+            id=row["id"],
+            payment=row["payment"],
+            operation=Operation(row["operation"]),
+            account=row["account"],
+            state=AttemptState(row["state"]),
+            amount=Money(row["currency"], row["amount_minor"]),
+            reference=row["reference"],
+            code=row["code"],
+            raw_code=row["raw_code"],
+            reason=row["reason"],
+            created_at=datetime.fromisoformat(row["created_at"]),
+            next_check_at=read_instant(row["next_check_at"]),
+            checks=row["checks"],
+            needs_review=bool(row["needs_review"]),
+        ),
+        kind=Kind(row["kind"]),
+        gateway_key=row["gateway_key"],
+        sends=row["sends"],
+        sent_at=datetime.fromisoformat(row["sent_at"]),
+        lease_until=datetime.fromisoformat(row["lease_until"]),
+        absences=row["absences"],
+        retryable=bool(row["retryable"]),
+        action=read_action(row["action"]),
+        expires_at=read_instant(row["expires_at"]),
+        network_transaction_id=row["network_transaction_id"],
+        version=row["version"],
+    )
+
+
+_ACTIONS: dict[str, type[Redirect | HostedForm | ShowVoucher]] = {
+    "Redirect": Redirect,
+    "HostedForm": HostedForm,
+    "ShowVoucher": ShowVoucher,
+}
+
+
+def write_action(action: Action) -> str:
+    """Write an action as text."""
+    return json.dumps({"action": type(action).__name__, **asdict(action)})
+
+
+def read_action(text: str | None) -> Action | None:
+    """Read an action from its text."""
+    if text is None:
+        return None
+    facts: dict[str, Any] = json.loads(text)
+    name = facts.pop("action")
+    if name == "PayToAddress":
+        return PayToAddress(**{**facts, "amount": Money(**facts["amount"])})
+    return _ACTIONS[name](**facts)

@@ -1,0 +1,105 @@
+"""Postings: double entry, append-only; every stored balance can be rebuilt from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paygate.errors import LedgerCorrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from paygate.ledger.tx import Tx
+
+
+class Account(StrEnum):
+    """The accounts of the ledger. A debit is positive, a credit negative."""
+
+    RECEIVABLE = "receivable"
+    """What customers owe on invoices."""
+    BILLED = "billed"
+    """The other side of issuing an invoice: revenue and tax, which the host's books split."""
+    IN_TRANSIT = "in_transit"
+    """Money that a gateway or bank has taken for us and not paid out."""
+    SETTLED = "settled"
+    """Money that reached us."""
+    CUSTOMER_CREDIT = "customer_credit"
+    """What we owe customers: overpayments, top-ups, returned credit."""
+    SUSPENSE = "suspense"
+    """Money that a person must assign."""
+    FEES = "fees"
+    """What gateways keep."""
+    BANK_CHARGE = "bank_charge"
+    """What a bank took for a returned payment."""
+    CHARGEBACK_LOSS = "chargeback_loss"
+    """Money that card holders took back for good."""
+    WRITE_OFF = "write_off"
+    """Open amounts that were given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an entry: so much on this account."""
+
+    account: Account
+    minor: int
+    item: str | None = None
+    receipt: str | None = None
+    credit: str | None = None
+
+
+_INSERT = """
+INSERT INTO paygate_posting (
+  tenant, entry, account, currency, amount_minor, customer, item, receipt, credit, payment,
+  effective, booked_at, actor)
+VALUES (
+  :tenant, :entry, :account, :currency, :amount, :customer, :item, :receipt, :credit, :payment,
+  :effective, :booked_at, :actor)
+"""
+
+
+def post(
+    tx: Tx,
+    lines: Sequence[Line],
+    *,
+    entry: str,
+    currency: str,
+    customer: str,
+    effective: date,
+    payment: str | None = None,
+) -> None:
+    """
+    Write one entry, whose *lines* must sum to zero.
+
+    *entry* is the id of the row that it documents. Lines of zero are left out.
+    """
+    if sum(line.minor for line in lines) != 0:
+        raise LedgerCorrupt(f"entry {entry} does not balance; nothing was booked", entry=entry)
+    common = {
+        "tenant": tx.tenant,
+        "entry": entry,
+        "currency": currency,
+        "customer": customer,
+        "payment": payment,
+        "effective": effective.isoformat(),
+        "booked_at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.many(
+        _INSERT,
+        [
+            {
+                **common,
+                "account": line.account.value,
+                "amount": line.minor,
+                "item": line.item,
+                "receipt": line.receipt,
+                "credit": line.credit,
+            }
+            for line in lines
+            if line.minor
+        ],
+    )

@@ -1,0 +1,252 @@
+"""Receipts, and the allocations that say which invoice their money is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import Allocation, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.domain.outcome import Movement
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_receipt (
+  id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
+  amount_minor, undoes, code, settled_minor, settled_currency, fee_minor, fee_currency,
+  effective, booked_at, actor)
+VALUES (
+  :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
+  :amount, :undoes, :code, :settled, :settled_currency, :fee, :fee_currency,
+  :effective, :at, :actor)
+ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
+"""
+_BOOKED = """
+SELECT currency, amount_minor, payment FROM paygate_receipt
+WHERE tenant = :tenant AND account = :account AND kind = :kind AND movement_id = :movement_id
+"""
+_OF_PAYMENT = """
+SELECT r.*,
+  (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation a
+   WHERE a.receipt = r.id) AS allocated_minor,
+  (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
+   WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
+FROM paygate_receipt r WHERE r.payment = :payment ORDER BY r.booked_at, r.id
+"""
+_SET_UNALLOCATED = """
+UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
+"""
+_INSERT_ALLOCATION = """
+INSERT INTO paygate_allocation (
+  id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, effective,
+  booked_at, actor)
+VALUES (
+  :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
+  :at, :actor)
+"""
+# An allocation stands as long as no negative twin of it was written.
+_STANDING = """
+SELECT a.* FROM paygate_allocation a
+WHERE a.amount_minor > 0
+  AND NOT EXISTS (SELECT 1 FROM paygate_allocation t WHERE t.cancels = a.id)
+"""
+_STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_at, a.id"
+_STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
+_STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
+_OF_ITEM = "SELECT * FROM paygate_allocation WHERE item = :item ORDER BY booked_at, id"
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A movement that is in the books already."""
+
+    amount: Money
+    payment: str | None
+
+
+def book(
+    tx: Tx,
+    movement: Movement,
+    *,
+    account: str,
+    customer: str,
+    payment: str | None,
+    attempt: str | None,
+    undoes: str | None = None,
+) -> str | None:
+    """Write a receipt and tell its id, or None where this movement is in the books already."""
+    id_ = tx.new_id("rcp")
+    settled, fee = movement.settled, movement.fee
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "payment": payment,
+        "attempt": attempt,
+        "customer": customer,
+        "account": account,
+        "kind": movement.kind.value,
+        "inward": int(movement.kind.inward),
+        "movement_id": movement.movement_id,
+        "currency": movement.amount.currency,
+        "amount": movement.amount.minor,
+        "undoes": undoes,
+        "code": movement.code,
+        "settled": None if settled is None else settled.minor,
+        "settled_currency": None if settled is None else settled.currency,
+        "fee": None if fee is None else fee.minor,
+        "fee_currency": None if fee is None else fee.currency,
+        "effective": (movement.effective or tx.today).isoformat(),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    return id_ if tx.run(_INSERT, params) else None
+
+
+def booked(
+    tx: Tx, account: str, movements: Iterable[Movement]
+) -> dict[tuple[MovementKind, str], Booked]:
+    """Tell which of *movements* are in the books, and with what amount."""
+    found: dict[tuple[MovementKind, str], Booked] = {}
+    for movement in movements:
+        params = {
+            "tenant": tx.tenant,
+            "account": account,
+            "kind": movement.kind.value,
+            "movement_id": movement.movement_id,
+        }
+        row = tx.one(_BOOKED, params)
+        if row is not None:
+            amount = Money(row["currency"], row["amount_minor"])
+            found[movement.kind, movement.movement_id] = Booked(amount, row["payment"])
+    return found
+
+
+def of_payment(tx: Tx, payment: str) -> list[Receipt]:
+    """Read the receipts of a payment, in and out, the oldest first."""
+    return [receipt_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
+
+
+def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
+    """Write how much of a receipt waits for a person's decision."""
+    tx.run(_SET_UNALLOCATED, {"id": receipt, "amount": minor})
+
+
+def allocate(
+    tx: Tx,
+    *,
+    item: str,
+    amount: Money,
+    payment: str | None,
+    effective: date,
+    receipt: str | None = None,
+    credit: str | None = None,
+) -> str:
+    """Write that money of a receipt or credit is on *item*, and tell the id of that."""
+    return _write(tx, item, amount, payment, receipt, credit, None, effective)
+
+
+def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
+    """Write the negative twin of *allocation*."""
+    return _write(
+        tx,
+        allocation.invoice,
+        -allocation.amount,
+        allocation.payment,
+        allocation.receipt,
+        allocation.credit,
+        allocation.id,
+        effective,
+    )
+
+
+def _write(  # noqa: PLR0913  (the columns of the table)
+    tx: Tx,
+    item: str,
+    amount: Money,
+    payment: str | None,
+    receipt: str | None,
+    credit: str | None,
+    cancels: str | None,
+    effective: date,
+) -> str:
+    id_ = tx.new_id("alc")
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "item": item,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "payment": payment,
+        "receipt": receipt,
+        "credit": credit,
+        "cancels": cancels,
+        "effective": effective.isoformat(),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT_ALLOCATION, params)
+    return id_
+
+
+def standing_of_payment(tx: Tx, payment: str) -> list[Allocation]:
+    """Read what a payment put on items and nobody took off again."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_PAYMENT, {"payment": payment})]
+
+
+def standing_of_item(tx: Tx, item: str) -> list[Allocation]:
+    """Read the allocations that stand on *item*."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_ITEM, {"item": item})]
+
+
+def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
+    """Read the allocations that use a credit lot."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_CREDIT, {"credit": credit})]
+
+
+def of_item(tx: Tx, item: str) -> list[Allocation]:
+    """Read every allocation of *item*, the cancelled ones and their twins too."""
+    return [allocation_of(row) for row in tx.all(_OF_ITEM, {"item": item})]
+
+
+def receipt_of(row: Row) -> Receipt:
+    """Read a receipt from its row."""
+    currency: str = row["currency"]
+    return Receipt(
+        id=row["id"],
+        payment=row["payment"],
+        account=row["account"],
+        kind=MovementKind(row["kind"]),
+        movement_id=row["movement_id"],
+        amount=Money(currency, row["amount_minor"]),
+        effective=date.fromisoformat(row["effective"]),
+        booked_at=datetime.fromisoformat(row["booked_at"]),
+        allocated=Money(currency, row["allocated_minor"]),
+        credited=Money(currency, row["credited_minor"]),
+        unallocated=Money(currency, row["unallocated_minor"]),
+        settled=_optional(row["settled_currency"], row["settled_minor"]),
+        fee=_optional(row["fee_currency"], row["fee_minor"]),
+    )
+
+
+def _optional(currency: str | None, minor: int | None) -> Money | None:
+    return None if currency is None or minor is None else Money(currency, minor)
+
+
+def allocation_of(row: Row) -> Allocation:
+    """Read an allocation from its row."""
+    return Allocation(
+        id=row["id"],
+        invoice=row["item"],
+        amount=Money(row["currency"], row["amount_minor"]),
+        payment=row["payment"],
+        receipt=row["receipt"],
+        credit=row["credit"],
+        cancels=row["cancels"],
+        booked_at=datetime.fromisoformat(row["booked_at"]),
+    )

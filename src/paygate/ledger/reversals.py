@@ -1,0 +1,151 @@
+"""Reversals and write-offs, as they stand in the books."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.reversal import Reversal, WriteOff
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_reversal (
+  id, tenant, number, payment, currency, amount_minor, on_date, reason, fingerprint, fee_item,
+  bank_charge_minor, bank_charge_currency, booked_at, actor)
+VALUES (
+  :id, :tenant, :number, :payment, :currency, :amount, :on_date, :reason, :fingerprint, :fee_item,
+  :bank_charge, :bank_charge_currency, :at, :actor)
+ON CONFLICT DO NOTHING
+"""
+_SELECT = """
+SELECT v.*, i.number AS fee_number FROM paygate_reversal v
+LEFT JOIN paygate_item i ON i.id = v.fee_item
+"""
+_OF_PAYMENT = f"{_SELECT} WHERE v.tenant = :tenant AND v.payment = :payment"
+_BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
+
+_INSERT_WRITE_OFF = """
+INSERT INTO paygate_write_off (
+  id, tenant, item, currency, amount_minor, payment, reason, effective, booked_at, actor)
+VALUES (
+  :id, :tenant, :item, :currency, :amount, :payment, :reason, :effective, :at, :actor)
+"""
+_WRITE_OFF = "SELECT * FROM paygate_write_off WHERE tenant = :tenant AND id = :id"
+_WRITE_OFFS_OF_PAYMENT = """
+SELECT * FROM paygate_write_off WHERE payment = :payment AND undone_at IS NULL ORDER BY id
+"""
+_UNDO = """
+UPDATE paygate_write_off SET undone_at = :at, undone_by = :actor
+WHERE id = :id AND undone_at IS NULL
+"""
+
+
+def insert(
+    tx: Tx,
+    *,
+    id_: str,
+    number: str,
+    payment: str,
+    amount: Money,
+    on: date,
+    reason: str,
+    fingerprint: str,
+    fee_item: str | None,
+    bank_charge: Money | None,
+) -> bool:
+    """Write a reversal; false where its number, or one of the payment, is there already."""
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "number": number,
+        "payment": payment,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "on_date": on.isoformat(),
+        "reason": reason,
+        "fingerprint": fingerprint,
+        "fee_item": fee_item,
+        "bank_charge": None if bank_charge is None else bank_charge.minor,
+        "bank_charge_currency": None if bank_charge is None else bank_charge.currency,
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    return bool(tx.run(_INSERT, params))
+
+
+def of_payment(tx: Tx, payment: str) -> tuple[Reversal, str] | None:
+    """Read the reversal of a payment, with the fingerprint of the call that made it."""
+    row = tx.one(_OF_PAYMENT, {"tenant": tx.tenant, "payment": payment})
+    return None if row is None else (reversal_of(row), row["fingerprint"])
+
+
+def by_number(tx: Tx, number: str) -> Reversal | None:
+    """Read a reversal by its document number."""
+    row = tx.one(_BY_NUMBER, {"tenant": tx.tenant, "number": number})
+    return None if row is None else reversal_of(row)
+
+
+def insert_write_off(
+    tx: Tx, *, id_: str, item: str, amount: Money, reason: str, effective: date
+) -> None:
+    """Write a write-off."""
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "item": item,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "payment": None,
+        "reason": reason,
+        "effective": effective.isoformat(),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT_WRITE_OFF, params)
+
+
+def write_off(tx: Tx, id_: str) -> WriteOff | None:
+    """Read a write-off."""
+    row = tx.one(_WRITE_OFF, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else write_off_of(row)
+
+
+def write_offs_of_payment(tx: Tx, payment: str) -> list[WriteOff]:
+    """Read the write-offs that a payment caused and that stand."""
+    return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_PAYMENT, {"payment": payment})]
+
+
+def mark_undone(tx: Tx, write_off_id: str) -> bool:
+    """Mark a write-off as undone; false where it was already."""
+    return bool(tx.run(_UNDO, {"id": write_off_id, "at": tx.at, "actor": tx.actor}))
+
+
+def reversal_of(row: Row) -> Reversal:
+    """Read a reversal from its row."""
+    charge: int | None = row["bank_charge_minor"]
+    return Reversal(
+        id=row["id"],
+        number=row["number"],
+        payment=row["payment"],
+        amount=Money(row["currency"], row["amount_minor"]),
+        on=date.fromisoformat(row["on_date"]),
+        reason=row["reason"],
+        booked_at=datetime.fromisoformat(row["booked_at"]),
+        fee_invoice=row["fee_number"],
+        bank_charge=None if charge is None else Money(row["bank_charge_currency"], charge),
+    )
+
+
+def write_off_of(row: Row) -> WriteOff:
+    """Read a write-off from its row."""
+    return WriteOff(
+        id=row["id"],
+        invoice=row["item"],
+        amount=Money(row["currency"], row["amount_minor"]),
+        reason=row["reason"],
+        booked_at=datetime.fromisoformat(row["booked_at"]),
+        undone=row["undone_at"] is not None,
+    )

@@ -1,0 +1,427 @@
+-- The ledger, as of its first version.
+--
+-- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
+-- UTC with microseconds, so that they sort; dates are ISO 8601 text. Rows of allocation, receipt,
+-- posting and outbox are never changed in what they say about money; triggers see to it.
+
+CREATE TABLE paygate_meta (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_sequence (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- Which call used which idempotency key; the fingerprint holds no token.
+CREATE TABLE paygate_key (
+  tenant TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  result TEXT NOT NULL,
+  PRIMARY KEY (tenant, operation, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_customer (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  zone TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'clear',
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- Contact facts stand apart from rows that stay, so that they can be erased.
+CREATE TABLE paygate_contact (
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  PRIMARY KEY (tenant, customer)
+) STRICT, WITHOUT ROWID;
+
+-- Open items: invoices, and money expected without one.
+CREATE TABLE paygate_item (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('invoice', 'prepayment')),
+  number TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  total_minor INTEGER NOT NULL CHECK (total_minor > 0),
+  allocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
+  written_off_minor INTEGER NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
+  claimed_minor INTEGER NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
+  due TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('draft', 'open', 'void')),
+  assignment_key TEXT,
+  reversal TEXT,
+  autopay INTEGER NOT NULL DEFAULT 1,
+  method TEXT,
+  effective TEXT NOT NULL,
+  issued_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  UNIQUE (tenant, kind, number),
+  CHECK (allocated_minor + written_off_minor + claimed_minor <= total_minor)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_item_by_customer ON paygate_item (tenant, customer, due, id);
+CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
+  WHERE assignment_key IS NOT NULL;
+
+CREATE TABLE paygate_payment (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  payer TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  status TEXT NOT NULL,
+  received_minor INTEGER NOT NULL DEFAULT 0,
+  returned_minor INTEGER NOT NULL DEFAULT 0,
+  reference TEXT NOT NULL DEFAULT '',
+  method TEXT,
+  mandate TEXT,
+  needs_review INTEGER NOT NULL DEFAULT 0,
+  conflicted INTEGER NOT NULL DEFAULT 0,
+  superseded INTEGER NOT NULL DEFAULT 0,
+  disputed INTEGER NOT NULL DEFAULT 0,
+  reversal TEXT,
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, id);
+
+-- One operation asked of a gateway; stored before anything is sent.
+CREATE TABLE paygate_attempt (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  payment TEXT REFERENCES paygate_payment (id),
+  method TEXT,
+  operation TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  driver TEXT NOT NULL,
+  driver_version TEXT NOT NULL,
+  livemode INTEGER NOT NULL,
+  merchant_account TEXT NOT NULL,
+  gateway_key TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reference TEXT NOT NULL DEFAULT '',
+  code TEXT NOT NULL DEFAULT '',
+  raw_code TEXT NOT NULL DEFAULT '',
+  reason TEXT NOT NULL DEFAULT '',
+  retryable INTEGER NOT NULL DEFAULT 0,
+  action TEXT,
+  expires_at TEXT,
+  network_transaction_id TEXT NOT NULL DEFAULT '',
+  sends INTEGER NOT NULL DEFAULT 1,
+  sent_at TEXT NOT NULL,
+  lease_until TEXT NOT NULL,
+  next_check_at TEXT,
+  checks INTEGER NOT NULL DEFAULT 0,
+  absences INTEGER NOT NULL DEFAULT 0,
+  needs_review INTEGER NOT NULL DEFAULT 0,
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  version INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (tenant, account, operation, gateway_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
+CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, next_check_at)
+  WHERE next_check_at IS NOT NULL;
+CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, reference)
+  WHERE reference <> '';
+
+-- What is needed to send the same request again; gone when the attempt has ended, because it
+-- holds contact facts. A request with a one-time token or card data never gets a row.
+CREATE TABLE paygate_attempt_request (
+  attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a payment is for, in the order it fills them. A hard claim counts in the item's
+-- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
+CREATE TABLE paygate_claim (
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
+  position INTEGER NOT NULL,
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  credit TEXT REFERENCES paygate_credit (id),
+  state TEXT NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
+  PRIMARY KEY (payment, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_claim_live ON paygate_claim (item) WHERE state IN ('hard', 'soft');
+
+-- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
+CREATE TABLE paygate_receipt (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  payment TEXT REFERENCES paygate_payment (id),
+  attempt TEXT,
+  customer TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  inward INTEGER NOT NULL,
+  movement_id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0),
+  undoes TEXT,
+  code TEXT NOT NULL DEFAULT '',
+  settled_minor INTEGER,
+  settled_currency TEXT,
+  fee_minor INTEGER,
+  fee_currency TEXT,
+  settled_on TEXT,
+  effective TEXT NOT NULL,
+  booked_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  UNIQUE (tenant, account, kind, movement_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment);
+
+CREATE TABLE paygate_allocation (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+  payment TEXT,
+  receipt TEXT REFERENCES paygate_receipt (id),
+  credit TEXT REFERENCES paygate_credit (id),
+  cancels TEXT UNIQUE,
+  effective TEXT NOT NULL,
+  booked_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  CHECK ((receipt IS NULL) <> (credit IS NULL)),
+  CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item);
+CREATE INDEX paygate_allocation_by_payment ON paygate_allocation (payment);
+CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
+CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit) WHERE credit IS NOT NULL;
+
+-- Lots of customer balance. closed_minor is what ceased to be: its receipt was reversed.
+CREATE TABLE paygate_credit (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+  used_minor INTEGER NOT NULL DEFAULT 0 CHECK (used_minor >= 0),
+  reserved_minor INTEGER NOT NULL DEFAULT 0 CHECK (reserved_minor >= 0),
+  closed_minor INTEGER NOT NULL DEFAULT 0,
+  reason TEXT NOT NULL,
+  payment TEXT,
+  receipt TEXT,
+  item TEXT,
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  CHECK (amount_minor < 0 OR used_minor + reserved_minor + closed_minor <= amount_minor)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_credit_by_customer ON paygate_credit (tenant, customer, currency, created_at, id);
+CREATE INDEX paygate_credit_by_payment ON paygate_credit (payment) WHERE payment IS NOT NULL;
+
+CREATE TABLE paygate_write_off (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  payment TEXT,
+  reason TEXT NOT NULL,
+  undone_at TEXT,
+  undone_by TEXT,
+  effective TEXT NOT NULL,
+  booked_at TEXT NOT NULL,
+  actor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item);
+
+CREATE TABLE paygate_reversal (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  number TEXT NOT NULL,
+  payment TEXT NOT NULL UNIQUE REFERENCES paygate_payment (id),
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL,
+  on_date TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  fee_item TEXT REFERENCES paygate_item (id),
+  bank_charge_minor INTEGER,
+  bank_charge_currency TEXT,
+  booked_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  UNIQUE (tenant, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_chargeback (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  payment TEXT NOT NULL,
+  account TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  state TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL,
+  fee_minor INTEGER,
+  reason TEXT NOT NULL,
+  opened_at TEXT NOT NULL,
+  closed_at TEXT,
+  UNIQUE (tenant, account, reference)
+) STRICT, WITHOUT ROWID;
+
+-- Double entry: each entry sums to zero per currency. Debits are positive.
+CREATE TABLE paygate_posting (
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  entry TEXT NOT NULL,
+  account TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+  customer TEXT NOT NULL,
+  item TEXT,
+  receipt TEXT,
+  credit TEXT,
+  payment TEXT,
+  effective TEXT NOT NULL,
+  booked_at TEXT NOT NULL,
+  actor TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE paygate_mandate (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  text_version TEXT NOT NULL,
+  accepted_at TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  ip TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  revoked_at TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_method (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  token_encrypted BLOB NOT NULL,
+  brand TEXT NOT NULL,
+  last4 TEXT NOT NULL,
+  expires TEXT,
+  holder TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  network_transaction_id TEXT NOT NULL,
+  mandate TEXT,
+  is_default INTEGER NOT NULL DEFAULT 0,
+  created_at TEXT NOT NULL,
+  forgotten_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, id);
+
+-- Callbacks as they came, before anything is made of them.
+CREATE TABLE paygate_inbox (
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  headers TEXT NOT NULL,
+  body BLOB NOT NULL,
+  received_at TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'new',
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_try_at TEXT,
+  applied_at TEXT,
+  reply TEXT,
+  error TEXT NOT NULL DEFAULT '',
+  UNIQUE (tenant, account, event_id)
+) STRICT;
+CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, next_try_at) WHERE next_try_at IS NOT NULL;
+
+CREATE TABLE paygate_feed (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  lease_until TEXT,
+  read_at TEXT,
+  PRIMARY KEY (tenant, account)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_report_line (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  report TEXT NOT NULL,
+  line TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  class TEXT NOT NULL,
+  receipt TEXT,
+  imported_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, account, report, line)
+) STRICT, WITHOUT ROWID;
+
+-- Events, written in the transaction that made them true. position orders all of them.
+CREATE TABLE paygate_outbox (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant TEXT NOT NULL,
+  type TEXT NOT NULL,
+  aggregate TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  schema_version INTEGER NOT NULL,
+  occurred_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  data TEXT NOT NULL,
+  UNIQUE (tenant, aggregate, seq)
+) STRICT;
+
+-- How far each sink has read, and who is reading for it.
+CREATE TABLE paygate_sink (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  lease TEXT NOT NULL DEFAULT '',
+  lease_until TEXT,
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- Events that a sink could not take yet. The first of an aggregate is tried again; those behind
+-- it wait, so that order is kept and only this aggregate stands still.
+CREATE TABLE paygate_delivery (
+  tenant TEXT NOT NULL,
+  sink TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  aggregate TEXT NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_try_at TEXT,
+  dead INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (tenant, sink, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
+
+CREATE TRIGGER paygate_posting_no_update BEFORE UPDATE ON paygate_posting
+BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+CREATE TRIGGER paygate_posting_no_delete BEFORE DELETE ON paygate_posting
+BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+CREATE TRIGGER paygate_allocation_no_update BEFORE UPDATE ON paygate_allocation
+BEGIN SELECT RAISE(ABORT, 'allocations are append-only'); END;
+CREATE TRIGGER paygate_allocation_no_delete BEFORE DELETE ON paygate_allocation
+BEGIN SELECT RAISE(ABORT, 'allocations are append-only'); END;
+CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
+BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
+CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
+  kind, inward, movement_id, currency, amount_minor, account ON paygate_receipt
+BEGIN SELECT RAISE(ABORT, 'what a receipt says about money does not change'); END;
+CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;

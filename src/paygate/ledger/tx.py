@@ -1,0 +1,124 @@
+"""One transaction: the only way to read and write the ledger."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> datetime:
+        """Tell the present instant, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        """Tell the present instant, in UTC."""
+        return datetime.now(UTC)
+
+
+class Ids(Protocol):
+    """Where new ids come from."""
+
+    def new(self, noun: str) -> str:
+        """Make an id that no other row has, beginning with *noun*."""
+        ...
+
+
+class TimedIds:
+    """Ids that begin with the time, so that rows made together lie together."""
+
+    def new(self, noun: str) -> str:
+        """Make an id of 48 bits of time and 80 of chance, as in ULIDs, in hex."""
+        return f"{noun}_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+class Row(Protocol):
+    """A row of a result, by column name."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+class Connection(Protocol):
+    """What the statements of the ledger need of a database connection."""
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> int:
+        """Execute a statement and tell how many rows it changed."""
+        ...
+
+    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        """Read all rows of a query."""
+        ...
+
+    def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement once for each of *params*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """On whose behalf, and by which clock, transactions run."""
+
+    tenant: str
+    actor: str
+    clock: Clock
+    ids: Ids
+
+
+class Tx:
+    """An open transaction, with the instant it began at and who acts.
+
+    Work that is given a Tx may run twice (after a conflict, or in a group that
+    is tried again), so it changes nothing but rows.
+    """
+
+    __slots__ = ("_all", "_ids", "actor", "at", "many", "now", "run", "tenant")
+
+    def __init__(self, connection: Connection, context: Context) -> None:
+        self._all = connection.all
+        self.run = connection.run
+        self.many = connection.many
+        self._ids = context.ids
+        self.tenant = context.tenant
+        self.actor = context.actor
+        self.now = context.clock.now()
+        self.at = instant(self.now)
+
+    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        """Read all rows of a query."""
+        return self._all(sql, params)
+
+    def one(self, sql: str, params: Mapping[str, Any]) -> Row | None:
+        """Read the first row of a query, or None."""
+        rows = self._all(sql, params)
+        return rows[0] if rows else None
+
+    def new_id(self, noun: str) -> str:
+        """Make a new id."""
+        return self._ids.new(noun)
+
+    @property
+    def today(self) -> date:
+        """The date of this transaction in UTC."""
+        return self.now.date()
+
+
+def instant(at: datetime) -> str:
+    """Write an instant so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def read_instant(text: str | None) -> datetime | None:
+    """Read what `instant` wrote."""
+    return None if text is None else datetime.fromisoformat(text)
