@@ -1,0 +1,92 @@
+"""
+What can be run here: ``nox --list``.
+
+Every session makes an environment of its own, with the interpreter that runs
+nox; `tests_on` looks for the other Python versions.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install paygate with all its extras, and these dependency groups."""
+    session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def present(*paths: str) -> list[str]:
+    """Those of *paths* that exist: a folder may come later than its checks."""
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests and every example in the documents, without the contract tests."""
+    install(session, "test")
+    session.run("pytest", "--ignore=tests/contract", *session.posargs)
+
+
+@nox.session(python=["3.12", "3.13"], default=False)
+def tests_on(session: nox.Session) -> None:
+    """Run the tests on another Python, where there is one."""
+    install(session, "test")
+    session.run("pytest", "--ignore=tests/contract", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Talk to third-party servers on loopback and check against official schemas."""
+    install(session, "contract")
+    session.run("pytest", "tests/contract", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types with mypy and with pyright; `tests/typing` is checked only here."""
+    install(session, "types")
+    session.run("mypy", *present(*PYTHON_FILES, "examples", "benchmarks"))
+    session.run("pyright", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the layers; ``-- --fix`` mends what can be mended."""
+    fix = "--fix" in session.posargs
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "format", *([] if fix else ["--diff"]), ".")
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documents, warnings being errors, and run their examples."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    session.run("pytest", *present("docs", "README.md", "CHANGELOG.md"), *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed, each number beside its floor."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def demo(session: nox.Session) -> None:
+    """Do what a newcomer does: the two commands of the README in a new environment."""
+    session.install("-e", ".[all]")
+    session.chdir(session.create_tmp())
+    session.run("paygate", "demo", *session.posargs)
