@@ -1,0 +1,69 @@
+"""The names a host may import from paygate, and what importing it costs."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import paygate
+
+PUBLIC = [
+    "AsyncCashier",
+    "Cashier",
+    "Money",
+    "PaygateError",
+]
+
+# Each takes longer to import than a portal should wait for a name it may not use.
+HEAVY = ["asyncio", "babel", "cryptography", "httpx", "pydantic", "tenacity", "typer"]
+
+
+def in_a_new_interpreter(program: str) -> str:
+    """Run *program* where nothing has been imported yet, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(paygate.__all__) == sorted(PUBLIC)
+
+
+def test_dir_offers_the_public_names() -> None:
+    assert set(PUBLIC) <= set(dir(paygate))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_says_what_it_is(name: str) -> None:
+    thing = getattr(paygate, name)
+    if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+        pytest.skip("a type alias or a constant carries no docstring of its own")
+
+    said = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+
+    assert said, f"{name} has no docstring"
+    assert not said.startswith(f"{name}("), f"{name} has only the docstring that dataclass made"
+
+
+def test_no_public_name_is_loaded_before_it_is_asked_for() -> None:
+    program = "import paygate; print(*(n for n in paygate.__all__ if n in vars(paygate)))"
+
+    assert in_a_new_interpreter(program) == ""
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_loads_once(name: str) -> None:
+    assert getattr(paygate, name) is getattr(paygate, name)
+
+
+def test_a_wrong_name_is_an_attribute_error_that_names_it() -> None:
+    with pytest.raises(AttributeError, match="Cashbox"):
+        getattr(paygate, "Cashbox")  # noqa: B009 - the type checkers know that it is wrong
+
+
+def test_importing_paygate_imports_nothing_heavy() -> None:
+    program = f"import sys, paygate; print(*(n for n in {HEAVY} if n in sys.modules))"
+
+    assert in_a_new_interpreter(program) == ""
