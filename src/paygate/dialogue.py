@@ -11,13 +11,14 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from paygate.domain.secret import DOTS
 from paygate.errors import BadReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 T = TypeVar("T")
+
+_DOTS = "••••"
 
 BODY_BYTES_MAX = 2_000_000
 """The largest answer that is read; no processor's answer to one operation comes near it."""
@@ -47,7 +48,7 @@ class Request:
     def __repr__(self) -> str:
         # Headers carry credentials and bodies card data: neither is ever shown.
         host_and_path = self.url.split("?", 1)[0]
-        return f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {DOTS})"
+        return f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {_DOTS})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -59,7 +60,7 @@ class Response:
     body: bytes = b""
 
     def __repr__(self) -> str:
-        return f"Response({self.status}, {len(self.body)} bytes {DOTS})"
+        return f"Response({self.status}, {len(self.body)} bytes {_DOTS})"
 
     def json_object(self) -> dict[str, Any]:
         """Read the body as one JSON object, or raise `BadReply`."""
@@ -95,5 +96,5 @@ Dialogue: TypeAlias = Generator[Request | Note, Response, T]
 
 def at_once(value: T) -> Dialogue[T]:
     """Make a dialogue that needs no request and returns *value*."""
+    yield from ()
     return value
-    yield  # pragma: no cover  (makes this a generator)

@@ -151,12 +151,13 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
             assert_never(answer)
 
 
-def _forward(facts: Facts, state: AttemptState, **told: str) -> Changes:
+def _forward(
+    facts: Facts, state: AttemptState, *, reference: str, reason: str = ""
+) -> Changes:
     """Move to *state* if that is more than we know."""
-    reference = told.pop("reference", "")
     if state.rank <= facts.state.rank:
         return Changes(reference=reference)
-    return Changes(state=state, reference=reference, **told)  # type: ignore[arg-type]
+    return Changes(state=state, reference=reference, reason=reason)
 
 
 def _approved(facts: Facts, answer: Approved) -> Changes:

@@ -76,7 +76,7 @@ RULES: Final[tuple[Rule, ...]] = (
           AS detail
         FROM paygate_receipt r
         LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'suspense'
-        WHERE r.tenant = :tenant AND r.inward = 1 GROUP BY r.id
+        WHERE r.tenant = :tenant GROUP BY r.id
         HAVING -coalesce(sum(p.amount_minor), 0) <> r.unallocated_minor
         """,
     ),

@@ -128,6 +128,9 @@ UPDATE paygate_claim SET state = :state WHERE payment = :payment AND position = 
 _SOFT_ON = """
 SELECT DISTINCT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
 """
+_RESERVING = """
+SELECT DISTINCT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +418,11 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
 def soft_on(tx: Tx, item: str) -> list[str]:
     """Tell the payments that hold a soft claim on *item*."""
     return [row["payment"] for row in tx.all(_SOFT_ON, {"item": item})]
+
+
+def reserving(tx: Tx, credit: str) -> list[str]:
+    """Tell the live payments that reserved part of a credit lot."""
+    return [row["payment"] for row in tx.all(_RESERVING, {"credit": credit})]
 
 
 # --- Reading rows -------------------------------------------------------------------------

@@ -96,7 +96,10 @@ class SqliteStore:
         self.path = path
         self._busy_s = busy_s
         self._closed = False
-        self._start()
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._write_connection: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
         try:
             with self._lock:
                 self._migrate(self._writer())
@@ -185,12 +188,6 @@ class SqliteStore:
         while self._readers:
             self._readers.pop().close()
 
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._write_connection: sqlite3.Connection | None = None
-        self._readers: list[sqlite3.Connection] = []
-
     def _check_process(self) -> None:
         if self._closed:
             raise NotAllowedHere("the ledger is closed; open a new cashier")
@@ -200,7 +197,9 @@ class SqliteStore:
             _abandoned.extend(self._readers)
             if self._write_connection is not None:
                 _abandoned.append(self._write_connection)
-            self._start()
+            # The lock may be held by a thread that this process does not have.
+            self._pid, self._lock = os.getpid(), threading.RLock()
+            self._write_connection, self._readers = None, []
 
     def _writer(self) -> sqlite3.Connection:
         if self._write_connection is None:

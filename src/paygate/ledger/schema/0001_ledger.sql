@@ -172,7 +172,7 @@ CREATE TABLE paygate_receipt (
   movement_id TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-  unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0),
+  unallocated_minor INTEGER NOT NULL DEFAULT 0,
   undoes TEXT,
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
@@ -183,7 +183,8 @@ CREATE TABLE paygate_receipt (
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
-  UNIQUE (tenant, account, kind, movement_id)
+  UNIQUE (tenant, account, kind, movement_id),
+  CHECK (CASE inward WHEN 1 THEN unallocated_minor >= 0 ELSE unallocated_minor <= 0 END)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment);
 

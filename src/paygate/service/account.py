@@ -1,0 +1,166 @@
+"""Gateway accounts: a driver with settings, under a name of the host's choosing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.errors import (
+    AmountOutsideLimits,
+    InvalidValue,
+    MissingPayerField,
+    Unsupported,
+)
+from paygate.gateway import CAPABILITIES, PROTOCOL_VERSION, DedupWindow, Keyed, LooksUp
+
+if TYPE_CHECKING:
+    from paygate.domain.customer import Customer
+    from paygate.domain.method import Kind
+    from paygate.domain.payment import Operation
+    from paygate.gateway import Gateway, Method, Rail, Traits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long we wait, and when we ask again.
+
+    `lease` is how long a process may take from storing an intent to sending its
+    request; it is longer than `deadline_s`, the time we wait for one answer.
+    `plan` is when an attempt of unknown outcome is inquired after the first
+    answer failed to come; after the last of it a person must look. `waiting` is
+    the pause between inquiries while the payer or the bank takes time.
+    """
+
+    deadline_s: float = 30.0
+    lease: timedelta = timedelta(seconds=90)
+    plan: tuple[timedelta, ...] = (
+        timedelta(seconds=30),
+        timedelta(minutes=2),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+        timedelta(hours=6),
+        timedelta(hours=24),
+        *([timedelta(days=1)] * 6),
+    )
+    waiting: timedelta = timedelta(hours=6)
+
+    def __post_init__(self) -> None:
+        if self.lease.total_seconds() <= self.deadline_s:
+            raise InvalidValue("the lease to send must be longer than the deadline of a request")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAccount:
+    """A gateway under the host's name for it; its traits are read once."""
+
+    name: str
+    gateway: Gateway
+    traits: Traits
+
+    @classmethod
+    def of(cls, name: str, gateway: Gateway) -> GatewayAccount:
+        """Take *gateway* as account *name*; raises `Unsupported` for a foreign protocol version."""
+        traits = gateway.traits
+        if traits.protocol_version != PROTOCOL_VERSION:
+            raise Unsupported(
+                f"the driver {gateway.name} of account {name!r} speaks version "
+                f"{traits.protocol_version} of the gateway protocol, this paygate speaks "
+                f"{PROTOCOL_VERSION}; install a driver for this version",
+                account=name,
+            )
+        return cls(name, gateway, traits)
+
+    @property
+    def repeatable_for(self) -> timedelta:
+        """For how long the processor answers the same request as before, and does it once."""
+        match self.traits.idempotency:
+            case Keyed(ttl=ttl):
+                return ttl
+            case DedupWindow(window=window, returns_original=True):
+                return window
+            case _:
+                return timedelta(0)
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Tell whether a lost answer can be found out, by inquiry or by repetition."""
+        return isinstance(self.gateway, LooksUp) or bool(self.repeatable_for)
+
+    def default_kind(self) -> Kind:
+        """Tell the kind of payment that this account is for, where it is for one only."""
+        if len(self.traits.rails) == 1:
+            return next(iter(self.traits.rails))
+        kinds = ", ".join(self.traits.rails)
+        raise InvalidValue(f"the account {self.name!r} takes {kinds}: say which with kind=")
+
+    def rail(self, kind: Kind, operation: Operation) -> Rail:
+        """Find what this account can do for *kind*, or raise `Unsupported`."""
+        able = isinstance(self.gateway, CAPABILITIES[operation])
+        if not able or not self.traits.offers(kind, operation):
+            raise Unsupported(
+                f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}",
+                account=self.name,
+                operation=str(operation),
+                kind=str(kind),
+            )
+        return self.traits.rails[kind]
+
+    def check(
+        self,
+        rail: Rail,
+        amount: Money,
+        method: Method | None,
+        payer: Customer | None,
+        return_url: str,
+    ) -> None:
+        """Refuse what this rail would refuse, before anything is stored or sent."""
+        currency = amount.currency
+        if rail.currencies is not None and currency not in rail.currencies:
+            raise Unsupported(
+                f"the account {self.name!r} does not take {currency}", account=self.name
+            )
+        self._check_limits(rail, amount)
+        missing = sorted(field for field in rail.payer_fields if not field.given_by(payer))
+        if missing:
+            raise MissingPayerField(
+                f"the account {self.name!r} needs the payer's {', '.join(missing)}; "
+                "pass payer=Customer(…) with it",
+                fields=[str(field) for field in missing],
+            )
+        if rail.methods and type(method) not in rail.methods:
+            accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods))
+            given = "none was given" if method is None else f"not {type(method).__name__}"
+            raise Unsupported(
+                f"the account {self.name!r} needs a method ({accepted}), {given}",
+                account=self.name,
+            )
+        if method is not None and not rail.methods:
+            raise Unsupported(
+                f"the payer chooses the method on the page of account {self.name!r}; leave it out",
+                account=self.name,
+            )
+        if rail.needs_return_url and not return_url:
+            raise InvalidValue(
+                f"the account {self.name!r} sends the payer away: say where to come back to "
+                "with return_url="
+            )
+
+    def _check_limits(self, rail: Rail, amount: Money) -> None:
+        limits = rail.limits.get(amount.currency)
+        if limits is None:
+            return
+        low, high = limits.minimum_minor, limits.maximum_minor
+        if (low is not None and amount.minor < low) or (high is not None and amount.minor > high):
+            bounds = " to ".join(
+                "any" if bound is None else str(Money(amount.currency, bound))
+                for bound in (low, high)
+            )
+            raise AmountOutsideLimits(
+                f"{amount} is outside what the account {self.name!r} takes ({bounds})",
+                account=self.name,
+                minimum=low,
+                maximum=high,
+            )

@@ -1,0 +1,265 @@
+"""Where money goes: onto invoices, into credit, and off again.
+
+These are steps inside a transaction, shared by the use cases. Each returns the
+lines that it wants posted, so that one entry documents a whole event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.ledger import credits, items, outbox, payments, receipts, reversals
+from paygate.ledger.posting import Account, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.ledger.payments import Claim
+    from paygate.ledger.tx import Tx
+
+
+def cash_account(kind: Kind) -> Account:
+    """Tell where money of *kind* stands when it has come in."""
+    if kind in (Kind.CASH, Kind.TRANSFER):
+        return Account.SETTLED
+    return Account.IN_TRANSIT
+
+
+def claimed_credit(
+    tx: Tx, payment: str, claims: Iterable[Claim], *, currency: str, on: date
+) -> list[Line]:
+    """Use the credit that *payment* reserved, on the invoices it was reserved for."""
+    lines: list[Line] = []
+    for claim in claims:
+        if claim.credit is None or claim.state != "hard":
+            continue
+        credits.use_reserved(tx, claim.credit, claim.minor)
+        items.fill_claim(tx, claim.item, claimed=claim.minor, minor=claim.minor)
+        receipts.allocate(
+            tx,
+            item=claim.item,
+            amount=Money(currency, claim.minor),
+            payment=payment,
+            credit=claim.credit,
+            effective=on,
+        )
+        payments.set_claim(tx, payment, claim, "used")
+        lines += [
+            Line(Account.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
+            Line(Account.RECEIVABLE, -claim.minor, item=claim.item),
+        ]
+    return lines
+
+
+def put_on_items(
+    tx: Tx,
+    payment: str,
+    receipt: str,
+    amount: Money,
+    claims: Iterable[Claim],
+    *,
+    on: date,
+) -> tuple[list[Line], int, bool]:
+    """
+    Put the money of *receipt* on what its payment is for, in order.
+
+    A claim that is held is filled for certain. Where the payment let go of a
+    claim, or was superseded, the invoice takes what is open and not held by
+    another payment; where earlier money of the payment filled a part, the rest.
+    Returns the lines, what is left over, and whether an invoice took less than
+    the payment was to bring.
+    """
+    lines: list[Line] = []
+    left = amount.minor
+    short = False
+    for claim in claims:
+        if claim.credit is not None:
+            continue
+        wanted = claim.minor
+        if claim.state == "used":
+            wanted -= _brought(tx, payment, claim.item)
+        take = min(wanted, left)
+        if claim.state == "hard":
+            items.fill_claim(tx, claim.item, claimed=claim.minor, minor=take)
+        else:
+            take = _take_room(tx, claim.item, take)
+            short = short or take < min(wanted, left)
+        if take or claim.state == "hard":
+            payments.set_claim(tx, payment, claim, "used" if take else "released")
+        if not take:
+            continue
+        left -= take
+        receipts.allocate(
+            tx,
+            item=claim.item,
+            amount=Money(amount.currency, take),
+            payment=payment,
+            receipt=receipt,
+            effective=on,
+        )
+        lines.append(Line(Account.RECEIVABLE, -take, item=claim.item))
+    return lines, left, short
+
+
+def _brought(tx: Tx, payment: str, item: str) -> int:
+    return sum(
+        standing.amount.minor
+        for standing in receipts.standing_of_payment(tx, payment)
+        if standing.invoice == item and standing.receipt is not None
+    )
+
+
+def _take_room(tx: Tx, item: str, wanted: int) -> int:
+    invoice = items.by_id(tx, item)
+    if invoice is None or invoice.status is InvoiceStatus.VOID:
+        return 0
+    take = min(wanted, invoice.open.minor - invoice.claimed.minor)
+    return take if take > 0 and items.fill(tx, item, take) else 0
+
+
+def make_credit(
+    tx: Tx,
+    *,
+    customer: str,
+    amount: Money,
+    reason: CreditReason,
+    payment: str | None,
+    receipt: str | None,
+    item: str | None = None,
+) -> Line:
+    """Turn *amount* into credit of *customer*."""
+    credit = credits.insert(
+        tx,
+        customer=customer,
+        amount=amount,
+        reason=reason,
+        payment=payment,
+        receipt=receipt,
+        item=item,
+    )
+    outbox.emit(
+        tx,
+        "credit.created",
+        f"customer:{customer}",
+        {
+            "customer": customer,
+            "credit": credit,
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+            "reason": reason.value,
+            "payment": payment,
+        },
+    )
+    return Line(Account.CUSTOMER_CREDIT, -amount.minor, credit=credit)
+
+
+def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
+    """Emit where invoices stand after money was put on them or taken off."""
+    for id_ in dict.fromkeys(ids):
+        invoice = items.by_id(tx, id_)
+        if invoice is None or invoice.status is InvoiceStatus.VOID:
+            continue
+        if reopened:
+            type_ = "invoice.reopened"
+        elif invoice.open.minor == 0:
+            type_ = "invoice.paid"
+        else:
+            type_ = "invoice.partially_paid"
+        outbox.emit(tx, type_, invoice.id, item_data(tx, invoice.id))
+
+
+def item_data(tx: Tx, id_: str) -> dict[str, Any]:
+    """Tell the facts of an invoice that its events carry."""
+    invoice = items.by_id(tx, id_)
+    assert invoice is not None, f"invoice {id_} was just written"
+    return {
+        "invoice": invoice.id,
+        "number": invoice.number,
+        "customer": invoice.customer,
+        "currency": invoice.total.currency,
+        "total_minor": invoice.total.minor,
+        "open_minor": invoice.open.minor,
+        "due": invoice.due.isoformat(),
+    }
+
+
+def release(tx: Tx, payment: str, claims: Iterable[Claim]) -> None:
+    """Let go of everything *payment* holds."""
+    for claim in claims:
+        if claim.state == "hard":
+            items.unclaim(tx, claim.item, claim.minor)
+            if claim.credit is not None:
+                credits.release(tx, claim.credit, claim.minor)
+        if claim.state in ("hard", "soft"):
+            payments.set_claim(tx, payment, claim, "released")
+
+
+def give_back_credit(
+    tx: Tx, payment: Payment, *, on: date
+) -> tuple[list[Line], list[str]]:
+    """Take the credit that *payment* used off its invoices and give it back to its lots."""
+    lines: list[Line] = []
+    touched: list[str] = []
+    for allocation in receipts.standing_of_payment(tx, payment.id):
+        if allocation.credit is None:
+            continue
+        minor = allocation.amount.minor
+        receipts.cancel(tx, allocation, on)
+        items.empty(tx, allocation.invoice, minor)
+        credits.give_back(tx, allocation.credit, minor)
+        touched.append(allocation.invoice)
+        lines += [
+            Line(Account.RECEIVABLE, minor, item=allocation.invoice),
+            Line(Account.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
+        ]
+    if lines:
+        outbox.emit(
+            tx,
+            "credit.returned",
+            f"customer:{payment.customer}",
+            {
+                "customer": payment.customer,
+                "payment": payment.id,
+                "amount_minor": -sum(line.minor for line in lines if line.credit),
+                "currency": payment.amount.currency,
+            },
+        )
+    return lines, touched
+
+
+def take_off_items(
+    tx: Tx, payment: Payment, inward: Iterable[Receipt], *, on: date
+) -> tuple[list[Line], list[str]]:
+    """Take the money of the *inward* receipts of a payment off its invoices."""
+    ids = {receipt.id for receipt in inward}
+    lines: list[Line] = []
+    touched: list[str] = []
+    for allocation in receipts.standing_of_payment(tx, payment.id):
+        if allocation.receipt not in ids:
+            continue
+        receipts.cancel(tx, allocation, on)
+        items.empty(tx, allocation.invoice, allocation.amount.minor)
+        touched.append(allocation.invoice)
+        lines.append(Line(Account.RECEIVABLE, allocation.amount.minor, item=allocation.invoice))
+    return lines, touched
+
+
+def undo_write_offs(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line], list[str]]:
+    """Undo the write-offs that *payment* caused."""
+    lines: list[Line] = []
+    touched: list[str] = []
+    for write_off in reversals.write_offs_of_payment(tx, payment.id):
+        reversals.mark_undone(tx, write_off.id)
+        items.undo_write_off(tx, write_off.invoice, write_off.amount.minor)
+        touched.append(write_off.invoice)
+        lines += [
+            Line(Account.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
+            Line(Account.WRITE_OFF, -write_off.amount.minor),
+        ]
+    return lines, touched

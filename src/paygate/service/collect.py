@@ -1,0 +1,426 @@
+"""Collect: claim what is open, store the intent, ask the gateway once, merge the answer.
+
+The intent is stored before anything is sent, so a crash at any point leaves a
+row that an inquiry can settle; the key that the gateway sees follows from the
+caller's key, so even a ledger restored from a backup cannot charge again under
+a new name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, assert_never
+
+from paygate.domain.customer import Customer
+from paygate.domain.decide import Source
+from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.payment import Operation, PaymentStatus
+from paygate.errors import (
+    AlreadyPaid,
+    CurrencyMismatch,
+    InvalidAmount,
+    InvalidValue,
+    InvoiceIsVoid,
+    ItemAlreadyBeingPaid,
+    NotEnoughCredit,
+    NotEnoughOpen,
+)
+from paygate.gateway import Charge, Charges, digest_key
+from paygate.ledger import credits, customers, items, keys, payments
+from paygate.ledger.payments import Claim
+from paygate.service import issue, merge, reverse
+from paygate.service.flow import Flow, ask, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from paygate.domain.customer import Browser
+    from paygate.domain.payment import Payment
+    from paygate.gateway import Method, Rail
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a host wants collected; `amount` is None for all that is open."""
+
+    items: Sequence[Invoice | Share | str]
+    account: GatewayAccount
+    key: str
+    operation: str = "collect"
+    kind: Kind | None = None
+    method: Method | None = None
+    amount: Money | None = None
+    credit: Money | None = None
+    customer: Customer | str | None = None
+    payer: Customer | None = None
+    return_url: str = ""
+    browser: Browser | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A stored intent; `charge` is None where the key was used before and nothing is to be sent."""
+
+    payment: Payment
+    attempt: str = ""
+    charge: Charge | None = None
+    lease_until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Who pays, how much, and for what."""
+
+    customer: str
+    claims: list[Claim] = field(default_factory=list[Claim])
+    numbers: list[str] = field(default_factory=list[str])
+    open_minor: int = 0
+
+
+def collect(order: Order, timing: Timing) -> Flow[Payment]:
+    """Collect once, however often this is called or interrupted, and tell the payment."""
+    account = order.account
+    kind = order.kind or account.default_kind()
+    rail = account.rail(kind, Operation.CHARGE)
+    gateway = account.gateway
+    assert isinstance(gateway, Charges), "rail() saw that it can charge"
+    opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
+    if opened.charge is None:
+        return opened.payment
+    answer = yield from ask(
+        account.name,
+        gateway.charge(opened.charge),
+        attempt=opened.attempt,
+        not_after=opened.lease_until,
+    )
+    reading = merge.Reading(
+        source=Source.RESPONSE,
+        variable_amount=rail.variable_amount,
+        can_inquire=account.can_be_asked,
+        timing=timing,
+    )
+    return (yield from merge.merge(opened.attempt, answer, reading))
+
+
+def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -> Opened:
+    """Check, claim and store the intent in this transaction; send nothing."""
+    id_ = tx.new_id("pay")
+    before = keys.take(tx, order.operation, order.key, _fingerprint(order, kind), id_)
+    if before is not None:
+        return Opened(payment=reverse.find(tx, before))
+    plan = plan_claims(tx, order.items, order.amount, order.customer)
+    credit = _reserve(tx, order, plan)
+    asked = sum(claim.minor for claim in plan.claims if claim.credit is None)
+    currency = _currency(order, tx)
+    amount = Money(currency, asked) if order.amount is None else order.amount
+    if credit and order.amount is not None:
+        amount -= Money(currency, credit)
+    if amount.minor <= 0:
+        raise InvalidAmount("credit covers it all; use pay_from_credit instead")
+    payer = order.payer or customers.find(tx, plan.customer)
+    order.account.check(rail, amount, order.method, payer, order.return_url)
+    for item in dict.fromkeys(claim.item for claim in plan.claims):
+        for page in payments.soft_on(tx, item):
+            issue.supersede(tx, page)
+    payments.insert(
+        tx,
+        id_=id_,
+        customer=plan.customer,
+        payer=plan.customer if order.payer is None else order.payer.id,
+        account=order.account.name,
+        kind=kind,
+        amount=amount,
+        status=PaymentStatus.PROCESSING,
+    )
+    payments.insert_claims(tx, id_, plan.claims)
+    attempt = tx.new_id("att")
+    lease_until = tx.now + timing.lease
+    charge = Charge(
+        key=digest_key(tx.tenant, order.operation, order.key),
+        our_ref=attempt,
+        payment=id_,
+        amount=amount,
+        kind=kind,
+        method=order.method,
+        payer=payer,
+        invoices=tuple(plan.numbers),
+        description=order.description or ", ".join(plan.numbers)[:200],
+        return_url=order.return_url,
+        browser=order.browser,
+    )
+    traits = order.account.traits
+    payments.insert_attempt(
+        tx,
+        id_=attempt,
+        payment=id_,
+        operation=Operation.CHARGE,
+        account=order.account.name,
+        kind=kind,
+        driver=order.account.gateway.name,
+        driver_version=traits.driver_version,
+        livemode=traits.live,
+        merchant_account=traits.merchant_account,
+        gateway_key=charge.key,
+        amount=amount,
+        lease_until=lease_until,
+        request=None if order.method is not None else write_charge(charge),
+    )
+    payment = reverse.find(tx, id_)
+    merge.emit(tx, "payment.started", payment)
+    return Opened(payment=payment, attempt=attempt, charge=charge, lease_until=lease_until)
+
+
+def plan_claims(
+    tx: Tx,
+    wanted: Sequence[Invoice | Share | str],
+    amount: Money | None,
+    customer: Customer | str | None,
+) -> Plan:
+    """Claim what is to be paid, in the order given, or refuse before anything is written."""
+    if amount is not None and amount.minor <= 0:
+        raise InvalidAmount(f"the amount to collect is {amount}; it must be more than zero")
+    if not wanted:
+        if customer is None or amount is None:
+            raise InvalidValue("without an invoice, say whose balance it is for and how much")
+        return Plan(customer=customers.save(tx, customer))
+    found = [_share(tx, item) for item in wanted]
+    _check_together([invoice for invoice, _ in found], amount, customer)
+    if customer is not None:
+        customers.save(tx, customer)
+    plan = Plan(customer=found[0][0].customer)
+    left = None if amount is None else amount.minor
+    for invoice, share in found:
+        take = _claimable(tx, invoice, share, left)
+        plan.open_minor += invoice.open.minor
+        if not take:
+            continue
+        if not items.claim(tx, invoice.id, take):
+            raise _being_paid(tx, invoice)
+        plan.claims.append(Claim(len(plan.claims), invoice.id, take, None, "hard"))
+        plan.numbers.append(invoice.number)
+        left = None if left is None else left - take
+    if left and any(share is not None for _, share in found):
+        raise InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
+    return plan
+
+
+def _share(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
+    if isinstance(item, Share):
+        if item.amount.minor <= 0:
+            raise InvalidAmount(f"a share of {item.amount} cannot be paid")
+        return issue.find(tx, item.invoice), item.amount
+    return issue.find(tx, item), None
+
+
+def _check_together(
+    invoices: Sequence[Invoice], amount: Money | None, customer: Customer | str | None
+) -> None:
+    first = invoices[0]
+    seen: set[str] = set()
+    for invoice in invoices:
+        if invoice.id in seen:
+            raise InvalidValue(f"invoice {invoice.number} is listed twice")
+        seen.add(invoice.id)
+        if invoice.status is InvoiceStatus.VOID:
+            raise InvoiceIsVoid(
+                f"invoice {invoice.number} is void and cannot be paid", item=invoice.number
+            )
+        if invoice.total.currency != first.total.currency:
+            raise CurrencyMismatch(
+                f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
+                f"{invoice.total.currency}; collect them apart"
+            )
+        if invoice.customer != first.customer:
+            raise InvalidValue(
+                f"invoices {first.number} and {invoice.number} are of different customers; "
+                "collect them apart (somebody else may pay with payer=)"
+            )
+        if invoice.open.minor == 0:
+            raise AlreadyPaid(f"invoice {invoice.number} is paid already", item=invoice.number)
+    if amount is not None and amount.currency != first.total.currency:
+        raise CurrencyMismatch(
+            f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}"
+        )
+    given = customer.id if isinstance(customer, Customer) else customer
+    if given is not None and given != first.customer:
+        raise InvalidValue(
+            f"invoice {first.number} is of customer {first.customer}, not {given}; "
+            "use payer= for somebody who pays for another"
+        )
+
+
+def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:
+    """Tell how much of *invoice* this payment is to claim."""
+    room = invoice.open.minor - invoice.claimed.minor
+    if share is not None:
+        if share.currency != invoice.total.currency:
+            raise CurrencyMismatch(
+                f"the share is in {share.currency}, invoice {invoice.number} in "
+                f"{invoice.total.currency}"
+            )
+        if share > invoice.open:
+            raise NotEnoughOpen(
+                f"{share} is more than is open on invoice {invoice.number} ({invoice.open})",
+                item=invoice.number,
+            )
+        if share.minor > room:
+            raise _being_paid(tx, invoice)
+        return share.minor
+    if left is None:
+        if room <= 0:
+            raise _being_paid(tx, invoice)
+        return room
+    # The caller gave the amount: he would not want the part that another payment holds to
+    # become credit, so that is refused. What is more than all that is open does.
+    take = min(left, invoice.open.minor)
+    if take > room:
+        raise _being_paid(tx, invoice)
+    return take
+
+
+def _being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
+    holders = payments.holding(tx, invoice.id)
+    told = ", ".join(f"{payment.id} ({payment.status})" for payment in holders)
+    return ItemAlreadyBeingPaid(
+        f"invoice {invoice.number} is being paid by {told}; do not pay again, ask for its outcome",
+        item=invoice.number,
+        payments=[payment.id for payment in holders],
+    )
+
+
+def _currency(order: Order, tx: Tx) -> str:
+    if order.amount is not None:
+        return order.amount.currency
+    first = order.items[0]
+    invoice = issue.find(tx, first.invoice if isinstance(first, Share) else first)
+    return invoice.total.currency
+
+
+def _reserve(tx: Tx, order: Order, plan: Plan) -> int:
+    """Reserve the credit that is to be used beside the gateway's money; tell how much."""
+    if order.credit is None:
+        return 0
+    claims, used = from_credit(tx, plan, order.credit)
+    plan.claims[:] = claims
+    return used
+
+
+def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
+    """
+    Turn the first *wanted* of the plan's claims into claims on credit, oldest lots first.
+
+    Raises `NotEnoughCredit` where the free lots do not cover it.
+    """
+    if wanted.minor <= 0:
+        raise InvalidAmount(f"credit of {wanted} cannot be used")
+    lots = {
+        lot.id: lot.free.minor for lot in credits.free_of(tx, plan.customer, wanted.currency)
+    }
+    free = sum(lots.values())
+    claimed = sum(claim.minor for claim in plan.claims)
+    if free < wanted.minor:
+        raise NotEnoughCredit(
+            f"customer {plan.customer} has {Money(wanted.currency, free)} of free credit, "
+            f"not {wanted}",
+            free=Money(wanted.currency, free),
+        )
+    if claimed < wanted.minor:
+        raise NotEnoughOpen(
+            f"{wanted} of credit is more than is open ({Money(wanted.currency, claimed)})"
+        )
+    claims: list[Claim] = []
+    left = wanted.minor
+    for claim in plan.claims:
+        rest = claim.minor
+        while rest and left:
+            credit, room = next(iter(lots.items()))
+            part = min(rest, left, room)
+            if not credits.reserve(tx, credit, part):
+                raise NotEnoughCredit(f"credit {credit} was used meanwhile; try again")
+            claims.append(Claim(len(claims), claim.item, part, credit, "hard"))
+            rest, left, lots[credit] = rest - part, left - part, room - part
+            if not lots[credit]:
+                del lots[credit]
+        if rest:
+            claims.append(Claim(len(claims), claim.item, rest, None, "hard"))
+    return claims, wanted.minor
+
+
+def _fingerprint(order: Order, kind: Kind) -> str:
+    """Tell what makes this call the same call again; a one-time token does not count."""
+    payer = None if order.payer is None else order.payer.id
+    customer = order.customer.id if isinstance(order.customer, Customer) else order.customer
+    return keys.fingerprint(
+        items=[name_of(item) for item in order.items],
+        account=order.account.name,
+        kind=kind,
+        amount=str(order.amount),
+        credit=str(order.credit),
+        customer=customer,
+        payer=payer,
+    )
+
+
+def name_of(item: Invoice | Share | str) -> Any:
+    """Name an item in the fingerprint of a call."""
+    match item:
+        case str():
+            return item
+        case Invoice():
+            return item.number
+        case Share():
+            return [name_of(item.invoice), str(item.amount)]
+        case _:
+            assert_never(item)
+
+
+def write_charge(charge: Charge) -> str:
+    """Write a charge that needs no method as text, so that it can be sent again as it was."""
+    payer = charge.payer
+    facts = None
+    if payer is not None:
+        facts = {"id": payer.id, "zone": payer.zone, **customers.contact_facts(payer)}
+    browser = charge.browser
+    return json.dumps(
+        {
+            "key": charge.key,
+            "our_ref": charge.our_ref,
+            "payment": charge.payment,
+            "amount": [charge.amount.currency, charge.amount.minor],
+            "kind": charge.kind,
+            "payer": facts,
+            "invoices": charge.invoices,
+            "description": charge.description,
+            "return_url": charge.return_url,
+            "browser": None
+            if browser is None
+            else [browser.ip, browser.user_agent, browser.accept, browser.language],
+        }
+    )
+
+
+def read_charge(text: str) -> Charge:
+    """Read what `write_charge` wrote."""
+    from paygate.domain.customer import Browser
+
+    facts: dict[str, Any] = json.loads(text)
+    browser: list[str] | None = facts.pop("browser")
+    payer: dict[str, Any] | None = facts.pop("payer")
+    currency, minor = facts.pop("amount")
+    return Charge(
+        **{**facts, "kind": Kind(facts["kind"]), "invoices": tuple(facts["invoices"])},
+        amount=Money(currency, minor),
+        payer=None if payer is None else customers.customer_of(payer),
+        browser=None
+        if browser is None
+        else Browser(
+            ip=browser[0], user_agent=browser[1], accept=browser[2], language=browser[3]
+        ),
+    )

@@ -1,0 +1,135 @@
+"""Pay from a customer's credit, and undo that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.customer import Customer
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.payment import PaymentStatus
+from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
+from paygate.ledger import credits, items, keys, payments, posting
+from paygate.service import allocation, collect, issue, merge, reverse
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import Claim
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Which invoices to pay from credit; `amount` is None for all that both sides allow."""
+
+    items: Sequence[Invoice | Share | str]
+    key: str
+    amount: Money | None = None
+
+
+def pay_from_credit(use: Use) -> Flow[Payment]:
+    """Pay invoices from the customer's credit, the oldest lots first; nothing is sent."""
+    return (yield from transact(lambda tx: pay_from_credit_in(tx, use)))
+
+
+def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
+    """Pay invoices from credit in this transaction."""
+    if not use.items:
+        raise InvalidValue("say which invoices to pay from credit")
+    id_ = tx.new_id("pay")
+    print_ = keys.fingerprint(
+        items=[collect.name_of(item) for item in use.items], amount=str(use.amount)
+    )
+    before = keys.take(tx, "pay_from_credit", use.key, print_, id_)
+    if before is not None:
+        return reverse.find(tx, before)
+    plan = collect.plan_claims(tx, use.items, use.amount, None)
+    currency = issue.find(tx, plan.claims[0].item).total.currency
+    claimed = sum(claim.minor for claim in plan.claims)
+    amount = use.amount
+    if amount is None:
+        free = sum(lot.free.minor for lot in credits.free_of(tx, plan.customer, currency))
+        if not free:
+            raise NotEnoughCredit(
+                f"customer {plan.customer} has no free credit in {currency}",
+                free=Money.zero(currency),
+            )
+        amount = Money(currency, min(free, claimed))
+    claims, _ = collect.from_credit(tx, plan, amount)
+    _unclaim_rest(tx, claims)
+    claims = [claim for claim in claims if claim.credit is not None]
+    for page in {page for claim in claims for page in payments.soft_on(tx, claim.item)}:
+        issue.supersede(tx, page)
+    payments.insert(
+        tx,
+        id_=id_,
+        customer=plan.customer,
+        payer=plan.customer,
+        account="credit",
+        kind=Kind.CREDIT,
+        amount=amount,
+        status=PaymentStatus.SUCCEEDED,
+    )
+    payments.insert_claims(tx, id_, claims)
+    lines = allocation.claimed_credit(tx, id_, claims, currency=currency, on=tx.today)
+    posting.post(
+        tx,
+        lines,
+        entry=id_,
+        currency=currency,
+        customer=plan.customer,
+        payment=id_,
+        effective=tx.today,
+    )
+    payment = reverse.find(tx, id_)
+    merge.emit(tx, "credit.used", payment)
+    merge.emit(tx, "payment.succeeded", payment)
+    allocation.tell_items(tx, [claim.item for claim in claims])
+    return payment
+
+
+def _unclaim_rest(tx: Tx, claims: Sequence[Claim]) -> None:
+    for claim in claims:
+        if claim.credit is None:
+            items.unclaim(tx, claim.item, claim.minor)
+
+
+def undo_credit_use(payment: str) -> Flow[Payment]:
+    """Give the credit that *payment* used back to its lots; its invoices are open again."""
+    return (yield from transact(lambda tx: undo_credit_use_in(tx, payment)))
+
+
+def undo_credit_use_in(tx: Tx, which: str) -> Payment:
+    """Undo a use of credit in this transaction; undoing it again changes nothing."""
+    payment = reverse.find(tx, which)
+    used = [claim for claim in payments.claims_of(tx, payment.id) if claim.credit is not None]
+    if not used:
+        raise NothingToReverse(f"payment {payment.id} used no credit", payment=payment.id)
+    lines, touched = allocation.give_back_credit(tx, payment, on=tx.today)
+    if lines:
+        posting.post(
+            tx,
+            lines,
+            entry=f"undo:{payment.id}",
+            currency=payment.amount.currency,
+            customer=payment.customer,
+            payment=payment.id,
+            effective=tx.today,
+        )
+        allocation.tell_items(tx, touched, reopened=True)
+    return reverse.find(tx, payment.id)
+
+
+def balance(tx: Tx, customer: Customer | str) -> dict[str, Money]:
+    """Tell the free credit of a customer by currency, debits counted against it."""
+    id_ = customer if isinstance(customer, str) else customer.id
+    found: dict[str, Money] = {}
+    for lot in credits.standing_of(tx, id_):
+        currency = lot.amount.currency
+        found[currency] = found.get(currency, Money.zero(currency)) + lot.free
+    return found

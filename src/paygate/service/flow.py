@@ -1,0 +1,144 @@
+"""Flows: use cases as generators that hold nothing open while they wait.
+
+A flow yields a `Step` and is sent its result; who runs it (sync, async, the
+simulator) decides how a step is done. It speaks to a driver only through `ask`,
+which turns every fault into what is known about the money: before the request
+that moves money has left, a fault means `Unsent`; after it, `Unknown`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+from paygate.dialogue import NOTED, Note, Request
+from paygate.domain.outcome import Unknown, Unsent
+from paygate.errors import BadReply, GatewayError, NotSent
+from paygate.ledger import payments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from paygate.dialogue import Dialogue, Response
+    from paygate.domain.event import Event
+    from paygate.ledger.tx import Tx
+
+T = TypeVar("T")
+
+_log = logging.getLogger("paygate.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Do *work* in one durable transaction; it may run twice and must only change rows."""
+
+    work: Callable[[Tx], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Do *work*, which changes nothing, on one consistent state."""
+
+    work: Callable[[Tx], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Send *request* for gateway account *account*, unless it is later than *not_after*."""
+
+    account: str
+    request: Request
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Hand *event* to a subscriber in this process."""
+
+    subscriber: Callable[[Event], Any]
+    event: Event
+
+
+Step: TypeAlias = Write | Read | Exchange | Tell
+
+Flow: TypeAlias = Generator[Step, Any, T]
+"""A use case that ends in a T."""
+
+
+def transact(work: Callable[[Tx], T]) -> Flow[T]:
+    """Do *work* in one durable transaction."""
+    return cast("T", (yield Write(work)))
+
+
+def look(work: Callable[[Tx], T]) -> Flow[T]:
+    """Do *work*, which changes nothing."""
+    return cast("T", (yield Read(work)))
+
+
+def ask(
+    account: str,
+    dialogue: Dialogue[T],
+    *,
+    attempt: str | None = None,
+    not_after: datetime | None = None,
+) -> Flow[T | Unsent | Unknown]:
+    """
+    Hold *dialogue* with a gateway account and tell what came of it.
+
+    No fault gets out, neither of the network nor of the driver's own code: the
+    claim of an operation must not hang on either. *not_after* is the end of the
+    lease to send: a process that was stopped in between does not send late.
+    """
+    sent = False
+    try:
+        step = next(dialogue)
+        while True:
+            if isinstance(step, Note):
+                if attempt is not None:
+                    yield from transact(_note(attempt, step.reference))
+                step = dialogue.send(NOTED)
+                continue
+            try:
+                response = cast(
+                    "Response",
+                    (yield Exchange(account, step, not_after if step.moves_money else None)),
+                )
+            except GatewayError as fault:
+                sent = sent or (step.moves_money and not isinstance(fault, NotSent))
+                step = dialogue.throw(fault)
+            else:
+                sent = sent or step.moves_money
+                step = dialogue.send(response)
+    except StopIteration as end:
+        return cast("T", end.value)
+    except GatewayError as fault:
+        return _fault(sent, f"{_SAYS.get(type(fault), 'fault')}: {fault}")
+    except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
+        # Only the kind and the place: the text of a foreign exception may hold a secret.
+        _log.error("driver of account %s failed with %s at %s", account, *_place_of(bug))
+        return _fault(sent, f"the driver failed with {type(bug).__name__}")
+    finally:
+        dialogue.close()
+
+
+_SAYS: dict[type[GatewayError], str] = {NotSent: "not sent", BadReply: "unreadable answer"}
+
+
+def _fault(sent: bool, reason: str) -> Unsent | Unknown:  # noqa: FBT001  (private, two lines up)
+    return Unknown(reason=reason) if sent else Unsent(reason=reason)
+
+
+def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
+    return lambda tx: payments.note(tx, attempt, reference)
+
+
+def _place_of(bug: BaseException) -> tuple[str, str]:
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(bug).__name__, "an unknown place"
+    return type(bug).__name__, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

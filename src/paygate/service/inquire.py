@@ -1,0 +1,206 @@
+"""Inquire: find out how an attempt ended whose answer we do not have.
+
+Nothing fails because we got tired of asking. "Not found" is believed only when
+the request can no longer be on its way, the driver's traits say that it is
+final by then, and two inquiries agree. Where the processor keeps our
+idempotency key, and the request can be built again as it was, sending it again
+is the better question: it is either answered as before, or done for the first
+time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.decide import Absence, Source
+from paygate.domain.outcome import NotFound, Unknown, Unsent
+from paygate.domain.payment import AttemptState, Operation
+from paygate.errors import LedgerCorrupt
+from paygate.gateway import Charges, Inquiry, LooksUp
+from paygate.ledger import payments
+from paygate.service import collect, merge, reverse
+from paygate.service.flow import Flow, ask, look, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.domain.outcome import Answer
+    from paygate.domain.payment import Payment
+    from paygate.gateway import Traits
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+# A processor counts its time to live from when it got the key; stay well inside.
+_TTL_SHARE_USED = 0.9
+# A request that was answered with a server error twice will be again: the saved error hides
+# the truth, and only an inquiry can tell.
+_SENDS_MAX = 3
+_AGREEING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An attempt to inquire about, with what is needed to send it again."""
+
+    row: AttemptRow
+    request: str | None
+    now: datetime
+
+
+def inquire(
+    payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment]:
+    """Ask the gateway about every attempt of *payment* and tell the payment as it then stands."""
+
+    def attempts(tx: Tx) -> list[str]:
+        found = reverse.find(tx, payment)
+        return [row.attempt.id for row in payments.attempts_of(tx, found.id)]
+
+    for attempt in (yield from look(attempts)):
+        yield from _inquire_attempt(attempt, accounts, timing)
+    return (yield from look(lambda tx: reverse.find(tx, payment)))
+
+
+def recover(
+    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
+) -> Flow[list[Payment]]:
+    """Inquire once about every attempt that is due; tell the payments it was about."""
+    told: dict[str, Payment] = {}
+    for attempt in (yield from look(lambda tx: payments.due_attempts(tx, limit))):
+        found = yield from _inquire_attempt(attempt, accounts, timing)
+        told[found.id] = found
+    return list(told.values())
+
+
+def _inquire_attempt(
+    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment]:
+    case = yield from look(lambda tx: _case(tx, attempt))
+    account = accounts.get(case.row.attempt.account)
+    if account is None or not _worth_asking(case, account):
+        return (yield from _leave(case, account, timing))
+    if not isinstance(account.gateway, LooksUp):
+        return (yield from _send_again(case, account, timing))
+    row = case.row
+    answer = yield from ask(
+        account.name,
+        account.gateway.look_up(
+            Inquiry(
+                operation=row.attempt.operation,
+                key=row.gateway_key,
+                our_ref=row.attempt.id,
+                payment=row.attempt.payment,
+                reference=row.attempt.reference,
+                amount=row.attempt.amount,
+                sent_at=row.sent_at,
+            )
+        ),
+        attempt=attempt,
+    )
+    if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
+        return (yield from _send_again(case, account, timing))
+    return (yield from _merge(case, account, _news(answer), timing))
+
+
+def _case(tx: Tx, attempt: str) -> Case:
+    row = payments.attempt(tx, attempt)
+    if row is None:
+        raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
+    return Case(row, payments.request_of(tx, attempt), tx.now)
+
+
+def _worth_asking(case: Case, account: GatewayAccount) -> bool:
+    if isinstance(account.gateway, LooksUp):
+        return True
+    return case.row.attempt.state.in_doubt and _sendable(case, account)
+
+
+def _news(answer: Answer) -> Answer:
+    """Read a fault of the inquiry as no news: it says nothing about the operation."""
+    return Unknown(reason=answer.reason) if isinstance(answer, Unsent) else answer
+
+
+def _sendable(case: Case, account: GatewayAccount) -> bool:
+    """Tell whether the same request may be sent again without risk of doing it twice."""
+    row = case.row
+    if case.request is None or row.attempt.operation is not Operation.CHARGE:
+        return False
+    if case.now < row.lease_until or row.sends >= _SENDS_MAX:
+        return False
+    if not isinstance(account.gateway, Charges):
+        return False
+    safe = account.repeatable_for * _TTL_SHARE_USED
+    return case.now < row.attempt.created_at + safe
+
+
+def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment]:
+    row, request = case.row, case.request
+    assert request is not None, "_sendable() saw it"
+    assert isinstance(account.gateway, Charges), "_sendable() saw it"
+
+    def take_lease(tx: Tx) -> datetime | None:
+        until = tx.now + timing.lease
+        return until if payments.send_again(tx, row, until) else None
+
+    lease_until = yield from transact(take_lease)
+    if lease_until is None:  # somebody else is at it
+        return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
+    charge = collect.read_charge(request)
+    answer = yield from ask(
+        account.name,
+        account.gateway.charge(charge),
+        attempt=row.attempt.id,
+        not_after=lease_until,
+    )
+    reading = merge.Reading(
+        source=Source.RESPONSE,
+        variable_amount=account.traits.rails[row.kind].variable_amount,
+        can_inquire=True,
+        timing=timing,
+    )
+    return (yield from merge.merge(row.attempt.id, answer, reading))
+
+
+def _merge(
+    case: Case, account: GatewayAccount, answer: Answer, timing: Timing
+) -> Flow[Payment]:
+    rail = account.traits.rails.get(case.row.kind)
+    reading = merge.Reading(
+        source=Source.INQUIRY,
+        variable_amount=rail is not None and rail.variable_amount,
+        absence=absence(case, account.traits),
+        timing=timing,
+    )
+    return (yield from merge.merge(case.row.attempt.id, answer, reading))
+
+
+def absence(case: Case, traits: Traits) -> Absence:
+    """Tell what "not found" means for this attempt now."""
+    if traits.not_found_is_final_after is None:
+        return Absence.NEVER
+    row = case.row
+    # Nothing is sent after the lease, so the last request can have left only before its end.
+    wait = max(traits.max_in_flight, traits.not_found_is_final_after)
+    settled = row.lease_until + wait
+    if row.attempt.state is AttemptState.REQUIRES_ACTION and row.expires_at is not None:
+        settled = max(settled, row.expires_at + wait)
+    if case.now < settled:
+        return Absence.WAIT
+    return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.WAIT
+
+
+def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment]:
+    """Nobody can be asked: say so, and plan the next look or call a person."""
+    name = case.row.attempt.account
+    reason = (
+        f"the account {name!r} is not configured here"
+        if account is None
+        else f"the gateway of account {name!r} cannot be asked"
+    )
+    reading = merge.Reading(
+        source=Source.INQUIRY, can_inquire=account is None, timing=timing
+    )
+    return (yield from merge.merge(case.row.attempt.id, Unknown(reason=reason), reading))

@@ -1,0 +1,194 @@
+"""Issue an invoice, and void one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.customer import Customer
+from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.errors import (
+    InvalidAmount,
+    InvalidValue,
+    ItemAlreadyBeingPaid,
+    NumberReused,
+    UnknownInvoice,
+)
+from paygate.ledger import credits, customers, items, outbox, payments, posting, receipts
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.domain.money import Money
+    from paygate.ledger.tx import Tx
+
+_NUMBER_LENGTH_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The facts of an invoice to be issued."""
+
+    number: str
+    customer: Customer | str
+    total: Money
+    due: date
+    on: date | None = None
+    reversal: str | None = None
+
+
+def issue(bill: Bill) -> Flow[Invoice]:
+    """Issue an invoice, once: the same facts again return the one that is there."""
+    return (yield from transact(lambda tx: issue_in(tx, bill)))
+
+
+def issue_in(tx: Tx, bill: Bill) -> Invoice:
+    """Issue an invoice in this transaction."""
+    check(bill)
+    customer = customers.save(tx, bill.customer)
+    on = bill.on or tx.today
+    id_ = items.insert(
+        tx,
+        number=bill.number,
+        customer=customer,
+        total=bill.total,
+        due=bill.due,
+        effective=on,
+        reversal=bill.reversal,
+    )
+    if id_ is None:
+        return _same_as_before(tx, bill, customer)
+    lines = [
+        Line(Account.RECEIVABLE, bill.total.minor, item=id_),
+        Line(Account.BILLED, -bill.total.minor, item=id_),
+    ]
+    posting.post(
+        tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
+    )
+    outbox.emit(tx, "invoice.generated", id_, allocation.item_data(tx, id_))
+    return find(tx, id_)
+
+
+def check(bill: Bill) -> None:
+    """Refuse a bill that no invoice can be made of."""
+    number = bill.number
+    if not number or len(number) > _NUMBER_LENGTH_MAX or not number.isprintable():
+        raise InvalidValue(
+            f"an invoice number is 1 to {_NUMBER_LENGTH_MAX} printable characters, not {number!r}"
+        )
+    id_ = bill.customer if isinstance(bill.customer, str) else bill.customer.id
+    if not id_.strip():
+        raise InvalidValue(f"invoice {number} needs the id of its customer")
+    if bill.total.minor <= 0:
+        raise InvalidAmount(
+            f"the total of invoice {number} is {bill.total}; it must be more than zero"
+        )
+
+
+def _same_as_before(tx: Tx, bill: Bill, customer: str) -> Invoice:
+    found = find(tx, bill.number)
+    facts = {
+        "customer": (found.customer, customer),
+        "total": (found.total, bill.total),
+        "due": (found.due, bill.due),
+    }
+    differs = [name for name, (there, given) in facts.items() if there != given]
+    if differs:
+        there = ", ".join(f"{name} {facts[name][0]}" for name in differs)
+        raise NumberReused(
+            f"invoice {bill.number} exists with {there}; use another number, or the same facts",
+            number=bill.number,
+            differs=differs,
+        )
+    return found
+
+
+def find(tx: Tx, which: Invoice | str) -> Invoice:
+    """Find an invoice by number or id, or raise `UnknownInvoice`."""
+    if isinstance(which, Invoice):
+        found = items.by_id(tx, which.id)
+    else:
+        found = items.by_number(tx, which) or items.by_id(tx, which)
+    if found is None:
+        name = which.number if isinstance(which, Invoice) else which
+        raise UnknownInvoice(f"there is no invoice {name!r} in this ledger", invoice=name)
+    return found
+
+
+def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
+    """Void an invoice; money that was on it becomes credit of the customer."""
+    return (yield from transact(lambda tx: void_in(tx, which, reason=reason)))
+
+
+def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
+    """Void an invoice in this transaction; voiding it again changes nothing."""
+    invoice = find(tx, which)
+    if invoice.status is InvoiceStatus.VOID:
+        return invoice
+    if not items.void(tx, invoice.id):
+        holders = [payment.id for payment in payments.holding(tx, invoice.id)]
+        raise ItemAlreadyBeingPaid(
+            f"invoice {invoice.number} is being paid by {', '.join(holders)}; "
+            "wait for its outcome, or cancel it",
+            item=invoice.number,
+            payments=holders,
+        )
+    for holder in payments.soft_on(tx, invoice.id):
+        supersede(tx, holder)
+    lines = [
+        Line(Account.RECEIVABLE, -invoice.open.minor, item=invoice.id),
+        Line(Account.BILLED, invoice.total.minor, item=invoice.id),
+    ]
+    if invoice.written_off.minor:
+        lines.append(Line(Account.WRITE_OFF, -invoice.written_off.minor, item=invoice.id))
+    lines += _money_to_credit(tx, invoice)
+    posting.post(
+        tx,
+        lines,
+        entry=f"void:{invoice.id}",
+        currency=invoice.total.currency,
+        customer=invoice.customer,
+        effective=tx.today,
+    )
+    outbox.emit(
+        tx, "invoice.voided", invoice.id, {**allocation.item_data(tx, invoice.id), "reason": reason}
+    )
+    return find(tx, invoice.id)
+
+
+def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
+    lines: list[Line] = []
+    for standing in receipts.standing_of_item(tx, invoice.id):
+        receipts.cancel(tx, standing, tx.today)
+        items.empty(tx, invoice.id, standing.amount.minor)
+        if standing.credit is not None:
+            credits.give_back(tx, standing.credit, standing.amount.minor)
+            lines.append(
+                Line(Account.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit)
+            )
+            continue
+        lines.append(
+            allocation.make_credit(
+                tx,
+                customer=invoice.customer,
+                amount=standing.amount,
+                reason=CreditReason.INVOICE_VOIDED,
+                payment=standing.payment,
+                receipt=standing.receipt,
+                item=invoice.id,
+            )
+        )
+    return lines
+
+
+def supersede(tx: Tx, payment: str) -> None:
+    """Let another payment take over what *payment*, a page or slip, was to pay."""
+    for claim in payments.claims_of(tx, payment):
+        if claim.state == "soft":
+            payments.set_claim(tx, payment, claim, "superseded")
+    payments.set_superseded(tx, payment)
+    outbox.emit(tx, "payment.superseded", payment, {"payment": payment})

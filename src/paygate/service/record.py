@@ -1,0 +1,145 @@
+"""Record money that came in by hand: a paper check, cash, a transfer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.customer import Customer
+from paygate.domain.money import Money
+from paygate.domain.outcome import Movement
+from paygate.domain.payment import PaymentStatus
+from paygate.errors import InvalidValue
+from paygate.ledger import keys, outbox, payments, posting, receipts
+from paygate.ledger.posting import Line
+from paygate.service import allocation, collect, issue, merge, reverse
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.method import Kind
+    from paygate.domain.payment import Payment
+    from paygate.ledger.tx import Tx
+
+RECORDED = "recorded"
+"""The account name of money that no gateway brought."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """What came in by hand, and what it is for."""
+
+    items: Sequence[Invoice | Share | str]
+    kind: Kind
+    key: str
+    amount: Money | None = None
+    reference: str = ""
+    on: date | None = None
+    customer: Customer | str | None = None
+    payer: Customer | None = None
+
+
+def record(slip: Slip) -> Flow[Payment]:
+    """Record a payment by hand, once per key; what is more than open becomes credit."""
+    return (yield from transact(lambda tx: record_in(tx, slip)))
+
+
+def record_in(tx: Tx, slip: Slip) -> Payment:
+    """Record a payment by hand in this transaction."""
+    if not slip.kind.recorded:
+        raise InvalidValue(f"{slip.kind} comes through a gateway; record check, cash or transfer")
+    id_ = tx.new_id("pay")
+    customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
+    print_ = keys.fingerprint(
+        items=[collect.name_of(item) for item in slip.items],
+        kind=slip.kind,
+        amount=str(slip.amount),
+        reference=slip.reference,
+        on=slip.on,
+        customer=customer,
+    )
+    before = keys.take(tx, "record", slip.key, print_, id_)
+    if before is not None:
+        return reverse.find(tx, before)
+    plan = collect.plan_claims(tx, slip.items, slip.amount, slip.customer)
+    claimed = sum(claim.minor for claim in plan.claims)
+    amount = slip.amount
+    if amount is None:
+        amount = Money(issue.find(tx, plan.claims[0].item).total.currency, claimed)
+    for page in {page for claim in plan.claims for page in payments.soft_on(tx, claim.item)}:
+        issue.supersede(tx, page)
+    payments.insert(
+        tx,
+        id_=id_,
+        customer=plan.customer,
+        payer=plan.customer if slip.payer is None else slip.payer.id,
+        account=RECORDED,
+        kind=slip.kind,
+        amount=amount,
+        status=PaymentStatus.SUCCEEDED,
+        reference=slip.reference,
+    )
+    payments.insert_claims(tx, id_, plan.claims)
+    _book(tx, slip, plan, id_, amount)
+    payment = reverse.find(tx, id_)
+    merge.emit(tx, "payment.succeeded", payment, reference=slip.reference)
+    allocation.tell_items(tx, [claim.item for claim in plan.claims])
+    return payment
+
+
+def _book(tx: Tx, slip: Slip, plan: collect.Plan, payment: str, amount: Money) -> None:
+    on = slip.on or tx.today
+    movement = Movement(movement_id=payment, amount=amount, effective=on)
+    receipt = receipts.book(
+        tx,
+        movement,
+        account=RECORDED,
+        customer=plan.customer,
+        payment=payment,
+        attempt=None,
+    )
+    assert receipt is not None, "the id of the payment is new, and it is the movement id"
+    payments.add_moved(tx, payment, received=amount.minor)
+    lines, left, _ = allocation.put_on_items(
+        tx, payment, receipt, amount, plan.claims, on=on
+    )
+    lines.append(Line(allocation.cash_account(slip.kind), amount.minor, receipt=receipt))
+    if left:
+        lines.append(
+            allocation.make_credit(
+                tx,
+                customer=plan.customer,
+                amount=Money(amount.currency, left),
+                reason=CreditReason.OVERPAYMENT if plan.claims else CreditReason.TOP_UP,
+                payment=payment,
+                receipt=receipt,
+            )
+        )
+    posting.post(
+        tx,
+        lines,
+        entry=receipt,
+        currency=amount.currency,
+        customer=plan.customer,
+        payment=payment,
+        effective=on,
+    )
+    outbox.emit(
+        tx,
+        "receipt.booked",
+        payment,
+        {
+            "payment": payment,
+            "customer": plan.customer,
+            "account": RECORDED,
+            "receipt": receipt,
+            "kind": movement.kind.value,
+            "movement_id": payment,
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+        },
+    )

@@ -1,0 +1,409 @@
+"""Reverse a payment: it turned out not to be money, and everything is as it was before.
+
+A clerk's reversal follows rules and may be refused. A return that the gateway
+reports is a fact and is always booked; what was meanwhile spent as credit
+becomes a debit of the customer. Both take back exactly the payment's own effects:
+its allocations, the write-offs it caused, the credit it used and the credit it
+made. Later payments on the same invoices stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.money import Money
+from paygate.domain.outcome import Movement, MovementKind
+from paygate.errors import (
+    AlreadyReversed,
+    BadReversalDate,
+    CreditConsumed,
+    HasRefunds,
+    InvalidAmount,
+    InvalidValue,
+    NothingToReverse,
+    NumberReused,
+    OutcomeUnknown,
+    UnknownPayment,
+)
+from paygate.ledger import credits, items, keys, outbox, payments, posting, receipts, reversals
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, issue
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.reversal import Reversal
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a clerk wants reversed, and what it costs whom."""
+
+    payment: str
+    reason: str
+    on: date | None = None
+    number: str | None = None
+    fee: Money | None = None
+    bank_charge: Money | None = None
+    period_closed: Callable[[date], bool] | None = None
+
+
+def reverse(wish: Wish) -> Flow[Reversal]:
+    """Book the opposite of a payment; the same wish again returns the same reversal."""
+    return (yield from transact(lambda tx: reverse_in(tx, wish)))
+
+
+def reverse_in(tx: Tx, wish: Wish) -> Reversal:
+    """Book the opposite of a payment in this transaction."""
+    payment = find(tx, wish.payment)
+    print_ = keys.fingerprint(
+        on=wish.on,
+        reason=wish.reason,
+        number=wish.number,
+        fee=str(wish.fee),
+        bank_charge=str(wish.bank_charge),
+    )
+    before = reversals.of_payment(tx, payment.id)
+    if before is not None:
+        return _same_as_before(payment, before, print_)
+    _check(wish)
+    on = wish.on or tx.today
+    inward = _reversible(tx, payment, on, wish)
+    reversal = tx.new_id("rev")
+    number = wish.number or f"REV-{keys.next_number(tx, 'reversal')}"
+    for receipt in inward:
+        movement = Movement(
+            kind=MovementKind.REVERSAL,
+            movement_id=f"{reversal}:{receipt.id}",
+            amount=receipt.amount,
+            effective=on,
+        )
+        booked = receipts.book(
+            tx,
+            movement,
+            account=payment.account,
+            customer=payment.customer,
+            payment=payment.id,
+            attempt=None,
+            undoes=receipt.id,
+        )
+        assert booked is not None, "the id of the reversal is new"
+        if receipt.amount.currency == payment.amount.currency:
+            payments.add_moved(tx, payment.id, returned=receipt.amount.minor)
+    _document(tx, payment, inward, on, reversal, number, print_, wish)
+    found = reversals.of_payment(tx, payment.id)
+    assert found is not None, "the reversal was just written"
+    return found[0]
+
+
+def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
+    """
+    Book a return that the gateway reported, whatever happened since.
+
+    *receipt* is the outward receipt of it. A second return of one payment, or
+    one that a clerk anticipated, cannot take anything off again: it waits for a
+    person as a debit of the customer.
+    """
+    on = movement.effective or tx.today
+    inward = [found for found in receipts.of_payment(tx, payment.id) if found.kind.inward]
+    matching = [found for found in inward if found.movement_id == movement.undoes]
+    inward = matching or inward
+    whole = sum(found.amount.minor for found in inward) == movement.amount.minor
+    if reversals.of_payment(tx, payment.id) is not None or not whole:
+        _debit(tx, payment, receipt, movement.amount, on)
+        return
+    reversal = tx.new_id("rev")
+    number = f"REV-{keys.next_number(tx, 'reversal')}"
+    reason = f"returned by the gateway: {movement.code or 'no code given'}"
+    _document(
+        tx,
+        payment,
+        inward,
+        on,
+        reversal,
+        number,
+        "gateway",
+        Wish(payment=payment.id, reason=reason, on=on),
+    )
+
+
+def find(tx: Tx, payment: str) -> Payment:
+    """Find a payment, or raise `UnknownPayment`."""
+    found = payments.by_id(tx, payment)
+    if found is None:
+        raise UnknownPayment(f"there is no payment {payment!r} in this ledger", payment=payment)
+    return found
+
+
+def _same_as_before(payment: Payment, before: tuple[Reversal, str], print_: str) -> Reversal:
+    reversal, there = before
+    if there != print_:
+        raise AlreadyReversed(
+            f"payment {payment.id} was reversed by {reversal.number} on {reversal.on} "
+            f"({reversal.reason}); there is nothing left to reverse",
+            payment=payment.id,
+            reversal=reversal.number,
+        )
+    return reversal
+
+
+def _check(wish: Wish) -> None:
+    if not wish.reason.strip():
+        raise InvalidValue("a reversal needs a reason, such as 'check returned'")
+    for name, amount in (("fee", wish.fee), ("bank_charge", wish.bank_charge)):
+        if amount is not None and amount.minor <= 0:
+            raise InvalidAmount(f"{name} is {amount}; it must be more than zero, or left out")
+
+
+def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]:
+    """Tell the receipts to reverse, or refuse."""
+    if payments.in_doubt(tx, payment.id):
+        raise OutcomeUnknown(
+            f"we do not know yet how payment {payment.id} ended; inquire or resolve it first",
+            payment=payment.id,
+        )
+    booked = receipts.of_payment(tx, payment.id)
+    inward = [receipt for receipt in booked if receipt.kind.inward]
+    if not inward:
+        hint = "; undo the use of credit instead" if payment.from_credit.minor else ""
+        raise NothingToReverse(
+            f"payment {payment.id} brought no money to reverse{hint}", payment=payment.id
+        )
+    if len(inward) < len(booked):
+        back = Money.sum(
+            payment.amount.currency,
+            [
+                receipt.amount
+                for receipt in booked
+                if not receipt.kind.inward and receipt.amount.currency == payment.amount.currency
+            ],
+        )
+        raise HasRefunds(
+            f"{back} of payment {payment.id} went back already", payment=payment.id, amount=back
+        )
+    earliest = max(receipt.effective for receipt in inward)
+    if on < earliest:
+        raise BadReversalDate(
+            f"the money came on {earliest}; a reversal on {on} would be before it", on=on
+        )
+    if wish.period_closed is not None and wish.period_closed(on):
+        raise BadReversalDate(f"the period of {on} is closed; choose a later date", on=on)
+    _check_credit(tx, payment)
+    return inward
+
+
+def _check_credit(tx: Tx, payment: Payment) -> None:
+    consumers: list[str] = []
+    for credit in credits.of_payment(tx, payment.id):
+        if credit.used.minor or credit.reserved.minor:
+            consumers += [
+                standing.payment or standing.id
+                for standing in receipts.standing_of_credit(tx, credit.id)
+            ]
+            consumers += payments.reserving(tx, credit.id)
+    if consumers:
+        raise CreditConsumed(
+            f"payment {payment.id} made a credit that {', '.join(dict.fromkeys(consumers))} "
+            "already used; undo those uses first",
+            payment=payment.id,
+            consumers=list(dict.fromkeys(consumers)),
+        )
+
+
+def _document(
+    tx: Tx,
+    payment: Payment,
+    inward: Sequence[Receipt],
+    on: date,
+    reversal: str,
+    number: str,
+    print_: str,
+    wish: Wish,
+) -> None:
+    """Take the payment's effects back and write the document of it."""
+    lines, touched = allocation.take_off_items(tx, payment, inward, on=on)
+    returned, touched_by_credit = allocation.give_back_credit(tx, payment, on=on)
+    written_off, touched_by_write_off = allocation.undo_write_offs(tx, payment, on=on)
+    lines += returned + written_off
+    touched += touched_by_credit + touched_by_write_off
+    foreign: list[Receipt] = []
+    for receipt in inward:
+        if receipt.amount.currency != payment.amount.currency:
+            foreign.append(receipt)
+            continue
+        if receipt.unallocated.minor:
+            receipts.set_unallocated(tx, receipt.id, 0)
+            lines.append(Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
+        cash = allocation.cash_account(payment.kind)
+        lines.append(Line(cash, -receipt.amount.minor, receipt=receipt.id))
+    lines += _close_credits(tx, payment)
+    fee_item = _issue_fee(tx, payment, number, on, wish)
+    _post(tx, payment, lines, reversal, payment.amount.currency, on)
+    for receipt in foreign:
+        _return_foreign(tx, payment, receipt, reversal, on)
+    if wish.bank_charge is not None:
+        charge = [
+            Line(Account.BANK_CHARGE, wish.bank_charge.minor),
+            Line(Account.SETTLED, -wish.bank_charge.minor),
+        ]
+        _post(tx, payment, charge, f"{reversal}:bank", wish.bank_charge.currency, on)
+    written = reversals.insert(
+        tx,
+        id_=reversal,
+        number=number,
+        payment=payment.id,
+        amount=Money.sum(
+            payment.amount.currency,
+            [
+                receipt.amount
+                for receipt in inward
+                if receipt.amount.currency == payment.amount.currency
+            ],
+        ),
+        on=on,
+        reason=wish.reason,
+        fingerprint=print_,
+        fee_item=fee_item,
+        bank_charge=wish.bank_charge,
+    )
+    if not written:
+        raise NumberReused(
+            f"the reversal number {number!r} is taken; use another, or leave it out",
+            number=number,
+            differs=["payment"],
+        )
+    payments.set_reversal(tx, payment.id, reversal)
+    outbox.emit(
+        tx,
+        "payment.reversed",
+        payment.id,
+        {
+            "payment": payment.id,
+            "customer": payment.customer,
+            "reversal": reversal,
+            "number": number,
+            "reason": wish.reason,
+            "on": on.isoformat(),
+            "amount_minor": sum(receipt.amount.minor for receipt in inward),
+            "currency": payment.amount.currency,
+        },
+    )
+    allocation.tell_items(tx, touched, reopened=True)
+
+
+def _close_credits(tx: Tx, payment: Payment) -> list[Line]:
+    """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
+    lines: list[Line] = []
+    for credit in credits.of_payment(tx, payment.id):
+        free, gone = credit.free, credit.used + credit.reserved
+        if free.minor <= 0 and not gone.minor:
+            continue
+        if free.minor:
+            credits.close(tx, credit.id, free.minor)
+            lines.append(Line(Account.CUSTOMER_CREDIT, free.minor, credit=credit.id))
+        if gone.minor:
+            lines.append(
+                allocation.make_credit(
+                    tx,
+                    customer=payment.customer,
+                    amount=-gone,
+                    reason=CreditReason.RETURNED,
+                    payment=None,
+                    receipt=None,
+                )
+            )
+        outbox.emit(
+            tx,
+            "credit.closed",
+            f"customer:{payment.customer}",
+            {
+                "customer": payment.customer,
+                "credit": credit.id,
+                "amount_minor": free.minor,
+                "spent_minor": gone.minor,
+                "currency": credit.amount.currency,
+                "payment": payment.id,
+            },
+        )
+    return lines
+
+
+def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> str | None:
+    if wish.fee is None:
+        return None
+    fee_number = f"{number}-FEE"
+    if items.by_number(tx, fee_number) is not None:
+        raise NumberReused(
+            f"the number {fee_number} of the fee invoice is taken; choose number= for the reversal",
+            number=fee_number,
+            differs=["reversal"],
+        )
+    bill = issue.Bill(
+        number=fee_number,
+        customer=payment.customer,
+        total=wish.fee,
+        due=on,
+        on=on,
+        reversal=number,
+    )
+    return issue.issue_in(tx, bill).id
+
+
+def _return_foreign(
+    tx: Tx, payment: Payment, receipt: Receipt, reversal: str, on: date
+) -> None:
+    """Take back money that came in another currency than was asked; it was never placed."""
+    receipts.set_unallocated(tx, receipt.id, 0)
+    cash = allocation.cash_account(payment.kind)
+    lines = [
+        Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id),
+        Line(cash, -receipt.amount.minor, receipt=receipt.id),
+    ]
+    entry = f"{reversal}:{receipt.id}"
+    _post(tx, payment, lines, entry, receipt.amount.currency, on)
+
+
+def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
+    lines = [
+        allocation.make_credit(
+            tx,
+            customer=payment.customer,
+            amount=-amount,
+            reason=CreditReason.RETURNED,
+            payment=None,
+            receipt=receipt,
+        ),
+        Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt),
+    ]
+    _post(tx, payment, lines, receipt, amount.currency, on)
+    payments.set_status(tx, payment.id, payment.status, needs_review=True)
+    outbox.emit(
+        tx,
+        "payment.needs_review",
+        payment.id,
+        {
+            "payment": payment.id,
+            "customer": payment.customer,
+            "reason": f"a return of {amount} does not match what is booked; the customer owes it",
+        },
+    )
+
+
+def _post(
+    tx: Tx, payment: Payment, lines: Sequence[Line], entry: str, currency: str, on: date
+) -> None:
+    posting.post(
+        tx,
+        lines,
+        entry=entry,
+        currency=currency,
+        customer=payment.customer,
+        payment=payment.id,
+        effective=on,
+    )

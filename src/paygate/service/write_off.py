@@ -1,0 +1,104 @@
+"""Write an open amount off, and undo that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, NotEnoughOpen, NotFoundError
+from paygate.ledger import items, keys, outbox, posting, reversals
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, issue
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.money import Money
+    from paygate.domain.reversal import WriteOff
+    from paygate.ledger.tx import Tx
+
+
+def write_off(
+    which: Invoice | str, *, amount: Money | None, reason: str, key: str
+) -> Flow[WriteOff]:
+    """Give up an open amount, once per key."""
+
+    def work(tx: Tx) -> WriteOff:
+        return write_off_in(tx, which, amount=amount, reason=reason, key=key)
+
+    return (yield from transact(work))
+
+
+def write_off_in(
+    tx: Tx, which: Invoice | str, *, amount: Money | None, reason: str, key: str
+) -> WriteOff:
+    """Give up an open amount in this transaction; without *amount* all that is open."""
+    if not reason.strip():
+        raise InvalidValue("a write-off needs a reason")
+    invoice = issue.find(tx, which)
+    id_ = tx.new_id("wof")
+    print_ = keys.fingerprint(item=invoice.id, amount=str(amount), reason=reason)
+    before = keys.take(tx, "write_off", key, print_, id_)
+    if before is not None:
+        return _find(tx, before)
+    wanted = invoice.open if amount is None else amount
+    if amount is None and not wanted.minor:
+        raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
+    if wanted.minor <= 0:
+        raise InvalidAmount(f"{wanted} cannot be written off")
+    if wanted > invoice.open or not items.write_off(tx, invoice.id, wanted.minor):
+        raise NotEnoughOpen(
+            f"{wanted} cannot be written off invoice {invoice.number}: {invoice.open} is open, "
+            f"of which a live payment holds {invoice.claimed}",
+            item=invoice.number,
+        )
+    reversals.insert_write_off(
+        tx, id_=id_, item=invoice.id, amount=wanted, reason=reason, effective=tx.today
+    )
+    _post(tx, invoice, id_, wanted.minor)
+    outbox.emit(
+        tx,
+        "invoice.written_off",
+        invoice.id,
+        {**allocation.item_data(tx, invoice.id), "amount_minor": wanted.minor, "reason": reason},
+    )
+    if wanted == invoice.open:
+        allocation.tell_items(tx, [invoice.id])
+    return _find(tx, id_)
+
+
+def undo_write_off(which: str) -> Flow[WriteOff]:
+    """Make an amount that was written off open again."""
+    return (yield from transact(lambda tx: undo_write_off_in(tx, which)))
+
+
+def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
+    """Undo a write-off in this transaction; undoing it again changes nothing."""
+    found = _find(tx, which)
+    if not found.undone and reversals.mark_undone(tx, found.id):
+        items.undo_write_off(tx, found.invoice, found.amount.minor)
+        invoice = issue.find(tx, found.invoice)
+        _post(tx, invoice, f"undo:{found.id}", -found.amount.minor)
+        allocation.tell_items(tx, [found.invoice], reopened=True)
+    return _find(tx, which)
+
+
+def _find(tx: Tx, which: str) -> WriteOff:
+    found = reversals.write_off(tx, which)
+    if found is None:
+        raise NotFoundError(f"there is no write-off {which!r} in this ledger")
+    return found
+
+
+def _post(tx: Tx, invoice: Invoice, entry: str, minor: int) -> None:
+    lines = [
+        Line(Account.WRITE_OFF, minor, item=invoice.id),
+        Line(Account.RECEIVABLE, -minor, item=invoice.id),
+    ]
+    posting.post(
+        tx,
+        lines,
+        entry=entry,
+        currency=invoice.total.currency,
+        customer=invoice.customer,
+        effective=tx.today,
+    )
