@@ -246,3 +246,21 @@ def check(tx: Tx) -> list[Violation]:
         for rule in RULES
         for row in tx.all(rule.sql, {"tenant": tx.tenant})
     ]
+
+
+def mode(tx: Tx) -> str | None:
+    """Tell whether this ledger is for ``live`` or ``test`` payments, once that is decided."""
+    row = tx.one(_MODE, {})
+    return None if row is None else str(row["value"])
+
+
+def set_mode(tx: Tx, wanted: str) -> str:
+    """Decide what this ledger is for, unless that is decided, and tell what it is for."""
+    tx.run(_SET_MODE, {"mode": wanted})
+    return mode(tx) or wanted
+
+
+_MODE = "SELECT value FROM paygate_meta WHERE name = 'mode'"
+_SET_MODE = """
+INSERT INTO paygate_meta (name, value) VALUES ('mode', :mode) ON CONFLICT DO NOTHING
+"""

@@ -1,0 +1,190 @@
+"""The cashier for asyncio: the same verbs, awaited.
+
+A verb runs as a task of its own, shielded: a host that is cancelled stops
+waiting, and the payment goes on. Units of work are committed in groups: while
+one transaction is on its way to the disk, those that arrive meanwhile wait and
+share the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
+
+from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
+from paygate.errors import NotAllowedHere
+from paygate.gateway import CarriesProcessor
+from paygate.service.flow import Exchange, Read, Tell, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.cashier import verb
+    from paygate.ledger.sqlite import SqliteStore
+    from paygate.ledger.tx import Context, Tx
+    from paygate.service.flow import Flow, Step
+    from paygate.transport.http import AsyncHttpTransport
+
+T = TypeVar("T")
+
+_log = logging.getLogger("paygate.cashier")
+
+GROUP_SIZE_MAX = 200
+
+
+class AsyncCashier(_Face, Desk):
+    """Issue invoices and collect them, in asyncio; see `Cashier` for the verbs.
+
+    Use it in one event loop. `aclose` waits for payments that are under way.
+    """
+
+    _transports: dict[str, AsyncHttpTransport]
+    _tasks: set[asyncio.Task[Any]]
+    _commits: _GroupCommit
+    _closing: list[bool]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self, *, deadline_s: float = 30.0) -> None:
+        """
+        Wait for what is under way, at most *deadline_s*, and close ledger and connections.
+
+        What is not finished by then is stopped; its intents are stored, and
+        `recover` finds out how they ended.
+        """
+        if self._closing[0]:
+            return
+        self._closing[0] = True
+        tasks = {task for task in self._tasks if task is not asyncio.current_task()}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=deadline_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
+        self._store.close()
+
+    def _start(self) -> None:
+        self._transports, self._tasks = {}, set()
+        self._commits = _GroupCommit(self._store)
+        self._closing = [False]  # shared with every acting_as() copy
+
+    async def _run(self, flow: Flow[T]) -> T:
+        if self._closing[0]:
+            flow.close()
+            raise NotAllowedHere("the cashier is closed; open a new one")
+        task = asyncio.create_task(self._drive(flow))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # The host may have stopped waiting; then nobody else would hear of it.
+            _log.debug("a verb ended with %s", type(task.exception()).__name__)
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = await self._do(step)
+                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        finally:
+            flow.close()
+
+    async def _do(self, step: Step) -> Any:
+        match step:
+            case Write():
+                return await self._commits.write(self._context, step.work)
+            case Read():
+                return await asyncio.to_thread(self._store.read, self._context, step.work)
+            case Exchange():
+                in_time(step, self._context.clock)
+                gateway = self._accounts[step.account].gateway
+                if isinstance(gateway, CarriesProcessor):
+                    return gateway.answer(step.request)
+                return await self._transport(step.account).exchange(step.request)
+            case Tell():
+                result = step.subscriber(step.event)
+                return await result if inspect.isawaitable(result) else result
+            case _:
+                assert_never(step)
+
+    def _transport(self, account: str) -> AsyncHttpTransport:
+        from paygate.transport.http import AsyncHttpTransport
+
+        found = self._transports.get(account)
+        if found is None:
+            found = AsyncHttpTransport(timeout_s=self._timing.deadline_s)
+            self._transports[account] = found
+        return found
+
+
+class _GroupCommit:
+    """Commits units of work together; one thread at a time writes."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._waiting: list[tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    async def write(self, context: Context, work: Callable[[Tx], T]) -> T:
+        """Do *work* in a transaction that may be shared, and return when it is durable."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((context, work, future))
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                group = self._waiting[:GROUP_SIZE_MAX]
+                del self._waiting[:GROUP_SIZE_MAX]
+                units = [(context, work) for context, work, _ in group]
+                try:
+                    results = await asyncio.to_thread(self._store.write_group, units)
+                except Exception as error:  # noqa: BLE001  (handed to everyone who waits)
+                    results = [(None, error)] * len(group)
+                for (_, _, future), (result, failure) in zip(group, results, strict=True):
+                    if future.cancelled():
+                        continue
+                    if failure is None:
+                        future.set_result(result)
+                    else:
+                        future.set_exception(failure)
+        finally:
+            self._pump = None
+
+
+def _offer_awaitable(face: type) -> None:
+    for name, source in each_verb(face).items():
+        setattr(face, name, _awaitable(name, source, face))
+
+
+def _awaitable(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self._run(source.flow(self, *args, **kwargs))
+
+    dress(call, name, source, face)
+    return call
+
+
+_offer_awaitable(AsyncCashier)

@@ -1,0 +1,852 @@
+"""The cashier: what a host calls. One definition of every verb, two faces.
+
+A verb is written once, as a flow. `Cashier` runs flows at once; `AsyncCashier`
+has the same names, awaited. Verbs that send nothing are also offered inside a
+transaction of the host's own, by `Cashier.within`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from copy import copy
+from dataclasses import replace
+from datetime import date, datetime
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Self,
+    TypeVar,
+    assert_never,
+    overload,
+)
+
+from paygate.domain.customer import Customer
+from paygate.domain.invoice import Invoice, Share
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
+from paygate.errors import (
+    BadReply,
+    InvalidAmount,
+    InvalidValue,
+    LiveModeMismatch,
+    NoReply,
+    NotAllowedHere,
+    NotSent,
+    UnknownGateway,
+    Unsupported,
+)
+from paygate.gateway import CarriesProcessor, Checks, Gateway
+from paygate.ledger import book, credits, customers, items, outbox, payments, receipts
+from paygate.ledger.sqlite import HostStore, SqliteStore
+from paygate.ledger.tx import Context, SystemClock, TimedIds
+from paygate.service import (
+    collect,
+    credit,
+    inquire,
+    issue,
+    publish,
+    record,
+    resolve,
+    reverse,
+    write_off,
+)
+from paygate.service.account import GatewayAccount, Timing
+from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from paygate.aio import AsyncCashier
+    from paygate.domain.credit import Credit
+    from paygate.domain.customer import Browser
+    from paygate.domain.event import Event
+    from paygate.domain.outcome import Approved, Closed, Declined
+    from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
+    from paygate.domain.reversal import Reversal, WriteOff
+    from paygate.gateway import AccountFacts, Method
+    from paygate.ledger.book import Violation
+    from paygate.ledger.sqlite import Store
+    from paygate.ledger.tx import Clock, Ids, Tx
+    from paygate.service.flow import Step
+    from paygate.transport.http import HttpTransport
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
+    """A public verb, written as a flow and offered by each face in its own way."""
+
+    def __init__(self, flow: Callable[Concatenate[Any, P], Flow[T]]) -> None:
+        self.flow = flow
+        self.__doc__ = flow.__doc__
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: Cashier | Within, owner: Any) -> Callable[P, T]: ...
+        @overload
+        def __get__(
+            self, instance: AsyncCashier, owner: Any
+        ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+        @overload
+        def __get__(self, instance: BookDesk, owner: Any) -> Callable[P, Flow[T]]: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
+    else:
+
+        def __get__(self, instance: BookDesk | None, owner: type) -> Any:
+            """Offer the flow itself; the faces replace this by functions of their own."""
+            return self if instance is None else self.flow.__get__(instance, owner)
+
+
+def each_verb(face: type) -> dict[str, verb[Any, Any]]:
+    """Find the verbs that *face* inherits, by name."""
+    return {
+        name: value
+        for base in reversed(face.__mro__)
+        for name, value in vars(base).items()
+        if isinstance(value, verb)
+    }
+
+
+def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: type) -> None:
+    """Give *call* the name, signature and docstring of the verb that it offers."""
+    call.__name__ = name
+    call.__qualname__ = f"{face.__qualname__}.{name}"
+    call.__module__ = face.__module__
+    call.__doc__ = source.__doc__
+    signature = inspect.signature(source.flow)
+    returns = str(signature.return_annotation)
+    if returns.startswith("Flow["):
+        returns = returns.removeprefix("Flow[").removesuffix("]")
+    call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+
+
+class BookDesk:
+    """The verbs that send nothing: they only write to the ledger, or read it."""
+
+    _context: Context
+
+    @verb
+    def issue(
+        self,
+        *,
+        number: str,
+        customer: Customer | str,
+        total: Money,
+        due: date | str,
+        on: date | str | None = None,
+    ) -> Flow[Invoice]:
+        """
+        Issue an invoice, once per number.
+
+        The same facts again return the invoice that is there. Dates are `date`
+        objects or ISO 8601 text. Raises `NumberReused` for other facts under the
+        same number, `InvalidAmount` for a total that is not more than zero.
+        """
+        bill = issue.Bill(
+            number=number,
+            customer=customer,
+            total=_money(total, "total"),
+            due=_date(due, "due"),
+            on=None if on is None else _date(on, "on"),
+        )
+        return (yield from issue.issue(bill))
+
+    @verb
+    def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
+        """
+        Void an invoice that should not have been issued.
+
+        Money that was on it becomes credit of the customer. Raises
+        `ItemAlreadyBeingPaid` while a payment that may still succeed holds it.
+        """
+        return (yield from issue.void(invoice, reason=reason))
+
+    @verb
+    def record(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        by: Kind | str,
+        key: str,
+        amount: Money | None = None,
+        reference: str = "",
+        on: date | str | None = None,
+        customer: Customer | str | None = None,
+        payer: Customer | None = None,
+    ) -> Flow[Payment]:
+        """
+        Record money that came in by hand: ``by="check"``, ``"cash"`` or ``"transfer"``.
+
+        Without *amount* it is all that is open. What is more than open becomes
+        credit; without invoices (and with *customer*) all of it does. *reference*
+        is the check's number or the transfer's text.
+        """
+        slip = record.Slip(
+            items=_items(items),
+            kind=_kind(by),
+            key=key,
+            amount=None if amount is None else _money(amount, "amount"),
+            reference=reference,
+            on=None if on is None else _date(on, "on"),
+            customer=customer,
+            payer=payer,
+        )
+        return (yield from record.record(slip))
+
+    @verb
+    def reverse(
+        self,
+        payment: Payment | str,
+        *,
+        reason: str,
+        on: date | str | None = None,
+        number: str | None = None,
+        fee: Money | None = None,
+        bank_charge: Money | None = None,
+    ) -> Flow[Reversal]:
+        """
+        Book the opposite of *payment*, as for a check that bounced.
+
+        Every open item goes back to what it was before the payment, and so do
+        credits it used. The gateway is not called: no money is sent anywhere.
+        *fee* issues an invoice for it to the customer, due on the day of the
+        reversal; *bank_charge* posts what the bank took from us. *number* is the
+        number of the reversal's document (else ``REV-1``, ``REV-2`` …).
+
+        The same call again returns the same reversal. Raises `AlreadyReversed`,
+        `CreditConsumed`, `HasRefunds`, `OutcomeUnknown`, `NothingToReverse` or
+        `BadReversalDate`.
+        """
+        wish = reverse.Wish(
+            payment=_id(payment),
+            reason=reason,
+            on=None if on is None else _date(on, "on"),
+            number=number,
+            fee=None if fee is None else _money(fee, "fee"),
+            bank_charge=None if bank_charge is None else _money(bank_charge, "bank_charge"),
+            period_closed=self._period_closed,
+        )
+        return (yield from reverse.reverse(wish))
+
+    @verb
+    def pay_from_credit(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        key: str,
+        amount: Money | None = None,
+    ) -> Flow[Payment]:
+        """
+        Pay invoices from the customer's credit, the oldest lots first.
+
+        Without *amount* it is as much as is open and as the credit covers.
+        Raises `NotEnoughCredit`.
+        """
+        use = credit.Use(items=_items(items), key=key, amount=amount)
+        return (yield from credit.pay_from_credit(use))
+
+    @verb
+    def undo_credit_use(self, payment: Payment | str) -> Flow[Payment]:
+        """Give the credit that *payment* used back; its invoices are open again."""
+        return (yield from credit.undo_credit_use(_id(payment)))
+
+    @verb
+    def write_off(
+        self,
+        invoice: Invoice | str,
+        *,
+        reason: str,
+        key: str,
+        amount: Money | None = None,
+    ) -> Flow[WriteOff]:
+        """Give up an open amount of *invoice*; without *amount* all that is open."""
+        flow = write_off.write_off(invoice, amount=amount, reason=reason, key=key)
+        return (yield from flow)
+
+    @verb
+    def undo_write_off(self, write_off_: WriteOff | str) -> Flow[WriteOff]:
+        """Make an amount that was written off open again."""
+        return (yield from write_off.undo_write_off(_id(write_off_)))
+
+    @verb
+    def resolve(
+        self, payment: Payment | str, outcome: Approved | Declined | Closed, *, evidence: str
+    ) -> Flow[Payment]:
+        """
+        Say how a payment ended that we could not find out about.
+
+        *evidence* is where you saw it, and stays in the event. An `Approved`
+        needs the movement, so that a late answer does not book it again. Raises
+        `AlreadyFinal` where there is nothing to resolve.
+        """
+        return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+
+    @verb
+    def save_customer(self, customer: Customer) -> Flow[Customer]:
+        """Remember a customer's zone and contact facts; those given replace those there."""
+
+        def work(tx: Tx) -> Customer:
+            id_ = customers.save(tx, customer)
+            return customers.find(tx, id_) or customer
+
+        return (yield from transact(work))
+
+    @verb
+    def erase_contact(self, customer: Customer | str) -> Flow[None]:
+        """Erase a customer's contact facts; the books keep only the id."""
+        id_ = _id(customer)
+        yield from transact(lambda tx: customers.erase_contact(tx, id_))
+
+    @verb
+    def customer(self, id_: str) -> Flow[Customer | None]:
+        """Read a customer with the contact facts we have; None where there is none."""
+        return (yield from look(lambda tx: customers.find(tx, id_)))
+
+    @verb
+    def invoice(self, number: str) -> Flow[Invoice]:
+        """Read an invoice by number (or id), or raise `UnknownInvoice`."""
+        return (yield from look(lambda tx: issue.find(tx, number)))
+
+    @verb
+    def payment(self, id_: Payment | str) -> Flow[Payment]:
+        """Read a payment as it now stands, or raise `UnknownPayment`."""
+        return (yield from look(lambda tx: reverse.find(tx, _id(id_))))
+
+    @verb
+    def invoices(
+        self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
+    ) -> Flow[list[Invoice]]:
+        """List invoices, a page at a time: pass the last one's id as *after* for the next."""
+        who = None if customer is None else _id(customer)
+        return (
+            yield from look(lambda tx: items.page(tx, customer=who, after=after, limit=limit))
+        )
+
+    @verb
+    def open_invoices(self, customer: Customer | str) -> Flow[list[Invoice]]:
+        """List what a customer owes, the oldest due date first."""
+        return (yield from look(lambda tx: items.open_of(tx, _id(customer))))
+
+    @verb
+    def payments(
+        self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
+    ) -> Flow[list[Payment]]:
+        """List payments, a page at a time: pass the last one's id as *after* for the next."""
+        who = None if customer is None else _id(customer)
+        return (
+            yield from look(lambda tx: payments.page(tx, customer=who, after=after, limit=limit))
+        )
+
+    @verb
+    def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
+        """List what was asked of gateways for a payment, the oldest first."""
+
+        def work(tx: Tx) -> list[Attempt]:
+            return [row.attempt for row in payments.attempts_of(tx, _id(payment))]
+
+        return (yield from look(work))
+
+    @verb
+    def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
+        """List the money that moved for a payment, in and out."""
+        return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
+
+    @verb
+    def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
+        """List what was put on an invoice, and what was taken off again."""
+        return (
+            yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, invoice).id))
+        )
+
+    @verb
+    def credits(self, customer: Customer | str) -> Flow[list[Credit]]:
+        """List the lots of a customer's balance on which something is left, oldest first."""
+        return (yield from look(lambda tx: credits.standing_of(tx, _id(customer))))
+
+    @verb
+    def balance(self, customer: Customer | str) -> Flow[dict[str, Money]]:
+        """Tell a customer's free credit by currency; negative where the customer owes us."""
+        return (yield from look(lambda tx: credit.balance(tx, customer)))
+
+    @verb
+    def events(self, *, after: int = 0, limit: int = 100) -> Flow[list[Event]]:
+        """List events, a page at a time: pass the last one's position as *after* for the next."""
+        return (yield from look(lambda tx: outbox.after(tx, after, limit)))
+
+    @verb
+    def dead_letters(self) -> Flow[list[tuple[str, Event, str]]]:
+        """List the events that a sink refused for good: sink, event, last error."""
+        return (yield from look(outbox.dead_letters))
+
+    @verb
+    def replay_dead_letters(self, sink: str) -> Flow[int]:
+        """Let *sink* try its dead letters again at the next `publish`; tell how many."""
+        return (yield from transact(lambda tx: outbox.revive(tx, sink)))
+
+    @verb
+    def fsck(self) -> Flow[list[Violation]]:
+        """Rebuild every balance of the ledger and tell what differs; empty when it is sound."""
+        return (yield from look(book.check))
+
+    _period_closed: Callable[[date], bool] | None = None
+
+
+class Desk(BookDesk):
+    """All verbs, also those that speak to a gateway."""
+
+    _accounts: dict[str, GatewayAccount]
+    _readers: dict[str, publish.Sink | publish.Subscriber]
+    _timing: Timing
+
+    @verb
+    def collect(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | str | None = None,
+        amount: Money | None = None,
+        credit: Money | None = None,
+        kind: Kind | str | None = None,
+        customer: Customer | str | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+    ) -> Flow[Payment]:
+        """
+        Collect open invoices through the gateway account *via*.
+
+        Items are filled in the order given. Without *amount* it is all that is
+        open; an amount beyond that becomes credit of the customer. *credit* is
+        the part to take from the customer's balance. *method* is a one-time token
+        (a `str` is one); accounts that send the payer away need *return_url*
+        instead. *kind* is needed where the account takes several.
+
+        *key* makes it safe to call again: the same key returns the same payment,
+        and never charges twice. After a decline, use a new key. Once the intent
+        is stored this returns the payment whatever happens on the wire: look at
+        its `status`. Before that it raises a `UsageError` or a `Refused`, such as
+        `ItemAlreadyBeingPaid`.
+        """
+        order = collect.Order(
+            items=_items(items),
+            account=self._account(via),
+            key=key,
+            kind=None if kind is None else _kind(kind),
+            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            amount=None if amount is None else _money(amount, "amount"),
+            credit=None if credit is None else _money(credit, "credit"),
+            customer=customer,
+            payer=payer,
+            return_url=return_url,
+            browser=browser,
+            description=description,
+        )
+        return (yield from collect.collect(order, self._timing))
+
+    @verb
+    def top_up(
+        self,
+        customer: Customer | str,
+        amount: Money,
+        *,
+        via: str,
+        key: str,
+        method: Method | str | None = None,
+        kind: Kind | str | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+    ) -> Flow[Payment]:
+        """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
+        order = collect.Order(
+            items=(),
+            account=self._account(via),
+            key=key,
+            operation="top_up",
+            kind=None if kind is None else _kind(kind),
+            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            amount=_money(amount, "amount"),
+            customer=customer,
+            payer=payer,
+            return_url=return_url,
+            browser=browser,
+            description=description,
+        )
+        return (yield from collect.collect(order, self._timing))
+
+    @verb
+    def inquire(self, payment: Payment | str) -> Flow[Payment]:
+        """Ask the gateway how *payment* stands, and write down what it says."""
+        return (yield from inquire.inquire(_id(payment), self._accounts, self._timing))
+
+    @verb
+    def recover(self, *, limit: int = 100) -> Flow[list[Payment]]:
+        """
+        Inquire once about every attempt that is due, at most *limit*.
+
+        Call it now and then (from a worker, a timer, after a crash). It is safe to
+        run in many processes at once. Returns the payments it asked about.
+        """
+        return (yield from inquire.recover(self._accounts, self._timing, limit))
+
+    @verb
+    def subscribe(
+        self, name: str, handler: Callable[[Event], Any], *, from_beginning: bool = True
+    ) -> Flow[None]:
+        """
+        Call *handler* with every event, when `publish` is called.
+
+        The ledger remembers under *name* how far it has read, so events that
+        happen while no process is running are not missed. An event may come
+        twice; its id tells.
+        """
+        yield from transact(
+            lambda tx: publish.subscribe_in(tx, name, from_beginning=from_beginning)
+        )
+        self._readers[name] = publish.Subscriber(name, handler)
+
+    @verb
+    def publish(self) -> Flow[publish.Published]:
+        """Hand waiting events to the sinks and subscribers, in order, and tell what happened."""
+        lease = TimedIds().new("lease")
+        return (yield from publish.publish(list(self._readers.values()), lease))
+
+    @verb
+    def check(self, via: str) -> Flow[AccountFacts]:
+        """
+        Ask a gateway whether it accepts the credentials of account *via*; no money moves.
+
+        Raises `Unsupported` where the driver cannot, `NotSent` or `BadReply` where
+        the gateway cannot be reached or says no, `LiveModeMismatch` where the
+        account is live and the settings are not, or the reverse.
+        """
+        account = self._account(via)
+        if not isinstance(account.gateway, Checks):
+            raise Unsupported(f"the driver of account {via!r} cannot check its credentials")
+        return (yield from _check(account))
+
+    def _account(self, via: str) -> GatewayAccount:
+        try:
+            return self._accounts[via]
+        except KeyError:
+            known = sorted(self._accounts)
+            raise UnknownGateway(
+                f"there is no gateway account {via!r}; configured are: "
+                f"{', '.join(known) or 'none'}",
+                name=via,
+                known=known,
+            ) from None
+
+
+def _check(account: GatewayAccount) -> Flow[AccountFacts]:
+    assert isinstance(account.gateway, Checks), "the caller looked"
+    dialogue = account.gateway.check()
+    facts = yield from ask(account.name, dialogue)
+    if hasattr(facts, "reason"):
+        raise BadReply(
+            f"the gateway of account {account.name!r} did not accept us: {facts.reason}"
+        )
+    if facts.live is not account.traits.live:
+        raise LiveModeMismatch(
+            f"the settings of account {account.name!r} and its gateway disagree on live and test"
+        )
+    return facts
+
+
+class _Face:
+    """What both faces share: how they are opened, and what they hold."""
+
+    _context: Context
+    _accounts: dict[str, GatewayAccount]
+    _readers: dict[str, publish.Sink | publish.Subscriber]
+    _timing: Timing
+    _store: SqliteStore
+    _period_closed: Callable[[date], bool] | None
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        sinks: Sequence[publish.Sink] = (),
+        tenant: str = "main",
+        actor: str = "host",
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        timing: Timing | None = None,
+        period_closed: Callable[[date], bool] | None = None,
+    ) -> Self:
+        """
+        Open the ledger at *url*, made if it is not there, with gateway accounts by name.
+
+        *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
+        directory; four: absolute). A gateway is a driver object, or its settings
+        with the entry ``driver``. *tenant* keeps merchants apart in one ledger;
+        *actor* is who is written down as acting (see `acting_as`); *period_closed*
+        tells whether reversals may no longer be dated on a day.
+
+        Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
+        """
+        from paygate import registry
+
+        accounts = {
+            name: GatewayAccount.of(
+                name,
+                gateway if isinstance(gateway, Gateway) else registry.build(gateway),
+            )
+            for name, gateway in (gateways or {}).items()
+        }
+        face = cls.__new__(cls)
+        face._context = Context(
+            tenant=tenant, actor=actor, clock=clock or SystemClock(), ids=ids or TimedIds()
+        )
+        face._accounts = accounts
+        face._readers = {sink.name: sink for sink in sinks}
+        face._timing = timing or Timing()
+        face._period_closed = period_closed
+        face._store = SqliteStore.at(url)
+        try:
+            face._mark_mode()
+        except BaseException:
+            face._store.close()
+            raise
+        face._start()
+        return face
+
+    @classmethod
+    def in_memory(
+        cls, *, gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None, **more: Any
+    ) -> Self:
+        """Open a ledger that lives in memory and ends with this object, for tests."""
+        return cls.open("sqlite://", gateways=gateways, **more)
+
+    def acting_as(self, actor: str) -> Self:
+        """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
+        other = copy(self)
+        other._context = replace(self._context, actor=actor)
+        return other
+
+    @property
+    def gateways(self) -> Mapping[str, GatewayAccount]:
+        """The gateway accounts by name; their `traits` say what each can do."""
+        return dict(self._accounts)
+
+    def _start(self) -> None:
+        """Prepare what the face needs to run flows."""
+
+    def _mark_mode(self) -> None:
+        """Keep live and test money apart: a ledger is for one of them, for ever."""
+        modes = {account.traits.live for account in self._accounts.values()}
+        if not modes:
+            return
+        if len(modes) > 1:
+            raise LiveModeMismatch(
+                "live and test gateway accounts cannot share a ledger; open two cashiers"
+            )
+        mode = "live" if modes.pop() else "test"
+        found = self._store.read(self._context, book.mode)
+        if found is None:
+            found = self._store.write(self._context, lambda tx: book.set_mode(tx, mode))
+        if found != mode:
+            raise LiveModeMismatch(
+                f"this ledger holds {found} payments and a gateway account is {mode}; "
+                "use a ledger of its own for each (the fake gateway is always test)"
+            )
+
+
+class Cashier(_Face, Desk):
+    """Issue invoices and collect them; every verb returns when it is done and durable.
+
+    Open one per process and share it: it is safe to use from threads, and after
+    a fork the child opens connections of its own. Close it, or use it as a
+    context manager.
+    """
+
+    _transports: dict[str, HttpTransport]
+    _pid: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close ledger and connections; a second call does nothing."""
+        if self._pid == os.getpid():
+            for transport in self._transports.values():
+                transport.close()
+            self._transports.clear()
+        self._store.close()
+
+    def within(self, connection: sqlite3.Connection) -> Within:
+        """
+        Offer the verbs that send nothing inside the host's own open transaction.
+
+        *connection* is to the database that holds the ledger. What is done becomes
+        durable, or not, with the host's commit.
+        """
+        return Within(HostStore(connection), self._context, self._period_closed)
+
+    def _start(self) -> None:
+        self._transports, self._pid = {}, os.getpid()
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = self._do(step)
+                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        finally:
+            flow.close()
+
+    def _do(self, step: Step) -> Any:
+        match step:
+            case Write():
+                return self._store.write(self._context, step.work)
+            case Read():
+                return self._store.read(self._context, step.work)
+            case Exchange():
+                in_time(step, self._context.clock)
+                gateway = self._accounts[step.account].gateway
+                if isinstance(gateway, CarriesProcessor):
+                    return gateway.answer(step.request)
+                return self._transport(step.account).exchange(step.request)
+            case Tell():
+                return step.subscriber(step.event)
+            case _:
+                assert_never(step)
+
+    def _transport(self, account: str) -> HttpTransport:
+        from paygate.transport.http import HttpTransport
+
+        if self._pid != os.getpid():
+            for inherited in self._transports.values():
+                inherited.abandon()
+            self._start()
+        found = self._transports.get(account)
+        if found is None:
+            # Two threads may both make one; the dictionary keeps the first.
+            made = HttpTransport(timeout_s=self._timing.deadline_s)
+            found = self._transports.setdefault(account, made)
+            if found is not made:
+                made.close()
+        return found
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        offer_at_once(cls)
+
+
+class Within(BookDesk):
+    """The verbs that send nothing, inside a transaction of the host's own."""
+
+    def __init__(
+        self,
+        store: Store,
+        context: Context,
+        period_closed: Callable[[date], bool] | None,
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._period_closed = period_closed
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                if not isinstance(step, Write | Read):
+                    raise NotAllowedHere("this verb would send something; call it on the cashier")
+                try:
+                    result = self._store.write(self._context, step.work)
+                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        finally:
+            flow.close()
+
+
+def offer_at_once(face: type) -> None:
+    """Make every verb of *face* a function that runs its flow and returns its result."""
+    for name, source in each_verb(face).items():
+        setattr(face, name, _at_once(name, source, face))
+
+
+def _at_once(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._run(source.flow(self, *args, **kwargs))
+
+    dress(call, name, source, face)
+    return call
+
+
+offer_at_once(Cashier)
+offer_at_once(Within)
+
+
+def in_time(step: Exchange, clock: Clock) -> None:
+    """Refuse to send after the lease has ended: somebody may have concluded that we never will."""
+    if step.not_after is not None and clock.now() >= step.not_after:
+        raise NotSent("this process was stopped for so long that its lease to send ended")
+
+
+def _items(
+    items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+) -> Sequence[Invoice | Share | str]:
+    return (items,) if isinstance(items, Invoice | Share | str) else tuple(items)
+
+
+def _money(amount: Any, name: str) -> Money:
+    if not isinstance(amount, Money):
+        raise InvalidAmount(
+            f"{name} is Money, such as Money.of('USD', '30.00'), not {type(amount).__name__}"
+        )
+    return amount
+
+
+def _kind(kind: Kind | str) -> Kind:
+    try:
+        return Kind(kind)
+    except ValueError:
+        raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
+
+
+def _date(value: date | str, name: str) -> date:
+    if isinstance(value, datetime):
+        raise InvalidValue(f"{name} is a calendar date, not an instant")
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InvalidValue(f"{name} is a date such as 2026-12-01, not {value!r}") from None
+
+
+def _id(row: Payment | WriteOff | Customer | str) -> str:
+    return row if isinstance(row, str) else row.id

@@ -1,0 +1,130 @@
+"""Drivers by name: found through entry points, loaded only when asked for.
+
+Built-in drivers register in the group ``paygate.gateways`` like everybody
+else's. A driver that cannot be loaded names its culprit and harms nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.gateway import Gateway
+
+GROUP = "paygate.gateways"
+
+
+class Driver(Protocol):
+    """What an entry point names: a class made from its settings."""
+
+    settings_model: type[Any]
+
+    def __call__(self, settings: Any) -> Gateway:
+        """Make a gateway account of checked settings."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A driver that some package brings; `problem` says why it cannot be loaded."""
+
+    name: str
+    package: str
+    target: str
+    problem: str = ""
+
+
+def installed() -> list[Installed]:
+    """List the drivers that are installed, by name, each tried."""
+    found: list[Installed] = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        problem = ""
+        try:
+            load(point.name)
+        except DriverBroken as error:
+            problem = error.message
+        found.append(
+            Installed(
+                name=point.name,
+                package=_package_of(point),
+                target=point.value,
+                problem=problem,
+            )
+        )
+    return found
+
+
+def load(name: str) -> Driver:
+    """
+    Load the driver *name*.
+
+    Raises `UnknownGateway` where no package brings it, `DriverBroken` where it
+    cannot be imported or where two packages bring it.
+    """
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not points:
+        known = sorted({point.name for point in entry_points(group=GROUP)})
+        raise UnknownGateway(
+            f"no installed package brings a driver {name!r}; there are: {', '.join(known)}",
+            name=name,
+            known=known,
+        )
+    if len({(point.value, _package_of(point)) for point in points}) > 1:
+        packages = ", ".join(sorted(_package_of(point) for point in points))
+        raise DriverBroken(
+            f"the driver {name!r} is brought by several packages ({packages}); remove all but one",
+            name=name,
+        )
+    [point, *_] = points
+    try:
+        driver: object = point.load()
+    except Exception as error:
+        raise DriverBroken(
+            f"the driver {name!r} of package {_package_of(point)} ({point.value}) cannot be "
+            f"loaded: {type(error).__name__}: {error}",
+            name=name,
+        ) from error
+    if not callable(driver) or not hasattr(driver, "settings_model"):
+        raise DriverBroken(
+            f"the driver {name!r} of package {_package_of(point)} ({point.value}) is not a class "
+            "with a settings_model",
+            name=name,
+        )
+    return cast("Driver", driver)
+
+
+def build(settings: Mapping[str, Any]) -> Gateway:
+    """
+    Make a gateway account from plain settings, such as a table of a TOML file.
+
+    The entry ``driver`` names the driver, the others are its settings. Raises
+    `InvalidSettings` with every field that is wrong, and none of the values.
+    """
+    from pydantic import BaseModel, ValidationError
+
+    values = dict(settings)
+    name = values.pop("driver", None)
+    if not isinstance(name, str):
+        raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
+    driver = load(name)
+    model: type[BaseModel] = driver.settings_model
+    try:
+        checked = model.model_validate(values)
+    except ValidationError as error:
+        # The values are left out: one of them may be a key in the wrong field.
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise InvalidSettings(f"settings of driver {name!r}: {problems}") from None
+    return driver(checked)
+
+
+def _package_of(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unknown package"
