@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from paygate.testing.clock import Clock, FakeClock, WallClock
-    from paygate.testing.fake import FakeGateway
+    from paygate.testing.fake import FakeGateway, LoopbackGateway
     from paygate.testing.journal import Entry, read_journal
     from paygate.testing.magic import MAGIC, Plan, Verdict, Wire
     from paygate.testing.processor import FakeProcessor
@@ -20,6 +20,7 @@ __all__ = [
     "FakeGateway",
     "FakeProcessor",
     "Habits",
+    "LoopbackGateway",
     "Plan",
     "Verdict",
     "WallClock",
@@ -36,6 +37,7 @@ _HOMES: Final = {
     "FakeGateway": "fake",
     "FakeProcessor": "processor",
     "Habits": "rails",
+    "LoopbackGateway": "fake",
     "Plan": "magic",
     "Verdict": "magic",
     "WallClock": "clock",

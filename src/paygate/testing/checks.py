@@ -32,7 +32,7 @@ DEFAULT_TOKENS: Final = {Kind.CARD: "tok_visa", Kind.E_CHECK: "tok_bank"}
 """What a payer who fills in the fake's own page pays with."""
 
 
-class Refusal(Exception):  # noqa: N818  (an answer of the processor, not an error)
+class Refusal(Exception):
     """The request is refused, and nothing was changed."""
 
     def __init__(self, cause: RejectCause, message: str, raw_code: str = "") -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from paygate.testing.checks import Checks
+    from paygate.testing.journal import Entry
     from paygate.testing.order import Due
     from paygate.testing.rails import Habits
     from paygate.testing.truth import Truth
@@ -100,7 +101,7 @@ class Effects:
         collects = order.operation in ("charge", "authorize")
         if plan.verdict is Verdict.DECLINE:
             self._decline(order, plan)
-        elif plan.verdict is Verdict.ASK_PAYER or (collects and order.kind in _PAGES):
+        elif plan.verdict is Verdict.ASK_PAYER or (collects and order.kind in PAGES):
             self._ask_payer(order, now)
         elif collects and order.kind == Kind.E_CHECK:
             self._wait(order, now + self._habits.e_check_settles_after)
@@ -152,22 +153,22 @@ class Effects:
         self._truth.tell(order.state, order, now)
 
     def _charged(self, order: Order, minor: int, now: datetime) -> None:
+        other = order.plan.get("other_currency", False)
+        currency = _other_than(order.currency) if other else order.currency
+        self.receive(order, minor, currency, now)
+        if order.kind == Kind.E_CHECK and order.plan.get("returns"):
+            self._truth.expect(order, now + self._habits.e_check_returns_after, "return")
+
+    def receive(self, order: Order, minor: int, currency: str, now: datetime) -> None:
+        """Take money in for *order*, whatever its state and whatever was asked."""
         self._truth.change(order, State.APPROVED)
         movement_id = ""
         if order.kind == Kind.BITCOIN:
             # As an outpoint: the transaction, and which of its outputs.
             movement_id = f"{_digest(self._truth.new_id(order.reference))}:0"
-        other = order.plan.get("other_currency", False)
         self._truth.move(
-            order,
-            MovementKind.CHARGE,
-            minor,
-            now,
-            currency=_other_than(order.currency) if other else order.currency,
-            movement_id=movement_id,
+            order, MovementKind.CHARGE, minor, now, currency=currency, movement_id=movement_id
         )
-        if order.kind == Kind.E_CHECK and order.plan.get("returns"):
-            self._truth.expect(order, now + self._habits.e_check_returns_after, "return")
 
     def _held(self, order: Order, minor: int, now: datetime) -> None:
         until = now + self._habits.hold_expires_after
@@ -195,9 +196,13 @@ class Effects:
         self._truth.change(order, State.APPROVED)
         for entry in self._checks.unsettled(about, now):
             self._truth.move(
-                order, MovementKind.VOID, entry.minor, now, currency=entry.currency,
+                order,
+                MovementKind.VOID,
+                entry.minor,
+                now,
+                currency=entry.currency,
                 undoes=entry.movement_id,
-            )  # fmt: skip
+            )
         if about.state is State.AUTHORIZED and about.told.get("captured"):
             self._truth.change(about, State.APPROVED)
         elif about.state in (State.AUTHORIZED, State.PENDING):
@@ -250,26 +255,56 @@ class Effects:
     def _end(self, order: Order, now: datetime) -> None:
         plan = Plan.from_json(order.plan)
         if plan.ends is Verdict.DECLINE:
-            self._decline(order, plan)
-            self._truth.tell(order.state, order, now)
+            self.decline(order, plan, now)
         else:
             self.approve(order, share(order.minor, plan.percent), now)
+
+    def decline(self, order: Order, plan: Plan, now: datetime) -> None:
+        """Let *order* fail after all, and tell about it."""
+        self._decline(order, plan)
+        self._truth.tell(order.state, order, now)
 
     def take_back(
         self, order: Order, kind: MovementKind, now: datetime, *, code: str, minor: int = 0
     ) -> None:
-        """Take back what stands of the money of *order*, as the payer's bank does."""
-        for entry in [entry for entry in order.movements if entry.kind.inward]:
+        """Take back what stands of the money of *order*, or *minor* of it, as a bank does."""
+        came_in = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
+        self._undo(order, came_in, kind, now, code=code, minor=minor)
+
+    def give_back(
+        self, order: Order, taken: MovementKind, kind: MovementKind, now: datetime
+    ) -> None:
+        """Undo what was *taken* from us."""
+        went_out = [entry for entry in order.movements if entry.kind is taken]
+        self._undo(order, went_out, kind, now)
+
+    def _undo(
+        self,
+        order: Order,
+        entries: list[Entry],
+        kind: MovementKind,
+        now: datetime,
+        *,
+        code: str = "",
+        minor: int = 0,
+    ) -> None:
+        for entry in entries:
             rest = self._truth.rest(entry)
             if rest:
                 self._truth.move(
-                    order, kind, min(rest, minor or rest), now, currency=entry.currency,
-                    undoes=entry.movement_id, code=code,
-                )  # fmt: skip
+                    order,
+                    kind,
+                    min(rest, minor or rest),
+                    now,
+                    currency=entry.currency,
+                    undoes=entry.movement_id,
+                    code=code,
+                )
         self._truth.tell(kind, order, now)
 
 
-_PAGES = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})
+PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})
+"""Kinds that the payer pays elsewhere, and could pay again."""
 
 
 def share(minor: int, percent: int) -> int:
@@ -281,7 +316,19 @@ def in_satoshi(currency: str, minor: int) -> int:
     """Say an amount in satoshi at the fake's rate, rounded up."""
     if currency == "BTC":
         return minor
-    return -(-minor * 10**8 // (BITCOIN_PRICE * 10 ** scale_of(currency)))
+    return -(-minor * 10**8 // (BITCOIN_PRICE * scale_factor(currency)))
+
+
+def from_satoshi(currency: str, satoshi: int) -> int:
+    """Say what satoshi are worth in *currency* at the fake's rate, rounded down."""
+    if currency == "BTC":
+        return satoshi
+    return satoshi * BITCOIN_PRICE * scale_factor(currency) // 10**8
+
+
+def scale_factor(currency: str) -> int:
+    """Tell how many minor units make a whole one."""
+    return int(10 ** scale_of(currency))
 
 
 def _kept(plan: Plan) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.testing.truth import Truth
 
 JSON_HEADERS = {"content-type": "application/json"}
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,7 @@ class Keys:
 
 def answer(status: int, shown: Mapping[str, Any]) -> Response:
     """Write an answer of the processor."""
-    body = json.dumps(shown, separators=(",", ":")).encode()
-    return Response(status=status, headers=JSON_HEADERS, body=body)
+    return Response(status=status, headers=JSON_HEADERS, body=_to_json(shown).encode())
 
 
 def refuse(refusal: Refusal, status: int = 422) -> Response:

@@ -191,19 +191,19 @@ def _rows() -> list[Magic]:
         rows.append(Magic(token=name, kinds=_CARD, plan=plan, text=text))
     for name, (plan, text) in _SHARED_PLANS.items():
         rows.append(Magic(token=name, kinds=_BOTH, plan=plan, text=text))
-    for code in RETURNS:
+    for returned in RETURNS:
         rows += (
             Magic(
-                token=f"tok_bank_returned_{code.lower()}",
+                token=f"tok_bank_returned_{returned.lower()}",
                 kinds=_BANK,
-                plan=Plan(returns=code),
-                text=f"settles, and comes back with {code} two days later",
+                plan=Plan(returns=returned),
+                text=f"settles, and comes back with {returned} two days later",
             ),
             Magic(
-                token=f"tok_bank_unpaid_{code.lower()}",
+                token=f"tok_bank_unpaid_{returned.lower()}",
                 kinds=_BANK,
-                plan=unpaid(code),
-                text=f"pending, then declined with {code} instead of settling",
+                plan=unpaid(returned),
+                text=f"pending, then declined with {returned} instead of settling",
             ),
         )
     return rows
@@ -212,9 +212,7 @@ def _rows() -> list[Magic]:
 _CARD_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     "tok_pending": (Plan(verdict=Verdict.WAIT), "pending, approved after a day"),
     "tok_pending_declined": (
-        replace(
-            declined(DeclineCode.FRAUD_SUSPECTED), verdict=Verdict.WAIT, ends=Verdict.DECLINE
-        ),
+        replace(declined(DeclineCode.FRAUD_SUSPECTED), verdict=Verdict.WAIT, ends=Verdict.DECLINE),
         "pending, declined after a day (held for a fraud check)",
     ),
     "tok_action": (Plan(verdict=Verdict.ASK_PAYER), "the payer must pass 3-D Secure first"),

@@ -48,6 +48,7 @@ from paygate.testing.magic import Plan, Wire
 from paygate.testing.order import State
 from paygate.testing.rails import Habits, fake_traits
 from paygate.testing.script import Script
+from paygate.testing.stage import Stage
 from paygate.testing.truth import Truth
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ if TYPE_CHECKING:
     from paygate.gateway import Traits
     from paygate.testing.clock import Clock
     from paygate.testing.journal import Entry
+
+SIGNING_KEY: Final = "fake-signing-key"
+"""Signs the callbacks unless a test says otherwise; no secret, as nothing is at stake."""
 
 OPERATIONS: Final = frozenset(Operation) | {"open"}
 """What may be posted; each under a key of its own."""
@@ -75,7 +79,7 @@ class FakeProcessor:
         clock: Clock | None = None,
         habits: Habits | None = None,
         journal: Path | str | None = None,
-        signing_key: str = "fake-signing-key",
+        signing_key: str = SIGNING_KEY,
     ) -> None:
         self.traits = traits or fake_traits()
         self.clock = clock or WallClock()
@@ -86,6 +90,7 @@ class FakeProcessor:
         self._keys = Keys(self._truth, self.traits.idempotency)
         self._checks = Checks(self._truth, self.traits, self.habits)
         self._effects = Effects(self._truth, self._checks, self.habits)
+        self._stage = Stage(self._truth, self._effects, self)
         self._late: list[tuple[datetime, int, Call]] = []
         self._delayed = 0
         self._failed_once: set[str] = set()
@@ -185,6 +190,17 @@ class FakeProcessor:
         else:
             order = self._effects.do(call.operation, call.body, token, plan, now)
         return answer(200, self._truth.view(order))
+
+    # --- Playing the others ------------------------------------------------------------
+
+    def play(self, verb: str, **what: Any) -> dict[str, Any]:
+        """Do what the payer, the bank or the test does; see `paygate.testing.controls`."""
+        with self._lock:
+            self._catch_up(self.clock.now())
+            answered = self._stage.play(verb, what, self.clock.now())
+            self._truth.commit()
+            self._catch_up(self.clock.now())
+            return answered
 
     # --- Time -----------------------------------------------------------------------
 

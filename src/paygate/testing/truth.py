@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from paygate.testing.journal import Entry, JournalFile
-from paygate.testing.order import Due, Order, State
+from paygate.testing.order import Due, Order, State, shown_movement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,7 +102,7 @@ class Truth:
     # --- Writing ------------------------------------------------------------------
 
     def new_id(self, prefix: str) -> str:
-        """Number the next thing."""
+        """Give the next thing its number."""
         self._serial += 1
         return f"{prefix}_{self._serial}"
 
@@ -165,6 +165,13 @@ class Truth:
             "order": self.view(order),
             **more,
         }
+        moved = [
+            shown_movement(entry)
+            for entry in self._line.moved
+            if entry.reference == order.reference
+        ]
+        if moved:
+            event["moved"] = moved
         self.events.append(event)
         self._line.events.append(event)
 
