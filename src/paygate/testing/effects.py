@@ -239,7 +239,9 @@ class Effects:
         """Carry out what was due for *order*."""
         match due.what:
             case "expire":
-                if order.state in PAYABLE or order.state is State.AUTHORIZED:
+                # A page that was paid in time may have become a hold, which expires later.
+                current = order.told.get("expires_at") == due.at.isoformat()
+                if current and (order.state in PAYABLE or order.state is State.AUTHORIZED):
                     captured = order.told.get("captured")
                     self._truth.change(order, State.APPROVED if captured else State.EXPIRED)
                     self._truth.tell(order.state, order, due.at)

@@ -81,24 +81,33 @@ class Stage:
             if currency != "BTC":
                 raise InvalidValue(f"bitcoin is paid in BTC or in {order.currency}")
             minor, currency = from_satoshi(order.currency, minor), order.currency
-        if order.operation == "charge" and order.kind in PAGES:
+        if self._waits_for_us(order):
+            self._truth.change(order, State.READY)
+            self._truth.tell(order.state, order, now)
+        elif order.kind in PAGES:
             self._pay_page(order, minor, currency, now)
         elif order.state in PAYABLE:
             self._effects.approve(order, order.minor, now)
         else:
             raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
 
+    def _waits_for_us(self, order: Order) -> bool:
+        """Tell whether the payer's approval only makes the charge ready to be completed."""
+        return (
+            self._house.habits.needs_complete
+            and order.operation == "charge"
+            and order.kind in (Kind.CARD, Kind.REDIRECT)
+            and order.state in PAYABLE
+        )
+
     def _pay_page(self, order: Order, minor: int, currency: str, now: datetime) -> None:
-        match order.kind:
-            case Kind.BITCOIN:
-                if order.state is not State.APPROVED:
-                    self._truth.change(order, State.PENDING)
-                until = now + self._house.habits.bitcoin_confirms_after
-                self._truth.expect(order, until, "confirm", minor)
-            case Kind.REDIRECT if self._house.habits.needs_complete and order.state in PAYABLE:
-                self._truth.change(order, State.READY)
-            case _:
-                self._effects.receive(order, minor, currency, now)
+        if order.kind == Kind.BITCOIN:
+            until = now + self._house.habits.bitcoin_confirms_after
+            self._truth.expect(order, until, "confirm", minor)
+            if order.state is not State.APPROVED:
+                self._truth.change(order, State.PENDING, expected_at=until.isoformat())
+        else:
+            self._effects.receive(order, minor, currency, now)
         self._truth.tell(order.state, order, now)
 
     def _decline_try(self, what: Mapping[str, Any], now: datetime) -> None:
