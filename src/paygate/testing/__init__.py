@@ -1,0 +1,60 @@
+"""For test suites: a fake gateway with a clock, and the processor behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from paygate.testing.clock import Clock, FakeClock, WallClock
+    from paygate.testing.fake import FakeGateway, LoopbackGateway
+    from paygate.testing.journal import Entry, read_journal
+    from paygate.testing.magic import MAGIC, Plan, Verdict, Wire
+    from paygate.testing.processor import FakeProcessor
+    from paygate.testing.rails import Habits, fake_traits
+
+__all__ = [
+    "MAGIC",
+    "Clock",
+    "Entry",
+    "FakeClock",
+    "FakeGateway",
+    "FakeProcessor",
+    "Habits",
+    "LoopbackGateway",
+    "Plan",
+    "Verdict",
+    "WallClock",
+    "Wire",
+    "fake_traits",
+    "read_journal",
+]
+
+_HOMES: Final = {
+    "MAGIC": "magic",
+    "Clock": "clock",
+    "Entry": "journal",
+    "FakeClock": "clock",
+    "FakeGateway": "fake",
+    "FakeProcessor": "processor",
+    "Habits": "rails",
+    "LoopbackGateway": "fake",
+    "Plan": "magic",
+    "Verdict": "magic",
+    "WallClock": "clock",
+    "Wire": "magic",
+    "fake_traits": "rails",
+    "read_journal": "journal",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{home}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *__all__])

@@ -1,0 +1,189 @@
+"""The fake processor as a process of its own: a loopback HTTP server with a journal on disk.
+
+``python -m paygate.testing.fake_server --journal truth.jsonl`` prints one line
+``{"url": "http://127.0.0.1:…"}`` when it is ready. Faults are real here: the
+connection is dropped before or after the work, the answer comes late, or breaks
+off. A request that should be "unsent" is dropped before it is read as one, so
+its client sees a connection closed without an answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.dialogue import Request, Response
+from paygate.errors import GatewayError, InvalidValue
+from paygate.testing.faults import Late
+from paygate.testing.guard import refuse_production, require_loopback
+from paygate.testing.keys import JSON_HEADERS
+from paygate.testing.processor import FakeProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from paygate.gateway import Traits
+    from paygate.testing.clock import Clock
+    from paygate.testing.rails import Habits
+
+LATE_S: Final = 5.0
+"""How long the server holds back an answer that should come late."""
+
+_PLAY: Final = "/v1/play/"
+
+
+class FakeServer(ThreadingHTTPServer):
+    """A `FakeProcessor` behind HTTP, on a loopback address."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(
+        self,
+        processor: FakeProcessor,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        late_s: float = LATE_S,
+    ) -> None:
+        refuse_production()
+        require_loopback(host)
+        self.processor = processor
+        self.late_s = late_s
+        self.stopping = threading.Event()
+        super().__init__((host, port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def shutdown(self) -> None:
+        """Stop serving; whoever waits for a late answer is let go."""
+        self.stopping.set()
+        super().shutdown()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep silent about clients that hang up, which crash tests do all the time."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: FakeServer
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the base's)
+        """Stay silent: the journal tells what happened."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path.startswith(_PLAY):
+            self._send(_play(self.server.processor, self.path.removeprefix(_PLAY), body))
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(method=self.command, url=self.path, step="", headers=headers, body=body)
+        try:
+            self._send(self.server.processor.handle(request))
+        except Late as late:
+            self.server.stopping.wait(self.server.late_s)
+            self._send(late.response)
+        except GatewayError:
+            self.close_connection = True
+
+    def _send(self, response: Response) -> None:
+        headers = {"content-length": str(len(response.body)), **response.headers}
+        self.close_connection = int(headers["content-length"]) != len(response.body)
+        lines = [f"HTTP/1.1 {response.status} {'OK' if response.status == 200 else 'Not OK'}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if self.close_connection:
+            lines.append("connection: close")
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+        self.wfile.write(head + response.body)
+
+
+def _play(processor: FakeProcessor, verb: str, body: bytes) -> Response:
+    try:
+        told, status = processor.play(verb, **json.loads(body or b"{}")), 200
+    except (InvalidValue, LookupError, TypeError, ValueError) as error:
+        told, status = {"error": {"message": str(error)}}, 400
+    return Response(status=status, headers=JSON_HEADERS, body=json.dumps(told).encode())
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    journal: Path | str | None = None,
+    parent: bool = False,
+    late_s: float = LATE_S,
+    traits: Traits | None = None,
+    habits: Habits | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """
+    Serve until SIGTERM or SIGINT, and with *parent* until stdin closes.
+
+    Prints one JSON line with the address when it is ready. A journal that is
+    there already is read first, so a new process goes on where a killed one
+    stopped: same truth, same answers to old keys.
+    """
+    processor = FakeProcessor(traits, clock=clock, habits=habits, journal=journal)
+    server = FakeServer(processor, host=host, port=port, late_s=late_s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    if parent:
+        threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
+    sys.stdout.write(json.dumps({"url": server.url}) + "\n")
+    sys.stdout.flush()
+    try:
+        server.serve_forever(poll_interval=0.05)
+    except _Leave:
+        server.stopping.set()
+    finally:
+        server.server_close()
+        processor.close()
+
+
+class _Leave(BaseException):
+    """Raised by a signal: not an Exception, so that no handler of errors holds it up."""
+
+
+def _leave(*_: object) -> None:
+    raise _Leave
+
+
+def _stop_with_stdin(server: FakeServer) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    server.shutdown()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(prog="paygate.testing.fake_server", description=serve.__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--journal", help="file of the processor's truth; made if missing")
+    parser.add_argument("--parent", action="store_true", help="end when stdin closes")
+    parser.add_argument("--late-s", type=float, default=LATE_S, help="how late a late answer is")
+    given = parser.parse_args(arguments)
+    serve(given.host, given.port, journal=given.journal, parent=given.parent, late_s=given.late_s)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What the fake offers per kind, as traits, and how it behaves where traits do not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from paygate.domain.method import Kind
+from paygate.domain.payment import Operation
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
+from paygate.errors import InvalidValue
+from paygate.gateway import CallbackStyle, InquiryBy, Keyed, Rail, StoredToken, Traits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from paygate.domain.customer import PayerField
+    from paygate.gateway import Idempotency, Limits
+
+DRIVER_VERSION: Final = "1"
+
+
+class Overrides(TypedDict, total=False):
+    """The traits that a test may set by name; the others keep the fake's defaults."""
+
+    idempotency: Idempotency
+    inquiry: InquiryBy
+    not_found_is_final_after: timedelta | None
+    max_in_flight: timedelta
+    callbacks: CallbackStyle
+    merchant_account: str
+    operations: frozenset[Operation]
+    currencies: frozenset[str] | None
+    limits: Mapping[str, Limits]
+    payer_fields: frozenset[PayerField]
+    methods: frozenset[type]
+    needs_return_url: bool
+    immediate: bool
+    payer_present: bool
+    variable_amount: bool
+    closable: bool
+    partial_capture: bool
+    multiple_capture: bool
+    partial_refund: bool
+    refund_window: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How the processor behaves where traits do not say: mostly, how long things take.
+
+    With `needs_complete` a payer's approval moves no money before `complete` does.
+    `inquiry_lag` is how long an operation stays invisible to inquiries; a page of a
+    list or feed holds `page_size` rows.
+    """
+
+    needs_complete: bool = False
+    inquiry_lag: timedelta = timedelta()
+    late_after: timedelta = timedelta(minutes=1)
+    pending_for: timedelta = timedelta(days=1)
+    voidable_for: timedelta = timedelta(days=1)
+    hold_expires_after: timedelta = timedelta(days=7)
+    e_check_settles_after: timedelta = timedelta(days=3)
+    e_check_returns_after: timedelta = timedelta(days=2)
+    page_expires_after: timedelta = timedelta(minutes=30)
+    voucher_expires_after: timedelta = timedelta(days=7)
+    quote_expires_after: timedelta = timedelta(hours=1)
+    bitcoin_confirms_after: timedelta = timedelta(minutes=30)
+    page_size: int = 100
+
+
+_MONEY_BACK = {Operation.VOID, Operation.REFUND}
+_STORING = {Operation.ENROLL, Operation.FORGET}
+_TOKENS = frozenset({OneTimeToken, StoredToken})
+
+RAILS: Final[Mapping[Kind, Rail]] = {
+    Kind.CARD: Rail(
+        operations=frozenset(
+            {Operation.CHARGE, Operation.AUTHORIZE, Operation.CAPTURE, Operation.COMPLETE}
+            | {Operation.CLOSE}
+            | _MONEY_BACK
+            | _STORING
+        ),
+        methods=_TOKENS | {RawCard},
+        partial_capture=True,
+        multiple_capture=True,
+    ),
+    Kind.E_CHECK: Rail(
+        operations=frozenset({Operation.CHARGE} | _MONEY_BACK | _STORING),
+        methods=_TOKENS | {RawBankAccount},
+        immediate=False,
+        closable=False,
+    ),
+    Kind.REDIRECT: Rail(
+        operations=frozenset(
+            {Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE, Operation.REFUND}
+        ),
+        needs_return_url=True,
+        immediate=False,
+        payer_present=True,
+    ),
+    Kind.VOUCHER: Rail(
+        operations=frozenset({Operation.CHARGE, Operation.CLOSE}),
+        immediate=False,
+        payer_present=True,
+        variable_amount=True,
+    ),
+    Kind.BITCOIN: Rail(
+        operations=frozenset({Operation.CHARGE, Operation.CLOSE}),
+        immediate=False,
+        payer_present=True,
+        variable_amount=True,
+    ),
+}
+"""What each kind can do unless a test says otherwise."""
+
+_OF_ACCOUNT = frozenset(Traits.__dataclass_fields__)
+
+
+def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = None) -> Traits:
+    """Make the traits of a fake account that serves *kinds*; *overrides* hold for each of them."""
+    given: dict[str, Any] = dict(overrides or {})
+    known = Overrides.__optional_keys__
+    if not given.keys() <= known:
+        wrong = ", ".join(sorted(given.keys() - known))
+        raise InvalidValue(f"the fake has no trait {wrong}; it has {', '.join(sorted(known))}")
+    of_account = {name: value for name, value in given.items() if name in _OF_ACCOUNT}
+    of_rail = {name: value for name, value in given.items() if name not in _OF_ACCOUNT}
+    default = Traits(
+        live=False,
+        merchant_account="fake-merchant",
+        driver_version=DRIVER_VERSION,
+        rails={kind: replace(_rail(kind), **of_rail) for kind in kinds},
+        idempotency=Keyed(ttl=timedelta(hours=24)),
+        inquiry=InquiryBy.OUR_REF,
+        not_found_is_final_after=timedelta(minutes=5),
+        max_in_flight=timedelta(minutes=2),
+        callbacks=CallbackStyle.ACKNOWLEDGED,
+    )
+    return replace(default, **of_account)
+
+
+def _rail(kind: Kind) -> Rail:
+    if kind not in RAILS:
+        served = ", ".join(RAILS)
+        raise InvalidValue(f"the fake has no {kind} rail; it serves {served}")
+    return RAILS[kind]
