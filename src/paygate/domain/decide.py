@@ -135,9 +135,7 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
                 return changes
             return replace(changes, action=answer.action, expires_at=answer.expires_at)
         case Closed():
-            how = (
-                AttemptState.EXPIRED if answer.how is Closing.EXPIRED else AttemptState.CANCELED
-            )
+            how = AttemptState.EXPIRED if answer.how is Closing.EXPIRED else AttemptState.CANCELED
             return _forward(facts, how, reference=answer.reference)
         case Unknown():
             return _forward(
@@ -261,9 +259,7 @@ def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
 def _unsent(facts: Facts, answer: Unsent, source: Source) -> Changes:
     if not facts.state.in_doubt or not _about_first_sending(facts, source):
         return Changes()
-    return Changes(
-        state=AttemptState.FAILED, code="unsent", reason=answer.reason, retryable=True
-    )
+    return Changes(state=AttemptState.FAILED, code="unsent", reason=answer.reason, retryable=True)
 
 
 def _about_first_sending(facts: Facts, source: Source) -> bool:
@@ -273,10 +269,8 @@ def _about_first_sending(facts: Facts, source: Source) -> bool:
 def _not_found(facts: Facts) -> Changes:
     text = "the gateway does not know this operation"
     match facts.state, facts.absence:
-        case (AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL:
-            return Changes(
-                state=AttemptState.FAILED, code="not_found", reason=text, retryable=True
-            )
+        case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL):
+            return Changes(state=AttemptState.FAILED, code="not_found", reason=text, retryable=True)
         case AttemptState.REQUIRES_ACTION, Absence.FINAL:
             return Changes(state=AttemptState.EXPIRED, reason=text)
         case AttemptState.PENDING, Absence.FINAL:

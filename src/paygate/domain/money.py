@@ -185,4 +185,3 @@ def _exact(amount: Any) -> Decimal:
     if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:  # noqa: PLR2004
         raise InvalidAmount(f"{amount!r} is not an amount that can be stored")
     return exact
-

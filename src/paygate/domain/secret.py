@@ -64,9 +64,7 @@ class Secret(Generic[T_co]):
         raise TypeError("a Secret does not serialise; reveal it only where it is used")
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Let pydantic read a Secret from plain text, and refuse to write it anywhere."""
         from pydantic_core import core_schema  # noqa: PLC0415  (only when pydantic asks)
 

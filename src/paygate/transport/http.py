@@ -1,0 +1,357 @@
+"""HTTP for dialogues: a `Request` goes out, and a `Response` or one of three faults comes back.
+
+What a fault proves decides what happens to the money:
+
+- `NotSent`: not one byte of the request was handed to a connection: name look-up,
+  connecting or TLS failed, or the deadline passed before.
+- `NoReply`: bytes may have left, and the connection or the deadline ended before
+  a whole answer came. A kept-alive connection that the server had already closed
+  ends here too, since nothing proves that the server did not read the request.
+- `BadReply`: an answer came and cannot be read: no HTTP, an unknown or broken
+  content encoding, or more bytes than any processor's answer has.
+
+The deadline is for the whole exchange. No redirect is followed, no cookie kept,
+no proxy taken from the environment, and certificates are verified.
+
+The pool is ours (see `pool`), but it is called through httpx's own transports,
+so whatever records or replaces exchanges there (vcrpy, pytest-httpx) still does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zlib
+from functools import cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpx
+
+from paygate import __version__
+from paygate.dialogue import BODY_BYTES_MAX, Request, Response
+from paygate.errors import (
+    BadReply,
+    GatewayError,
+    InvalidSettings,
+    InvalidValue,
+    NoReply,
+    NotAllowedHere,
+    NotSent,
+    PaygateError,
+)
+from paygate.transport import redact
+from paygate.transport.aio import AsyncPool
+from paygate.transport.pool import Clock, Pool
+
+if TYPE_CHECKING:
+    import ssl
+
+# Answers are a few kilobytes: unpacking them would cost more than their transport.
+DEFAULT_HEADERS: Final = {
+    "user-agent": f"paygate/{__version__}",
+    "accept-encoding": "identity",
+    "accept": "*/*",
+}
+
+TIMEOUT_S: Final = 30.0
+
+# In a forked child the parent's connections are neither used nor closed: they are kept here,
+# because a collected TLS or asyncio transport would close, and speak to the server.
+_abandoned: Final[list[object]] = []
+
+
+class HttpTransport:
+    """HTTP for one gateway account, sync; may be used from several threads at once."""
+
+    def __init__(
+        self, *, timeout_s: float = TIMEOUT_S, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._ssl_context = ssl_context
+        self._closed = False
+        redact.silence_httpcore()
+        self._open()
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._pool = Pool(lambda: self._ssl_context or _verifying())
+        self._wire = _Wire(self._pool)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(timeout_s={self._timeout_s})"
+
+    def exchange(self, request: Request) -> Response:
+        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        _check_open(closed=self._closed)
+        if self._process != os.getpid():
+            self.abandon()
+        started = monotonic()
+        clock = Clock(_deadline_s(request, self._timeout_s), body_follows=bool(request.body))
+        wire = _wire_request(request, clock)
+        mark = redact.exchanging.set(True)
+        try:
+            body = _Body()
+            answer = self._wire.handle_request(wire)
+            try:
+                for part in cast("httpx.SyncByteStream", answer.stream):
+                    body.add(part)
+            finally:
+                answer.close()
+            response = body.response(answer)
+        except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
+            fault = _fault(request, clock, error)
+        else:
+            redact.tell_answer(request, response, monotonic() - started)
+            return response
+        finally:
+            redact.exchanging.reset(mark)
+        # Raised out here, so that it drags no traceback along whose frames hold the headers.
+        redact.tell_fault(request, fault, monotonic() - started)
+        raise fault
+
+    def close(self) -> None:
+        """Close the connections; an exchange under way ends first."""
+        self._closed = True
+        if self._process == os.getpid():
+            self._pool.close()
+
+    def abandon(self) -> None:
+        """Forget the connections of the parent process, in a forked child, and make new ones."""
+        _abandoned.append(self._pool)
+        self._open()
+
+
+class AsyncHttpTransport:
+    """HTTP for one gateway account, for asyncio; used within one event loop at a time."""
+
+    def __init__(
+        self, *, timeout_s: float = TIMEOUT_S, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._ssl_context = ssl_context
+        self._closed = False
+        self._pool: AsyncPool | None = None
+        self._process = os.getpid()
+        redact.silence_httpcore()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(timeout_s={self._timeout_s})"
+
+    async def exchange(self, request: Request) -> Response:
+        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        _check_open(closed=self._closed)
+        wire_to = _AsyncWire(self._pool_here())
+        started = monotonic()
+        clock = Clock(_deadline_s(request, self._timeout_s), body_follows=bool(request.body))
+        wire = _wire_request(request, clock)
+        mark = redact.exchanging.set(True)
+        try:
+            body = _Body()
+            async with asyncio.timeout(clock.left()):
+                answer = await wire_to.handle_async_request(wire)
+                try:
+                    async for part in cast("httpx.AsyncByteStream", answer.stream):
+                        body.add(part)
+                finally:
+                    await answer.aclose()
+            response = body.response(answer)
+        except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
+            fault = _fault(request, clock, error)
+        else:
+            redact.tell_answer(request, response, monotonic() - started)
+            return response
+        finally:
+            redact.exchanging.reset(mark)
+        redact.tell_fault(request, fault, monotonic() - started)
+        raise fault
+
+    async def aclose(self) -> None:
+        """Close the connections; an exchange under way ends first."""
+        self._closed = True
+        if self._pool is not None and self._usable(self._pool):
+            await self._pool.aclose()
+
+    def abandon(self) -> None:
+        """Forget connections that are not ours to close: another process's, or another loop's."""
+        _abandoned.append(self._pool)
+        self._pool = None
+        self._process = os.getpid()
+
+    def _pool_here(self) -> AsyncPool:
+        if self._pool is not None and not self._usable(self._pool):
+            self.abandon()
+        if self._pool is None:
+            self._pool = AsyncPool(lambda: self._ssl_context or _verifying())
+        return self._pool
+
+    def _usable(self, pool: AsyncPool) -> bool:
+        return self._process == os.getpid() and pool.loop is asyncio.get_running_loop()
+
+
+# httpx's own transports, whose handlers vcrpy and others replace, over our pools. Their
+# constructors would only make the pool that is not wanted.
+
+
+class _Wire(httpx.HTTPTransport):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = cast("Any", pool)
+
+
+class _AsyncWire(httpx.AsyncHTTPTransport):
+    def __init__(self, pool: AsyncPool) -> None:
+        self._pool = cast("Any", pool)
+
+
+@cache
+def _verifying() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def _check_open(*, closed: bool) -> None:
+    if closed:
+        raise NotAllowedHere("the transport is closed; open the cashier again")
+
+
+def _deadline_s(request: Request, default_s: float) -> float:
+    return default_s if request.timeout_s is None else request.timeout_s
+
+
+def _wire_request(request: Request, clock: Clock) -> httpx.Request:
+    """Make httpx's request of ours, or raise `InvalidSettings` or `InvalidValue`."""
+    problem: PaygateError
+    try:
+        url = httpx.URL(request.url)
+        # A driver's header replaces ours, however it is written.
+        headers = DEFAULT_HEADERS | {name.lower(): text for name, text in request.headers.items()}
+        if url.scheme in ("http", "https") and url.host:
+            return httpx.Request(
+                request.method,
+                url,
+                headers=headers,
+                content=request.body,
+                extensions={
+                    "timeout": {"connect": clock, "read": clock, "write": clock, "pool": clock}
+                },
+            )
+        problem = InvalidSettings(
+            f"{request.step}: {redact.place(request.url)} is no http or https address; "
+            "correct the account's settings",
+            step=request.step,
+        )
+    except (httpx.InvalidURL, TypeError):
+        problem = InvalidSettings(
+            f"{request.step}: the address cannot be read; correct the account's settings",
+            step=request.step,
+        )
+    except UnicodeError:
+        problem = _uncarried(request)
+    raise problem
+
+
+def _uncarried(request: Request) -> InvalidValue:
+    return InvalidValue(
+        f"{request.step}: a header has characters that HTTP cannot carry; nothing was sent",
+        step=request.step,
+    )
+
+
+class _Body:
+    """What has been read of an answer's body, and never more than any answer has."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > BODY_BYTES_MAX:
+            raise _too_large()
+        self._parts.append(part)
+
+    def response(self, answer: httpx.Response) -> Response:
+        headers: dict[str, str] = {}
+        for raw_name, raw_text in answer.headers.raw:
+            name, text = raw_name.decode("latin-1").lower(), raw_text.decode("latin-1")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+        body = b"".join(self._parts)
+        encoding = headers.get("content-encoding")
+        if encoding and body:
+            body = _unpacked(body, encoding)
+        return Response(status=answer.status_code, headers=headers, body=body)
+
+
+def _too_large() -> BadReply:
+    return BadReply(f"the answer has more than {BODY_BYTES_MAX} bytes; the rest was not read")
+
+
+def _unpacked(body: bytes, encodings: str) -> bytes:
+    """Undo *encodings*, the last first; a few bytes may claim to be many, so with a bound."""
+    for encoding in reversed(encodings.lower().split(",")):
+        match encoding.strip():
+            case "identity" | "":
+                continue
+            case "gzip" | "x-gzip":
+                unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            case "deflate":
+                unpack = zlib.decompressobj()
+            case _:
+                raise BadReply("the answer is in a content encoding that was not asked for")
+        try:
+            body = unpack.decompress(body, BODY_BYTES_MAX + 1)
+        except zlib.error:
+            raise BadReply("the answer's content encoding is broken") from None
+        if len(body) > BODY_BYTES_MAX:
+            raise _too_large()
+        if not unpack.eof:
+            raise BadReply("the answer's content encoding is broken off")
+    return body
+
+
+# Where httpx itself says that the request was on its way. Whoever replaces httpx's handlers
+# writes nothing that our clock could see.
+_ON_ITS_WAY: Final = (
+    httpx.ReadError,
+    httpx.ReadTimeout,
+    httpx.WriteError,
+    httpx.WriteTimeout,
+    httpx.CloseError,
+    httpx.RemoteProtocolError,
+)
+
+
+def _fault(request: Request, clock: Clock, error: Exception) -> PaygateError:
+    """Tell what *error* means for the money."""
+    where = redact.place(request.url)
+    facts: dict[str, Any] = {"step": request.step, "cause": type(error).__name__}
+    if isinstance(error, GatewayError):
+        return type(error)(f"{request.step}: {where}: {error.message}", **facts)
+    if not clock.sent and not isinstance(error, _ON_ITS_WAY):
+        if isinstance(error, httpx.LocalProtocolError):
+            return _uncarried(request)
+        return NotSent(f"{request.step}: nothing was sent to {where}: {_reason(error)}", **facts)
+    if isinstance(error, httpx.RemoteProtocolError) and not clock.ended:
+        return BadReply(f"{request.step}: what {where} answered is not HTTP", **facts)
+    return NoReply(f"{request.step}: no whole answer from {where}: {_reason(error)}", **facts)
+
+
+def _reason(error: BaseException) -> str:
+    """Say why in the system's words; a protocol error's own text may quote what was received."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case TimeoutError():
+                return "the deadline passed"
+            case OSError():
+                # asyncio puts the address into the text; the number has the plain words.
+                number = cause.errno or 0
+                plain = os.strerror(number) if number > 0 else cause.strerror
+                words = getattr(cause, "verify_message", "") or plain
+                if words:
+                    return str(words)
+            case _:
+                pass
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the connection was closed"
+    return type(error).__name__

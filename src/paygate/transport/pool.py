@@ -1,0 +1,238 @@
+"""Kept-alive connections of one account, newest first, and what each exchange proves.
+
+httpx and httpcore speak HTTP; this replaces httpcore's pool below them, for
+three reasons. The core must know whether the first byte of a request may have
+left, and a deadline must hold for a whole exchange, not for each read: both are
+known only where bytes are written and read. And httpcore's pool walks all of
+its connections for every request, which is quadratic with many in flight.
+
+A connection is lent to one exchange at a time. The one returned last is lent
+first, so connections that are not needed grow old and are dropped.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import httpcore
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Iterator
+
+Address: TypeAlias = tuple[bytes, bytes, int]
+SocketOptions: TypeAlias = "Iterable[Any] | None"
+
+IDLE_MAX = 100
+"""How many unused connections to one host are kept."""
+
+IDLE_S = 15.0
+"""How long an unused connection is trusted; load balancers drop them after 60 s and more."""
+
+
+class Clock(float):
+    """The deadline of one exchange, and how far the exchange got.
+
+    It is handed to httpcore as the timeout, because that is what httpcore passes
+    down, untouched, to where bytes are written and read.
+    """
+
+    __slots__ = ("at", "body_follows", "ended", "head", "sent")
+
+    def __init__(self, timeout_s: float, *, body_follows: bool = False) -> None:
+        super().__init__()
+        self.at = time.monotonic() + timeout_s
+        self.body_follows = body_follows
+        self.head = b""
+        self.sent = False
+        self.ended = False
+
+    def __new__(cls, timeout_s: float, *, body_follows: bool = False) -> Clock:  # noqa: ARG004, D102, PYI034
+        return super().__new__(cls, timeout_s)
+
+    def left(self) -> float:
+        """Tell how many seconds are left, or raise `TimeoutError`."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of the exchange has passed")
+        return left
+
+    def outgoing(self, data: bytes) -> bytes:
+        """
+        Take what is to be written, and give what must be written now.
+
+        The head waits for the body: one segment (and one TLS record) instead of
+        two. From the first byte on, nothing proves any more that nothing left.
+        """
+        if self.body_follows:
+            self.body_follows = False
+            self.head = data
+            return b""
+        if self.head:
+            data, self.head = self.head + data, b""
+        if data:
+            self.left()
+            self.sent = True
+        return data
+
+
+def clock_of(timeout: float | None) -> Clock:
+    """Take the clock out of the timeout that httpcore passed down."""
+    if isinstance(timeout, Clock):
+        return timeout
+    raise TypeError("an exchange has a clock; use HttpTransport")
+
+
+class Line(httpcore.NetworkStream):
+    """One connection, read and written by the clock of the exchange that has it."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what is there, or wait for it until the deadline."""
+        clock = clock_of(timeout)
+        data = self._stream.read(max_bytes, clock.left())
+        if not data:
+            clock.ended = True
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write *buffer*, after which it may have left."""
+        clock = clock_of(timeout)
+        data = clock.outgoing(buffer)
+        if data:
+            self._stream.write(data, clock.left())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Shake hands, and verify whom we speak to."""
+        left = clock_of(timeout).left()
+        return Line(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Tell httpcore whether an idle connection has become readable, which means closed."""
+        return self._stream.get_extra_info(info)
+
+
+class Dialer(httpcore.NetworkBackend):
+    """Makes connections, all addresses of a host under one deadline."""
+
+    def __init__(self) -> None:
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: SocketOptions = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of *host* that answers."""
+        clock = clock_of(timeout)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        failure: Exception | None = None
+        # A name can have both families of addresses; the second is tried when the first refuses.
+        for address in dict.fromkeys(str(entry[4][0]) for entry in found):
+            try:
+                return Line(
+                    self._sockets.connect_tcp(
+                        address, port, clock.left(), local_address, socket_options or ()
+                    )
+                )
+            except httpcore.ConnectError as error:
+                failure = error
+        raise failure or OSError("the name has no address")
+
+
+class Lent:
+    """The body of an answer; closing it gives the connection back."""
+
+    def __init__(
+        self, stream: Any, connection: httpcore.HTTPConnection, give_back: Callable[[], None]
+    ) -> None:
+        self._stream = stream
+        self._connection = connection
+        self._give_back = give_back
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        """End the answer. What was read to its end can be used again; the rest cannot."""
+        self._stream.close()
+        if self._connection.is_idle():
+            self._give_back()
+        else:
+            self._connection.close()
+
+
+class Pool:
+    """Connections by origin. Lists are popped and appended to, which threads may do at once."""
+
+    def __init__(self, ssl_context: Callable[[], ssl.SSLContext]) -> None:
+        self._ssl_context = ssl_context
+        self._idle: dict[Address, list[httpcore.HTTPConnection]] = {}
+        self._dialer = Dialer()
+        self._closed = False
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send *request* on a connection of its own; httpx calls this."""
+        origin = request.url.origin
+        idle = self._idle.setdefault((origin.scheme, origin.host, origin.port), [])
+        connection = self._take(idle) or self._new(origin)
+        try:
+            response = connection.handle_request(request)
+        except BaseException:
+            connection.close()
+            raise
+        give_back = partial(self._keep, idle, connection)
+        response.stream = Lent(response.stream, connection, give_back)
+        return response
+
+    def close(self) -> None:
+        """Close what is idle now, and what is lent when it comes back."""
+        self._closed = True
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
+    def _take(self, idle: list[httpcore.HTTPConnection]) -> httpcore.HTTPConnection | None:
+        while idle:
+            try:
+                connection = idle.pop()
+            except IndexError:  # another thread took the last one
+                return None
+            # Readable while idle means that the server closed it, or sent what nobody asked for.
+            if not connection.has_expired():
+                return connection
+            connection.close()
+        return None
+
+    def _keep(
+        self, idle: list[httpcore.HTTPConnection], connection: httpcore.HTTPConnection
+    ) -> None:
+        if self._closed or len(idle) >= IDLE_MAX:
+            connection.close()
+        else:
+            idle.append(connection)
+
+    def _new(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+        return httpcore.HTTPConnection(
+            origin,
+            ssl_context=self._ssl_context() if origin.scheme == b"https" else None,
+            keepalive_expiry=IDLE_S,
+            network_backend=self._dialer,
+        )
