@@ -15,7 +15,6 @@ from datetime import date, datetime
 from typing import (
     TYPE_CHECKING,
     Any,
-    ClassVar,
     Concatenate,
     Generic,
     ParamSpec,
@@ -29,20 +28,19 @@ from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
+from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
     InvalidAmount,
     InvalidValue,
     LiveModeMismatch,
-    NoReply,
     NotAllowedHere,
     NotSent,
     UnknownGateway,
     Unsupported,
 )
 from paygate.gateway import CarriesProcessor, Checks, Gateway
-from paygate.ledger import book, credits, customers, items, outbox, payments, receipts
+from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
 from paygate.service import (
@@ -328,9 +326,7 @@ class BookDesk:
     ) -> Flow[list[Invoice]]:
         """List invoices, a page at a time: pass the last one's id as *after* for the next."""
         who = None if customer is None else _id(customer)
-        return (
-            yield from look(lambda tx: items.page(tx, customer=who, after=after, limit=limit))
-        )
+        return (yield from look(lambda tx: items.page(tx, customer=who, after=after, limit=limit)))
 
     @verb
     def open_invoices(self, customer: Customer | str) -> Flow[list[Invoice]]:
@@ -364,14 +360,12 @@ class BookDesk:
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
         """List what was put on an invoice, and what was taken off again."""
-        return (
-            yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, invoice).id))
-        )
+        return (yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, invoice).id)))
 
     @verb
     def credits(self, customer: Customer | str) -> Flow[list[Credit]]:
         """List the lots of a customer's balance on which something is left, oldest first."""
-        return (yield from look(lambda tx: credits.standing_of(tx, _id(customer))))
+        return (yield from look(lambda tx: lots.standing_of(tx, _id(customer))))
 
     @verb
     def balance(self, customer: Customer | str) -> Flow[dict[str, Money]]:
@@ -557,9 +551,7 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     dialogue = account.gateway.check()
     facts = yield from ask(account.name, dialogue)
     if hasattr(facts, "reason"):
-        raise BadReply(
-            f"the gateway of account {account.name!r} did not accept us: {facts.reason}"
-        )
+        raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
         raise LiveModeMismatch(
             f"the settings of account {account.name!r} and its gateway disagree on live and test"

@@ -48,7 +48,9 @@ class Request:
     def __repr__(self) -> str:
         # Headers carry credentials and bodies card data: neither is ever shown.
         host_and_path = self.url.split("?", 1)[0]
-        return f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {_DOTS})"
+        return (
+            f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {_DOTS})"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

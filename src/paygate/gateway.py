@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 
@@ -241,10 +240,11 @@ class Rail:
     """What one kind of payment can do at one gateway account.
 
     `methods` are the types of `Method` of which a charge needs one; none where the
-    payer chooses on the processor's page. `currencies` is None where any will do. `variable_amount` says that the payer
-    decides what arrives; `closable` that a page or slip can be withdrawn;
-    `immediate` that the result usually comes with the answer; `payer_present` that
-    it can't be charged without the payer, so never by autopay.
+    payer chooses on the processor's page. `currencies` is None where any will do.
+    `variable_amount` says that the payer decides what arrives; `closable` that a
+    page or slip can be withdrawn; `immediate` that the result usually comes with
+    the answer; `payer_present` that it can't be charged without the payer, so
+    never by autopay.
     """
 
     operations: frozenset[Operation]

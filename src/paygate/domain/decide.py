@@ -149,9 +149,7 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
             assert_never(answer)
 
 
-def _forward(
-    facts: Facts, state: AttemptState, *, reference: str, reason: str = ""
-) -> Changes:
+def _forward(facts: Facts, state: AttemptState, *, reference: str, reason: str = "") -> Changes:
     """Move to *state* if that is more than we know."""
     if state.rank <= facts.state.rank:
         return Changes(reference=reference)

@@ -97,8 +97,8 @@ class Money:
 
         Raises `InvalidAmount` for a locale that CLDR does not know.
         """
-        from babel import Locale, UnknownLocaleError  # noqa: PLC0415  (heavy; only here)
-        from babel.numbers import format_currency  # noqa: PLC0415
+        from babel import Locale, UnknownLocaleError
+        from babel.numbers import format_currency
 
         digits = "0" * SCALES[self.currency]
         try:
@@ -182,6 +182,6 @@ def _exact(amount: Any) -> Decimal:
             raise InvalidAmount(
                 f"an amount is a str, an int or a Decimal, not {type(amount).__name__}"
             )
-    if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:  # noqa: PLR2004
+    if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:
         raise InvalidAmount(f"{amount!r} is not an amount that can be stored")
     return exact

@@ -50,12 +50,12 @@ class AttemptState(StrEnum):
     @property
     def closed(self) -> bool:
         """Tell whether it ended without money."""
-        return _RANKS[self] == 5  # noqa: PLR2004
+        return _RANKS[self] == 5
 
     @property
     def final(self) -> bool:
         """Tell whether nothing more is expected."""
-        return _RANKS[self] >= 5  # noqa: PLR2004
+        return _RANKS[self] >= 5
 
     @property
     def in_doubt(self) -> bool:

@@ -66,7 +66,7 @@ class Secret(Generic[T_co]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Let pydantic read a Secret from plain text, and refuse to write it anywhere."""
-        from pydantic_core import core_schema  # noqa: PLC0415  (only when pydantic asks)
+        from pydantic_core import core_schema
 
         def refuse(_: Any) -> NoReturn:
             raise ValueError("a Secret does not serialise; reveal it only where it is used")
@@ -121,16 +121,16 @@ class RawCard:
     holder: str | None = None
 
     def __post_init__(self) -> None:
-        from paygate.errors import InvalidValue  # noqa: PLC0415
+        from paygate.errors import InvalidValue
 
         digits = self.number.reveal()
-        if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):  # noqa: PLR2004
+        if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):
             raise InvalidValue("a card number has 12 to 19 digits and nothing else (ISO/IEC 7812)")
         if not _luhn(digits):
             raise InvalidValue("the card number's check digit is wrong; ask the payer to retype it")
-        if not 1 <= self.expires_month <= 12:  # noqa: PLR2004
+        if not 1 <= self.expires_month <= 12:
             raise InvalidValue("expires_month is 1 to 12")
-        if not 2000 <= self.expires_year <= 2199:  # noqa: PLR2004
+        if not 2000 <= self.expires_year <= 2199:
             raise InvalidValue("expires_year has four digits")
 
     @property

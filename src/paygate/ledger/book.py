@@ -72,8 +72,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "what waits for a decision on a receipt is what its suspense postings sum to",
         """
         SELECT r.id AS subject,
-          'stored ' || r.unallocated_minor || ', postings say ' || -coalesce(sum(p.amount_minor), 0)
-          AS detail
+          'stored ' || r.unallocated_minor
+          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
         FROM paygate_receipt r
         LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'suspense'
         WHERE r.tenant = :tenant GROUP BY r.id
@@ -97,8 +97,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "what is written off an invoice is the sum of its standing write-offs",
         """
         SELECT i.number AS subject,
-          'stored ' || i.written_off_minor || ', write-offs say ' || coalesce(sum(w.amount_minor), 0)
-          AS detail
+          'stored ' || i.written_off_minor
+          || ', write-offs say ' || coalesce(sum(w.amount_minor), 0) AS detail
         FROM paygate_item i
         LEFT JOIN paygate_write_off w ON w.item = i.id AND w.undone_at IS NULL
         WHERE i.tenant = :tenant GROUP BY i.id

@@ -230,7 +230,7 @@ def set_status(
 
 
 def clear_review(tx: Tx, payment: str) -> None:
-    """A person has looked."""
+    """Note that a person has looked."""
     tx.run(_CLEAR_REVIEW, {"id": payment})
 
 

@@ -165,7 +165,7 @@ def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
     )
 
 
-def _write(  # noqa: PLR0913  (the columns of the table)
+def _write(
     tx: Tx,
     item: str,
     amount: Money,

@@ -132,7 +132,7 @@ class SqliteStore:
             try:
                 result = work(Tx(_Session(connection), context))
                 connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  (raised again, translated)
                 _roll_back(connection)
                 raise _translated(error) from error.__cause__
             return result
@@ -153,7 +153,7 @@ class SqliteStore:
             try:
                 results = [self._unit(connection, context, work) for context, work in group]
                 connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  (raised again, translated)
                 _roll_back(connection)
                 raise _translated(error) from error.__cause__
             return results
@@ -258,12 +258,7 @@ class SqliteStore:
         try:
             # Another process may have been faster: look again now that we hold the lock.
             found = _schema_of(connection)
-            if found > SCHEMA:
-                raise SchemaMismatch(
-                    f"{self.path} has schema {found}, this paygate knows {SCHEMA}; upgrade paygate",
-                    found=found,
-                    known=SCHEMA,
-                )
+            self._check_schema(found)
             for number in range(found + 1, SCHEMA + 1):
                 for statement in _statements_of(number):
                     connection.execute(statement)
@@ -273,9 +268,17 @@ class SqliteStore:
                     {"number": str(number)},
                 )
             connection.execute("COMMIT")
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised again, translated)
             _roll_back(connection)
             raise _translated(error, self.path) from error.__cause__
+
+    def _check_schema(self, found: int) -> None:
+        if found > SCHEMA:
+            raise SchemaMismatch(
+                f"{self.path} has schema {found}, this paygate knows {SCHEMA}; upgrade paygate",
+                found=found,
+                known=SCHEMA,
+            )
 
 
 class HostStore:
@@ -302,7 +305,7 @@ class HostStore:
         self._connection.execute("SAVEPOINT paygate")
         try:
             result = work(Tx(_HostSession(self._connection), context))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised again, translated)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO paygate")
                 self._connection.execute("RELEASE paygate")
@@ -351,7 +354,7 @@ def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> Non
                 raise
             if time.monotonic() > deadline:
                 raise
-            time.sleep(random.uniform(*_BUSY_PAUSE_S))
+            time.sleep(random.uniform(*_BUSY_PAUSE_S))  # noqa: S311  (no secret)
         else:
             return
 

@@ -12,7 +12,7 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.ledger import credits, items, outbox, payments, receipts, reversals
+from paygate.ledger import items, lots, outbox, payments, receipts, reversals
 from paygate.ledger.posting import Account, Line
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def claimed_credit(
     for claim in claims:
         if claim.credit is None or claim.state != "hard":
             continue
-        credits.use_reserved(tx, claim.credit, claim.minor)
+        lots.use_reserved(tx, claim.credit, claim.minor)
         items.fill_claim(tx, claim.item, claimed=claim.minor, minor=claim.minor)
         receipts.allocate(
             tx,
@@ -134,7 +134,7 @@ def make_credit(
     item: str | None = None,
 ) -> Line:
     """Turn *amount* into credit of *customer*."""
-    credit = credits.insert(
+    credit = lots.insert(
         tx,
         customer=customer,
         amount=amount,
@@ -195,14 +195,12 @@ def release(tx: Tx, payment: str, claims: Iterable[Claim]) -> None:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
             if claim.credit is not None:
-                credits.release(tx, claim.credit, claim.minor)
+                lots.release(tx, claim.credit, claim.minor)
         if claim.state in ("hard", "soft"):
             payments.set_claim(tx, payment, claim, "released")
 
 
-def give_back_credit(
-    tx: Tx, payment: Payment, *, on: date
-) -> tuple[list[Line], list[str]]:
+def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line], list[str]]:
     """Take the credit that *payment* used off its invoices and give it back to its lots."""
     lines: list[Line] = []
     touched: list[str] = []
@@ -212,7 +210,7 @@ def give_back_credit(
         minor = allocation.amount.minor
         receipts.cancel(tx, allocation, on)
         items.empty(tx, allocation.invoice, minor)
-        credits.give_back(tx, allocation.credit, minor)
+        lots.give_back(tx, allocation.credit, minor)
         touched.append(allocation.invoice)
         lines += [
             Line(Account.RECEIVABLE, minor, item=allocation.invoice),
@@ -250,7 +248,7 @@ def take_off_items(
     return lines, touched
 
 
-def undo_write_offs(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line], list[str]]:
+def undo_write_offs(tx: Tx, payment: Payment) -> tuple[list[Line], list[str]]:
     """Undo the write-offs that *payment* caused."""
     lines: list[Line] = []
     touched: list[str] = []

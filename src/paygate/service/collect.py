@@ -29,7 +29,7 @@ from paygate.errors import (
     NotEnoughOpen,
 )
 from paygate.gateway import Charge, Charges, digest_key
-from paygate.ledger import credits, customers, items, keys, payments
+from paygate.ledger import customers, items, keys, lots, payments
 from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, reverse
 from paygate.service.flow import Flow, ask, transact
@@ -320,10 +320,8 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
     """
     if wanted.minor <= 0:
         raise InvalidAmount(f"credit of {wanted} cannot be used")
-    lots = {
-        lot.id: lot.free.minor for lot in credits.free_of(tx, plan.customer, wanted.currency)
-    }
-    free = sum(lots.values())
+    rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
+    free = sum(rooms.values())
     claimed = sum(claim.minor for claim in plan.claims)
     if free < wanted.minor:
         raise NotEnoughCredit(
@@ -340,14 +338,14 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
     for claim in plan.claims:
         rest = claim.minor
         while rest and left:
-            credit, room = next(iter(lots.items()))
+            credit, room = next(iter(rooms.items()))
             part = min(rest, left, room)
-            if not credits.reserve(tx, credit, part):
+            if not lots.reserve(tx, credit, part):
                 raise NotEnoughCredit(f"credit {credit} was used meanwhile; try again")
             claims.append(Claim(len(claims), claim.item, part, credit, "hard"))
-            rest, left, lots[credit] = rest - part, left - part, room - part
-            if not lots[credit]:
-                del lots[credit]
+            rest, left, rooms[credit] = rest - part, left - part, room - part
+            if not rooms[credit]:
+                del rooms[credit]
         if rest:
             claims.append(Claim(len(claims), claim.item, rest, None, "hard"))
     return claims, wanted.minor
@@ -420,7 +418,5 @@ def read_charge(text: str) -> Charge:
         payer=None if payer is None else customers.customer_of(payer),
         browser=None
         if browser is None
-        else Browser(
-            ip=browser[0], user_agent=browser[1], accept=browser[2], language=browser[3]
-        ),
+        else Browser(ip=browser[0], user_agent=browser[1], accept=browser[2], language=browser[3]),
     )

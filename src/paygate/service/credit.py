@@ -10,7 +10,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
-from paygate.ledger import credits, items, keys, payments, posting
+from paygate.ledger import items, keys, lots, payments, posting
 from paygate.service import allocation, collect, issue, merge, reverse
 from paygate.service.flow import Flow, transact
 
@@ -53,7 +53,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     claimed = sum(claim.minor for claim in plan.claims)
     amount = use.amount
     if amount is None:
-        free = sum(lot.free.minor for lot in credits.free_of(tx, plan.customer, currency))
+        free = sum(lot.free.minor for lot in lots.free_of(tx, plan.customer, currency))
         if not free:
             raise NotEnoughCredit(
                 f"customer {plan.customer} has no free credit in {currency}",
@@ -129,7 +129,7 @@ def balance(tx: Tx, customer: Customer | str) -> dict[str, Money]:
     """Tell the free credit of a customer by currency, debits counted against it."""
     id_ = customer if isinstance(customer, str) else customer.id
     found: dict[str, Money] = {}
-    for lot in credits.standing_of(tx, id_):
+    for lot in lots.standing_of(tx, id_):
         currency = lot.amount.currency
         found[currency] = found.get(currency, Money.zero(currency)) + lot.free
     return found

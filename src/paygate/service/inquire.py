@@ -50,9 +50,7 @@ class Case:
     now: datetime
 
 
-def inquire(
-    payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
-) -> Flow[Payment]:
+def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
     """Ask the gateway about every attempt of *payment* and tell the payment as it then stands."""
 
     def attempts(tx: Tx) -> list[str]:
@@ -164,9 +162,7 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
     return (yield from merge.merge(row.attempt.id, answer, reading))
 
 
-def _merge(
-    case: Case, account: GatewayAccount, answer: Answer, timing: Timing
-) -> Flow[Payment]:
+def _merge(case: Case, account: GatewayAccount, answer: Answer, timing: Timing) -> Flow[Payment]:
     rail = account.traits.rails.get(case.row.kind)
     reading = merge.Reading(
         source=Source.INQUIRY,
@@ -200,7 +196,5 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
         if account is None
         else f"the gateway of account {name!r} cannot be asked"
     )
-    reading = merge.Reading(
-        source=Source.INQUIRY, can_inquire=account is None, timing=timing
-    )
+    reading = merge.Reading(source=Source.INQUIRY, can_inquire=account is None, timing=timing)
     return (yield from merge.merge(case.row.attempt.id, Unknown(reason=reason), reading))

@@ -15,7 +15,7 @@ from paygate.errors import (
     NumberReused,
     UnknownInvoice,
 )
-from paygate.ledger import credits, customers, items, outbox, payments, posting, receipts
+from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation
 from paygate.service.flow import Flow, transact
@@ -166,7 +166,7 @@ def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
         receipts.cancel(tx, standing, tx.today)
         items.empty(tx, invoice.id, standing.amount.minor)
         if standing.credit is not None:
-            credits.give_back(tx, standing.credit, standing.amount.minor)
+            lots.give_back(tx, standing.credit, standing.amount.minor)
             lines.append(
                 Line(Account.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit)
             )

@@ -7,7 +7,7 @@ callback, report and operator all come through here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
@@ -23,7 +23,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import STATUS_OF, AttemptState
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.ledger import credits, items, outbox, payments, posting, receipts
+from paygate.ledger import items, lots, outbox, payments, posting, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, reverse
 from paygate.service.account import Timing
@@ -48,7 +48,7 @@ class Reading:
     variable_amount: bool = False
     absence: Absence = Absence.WAIT
     can_inquire: bool = True
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
 
 def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
@@ -176,16 +176,14 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     state = changes.state or attempt.state
     if changes.state is not None and state.final:
         payments.forget_request(tx, attempt.id)
-    _tell(tx, before, payment, changes)
+    _tell(tx, payment, changes)
     allocation.tell_items(tx, touched)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
     return found
 
 
-def _move_claims(
-    tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
-) -> list[Claim]:
+def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes) -> list[Claim]:
     """Make claims hard, soft or free, as the new state of their payment wants."""
     match changes.state:
         case AttemptState.REQUIRES_ACTION:
@@ -210,7 +208,7 @@ def _soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
             if claim.credit is not None:
-                credits.release(tx, claim.credit, claim.minor)
+                lots.release(tx, claim.credit, claim.minor)
             payments.set_claim(tx, payment, claim, "soft")
 
 
@@ -219,12 +217,12 @@ def _harden(tx: Tx, payment: Payment, claims: list[Claim]) -> None:
     for claim in claims:
         if claim.state != "soft":
             continue
-        if claim.credit is not None and not credits.reserve(tx, claim.credit, claim.minor):
+        if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
             continue
         if items.claim(tx, claim.item, claim.minor):
             payments.set_claim(tx, payment.id, claim, "hard")
         elif claim.credit is not None:
-            credits.release(tx, claim.credit, claim.minor)
+            lots.release(tx, claim.credit, claim.minor)
 
 
 def _book(
@@ -244,9 +242,7 @@ def _book(
         if receipt is None:
             continue
         _count(tx, payment, movement)
-        outbox.emit(
-            tx, "receipt.booked", payment.id, _receipt_data(payment, receipt, movement)
-        )
+        outbox.emit(tx, "receipt.booked", payment.id, _receipt_data(payment, receipt, movement))
         if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
             touched += _inward(tx, payment, receipt, movement, claims, changes)
             claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
@@ -313,9 +309,7 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None
     sign = 1 if movement.kind.inward else -1
     receipts.set_unallocated(tx, receipt, sign * movement.amount.minor)
     lines = [
-        Line(
-            allocation.cash_account(payment.kind), sign * movement.amount.minor, receipt=receipt
-        ),
+        Line(allocation.cash_account(payment.kind), sign * movement.amount.minor, receipt=receipt),
         Line(Account.SUSPENSE, -sign * movement.amount.minor, receipt=receipt),
     ]
     posting.post(
@@ -339,15 +333,13 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
         payments.add_moved(tx, payment.id, returned=minor)
 
 
-def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
+def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
     conflicted = not changes.allocate and bool(changes.book)
     review = bool(changes.review) or conflicted
     status = payment.status if changes.state is None else STATUS_OF[changes.state]
     if status is not payment.status or review:
-        payments.set_status(
-            tx, payment.id, status, needs_review=review, conflicted=conflicted
-        )
+        payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
     now = replace(
         payment,
         status=status,
@@ -413,5 +405,3 @@ def _receipt_data(payment: Payment, receipt: str, movement: Movement) -> dict[st
         "amount_minor": movement.amount.minor,
         "currency": movement.amount.currency,
     }
-
-

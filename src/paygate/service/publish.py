@@ -169,9 +169,7 @@ def _delay(sink: str, event: Event, tries: int, error: str) -> Callable[[Tx], No
     def work(tx: Tx) -> None:
         dead = tries >= len(RETRY_PLAN)
         again = None if dead else instant(tx.now + RETRY_PLAN[tries])
-        outbox.delay(
-            tx, sink, event, tries=tries + 1, next_try_at=again, dead=dead, error=error
-        )
+        outbox.delay(tx, sink, event, tries=tries + 1, next_try_at=again, dead=dead, error=error)
 
     return work
 

@@ -104,9 +104,7 @@ def _book(tx: Tx, slip: Slip, plan: collect.Plan, payment: str, amount: Money) -
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     payments.add_moved(tx, payment, received=amount.minor)
-    lines, left, _ = allocation.put_on_items(
-        tx, payment, receipt, amount, plan.claims, on=on
-    )
+    lines, left, _ = allocation.put_on_items(tx, payment, receipt, amount, plan.claims, on=on)
     lines.append(Line(allocation.cash_account(slip.kind), amount.minor, receipt=receipt))
     if left:
         lines.append(

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-def resolve(
-    payment: str, outcome: Approved | Declined | Closed, *, evidence: str
-) -> Flow[Payment]:
+def resolve(payment: str, outcome: Approved | Declined | Closed, *, evidence: str) -> Flow[Payment]:
     """Merge what an operator found out about the attempt of *payment* that is in doubt."""
     return (yield from transact(lambda tx: resolve_in(tx, payment, outcome, evidence=evidence)))
 

@@ -27,7 +27,7 @@ from paygate.errors import (
     OutcomeUnknown,
     UnknownPayment,
 )
-from paygate.ledger import credits, items, keys, outbox, payments, posting, receipts, reversals
+from paygate.ledger import items, keys, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.flow import Flow, transact
@@ -200,7 +200,7 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
 
 def _check_credit(tx: Tx, payment: Payment) -> None:
     consumers: list[str] = []
-    for credit in credits.of_payment(tx, payment.id):
+    for credit in lots.of_payment(tx, payment.id):
         if credit.used.minor or credit.reserved.minor:
             consumers += [
                 standing.payment or standing.id
@@ -229,7 +229,7 @@ def _document(
     """Take the payment's effects back and write the document of it."""
     lines, touched = allocation.take_off_items(tx, payment, inward, on=on)
     returned, touched_by_credit = allocation.give_back_credit(tx, payment, on=on)
-    written_off, touched_by_write_off = allocation.undo_write_offs(tx, payment, on=on)
+    written_off, touched_by_write_off = allocation.undo_write_offs(tx, payment)
     lines += returned + written_off
     touched += touched_by_credit + touched_by_write_off
     foreign: list[Receipt] = []
@@ -300,12 +300,12 @@ def _document(
 def _close_credits(tx: Tx, payment: Payment) -> list[Line]:
     """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
     lines: list[Line] = []
-    for credit in credits.of_payment(tx, payment.id):
+    for credit in lots.of_payment(tx, payment.id):
         free, gone = credit.free, credit.used + credit.reserved
         if free.minor <= 0 and not gone.minor:
             continue
         if free.minor:
-            credits.close(tx, credit.id, free.minor)
+            lots.close(tx, credit.id, free.minor)
             lines.append(Line(Account.CUSTOMER_CREDIT, free.minor, credit=credit.id))
         if gone.minor:
             lines.append(
@@ -355,9 +355,7 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> s
     return issue.issue_in(tx, bill).id
 
 
-def _return_foreign(
-    tx: Tx, payment: Payment, receipt: Receipt, reversal: str, on: date
-) -> None:
+def _return_foreign(tx: Tx, payment: Payment, receipt: Receipt, reversal: str, on: date) -> None:
     """Take back money that came in another currency than was asked; it was never placed."""
     receipts.set_unallocated(tx, receipt.id, 0)
     cash = allocation.cash_account(payment.kind)
