@@ -53,20 +53,24 @@ def converse(
     """Run *dialogue* to its end, each request answered by *respond*, each note taken down."""
     requests: list[Request] = []
     notes: list[str] = []
+    reply: Response | Exception | None = None
     try:
-        asked = next(dialogue)
         while True:
+            try:
+                asked = _go_on(dialogue, reply)
+            except StopIteration as end:
+                return Played(end.value, requests, notes)
             if isinstance(asked, Note):
                 notes.append(asked.reference)
-                asked = dialogue.send(NOTED)
-                continue
-            requests.append(asked)
-            response = respond(asked)
-            if isinstance(response, Exception):
-                asked = dialogue.throw(response)
+                reply = NOTED
             else:
-                asked = dialogue.send(response)
-    except StopIteration as end:
-        return Played(end.value, requests, notes)
+                requests.append(asked)
+                reply = respond(asked)
     finally:
         dialogue.close()
+
+
+def _go_on(dialogue: Dialogue[T], reply: Response | Exception | None) -> Request | Note:
+    if reply is None:
+        return next(dialogue)
+    return dialogue.throw(reply) if isinstance(reply, Exception) else dialogue.send(reply)
