@@ -84,7 +84,11 @@ class Till:
         self.clock = FakeClock()
         self.fake = FakeGateway(kind, clock=self.clock, **more)
         self.kind = kind
-        self._keys = (f"f{number}" for number in itertools.count(1))
+        self.name_keys("f")
+
+    def name_keys(self, prefix: str) -> None:
+        """Start to count the keys of following operations again, under another name."""
+        self._keys = (f"{prefix}{number}" for number in itertools.count(1))
 
     def ask(self, dialogue: Dialogue[T]) -> T:
         return drive(dialogue, self.fake.answer)

@@ -527,7 +527,7 @@ def test_settings_build_a_gateway() -> None:
     traits = FakeGateway(settings).traits  # type: ignore[arg-type]
 
     rail = traits.rails[Kind.VOUCHER]
-    assert rail.currencies == {"EUR"}
+    assert rail.currencies == frozenset({"EUR"})
     assert rail.limits == {"EUR": Limits(minimum_minor=100)}
     assert rail.variable_amount
 

@@ -15,9 +15,11 @@ from paygate.testing import fake_answers as answers
 
 FINDINGS = (*get_args(Outcome), NotFound)
 
-names = st.sampled_from(
-    ["state", "reference", "movements", "orders", "events", "order", "id", "type", "kind", "currency", "minor", "effective", "error", "cause", "retryable", "message", "raw_code", "decline", "action", "url", "expires_at", "method", "token", "after", "more"]
-)
+NAMES = """
+    state reference our_ref movements orders events order id type kind currency minor effective
+    error cause retryable message raw_code decline action url expires_at method token after more
+"""
+names = st.sampled_from(NAMES.split())
 values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
@@ -33,7 +35,7 @@ responses = st.builds(Response, status=st.integers(100, 599) | st.just(200), bod
 
 
 @given(response=responses, moved=st.booleans())
-def test_an_answer_is_an_outcome_or_a_bad_reply(response: Response, moved: bool) -> None:
+def test_an_answer_is_an_outcome_or_a_bad_reply(response: Response, *, moved: bool) -> None:
     try:
         outcome = answers.parse_outcome(response, moved=moved)
     except BadReply:

@@ -89,7 +89,7 @@ def test_a_charge_over_loopback_is_the_same_as_in_memory(server: FakeServer) -> 
     ],
 )
 def test_faults_are_real_on_the_wire(
-    server: FakeServer, token: str, fault: type[Exception], executed: bool
+    server: FakeServer, token: str, fault: type[Exception], *, executed: bool
 ) -> None:
     gateway = LoopbackGateway(url=server.url)
 
@@ -130,7 +130,7 @@ def test_a_test_plays_the_payer_and_time_from_another_process(server: FakeServer
     drive(card.charge(charge_of(key="a")), send)
     drive(e_check.charge(charge_of("tok_bank_returned_r01", "b", kind=Kind.E_CHECK)), send)
     asked = drive(page.charge(charge_of(key="c", kind=Kind.REDIRECT)), send)
-    page.pay(asked.reference)  # type: ignore[union-attr]
+    page.pay(asked.reference)
     card.advance(days=6)
 
     kinds = [entry.kind for entry in card.journal]

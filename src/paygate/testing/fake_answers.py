@@ -283,7 +283,7 @@ def _part(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _rows(row: Mapping[str, Any], name: str, *, needed: bool = True) -> list[Mapping[str, Any]]:
-    rows = _typed(row[name] if needed else row.get(name, []), name, list)
+    rows: list[Any] = _typed(row[name] if needed else row.get(name, []), name, list)
     return [cast("Mapping[str, Any]", _typed(each, name, dict)) for each in rows]
 
 

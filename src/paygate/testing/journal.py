@@ -65,8 +65,10 @@ class Entry:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Entry:
         """Read what `as_json` wrote."""
-        kind, at = MovementKind(plain["kind"]), datetime.fromisoformat(plain["at"])
-        return cls(**{**plain, "kind": kind, "at": at})
+        values = dict(plain)
+        values["kind"] = MovementKind(plain["kind"])
+        values["at"] = datetime.fromisoformat(plain["at"])
+        return cls(**values)
 
 
 def moved(entries: Iterable[Entry], currency: str) -> Money:
