@@ -43,7 +43,7 @@ def usd(amount: str) -> Money:
 
 
 def charge_of(
-    token: str = "tok_visa",  # noqa: S107  (a magic value)
+    token: str = "tok_visa",
     key: str = "k1",
     *,
     kind: Kind = Kind.CARD,
@@ -93,7 +93,7 @@ class Till:
     def ask(self, dialogue: Dialogue[T]) -> T:
         return drive(dialogue, self.fake.answer)
 
-    def charge(self, token: str = "tok_visa", key: str = "k1", **more: Any) -> Any:  # noqa: S107
+    def charge(self, token: str = "tok_visa", key: str = "k1", **more: Any) -> Any:
         return self.ask(self.fake.charge(charge_of(token, key, kind=self.kind, **more)))
 
     def look_up(self, key: str = "k1", **more: Any) -> Any:

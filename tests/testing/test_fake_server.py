@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -162,6 +162,35 @@ def test_the_truth_survives_kill_9_of_the_processor(tmp_path: Path) -> None:
         assert send(requests.build_charge(url, first)) == paid
         assert isinstance(drive(gateway.look_up(inquiry_about(second)), send), Approved)
         assert gateway.moved("USD") == usd("20.00")
+
+
+def test_kill_9_amid_a_run_loses_no_answer_and_doubles_no_charge(tmp_path: Path) -> None:
+    journal, answered = tmp_path / "truth.jsonl", threading.Semaphore(0)
+    first: dict[str, Response] = {}
+
+    def charge_all(url: str) -> None:
+        for number in range(200):
+            key = f"k{number}"
+            with suppress(NoReply):
+                first[key] = send(requests.build_charge(url, charge_of(key=key)))
+                answered.release()
+
+    with process(journal) as (running, url):
+        payer = threading.Thread(target=charge_all, args=(url,))
+        payer.start()
+        for _ in range(20):
+            assert answered.acquire(timeout=10)
+        running.kill()
+        payer.join()
+    survived = {entry.our_ref for entry in read_journal(journal)}
+    assert {f"ref-{key}" for key in first} <= survived
+
+    with process(journal) as (_, url):
+        for number in range(200):
+            key = f"k{number}"
+            again = send(requests.build_charge(url, charge_of(key=key)))
+            assert first.get(key, again) == again
+        assert LoopbackGateway(url=url).moved("USD") == usd("2000.00")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
