@@ -141,9 +141,10 @@ class Checks:
             token = f"tok_{token[3:]}"
         row = MAGIC.get(token)
         if row is None or kind not in row.kinds:
+            # The token itself is not repeated: it might be a real one, given by mistake.
             raise Refusal(
                 RejectCause.VALIDATION,
-                f"the fake does not know {token!r} for {kind}; it knows {known(kind)}",
+                f"no magic value of the fake for {kind}; it knows {known(kind)}",
                 "unknown_magic_value",
             )
         return token

@@ -79,7 +79,7 @@ class FakeServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: FakeServer
+    server: FakeServer  # pyright: ignore[reportIncompatibleVariableOverride]  (it is only read)
 
     def do_GET(self) -> None:
         self._serve()
