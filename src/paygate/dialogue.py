@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from paygate.errors import BadReply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -94,6 +94,11 @@ NOTED = Response(status=0)
 
 Dialogue: TypeAlias = Generator[Request | Note, Response, T]
 """A conversation that ends in a T."""
+
+
+def deferred(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
+    """Begin a dialogue only when it is held, so that what `begin` raises is raised there."""
+    return (yield from begin())
 
 
 def at_once(value: T) -> Dialogue[T]:

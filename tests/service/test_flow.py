@@ -99,6 +99,7 @@ def test_a_bug_of_the_driver_before_anything_was_sent_means_unsent() -> None:
     def buggy() -> Dialogue[object]:
         settings: dict[str, Request] = {}
         yield settings["sk_live_secret"]
+        return None
 
     answer = run(ask("card", buggy()))
 
