@@ -57,9 +57,16 @@ class Source(StrEnum):
 
 
 class Absence(StrEnum):
-    """What it means now that the processor does not know the operation."""
+    """
+    What it means now that the processor does not know the operation.
+
+    WAIT: the request may still be on its way, so nothing. ONCE: it would have
+    arrived by now, and one more inquiry must agree. FINAL: it agreed. NEVER:
+    this processor's "not found" proves nothing.
+    """
 
     WAIT = "wait"
+    ONCE = "once"
     FINAL = "final"
     NEVER = "never"
 

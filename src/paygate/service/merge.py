@@ -107,7 +107,7 @@ def _write_attempt(
 ) -> bool:
     attempt = before.attempt
     state = changes.state or attempt.state
-    absences = before.absences + 1 if isinstance(answer, NotFound) else 0
+    absences = _absences(before, answer, reading)
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
@@ -129,6 +129,12 @@ def _write_attempt(
         needs_review=attempt.needs_review or bool(changes.review),
         network_transaction_id=network_id or before.network_transaction_id,
     )
+
+
+def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
+    """Count inquiries in a row that did not find it; those that came too early do not count."""
+    counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
+    return before.absences + 1 if counts else 0
 
 
 def _checks(before: AttemptRow, reading: Reading) -> int:
