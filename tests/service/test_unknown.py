@@ -13,7 +13,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
-from paygate.testing import Habits
+from paygate.testing import FakeClock, Habits
 from tests.service.world import (
     BACK,
     LEASE,
@@ -22,6 +22,7 @@ from tests.service.world import (
     World,
     assert_sound,
     assert_truth,
+    on_its_way,
     usd,
 )
 
@@ -319,3 +320,20 @@ def test_what_a_person_was_called_for_is_still_found_when_somebody_asks(world: W
     assert cashier.invoice("INV-1").open == usd("0")
     assert_truth(world, cashier)
     assert_sound(cashier)
+
+
+def test_a_payment_that_is_pending_longer_than_expected_is_not_asked_about_all_the_time(
+    world: World,
+) -> None:
+    slow = FakeClock()
+    fake = world.add("it", Kind.CARD)
+    fake.processor.clock = slow  # the processor's clock stands still
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_pending")
+
+    world.clock.advance(timedelta(days=2))
+    asked = [len(cashier.recover()) for _ in range(3)]
+
+    assert asked == [1, 0, 0]
+    assert on_its_way(cashier.payment(payment))

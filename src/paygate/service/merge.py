@@ -164,7 +164,8 @@ def _next_check(
     elif isinstance(answer, ActionRequired | Authorized):
         expected = answer.expires_at
     soonest = tx.now + timing.waiting
-    return soonest if expected is None else max(tx.now, min(expected, soonest))
+    # What is late already is asked about at the usual pace, not at every pass.
+    return expected if expected is not None and tx.now < expected < soonest else soonest
 
 
 def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
