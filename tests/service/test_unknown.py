@@ -41,6 +41,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "not_found_is_final_after": None,
     },
     "keyed, cannot be asked": {"idempotency": KEYED, "blind": True},
+    "keyed, declares no inquiry": {"idempotency": KEYED, "inquiry": InquiryBy.NONE},
     "not idempotent, cannot be asked": {"idempotency": NotIdempotent(), "blind": True},
     "asked by its own reference only": {
         "idempotency": NotIdempotent(),
@@ -171,7 +172,9 @@ def ask_for_page(cashier: Cashier) -> Payment:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["never sent", "executed"])
-@pytest.mark.parametrize("profile", ["keyed", "keyed, cannot be asked"])
+@pytest.mark.parametrize(
+    "profile", ["keyed", "keyed, cannot be asked", "keyed, declares no inquiry"]
+)
 def test_where_the_key_is_kept_the_same_request_is_sent_again(
     world: World, profile: str, *, lost: bool
 ) -> None:
@@ -205,6 +208,22 @@ def test_within_the_lease_of_a_living_process_nothing_is_sent_again(world: World
     assert told.status is PaymentStatus.PROCESSING
     world.clock.advance(timedelta(minutes=2))
     assert cashier.recover()[0].status is PaymentStatus.REQUIRES_ACTION
+
+
+def test_an_early_question_does_not_keep_a_lost_request_from_being_sent_again(
+    world: World,
+) -> None:
+    world.add("it", Kind.REDIRECT, blind=True)
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=False))
+    cashier = world.process()
+
+    early = cashier.inquire(ask_for_page(cashier))
+    last = wait_for_the_end(world, cashier, early)
+
+    assert not early.needs_review
+    assert last.status is PaymentStatus.REQUIRES_ACTION
 
 
 def test_after_the_key_has_expired_nothing_is_sent_again(world: World) -> None:
