@@ -97,15 +97,15 @@ class World:
 
     def process(self) -> Cashier:
         """Start a process: nothing of earlier ones is left but what is on disk."""
-        return self._start(Cashier)
+        return self.start(Cashier)
 
     def doomed(self, dies_at: int, *, lost: bool) -> Doomed:
         """Start a process that dies at a step."""
-        process = self._start(Doomed)
+        process = self.start(Doomed)
         process.dies_at, process.lost, process.steps = dies_at, lost, []
         return process
 
-    def _start(self, face: type[C]) -> C:
+    def start(self, face: type[C]) -> C:
         self.close()
         url = f"sqlite:///{self.folder / 'ledger.db'}"
         process = face.open(url, gateways=self.gateways, clock=self.clock)
