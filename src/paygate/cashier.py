@@ -28,6 +28,7 @@ from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
@@ -550,7 +551,7 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     assert isinstance(account.gateway, Checks), "the caller looked"
     dialogue = account.gateway.check()
     facts = yield from ask(account.name, dialogue)
-    if hasattr(facts, "reason"):
+    if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
         raise LiveModeMismatch(

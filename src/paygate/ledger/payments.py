@@ -511,5 +511,6 @@ def read_action(text: str | None) -> Action | None:
     facts: dict[str, Any] = json.loads(text)
     name = facts.pop("action")
     if name == "PayToAddress":
-        return PayToAddress(**{**facts, "amount": Money(**facts["amount"])})
+        amount: dict[str, Any] = facts.pop("amount")
+        return PayToAddress(**facts, amount=Money(**amount))
     return _ACTIONS[name](**facts)

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
-from paygate.domain.customer import Customer
+from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from paygate.domain.customer import Browser
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Rail
     from paygate.ledger.tx import Tx
@@ -406,17 +405,17 @@ def write_charge(charge: Charge) -> str:
 
 def read_charge(text: str) -> Charge:
     """Read what `write_charge` wrote."""
-    from paygate.domain.customer import Browser
-
     facts: dict[str, Any] = json.loads(text)
     browser: list[str] | None = facts.pop("browser")
     payer: dict[str, Any] | None = facts.pop("payer")
+    kind: str = facts.pop("kind")
+    invoices: list[str] = facts.pop("invoices")
     currency, minor = facts.pop("amount")
     return Charge(
-        **{**facts, "kind": Kind(facts["kind"]), "invoices": tuple(facts["invoices"])},
+        **facts,
+        kind=Kind(kind),
+        invoices=tuple(invoices),
         amount=Money(currency, minor),
         payer=None if payer is None else customers.customer_of(payer),
-        browser=None
-        if browser is None
-        else Browser(ip=browser[0], user_agent=browser[1], accept=browser[2], language=browser[3]),
+        browser=None if browser is None else Browser(*browser),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from paygate.dialogue import NOTED, Note, Request
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.errors import BadReply, GatewayError, NotSent
+from paygate.errors import BadReply, GatewayError, NoReply, NotSent
 from paygate.ledger import payments
 
 if TYPE_CHECKING:
@@ -124,7 +124,11 @@ def ask(
         dialogue.close()
 
 
-_SAYS: dict[type[GatewayError], str] = {NotSent: "not sent", BadReply: "unreadable answer"}
+_SAYS: dict[type[GatewayError], str] = {
+    NotSent: "not sent",
+    NoReply: "no reply",
+    BadReply: "unreadable answer",
+}
 
 
 def _fault(sent: bool, reason: str) -> Unsent | Unknown:  # noqa: FBT001  (private, two lines up)

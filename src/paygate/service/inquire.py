@@ -185,7 +185,7 @@ def absence(case: Case, traits: Traits) -> Absence:
         settled = max(settled, row.expires_at + wait)
     if case.now < settled:
         return Absence.WAIT
-    return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.WAIT
+    return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.ONCE
 
 
 def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment]:
