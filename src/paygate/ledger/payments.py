@@ -173,8 +173,8 @@ def insert(
     amount: Money,
     status: PaymentStatus,
     reference: str = "",
-) -> None:
-    """Write a new payment."""
+) -> Payment:
+    """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
         _INSERT,
         {
@@ -191,6 +191,23 @@ def insert(
             "at": tx.at,
             "actor": tx.actor,
         },
+    )
+    nothing = Money.zero(amount.currency)
+    return Payment(
+        id=id_,
+        customer=customer,
+        payer=payer,
+        account=account,
+        kind=kind,
+        amount=amount,
+        status=status,
+        received=nothing,
+        returned=nothing,
+        credited=nothing,
+        unallocated=nothing,
+        from_credit=nothing,
+        reference=reference,
+        created_at=read_instant(tx.at),
     )
 
 

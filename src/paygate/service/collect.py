@@ -75,9 +75,10 @@ class Opened:
 
 @dataclass(slots=True)
 class Plan:
-    """Who pays, how much, and for what."""
+    """Who pays, in what currency, how much, and for what."""
 
     customer: str
+    currency: str
     claims: list[Claim] = field(default_factory=list[Claim])
     numbers: list[str] = field(default_factory=list[str])
     open_minor: int = 0
@@ -117,10 +118,9 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     plan = plan_claims(tx, order.items, order.amount, order.customer)
     credit = _reserve(tx, order, plan)
     asked = sum(claim.minor for claim in plan.claims if claim.credit is None)
-    currency = _currency(order, tx)
-    amount = Money(currency, asked) if order.amount is None else order.amount
+    amount = Money(plan.currency, asked) if order.amount is None else order.amount
     if credit and order.amount is not None:
-        amount -= Money(currency, credit)
+        amount -= Money(plan.currency, credit)
     if amount.minor <= 0:
         raise InvalidAmount("credit covers it all; use pay_from_credit instead")
     payer = order.payer or customers.find(tx, plan.customer)
@@ -128,7 +128,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         for page in payments.soft_on(tx, item):
             issue.supersede(tx, page)
-    payments.insert(
+    payment = payments.insert(
         tx,
         id_=id_,
         customer=plan.customer,
@@ -171,7 +171,6 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         lease_until=lease_until,
         request=None if order.method is not None else write_charge(charge),
     )
-    payment = reverse.find(tx, id_)
     merge.emit(tx, "payment.started", payment)
     return Opened(payment=payment, attempt=attempt, charge=charge, lease_until=lease_until)
 
@@ -188,12 +187,13 @@ def plan_claims(
     if not wanted:
         if customer is None or amount is None:
             raise InvalidValue("without an invoice, say whose balance it is for and how much")
-        return Plan(customer=customers.save(tx, customer))
+        return Plan(customer=customers.save(tx, customer), currency=amount.currency)
     found = [_share(tx, item) for item in wanted]
     _check_together([invoice for invoice, _ in found], amount, customer)
     if customer is not None:
         customers.save(tx, customer)
-    plan = Plan(customer=found[0][0].customer)
+    first = found[0][0]
+    plan = Plan(customer=first.customer, currency=first.total.currency)
     left = None if amount is None else amount.minor
     for invoice, share in found:
         take = _claimable(tx, invoice, share, left)
@@ -292,14 +292,6 @@ def _being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
         item=invoice.number,
         payments=[payment.id for payment in holders],
     )
-
-
-def _currency(order: Order, tx: Tx) -> str:
-    if order.amount is not None:
-        return order.amount.currency
-    first = order.items[0]
-    invoice = issue.find(tx, first.invoice if isinstance(first, Share) else first)
-    return invoice.total.currency
 
 
 def _reserve(tx: Tx, order: Order, plan: Plan) -> int:
