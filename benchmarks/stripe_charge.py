@@ -16,8 +16,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
-from paygate.drivers.stripe import Stripe
-from paygate.drivers.stripe.settings import StripeSettings
 
 from benchmarks import canned_server
 from benchmarks.rounds import Measured, Target, take_turns
@@ -25,6 +23,8 @@ from paygate import Money, OneTimeToken, Secret
 from paygate.dialogue import NOTED, Note
 from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved
+from paygate.drivers.stripe import Stripe
+from paygate.drivers.stripe.settings import StripeSettings
 from paygate.gateway import Charge
 from paygate.transport.http import DEFAULT_HEADERS, HttpTransport
 

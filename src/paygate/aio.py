@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
 
 from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
 from paygate.errors import NotAllowedHere
-from paygate.gateway import CarriesProcessor
 from paygate.service.flow import Exchange, Read, Tell, Write
 
 if TYPE_CHECKING:
@@ -117,9 +116,9 @@ class AsyncCashier(_Face, Desk):
                 return await asyncio.to_thread(self._store.read, self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                gateway = self._accounts[step.account].gateway
-                if isinstance(gateway, CarriesProcessor):
-                    return gateway.answer(step.request)
+                processor = self._accounts[step.account].processor
+                if processor is not None:
+                    return processor.answer(step.request)
                 return await self._transport(step.account).exchange(step.request)
             case Tell():
                 result = step.subscriber(step.event)

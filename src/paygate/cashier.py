@@ -40,7 +40,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import CarriesProcessor, Checks, Gateway
+from paygate.gateway import Checks, Gateway
 from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
@@ -723,9 +723,9 @@ class Cashier(_Face, Desk):
                 return self._store.read(self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                gateway = self._accounts[step.account].gateway
-                if isinstance(gateway, CarriesProcessor):
-                    return gateway.answer(step.request)
+                processor = self._accounts[step.account].processor
+                if processor is not None:
+                    return processor.answer(step.request)
                 return self._transport(step.account).exchange(step.request)
             case Tell():
                 return step.subscriber(step.event)

@@ -90,6 +90,10 @@ WHERE tenant = :tenant AND sink = :sink AND dead = 1
 """
 
 
+# Made once: with options of its own, json.dumps makes an encoder for every call.
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
     """Store an event about *aggregate*, in this transaction."""
     assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
@@ -103,7 +107,7 @@ def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
             "version": SCHEMA_VERSION,
             "at": tx.at,
             "actor": tx.actor,
-            "data": json.dumps(data, separators=(",", ":")),
+            "data": _write(data),
         },
     )
 

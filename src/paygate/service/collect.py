@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
@@ -28,7 +28,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
 )
-from paygate.gateway import Charge, Charges, digest_key
+from paygate.gateway import Charge, digest_key
 from paygate.ledger import customers, items, keys, lots, payments
 from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, reverse
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.payment import Payment
-    from paygate.gateway import Method, Rail
+    from paygate.gateway import Charges, Method, Rail
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -89,8 +89,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
     account = order.account
     kind = order.kind or account.default_kind()
     rail = account.rail(kind, Operation.CHARGE)
-    gateway = account.gateway
-    assert isinstance(gateway, Charges), "rail() saw that it can charge"
+    gateway = cast("Charges", account.gateway)  # rail() saw that it can charge
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
     if opened.charge is None:
         return opened.payment
