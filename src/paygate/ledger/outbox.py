@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_outbox (
   id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data)
-SELECT :id, :tenant, :type, :aggregate,
-  coalesce((SELECT max(seq) FROM paygate_outbox
-            WHERE tenant = :tenant AND aggregate = :aggregate), 0) + 1,
-  :version, :at, :actor, :data
+VALUES (
+  :id, :tenant, :type, :aggregate,
+  (SELECT coalesce(max(seq), 0) + 1 FROM paygate_outbox
+   WHERE tenant = :tenant AND aggregate = :aggregate),
+  :version, :at, :actor, :data)
 """
 _COLUMNS = "position, id, type, aggregate, seq, schema_version, occurred_at, actor, data"
 _AFTER = f"""
