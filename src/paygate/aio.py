@@ -121,9 +121,9 @@ class AsyncCashier(_Face, Desk):
                 return await asyncio.to_thread(self._store.read, self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                processor = self._accounts[step.account].processor
-                if processor is not None:
-                    return processor.answer(step.request)
+                account = self._accounts.get(step.account)  # none for a sink
+                if account is not None and account.processor is not None:
+                    return account.processor.answer(step.request)
                 return await self._transport(step.account).exchange(step.request)
             case Tell():
                 result = step.subscriber(step.event)

@@ -16,8 +16,9 @@ from paygate import (
     PaymentStatus,
     Share,
 )
+from paygate.dialogue import Dialogue
 from paygate.domain.customer import PayerField
-from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement
+from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement, Outcome
 from paygate.errors import (
     AlreadyFinal,
     AlreadyPaid,
@@ -44,7 +45,7 @@ from paygate.errors import (
     Unsupported,
     UsageError,
 )
-from paygate.gateway import Limits
+from paygate.gateway import Charge, Limits
 from paygate.testing import FakeClock, FakeGateway
 
 
@@ -717,3 +718,18 @@ def test_resolving_needs_evidence_and_a_movement(shop: Shop) -> None:
 
     assert shop.cashier.resolve(payment, declined, evidence="x").status is PaymentStatus.DECLINED
     assert shop.open("A") == "30.00"
+
+
+def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(shop: Shop) -> None:
+    class Picky(FakeGateway):
+        def charge(self, charge: Charge) -> Dialogue[Outcome]:
+            raise Unsupported(f"{charge.amount} is no amount for us")
+
+    cashier = Cashier.in_memory(gateways={"card": Picky()})
+    cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
+
+    with pytest.raises(Unsupported):
+        cashier.collect("A", via="card", method="tok_visa", key="k")
+
+    assert cashier.payments() == []
+    assert cashier.invoice("A").claimed == usd("0")

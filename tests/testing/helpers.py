@@ -84,7 +84,11 @@ class Till:
         self.clock = FakeClock()
         self.fake = FakeGateway(kind, clock=self.clock, **more)
         self.kind = kind
-        self._keys = (f"f{number}" for number in itertools.count(1))
+        self.name_keys("f")
+
+    def name_keys(self, prefix: str) -> None:
+        """Start to count the keys of following operations again, under another name."""
+        self._keys = (f"{prefix}{number}" for number in itertools.count(1))
 
     def ask(self, dialogue: Dialogue[T]) -> T:
         return drive(dialogue, self.fake.answer)
@@ -98,7 +102,9 @@ class Till:
     def do(self, operation: str, request: type, **facts: Any) -> Any:
         """Do a following operation under a key of its own."""
         key = facts.pop("key", None) or next(self._keys)
-        asked = request(key=key, our_ref=f"ref-{key}", payment="pay", **facts)
+        if operation not in ("enroll", "forget"):
+            facts["payment"] = "pay"
+        asked = request(key=key, our_ref=f"ref-{key}", **facts)
         return self.ask(getattr(self.fake, operation)(asked))
 
     @property

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.currency import scale_of
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
-from paygate.testing.checks import Refusal
-from paygate.testing.magic import MAGIC, RETURNS, Plan, Verdict
-from paygate.testing.order import PAYABLE, Order, State
+from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.magic import MAGIC, RETURNS, Plan, Verdict
+from paygate.testing.processor.order import PAYABLE, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
-    from paygate.testing.checks import Checks
-    from paygate.testing.journal import Entry
-    from paygate.testing.order import Due
-    from paygate.testing.rails import Habits
-    from paygate.testing.truth import Truth
+    from paygate.testing.processor.checks import Checks
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Due
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.truth import Truth
 
 BITCOIN_PRICE: Final = 100_000
 """The fake's only exchange rate: one bitcoin costs this much of any currency."""
@@ -78,8 +78,8 @@ class Effects:
 
     def do(
         self, operation: str, body: Mapping[str, Any], token: str, plan: Plan, now: datetime
-    ) -> Order:
-        """Carry out what was checked, as *plan* says."""
+    ) -> dict[str, Any]:
+        """Carry out what was checked, as *plan* says; the order as it shows then."""
         if plan.verdict is Verdict.REJECT:
             raise Refusal(RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code)
         if operation in ("charge", "authorize") and "about" in body:
@@ -94,8 +94,7 @@ class Effects:
         if body.get("store_method"):
             order.told["method"] = self._store(order)
         self._decide(order, plan, now)
-        self._truth.tell(order.state, order, now)
-        return order
+        return self._truth.tell(order.state, order, now)
 
     def _decide(self, order: Order, plan: Plan, now: datetime) -> None:
         collects = order.operation in ("charge", "authorize")

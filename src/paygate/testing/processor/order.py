@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.testing.journal import Entry
+    from paygate.testing.processor.journal import Entry
 
 
 class State(StrEnum):
@@ -106,10 +106,11 @@ class Order:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any], movements: list[Entry]) -> Order:
         """Read what `as_json` wrote."""
-        due = [Due(datetime.fromisoformat(at), *rest) for at, *rest in plain["due"]]
-        at, state = datetime.fromisoformat(plain["at"]), State(plain["state"])
-        changed = {"at": at, "state": state, "due": due, "movements": movements}
-        return cls(**{**plain, **changed})
+        values = dict(plain)
+        values["at"] = datetime.fromisoformat(plain["at"])
+        values["state"] = State(plain["state"])
+        values["due"] = [Due(datetime.fromisoformat(at), *rest) for at, *rest in plain["due"]]
+        return cls(movements=movements, **values)
 
 
 def shown_movement(entry: Entry) -> dict[str, Any]:

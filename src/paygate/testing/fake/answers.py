@@ -1,4 +1,4 @@
-"""Answers of the fake's protocol: one parser for each request of `fake_requests`.
+"""Answers of the fake's protocol: one parser for each request of `requests`.
 
 Whatever bytes come back, parsing gives an outcome or raises `BadReply`.
 """
@@ -283,7 +283,8 @@ def _part(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _rows(row: Mapping[str, Any], name: str, *, needed: bool = True) -> list[Mapping[str, Any]]:
-    rows = _typed(row[name] if needed else row.get(name, []), name, list)
+    value = row[name] if needed else row.get(name, [])
+    rows = _typed(value, name, cast("type[list[Any]]", list))
     return [cast("Mapping[str, Any]", _typed(each, name, dict)) for each in rows]
 
 
