@@ -78,8 +78,8 @@ class Effects:
 
     def do(
         self, operation: str, body: Mapping[str, Any], token: str, plan: Plan, now: datetime
-    ) -> Order:
-        """Carry out what was checked, as *plan* says."""
+    ) -> dict[str, Any]:
+        """Carry out what was checked, as *plan* says; the order as it shows then."""
         if plan.verdict is Verdict.REJECT:
             raise Refusal(RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code)
         if operation in ("charge", "authorize") and "about" in body:
@@ -94,8 +94,7 @@ class Effects:
         if body.get("store_method"):
             order.told["method"] = self._store(order)
         self._decide(order, plan, now)
-        self._truth.tell(order.state, order, now)
-        return order
+        return self._truth.tell(order.state, order, now)
 
     def _decide(self, order: Order, plan: Plan, now: datetime) -> None:
         collects = order.operation in ("charge", "authorize")

@@ -25,6 +25,9 @@ of 200 is the order with its ``state`` (see `paygate.testing.order`); 4xx has an
 ``error`` with cause, raw_code, retryable and message. What a repeated key does
 is what the traits say. An answer that is kept under a key is kept whole, so a
 repetition gets the same bytes.
+
+With a journal file all of this survives the process, apart from what is not the
+processor's to know: scripts, and requests that are still on their way.
 """
 
 from __future__ import annotations
@@ -186,10 +189,8 @@ class FakeProcessor:
 
     def _execute(self, call: Call, token: str, plan: Plan, now: datetime) -> Response:
         if call.operation == "open":
-            order = self._effects.open("charge", call.body, token, now)
-        else:
-            order = self._effects.do(call.operation, call.body, token, plan, now)
-        return answer(200, self._truth.view(order))
+            return answer(200, self._effects.open("charge", call.body, token, now).view())
+        return answer(200, self._effects.do(call.operation, call.body, token, plan, now))
 
     # --- Playing the others ------------------------------------------------------------
 

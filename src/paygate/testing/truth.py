@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from paygate.testing.journal import Entry, JournalFile
-from paygate.testing.order import Due, Order, State, shown_movement
+from paygate.testing.order import Due, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,24 +156,23 @@ class Truth:
         self._line.orders[order.reference] = order
         return entry
 
-    def tell(self, kind: str, order: Order, at: datetime, **more: Any) -> None:
-        """Record an event: what a callback and the feed will tell about *order*."""
+    def tell(self, kind: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
+        """Record an event, for callbacks and the feed; the order as it shows now."""
+        shown = self.view(order)
         event = {
             "id": f"evt_{len(self.events) + 1}",
             "type": f"{order.operation}.{kind}",
             "occurred_at": at.isoformat(),
-            "order": self.view(order),
+            "order": shown,
             **more,
         }
-        moved = [
-            shown_movement(entry)
-            for entry in self._line.moved
-            if entry.reference == order.reference
-        ]
+        new = {entry.movement_id for entry in self._line.moved}
+        moved = [movement for movement in shown.get("movements", ()) if movement["id"] in new]
         if moved:
             event["moved"] = moved
         self.events.append(event)
         self._line.events.append(event)
+        return shown
 
     def keep_answer(self, key: str, stored: Stored) -> None:
         """Keep the answer for a repetition under *key*."""
