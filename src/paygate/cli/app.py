@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from paygate import __version__
-from paygate.cli import show
+from paygate.cli import accounts, books, payments, show
 from paygate.cli.exits import FINDINGS, Commands
+from paygate.cli.invoices import invoice
 
 app = typer.Typer(
     cls=Commands,
@@ -49,3 +50,35 @@ def demo(
 
     if not play(file, show.console()):
         raise typer.Exit(FINDINGS)
+
+
+@app.command("fake-processor")
+def fake_processor(
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of its truth of moved money; made if missing.")
+    ] = None,
+    parent: Annotated[bool, typer.Option("--parent", help="End when stdin closes.")] = False,
+) -> None:
+    """Serve a payment processor that moves no money, to test against; prints its address."""
+    from paygate.testing.fake_server import serve
+
+    serve(host, port, journal=journal, parent=parent)
+
+
+for command in (
+    accounts.drivers,
+    accounts.check,
+    payments.collect,
+    payments.record,
+    payments.reverse,
+    payments.inquire,
+    payments.recover,
+    books.fsck,
+    books.status,
+    books.publish,
+):
+    app.command()(command)
+app.add_typer(invoice, name="invoice")
+app.add_typer(payments.payment, name="payment")

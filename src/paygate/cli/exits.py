@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from paygate.cli import show
 from paygate.domain.secret import DOTS
-from paygate.errors import PaygateError, Refused, UsageError
+from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ FINDINGS: Final = 1
 
 _AS_JSON: Final = "paygate.json"
 _HIDDEN: Final = "paygate.hidden"
-_LENGTH_HIDDEN_MIN: Final = 4
+_LENGTH_HIDDEN_MIN: Final = 6
 
 
 def code_of(error: PaygateError) -> int:
@@ -54,6 +54,8 @@ def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
     """Write what happened to stderr, without the secrets that this call was given."""
     if as_json:
         facts = {name: show.plain(value) for name, value in error.facts.items()}
+        if isinstance(error, ImportRejected):
+            facts["problems"] = [{"line": line, "reason": why} for line, why in error.problems]
         told = {"type": type(error).__name__, "message": error.message, "facts": facts}
         sys.stderr.write(_without(hidden, json.dumps(told, ensure_ascii=False)) + "\n")
         return
@@ -71,6 +73,11 @@ def hide(ctx: typer.Context, *secrets: str | None) -> None:
     """Note what must not appear in a message, whoever wrote it."""
     known: list[str] = ctx.meta.setdefault(_HIDDEN, [])
     known += [secret for secret in secrets if secret and len(secret) >= _LENGTH_HIDDEN_MIN]
+
+
+def without_secrets(ctx: typer.Context, text: str) -> str:
+    """Write dots where *text*, which somebody else wrote, repeats what must not appear."""
+    return _without(ctx.meta.get(_HIDDEN, ()), text)
 
 
 def _without(hidden: Iterable[str], text: str) -> str:

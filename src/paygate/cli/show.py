@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,7 +17,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
@@ -69,6 +70,17 @@ def add(to: Table, *cells: object, style: str = "") -> None:
     )
 
 
+def sheet(rows: Mapping[str, object]) -> Table:
+    """Make a sheet of one thing: a name and a value on each line; None is left out."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value is not None:
+            add(made, name, value)
+    return made
+
+
 def status(of: PaymentStatus) -> Text:
     """Write a payment's status in its colour."""
     return Text(words(of), style=STYLES.get(of, ""))
@@ -98,6 +110,8 @@ def plain(value: object) -> Any:
             return [plain(each) for each in cast("Iterable[object]", value)]
         case None | bool() | int():
             return value
+        case _ if is_dataclass(value):
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             return str(value)
 
