@@ -117,9 +117,9 @@ class AsyncCashier(_Face, Desk):
                 return await asyncio.to_thread(self._store.read, self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                gateway = self._accounts[step.account].gateway
-                if isinstance(gateway, CarriesProcessor):
-                    return gateway.answer(step.request)
+                account = self._accounts.get(step.account)  # none for a sink
+                if account is not None and isinstance(account.gateway, CarriesProcessor):
+                    return account.gateway.answer(step.request)
                 return await self._transport(step.account).exchange(step.request)
             case Tell():
                 result = step.subscriber(step.event)

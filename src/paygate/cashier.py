@@ -24,6 +24,7 @@ from typing import (
     overload,
 )
 
+from paygate.dialogue import deferred
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
@@ -565,8 +566,7 @@ class Desk(BookDesk):
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     assert isinstance(account.gateway, Checks), "the caller looked"
-    dialogue = account.gateway.check()
-    facts = yield from ask(account.name, dialogue)
+    facts = yield from ask(account.name, deferred(account.gateway.check))
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
@@ -739,9 +739,9 @@ class Cashier(_Face, Desk):
                 return self._store.read(self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                gateway = self._accounts[step.account].gateway
-                if isinstance(gateway, CarriesProcessor):
-                    return gateway.answer(step.request)
+                account = self._accounts.get(step.account)  # none for a sink
+                if account is not None and isinstance(account.gateway, CarriesProcessor):
+                    return account.gateway.answer(step.request)
                 return self._transport(step.account).exchange(step.request)
             case Tell():
                 return step.subscriber(step.event)

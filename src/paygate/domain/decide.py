@@ -57,9 +57,15 @@ class Source(StrEnum):
 
 
 class Absence(StrEnum):
-    """What it means now that the processor does not know the operation."""
+    """What it means now that the processor does not know the operation.
+
+    WAIT: the request may still be on its way. ONCE: it can't be, but one inquiry
+    alone is not believed. FINAL: two agree. NEVER: this processor's "not found" is
+    no proof, however late.
+    """
 
     WAIT = "wait"
+    ONCE = "once"
     FINAL = "final"
     NEVER = "never"
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from paygate.dialogue import Dialogue
+    from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Rail
     from paygate.ledger.tx import Tx
@@ -65,11 +67,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A stored intent; `charge` is None where the key was used before and nothing is to be sent."""
+    """A stored intent; no `dialogue` where the key was used before and nothing is to be sent."""
 
     payment: Payment
     attempt: str = ""
-    charge: Charge | None = None
+    dialogue: Dialogue[Outcome] | None = None
     lease_until: datetime | None = None
 
 
@@ -88,14 +90,12 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
     account = order.account
     kind = order.kind or account.default_kind()
     rail = account.rail(kind, Operation.CHARGE)
-    gateway = account.gateway
-    assert isinstance(gateway, Charges), "rail() saw that it can charge"
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
-    if opened.charge is None:
+    if opened.dialogue is None:
         return opened.payment
     answer = yield from ask(
         account.name,
-        gateway.charge(opened.charge),
+        opened.dialogue,
         attempt=opened.attempt,
         not_after=opened.lease_until,
     )
@@ -150,10 +150,15 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         method=order.method,
         payer=payer,
         invoices=tuple(plan.numbers),
-        description=order.description or ", ".join(plan.numbers)[:200],
+        description=order.description,
         return_url=order.return_url,
         browser=order.browser,
     )
+    gateway = order.account.gateway
+    assert isinstance(gateway, Charges), "rail() saw that it can charge"
+    # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
+    # that the processor cannot express, is refused before anything is stored.
+    dialogue = gateway.charge(charge)
     traits = order.account.traits
     payments.insert_attempt(
         tx,
@@ -162,7 +167,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         operation=Operation.CHARGE,
         account=order.account.name,
         kind=kind,
-        driver=order.account.gateway.name,
+        driver=gateway.name,
         driver_version=traits.driver_version,
         livemode=traits.live,
         merchant_account=traits.merchant_account,
@@ -173,7 +178,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     )
     payment = reverse.find(tx, id_)
     merge.emit(tx, "payment.started", payment)
-    return Opened(payment=payment, attempt=attempt, charge=charge, lease_until=lease_until)
+    return Opened(payment=payment, attempt=attempt, dialogue=dialogue, lease_until=lease_until)
 
 
 def plan_claims(

@@ -107,7 +107,9 @@ def _write_attempt(
 ) -> bool:
     attempt = before.attempt
     state = changes.state or attempt.state
-    absences = before.absences + 1 if isinstance(answer, NotFound) else 0
+    absences = before.absences
+    if isinstance(answer, NotFound):
+        absences += reading.absence in (Absence.ONCE, Absence.FINAL)
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
