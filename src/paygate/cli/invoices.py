@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,14 +80,14 @@ def list_(
     tenant: options.TenantOption = "main",
     as_json: options.JsonOption = False,
 ) -> None:
-    """List invoices in the order in which they were issued."""
+    """List invoices, a page at a time."""
     with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
         found = (
             one
             for one in each_invoice(cashier, customer=customer, after=after)
             if one.open or not only_open
         )
-        page = [one for one, _ in zip(found, range(limit), strict=False)]
+        page = list(islice(found, limit))
         more = next(found, None) is not None
     following = page[-1].id if more else None
     if as_json:

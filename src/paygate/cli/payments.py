@@ -204,7 +204,7 @@ def list_(
     tenant: options.TenantOption = "main",
     as_json: options.JsonOption = False,
 ) -> None:
-    """List payments in the order in which they were made."""
+    """List payments, a page at a time."""
     with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
         page = cashier.payments(customer=customer, after=after, limit=limit + 1)
     following = page[limit - 1].id if len(page) > limit else None

@@ -19,6 +19,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import StoreError
 from paygate.ledger.book import RULES
+from paygate.testing.guard import refuse_production
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ _STATUSES: Final[Mapping[PaymentStatus, str]] = {
 
 def play(file: Path, console: Console) -> bool:
     """Play the demo on a new ledger at *file*, and tell whether every check held."""
+    refuse_production()
     ledger = fresh(file)
     with Till(ledger) as till:
         screen = Screen(console)
