@@ -19,7 +19,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import StoreError
 from paygate.ledger.book import RULES
-from paygate.testing.guard import refuse_production
+from paygate.testing.fake.guard import refuse_production
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
