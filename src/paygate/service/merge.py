@@ -84,6 +84,9 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             sends=before.sends,
             variable_amount=reading.variable_amount,
             booked={key: value.amount for key, value in booked.items()},
+            foreign=frozenset(
+                key for key, value in booked.items() if value.payment != before.attempt.payment
+            ),
             absence=reading.absence,
         )
         changes = decide(facts, answer, reading.source)
@@ -314,7 +317,7 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
 
 def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = not changes.allocate and bool(changes.book)
+    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
     review = bool(changes.review) or conflicted
     status = payment.status if changes.state is None else STATUS_OF[changes.state]
     if status is not payment.status or review:
