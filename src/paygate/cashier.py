@@ -30,6 +30,7 @@ from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import Unknown, Unsent
+from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
@@ -52,6 +53,7 @@ from paygate.service import (
     import_invoices,
     inquire,
     issue,
+    operate,
     publish,
     record,
     resolve,
@@ -59,6 +61,7 @@ from paygate.service import (
     write_off,
 )
 from paygate.service.account import GatewayAccount, Timing
+from paygate.service.booking import RefundTo
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
 
 if TYPE_CHECKING:
@@ -488,6 +491,143 @@ class Desk(BookDesk):
         return (yield from collect.collect(order, self._timing))
 
     @verb
+    def authorize(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | str | None = None,
+        amount: Money | None = None,
+        kind: Kind | str | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+    ) -> Flow[Payment]:
+        """
+        Hold the amount of open invoices, to be captured later; see `collect`.
+
+        The invoices stay held for this payment until the final `capture`, `cancel`,
+        or until the authorisation runs out.
+        """
+        order = collect.Order(
+            items=_items(items),
+            account=self._account(via),
+            key=key,
+            name="authorize",
+            operation=Operation.AUTHORIZE,
+            kind=None if kind is None else _kind(kind),
+            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            amount=None if amount is None else _money(amount, "amount"),
+            payer=payer,
+            return_url=return_url,
+            browser=browser,
+            description=description,
+        )
+        return (yield from collect.collect(order, self._timing))
+
+    @verb
+    def capture(
+        self,
+        payment: Payment | str,
+        *,
+        key: str,
+        amount: Money | None = None,
+        final: bool = True,
+    ) -> Flow[Payment]:
+        """
+        Take all that is left of an authorised payment, or *amount* of it.
+
+        With ``final=False`` the rest stays authorised for another capture, where
+        the account can do that. Raises `NotCapturable` for more than is left, or
+        while the payment is being voided.
+        """
+        task = operate.Task(
+            operation=Operation.CAPTURE,
+            payment=_id(payment),
+            key=key,
+            amount=None if amount is None else _money(amount, "amount"),
+            final=final,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def refund(
+        self,
+        payment: Payment | str,
+        *,
+        key: str,
+        amount: Money | None = None,
+        to: RefundTo | str | None = None,
+        reason: str = "",
+    ) -> Flow[Payment]:
+        """
+        Send money of *payment* back to the payer through the gateway.
+
+        *to* says what becomes of the invoices: ``"reopen"`` makes them open again,
+        ``"credit_note"`` also gives up what it reopens (the goods went back),
+        ``"from_credit"`` pays out credit that the payment made. By default credit
+        is paid out where there is enough of it, and invoices are reopened else.
+
+        Never more goes back than came, however many ask at once: raises
+        `NotRefundable`. A bounced check is no refund: see `reverse`.
+        """
+        task = operate.Task(
+            operation=Operation.REFUND,
+            payment=_id(payment),
+            key=key,
+            amount=None if amount is None else _money(amount, "amount"),
+            to=None if to is None else _refund_to(to),
+            reason=reason,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def cancel(self, payment: Payment | str, *, key: str) -> Flow[Payment]:
+        """
+        Undo *payment* in the cheapest way that still works.
+
+        A page is closed, an authorisation is voided, a charge is voided while the
+        gateway can, and refunded after. Raises `NotCancelable`.
+        """
+        return (yield from operate.cancel(_id(payment), key, self._accounts, self._timing))
+
+    @verb
+    def complete(
+        self,
+        payment: Payment | str,
+        *,
+        key: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Flow[Payment]:
+        """
+        Finish a payment whose payer came back from the gateway's page.
+
+        What the return page says is not believed: the gateway is asked.
+        *parameters* are those of the return address, where the gateway wants them.
+        Without *key* a payment is completed once. Raises `ItemAlreadyBeingPaid`
+        where another payment took over meanwhile, `NotPayable` where nothing waits.
+        """
+        task = operate.Task(
+            operation=Operation.COMPLETE,
+            payment=_id(payment),
+            key=key or f"complete:{_id(payment)}",
+            parameters=parameters,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def close_page(self, payment: Payment | str, *, key: str | None = None) -> Flow[Payment]:
+        """Withdraw a page or slip that should not be paid any more."""
+        task = operate.Task(
+            operation=Operation.CLOSE,
+            payment=_id(payment),
+            key=key or f"close:{_id(payment)}",
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
     def top_up(
         self,
         customer: Customer | str,
@@ -507,7 +647,7 @@ class Desk(BookDesk):
             items=(),
             account=self._account(via),
             key=key,
-            operation="top_up",
+            name="top_up",
             kind=None if kind is None else _kind(kind),
             method=OneTimeToken.of(method) if isinstance(method, str) else method,
             amount=_money(amount, "amount"),
@@ -865,6 +1005,13 @@ def _kind(kind: Kind | str) -> Kind:
         return Kind(kind)
     except ValueError:
         raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
+
+
+def _refund_to(to: RefundTo | str) -> RefundTo:
+    try:
+        return RefundTo(to)
+    except ValueError:
+        raise InvalidValue(f"{to!r} is no way to refund; ways are {', '.join(RefundTo)}") from None
 
 
 def _date(value: date | str, name: str) -> date:
