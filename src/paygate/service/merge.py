@@ -25,7 +25,7 @@ from paygate.domain.payment import STATUS_OF, AttemptState
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.ledger import items, lots, outbox, payments, posting, receipts
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, reverse
+from paygate.service import allocation, issue, reverse
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
@@ -211,6 +211,9 @@ def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
 
 def _soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
     """Let others pay these items: the payer may never come back from the page."""
+    # A page made while this one was on its way was not there to be superseded at the intent.
+    for page in sorted({page for claim in claims for page in payments.soft_on(tx, claim.item)}):
+        issue.supersede(tx, page)
     for claim in claims:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
