@@ -9,10 +9,36 @@ import pytest
 import paygate
 
 PUBLIC = [
+    "Address",
+    "Allocation",
     "AsyncCashier",
+    "Attempt",
+    "Browser",
     "Cashier",
+    "Credit",
+    "CreditReason",
+    "Customer",
+    "Event",
+    "Invoice",
+    "InvoiceStatus",
+    "Kind",
     "Money",
+    "OneTimeToken",
     "PaygateError",
+    "Payment",
+    "PaymentMethod",
+    "PaymentStatus",
+    "RawBankAccount",
+    "RawCard",
+    "Receipt",
+    "Refused",
+    "Reversal",
+    "Secret",
+    "Share",
+    "StoreError",
+    "Timing",
+    "UsageError",
+    "WriteOff",
 ]
 
 # Each takes longer to import than a portal should wait for a name it may not use.

@@ -24,10 +24,12 @@ from typing import (
     overload,
 )
 
+from paygate.dialogue import deferred
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
@@ -39,7 +41,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import CarriesProcessor, Checks, Gateway
+from paygate.gateway import Checks, Gateway
 from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
@@ -548,9 +550,8 @@ class Desk(BookDesk):
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     assert isinstance(account.gateway, Checks), "the caller looked"
-    dialogue = account.gateway.check()
-    facts = yield from ask(account.name, dialogue)
-    if hasattr(facts, "reason"):
+    facts = yield from ask(account.name, deferred(account.gateway.check))
+    if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
         raise LiveModeMismatch(
@@ -722,9 +723,9 @@ class Cashier(_Face, Desk):
                 return self._store.read(self._context, step.work)
             case Exchange():
                 in_time(step, self._context.clock)
-                gateway = self._accounts[step.account].gateway
-                if isinstance(gateway, CarriesProcessor):
-                    return gateway.answer(step.request)
+                account = self._accounts.get(step.account)  # none for a sink
+                if account is not None and account.processor is not None:
+                    return account.processor.answer(step.request)
                 return self._transport(step.account).exchange(step.request)
             case Tell():
                 return step.subscriber(step.event)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from paygate.errors import BadReply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -46,11 +46,8 @@ class Request:
     timeout_s: float | None = None
 
     def __repr__(self) -> str:
-        # Headers carry credentials and bodies card data: neither is ever shown.
-        host_and_path = self.url.split("?", 1)[0]
-        return (
-            f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {_DOTS})"
-        )
+        # Headers carry credentials, bodies card data, and a URL may hold either: none is shown.
+        return f"Request({self.step}: {self.method}, {len(self.body)} bytes {_DOTS})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -94,6 +91,11 @@ NOTED = Response(status=0)
 
 Dialogue: TypeAlias = Generator[Request | Note, Response, T]
 """A conversation that ends in a T."""
+
+
+def deferred(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
+    """Begin a dialogue only when it is held, so that what `begin` raises is raised there."""
+    return (yield from begin())
 
 
 def at_once(value: T) -> Dialogue[T]:

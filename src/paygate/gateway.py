@@ -313,7 +313,9 @@ class Notice:
 
     It concerns the operation of ours that `our_ref` or `reference` names. `answer`
     is what it says, or None where it is only a hint to inquire; `ready` says that
-    the payer approved and the operation now wants `complete`.
+    the payer approved and the operation now wants `complete`. `signed_at` is the
+    instant that the signature covers, where the scheme has one: the core refuses
+    what is too old or from the future.
     """
 
     event_id: str
@@ -324,6 +326,7 @@ class Notice:
     ready: bool = False
     movements: tuple[Movement, ...] = ()
     occurred_at: datetime | None = None
+    signed_at: datetime | None = None
 
 
 class Applied(StrEnum):

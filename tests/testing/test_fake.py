@@ -29,7 +29,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
-from paygate.errors import InvalidValue, LiveModeMismatch, NotAuthentic
+from paygate.errors import InvalidSettings, InvalidValue, LiveModeMismatch, NotAuthentic
 from paygate.gateway import (
     CAPABILITIES,
     Applied,
@@ -52,8 +52,9 @@ from paygate.gateway import (
     Verifies,
     Voiding,
 )
+from paygate.registry import build
 from paygate.testing import FakeGateway, FakeProcessor, Habits, LoopbackGateway, fake_traits
-from paygate.testing.rails import RAILS
+from paygate.testing.processor.rails import RAILS
 from tests.testing.helpers import Till, charge_of, drive, inquiry_about, usd
 
 
@@ -527,9 +528,20 @@ def test_settings_build_a_gateway() -> None:
     traits = FakeGateway(settings).traits  # type: ignore[arg-type]
 
     rail = traits.rails[Kind.VOUCHER]
-    assert rail.currencies == {"EUR"}
+    assert rail.currencies == frozenset({"EUR"})
     assert rail.limits == {"EUR": Limits(minimum_minor=100)}
     assert rail.variable_amount
+
+
+def test_the_registry_builds_both_fakes_from_plain_settings() -> None:
+    memory = build({"driver": "fake", "kind": "e_check", "not_found_is_final_after_s": None})
+    remote = build({"driver": "fake-loopback", "url": "http://127.0.0.1:8080"})
+
+    assert isinstance(memory, FakeGateway)
+    assert memory.traits.not_found_is_final_after is None
+    assert isinstance(remote, LoopbackGateway)
+    with pytest.raises(InvalidSettings, match="speed"):
+        build({"driver": "fake", "speed": 3})
 
 
 # --- Callbacks and feed --------------------------------------------------------------------------

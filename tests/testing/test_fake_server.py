@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved, MovementKind, NotFound, Unknown
 from paygate.errors import BadReply, InvalidValue, LiveModeMismatch, NoReply
 from paygate.testing import FakeClock, FakeProcessor, LoopbackGateway, read_journal
-from paygate.testing import fake_requests as requests
+from paygate.testing.fake import requests
 from paygate.testing.fake_server import FakeServer, serve
 from tests.testing.helpers import charge_of, drive, inquiry_about, usd
 
@@ -89,7 +89,7 @@ def test_a_charge_over_loopback_is_the_same_as_in_memory(server: FakeServer) -> 
     ],
 )
 def test_faults_are_real_on_the_wire(
-    server: FakeServer, token: str, fault: type[Exception], executed: bool
+    server: FakeServer, token: str, fault: type[Exception], *, executed: bool
 ) -> None:
     gateway = LoopbackGateway(url=server.url)
 
@@ -130,7 +130,7 @@ def test_a_test_plays_the_payer_and_time_from_another_process(server: FakeServer
     drive(card.charge(charge_of(key="a")), send)
     drive(e_check.charge(charge_of("tok_bank_returned_r01", "b", kind=Kind.E_CHECK)), send)
     asked = drive(page.charge(charge_of(key="c", kind=Kind.REDIRECT)), send)
-    page.pay(asked.reference)  # type: ignore[union-attr]
+    page.pay(asked.reference)
     card.advance(days=6)
 
     kinds = [entry.kind for entry in card.journal]
@@ -162,6 +162,35 @@ def test_the_truth_survives_kill_9_of_the_processor(tmp_path: Path) -> None:
         assert send(requests.build_charge(url, first)) == paid
         assert isinstance(drive(gateway.look_up(inquiry_about(second)), send), Approved)
         assert gateway.moved("USD") == usd("20.00")
+
+
+def test_kill_9_amid_a_run_loses_no_answer_and_doubles_no_charge(tmp_path: Path) -> None:
+    journal, answered = tmp_path / "truth.jsonl", threading.Semaphore(0)
+    first: dict[str, Response] = {}
+
+    def charge_all(url: str) -> None:
+        for number in range(200):
+            key = f"k{number}"
+            with suppress(NoReply):
+                first[key] = send(requests.build_charge(url, charge_of(key=key)))
+                answered.release()
+
+    with process(journal) as (running, url):
+        payer = threading.Thread(target=charge_all, args=(url,))
+        payer.start()
+        for _ in range(20):
+            assert answered.acquire(timeout=10)
+        running.kill()
+        payer.join()
+    survived = {entry.our_ref for entry in read_journal(journal)}
+    assert {f"ref-{key}" for key in first} <= survived
+
+    with process(journal) as (_, url):
+        for number in range(200):
+            key = f"k{number}"
+            again = send(requests.build_charge(url, charge_of(key=key)))
+            assert first.get(key, again) == again
+        assert LoopbackGateway(url=url).moved("USD") == usd("2000.00")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,5 +1,6 @@
 """Every magic value does what its row says, and a script goes before it."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 from paygate.errors import BadReply, InvalidValue, NoReply, NotSent
 from paygate.gateway import StoredToken
-from paygate.testing.magic import (
+from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
     CARD_NUMBERS,
     MAGIC,
@@ -82,10 +83,8 @@ def test_the_answer_to_a_magic_value_is_what_its_row_says(kind: Kind, row: Magic
 @pytest.mark.parametrize(("kind", "row"), ROWS)
 def test_what_becomes_of_a_magic_value_is_what_its_row_says(kind: Kind, row: Magic) -> None:
     till, plan = Till(kind), row.plan
-    try:
+    with suppress(NotSent, NoReply, BadReply):
         till.charge(row.token)
-    except (NotSent, NoReply, BadReply):
-        pass
 
     till.clock.advance(days=10)
     finding = till.look_up()
@@ -123,7 +122,7 @@ def test_a_token_that_is_not_in_the_table_is_rejected_with_the_ones_that_are() -
 
     assert isinstance(outcome, Rejected)
     assert outcome.cause is RejectCause.VALIDATION
-    assert "tok_viza" in outcome.message
+    assert "tok_viza" not in outcome.message
     assert "tok_visa" in outcome.message
     assert "tok_bank" not in outcome.message
 

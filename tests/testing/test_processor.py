@@ -23,8 +23,8 @@ from paygate.domain.outcome import (
 from paygate.errors import GatewayError, NoReply, StoreError
 from paygate.gateway import DedupWindow, Keyed, NotIdempotent, Refunding
 from paygate.testing import FakeClock, FakeProcessor, read_journal
-from paygate.testing import fake_requests as requests
-from paygate.testing.magic import MAGIC, Plan, Wire
+from paygate.testing.fake import requests
+from paygate.testing.processor.magic import MAGIC, Plan, Wire
 from tests.testing.helpers import Till, charge_of, usd
 
 CARD_TOKENS = sorted(token for token, row in MAGIC.items() if Kind.CARD in row.kinds)
@@ -94,7 +94,9 @@ def test_keyed_the_key_is_forgotten_after_its_time() -> None:
 
 
 @pytest.mark.parametrize(("replays", "again"), [(True, Unknown), (False, Approved)])
-def test_keyed_a_server_error_is_replayed_if_the_traits_say_so(replays: bool, again: type) -> None:
+def test_keyed_a_server_error_is_replayed_if_the_traits_say_so(
+    *, replays: bool, again: type
+) -> None:
     till = Till(idempotency=Keyed(ttl=timedelta(hours=1), replays_errors=replays))
 
     for token in ("tok_500", "tok_500_executed"):
@@ -219,7 +221,8 @@ def test_a_processor_that_starts_again_goes_on_as_if_it_had_not_stopped(
 
     again = Till(journal=path)
     again.clock.set(stops.clock.now())
-    again._keys, runs._keys = iter("abcdefghij"), iter("abcdefghij")
+    again.name_keys("later")
+    runs.name_keys("later")
     told = play_at_random(again, after)
 
     assert str(told) == str(play_at_random(runs, after))

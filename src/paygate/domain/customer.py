@@ -64,7 +64,7 @@ class PayerField(StrEnum):
                 return bool(payer.address.country)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Browser:
     """What the payer's browser told us; card issuers weigh it in 3-D Secure."""
 

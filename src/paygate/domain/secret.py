@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -46,10 +46,11 @@ class Secret(Generic[T_co]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        theirs: Any = other.reveal()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        theirs = cast("str | bytes", other.reveal())
         return hmac.compare_digest(_bytes(self.__value), _bytes(theirs))
 
-    __hash__ = None  # type: ignore[assignment]  # a hash would tell something about the value
+    # A hash would tell something about the value.
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     def __copy__(self) -> Self:
         return self

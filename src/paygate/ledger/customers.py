@@ -71,5 +71,6 @@ def contact_facts(customer: Customer) -> dict[str, Any]:
 
 def customer_of(facts: dict[str, Any]) -> Customer:
     """Build a customer from id, zone and contact facts."""
-    address = Address(**facts.get("address", {}))
-    return Customer(**{**facts, "address": address})
+    rest = dict(facts)
+    address: dict[str, str] = rest.pop("address", {})
+    return Customer(**rest, address=Address(**address))

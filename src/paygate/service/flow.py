@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from paygate.dialogue import NOTED, Note, Request
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.errors import BadReply, GatewayError, NotSent
+from paygate.errors import (
+    BadReply,
+    GatewayError,
+    NoReply,
+    NotSent,
+    PaygateError,
+    UsageError,
+)
 from paygate.ledger import payments
 
 if TYPE_CHECKING:
@@ -86,7 +93,7 @@ def ask(
     not_after: datetime | None = None,
 ) -> Flow[T | Unsent | Unknown]:
     """
-    Hold *dialogue* with a gateway account and tell what came of it.
+    Hold *dialogue* with a gateway account (or a sink) and tell what came of it.
 
     No fault gets out, neither of the network nor of the driver's own code: the
     claim of an operation must not hang on either. *not_after* is the end of the
@@ -108,15 +115,22 @@ def ask(
                     "Response",
                     (yield Exchange(account, step, None if sent else not_after)),
                 )
-            except GatewayError as fault:
-                sent = sent or (step.moves_money and not isinstance(fault, NotSent))
+            except NotSent as fault:
                 step = dialogue.throw(fault)
+            except GatewayError as fault:
+                sent = sent or step.moves_money
+                step = dialogue.throw(fault)
+            except UsageError:
+                raise  # refused by us before anything left, such as an address that is no URL
+            except Exception:
+                sent = sent or step.moves_money  # nobody can tell how far it got
+                raise
             else:
                 sent = sent or step.moves_money
                 step = dialogue.send(response)
     except StopIteration as end:
         return cast("T", end.value)
-    except GatewayError as fault:
+    except PaygateError as fault:
         return _fault(sent, f"{_SAYS.get(type(fault), 'fault')}: {fault}")
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the kind and the place: the text of a foreign exception may hold a secret.
@@ -126,7 +140,11 @@ def ask(
         dialogue.close()
 
 
-_SAYS: dict[type[GatewayError], str] = {NotSent: "not sent", BadReply: "unreadable answer"}
+_SAYS: dict[type[PaygateError], str] = {
+    NotSent: "not sent",
+    NoReply: "no reply",
+    BadReply: "unreadable answer",
+}
 
 
 def _fault(sent: bool, reason: str) -> Unsent | Unknown:  # noqa: FBT001  (private, two lines up)

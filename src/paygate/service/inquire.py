@@ -11,8 +11,10 @@ time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from paygate.dialogue import deferred
 from paygate.domain.decide import Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
@@ -86,21 +88,17 @@ def _inquire_attempt(
         if row.attempt.state.in_doubt and _sendable(case, account):
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
-    answer = yield from ask(
-        account.name,
-        gateway.look_up(
-            Inquiry(
-                operation=row.attempt.operation,
-                key=row.gateway_key,
-                our_ref=row.attempt.id,
-                payment=row.attempt.payment,
-                reference=row.attempt.reference,
-                amount=row.attempt.amount,
-                sent_at=row.sent_at,
-            )
-        ),
-        attempt=attempt,
+    inquiry = Inquiry(
+        operation=row.attempt.operation,
+        key=row.gateway_key,
+        our_ref=row.attempt.id,
+        payment=row.attempt.payment,
+        reference=row.attempt.reference,
+        amount=row.attempt.amount,
+        sent_at=row.sent_at,
     )
+    look_up = partial(gateway.look_up, inquiry)
+    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
     if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
         return (yield from _send_again(case, account, timing))
     return (yield from _merge(case, account, _news(answer), timing))
@@ -149,7 +147,7 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
     charge = collect.read_charge(request)
     answer = yield from ask(
         account.name,
-        account.gateway.charge(charge),
+        deferred(partial(account.gateway.charge, charge)),
         attempt=row.attempt.id,
         not_after=lease_until,
     )

@@ -1,0 +1,99 @@
+"""What a Stripe account needs to be told."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from paygate.domain.money import Money
+from paygate.domain.secret import Secret
+from paygate.drivers.stripe.codes import CURRENCIES
+from paygate.errors import UsageError
+
+_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
+_LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+
+
+class StripeSettings(BaseModel):
+    """Settings of one Stripe account; a test key and a live key are two accounts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    secret_key: Secret[str] = Field(
+        description="The secret key (sk_…) or a restricted key (rk_…) that may write PaymentIntents"
+    )
+    publishable_key: str = Field(
+        default="", description="The key (pk_…) that the payer's browser uses, to pass it on"
+    )
+    account: str = Field(default="", description="Stripe's id of the account (acct_…)")
+    api_base: str = Field(
+        default="https://api.stripe.com", description="Where the API is; http only on loopback"
+    )
+    decline_if_authentication_is_needed: bool = Field(
+        default=False,
+        description="Without a return_url, decline cards that want the payer to authenticate, "
+        "instead of asking the host to show Stripe's form",
+    )
+    minimum: dict[str, Decimal] = Field(
+        default_factory=dict, description="The smallest amount by currency, such as USD: 0.50"
+    )
+    maximum: dict[str, Decimal] = Field(
+        default_factory=dict, description="The largest amount by currency"
+    )
+
+    @property
+    def live(self) -> bool:
+        """Tell whether the key moves real money."""
+        return "_live_" in self.secret_key.reveal()[:8]
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_a_secret_key(cls, key: Secret[str]) -> Secret[str]:
+        if not _KEY.fullmatch(key.reveal()):
+            raise ValueError(
+                "a secret key begins with sk_test_, sk_live_, rk_test_ or rk_live_; "
+                "copy it from the dashboard, not the publishable one (pk_)"
+            )
+        return key
+
+    @field_validator("publishable_key")
+    @classmethod
+    def _is_publishable(cls, key: str) -> str:
+        if key and not key.startswith("pk_"):
+            raise ValueError("a publishable key begins with pk_; never give a secret one here")
+        return key
+
+    @field_validator("api_base")
+    @classmethod
+    def _is_a_safe_place(cls, address: str) -> str:
+        parts = urlsplit(address.rstrip("/"))
+        safe = parts.scheme == "https" or (
+            parts.scheme == "http" and _LOOPBACK.fullmatch(parts.hostname or "")
+        )
+        if not safe or not parts.hostname:
+            raise ValueError("the key is sent over https only (or over http to this machine)")
+        if parts.query or parts.fragment or parts.username:
+            raise ValueError("an address without user, query or fragment is needed")
+        return address.rstrip("/")
+
+    @field_validator("minimum", "maximum")
+    @classmethod
+    def _are_amounts(cls, amounts: dict[str, Decimal]) -> dict[str, Decimal]:
+        for currency, amount in amounts.items():
+            try:
+                Money.of(currency, amount)
+            except UsageError as error:
+                raise ValueError(error.message) from None
+            if currency not in CURRENCIES:
+                raise ValueError(f"Stripe does not take {currency}, or not in a way we trust")
+        return amounts
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        if self.publishable_key and ("_live_" in self.publishable_key[:8]) is not self.live:
+            raise ValueError("one key is for test and the other for live payments")
+        return self

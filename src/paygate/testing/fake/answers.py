@@ -1,0 +1,307 @@
+"""Answers of the fake's protocol: one parser for each request of `requests`.
+
+Whatever bytes come back, parsing gives an outcome or raises `BadReply`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from paygate.dialogue import BODY_BYTES_MAX
+from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.money import Money
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+    NotFound,
+    PayToAddress,
+    Pending,
+    Redirect,
+    RejectCause,
+    Rejected,
+    ShowVoucher,
+    Unknown,
+)
+from paygate.domain.secret import Secret
+from paygate.errors import BadReply, PaygateError
+from paygate.gateway import AccountFacts, FeedPage, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paygate.dialogue import Response
+    from paygate.domain.outcome import Action, Finding, Outcome
+
+T = TypeVar("T")
+
+
+def parse_opened(response: Response) -> str | Rejected:
+    """Read the reference of an e-check that can be debited now."""
+    if 400 <= response.status < 500:
+        return _read(response, _rejected)
+    _require_ok(response)
+    return _read(response, lambda body: _text(body, "reference"))
+
+
+def parse_outcome(response: Response, *, moved: bool = True) -> Outcome:
+    """Read what became of an operation; trouble before money could move is a `BadReply`."""
+    if response.status >= 500 and moved:
+        return Unknown(reason=f"the processor answered with status {response.status}")
+    if 400 <= response.status < 500:
+        return _read(response, _rejected)
+    _require_ok(response)
+    return _read(response, read_outcome)
+
+
+def parse_finding(response: Response) -> Finding:
+    """Read what an inquiry found."""
+    _require_ok(response)
+    return _read(response, lambda body: _finding(_rows(body, "orders")))
+
+
+def parse_list(response: Response, our_ref: str) -> Finding | str:
+    """Find *our_ref* on a page of orders, or tell where the next page starts."""
+    _require_ok(response)
+
+    def look(body: Mapping[str, Any]) -> Finding | str:
+        found = [row for row in _rows(body, "orders") if row["our_ref"] == our_ref]
+        if not found and _flag(body, "more"):
+            return str(_whole(body, "after"))
+        return _finding(found)
+
+    return _read(response, look)
+
+
+def parse_feed(response: Response) -> FeedPage:
+    """Read a page of events."""
+    _require_ok(response)
+
+    def page(body: Mapping[str, Any]) -> FeedPage:
+        notices = tuple(read_notice(row) for row in _rows(body, "events"))
+        return FeedPage(
+            notices=notices, cursor=str(_whole(body, "after")), more=_flag(body, "more")
+        )
+
+    return _read(response, page)
+
+
+def parse_notice(response: Response) -> Notice:
+    """Read the event in a callback."""
+    return _read(response, read_notice)
+
+
+def parse_check(response: Response) -> AccountFacts:
+    """Read whose account it is."""
+    _require_ok(response)
+
+    def facts(body: Mapping[str, Any]) -> AccountFacts:
+        return AccountFacts(
+            merchant_account=_text(body, "merchant_account"),
+            live=_flag(body, "live"),
+            name=_text(body, "name"),
+        )
+
+    return _read(response, facts)
+
+
+def _require_ok(response: Response) -> None:
+    if response.status != 200:
+        raise BadReply(
+            f"the processor answered with status {response.status}", status=response.status
+        )
+
+
+def _read(response: Response, reader: Callable[[Mapping[str, Any]], T]) -> T:
+    """Let *reader* make sense of the body; what it cannot read is a `BadReply`."""
+    if len(response.body) > BODY_BYTES_MAX:
+        raise BadReply(
+            f"an answer of {len(response.body)} bytes is not read", status=response.status
+        )
+    body = response.json_object()
+    try:
+        return reader(body)
+    except BadReply:
+        raise
+    except (LookupError, TypeError, ValueError, OverflowError, PaygateError) as error:
+        raise BadReply(
+            f"status {response.status}: the answer does not read as the protocol says: {error!r}",
+            status=response.status,
+        ) from error
+
+
+def _finding(rows: list[Mapping[str, Any]]) -> Finding:
+    """Tell of all orders with one reference of ours: money that moved twice shows twice."""
+    outcomes = [read_outcome(row) for row in rows]
+    if not outcomes:
+        return NotFound()
+    approved = [outcome for outcome in outcomes if isinstance(outcome, Approved)]
+    if len(approved) < 2:
+        return approved[0] if approved else outcomes[0]
+    movements = {movement.movement_id: movement for each in approved for movement in each.movements}
+    return Approved(reference=approved[0].reference, movements=tuple(movements.values()))
+
+
+def read_outcome(order: Mapping[str, Any]) -> Outcome:
+    """Make an outcome of an order as the processor shows it."""
+    state = order["state"]
+    reference = _text(order, "reference") if "reference" in order else ""
+    match state:
+        case "approved":
+            return Approved(
+                reference=reference,
+                movements=tuple(_movement(row) for row in _rows(order, "movements", needed=False)),
+                method=_stored_method(order),
+            )
+        case "authorized":
+            return Authorized(
+                amount=_money(order),
+                reference=reference,
+                expires_at=_instant(order, "expires_at"),
+                method=_stored_method(order),
+            )
+        case "declined":
+            return _declined(_part(order, "decline"), reference)
+        case "pending":
+            return Pending(reference=reference, expected_at=_instant(order, "expected_at"))
+        case "action" | "ready":
+            return ActionRequired(
+                action=_action(_part(order, "action"), order),
+                reference=reference,
+                expires_at=_instant(order, "expires_at"),
+            )
+        case "expired" | "canceled":
+            return Closed(how=Closing(state), reference=reference)
+        case _:
+            raise ValueError(f"no such state: {state!r}")
+
+
+def read_notice(event: Mapping[str, Any]) -> Notice:
+    """Make a notice of an event of the feed or of a callback."""
+    order = _part(event, "order")
+    reference = _text(order, "reference")
+    # A declined try leaves the page payable, which the order itself cannot tell.
+    tried = "tried" in event
+    answer = _declined(_part(event, "tried"), reference) if tried else read_outcome(order)
+    return Notice(
+        event_id=_text(event, "id"),
+        type=_text(event, "type"),
+        reference=reference,
+        our_ref=_text(order, "our_ref"),
+        answer=answer,
+        ready=order["state"] == "ready",
+        movements=tuple(_movement(row) for row in _rows(event, "moved", needed=False)),
+        occurred_at=_instant(event, "occurred_at"),
+    )
+
+
+def _declined(decline: Mapping[str, Any], reference: str) -> Declined:
+    return Declined(
+        code=DeclineCode(decline["code"]),
+        raw_code=_text(decline, "raw_code"),
+        retryable=_flag(decline, "retryable"),
+        reference=reference,
+    )
+
+
+def _rejected(body: Mapping[str, Any]) -> Rejected:
+    error = _part(body, "error")
+    return Rejected(
+        cause=RejectCause(error["cause"]),
+        retryable=_flag(error, "retryable"),
+        raw_code=_text(error, "raw_code"),
+        message=_text(error, "message"),
+    )
+
+
+def _movement(row: Mapping[str, Any]) -> Movement:
+    return Movement(
+        movement_id=_text(row, "id"),
+        amount=_money(row),
+        kind=MovementKind(row["kind"]),
+        effective=date.fromisoformat(_text(row, "effective")),
+        undoes=_text(row, "undoes") if "undoes" in row else None,
+        code=_text(row, "code") if "code" in row else "",
+    )
+
+
+def _action(action: Mapping[str, Any], order: Mapping[str, Any]) -> Action:
+    match action["type"]:
+        case "redirect":
+            return Redirect(url=_text(action, "url"))
+        case "voucher":
+            number = _text(action, "number")
+            text = _text(action, "text")
+            return ShowVoucher(reference=number, barcode=number, instructions=text)
+        case "address":
+            address = _text(action, "address")
+            amount = Money("BTC", _whole(action, "satoshi"))
+            uri = f"bitcoin:{address}?amount={amount.decimal:f}"
+            return PayToAddress(address=address, amount=amount, uri=uri)
+        case other:
+            raise ValueError(f"no such action: {other!r} for {order['reference']}")
+
+
+def _stored_method(order: Mapping[str, Any]) -> StoredMethod | None:
+    if "method" not in order:
+        return None
+    method = _part(order, "method")
+    return StoredMethod(
+        token=Secret(_text(method, "token")),
+        kind=Kind(method["kind"]),
+        brand=_text(method, "brand"),
+        last4=_text(method, "last4"),
+        expires_month=12 if method["kind"] == Kind.CARD else None,
+        expires_year=2099 if method["kind"] == Kind.CARD else None,
+    )
+
+
+# --- Fields, each of the one type that it must have ------------------------------------
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    return _typed(row[name], name, str)
+
+
+def _whole(row: Mapping[str, Any], name: str) -> int:
+    return _typed(row[name], name, int)
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool:
+    return _typed(row[name], name, bool)
+
+
+def _part(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", _typed(row[name], name, dict))
+
+
+def _rows(row: Mapping[str, Any], name: str, *, needed: bool = True) -> list[Mapping[str, Any]]:
+    value = row[name] if needed else row.get(name, [])
+    rows = _typed(value, name, cast("type[list[Any]]", list))
+    return [cast("Mapping[str, Any]", _typed(each, name, dict)) for each in rows]
+
+
+def _money(row: Mapping[str, Any]) -> Money:
+    return Money(_text(row, "currency"), _whole(row, "minor"))
+
+
+def _instant(row: Mapping[str, Any], name: str) -> datetime | None:
+    if name not in row:
+        return None
+    instant = datetime.fromisoformat(_text(row, name))
+    if instant.tzinfo is None:
+        raise ValueError(f"{name} has no zone")
+    return instant
+
+
+def _typed(value: Any, name: str, wanted: type[T]) -> T:
+    if type(value) is not wanted:
+        raise TypeError(f"{name} is {type(value).__name__} and not {wanted.__name__}")
+    return value

@@ -1,0 +1,268 @@
+"""The fake gateways: a driver for the fake processor, in memory or over loopback.
+
+``FakeGateway()`` is a card gateway that needs nothing else. What it answers is
+decided by the token that is charged (`paygate.testing.processor.magic.MAGIC`) or by a
+script; what happens later, by the clock and by what a test does as the payer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from paygate.dialogue import Note, at_once
+from paygate.domain.method import Kind
+from paygate.domain.outcome import Rejected, Unknown
+from paygate.domain.secret import Secret
+from paygate.errors import InvalidValue
+from paygate.gateway import InquiryBy
+from paygate.testing.fake import answers, requests
+from paygate.testing.fake.controls import Controls
+from paygate.testing.fake.guard import refuse_production, require_loopback
+from paygate.testing.processor import SIGNING_KEY, FakeProcessor
+from paygate.testing.processor.callbacks import read_callback, reply_to
+from paygate.testing.processor.rails import fake_traits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Unpack
+
+    from pydantic import BaseModel
+
+    from paygate.dialogue import Dialogue, Request, Response
+    from paygate.domain.outcome import Finding, Outcome
+    from paygate.gateway import (
+        AccountFacts,
+        Applied,
+        Callback,
+        Capture,
+        Charge,
+        ClosingUp,
+        Completion,
+        Enrollment,
+        FeedPage,
+        Forgetting,
+        Inquiry,
+        Notice,
+        Refunding,
+        Reply,
+        Traits,
+        Voiding,
+    )
+    from paygate.testing.clock import Clock
+    from paygate.testing.fake.settings import FakeSettings, LoopbackSettings
+    from paygate.testing.processor.rails import Habits, Overrides
+
+IN_MEMORY: Final = "http://fake.invalid"
+"""Where requests seem to go that never leave the process (RFC 2606 keeps the name unused)."""
+
+
+class LazySettings:
+    """The settings model of a fake, loaded with pydantic only when somebody asks for it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> type[BaseModel]:
+        from paygate.testing.fake import settings
+
+        model: type[BaseModel] = getattr(settings, self._name)
+        return model
+
+
+class FakeDialogues:
+    """What both fakes say to the processor."""
+
+    name = "fake"
+
+    def __init__(self, kind: Kind, traits: Traits, url: str, signing_key: str) -> None:
+        refuse_production()
+        self.kind = kind
+        self._traits = traits
+        self._base = url.rstrip("/")
+        self._signing_key = Secret(signing_key)
+
+    @property
+    def traits(self) -> Traits:
+        """What this account is and can do."""
+        return self._traits
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        """Collect the amount, or start collecting it; an e-check is created before its debit."""
+        if charge.kind is Kind.E_CHECK:
+            opened = answers.parse_opened((yield requests.build_open(self._base, charge)))
+            if isinstance(opened, Rejected):
+                return opened
+            yield Note(opened)
+            return answers.parse_outcome((yield requests.build_charge(self._base, charge, opened)))
+        request = requests.build_charge(self._base, charge)
+        return answers.parse_outcome((yield request), moved=request.moves_money)
+
+    def authorize(self, charge: Charge) -> Dialogue[Outcome]:
+        """Hold the amount."""
+        return answers.parse_outcome((yield requests.build_authorize(self._base, charge)))
+
+    def complete(self, completion: Completion) -> Dialogue[Outcome]:
+        """Finish a charge that the payer approved."""
+        return answers.parse_outcome((yield requests.build_complete(self._base, completion)))
+
+    def capture(self, capture: Capture) -> Dialogue[Outcome]:
+        """Take all or part of an authorisation."""
+        return answers.parse_outcome((yield requests.build_capture(self._base, capture)))
+
+    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+        """Undo a charge, or release an authorisation."""
+        return answers.parse_outcome((yield requests.build_void(self._base, voiding)))
+
+    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+        """Send all or part of a receipt back."""
+        return answers.parse_outcome((yield requests.build_refund(self._base, refunding)))
+
+    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+        """Make a page or slip unpayable."""
+        response = yield requests.build_close(self._base, closing)
+        return answers.parse_outcome(response, moved=False)
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        """Store a method; the approval carries it."""
+        response = yield requests.build_enroll(self._base, enrollment)
+        return answers.parse_outcome(response, moved=False)
+
+    def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
+        """Delete a stored method."""
+        response = yield requests.build_forget(self._base, forgetting, self.kind)
+        return answers.parse_outcome(response, moved=False)
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        """Find the operation in the way that the traits declare."""
+        match self._traits.inquiry:
+            case InquiryBy.OUR_REF:
+                return answers.parse_finding((yield requests.build_look_up(self._base, inquiry)))
+            case InquiryBy.GATEWAY_REF if inquiry.reference:
+                request = requests.build_look_up_by_reference(self._base, inquiry)
+                return answers.parse_finding((yield request))
+            case InquiryBy.LIST_SCAN:
+                return (yield from self._scan(inquiry))
+            case _:
+                reason = "this account cannot find an operation without its reference"
+                return (yield from at_once(Unknown(reason=reason)))
+
+    def _scan(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        after = ""
+        while True:
+            response = yield requests.build_list(self._base, inquiry, after)
+            found = answers.parse_list(response, inquiry.our_ref)
+            if not isinstance(found, str):
+                return found
+            after = found
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        """Read the events after *cursor*."""
+        return answers.parse_feed((yield requests.build_feed(self._base, cursor)))
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        """Authenticate a callback on its raw bytes and read it."""
+        return (yield from at_once(read_callback(callback, self._signing_key.reveal())))
+
+    def reply(self, notice: Notice, result: Applied) -> Reply:
+        """Make our answer to a callback."""
+        del notice  # the fake wants to know only what became of it
+        return reply_to(self._traits.callbacks, result)
+
+    def check(self) -> Dialogue[AccountFacts]:
+        """Ask whose account this is."""
+        return answers.parse_check((yield requests.build_check(self._base)))
+
+
+class FakeGateway(FakeDialogues, Controls):
+    """
+    A gateway with its processor in memory: no network, nothing random.
+
+    Traits can be set by name: ``FakeGateway(idempotency=NotIdempotent())``. Several
+    gateways can share one *processor*, which then has the traits for all of them.
+    """
+
+    settings_model = LazySettings("FakeSettings")
+
+    def __init__(
+        self,
+        kind: Kind | str | FakeSettings = Kind.CARD,
+        *,
+        processor: FakeProcessor | None = None,
+        traits: Traits | None = None,
+        clock: Clock | None = None,
+        habits: Habits | None = None,
+        journal: Path | str | None = None,
+        signing_key: str = SIGNING_KEY,
+        **overrides: Unpack[Overrides],
+    ) -> None:
+        if not isinstance(kind, str):
+            settings = kind
+            journal, signing_key = settings.journal, settings.signing_key.reveal()
+            kind, overrides = settings.kind, settings.overrides()
+        kind = Kind(kind)
+        if processor is None:
+            processor = FakeProcessor(
+                traits or fake_traits([kind], overrides),
+                clock=clock,
+                habits=habits,
+                journal=journal,
+                signing_key=signing_key,
+            )
+        elif overrides or traits or clock or habits or journal:
+            raise InvalidValue(
+                "a given processor has its traits, clock, habits and journal; set them there"
+            )
+        super().__init__(kind, _only(processor.traits, kind), IN_MEMORY, processor.signing_key)
+        self.processor = processor
+
+    @property
+    def clock(self) -> Clock:
+        """The processor's clock."""
+        return self.processor.clock
+
+    def answer(self, request: Request) -> Response:
+        """Answer as the processor would; raise as the network would."""
+        return self.processor.handle(request)
+
+    def _play(self, verb: str, **what: Any) -> dict[str, Any]:
+        return self.processor.play(verb, **what)
+
+
+class LoopbackGateway(FakeDialogues, Controls):
+    """The same gateway for a processor behind `paygate.testing.fake_server`."""
+
+    name = "fake-loopback"
+    settings_model = LazySettings("LoopbackSettings")
+
+    def __init__(
+        self,
+        kind: Kind | str | LoopbackSettings = Kind.CARD,
+        *,
+        url: str = "",
+        traits: Traits | None = None,
+        signing_key: str = SIGNING_KEY,
+        **overrides: Unpack[Overrides],
+    ) -> None:
+        if not isinstance(kind, str):
+            settings = kind
+            url, signing_key = settings.url, settings.signing_key.reveal()
+            kind, overrides = settings.kind, settings.overrides()
+        kind = Kind(kind)
+        require_loopback(urlsplit(url).hostname or "")
+        traits = traits or fake_traits([kind], overrides)
+        super().__init__(kind, _only(traits, kind), url, signing_key)
+
+    def _play(self, verb: str, **what: Any) -> dict[str, Any]:
+        from paygate.testing.fake.loopback import play_over_http
+
+        return play_over_http(self._base, verb, what)
+
+
+def _only(traits: Traits, kind: Kind) -> Traits:
+    """Narrow the traits of a shared processor to one kind."""
+    if kind not in traits.rails:
+        served = ", ".join(traits.rails)
+        raise InvalidValue(f"this processor serves {served}, and not {kind}")
+    return replace(traits, rails={kind: traits.rails[kind]})

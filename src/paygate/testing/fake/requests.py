@@ -1,0 +1,203 @@
+"""Requests of the fake's protocol: one builder for each; `answers` reads what comes back."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from paygate.dialogue import Request
+from paygate.domain.customer import PayerField
+from paygate.domain.method import Kind
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
+from paygate.gateway import StoredToken, step_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.customer import Customer
+    from paygate.gateway import (
+        Capture,
+        Charge,
+        ClosingUp,
+        Completion,
+        Enrollment,
+        Forgetting,
+        Inquiry,
+        Method,
+        Refunding,
+        Voiding,
+    )
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far the processor's clock may be behind ours when a list is read from an instant on."""
+
+_MOVE_AT_ONCE = frozenset({Kind.CARD, Kind.E_CHECK})
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def build_open(base: str, charge: Charge) -> Request:
+    """Create the e-check that the following charge debits."""
+    return _post(base, "open", charge.key, _charge_body(charge), moves_money=False)
+
+
+def build_charge(base: str, charge: Charge, about: str = "") -> Request:
+    """Collect, or start collecting; *about* is an e-check that was opened before."""
+    if about:
+        body: dict[str, Any] = {"about": about, "our_ref": charge.our_ref}
+        body["invoices"] = charge.invoices
+    else:
+        body = _charge_body(charge)
+    return _post(base, "charge", charge.key, body, moves_money=charge.kind in _MOVE_AT_ONCE)
+
+
+def build_authorize(base: str, charge: Charge) -> Request:
+    """Hold the amount."""
+    return _post(base, "authorize", charge.key, _charge_body(charge), moves_money=True)
+
+
+def build_complete(base: str, completion: Completion) -> Request:
+    """Finish what the payer approved."""
+    return _post(base, "complete", completion.key, _followup(completion))
+
+
+def build_capture(base: str, capture: Capture) -> Request:
+    """Take what is held."""
+    return _post(base, "capture", capture.key, {**_followup(capture), "final": capture.final})
+
+
+def build_void(base: str, voiding: Voiding) -> Request:
+    """Undo what has not settled."""
+    return _post(base, "void", voiding.key, _followup(voiding))
+
+
+def build_refund(base: str, refunding: Refunding) -> Request:
+    """Send money back."""
+    body = {**_followup(refunding), "movement": refunding.movement_id}
+    return _post(base, "refund", refunding.key, body)
+
+
+def build_close(base: str, closing: ClosingUp) -> Request:
+    """Withdraw a page or slip."""
+    body = {
+        "about": closing.reference,
+        "our_ref": closing.our_ref,
+        "payment": closing.payment,
+    }
+    return _post(base, "close", closing.key, body, moves_money=False)
+
+
+def build_enroll(base: str, enrollment: Enrollment) -> Request:
+    """Keep a method."""
+    body = {
+        "kind": enrollment.kind,
+        "our_ref": enrollment.our_ref,
+        "customer": enrollment.customer.id,
+        "method": _method(enrollment.method),
+        "from_reference": enrollment.from_reference,
+        "return_url": enrollment.return_url,
+    }
+    return _post(base, "enroll", enrollment.key, body, moves_money=False)
+
+
+def build_forget(base: str, forgetting: Forgetting, kind: Kind) -> Request:
+    """Delete a method."""
+    body = {
+        "kind": kind,
+        "our_ref": forgetting.our_ref,
+        "token": forgetting.token.value.reveal(),
+    }
+    return _post(base, "forget", forgetting.key, body, moves_money=False)
+
+
+def build_look_up(base: str, inquiry: Inquiry) -> Request:
+    """Ask by our reference."""
+    return _get(base, "look_up", operation=inquiry.operation, our_ref=inquiry.our_ref)
+
+
+def build_look_up_by_reference(base: str, inquiry: Inquiry) -> Request:
+    """Ask by the processor's reference."""
+    return _get(base, "look_up", reference=inquiry.reference)
+
+
+def build_list(base: str, inquiry: Inquiry, after: str) -> Request:
+    """Read a page of the orders since the one that we look for was sent."""
+    since = (inquiry.sent_at - CLOCK_SKEW).isoformat()
+    return _get(base, "list", operation=inquiry.operation, since=since, after=after)
+
+
+def build_feed(base: str, cursor: str) -> Request:
+    """Read a page of the events."""
+    return _get(base, "events", after=cursor)
+
+
+def build_check(base: str) -> Request:
+    """Ask whose account this is."""
+    return _get(base, "account")
+
+
+def _post(
+    base: str, operation: str, key: str, body: Mapping[str, Any], *, moves_money: bool = True
+) -> Request:
+    return Request(
+        method="POST",
+        url=f"{base}/v1/{operation}",
+        step=operation,
+        headers={
+            "content-type": "application/json",
+            "idempotency-key": step_key(key, operation),
+        },
+        body=_to_json(body).encode(),
+        moves_money=moves_money,
+    )
+
+
+def _get(base: str, path: str, **asked: str) -> Request:
+    url = f"{base}/v1/{path}?{urlencode(asked)}"
+    return Request(method="GET", url=url, step=path, repeatable=True)
+
+
+def _charge_body(charge: Charge) -> dict[str, Any]:
+    return {
+        "kind": charge.kind,
+        "our_ref": charge.our_ref,
+        "payment": charge.payment,
+        "currency": charge.amount.currency,
+        "minor": charge.amount.minor,
+        "method": _method(charge.method),
+        "payer": _payer_fields(charge.payer),
+        "invoices": charge.invoices,
+        "return_url": charge.return_url,
+        "store_method": charge.store_method,
+    }
+
+
+def _followup(operation: Completion | Capture | Voiding | Refunding) -> dict[str, Any]:
+    return {
+        "about": operation.reference,
+        "our_ref": operation.our_ref,
+        "payment": operation.payment,
+        "currency": operation.amount.currency,
+        "minor": operation.amount.minor,
+    }
+
+
+def _method(method: Method | None) -> dict[str, str] | None:
+    match method:
+        case None:
+            return None
+        case OneTimeToken() | StoredToken():
+            return {"token": method.value.reveal()}
+        case RawCard():
+            return {"number": method.number.reveal()}
+        case RawBankAccount():
+            return {
+                "routing_number": method.routing_number.reveal(),
+                "account_number": method.account_number.reveal(),
+            }
+
+
+def _payer_fields(payer: Customer | None) -> list[str]:
+    """Name the facts that we have; the fake has no use for the facts themselves."""
+    return [] if payer is None else [field for field in PayerField if field.given_by(payer)]

@@ -1,0 +1,86 @@
+"""Callbacks of the fake processor: events, signed with HMAC-SHA256 over instant and body."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.dialogue import Response
+from paygate.errors import BadReply, NotAuthentic
+from paygate.gateway import Applied, Callback, CallbackStyle, Reply
+from paygate.testing.fake.answers import parse_notice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paygate.gateway import Notice
+
+SIGNATURE: Final = "fake-signature"
+TOLERANCE: Final = timedelta(minutes=5)
+"""How old a signature may be: an older one is somebody's recording."""
+
+_STATUS: Final[Mapping[Applied, int]] = {
+    Applied.BOOKED: 200,
+    Applied.NO_CHANGE: 200,
+    Applied.UNKNOWN_REFERENCE: 404,
+    Applied.REFUSED: 409,
+}
+
+
+def signed_events(
+    events: Sequence[Mapping[str, Any]], signing_key: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Write *events* as callbacks, each as its headers and its body."""
+    written: list[dict[str, Any]] = []
+    for event in events:
+        body = json.dumps(event, separators=(",", ":"))
+        instant = str(int(now.timestamp()))
+        signature = f"t={instant},v1={_mac(signing_key, instant, body.encode())}"
+        headers = {"content-type": "application/json", SIGNATURE: signature}
+        written.append({"headers": headers, "body": body, "received_at": now.isoformat()})
+    return written
+
+
+def read_written(written: Mapping[str, Any]) -> Callback:
+    """Make the `Callback` that a host receives of what `signed_events` wrote."""
+    return Callback(
+        method="POST",
+        path="/callbacks/fake",
+        headers=written["headers"],
+        body=written["body"].encode(),
+        received_at=datetime.fromisoformat(written["received_at"]),
+    )
+
+
+def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
+    """Authenticate *callback* and read its notice, or raise `NotAuthentic`."""
+    signature = callback.headers.get(SIGNATURE, "")
+    instant, _, theirs = signature.removeprefix("t=").partition(",v1=")
+    ours = _mac(signing_key, instant, callback.body)
+    # Compared as bytes: a header with letters outside ASCII must be refused, not crash.
+    if not hmac.compare_digest(ours.encode(), theirs.encode()):
+        raise NotAuthentic("the callback's signature is not the fake processor's")
+    signed_at = datetime.fromtimestamp(int(instant), UTC)
+    if abs(callback.received_at - signed_at) > TOLERANCE:
+        raise NotAuthentic(f"the callback was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
+    try:
+        return [parse_notice(Response(status=200, body=callback.body))]
+    except BadReply as error:
+        raise NotAuthentic("the callback is signed, and does not read as an event") from error
+
+
+def reply_to(style: CallbackStyle, result: Applied) -> Reply:
+    """Make the answer: a bare receipt, or the result where the style wants it."""
+    if style is not CallbackStyle.ANSWERED:
+        return Reply(body=b"received")
+    body = json.dumps({"result": result}).encode()
+    headers = {"content-type": "application/json"}
+    return Reply(status=_STATUS[result], headers=headers, body=body)
+
+
+def _mac(signing_key: str, instant: str, body: bytes) -> str:
+    message = instant.encode() + b"." + body
+    return hmac.new(signing_key.encode(), message, hashlib.sha256).hexdigest()

@@ -1,0 +1,215 @@
+"""May the fake processor do this? What it checks before anything changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.method import Kind
+from paygate.domain.outcome import RejectCause
+from paygate.domain.payment import Operation
+from paygate.testing.processor.magic import (
+    ACCOUNT_NUMBERS,
+    CARD_NUMBERS,
+    MAGIC,
+    REJECTS,
+    Plan,
+    Verdict,
+    known,
+)
+from paygate.testing.processor.order import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from paygate.gateway import Rail, Traits
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Order
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.truth import Truth
+
+DEFAULT_TOKENS: Final = {Kind.CARD: "tok_visa", Kind.E_CHECK: "tok_bank"}
+"""What a payer who fills in the fake's own page pays with."""
+
+
+class Refusal(Exception):
+    """The request is refused, and nothing was changed."""
+
+    def __init__(self, cause: RejectCause, message: str, raw_code: str = "") -> None:
+        super().__init__(message)
+        self.shown: dict[str, Any] = {
+            "cause": cause,
+            "raw_code": raw_code or f"fake_{cause}",
+            "retryable": REJECTS[cause],
+            "message": message,
+        }
+
+
+class Checks:
+    """Everything that the processor asks before it acts."""
+
+    def __init__(self, truth: Truth, traits: Traits, habits: Habits) -> None:
+        self._truth = truth
+        self._traits = traits
+        self._habits = habits
+        self._of_followups: dict[str, Callable[..., None]] = {
+            "complete": self._complete,
+            "capture": self._capture,
+            "void": self._void,
+            "refund": self._refund,
+            "close": self._close,
+        }
+
+    def usual(self, operation: str, body: Mapping[str, Any], now: datetime) -> tuple[str, Plan]:
+        """Check a request; tell the token in it, and how it goes if no script says otherwise."""
+        about = self._about(operation, body)
+        kind = Kind(about.kind if about else body["kind"])
+        rail = self._traits.rails.get(kind)
+        if rail is None or operation not in rail.operations:
+            raise Refusal(RejectCause.PERMISSION, f"this account does not {operation} by {kind}")
+        match Operation(operation):
+            case Operation.CHARGE | Operation.AUTHORIZE:
+                if about is None:
+                    return self._charge(kind, rail, body)
+                if about.state is not State.OPENED:
+                    raise Refusal(RejectCause.STATE, f"the e-check was debited: {about.state}")
+                return about.token, MAGIC[about.token].plan
+            case Operation.ENROLL:
+                return self._enroll(kind, body)
+            case Operation.FORGET:
+                if body["token"] not in self._truth.methods:
+                    raise Refusal(RejectCause.METHOD_GONE, "no such method is stored")
+            case _:
+                if about is None:
+                    raise Refusal(RejectCause.VALIDATION, f"{operation} what? about is missing")
+                self._of_followups[operation](rail, about, body, now)
+        return "", Plan()
+
+    def _about(self, operation: str, body: Mapping[str, Any]) -> Order | None:
+        reference = body.get("about")
+        if reference is None:
+            return None
+        about = self._truth.orders.get(reference)
+        if about is None:
+            raise Refusal(RejectCause.STATE, f"{operation}: there is no charge {reference!r}")
+        return about
+
+    # --- What comes first ---------------------------------------------------------------
+
+    def _charge(self, kind: Kind, rail: Rail, body: Mapping[str, Any]) -> tuple[str, Plan]:
+        currency, minor = body["currency"], body["minor"]
+        if rail.currencies is not None and currency not in rail.currencies:
+            raise Refusal(RejectCause.VALIDATION, f"this account does not take {currency}")
+        limits = rail.limits.get(currency)
+        low = (limits and limits.minimum_minor) or 1
+        high = limits and limits.maximum_minor
+        if minor < low or (high is not None and minor > high):
+            raise Refusal(
+                RejectCause.VALIDATION, f"{minor} minor units of {currency} are outside the limits"
+            )
+        missing = rail.payer_fields - set(body.get("payer", ()))
+        if missing:
+            raise Refusal(RejectCause.VALIDATION, f"the payer lacks {', '.join(sorted(missing))}")
+        if rail.needs_return_url and not body.get("return_url"):
+            raise Refusal(RejectCause.VALIDATION, "return_url is missing")
+        if not rail.methods:
+            return "", Plan()
+        token = self._token(kind, body.get("method"))
+        return token, MAGIC[token].plan
+
+    def _enroll(self, kind: Kind, body: Mapping[str, Any]) -> tuple[str, Plan]:
+        if body.get("from_reference"):
+            charge = self._truth.orders.get(body["from_reference"])
+            if charge is None or not charge.token:
+                raise Refusal(RejectCause.STATE, "from_reference is no charge with a method")
+            return charge.token, Plan()
+        if body.get("method") is None:
+            return DEFAULT_TOKENS.get(kind, ""), Plan(verdict=Verdict.ASK_PAYER)
+        token = self._token(kind, body["method"])
+        plan = MAGIC[token].plan
+        # A card that will be declined can be stored, as in life; only faults show at once.
+        return token, plan if plan.verdict is Verdict.REJECT else Plan(wire=plan.wire)
+
+    def _token(self, kind: Kind, method: Mapping[str, Any] | None) -> str:
+        """Find the magic token that *method* is, was stored from, or behaves like."""
+        token = _plain_token(method or {})
+        if token in self._truth.methods:
+            token = self._truth.methods[token]
+            if not token:
+                raise Refusal(RejectCause.METHOD_GONE, "that method was deleted")
+        elif token.startswith("pm_"):
+            token = f"tok_{token[3:]}"
+        row = MAGIC.get(token)
+        if row is None or kind not in row.kinds:
+            # The token itself is not repeated: it might be a real one, given by mistake.
+            raise Refusal(
+                RejectCause.VALIDATION,
+                f"no magic value of the fake for {kind}; it knows {known(kind)}",
+                "unknown_magic_value",
+            )
+        return token
+
+    # --- What follows on a charge ----------------------------------------------------------
+
+    def _complete(self, _: Rail, about: Order, body: Mapping[str, Any], __: datetime) -> None:
+        if about.state is State.ACTION:
+            raise Refusal(RejectCause.STATE, "the payer has not approved yet")
+        if body["currency"] != about.currency or not 0 < body["minor"] <= about.minor:
+            raise Refusal(RejectCause.VALIDATION, "that is not what the payer approved")
+
+    def _capture(self, rail: Rail, about: Order, body: Mapping[str, Any], _: datetime) -> None:
+        rest = about.minor - about.told.get("captured", 0)
+        if about.state is not State.AUTHORIZED:
+            raise Refusal(RejectCause.STATE, f"nothing is held: the charge is {about.state}")
+        if body["currency"] != about.currency or not 0 < body["minor"] <= rest:
+            raise Refusal(RejectCause.VALIDATION, f"{rest} minor units are held")
+        if body["minor"] != rest and not rail.partial_capture:
+            raise Refusal(RejectCause.VALIDATION, "this account captures all or nothing")
+        if not (body["final"] or rail.multiple_capture):
+            raise Refusal(RejectCause.VALIDATION, "this account captures once; say final")
+
+    def _void(self, _: Rail, about: Order, __: Mapping[str, Any], now: datetime) -> None:
+        waiting = about.state in (State.AUTHORIZED, State.PENDING)
+        if not waiting and not self.unsettled(about, now):
+            raise Refusal(RejectCause.STATE, f"there is nothing to void: {about.state}, settled")
+
+    def _refund(self, rail: Rail, about: Order, body: Mapping[str, Any], now: datetime) -> None:
+        entry = self._truth.movement(body["movement"])
+        if entry is None or about.reference not in self._references_of(entry):
+            raise Refusal(RejectCause.STATE, f"there is no movement {body['movement']!r} in it")
+        if rail.refund_window is not None and now > entry.at + rail.refund_window:
+            raise Refusal(RejectCause.STATE, "the time in which it can be refunded is over")
+        rest = self._truth.rest(entry)
+        if body["currency"] != entry.currency or not 0 < body["minor"] <= rest:
+            raise Refusal(RejectCause.VALIDATION, f"{rest} minor units can be refunded")
+        if body["minor"] != rest and not rail.partial_refund:
+            raise Refusal(RejectCause.VALIDATION, "this account refunds all or nothing")
+
+    def _close(self, rail: Rail, about: Order, _: Mapping[str, Any], __: datetime) -> None:
+        if not rail.closable:
+            raise Refusal(RejectCause.PERMISSION, f"a {about.kind} cannot be closed here")
+        if about.state in (State.APPROVED, State.PENDING, State.AUTHORIZED):
+            raise Refusal(RejectCause.STATE, f"too late to close: the charge is {about.state}")
+
+    def unsettled(self, about: Order, now: datetime) -> list[Entry]:
+        """Find what a void would take back: whole movements of a card, not settled yet."""
+        if about.kind != Kind.CARD:
+            return []
+        return [
+            entry
+            for entry in about.movements
+            if entry.kind.inward
+            and self._truth.rest(entry) == entry.minor
+            and now < entry.at + self._habits.voidable_for
+        ]
+
+    def _references_of(self, entry: Entry) -> tuple[str, str]:
+        return entry.reference, self._truth.orders[entry.reference].about
+
+
+def _plain_token(method: Mapping[str, Any]) -> str:
+    if "number" in method:
+        return CARD_NUMBERS.get(method["number"], "that card number")
+    if "account_number" in method:
+        return ACCOUNT_NUMBERS.get(method["account_number"], "that bank account")
+    return str(method.get("token", ""))

@@ -1,0 +1,352 @@
+"""What the fake processor does: each operation, at once or when its time has come."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.currency import scale_of
+from paygate.domain.method import Kind
+from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
+from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.magic import MAGIC, RETURNS, Plan, Verdict
+from paygate.testing.processor.order import PAYABLE, Order, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from paygate.testing.processor.checks import Checks
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Due
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.truth import Truth
+
+BITCOIN_PRICE: Final = 100_000
+"""The fake's only exchange rate: one bitcoin costs this much of any currency."""
+
+_PREFIXES: Final[Mapping[str, str]] = {
+    "charge": "ch",
+    "authorize": "au",
+    "complete": "co",
+    "capture": "ca",
+    "void": "vo",
+    "refund": "re",
+    "close": "cl",
+    "enroll": "en",
+    "forget": "fo",
+}
+
+
+class Effects:
+    """Everything that the processor does, once it was checked."""
+
+    def __init__(self, truth: Truth, checks: Checks, habits: Habits) -> None:
+        self._truth = truth
+        self._checks = checks
+        self._habits = habits
+        self._approvals: dict[str, Callable[[Order, int, datetime], None]] = {
+            "charge": self._charged,
+            "authorize": self._held,
+            "complete": self._completed,
+            "capture": self._captured,
+            "void": self._voided,
+            "refund": self._refunded,
+            "close": self._closed,
+            "enroll": self._enrolled,
+            "forget": self._forgotten,
+        }
+
+    def open(self, operation: str, body: Mapping[str, Any], token: str, now: datetime) -> Order:
+        """Put a new order down; nothing is decided yet."""
+        about = self._truth.orders.get(body.get("about", ""))
+        return self._truth.open(
+            Order(
+                reference=self._truth.new_id(_PREFIXES[operation]),
+                operation=operation,
+                kind=about.kind if about else body.get("kind", ""),
+                our_ref=body.get("our_ref", ""),
+                payment=body.get("payment", ""),
+                currency=body.get("currency", ""),
+                minor=body.get("minor", 0),
+                at=now,
+                about=body.get("about", ""),
+                movement=body.get("movement", ""),
+                token=token,
+            )
+        )
+
+    def do(
+        self, operation: str, body: Mapping[str, Any], token: str, plan: Plan, now: datetime
+    ) -> dict[str, Any]:
+        """Carry out what was checked, as *plan* says; the order as it shows then."""
+        if plan.verdict is Verdict.REJECT:
+            raise Refusal(RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code)
+        if operation in ("charge", "authorize") and "about" in body:
+            order = self._truth.orders[body["about"]]
+        else:
+            order = self.open(operation, body, token, now)
+        order.plan = _kept(plan)
+        if operation == "forget":
+            order.token = body["token"]
+        if operation in ("complete", "capture"):
+            order.told["final"] = body.get("final", True)
+        if body.get("store_method"):
+            order.told["method"] = self._store(order)
+        self._decide(order, plan, now)
+        return self._truth.tell(order.state, order, now)
+
+    def _decide(self, order: Order, plan: Plan, now: datetime) -> None:
+        collects = order.operation in ("charge", "authorize")
+        if plan.verdict is Verdict.DECLINE:
+            self._decline(order, plan)
+        elif plan.verdict is Verdict.ASK_PAYER or (collects and order.kind in PAGES):
+            self._ask_payer(order, now)
+        elif collects and order.kind == Kind.E_CHECK:
+            self._wait(order, now + self._habits.e_check_settles_after)
+        elif plan.verdict is Verdict.WAIT:
+            self._wait(order, now + self._habits.pending_for)
+        else:
+            self._approvals[order.operation](order, share(order.minor, plan.percent), now)
+
+    def _wait(self, order: Order, until: datetime) -> None:
+        self._truth.change(order, State.PENDING, expected_at=until.isoformat())
+        self._truth.expect(order, until, "end")
+
+    def _decline(self, order: Order, plan: Plan) -> None:
+        self._truth.change(order, State.DECLINED, decline=_decline_of(plan))
+
+    def _ask_payer(self, order: Order, now: datetime) -> None:
+        until = now + self._patience(order)
+        action = self._action(order)
+        self._truth.change(order, State.ACTION, action=action, expires_at=until.isoformat())
+        self._truth.expect(order, until, "expire")
+
+    def _patience(self, order: Order) -> timedelta:
+        match order.kind:
+            case Kind.VOUCHER:
+                return self._habits.voucher_expires_after
+            case Kind.BITCOIN:
+                return self._habits.quote_expires_after
+            case _:
+                return self._habits.page_expires_after
+
+    def _action(self, order: Order) -> dict[str, Any]:
+        match order.kind:
+            case Kind.VOUCHER:
+                number = f"9{order.reference.rpartition('_')[2]:0>9}"
+                text = "Show this number at any counter."
+                return {"type": "voucher", "number": number, "text": text}
+            case Kind.BITCOIN:
+                address = f"bcrt1qfake{_digest(order.reference)[:32]}"
+                satoshi = in_satoshi(order.currency, order.minor)
+                return {"type": "address", "address": address, "satoshi": satoshi}
+            case _:
+                return {"type": "redirect", "url": f"https://fake.invalid/pay/{order.reference}"}
+
+    # --- Approvals, by operation ------------------------------------------------------------
+
+    def approve(self, order: Order, minor: int, now: datetime) -> None:
+        """Let *order* succeed with *minor*, and tell about it."""
+        self._approvals[order.operation](order, minor, now)
+        self._truth.tell(order.state, order, now)
+
+    def _charged(self, order: Order, minor: int, now: datetime) -> None:
+        other = order.plan.get("other_currency", False)
+        currency = _other_than(order.currency) if other else order.currency
+        self.receive(order, minor, currency, now)
+        if order.kind == Kind.E_CHECK and order.plan.get("returns"):
+            self._truth.expect(order, now + self._habits.e_check_returns_after, "return")
+
+    def receive(self, order: Order, minor: int, currency: str, now: datetime) -> None:
+        """Take money in for *order*, whatever its state and whatever was asked."""
+        self._truth.change(order, State.APPROVED)
+        movement_id = ""
+        if order.kind == Kind.BITCOIN:
+            # As an outpoint: the transaction, and which of its outputs.
+            movement_id = f"{_digest(self._truth.new_id(order.reference))}:0"
+        self._truth.move(
+            order, MovementKind.CHARGE, minor, now, currency=currency, movement_id=movement_id
+        )
+
+    def _held(self, order: Order, minor: int, now: datetime) -> None:
+        until = now + self._habits.hold_expires_after
+        order.minor = minor
+        self._truth.change(order, State.AUTHORIZED, expires_at=until.isoformat())
+        self._truth.expect(order, until, "expire")
+
+    def _completed(self, order: Order, minor: int, now: datetime) -> None:
+        about = self._truth.orders[order.about]
+        self._truth.change(order, State.APPROVED)
+        if about.state is State.READY:
+            self.approve(about, minor, now)
+
+    def _captured(self, order: Order, minor: int, now: datetime) -> None:
+        about = self._truth.orders[order.about]
+        captured = about.told.get("captured", 0) + minor
+        done = order.told["final"] or captured >= about.minor
+        state = State.APPROVED if done else State.AUTHORIZED
+        self._truth.change(about, state, captured=captured)
+        self._truth.change(order, State.APPROVED)
+        self._truth.move(order, MovementKind.CAPTURE, minor, now)
+
+    def _voided(self, order: Order, _: int, now: datetime) -> None:
+        about = self._truth.orders[order.about]
+        self._truth.change(order, State.APPROVED)
+        for entry in self._checks.unsettled(about, now):
+            self._truth.move(
+                order,
+                MovementKind.VOID,
+                entry.minor,
+                now,
+                currency=entry.currency,
+                undoes=entry.movement_id,
+            )
+        if about.state is State.AUTHORIZED and about.told.get("captured"):
+            self._truth.change(about, State.APPROVED)
+        elif about.state in (State.AUTHORIZED, State.PENDING):
+            self._truth.change(about, State.CANCELED)
+
+    def _refunded(self, order: Order, minor: int, now: datetime) -> None:
+        self._truth.change(order, State.APPROVED)
+        self._truth.move(order, MovementKind.REFUND, minor, now, undoes=order.movement)
+
+    def _closed(self, order: Order, _: int, now: datetime) -> None:
+        about = self._truth.orders[order.about]
+        self._truth.change(order, State.APPROVED)
+        if about.state in PAYABLE:
+            self._truth.change(about, State.CANCELED)
+            self._truth.tell(about.state, about, now)
+
+    def _enrolled(self, order: Order, _: int, __: datetime) -> None:
+        self._truth.change(order, State.APPROVED, method=self._store(order))
+
+    def _forgotten(self, order: Order, _: int, __: datetime) -> None:
+        self._truth.keep_method(order.token, "")
+        self._truth.change(order, State.APPROVED)
+
+    def _store(self, order: Order) -> dict[str, str]:
+        name = order.token.removeprefix("tok_")
+        token = self._truth.new_id(f"pm_{name}")
+        self._truth.keep_method(token, order.token)
+        brand = MAGIC[order.token].brand
+        return {"token": token, "kind": order.kind, "brand": brand, "last4": "4242"}
+
+    # --- What time brings ----------------------------------------------------------------------
+
+    def happen(self, order: Order, due: Due) -> None:
+        """Carry out what was due for *order*."""
+        match due.what:
+            case "expire":
+                # A page that was paid in time may have become a hold, which expires later.
+                current = order.told.get("expires_at") == due.at.isoformat()
+                if current and (order.state in PAYABLE or order.state is State.AUTHORIZED):
+                    captured = order.told.get("captured")
+                    self._truth.change(order, State.APPROVED if captured else State.EXPIRED)
+                    self._truth.tell(order.state, order, due.at)
+            case "end" if order.state is State.PENDING:
+                self._end(order, due.at)
+            case "confirm":
+                self.approve(order, due.minor, due.at)
+            case "return":
+                self.take_back(order, MovementKind.RETURN, due.at, code=order.plan["returns"])
+            case _:
+                pass
+
+    def _end(self, order: Order, now: datetime) -> None:
+        plan = Plan.from_json(order.plan)
+        if plan.ends is Verdict.DECLINE:
+            self.decline(order, plan, now)
+        else:
+            self.approve(order, share(order.minor, plan.percent), now)
+
+    def decline(self, order: Order, plan: Plan, now: datetime) -> None:
+        """Let *order* fail after all, and tell about it."""
+        self._decline(order, plan)
+        self._truth.tell(order.state, order, now)
+
+    def take_back(
+        self, order: Order, kind: MovementKind, now: datetime, *, code: str, minor: int = 0
+    ) -> None:
+        """Take back what stands of the money of *order*, or *minor* of it, as a bank does."""
+        came_in = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
+        self._undo(order, came_in, kind, now, code=code, minor=minor)
+
+    def give_back(
+        self, order: Order, taken: MovementKind, kind: MovementKind, now: datetime
+    ) -> None:
+        """Undo what was *taken* from us."""
+        went_out = [entry for entry in order.movements if entry.kind is taken]
+        self._undo(order, went_out, kind, now)
+
+    def _undo(
+        self,
+        order: Order,
+        entries: list[Entry],
+        kind: MovementKind,
+        now: datetime,
+        *,
+        code: str = "",
+        minor: int = 0,
+    ) -> None:
+        for entry in entries:
+            rest = self._truth.rest(entry)
+            if rest:
+                self._truth.move(
+                    order,
+                    kind,
+                    min(rest, minor or rest),
+                    now,
+                    currency=entry.currency,
+                    undoes=entry.movement_id,
+                    code=code,
+                )
+        self._truth.tell(kind, order, now)
+
+
+PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})
+"""Kinds that the payer pays elsewhere, and could pay again."""
+
+
+def share(minor: int, percent: int) -> int:
+    """Take *percent* of an amount, but never nothing of something."""
+    return minor if percent == 100 else max(1, minor * percent // 100) if minor else 0
+
+
+def in_satoshi(currency: str, minor: int) -> int:
+    """Say an amount in satoshi at the fake's rate, rounded up."""
+    if currency == "BTC":
+        return minor
+    return -(-minor * 10**8 // (BITCOIN_PRICE * scale_factor(currency)))
+
+
+def from_satoshi(currency: str, satoshi: int) -> int:
+    """Say what satoshi are worth in *currency* at the fake's rate, rounded down."""
+    if currency == "BTC":
+        return satoshi
+    return satoshi * BITCOIN_PRICE * scale_factor(currency) // 10**8
+
+
+def scale_factor(currency: str) -> int:
+    """Tell how many minor units make a whole one."""
+    return int(10 ** scale_of(currency))
+
+
+def _kept(plan: Plan) -> dict[str, Any]:
+    return plan.as_json() if plan != _PLAIN else {}
+
+
+_PLAIN = Plan()
+
+
+def _decline_of(plan: Plan) -> dict[str, Any]:
+    code = plan.code or str(RETURNS.get(plan.raw_code, DeclineCode.GENERIC))
+    return {"code": code, "raw_code": plan.raw_code, "retryable": plan.retryable}
+
+
+def _other_than(currency: str) -> str:
+    return "USD" if currency == "EUR" else "EUR"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,53 @@
+"""What the fake's wire does to requests and answers, in memory and over HTTP."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from paygate.dialogue import Response
+from paygate.errors import NoReply, NotSent
+from paygate.testing.processor.magic import Wire
+
+BEFORE: Final = frozenset({Wire.UNSENT, Wire.REQUEST_LOST, Wire.REQUEST_LATE})
+"""Faults after which the processor has seen no request (yet)."""
+
+HUGE_BYTES: Final = 10_000_000
+
+
+class Late(NoReply):
+    """The answer is ready, and comes only when nobody waits any more."""
+
+    response: Response
+
+
+def lose_request(wire: Wire) -> NoReturn:
+    """Fail as the network does when the request does not arrive."""
+    if wire is Wire.UNSENT:
+        raise NotSent("the fake's wire: the connection was refused")
+    raise NoReply("the fake's wire: the request left and no answer came")
+
+
+def server_error() -> Response:
+    """Answer as a server in trouble."""
+    return Response(status=500, headers={"content-type": "text/plain"}, body=b"internal error")
+
+
+def damage(wire: Wire, response: Response) -> Response:
+    """Do to the answer what *wire* says, or lose it."""
+    match wire:
+        case Wire.ANSWER_LOST:
+            raise NoReply("the fake's wire: the request arrived and its answer was lost")
+        case Wire.ANSWER_LATE:
+            raise Late("the fake's wire: the answer came too late", response=response)
+        case Wire.GARBAGE:
+            body = b"<html>\xff\xfe this is not what you asked for"
+        case Wire.TRUNCATED:
+            # What was cut off is missing from the length that was announced.
+            size = str(len(response.body))
+            half = response.body[: len(response.body) // 2]
+            return Response(status=200, headers={"content-length": size}, body=half)
+        case Wire.HUGE:
+            body = response.body[:-1] + b',"padding":"' + b"x" * HUGE_BYTES + b'"}'
+        case _:
+            return response
+    return Response(status=response.status, headers=response.headers, body=body)

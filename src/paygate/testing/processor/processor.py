@@ -1,0 +1,310 @@
+"""The fake processor: a payment processor that exists only to be tested against.
+
+It is deterministic: the same calls at the same instants give the same answers
+and the same journal, byte for byte. It keeps its own truth of the money that it
+moved, which no ledger of ours can touch, so a test can compare the two.
+
+The protocol is our own: JSON over HTTP, one object each way.
+
+====================================  ============================================
+``POST /v1/open``                     create an e-check, to be debited by a charge
+``POST /v1/charge``, ``/v1/authorize``  collect or hold; ``about`` names an open e-check
+``POST /v1/complete`` ``capture``     finish what the payer approved; take what is held
+``POST /v1/void`` ``refund`` ``close``  undo, send back, withdraw
+``POST /v1/enroll`` ``forget``        keep a method, delete it
+``GET /v1/look_up?operation=&our_ref=``  find orders by our reference
+``GET /v1/look_up?reference=``        find an order by the processor's reference
+``GET /v1/list?operation=&since=&after=``  page through the orders
+``GET /v1/events?after=``             page through the events
+``GET /v1/account``                   whose account this is
+``POST /v1/play/<verb>``              what a test does as the payer, the bank or time
+====================================  ============================================
+
+An operation has a key of its own in the header ``idempotency-key``. An answer
+of 200 is the order with its ``state`` (see `paygate.testing.processor.order`); 4xx has an
+``error`` with cause, raw_code, retryable and message. What a repeated key does
+is what the traits say. An answer that is kept under a key is kept whole, so a
+repetition gets the same bytes.
+
+With a journal file all of this survives the process, apart from what is not the
+processor's to know: scripts, and requests that are still on their way.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qs
+
+from paygate.domain.outcome import RejectCause
+from paygate.domain.payment import Operation
+from paygate.testing.clock import WallClock
+from paygate.testing.processor import faults
+from paygate.testing.processor.checks import Checks, Refusal
+from paygate.testing.processor.effects import Effects
+from paygate.testing.processor.journal import JournalFile, moved
+from paygate.testing.processor.keys import Call, Keys, answer, refuse
+from paygate.testing.processor.magic import Plan, Wire
+from paygate.testing.processor.order import State
+from paygate.testing.processor.rails import Habits, fake_traits
+from paygate.testing.processor.script import Script
+from paygate.testing.processor.stage import Stage
+from paygate.testing.processor.truth import Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from paygate.dialogue import Request, Response
+    from paygate.domain.money import Money
+    from paygate.gateway import Traits
+    from paygate.testing.clock import Clock
+    from paygate.testing.processor.journal import Entry
+
+SIGNING_KEY: Final = "fake-signing-key"
+"""Signs the callbacks unless a test says otherwise; no secret, as nothing is at stake."""
+
+OPERATIONS: Final = frozenset(Operation) | {"open"}
+"""What may be posted; each under a key of its own."""
+
+
+class FakeProcessor:
+    """Five kinds of payment, a rule for repetitions, a clock, and a journal of moved money."""
+
+    def __init__(
+        self,
+        traits: Traits | None = None,
+        *,
+        clock: Clock | None = None,
+        habits: Habits | None = None,
+        journal: Path | str | None = None,
+        signing_key: str = SIGNING_KEY,
+    ) -> None:
+        self.traits = traits or fake_traits()
+        self.clock = clock or WallClock()
+        self.habits = habits or Habits()
+        self.signing_key = signing_key
+        self.script = Script()
+        self._truth = Truth(JournalFile(journal) if journal else None)
+        self._keys = Keys(self._truth, self.traits.idempotency)
+        self._checks = Checks(self._truth, self.traits, self.habits)
+        self._effects = Effects(self._truth, self._checks, self.habits)
+        self._stage = Stage(self._truth, self._effects, self)
+        self._late: list[tuple[datetime, int, Call]] = []
+        self._delayed = 0
+        self._failed_once: set[str] = set()
+        self._lock = threading.RLock()
+
+    # --- The truth ------------------------------------------------------------------
+
+    @property
+    def journal(self) -> tuple[Entry, ...]:
+        """Every movement of money until now, in order."""
+        with self._lock:
+            self._catch_up(self.clock.now())
+            return tuple(self._truth.journal)
+
+    def moved(self, currency: str) -> Money:
+        """Tell what came in less what went out, in *currency*."""
+        return moved(self.journal, currency)
+
+    @property
+    def journal_bytes(self) -> bytes:
+        """The journal as JSON lines: equal bytes mean that the same happened."""
+        lines = [json.dumps(entry.as_json(), separators=(",", ":")) for entry in self.journal]
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def close(self) -> None:
+        """Close the journal file, if there is one."""
+        with self._lock:
+            self._truth.close()
+
+    # --- Answering ------------------------------------------------------------------
+
+    def handle(self, request: Request) -> Response:
+        """
+        Answer as the processor would.
+
+        Raises `NotSent` and `NoReply` where a script or a magic value says that
+        the network failed.
+        """
+        path, _, query = request.url.partition("/v1/")[2].partition("?")
+        with self._lock:
+            now = self.clock.now()
+            self._catch_up(now)
+            if request.method == "POST" and path in OPERATIONS:
+                body = _object(request.body)
+                key = request.headers.get("idempotency-key", "")
+                return self._operate(Call(path, body, key, request.body), now)
+            if request.method == "GET":
+                asked = {name: values[-1] for name, values in parse_qs(query).items()}
+                return self._tell(path, asked, now)
+        return _wrong(f"there is no {request.method} /v1/{path}", 404)
+
+    def _operate(self, call: Call, now: datetime) -> Response:
+        known = self._keys.known(call, now)
+        if known is not None:
+            return known
+        try:
+            token, plan = self._plan(call, now)
+            if plan.wire in faults.BEFORE:
+                if plan.wire is Wire.REQUEST_LATE:
+                    self._delay(call, now + self.habits.late_after)
+                faults.lose_request(plan.wire)
+            if plan.wire is Wire.ERROR_BEFORE:
+                response = faults.server_error()
+            else:
+                response = self._execute(call, token, plan, now)
+        except Refusal as refusal:
+            plan, response = Plan(), refuse(refusal)
+        except (LookupError, TypeError, ValueError) as error:
+            return _wrong(f"a field is missing or wrong: {error!r}")
+        if plan.wire is Wire.ERROR_AFTER and self._keys.replays_errors:
+            response = faults.server_error()
+        self._keys.keep(call, response, now)
+        self._truth.commit()
+        if plan.wire is Wire.ERROR_AFTER:
+            response = faults.server_error()
+        return faults.damage(plan.wire, response)
+
+    def _plan(self, call: Call, now: datetime) -> tuple[str, Plan]:
+        """Check the call, and find how it goes: as scripted, else as its magic value says."""
+        operation = "charge" if call.operation == "open" else call.operation
+        token, plan = self._checks.usual(operation, call.body, now)
+        scripted = self.script.take(call.operation, call.body)
+        if scripted is not None:
+            return token, scripted
+        if call.operation == "open":
+            return token, Plan()
+        if plan.wire in (Wire.REQUEST_LOST, Wire.REQUEST_LATE, Wire.ERROR_BEFORE):
+            # These happen once per key, so that sending again shows what sending again does.
+            if call.key in self._failed_once:
+                return token, replace(plan, wire=Wire.FINE)
+            self._failed_once.add(call.key)
+        return token, plan
+
+    def _execute(self, call: Call, token: str, plan: Plan, now: datetime) -> Response:
+        if call.operation == "open":
+            return answer(200, self._effects.open("charge", call.body, token, now).view())
+        return answer(200, self._effects.do(call.operation, call.body, token, plan, now))
+
+    # --- Playing the others ------------------------------------------------------------
+
+    def play(self, verb: str, **what: Any) -> dict[str, Any]:
+        """Do what the payer, the bank or the test does; see `paygate.testing.fake.controls`."""
+        with self._lock:
+            self._catch_up(self.clock.now())
+            answered = self._stage.play(verb, what, self.clock.now())
+            self._truth.commit()
+            self._catch_up(self.clock.now())
+            return answered
+
+    # --- Time -----------------------------------------------------------------------
+
+    def _catch_up(self, now: datetime) -> None:
+        """Let everything happen that was due, in the order of time."""
+        while self._late and self._late[0][0] <= now:
+            at, _, call = heapq.heappop(self._late)
+            self._settle(at)
+            self._arrive(call, at)
+        self._settle(now)
+
+    def _settle(self, now: datetime) -> None:
+        for order, due in self._truth.next_due(now):
+            self._effects.happen(order, due)
+            self._truth.commit()
+
+    def _delay(self, call: Call, until: datetime) -> None:
+        self._delayed += 1
+        heapq.heappush(self._late, (until, self._delayed, call))
+
+    def _arrive(self, call: Call, now: datetime) -> None:
+        """Execute a request that was late; nobody waits for its answer any more."""
+        if self._keys.known(call, now) is not None:
+            return
+        try:
+            token, plan = self._checks.usual(call.operation, call.body, now)
+            response = self._execute(call, token, replace(plan, wire=Wire.FINE), now)
+        except Refusal as refusal:
+            response = refuse(refusal)
+        self._keys.keep(call, response, now)
+        self._truth.commit()
+
+    # --- Telling ----------------------------------------------------------------------
+
+    def _tell(self, path: str, asked: Mapping[str, str], now: datetime) -> Response:
+        scripted = self.script.take(path, asked) or Plan()
+        if scripted.wire in faults.BEFORE:
+            faults.lose_request(scripted.wire)
+        match path:
+            case "look_up":
+                response = self._look_up(asked, now)
+            case "list":
+                response = self._list(asked, now)
+            case "events":
+                response = self._events(asked)
+            case "account":
+                response = self._account()
+            case _:
+                return _wrong(f"there is no GET /v1/{path}", 404)
+        if scripted.wire in (Wire.ERROR_BEFORE, Wire.ERROR_AFTER):
+            response = faults.server_error()
+        return faults.damage(scripted.wire, response)
+
+    def _look_up(self, asked: Mapping[str, str], now: datetime) -> Response:
+        if "reference" in asked:
+            order = self._truth.orders.get(asked["reference"])
+            found = [order] if order else []
+        else:
+            found = self._truth.found(asked.get("operation", ""), asked.get("our_ref", ""))
+        seen = [
+            self._truth.view(order)
+            for order in found
+            if order.state is not State.OPENED and order.at + self.habits.inquiry_lag <= now
+        ]
+        return answer(200, {"orders": seen})
+
+    def _list(self, asked: Mapping[str, str], now: datetime) -> Response:
+        since = asked.get("since", "")
+        rows = [
+            order
+            for order in self._truth.orders.values()
+            if order.operation == asked.get("operation")
+            and order.at.isoformat() >= since
+            and order.state is not State.OPENED
+            and order.at + self.habits.inquiry_lag <= now
+        ]
+        start, end = self._page(asked)
+        shown = [self._truth.view(order) for order in rows[start:end]]
+        return answer(200, {"orders": shown, "after": end, "more": len(rows) > end})
+
+    def _events(self, asked: Mapping[str, str]) -> Response:
+        start, end = self._page(asked)
+        shown = self._truth.events[start:end]
+        rest = len(self._truth.events) > end
+        return answer(200, {"events": shown, "after": start + len(shown), "more": rest})
+
+    def _page(self, asked: Mapping[str, str]) -> tuple[int, int]:
+        after = asked.get("after", "")
+        start = int(after) if after.isascii() and after.isdigit() else 0
+        return start, start + self.habits.page_size
+
+    def _account(self) -> Response:
+        shown = {"merchant_account": self.traits.merchant_account, "live": False}
+        return answer(200, {**shown, "name": "paygate's fake processor"})
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value: object = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _wrong(message: str, status: int = 400) -> Response:
+    return refuse(Refusal(RejectCause.VALIDATION, message), status)

@@ -1,0 +1,175 @@
+"""What a test plays against the fake processor: the payer, the payer's bank, and time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from paygate.domain.method import Kind
+from paygate.domain.outcome import DeclineCode, MovementKind
+from paygate.errors import InvalidValue
+from paygate.testing.processor.callbacks import signed_events
+from paygate.testing.processor.effects import PAGES, from_satoshi
+from paygate.testing.processor.magic import DECLINES, RETURNS, Plan, declined, unpaid
+from paygate.testing.processor.order import PAYABLE, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from paygate.testing.clock import Clock
+    from paygate.testing.processor.effects import Effects
+    from paygate.testing.processor.order import Order
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.script import Script
+    from paygate.testing.processor.truth import Truth
+
+
+class House(Protocol):
+    """What the stage needs of its processor."""
+
+    clock: Clock
+    habits: Habits
+    script: Script
+    signing_key: str
+
+
+class Stage:
+    """Everything that happens at the processor without a request of ours."""
+
+    def __init__(self, truth: Truth, effects: Effects, house: House) -> None:
+        self._truth = truth
+        self._effects = effects
+        self._house = house
+        self._verbs: dict[str, Callable[[Mapping[str, Any], datetime], dict[str, Any] | None]] = {
+            "pay": self._pay,
+            "decline_try": self._decline_try,
+            "cancel": self._cancel,
+            "return_check": self._return_check,
+            "dispute": self._dispute,
+            "win_dispute": self._win_dispute,
+            "fail_refund": self._fail_refund,
+            "script": self._script,
+            "advance": self._advance,
+            "callbacks": self._callbacks,
+            "journal": self._journal,
+        }
+
+    def play(self, verb: str, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Play *verb*; what it tells, as plain JSON values."""
+        if verb not in self._verbs:
+            raise InvalidValue(f"the fake cannot play {verb!r}; it can {', '.join(self._verbs)}")
+        return self._verbs[verb](what, now) or {}
+
+    def _order(self, what: Mapping[str, Any]) -> Order:
+        reference = what["reference"]
+        order = self._truth.orders.get(reference)
+        if order is None:
+            # A payer reads the slip's number or the address, not our reference.
+            for each in self._truth.orders.values():
+                if reference in each.told.get("action", {}).values():
+                    return each
+            raise InvalidValue(f"the fake processor has no order {reference!r}")
+        return order
+
+    # --- The payer ----------------------------------------------------------------------
+
+    def _pay(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        minor, currency = what.get("minor") or order.minor, what.get("currency") or order.currency
+        if order.kind == Kind.BITCOIN and currency != order.currency:
+            if currency != "BTC":
+                raise InvalidValue(f"bitcoin is paid in BTC or in {order.currency}")
+            minor, currency = from_satoshi(order.currency, minor), order.currency
+        if self._waits_for_us(order):
+            self._truth.change(order, State.READY)
+            self._truth.tell(order.state, order, now)
+        elif order.kind in PAGES:
+            self._pay_page(order, minor, currency, now)
+        elif order.state in PAYABLE:
+            self._effects.approve(order, order.minor, now)
+        else:
+            raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
+
+    def _waits_for_us(self, order: Order) -> bool:
+        """Tell whether the payer's approval only makes the charge ready to be completed."""
+        return (
+            self._house.habits.needs_complete
+            and order.operation == "charge"
+            and order.kind in (Kind.CARD, Kind.REDIRECT)
+            and order.state in PAYABLE
+        )
+
+    def _pay_page(self, order: Order, minor: int, currency: str, now: datetime) -> None:
+        if order.kind == Kind.BITCOIN:
+            until = now + self._house.habits.bitcoin_confirms_after
+            self._truth.expect(order, until, "confirm", minor)
+            if order.state is not State.APPROVED:
+                self._truth.change(order, State.PENDING, expected_at=until.isoformat())
+        else:
+            self._effects.receive(order, minor, currency, now)
+        self._truth.tell(order.state, order, now)
+
+    def _decline_try(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        if order.state not in PAYABLE:
+            raise InvalidValue(f"{order.reference} is {order.state}: nobody can try to pay it")
+        code = DeclineCode(what.get("code") or DeclineCode.GENERIC)
+        raw_code, retryable = DECLINES[code]
+        tried = {"code": code, "raw_code": raw_code, "retryable": retryable}
+        self._truth.tell("try_declined", order, now, tried=tried)
+
+    def _cancel(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        if order.state not in PAYABLE:
+            raise InvalidValue(f"{order.reference} is {order.state}: too late to cancel it")
+        self._truth.change(order, State.CANCELED)
+        self._truth.tell(order.state, order, now)
+
+    # --- The payer's bank ----------------------------------------------------------------
+
+    def _return_check(self, what: Mapping[str, Any], now: datetime) -> None:
+        order, code = self._order(what), what.get("code") or "R01"
+        if order.kind != Kind.E_CHECK or code not in RETURNS:
+            raise InvalidValue(f"an e-check comes back with one of {', '.join(RETURNS)}")
+        if order.state is State.PENDING:
+            self._effects.decline(order, unpaid(code), now)
+        else:
+            self._effects.take_back(order, MovementKind.RETURN, now, code=code)
+
+    def _dispute(self, what: Mapping[str, Any], now: datetime) -> None:
+        minor, code = what.get("minor") or 0, what.get("code") or "10.4"
+        order = self._order(what)
+        self._effects.take_back(order, MovementKind.CHARGEBACK, now, code=code, minor=minor)
+
+    def _win_dispute(self, what: Mapping[str, Any], now: datetime) -> None:
+        self._effects.give_back(
+            self._order(what), MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON, now
+        )
+
+    def _fail_refund(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        if order.state is State.PENDING:
+            self._effects.decline(order, declined(DeclineCode.ACCOUNT_CLOSED), now)
+        else:
+            self._effects.give_back(order, MovementKind.REFUND, MovementKind.REFUND_FAILED, now)
+
+    # --- The test ---------------------------------------------------------------------------
+
+    def _script(self, what: Mapping[str, Any], _: datetime) -> None:
+        plans = [each if isinstance(each, str) else Plan.from_json(each) for each in what["plans"]]
+        names = ("operation", "our_ref", "invoice", "matching")
+        self._house.script.plan(*plans, **{n: what[n] for n in names if what.get(n)})
+
+    def _advance(self, what: Mapping[str, Any], _: datetime) -> dict[str, Any]:
+        advance = getattr(self._house.clock, "advance", None)
+        if advance is None:
+            raise InvalidValue("this clock cannot be moved; give the fake a FakeClock")
+        return {"now": advance(timedelta(seconds=what["seconds"])).isoformat()}
+
+    def _callbacks(self, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        events = self._truth.events[int(what.get("after") or 0) :]
+        return {"callbacks": signed_events(events, self._house.signing_key, now)}
+
+    def _journal(self, _: Mapping[str, Any], __: datetime) -> dict[str, Any]:
+        return {"moved": [entry.as_json() for entry in self._truth.journal]}

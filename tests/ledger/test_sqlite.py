@@ -1,0 +1,245 @@
+"""The store: durable, one version, patient with other writers, and honest about a full disk."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from paygate import Cashier, Money
+from paygate.errors import (
+    InvalidValue,
+    LedgerCorrupt,
+    MissingExtra,
+    NotAllowedHere,
+    SchemaMismatch,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+)
+from paygate.ledger.sqlite import SqliteStore
+from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
+
+CONTEXT = Context(tenant="main", actor="test", clock=SystemClock(), ids=TimedIds())
+COUNT = "SELECT count(*) AS n FROM paygate_sequence"
+
+
+def add(name: str) -> Callable[[Tx], None]:
+    def work(tx: Tx) -> None:
+        tx.run(
+            "INSERT INTO paygate_sequence (tenant, name, value) VALUES (:tenant, :name, 1)",
+            {"tenant": tx.tenant, "name": name},
+        )
+
+    return work
+
+
+def names(store: SqliteStore) -> list[str]:
+    def work(tx: Tx) -> list[str]:
+        return [row["name"] for row in tx.all("SELECT name FROM paygate_sequence", {})]
+
+    return store.read(CONTEXT, work)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+def test_a_ledger_keeps_its_promises_to_the_disk(path: Path) -> None:
+    store = SqliteStore(str(path))
+    connection = store._writer()
+
+    found = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
+
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    store.close()
+
+
+def test_work_that_fails_leaves_nothing(path: Path) -> None:
+    store = SqliteStore(str(path))
+
+    def fail(tx: Tx) -> None:
+        add("half")(tx)
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        store.write(CONTEXT, fail)
+
+    assert names(store) == []
+    store.close()
+
+
+def test_in_a_group_only_the_failing_unit_is_undone(path: Path) -> None:
+    store = SqliteStore(str(path))
+
+    def fail(tx: Tx) -> None:
+        add("half")(tx)
+        raise ValueError("stop")
+
+    results = store.write_group([(CONTEXT, add("a")), (CONTEXT, fail), (CONTEXT, add("b"))])
+
+    assert names(store) == ["a", "b"]
+    assert [type(error) for _, error in results] == [type(None), ValueError, type(None)]
+    store.close()
+
+
+def test_a_writer_waits_for_another_and_says_so_in_the_end(path: Path) -> None:
+    store = SqliteStore(str(path), busy_s=0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StoreBusy):
+        store.write(CONTEXT, add("a"))
+    assert names(store) == []  # a reader does not wait
+    other.execute("COMMIT")
+    store.write(CONTEXT, add("a"))
+
+    assert names(store) == ["a"]
+    other.close()
+    store.close()
+
+
+def test_a_full_disk_undoes_the_step_and_the_next_one_works(path: Path) -> None:
+    store = SqliteStore(str(path))
+    store.write(CONTEXT, add("before"))
+    pages = store._writer().execute("PRAGMA page_count").fetchone()[0]
+    store._writer().execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill(tx: Tx) -> None:
+        for number in range(10_000):
+            add(f"{number:0100}")(tx)
+
+    with pytest.raises(StoreFull):
+        store.write(CONTEXT, fill)
+    with pytest.raises(StoreFull):
+        store.write_group([(CONTEXT, add("small")), (CONTEXT, fill)])
+    assert names(store) == ["before"]
+
+    store._writer().execute("PRAGMA max_page_count = 1000000")
+    store.write(CONTEXT, add("after"))
+    assert names(store) == ["after", "before"]
+    store.close()
+
+
+def test_a_newer_ledger_is_refused(path: Path) -> None:
+    SqliteStore(str(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE paygate_meta SET value = '99' WHERE name = 'schema'")
+    connection.close()
+
+    with pytest.raises(SchemaMismatch, match="upgrade paygate"):
+        SqliteStore(str(path))
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"number,customer\n" * 1000)
+
+    with pytest.raises(LedgerCorrupt):
+        SqliteStore(str(path))
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no-such-folder"):
+        SqliteStore(str(tmp_path / "no-such-folder" / "ledger.db"))
+
+
+@pytest.mark.parametrize(
+    "url", ["payments.db", "sqlite:payments.db", "sqlite://payments.db", "mysql://x", ""]
+)
+def test_a_url_that_means_nothing_is_refused(url: str) -> None:
+    with pytest.raises(InvalidValue, match="sqlite:///"):
+        SqliteStore.at(url)
+
+
+def test_postgresql_is_not_there_yet() -> None:
+    with pytest.raises(MissingExtra, match="not part of this version"):
+        SqliteStore.at("postgresql://localhost/x")
+
+
+def test_a_closed_ledger_says_so(path: Path) -> None:
+    store = SqliteStore(str(path))
+    store.close()
+    store.close()
+
+    with pytest.raises(NotAllowedHere):
+        store.write(CONTEXT, add("a"))
+    with pytest.raises(NotAllowedHere):
+        store.read(CONTEXT, lambda tx: tx.all(COUNT, {}))
+
+
+def test_the_ledger_lives_beside_the_tables_of_the_host(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE orders (id)")
+    connection.close()
+
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        cashier.issue(number="A", customer="C", total=Money.of("USD", 5), due="2026-02-01")
+
+    with sqlite3.connect(path) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert {name for name in tables if "paygate_" not in name} == {"orders"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE paygate_posting SET amount_minor = amount_minor + 1",
+        "DELETE FROM paygate_posting",
+        "UPDATE paygate_allocation SET amount_minor = amount_minor + 1",
+        "DELETE FROM paygate_allocation",
+        "UPDATE paygate_receipt SET amount_minor = amount_minor + 1",
+        "DELETE FROM paygate_receipt",
+        "UPDATE paygate_outbox SET data = '{}'",
+        "UPDATE paygate_item SET allocated_minor = total_minor + 1",
+        "UPDATE paygate_item SET claimed_minor = -1",
+        "INSERT INTO paygate_item SELECT * FROM paygate_item",
+        "UPDATE paygate_item SET total_minor = 1.5",
+        "DELETE FROM paygate_payment",
+    ],
+)
+def test_the_database_itself_refuses_to_rewrite_history(path: Path, statement: str) -> None:
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        cashier.issue(number="A", customer="C", total=Money.of("USD", 5), due="2026-02-01")
+        cashier.record("A", by="cash", key="k")
+
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(statement)
+    connection.close()
+
+
+def test_tenants_do_not_see_each_other(path: Path) -> None:
+    url = f"sqlite:///{path}"
+    with Cashier.open(url, tenant="north") as north, Cashier.open(url, tenant="south") as south:
+        for cashier in (north, south):
+            cashier.issue(number="A", customer="C", total=Money.of("USD", 5), due="2026-02-01")
+        north.record("A", by="cash", key="k")
+
+        assert [str(each.open) for each in (north.invoice("A"), south.invoice("A"))] == [
+            "0.00 USD",
+            "5.00 USD",
+        ]
+        assert (len(north.payments()), len(south.payments())) == (1, 0)
+        assert south.record("A", by="cash", key="k").received == Money.of("USD", 5)
+        assert north.fsck() == south.fsck() == []
+
+
+def test_the_actor_is_written_down(path: Path) -> None:
+    with Cashier.open(f"sqlite:///{path}", actor="portal") as cashier:
+        cashier.acting_as("clerk-7").issue(
+            number="A", customer="C", total=Money.of("USD", 5), due="2026-02-01"
+        )
+        cashier.record("A", by="cash", key="k")
+
+        assert [(event.type, event.actor) for event in cashier.events()] == [
+            ("invoice.generated", "clerk-7"),
+            ("receipt.booked", "portal"),
+            ("payment.succeeded", "portal"),
+            ("invoice.paid", "portal"),
+        ]

@@ -1,0 +1,154 @@
+"""`ask` knows what a fault says about the money, and lets none of them out."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from paygate.dialogue import Dialogue, Note, Request, Response, at_once
+from paygate.domain.outcome import Pending, Unknown, Unsent
+from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent
+from paygate.service.flow import Exchange, Flow, Write, ask
+
+SIGN_IN = Request(method="POST", url="http://x.invalid/1", step="sign-in")
+PAY = Request(method="POST", url="http://x.invalid/2", step="pay", moves_money=True)
+TELL = Request(method="GET", url="http://x.invalid/3", step="tell")
+OK = Response(status=200)
+
+
+def three_steps() -> Dialogue[Pending]:
+    yield SIGN_IN
+    yield PAY
+    yield TELL
+    return Pending()
+
+
+def run(flow: Flow[object], *answers: Response | Exception) -> object:
+    """Play a flow's part: answer each exchange in turn."""
+    told = list(answers)
+    try:
+        step = next(flow)
+        while True:
+            assert isinstance(step, Exchange)
+            answer = told.pop(0)
+            step = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
+    except StopIteration as end:
+        assert not told
+        return end.value
+
+
+FAULTS = [NotSent("dns"), NoReply("timeout"), BadReply("html"), RuntimeError("bug of a library")]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_before_the_money_request_every_fault_means_unsent(fault: Exception) -> None:
+    assert isinstance(run(ask("card", three_steps()), fault), Unsent)
+
+
+@pytest.mark.parametrize(
+    ("fault", "means"),
+    [(NotSent("dns"), Unsent), (InvalidSettings("no URL"), Unsent)]
+    + [(fault, Unknown) for fault in FAULTS[1:]],
+)
+def test_at_the_money_request_only_what_provably_never_left_is_unsent(
+    fault: Exception, means: type
+) -> None:
+    assert isinstance(run(ask("card", three_steps()), OK, fault), means)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_the_money_request_every_fault_means_unknown(fault: Exception) -> None:
+    assert isinstance(run(ask("card", three_steps()), OK, OK, fault), Unknown)
+
+
+def test_a_driver_may_answer_a_fault_itself() -> None:
+    def patient() -> Dialogue[Pending]:
+        try:
+            yield PAY
+        except NoReply:
+            yield TELL
+        return Pending(reference="found")
+
+    assert run(ask("card", patient()), NoReply("timeout"), OK) == Pending(reference="found")
+
+
+BUGS: dict[str, Callable[[Response], object]] = {
+    "a missing field": lambda response: response.json_object()["id"],
+    "arithmetic": lambda response: 1 / (response.status - 200),
+    "a wrong type": lambda response: response.json_object().get("secret", "") + 1,
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_of_the_driver_after_the_money_request_means_unknown(
+    bug: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def buggy() -> Dialogue[object]:
+        response = yield PAY
+        return BUGS[bug](response)
+
+    with caplog.at_level(logging.DEBUG):
+        answer = run(ask("card", buggy()), Response(status=200, body=b'{"secret": "sk_1"}'))
+
+    assert isinstance(answer, Unknown)
+    assert "sk_1" not in caplog.text + answer.reason
+
+
+def test_a_bug_of_the_driver_before_anything_was_sent_means_unsent() -> None:
+    def buggy() -> Dialogue[object]:
+        settings: dict[str, Request] = {}
+        yield settings["sk_live_secret"]
+        return None
+
+    answer = run(ask("card", buggy()))
+
+    assert isinstance(answer, Unsent)
+    assert "sk_live_secret" not in answer.reason
+
+
+def test_a_dialogue_that_asks_nothing_is_answered_at_once() -> None:
+    assert run(ask("card", at_once(Pending()))) == Pending()
+
+
+def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
+    def noting() -> Dialogue[Pending]:
+        yield SIGN_IN
+        yield Note("pi_1")
+        yield PAY
+        return Pending(reference="pi_1")
+
+    flow = ask("card", noting(), attempt="att_1")
+    steps = [next(flow), flow.send(OK)]
+    steps.append(flow.send(None))
+    with pytest.raises(StopIteration) as end:
+        flow.send(OK)
+
+    assert [type(step) for step in steps] == [Exchange, Write, Exchange]
+    assert end.value.value == Pending(reference="pi_1")
+
+
+def test_what_leads_to_the_money_request_is_bound_to_the_lease() -> None:
+    until = datetime(2026, 1, 1, tzinfo=UTC)
+    flow = ask("card", three_steps(), not_after=until)
+
+    steps = [next(flow), flow.send(OK), flow.send(OK)]
+
+    assert [step.not_after for step in steps if isinstance(step, Exchange)] == [until, until, None]
+
+
+def test_the_dialogue_is_closed_when_the_flow_is() -> None:
+    closed: list[bool] = []
+
+    def watching() -> Dialogue[Pending]:
+        try:
+            yield PAY
+        finally:
+            closed.append(True)
+        return Pending()
+
+    flow = ask("card", watching())
+    next(flow)
+    flow.close()
+
+    assert closed == [True]

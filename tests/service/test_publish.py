@@ -1,0 +1,206 @@
+"""Events reach every reader at least once, in order, and a poisoned aggregate harms only itself."""
+
+from datetime import timedelta
+
+import pytest
+
+from paygate import AsyncCashier, Cashier, Event, Money
+from paygate.dialogue import Dialogue, Request, Response
+from paygate.errors import BadReply
+from paygate.service.publish import RETRY_PLAN, Published
+from paygate.testing import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def cashier(clock: FakeClock) -> Cashier:
+    return Cashier.in_memory(clock=clock)
+
+
+def issue(cashier: Cashier, number: str) -> str:
+    invoice = cashier.issue(
+        number=number, customer="C-1", total=Money.of("USD", "5"), due="2026-02-01"
+    )
+    return invoice.id
+
+
+def test_a_subscriber_hears_each_event_once_and_in_order(cashier: Cashier) -> None:
+    heard: list[Event] = []
+    cashier.subscribe("mailer", heard.append)
+    for number in "ABC":
+        issue(cashier, number)
+        cashier.record(number, by="cash", key=number)
+
+    assert cashier.publish().delivered == len(cashier.events())
+    assert cashier.publish() == Published()
+    assert [event.position for event in heard] == sorted(event.position for event in heard)
+    for aggregate in {event.aggregate for event in heard}:
+        numbers = [event.seq for event in heard if event.aggregate == aggregate]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_many_events_are_read_in_batches(cashier: Cashier) -> None:
+    heard: list[str] = []
+    cashier.subscribe("mailer", lambda event: heard.append(event.id))
+    for number in range(250):
+        issue(cashier, str(number))
+
+    cashier.publish()
+
+    assert len(heard) == len(set(heard)) == 250
+
+
+def test_a_new_reader_may_start_with_the_next_event(cashier: Cashier) -> None:
+    issue(cashier, "old")
+    heard: list[str] = []
+    cashier.subscribe("late", lambda event: heard.append(event.aggregate), from_beginning=False)
+
+    new = issue(cashier, "new")
+    cashier.publish()
+
+    assert heard == [new]
+
+
+def test_what_happened_while_nobody_listened_is_not_missed(tmp_path: object) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with Cashier.open(url) as cashier:
+        cashier.subscribe("mailer", lambda _: None)
+        issue(cashier, "A")
+        cashier.publish()
+        issue(cashier, "B")
+
+    heard: list[str] = []
+    with Cashier.open(url) as cashier:
+        cashier.subscribe("mailer", lambda event: heard.append(event.data["number"]))
+        cashier.publish()
+
+    assert heard == ["B"]
+
+
+def test_a_poisoned_aggregate_blocks_only_itself(cashier: Cashier, clock: FakeClock) -> None:
+    heard: list[tuple[str, int]] = []
+    poisoned = issue(cashier, "bad")
+    healthy = issue(cashier, "good")
+    for number in ("bad", "good"):
+        cashier.record(number, by="cash", key=number)
+    broken = True
+
+    def handler(event: Event) -> None:
+        if broken and event.aggregate == poisoned:
+            raise RuntimeError("cannot do this one")
+        heard.append((event.aggregate, event.seq))
+
+    cashier.subscribe("crm", handler)
+    cashier.publish()
+    assert [seq for aggregate, seq in heard if aggregate == healthy] == [1, 2]
+    assert not [seq for aggregate, seq in heard if aggregate == poisoned]
+
+    broken = False
+    assert cashier.publish().delivered == 0  # not yet: it waits before it tries again
+    clock.advance(RETRY_PLAN[0])
+    assert cashier.publish().delivered == 2
+    assert [seq for aggregate, seq in heard if aggregate == poisoned] == [1, 2]
+
+
+def test_an_event_nobody_takes_becomes_a_dead_letter_that_can_be_replayed(
+    cashier: Cashier, clock: FakeClock
+) -> None:
+    broken = True
+    heard: list[int] = []
+
+    def handler(event: Event) -> None:
+        if broken:
+            raise RuntimeError("the CRM is down")
+        heard.append(event.seq)
+
+    issue(cashier, "A")
+    cashier.record("A", by="cash", key="A")
+    cashier.subscribe("crm", handler)
+    total = Published()
+    for pause in (timedelta(0), *RETRY_PLAN):
+        clock.advance(pause)
+        total += cashier.publish()
+
+    letters = cashier.dead_letters()
+    assert [(sink, error) for sink, _, error in letters] == [
+        ("crm", "RuntimeError: the CRM is down")
+    ] * len(letters)
+    assert len({event.aggregate for _, event, _ in letters}) == len(letters) == total.dead == 2
+
+    broken = False
+    assert cashier.replay_dead_letters("crm") == 2
+    cashier.publish()
+    assert sorted(heard) == [1, 1, 2, 2]
+    assert cashier.dead_letters() == []
+
+
+class Crm:
+    """A sink that speaks HTTP, answered by a script."""
+
+    name = "crm"
+
+    def deliver(self, event: Event) -> Dialogue[None]:
+        response = yield Request(
+            method="POST", url="http://crm.invalid/events", step="deliver", body=event.id.encode()
+        )
+        if response.status != 200:
+            raise BadReply(f"the CRM answered {response.status}")
+
+
+def test_a_sink_is_a_dialogue(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [Response(status=503), Response(status=200)]
+    sent: list[bytes] = []
+    cashier = Cashier.in_memory(clock=clock, sinks=[Crm()])
+
+    class Transport:
+        def exchange(self, request: Request) -> Response:
+            sent.append(request.body)
+            return answers.pop(0)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(cashier, "_transport", lambda _: Transport())
+    issue(cashier, "A")
+
+    assert cashier.publish() == Published(delayed=1)
+    clock.advance(RETRY_PLAN[0])
+    assert cashier.publish() == Published(delivered=1)
+    assert sent[0] == sent[1] == cashier.events()[0].id.encode()
+
+
+def test_two_readers_of_one_name_do_not_read_at_once(tmp_path: object, clock: FakeClock) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    first, second = Cashier.open(url, clock=clock), Cashier.open(url, clock=clock)
+    issue(first, "A")
+    heard: list[str] = []
+
+    def slow(event: Event) -> None:
+        heard.append(event.id)
+        assert second.publish() == Published()  # the first one is reading
+
+    first.subscribe("mailer", slow)
+    second.subscribe("mailer", lambda event: heard.append(event.id))
+    first.publish()
+
+    assert len(heard) == 1
+    first.close()
+    second.close()
+
+
+async def test_an_async_subscriber_is_awaited() -> None:
+    heard: list[str] = []
+
+    async def handler(event: Event) -> None:
+        heard.append(event.type)
+
+    async with AsyncCashier.in_memory() as cashier:
+        await cashier.subscribe("mailer", handler)
+        await cashier.issue(number="A", customer="C", total=Money.of("USD", 5), due="2026-02-01")
+        await cashier.publish()
+
+    assert heard == ["invoice.generated"]
