@@ -12,6 +12,7 @@ from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
     InvalidValue,
+    InvoiceIsVoid,
     NotEnoughOpen,
     Refused,
     UsageError,
@@ -120,6 +121,19 @@ def test_a_wrong_call_is_a_typed_error_and_writes_nothing(world: World, name: st
     assert cashier.collect("INV-1", via="card", method="tok_visa", key="k").status is (
         PaymentStatus.SUCCEEDED
     ), "the key was not used up"
+    assert_sound(cashier)
+
+
+def test_a_write_off_on_a_void_invoice_is_not_undone(world: World) -> None:
+    cashier = prepare(world)
+    given_up = cashier.write_off("INV-1", reason="goodwill", key="w", amount=usd("5.00"))
+    cashier.void("INV-1", reason="issued twice")
+    before = state_of(cashier)
+
+    with pytest.raises(InvoiceIsVoid):
+        cashier.undo_write_off(given_up)
+
+    assert state_of(cashier) == before
     assert_sound(cashier)
 
 
