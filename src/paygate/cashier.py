@@ -252,7 +252,8 @@ class BookDesk:
         Without *amount* it is as much as is open and as the credit covers.
         Raises `NotEnoughCredit`.
         """
-        use = credit.Use(items=_items(items), key=key, amount=amount)
+        wanted = None if amount is None else _money(amount, "amount")
+        use = credit.Use(items=_items(items), key=key, amount=wanted)
         return (yield from credit.pay_from_credit(use))
 
     @verb
@@ -270,7 +271,8 @@ class BookDesk:
         amount: Money | None = None,
     ) -> Flow[WriteOff]:
         """Give up an open amount of *invoice*; without *amount* all that is open."""
-        flow = write_off.write_off(invoice, amount=amount, reason=reason, key=key)
+        wanted = None if amount is None else _money(amount, "amount")
+        flow = write_off.write_off(invoice, amount=wanted, reason=reason, key=key)
         return (yield from flow)
 
     @verb

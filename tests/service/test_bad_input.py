@@ -77,8 +77,10 @@ WRONG: dict[str, tuple[Callable[[Cashier], object], type[Exception]]] = {
     "nothing to collect": (collect(items=[]), InvalidValue),
     "an invoice twice": (collect(items=["INV-1", "INV-1"]), InvalidValue),
     "credit used in another currency": (use_credit(eur("5.00")), CurrencyMismatch),
+    "credit used as a float": (use_credit(5.0), InvalidAmount),
     "credit used of nothing": (use_credit(usd("0")), InvalidAmount),
     "written off in another currency": (write_off(eur("5.00")), CurrencyMismatch),
+    "written off as a float": (write_off(5.0), InvalidAmount),
     "written off of nothing": (write_off(usd("0")), InvalidAmount),
     "recorded in another currency": (record(eur("5.00")), CurrencyMismatch),
     "recorded as a float": (record(5.0), InvalidAmount),
@@ -86,6 +88,7 @@ WRONG: dict[str, tuple[Callable[[Cashier], object], type[Exception]]] = {
     "recorded on no date": (record(usd("5.00"), on="yesterday"), InvalidValue),
     "top-up as a float": (top_up(5.0), InvalidAmount),
     "top-up of nothing": (top_up(usd("0")), InvalidAmount),
+    "top-up of nobody": (top_up(usd("5.00"), customer=""), InvalidValue),
     "fee in another type": (
         lambda cashier: cashier.reverse(cashier.payments()[0], reason="r", fee=5.0),  # type: ignore[arg-type]
         InvalidAmount,
