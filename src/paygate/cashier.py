@@ -46,8 +46,10 @@ from paygate.ledger import book, customers, items, lots, outbox, payments, recei
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
 from paygate.service import (
+    assign,
     collect,
     credit,
+    import_invoices,
     inquire,
     issue,
     publish,
@@ -160,6 +162,21 @@ class BookDesk:
             on=None if on is None else _date(on, "on"),
         )
         return (yield from issue.issue(bill))
+
+    @verb
+    def import_invoices(
+        self, csv: bytes | str, *, skip_bad: bool = False
+    ) -> Flow[import_invoices.Imported]:
+        """
+        Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
+
+        The first line names the columns: number, customer, currency, total, due and,
+        if wanted, name and email of the customer. Raises `ImportRejected` with every
+        bad row by its line, and then nothing was issued; with *skip_bad* the good
+        rows are, and the bad ones are told in the result.
+        """
+        sheet = import_invoices.read_sheet(csv)
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skip_bad))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
@@ -292,6 +309,24 @@ class BookDesk:
         `AlreadyFinal` where there is nothing to resolve.
         """
         return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+
+    @verb
+    def assign(
+        self,
+        payment: Payment | str,
+        invoices: Sequence[Invoice | str] | Invoice | str = (),
+        *,
+        reason: str,
+    ) -> Flow[Payment]:
+        """
+        Decide where money of *payment* goes that is not what was asked for.
+
+        It goes on *invoices*, in order, and the rest becomes credit of the
+        customer; without invoices all of it does. Raises `NothingToAssign` where
+        no money waits.
+        """
+        wanted = (invoices,) if isinstance(invoices, Invoice | str) else tuple(invoices)
+        return (yield from assign.assign(_id(payment), wanted, reason=reason))
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
@@ -553,6 +588,8 @@ class Desk(BookDesk):
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     assert isinstance(account.gateway, Checks), "the caller looked"
     facts = yield from ask(account.name, deferred(account.gateway.check))
+    if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
+        raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
