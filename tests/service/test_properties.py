@@ -51,12 +51,18 @@ class Known:
     credit: Counter[str] = field(default_factory=Counter[str])
     made: int = 0
     asked: int = 0
+    waiting: int = 0
     reserved: int = 0
+
+    @property
+    def brought(self) -> bool:
+        return bool(self.money or self.made or self.waiting)
 
 
 TOKENS = {
     "tok_visa": 100,
     "tok_partial": 50,
+    "tok_other_amount": 200,
     "tok_declined": 0,
     "tok_rejected_rate_limit": 0,
     "tok_unsent": 0,
@@ -129,7 +135,7 @@ class Machine(RuleBasedStateMachine):
             self.open[number] += minor
         known.money.clear()
         self.balance -= known.made
-        known.made = 0
+        known.made = known.waiting = 0
         self.give_back(id_)
 
     # --- What a host does ------------------------------------------------------------------------
@@ -181,7 +187,10 @@ class Machine(RuleBasedStateMachine):
         money = amount - use
         if token in TOKENS:
             percent = TOKENS[token]
-            if percent:
+            if percent > 100:
+                assert payment.conflicted
+                known.waiting = money * percent // 100
+            elif percent:
                 assert payment.status is PaymentStatus.SUCCEEDED
                 self.use(payment.id, use)
                 self.arrives(payment.id, max(1, money * percent // 100))
@@ -271,10 +280,27 @@ class Machine(RuleBasedStateMachine):
         self.cashier.undo_credit_use(id_)
         self.give_back(id_)
 
-    @precondition(lambda self: any(known.money or known.made for known in self.known.values()))
+    @precondition(lambda self: self.open and any(known.waiting for known in self.known.values()))
+    @rule(which=choice, where=choice, to_credit=st.booleans())
+    def assign(self, which: int, where: int, to_credit: bool) -> None:
+        id_ = self.pick(which, [id_ for id_, known in self.known.items() if known.waiting])
+        known, number = self.known[id_], self.pick(where, self.open)
+        try:
+            self.cashier.assign(id_, () if to_credit else number, reason="as the payer said")
+        except AlreadyPaid:
+            assert not self.open[number]
+            return
+        take = 0 if to_credit else min(known.waiting, self.room(number))
+        known.money[number] += take
+        self.open[number] -= take
+        known.made += known.waiting - take
+        self.balance += known.waiting - take
+        known.waiting = 0
+
+    @precondition(lambda self: any(known.brought for known in self.known.values()))
     @rule(which=choice, fee=amounts | st.none())
     def reverse(self, which: int, fee: int | None) -> None:
-        brought = [id_ for id_, known in self.known.items() if known.money or known.made]
+        brought = [id_ for id_, known in self.known.items() if known.brought]
         id_ = self.pick(which, brought)
         try:
             reversal = self.cashier.reverse(
