@@ -18,6 +18,9 @@ from tests.service.world import assert_sound, usd
 
 ROUNDS = 10
 
+# Python 3.12 warns of a fork beside threads, which the test runner has; the child uses none.
+forks = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+
 
 def pay_in_two_processes(
     ledger: Path, running: ProcessorProcess, number: str, keys: tuple[str, str]
@@ -86,6 +89,7 @@ def test_the_same_key_twice_at_once_is_one_payment(ledger: Path, running: Proces
         assert_sound(cashier)
 
 
+@forks
 def test_a_forked_child_has_connections_of_its_own(ledger: Path, running: ProcessorProcess) -> None:
     """Parent and child both go on with the cashier that the parent opened and used."""
     with open_cashier(ledger, running.url) as cashier:
@@ -118,6 +122,7 @@ def test_a_forked_child_has_connections_of_its_own(ledger: Path, running: Proces
         assert_sound(cashier)
 
 
+@forks
 def test_a_ledger_in_memory_does_not_survive_a_fork() -> None:
     with Cashier.in_memory(gateways={"card": FakeGateway()}) as cashier:
         child = os.fork()
