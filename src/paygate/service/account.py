@@ -18,6 +18,7 @@ from paygate.gateway import (
     PROTOCOL_VERSION,
     CarriesProcessor,
     DedupWindow,
+    InquiryBy,
     Keyed,
     LooksUp,
 )
@@ -64,15 +65,15 @@ class GatewayAccount:
     """
     A gateway under the host's name for it; its traits and what it can do are read once.
 
-    `processor` is the gateway itself where it answers its own requests, as the
-    fake in memory does.
+    `inquirer` is the gateway where it can be asked what became of an operation,
+    `processor` where it answers its own requests, as the fake in memory does.
     """
 
     name: str
     gateway: Gateway
     traits: Traits
     operations: frozenset[Operation]
-    looks_up: bool
+    inquirer: LooksUp | None
     processor: CarriesProcessor | None
 
     @classmethod
@@ -96,7 +97,9 @@ class GatewayAccount:
                 for operation, capability in CAPABILITIES.items()
                 if isinstance(gateway, capability)
             ),
-            looks_up=isinstance(gateway, LooksUp),
+            inquirer=gateway
+            if isinstance(gateway, LooksUp) and traits.inquiry is not InquiryBy.NONE
+            else None,
             processor=gateway if isinstance(gateway, CarriesProcessor) else None,
         )
 
@@ -114,7 +117,13 @@ class GatewayAccount:
     @property
     def can_be_asked(self) -> bool:
         """Tell whether a lost answer can be found out, by inquiry or by repetition."""
-        return self.looks_up or bool(self.repeatable_for)
+        return self.inquirer is not None or bool(self.repeatable_for)
+
+    def looks_up(self, reference: str) -> LooksUp | None:
+        """Tell who can find an operation of ours that the processor named *reference*, if any."""
+        if self.traits.inquiry is InquiryBy.GATEWAY_REF and not reference:
+            return None
+        return self.inquirer
 
     def default_kind(self) -> Kind:
         """Tell the kind of payment that this account is for, where it is for one only."""

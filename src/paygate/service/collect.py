@@ -166,7 +166,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         operation=Operation.CHARGE,
         account=order.account.name,
         kind=kind,
-        driver=gateway.name,
+        driver=order.account.gateway.name,
         driver_version=traits.driver_version,
         livemode=traits.live,
         merchant_account=traits.merchant_account,
