@@ -59,8 +59,10 @@ if TYPE_CHECKING:
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
     from paygate.service import (
+        assign,
         collect,
         credit,
+        import_invoices,
         inquire,
         issue,
         publish,
@@ -83,8 +85,8 @@ else:
     later(
         globals(),
         "paygate.service",
-        *("collect", "credit", "inquire", "issue", "publish"),
-        *("record", "resolve", "reverse", "write_off"),
+        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
+        *("publish", "record", "resolve", "reverse", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -170,6 +172,21 @@ class BookDesk:
             on=None if on is None else _date(on, "on"),
         )
         return (yield from issue.issue(bill))
+
+    @verb
+    def import_invoices(
+        self, csv: bytes | str, *, skip_bad: bool = False
+    ) -> Flow[import_invoices.Imported]:
+        """
+        Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
+
+        The first line names the columns: number, customer, currency, total, due and,
+        if wanted, name and email of the customer. Raises `ImportRejected` with every
+        bad row by its line, and then nothing was issued; with *skip_bad* the good
+        rows are, and the bad ones are told in the result.
+        """
+        sheet = import_invoices.read_sheet(csv)
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skip_bad))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
@@ -300,6 +317,24 @@ class BookDesk:
         `AlreadyFinal` where there is nothing to resolve.
         """
         return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+
+    @verb
+    def assign(
+        self,
+        payment: Payment | str,
+        invoices: Sequence[Invoice | str] | Invoice | str = (),
+        *,
+        reason: str,
+    ) -> Flow[Payment]:
+        """
+        Decide where money of *payment* goes that is not what was asked for.
+
+        It goes on *invoices*, in order, and the rest becomes credit of the
+        customer; without invoices all of it does. Raises `NothingToAssign` where
+        no money waits.
+        """
+        wanted = (invoices,) if isinstance(invoices, Invoice | str) else tuple(invoices)
+        return (yield from assign.assign(_id(payment), wanted, reason=reason))
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
@@ -565,6 +600,8 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     if not isinstance(account.gateway, Checks):
         raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
     facts = yield from ask(account.name, deferred(account.gateway.check))
+    if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
+        raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:

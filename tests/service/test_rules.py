@@ -1,6 +1,7 @@
 """What happens to the money, rule by rule, through the cashier."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,18 @@ from paygate import (
     PaymentStatus,
     Share,
 )
-from paygate.dialogue import Dialogue
+from paygate.dialogue import Dialogue, at_once
 from paygate.domain.customer import PayerField
-from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement, Outcome
+from paygate.domain.outcome import (
+    Approved,
+    DeclineCode,
+    Declined,
+    Movement,
+    Outcome,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
 from paygate.errors import (
     AlreadyFinal,
     AlreadyPaid,
@@ -36,6 +46,7 @@ from paygate.errors import (
     MissingPayerField,
     NotEnoughCredit,
     NotEnoughOpen,
+    NothingToAssign,
     NothingToReverse,
     NumberReused,
     OutcomeUnknown,
@@ -315,6 +326,37 @@ def test_other_money_than_asked_is_booked_and_waits_for_a_person(shop: Shop, tok
     assert payment.needs_review
     assert len(shop.cashier.receipts(payment)) == 1
     assert shop.open("A") == "30.00"
+
+
+def test_a_person_assigns_money_that_is_not_what_was_asked_for(shop: Shop) -> None:
+    shop.invoice("A"), shop.invoice("B", "5")
+    payment = shop.pay("A", key="k", token="tok_other_amount")
+    waiting = payment.unallocated
+
+    decided = shop.cashier.assign(payment, ["B", "A"], reason="the payer rounded up")
+
+    assert not decided.conflicted
+    assert not decided.needs_review
+    assert decided.unallocated == usd("0")
+    assert shop.open("B") == "0.00"
+    paid = usd("35") - shop.cashier.invoice("A").open - shop.cashier.invoice("B").open
+    assert paid + decided.credited == waiting
+    with pytest.raises(NothingToAssign):
+        shop.cashier.assign(payment, reason="again")
+
+
+def test_money_in_another_currency_becomes_credit_in_it(shop: Shop) -> None:
+    shop.invoice("A")
+    payment = shop.pay("A", key="k", token="tok_other_currency")
+    [receipt] = shop.cashier.receipts(payment)
+
+    with pytest.raises(CurrencyMismatch):
+        shop.cashier.assign(payment, "A", reason="same value")
+    shop.cashier.assign(payment, reason="keep it for the customer")
+
+    assert shop.cashier.balance("C-1") == {receipt.amount.currency: receipt.amount}
+    shop.cashier.reverse(payment, reason="returned")
+    assert shop.cashier.balance("C-1") == {}
 
 
 def test_somebody_else_may_pay(shop: Shop) -> None:
@@ -733,3 +775,60 @@ def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(s
 
     assert cashier.payments() == []
     assert cashier.invoice("A").claimed == usd("0")
+
+
+@pytest.mark.parametrize("answer", ["declined", "rejected", "unknown"])
+def test_a_token_that_the_processor_repeats_is_not_stored(answer: str) -> None:
+    token = "tok_of_this_card_alone"
+    text = f"No such token: '{token}'; try another"
+    told: dict[str, Outcome] = {
+        "declined": Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True, message=text),
+        "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False, message=text),
+        "unknown": Unknown(reason=text),
+    }
+
+    class Talkative(FakeGateway):
+        def charge(self, charge: Charge) -> Dialogue[Outcome]:
+            assert charge.method is not None
+            return at_once(told[answer])
+
+    cashier = Cashier.in_memory(gateways={"card": Talkative()})
+    cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
+
+    payment = cashier.collect("A", via="card", method=token, key="k")
+
+    assert token not in repr(payment) + repr(cashier.events())
+    assert "No such token" in payment.reason
+
+
+def test_a_fake_that_forgets_does_not_name_new_money_like_old(tmp_path: Path) -> None:
+    for key in ("first", "second"):
+        with Cashier.open(
+            f"sqlite:///{tmp_path}/ledger.db", gateways={"card": FakeGateway()}
+        ) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert (payment.status, payment.received) == (PaymentStatus.SUCCEEDED, usd("5"))
+            assert cashier.fsck() == []
+
+
+def test_money_that_is_another_payments_is_a_conflict(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    for key in ("first", "second"):  # each run's processor begins to count anew
+        clock = FakeClock()
+        gateways = {"card": FakeGateway(clock=clock)}
+        with Cashier.open(url, gateways=gateways, clock=clock) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert payment.conflicted is (key == "second")
+            assert cashier.fsck() == []
+
+
+def test_rows_are_listed_in_the_order_they_were_made(shop: Shop) -> None:
+    numbers = [str(number) for number in range(50)]
+    for number in numbers:
+        shop.invoice(number)
+
+    assert [invoice.number for invoice in shop.cashier.invoices()] == numbers

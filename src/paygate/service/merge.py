@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
-from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -85,6 +84,9 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             sends=before.sends,
             variable_amount=reading.variable_amount,
             booked={key: value.amount for key, value in booked.items()},
+            foreign=frozenset(
+                key for key, value in booked.items() if value.payment != before.attempt.payment
+            ),
             absence=reading.absence,
         )
         changes = decide(facts, answer, reading.source)
@@ -251,7 +253,7 @@ def _book(
         if receipt is None:
             continue
         _count(tx, payment, movement)
-        outbox.emit(tx, "receipt.booked", payment.id, _receipt_data(payment, receipt, movement))
+        tell_receipt(tx, payment, receipt, movement)
         if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
             touched += _inward(tx, payment, receipt, movement, claims, changes)
             claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
@@ -275,42 +277,13 @@ def _inward(
     if not changes.allocate:
         _suspend(tx, payment, receipt, movement)
         return []
-    lines, left, short = allocation.put_on_items(tx, payment.id, receipt, amount, claims, on=on)
-    touched = [line.item for line in lines if line.item is not None]
-    lines.insert(0, Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt))
-    if left:
-        if not claims:
-            reason = CreditReason.TOP_UP
-        else:
-            reason = CreditReason.ALREADY_PAID if short else CreditReason.OVERPAYMENT
-        lines.append(
-            allocation.make_credit(
-                tx,
-                customer=payment.customer,
-                amount=Money(amount.currency, left),
-                reason=reason,
-                payment=payment.id,
-                receipt=receipt,
-            )
-        )
-        if reason is CreditReason.ALREADY_PAID:
-            _alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
+    source = Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt)
+    placed = allocation.place(tx, payment, receipt, amount, claims, source=source, on=on)
+    if placed.credited is CreditReason.ALREADY_PAID:
+        _alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
     if payment.superseded:
         _alert(tx, payment, "money came on a page that another payment had superseded")
-    credit_lines = allocation.claimed_credit(
-        tx, payment.id, claims, currency=amount.currency, on=on
-    )
-    touched += [line.item for line in credit_lines if line.item is not None]
-    posting.post(
-        tx,
-        lines + credit_lines,
-        entry=receipt,
-        currency=amount.currency,
-        customer=payment.customer,
-        payment=payment.id,
-        effective=on,
-    )
-    return touched
+    return placed.items
 
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
@@ -344,7 +317,7 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
 
 def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = not changes.allocate and bool(changes.book)
+    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
     review = bool(changes.review) or conflicted
     status = payment.status if changes.state is None else STATUS_OF[changes.state]
     if status is not payment.status or review:
@@ -403,14 +376,20 @@ _EVENT_OF: dict[AttemptState, str] = {
 }
 
 
-def _receipt_data(payment: Payment, receipt: str, movement: Movement) -> dict[str, Any]:
-    return {
-        "payment": payment.id,
-        "customer": payment.customer,
-        "account": payment.account,
-        "receipt": receipt,
-        "kind": movement.kind.value,
-        "movement_id": movement.movement_id,
-        "amount_minor": movement.amount.minor,
-        "currency": movement.amount.currency,
-    }
+def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
+    """Emit that money moved and was booked."""
+    outbox.emit(
+        tx,
+        "receipt.booked",
+        payment.id,
+        {
+            "payment": payment.id,
+            "customer": payment.customer,
+            "account": payment.account,
+            "receipt": receipt,
+            "kind": movement.kind.value,
+            "movement_id": movement.movement_id,
+            "amount_minor": movement.amount.minor,
+            "currency": movement.amount.currency,
+        },
+    )
