@@ -24,12 +24,10 @@ from typing import (
     overload,
 )
 
-from paygate.dialogue import deferred
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
@@ -41,24 +39,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import Checks, Gateway
-from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
-from paygate.ledger.sqlite import HostStore, SqliteStore
-from paygate.ledger.tx import Context, SystemClock, TimedIds
-from paygate.service import (
-    assign,
-    collect,
-    credit,
-    import_invoices,
-    inquire,
-    issue,
-    publish,
-    record,
-    resolve,
-    reverse,
-    write_off,
-)
-from paygate.service.account import GatewayAccount, Timing
+from paygate.later import later
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
 
 if TYPE_CHECKING:
@@ -72,12 +53,41 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Approved, Closed, Declined
     from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
-    from paygate.gateway import AccountFacts, Method
+    from paygate.gateway import AccountFacts, Gateway, Method
+    from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
     from paygate.ledger.book import Violation
-    from paygate.ledger.sqlite import Store
-    from paygate.ledger.tx import Clock, Ids, Tx
+    from paygate.ledger.sqlite import SqliteStore, Store
+    from paygate.ledger.tx import Clock, Context, Ids, Tx
+    from paygate.service import (
+        assign,
+        collect,
+        credit,
+        import_invoices,
+        inquire,
+        issue,
+        publish,
+        record,
+        resolve,
+        reverse,
+        write_off,
+    )
+    from paygate.service.account import GatewayAccount, Timing
     from paygate.service.flow import Step
     from paygate.transport.http import HttpTransport
+
+else:
+    # A use case is imported when it is first called.
+    later(
+        globals(),
+        "paygate.ledger",
+        *("book", "customers", "items", "lots", "outbox", "payments", "receipts"),
+    )
+    later(
+        globals(),
+        "paygate.service",
+        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
+        *("publish", "record", "resolve", "reverse", "write_off"),
+    )
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -555,6 +565,8 @@ class Desk(BookDesk):
     @verb
     def publish(self) -> Flow[publish.Published]:
         """Hand waiting events to the sinks and subscribers, in order, and tell what happened."""
+        from paygate.ledger.tx import TimedIds
+
         lease = TimedIds().new("lease")
         return (yield from publish.publish(list(self._readers.values()), lease))
 
@@ -567,10 +579,7 @@ class Desk(BookDesk):
         the gateway cannot be reached or says no, `LiveModeMismatch` where the
         account is live and the settings are not, or the reverse.
         """
-        account = self._account(via)
-        if not isinstance(account.gateway, Checks):
-            raise Unsupported(f"the driver of account {via!r} cannot check its credentials")
-        return (yield from _check(account))
+        return (yield from _check(self._account(via)))
 
     def _account(self, via: str) -> GatewayAccount:
         try:
@@ -586,7 +595,12 @@ class Desk(BookDesk):
 
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
-    assert isinstance(account.gateway, Checks), "the caller looked"
+    from paygate.dialogue import deferred
+    from paygate.domain.outcome import Unknown, Unsent
+    from paygate.gateway import Checks
+
+    if not isinstance(account.gateway, Checks):
+        raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
     facts = yield from ask(account.name, deferred(account.gateway.check))
     if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
@@ -635,6 +649,10 @@ class _Face:
         Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
         """
         from paygate import registry
+        from paygate.gateway import Gateway
+        from paygate.ledger.sqlite import SqliteStore
+        from paygate.ledger.tx import Context, SystemClock, TimedIds
+        from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
             name: GatewayAccount.of(
@@ -733,6 +751,8 @@ class Cashier(_Face, Desk):
         *connection* is to the database that holds the ledger. What is done becomes
         durable, or not, with the host's commit.
         """
+        from paygate.ledger.sqlite import HostStore
+
         return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:

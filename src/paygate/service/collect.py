@@ -189,10 +189,10 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         return_url=order.return_url,
         browser=order.browser,
     )
-    gateway = cast("Charges", order.account.gateway)  # rail() saw that it can charge
+    gateway = order.account.gateway
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
-    dialogue = gateway.charge(charge)
+    dialogue = cast("Charges", gateway).charge(charge)  # rail() saw that it can
     traits = order.account.traits
     payments.insert_attempt(
         tx,
