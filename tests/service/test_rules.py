@@ -1,6 +1,8 @@
 """What happens to the money, rule by rule, through the cashier."""
 
 from datetime import date, timedelta
+from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -315,6 +317,27 @@ def test_other_money_than_asked_is_booked_and_waits_for_a_person(shop: Shop, tok
     assert payment.needs_review
     assert len(shop.cashier.receipts(payment)) == 1
     assert shop.open("A") == "30.00"
+
+
+def test_a_movement_is_not_money_for_a_second_payment(shop: Shop) -> None:
+    first = shop.pay(shop.invoice("A"), key="a")
+    [receipt] = shop.cashier.receipts(first)
+    second = shop.pay(shop.invoice("B"), key="b", token="tok_unknown_lost")
+
+    same = Movement(movement_id=receipt.movement_id, amount=receipt.amount)
+    shop.cashier.resolve(second, Approved(movements=(same,)), evidence="copied by mistake")
+
+    assert shop.open("B") == "30.00"
+    assert "payment.alert" in shop.events(second.id)
+
+
+def test_a_second_life_of_the_fake_gives_new_ids_to_its_movements(tmp_path: Path) -> None:
+    for number in ("A", "B"):
+        with Cashier.open(f"sqlite:///{tmp_path}/p.db", gateways={"card": FakeGateway()}) as till:
+            till.issue(number=number, customer="C", total=usd("30"), due="2026-02-01")
+            till.collect(number, via="card", method="tok_visa", key=number)
+            assert till.invoice(number).status is InvoiceStatus.PAID
+            sleep(0.002)
 
 
 def test_somebody_else_may_pay(shop: Shop) -> None:

@@ -89,7 +89,8 @@ class FakeProcessor:
         self.habits = habits or Habits()
         self.signing_key = signing_key
         self.script = Script()
-        self._truth = Truth(JournalFile(journal) if journal else None)
+        series = f"{int(self.clock.now().timestamp() * 1000):x}"
+        self._truth = Truth(JournalFile(journal) if journal else None, series=series)
         self._keys = Keys(self._truth, self.traits.idempotency)
         self._checks = Checks(self._truth, self.traits, self.habits)
         self._effects = Effects(self._truth, self._checks, self.habits)

@@ -42,9 +42,15 @@ class _Line:
 
 
 class Truth:
-    """The processor's memory, on disk as well if it was given a file."""
+    """The processor's memory, on disk as well if it was given a file.
 
-    def __init__(self, file: JournalFile | None = None) -> None:
+    Its ids begin with *series*. A processor in memory forgets, and a ledger does
+    not: without a new series its second life would give the ids of its first to
+    other movements, and the ledger takes those for booked.
+    """
+
+    def __init__(self, file: JournalFile | None = None, *, series: str = "1") -> None:
+        self._series = series
         self.journal: list[Entry] = []
         self.orders: dict[str, Order] = {}
         self.answers: dict[str, Stored] = {}
@@ -104,7 +110,7 @@ class Truth:
     def new_id(self, prefix: str) -> str:
         """Give the next thing its number."""
         self._serial += 1
-        return f"{prefix}_{self._serial}"
+        return f"{prefix}_{self._series}_{self._serial}"
 
     def open(self, order: Order) -> Order:
         """Remember a new order."""
