@@ -30,11 +30,13 @@ from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.domain.outcome import Answer, Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow, Claim
+    from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
@@ -87,7 +89,7 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             booked={key: value.amount for key, value in booked.items()},
             absence=reading.absence,
         )
-        changes = decide(facts, answer, reading.source)
+        changes = _notice_strangers(decide(facts, answer, reading.source), before, booked)
         next_check_at = _next_check(tx, before, changes, answer, reading)
         if _tired(before, changes, next_check_at):
             text = "we could not find out how this ended; ask the gateway and resolve it"
@@ -95,6 +97,18 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
             return _apply(tx, before, changes)
+
+
+def _notice_strangers(
+    changes: Changes, before: AttemptRow, booked: Mapping[tuple[MovementKind, str], Booked]
+) -> Changes:
+    """Call a person where a movement was booked for another payment: one has no money."""
+    for (_, id_), there in booked.items():
+        if there.payment != before.attempt.payment:
+            text = f"movement {id_} was booked for payment {there.payment} and not for this one"
+            review = changes.review or text
+            changes = replace(changes, review=review, alerts=(*changes.alerts, text))
+    return changes
 
 
 def _write_attempt(
