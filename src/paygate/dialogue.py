@@ -46,11 +46,8 @@ class Request:
     timeout_s: float | None = None
 
     def __repr__(self) -> str:
-        # Headers carry credentials and bodies card data: neither is ever shown.
-        host_and_path = self.url.split("?", 1)[0]
-        return (
-            f"Request({self.step}: {self.method} {host_and_path}, {len(self.body)} bytes {_DOTS})"
-        )
+        # Headers carry credentials, bodies card data, and a URL may hold either: none is shown.
+        return f"Request({self.step}: {self.method}, {len(self.body)} bytes {_DOTS})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -119,10 +119,13 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedForm:
-    """Show the processor's own form, opened at *url* with a one-time *token*."""
+    """Show the processor's own form, opened at *url* with a one-time *token*.
+
+    The token is for the payer's browser alone, so it is not shown in a repr.
+    """
 
     url: str
-    token: str
+    token: str = field(repr=False)
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

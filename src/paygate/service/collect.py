@@ -150,7 +150,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         method=order.method,
         payer=payer,
         invoices=tuple(plan.numbers),
-        description=order.description or ", ".join(plan.numbers)[:200],
+        description=order.description,
         return_url=order.return_url,
         browser=order.browser,
     )

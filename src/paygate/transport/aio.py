@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpcore
 
-from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, SocketOptions, clock_of
+from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, SocketOptions, clock_of, reusable
 
 if TYPE_CHECKING:
     import ssl
@@ -152,7 +152,7 @@ class AsyncLent:
     async def aclose(self) -> None:
         """End the answer. What was read to its end can be used again; the rest cannot."""
         await self._stream.aclose()
-        if self._connection.is_idle():
+        if reusable(self._connection):
             await self._give_back()
         else:
             await self._connection.aclose()

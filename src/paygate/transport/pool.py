@@ -157,6 +157,19 @@ class Dialer(httpcore.NetworkBackend):
         raise failure or OSError("the name has no address")
 
 
+def reusable(connection: Any) -> bool:
+    """
+    Tell whether the answer was read to its end, and nothing came after it.
+
+    Bytes that follow an answer would be taken for the answer to the next request,
+    which is another payment's. httpcore does not look, so we look into it.
+    """
+    if not connection.is_idle():
+        return False
+    beyond, ended = connection._connection._h11_state.trailing_data  # noqa: SLF001
+    return not beyond and not ended
+
+
 class Lent:
     """The body of an answer; closing it gives the connection back."""
 
@@ -173,7 +186,7 @@ class Lent:
     def close(self) -> None:
         """End the answer. What was read to its end can be used again; the rest cannot."""
         self._stream.close()
-        if self._connection.is_idle():
+        if reusable(self._connection):
             self._give_back()
         else:
             self._connection.close()

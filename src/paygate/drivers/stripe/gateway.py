@@ -15,7 +15,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from paygate import __version__
 from paygate.dialogue import Note
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Finding, Outcome
     from paygate.gateway import AccountFacts, Charge, Inquiry
+
+DRIVER_VERSION: Final = "1"
+"""Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
 
 # A kernel goes on sending what we wrote, after we gave up, for up to 15 minutes.
 IN_FLIGHT: Final = timedelta(minutes=20)
@@ -48,7 +50,7 @@ class Stripe:
         self._traits = Traits(
             live=settings.live,
             merchant_account=settings.account,
-            driver_version=__version__,
+            driver_version=DRIVER_VERSION,
             rails={
                 Kind.CARD: Rail(
                     operations=frozenset({Operation.CHARGE}),
