@@ -128,13 +128,13 @@ def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
     assert end.value.value == Pending(reference="pi_1")
 
 
-def test_only_the_money_request_is_bound_to_the_lease() -> None:
+def test_what_leads_to_the_money_request_is_bound_to_the_lease() -> None:
     until = datetime(2026, 1, 1, tzinfo=UTC)
     flow = ask("card", three_steps(), not_after=until)
 
     steps = [next(flow), flow.send(OK), flow.send(OK)]
 
-    assert [step.not_after for step in steps if isinstance(step, Exchange)] == [None, until, None]
+    assert [step.not_after for step in steps if isinstance(step, Exchange)] == [until, until, None]
 
 
 def test_the_dialogue_is_closed_when_the_flow_is() -> None:

@@ -54,7 +54,7 @@ from paygate.gateway import (
 )
 from paygate.registry import build
 from paygate.testing import FakeGateway, FakeProcessor, Habits, LoopbackGateway, fake_traits
-from paygate.testing.rails import RAILS
+from paygate.testing.processor.rails import RAILS
 from tests.testing.helpers import Till, charge_of, drive, inquiry_about, usd
 
 

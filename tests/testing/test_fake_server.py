@@ -19,7 +19,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved, MovementKind, NotFound, Unknown
 from paygate.errors import BadReply, InvalidValue, LiveModeMismatch, NoReply
 from paygate.testing import FakeClock, FakeProcessor, LoopbackGateway, read_journal
-from paygate.testing import fake_requests as requests
+from paygate.testing.fake import requests
 from paygate.testing.fake_server import FakeServer, serve
 from tests.testing.helpers import charge_of, drive, inquiry_about, usd
 

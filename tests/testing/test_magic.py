@@ -22,7 +22,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 from paygate.errors import BadReply, InvalidValue, NoReply, NotSent
 from paygate.gateway import StoredToken
-from paygate.testing.magic import (
+from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
     CARD_NUMBERS,
     MAGIC,

@@ -23,8 +23,8 @@ from paygate.domain.outcome import (
 from paygate.errors import GatewayError, NoReply, StoreError
 from paygate.gateway import DedupWindow, Keyed, NotIdempotent, Refunding
 from paygate.testing import FakeClock, FakeProcessor, read_journal
-from paygate.testing import fake_requests as requests
-from paygate.testing.magic import MAGIC, Plan, Wire
+from paygate.testing.fake import requests
+from paygate.testing.processor.magic import MAGIC, Plan, Wire
 from tests.testing.helpers import Till, charge_of, usd
 
 CARD_TOKENS = sorted(token for token, row in MAGIC.items() if Kind.CARD in row.kinds)

@@ -57,11 +57,12 @@ class Source(StrEnum):
 
 
 class Absence(StrEnum):
-    """What it means now that the processor does not know the operation.
+    """
+    What it means now that the processor does not know the operation.
 
-    WAIT: the request may still be on its way. ONCE: it can't be, but one inquiry
-    alone is not believed. FINAL: two agree. NEVER: this processor's "not found" is
-    no proof, however late.
+    WAIT: the request may still be on its way, so nothing. ONCE: it would have
+    arrived by now, and one more inquiry must agree. FINAL: it agreed. NEVER:
+    this processor's "not found" proves nothing.
     """
 
     WAIT = "wait"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from paygate.domain.money import Money
 from paygate.errors import (
@@ -13,7 +13,14 @@ from paygate.errors import (
     MissingPayerField,
     Unsupported,
 )
-from paygate.gateway import CAPABILITIES, PROTOCOL_VERSION, DedupWindow, Keyed, LooksUp
+from paygate.gateway import (
+    CAPABILITIES,
+    PROTOCOL_VERSION,
+    DedupWindow,
+    InquiryBy,
+    Keyed,
+    LooksUp,
+)
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
@@ -87,7 +94,22 @@ class GatewayAccount:
     @property
     def can_be_asked(self) -> bool:
         """Tell whether a lost answer can be found out, by inquiry or by repetition."""
-        return isinstance(self.gateway, LooksUp) or bool(self.repeatable_for)
+        looks_up = isinstance(self.gateway, LooksUp) and self.traits.inquiry is not InquiryBy.NONE
+        return looks_up or bool(self.repeatable_for)
+
+    def looks_up(self, reference: str) -> LooksUp | None:
+        """Tell who can find an operation of ours that the processor named *reference*, if any."""
+        if not isinstance(self.gateway, LooksUp):
+            return None
+        match self.traits.inquiry:
+            case InquiryBy.OUR_REF | InquiryBy.LIST_SCAN:
+                return self.gateway
+            case InquiryBy.GATEWAY_REF:
+                return self.gateway if reference else None
+            case InquiryBy.NONE:
+                return None
+            case _:
+                assert_never(self.traits.inquiry)
 
     def default_kind(self) -> Kind:
         """Tell the kind of payment that this account is for, where it is for one only."""

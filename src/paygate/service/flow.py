@@ -97,7 +97,9 @@ def ask(
 
     No fault gets out, neither of the network nor of the driver's own code: the
     claim of an operation must not hang on either. *not_after* is the end of the
-    lease to send: a process that was stopped in between does not send late.
+    lease to send: a process that was stopped in between does not send late, nor
+    does it make a page or slip that nobody waits for. What comes after the
+    request that moves money may take its time.
     """
     sent = False
     try:
@@ -111,7 +113,7 @@ def ask(
             try:
                 response = cast(
                     "Response",
-                    (yield Exchange(account, step, not_after if step.moves_money else None)),
+                    (yield Exchange(account, step, None if sent else not_after)),
                 )
             except NotSent as fault:
                 step = dialogue.throw(fault)

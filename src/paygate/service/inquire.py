@@ -19,7 +19,7 @@ from paygate.domain.decide import Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
-from paygate.gateway import Charges, Inquiry, LooksUp
+from paygate.gateway import Charges, Inquiry
 from paygate.ledger import payments
 from paygate.service import collect, merge, reverse
 from paygate.service.flow import Flow, ask, look, transact
@@ -80,11 +80,14 @@ def _inquire_attempt(
 ) -> Flow[Payment]:
     case = yield from look(lambda tx: _case(tx, attempt))
     account = accounts.get(case.row.attempt.account)
-    if account is None or not _worth_asking(case, account):
+    if account is None:
         return (yield from _leave(case, account, timing))
-    if not isinstance(account.gateway, LooksUp):
-        return (yield from _send_again(case, account, timing))
     row = case.row
+    gateway = account.looks_up(row.attempt.reference)
+    if gateway is None:
+        if row.attempt.state.in_doubt and _sendable(case, account):
+            return (yield from _send_again(case, account, timing))
+        return (yield from _leave(case, account, timing))
     inquiry = Inquiry(
         operation=row.attempt.operation,
         key=row.gateway_key,
@@ -94,7 +97,7 @@ def _inquire_attempt(
         amount=row.attempt.amount,
         sent_at=row.sent_at,
     )
-    look_up = partial(account.gateway.look_up, inquiry)
+    look_up = partial(gateway.look_up, inquiry)
     answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
     if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
         return (yield from _send_again(case, account, timing))
@@ -108,28 +111,25 @@ def _case(tx: Tx, attempt: str) -> Case:
     return Case(row, payments.request_of(tx, attempt), tx.now)
 
 
-def _worth_asking(case: Case, account: GatewayAccount) -> bool:
-    if isinstance(account.gateway, LooksUp):
-        return True
-    return case.row.attempt.state.in_doubt and _sendable(case, account)
-
-
 def _news(answer: Answer) -> Answer:
     """Read a fault of the inquiry as no news: it says nothing about the operation."""
     return Unknown(reason=answer.reason) if isinstance(answer, Unsent) else answer
 
 
 def _sendable(case: Case, account: GatewayAccount) -> bool:
-    """Tell whether the same request may be sent again without risk of doing it twice."""
+    """Tell whether the same request may be sent again now without risk of doing it twice."""
+    return case.now >= case.row.lease_until and _repeatable(case, account, case.now)
+
+
+def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
+    """Tell whether the same request could be sent again at instant *at*."""
     row = case.row
     if case.request is None or row.attempt.operation is not Operation.CHARGE:
         return False
-    if case.now < row.lease_until or row.sends >= _SENDS_MAX:
-        return False
-    if not isinstance(account.gateway, Charges):
+    if row.sends >= _SENDS_MAX or not isinstance(account.gateway, Charges):
         return False
     safe = account.repeatable_for * _TTL_SHARE_USED
-    return case.now < row.attempt.created_at + safe
+    return at < row.attempt.created_at + safe
 
 
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment]:
@@ -189,10 +189,12 @@ def absence(case: Case, traits: Traits) -> Absence:
 def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment]:
     """Nobody can be asked: say so, and plan the next look or call a person."""
     name = case.row.attempt.account
+    # While another process may be sending, nobody sends again; after that somebody can.
+    later = account is None or _repeatable(case, account, max(case.now, case.row.lease_until))
     reason = (
         f"the account {name!r} is not configured here"
         if account is None
         else f"the gateway of account {name!r} cannot be asked"
     )
-    reading = merge.Reading(source=Source.INQUIRY, can_inquire=account is None, timing=timing)
+    reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, timing=timing)
     return (yield from merge.merge(case.row.attempt.id, Unknown(reason=reason), reading))

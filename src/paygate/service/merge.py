@@ -121,9 +121,7 @@ def _write_attempt(
 ) -> bool:
     attempt = before.attempt
     state = changes.state or attempt.state
-    absences = before.absences
-    if isinstance(answer, NotFound):
-        absences += reading.absence in (Absence.ONCE, Absence.FINAL)
+    absences = _absences(before, answer, reading)
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
@@ -145,6 +143,12 @@ def _write_attempt(
         needs_review=attempt.needs_review or bool(changes.review),
         network_transaction_id=network_id or before.network_transaction_id,
     )
+
+
+def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
+    """Count inquiries in a row that did not find it; those that came too early do not count."""
+    counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
+    return before.absences + 1 if counts else 0
 
 
 def _checks(before: AttemptRow, reading: Reading) -> int:
@@ -174,7 +178,8 @@ def _next_check(
     elif isinstance(answer, ActionRequired | Authorized):
         expected = answer.expires_at
     soonest = tx.now + timing.waiting
-    return soonest if expected is None else max(tx.now, min(expected, soonest))
+    # What is late already is asked about at the usual pace, not at every pass.
+    return expected if expected is not None and tx.now < expected < soonest else soonest
 
 
 def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from paygate.testing.clock import Clock, FakeClock, WallClock
     from paygate.testing.fake import FakeGateway, LoopbackGateway
-    from paygate.testing.journal import Entry, read_journal
-    from paygate.testing.magic import MAGIC, Plan, Verdict, Wire
     from paygate.testing.processor import FakeProcessor
-    from paygate.testing.rails import Habits, fake_traits
+    from paygate.testing.processor.journal import Entry, read_journal
+    from paygate.testing.processor.magic import MAGIC, Plan, Verdict, Wire
+    from paygate.testing.processor.rails import Habits, fake_traits
 
 __all__ = [
     "MAGIC",
@@ -30,20 +30,20 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "MAGIC": "magic",
+    "MAGIC": "processor.magic",
     "Clock": "clock",
-    "Entry": "journal",
+    "Entry": "processor.journal",
     "FakeClock": "clock",
     "FakeGateway": "fake",
     "FakeProcessor": "processor",
-    "Habits": "rails",
+    "Habits": "processor.rails",
     "LoopbackGateway": "fake",
-    "Plan": "magic",
-    "Verdict": "magic",
+    "Plan": "processor.magic",
+    "Verdict": "processor.magic",
     "WallClock": "clock",
-    "Wire": "magic",
-    "fake_traits": "rails",
-    "read_journal": "journal",
+    "Wire": "processor.magic",
+    "fake_traits": "processor.rails",
+    "read_journal": "processor.journal",
 }
 
 if not TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.dialogue import Request, Response
 from paygate.errors import GatewayError, InvalidValue
-from paygate.testing.faults import Late
-from paygate.testing.guard import refuse_production, require_loopback
-from paygate.testing.keys import JSON_HEADERS
+from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import FakeProcessor
+from paygate.testing.processor.faults import Late
+from paygate.testing.processor.keys import JSON_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from paygate.gateway import Traits
     from paygate.testing.clock import Clock
-    from paygate.testing.rails import Habits
+    from paygate.testing.processor.rails import Habits
 
 LATE_S: Final = 5.0
 """How long the server holds back an answer that should come late."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.currency import scale_of
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
-from paygate.testing.checks import Refusal
-from paygate.testing.magic import MAGIC, RETURNS, Plan, Verdict
-from paygate.testing.order import PAYABLE, Order, State
+from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.magic import MAGIC, RETURNS, Plan, Verdict
+from paygate.testing.processor.order import PAYABLE, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
-    from paygate.testing.checks import Checks
-    from paygate.testing.journal import Entry
-    from paygate.testing.order import Due
-    from paygate.testing.rails import Habits
-    from paygate.testing.truth import Truth
+    from paygate.testing.processor.checks import Checks
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Due
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.truth import Truth
 
 BITCOIN_PRICE: Final = 100_000
 """The fake's only exchange rate: one bitcoin costs this much of any currency."""

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind
 from paygate.errors import InvalidValue
-from paygate.testing.callbacks import signed_events
-from paygate.testing.effects import PAGES, from_satoshi
-from paygate.testing.magic import DECLINES, RETURNS, Plan, declined, unpaid
-from paygate.testing.order import PAYABLE, State
+from paygate.testing.processor.callbacks import signed_events
+from paygate.testing.processor.effects import PAGES, from_satoshi
+from paygate.testing.processor.magic import DECLINES, RETURNS, Plan, declined, unpaid
+from paygate.testing.processor.order import PAYABLE, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from paygate.testing.clock import Clock
-    from paygate.testing.effects import Effects
-    from paygate.testing.order import Order
-    from paygate.testing.rails import Habits
-    from paygate.testing.script import Script
-    from paygate.testing.truth import Truth
+    from paygate.testing.processor.effects import Effects
+    from paygate.testing.processor.order import Order
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.script import Script
+    from paygate.testing.processor.truth import Truth
 
 
 class House(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.testing.journal import Entry
+    from paygate.testing.processor.journal import Entry
 
 
 class State(StrEnum):

@@ -21,7 +21,7 @@ The protocol is our own: JSON over HTTP, one object each way.
 ====================================  ============================================
 
 An operation has a key of its own in the header ``idempotency-key``. An answer
-of 200 is the order with its ``state`` (see `paygate.testing.order`); 4xx has an
+of 200 is the order with its ``state`` (see `paygate.testing.processor.order`); 4xx has an
 ``error`` with cause, raw_code, retryable and message. What a repeated key does
 is what the traits say. An answer that is kept under a key is kept whole, so a
 repetition gets the same bytes.
@@ -41,18 +41,18 @@ from urllib.parse import parse_qs
 
 from paygate.domain.outcome import RejectCause
 from paygate.domain.payment import Operation
-from paygate.testing import faults
-from paygate.testing.checks import Checks, Refusal
 from paygate.testing.clock import WallClock
-from paygate.testing.effects import Effects
-from paygate.testing.journal import JournalFile, moved
-from paygate.testing.keys import Call, Keys, answer, refuse
-from paygate.testing.magic import Plan, Wire
-from paygate.testing.order import State
-from paygate.testing.rails import Habits, fake_traits
-from paygate.testing.script import Script
-from paygate.testing.stage import Stage
-from paygate.testing.truth import Truth
+from paygate.testing.processor import faults
+from paygate.testing.processor.checks import Checks, Refusal
+from paygate.testing.processor.effects import Effects
+from paygate.testing.processor.journal import JournalFile, moved
+from paygate.testing.processor.keys import Call, Keys, answer, refuse
+from paygate.testing.processor.magic import Plan, Wire
+from paygate.testing.processor.order import State
+from paygate.testing.processor.rails import Habits, fake_traits
+from paygate.testing.processor.script import Script
+from paygate.testing.processor.stage import Stage
+from paygate.testing.processor.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.gateway import Traits
     from paygate.testing.clock import Clock
-    from paygate.testing.journal import Entry
+    from paygate.testing.processor.journal import Entry
 
 SIGNING_KEY: Final = "fake-signing-key"
 """Signs the callbacks unless a test says otherwise; no secret, as nothing is at stake."""
@@ -196,7 +196,7 @@ class FakeProcessor:
     # --- Playing the others ------------------------------------------------------------
 
     def play(self, verb: str, **what: Any) -> dict[str, Any]:
-        """Do what the payer, the bank or the test does; see `paygate.testing.controls`."""
+        """Do what the payer, the bank or the test does; see `paygate.testing.fake.controls`."""
         with self._lock:
             self._catch_up(self.clock.now())
             answered = self._stage.play(verb, what, self.clock.now())

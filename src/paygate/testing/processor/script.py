@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.payment import Operation
-from paygate.testing.magic import Plan, plan_named
+from paygate.testing.processor.magic import Plan, plan_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

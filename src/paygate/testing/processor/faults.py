@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 from paygate.dialogue import Response
 from paygate.errors import NoReply, NotSent
-from paygate.testing.magic import Wire
+from paygate.testing.processor.magic import Wire
 
 BEFORE: Final = frozenset({Wire.UNSENT, Wire.REQUEST_LOST, Wire.REQUEST_LATE})
 """Faults after which the processor has seen no request (yet)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.dialogue import Response
 from paygate.errors import BadReply, NotAuthentic
 from paygate.gateway import Applied, Callback, CallbackStyle, Reply
-from paygate.testing.fake_answers import parse_notice
+from paygate.testing.fake.answers import parse_notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

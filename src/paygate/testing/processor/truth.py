@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from paygate.testing.journal import Entry, JournalFile
-from paygate.testing.order import Due, Order, State
+from paygate.testing.processor.journal import Entry, JournalFile
+from paygate.testing.processor.order import Due, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

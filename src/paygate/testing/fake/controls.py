@@ -6,16 +6,16 @@ from abc import abstractmethod
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from paygate.testing.callbacks import read_written
-from paygate.testing.journal import Entry, moved
-from paygate.testing.magic import plan_named
+from paygate.testing.processor.callbacks import read_written
+from paygate.testing.processor.journal import Entry, moved
+from paygate.testing.processor.magic import plan_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from paygate.domain.money import Money
     from paygate.gateway import Callback
-    from paygate.testing.magic import Plan
+    from paygate.testing.processor.magic import Plan
 
 
 class Controls:

@@ -1,4 +1,4 @@
-"""Answers of the fake's protocol: one parser for each request of `fake_requests`.
+"""Answers of the fake's protocol: one parser for each request of `requests`.
 
 Whatever bytes come back, parsing gives an outcome or raises `BadReply`.
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.method import Kind
 from paygate.domain.outcome import RejectCause
 from paygate.domain.payment import Operation
-from paygate.testing.magic import (
+from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
     CARD_NUMBERS,
     MAGIC,
@@ -16,17 +16,17 @@ from paygate.testing.magic import (
     Verdict,
     known,
 )
-from paygate.testing.order import State
+from paygate.testing.processor.order import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from paygate.gateway import Rail, Traits
-    from paygate.testing.journal import Entry
-    from paygate.testing.order import Order
-    from paygate.testing.rails import Habits
-    from paygate.testing.truth import Truth
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Order
+    from paygate.testing.processor.rails import Habits
+    from paygate.testing.processor.truth import Truth
 
 DEFAULT_TOKENS: Final = {Kind.CARD: "tok_visa", Kind.E_CHECK: "tok_bank"}
 """What a payer who fills in the fake's own page pays with."""

@@ -1,4 +1,4 @@
-"""Requests of the fake's protocol: one builder for each; `fake_answers` reads what comes back."""
+"""Requests of the fake's protocol: one builder for each; `answers` reads what comes back."""
 
 from __future__ import annotations
 

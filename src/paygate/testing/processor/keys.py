@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from paygate.dialogue import Response
 from paygate.domain.outcome import DeclineCode, RejectCause
 from paygate.gateway import DedupWindow, Keyed
-from paygate.testing.checks import Refusal
-from paygate.testing.magic import DECLINES
-from paygate.testing.truth import Stored
+from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.magic import DECLINES
+from paygate.testing.processor.truth import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.gateway import Idempotency
-    from paygate.testing.truth import Truth
+    from paygate.testing.processor.truth import Truth
 
 JSON_HEADERS = {"content-type": "application/json"}
 _to_json = json.JSONEncoder(separators=(",", ":")).encode

@@ -14,7 +14,7 @@ from paygate.gateway import InquiryBy, Limits
 from paygate.testing.processor import SIGNING_KEY
 
 if TYPE_CHECKING:
-    from paygate.testing.rails import Overrides
+    from paygate.testing.processor.rails import Overrides
 
 
 class _Common(BaseModel):

@@ -1,7 +1,7 @@
 """The fake gateways: a driver for the fake processor, in memory or over loopback.
 
 ``FakeGateway()`` is a card gateway that needs nothing else. What it answers is
-decided by the token that is charged (`paygate.testing.magic.MAGIC`) or by a
+decided by the token that is charged (`paygate.testing.processor.magic.MAGIC`) or by a
 script; what happens later, by the clock and by what a test does as the payer.
 """
 
@@ -17,13 +17,12 @@ from paygate.domain.outcome import Rejected, Unknown
 from paygate.domain.secret import Secret
 from paygate.errors import InvalidValue
 from paygate.gateway import InquiryBy
-from paygate.testing import fake_answers as answers
-from paygate.testing import fake_requests as requests
-from paygate.testing.callbacks import read_callback, reply_to
-from paygate.testing.controls import Controls
-from paygate.testing.guard import refuse_production, require_loopback
+from paygate.testing.fake import answers, requests
+from paygate.testing.fake.controls import Controls
+from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import SIGNING_KEY, FakeProcessor
-from paygate.testing.rails import fake_traits
+from paygate.testing.processor.callbacks import read_callback, reply_to
+from paygate.testing.processor.rails import fake_traits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
         Voiding,
     )
     from paygate.testing.clock import Clock
-    from paygate.testing.rails import Habits, Overrides
-    from paygate.testing.settings import FakeSettings, LoopbackSettings
+    from paygate.testing.fake.settings import FakeSettings, LoopbackSettings
+    from paygate.testing.processor.rails import Habits, Overrides
 
 IN_MEMORY: Final = "http://fake.invalid"
 """Where requests seem to go that never leave the process (RFC 2606 keeps the name unused)."""
@@ -66,7 +65,7 @@ class LazySettings:
         self._name = name
 
     def __get__(self, instance: object, owner: type | None = None) -> type[BaseModel]:
-        from paygate.testing import settings
+        from paygate.testing.fake import settings
 
         model: type[BaseModel] = getattr(settings, self._name)
         return model
@@ -256,7 +255,7 @@ class LoopbackGateway(FakeDialogues, Controls):
         super().__init__(kind, _only(traits, kind), url, signing_key)
 
     def _play(self, verb: str, **what: Any) -> dict[str, Any]:
-        from paygate.testing.loopback import play_over_http
+        from paygate.testing.fake.loopback import play_over_http
 
         return play_over_http(self._base, verb, what)
 

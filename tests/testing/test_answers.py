@@ -11,7 +11,7 @@ from paygate.dialogue import Response
 from paygate.domain.outcome import NotFound, Outcome, Rejected, Unknown
 from paygate.errors import BadReply
 from paygate.gateway import AccountFacts, FeedPage, Notice
-from paygate.testing import fake_answers as answers
+from paygate.testing.fake import answers
 
 FINDINGS = (*get_args(Outcome), NotFound)
 

@@ -1,0 +1,5 @@
+"""The fake processor: its behaviour, and its own truth of the money it moved."""
+
+from paygate.testing.processor.processor import SIGNING_KEY, FakeProcessor
+
+__all__ = ["SIGNING_KEY", "FakeProcessor"]

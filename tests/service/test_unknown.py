@@ -1,0 +1,358 @@
+"""Unknown outcomes: what each kind of gateway lets us find out, and what stays for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from paygate import Cashier, Kind, Payment
+from paygate.domain.payment import PaymentStatus
+from paygate.errors import ItemAlreadyBeingPaid
+from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
+from paygate.service.account import Timing
+from paygate.testing import FakeClock, Habits
+from tests.service.world import (
+    BACK,
+    LEASE,
+    PAYER,
+    PowerCut,
+    World,
+    assert_sound,
+    assert_truth,
+    on_its_way,
+    usd,
+)
+
+KEYED = Keyed(ttl=timedelta(hours=24))
+PROFILES: dict[str, dict[str, Any]] = {
+    "keyed": {"idempotency": KEYED},
+    "not idempotent": {"idempotency": NotIdempotent()},
+    "dedup window": {"idempotency": DedupWindow(window=timedelta(minutes=10))},
+    "list scan": {"idempotency": NotIdempotent(), "inquiry": InquiryBy.LIST_SCAN},
+    "eventually consistent": {
+        "idempotency": NotIdempotent(),
+        "habits": Habits(inquiry_lag=timedelta(minutes=4)),
+    },
+    "not found is never final": {
+        "idempotency": NotIdempotent(),
+        "not_found_is_final_after": None,
+    },
+    "keyed, cannot be asked": {"idempotency": KEYED, "blind": True},
+    "keyed, declares no inquiry": {"idempotency": KEYED, "inquiry": InquiryBy.NONE},
+    "not idempotent, cannot be asked": {"idempotency": NotIdempotent(), "blind": True},
+    "asked by its own reference only": {
+        "idempotency": NotIdempotent(),
+        "inquiry": InquiryBy.GATEWAY_REF,
+    },
+}
+FINDS_IT = {"keyed", "not idempotent", "dedup window", "list scan", "eventually consistent"}
+FINDS_IT_IF_IT_IS_THERE = FINDS_IT | {"not found is never final"}
+
+EXECUTED = [
+    "tok_unknown_executed",
+    "tok_answer_late",
+    "tok_timeout_late",
+    "tok_500_executed",
+    "tok_garbage",
+    "tok_truncated",
+    "tok_10mb",
+]
+NOT_EXECUTED = ["tok_unknown_lost", "tok_500"]
+
+
+def issue(cashier: Cashier) -> None:
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+
+
+def pay(cashier: Cashier, token: str, key: str = "k1") -> Payment:
+    return cashier.collect("INV-1", via="it", method=token, key=key)
+
+
+def wait_for_the_end(world: World, cashier: Cashier, payment: Payment) -> Payment:
+    """Recover through the plan, and let arrive what was late."""
+    world.settle(cashier)
+    world.clock.advance(timedelta(minutes=2))
+    return cashier.payment(payment)
+
+
+def assert_held_for_a_person(cashier: Cashier, payment: Payment) -> None:
+    """Nobody knows: the invoice stays held, a person is called, and nothing is concluded."""
+    assert payment.needs_review
+    assert payment.status is PaymentStatus.UNKNOWN
+    assert cashier.invoice("INV-1").claimed == usd("30.00")
+    with pytest.raises(ItemAlreadyBeingPaid):
+        pay(cashier, "tok_visa", key="again")
+    world_events = [event.type for event in cashier.events()]
+    assert world_events.count("payment.needs_review") == 1
+
+
+@pytest.mark.parametrize("token", EXECUTED)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_was_executed_is_found_or_held_but_never_failed(
+    world: World, profile: str, token: str
+) -> None:
+    fake = world.add("it", Kind.CARD, **PROFILES[profile])
+    cashier = world.process()
+    issue(cashier)
+
+    first = pay(cashier, token)
+    last = wait_for_the_end(world, cashier, first)
+
+    assert first.status is PaymentStatus.UNKNOWN
+    assert fake.moved("USD") == usd("30.00")
+    assert_sound(cashier)
+    if profile in FINDS_IT_IF_IT_IS_THERE:
+        assert last.status is PaymentStatus.SUCCEEDED
+        assert not last.needs_review
+        assert cashier.invoice("INV-1").open == usd("0")
+        assert_truth(world, cashier)
+    else:
+        assert_held_for_a_person(cashier, last)
+
+
+@pytest.mark.parametrize("token", NOT_EXECUTED)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_was_not_executed_fails_only_where_that_can_be_known(
+    world: World, profile: str, token: str
+) -> None:
+    fake = world.add("it", Kind.CARD, **PROFILES[profile])
+    cashier = world.process()
+    issue(cashier)
+
+    first = pay(cashier, token)
+    last = wait_for_the_end(world, cashier, first)
+
+    assert first.status is PaymentStatus.UNKNOWN
+    assert_sound(cashier)
+    if profile not in FINDS_IT:
+        assert_held_for_a_person(cashier, last)
+        assert fake.journal == ()
+        return
+    assert last.status is PaymentStatus.FAILED
+    assert last.retryable
+    again = pay(cashier, "tok_visa", key="k2")
+    assert again.status is PaymentStatus.SUCCEEDED
+    assert fake.moved("USD") == usd("30.00")
+    assert_truth(world, cashier)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["never sent", "executed"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_process_that_dies_while_sending_leaves_a_row_that_is_settled(
+    world: World, profile: str, *, lost: bool
+) -> None:
+    fake = world.add("it", Kind.CARD, **PROFILES[profile])
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        pay(world.doomed(2, lost=lost), "tok_visa")
+
+    cashier = world.process()
+    again = pay(cashier, "tok_visa")
+    last = wait_for_the_end(world, cashier, again)
+
+    assert again.status is PaymentStatus.PROCESSING
+    assert len(fake.journal) == (1 if lost else 0)
+    assert_sound(cashier)
+    if profile in FINDS_IT or (lost and profile in FINDS_IT_IF_IT_IS_THERE):
+        expected = PaymentStatus.SUCCEEDED if lost else PaymentStatus.FAILED
+        assert last.status is expected
+        assert_truth(world, cashier)
+    else:
+        assert last.needs_review
+        assert last.status in (PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING)
+        with pytest.raises(ItemAlreadyBeingPaid):
+            pay(cashier, "tok_visa", key="again")
+
+
+def ask_for_page(cashier: Cashier) -> Payment:
+    return cashier.collect("INV-1", via="it", key="page", payer=PAYER, return_url=BACK)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["never sent", "executed"])
+@pytest.mark.parametrize(
+    "profile", ["keyed", "keyed, cannot be asked", "keyed, declares no inquiry"]
+)
+def test_where_the_key_is_kept_the_same_request_is_sent_again(
+    world: World, profile: str, *, lost: bool
+) -> None:
+    fake = world.add("it", Kind.REDIRECT, **PROFILES[profile])
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=lost))
+    cashier = world.process()
+
+    last = wait_for_the_end(world, cashier, ask_for_page(cashier))
+
+    assert last.status is PaymentStatus.REQUIRES_ACTION
+    assert last.action is not None
+    assert last.reference == "ch_1", "one page was made, and it is this one"
+    fake.pay(last.reference)
+    assert_sound(cashier)
+
+
+def test_within_the_lease_of_a_living_process_nothing_is_sent_again(world: World) -> None:
+    world.add("it", Kind.REDIRECT)
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=False))
+    cashier = world.process()
+    payment = ask_for_page(cashier)
+
+    world.clock.advance(LEASE - timedelta(seconds=1))
+    cashier.recover()
+    told = cashier.inquire(payment)
+
+    assert told.status is PaymentStatus.PROCESSING
+    world.clock.advance(timedelta(minutes=2))
+    assert cashier.recover()[0].status is PaymentStatus.REQUIRES_ACTION
+
+
+def test_an_early_question_does_not_keep_a_lost_request_from_being_sent_again(
+    world: World,
+) -> None:
+    world.add("it", Kind.REDIRECT, blind=True)
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=False))
+    cashier = world.process()
+
+    early = cashier.inquire(ask_for_page(cashier))
+    last = wait_for_the_end(world, cashier, early)
+
+    assert not early.needs_review
+    assert last.status is PaymentStatus.REQUIRES_ACTION
+
+
+def test_after_the_key_has_expired_nothing_is_sent_again(world: World) -> None:
+    fake = world.add("it", Kind.REDIRECT, idempotency=Keyed(ttl=timedelta(hours=1)), blind=True)
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=True))
+    cashier = world.process()
+    payment = ask_for_page(cashier)
+
+    world.clock.advance(timedelta(minutes=59))
+    cashier.recover()
+
+    told = cashier.payment(payment)
+    assert told.needs_review
+    assert told.status is PaymentStatus.UNKNOWN
+    assert len(fake.processor._truth.orders) == 1
+
+
+def two_absences(world: World, *pauses: timedelta) -> Callable[[], PaymentStatus]:
+    """A lost request, asked about after each of *pauses*; tells the status after that."""
+    world.add("it", Kind.CARD, idempotency=NotIdempotent())
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_lost")
+    for pause in pauses:
+        world.clock.advance(pause)
+        cashier.inquire(payment)
+    return lambda: cashier.payment(payment).status
+
+
+SETTLED = LEASE + timedelta(minutes=5)  # not_found_is_final_after of the fake
+
+
+def test_only_inquiries_after_the_time_has_passed_agree(world: World) -> None:
+    minute = timedelta(minutes=1)
+
+    status = two_absences(world, minute, minute, minute, minute, SETTLED - 4 * minute)
+
+    assert status() is PaymentStatus.UNKNOWN
+    [payment] = world.running[0].payments()
+    assert world.running[0].inquire(payment).status is PaymentStatus.FAILED
+
+
+def test_one_absence_is_not_enough(world: World) -> None:
+    assert two_absences(world, SETTLED)() is PaymentStatus.UNKNOWN
+
+
+def test_two_absences_after_the_time_are_enough(world: World) -> None:
+    assert two_absences(world, SETTLED, timedelta(0))() is PaymentStatus.FAILED
+
+
+def test_a_failed_inquiry_between_two_absences_makes_them_disagree(world: World) -> None:
+    fake = world.add("it", Kind.CARD, idempotency=NotIdempotent())
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_lost")
+    world.clock.advance(SETTLED)
+
+    cashier.inquire(payment)
+    fake.script("500", operation="look_up")
+    cashier.inquire(payment)
+
+    assert cashier.inquire(payment).status is PaymentStatus.UNKNOWN
+    assert cashier.inquire(payment).status is PaymentStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "fault", ["unsent", "unknown_lost", "500", "garbage", "truncated", "10mb", "unknown_executed"]
+)
+def test_a_fault_of_the_inquiry_says_nothing_about_the_payment(world: World, fault: str) -> None:
+    fake = world.add("it", Kind.CARD)
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_executed")
+
+    for _ in range(3):
+        fake.script(fault, operation="look_up")
+        world.clock.advance(timedelta(days=1))
+        assert cashier.inquire(payment).status is PaymentStatus.UNKNOWN
+
+    assert cashier.inquire(payment).status is PaymentStatus.SUCCEEDED
+    assert_truth(world, cashier)
+
+
+def test_a_gateway_that_is_never_there_ends_in_review_and_is_not_called_failed(
+    world: World,
+) -> None:
+    fake = world.add("it", Kind.CARD)
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_lost")
+    fake.script(*["unknown_lost"] * 100, operation="look_up")
+
+    last = wait_for_the_end(world, cashier, payment)
+
+    assert_held_for_a_person(cashier, last)
+    assert cashier.attempts(last)[0].checks == len(Timing().plan)
+
+
+def test_what_a_person_was_called_for_is_still_found_when_somebody_asks(world: World) -> None:
+    fake = world.add("it", Kind.CARD)
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_executed")
+    fake.script(*["unknown_lost"] * len(Timing().plan), operation="look_up")
+    held = wait_for_the_end(world, cashier, payment)
+
+    found = cashier.inquire(held)
+
+    assert held.needs_review
+    assert found.status is PaymentStatus.SUCCEEDED
+    assert cashier.invoice("INV-1").open == usd("0")
+    assert_truth(world, cashier)
+    assert_sound(cashier)
+
+
+def test_a_payment_that_is_pending_longer_than_expected_is_not_asked_about_all_the_time(
+    world: World,
+) -> None:
+    slow = FakeClock()
+    fake = world.add("it", Kind.CARD)
+    fake.processor.clock = slow  # the processor's clock stands still
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_pending")
+
+    world.clock.advance(timedelta(days=2))
+    asked = [len(cashier.recover()) for _ in range(3)]
+
+    assert asked == [1, 0, 0]
+    assert on_its_way(cashier.payment(payment))
