@@ -41,7 +41,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import CarriesProcessor, Checks, Gateway
+from paygate.gateway import Checks, Gateway
 from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
@@ -724,8 +724,8 @@ class Cashier(_Face, Desk):
             case Exchange():
                 in_time(step, self._context.clock)
                 account = self._accounts.get(step.account)  # none for a sink
-                if account is not None and isinstance(account.gateway, CarriesProcessor):
-                    return account.gateway.answer(step.request)
+                if account is not None and account.processor is not None:
+                    return account.processor.answer(step.request)
                 return self._transport(step.account).exchange(step.request)
             case Tell():
                 return step.subscriber(step.event)

@@ -29,10 +29,13 @@ RETURNING value
 """
 
 
+# Made once: with options of its own, json.dumps makes an encoder for every call.
+_write = json.JSONEncoder(sort_keys=True, default=str).encode
+
+
 def fingerprint(**facts: Any) -> str:
     """Digest the facts of a call, without anything secret, to see whether it is the same again."""
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_write(facts).encode()).hexdigest()
 
 
 def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | None:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_outbox (
   id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data)
-SELECT :id, :tenant, :type, :aggregate,
-  coalesce((SELECT max(seq) FROM paygate_outbox
-            WHERE tenant = :tenant AND aggregate = :aggregate), 0) + 1,
-  :version, :at, :actor, :data
+VALUES (
+  :id, :tenant, :type, :aggregate,
+  (SELECT coalesce(max(seq), 0) + 1 FROM paygate_outbox
+   WHERE tenant = :tenant AND aggregate = :aggregate),
+  :version, :at, :actor, :data)
 """
 _COLUMNS = "position, id, type, aggregate, seq, schema_version, occurred_at, actor, data"
 _AFTER = f"""
@@ -90,6 +91,10 @@ WHERE tenant = :tenant AND sink = :sink AND dead = 1
 """
 
 
+# Made once: with options of its own, json.dumps makes an encoder for every call.
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
     """Store an event about *aggregate*, in this transaction."""
     assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
@@ -103,7 +108,7 @@ def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
             "version": SCHEMA_VERSION,
             "at": tx.at,
             "actor": tx.actor,
-            "data": json.dumps(data, separators=(",", ":")),
+            "data": _write(data),
         },
     )
 

@@ -126,7 +126,7 @@ _SET_CLAIM = """
 UPDATE paygate_claim SET state = :state WHERE payment = :payment AND position = :position
 """
 _SOFT_ON = """
-SELECT DISTINCT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
+SELECT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
 """
 _RESERVING = """
 SELECT DISTINCT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
@@ -173,8 +173,8 @@ def insert(
     amount: Money,
     status: PaymentStatus,
     reference: str = "",
-) -> None:
-    """Write a new payment."""
+) -> Payment:
+    """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
         _INSERT,
         {
@@ -191,6 +191,23 @@ def insert(
             "at": tx.at,
             "actor": tx.actor,
         },
+    )
+    nothing = Money.zero(amount.currency)
+    return Payment(
+        id=id_,
+        customer=customer,
+        payer=payer,
+        account=account,
+        kind=kind,
+        amount=amount,
+        status=status,
+        received=nothing,
+        returned=nothing,
+        credited=nothing,
+        unallocated=nothing,
+        from_credit=nothing,
+        reference=reference,
+        created_at=read_instant(tx.at),
     )
 
 
@@ -417,7 +434,8 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
 
 def soft_on(tx: Tx, item: str) -> list[str]:
     """Tell the payments that hold a soft claim on *item*."""
-    return [row["payment"] for row in tx.all(_SOFT_ON, {"item": item})]
+    # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
+    return list(dict.fromkeys(row["payment"] for row in tx.all(_SOFT_ON, {"item": item})))
 
 
 def reserving(tx: Tx, credit: str) -> list[str]:

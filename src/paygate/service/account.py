@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.errors import (
@@ -16,6 +16,7 @@ from paygate.errors import (
 from paygate.gateway import (
     CAPABILITIES,
     PROTOCOL_VERSION,
+    CarriesProcessor,
     DedupWindow,
     InquiryBy,
     Keyed,
@@ -61,11 +62,19 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class GatewayAccount:
-    """A gateway under the host's name for it; its traits are read once."""
+    """
+    A gateway under the host's name for it; its traits and what it can do are read once.
+
+    `inquirer` is the gateway where it can be asked what became of an operation,
+    `processor` where it answers its own requests, as the fake in memory does.
+    """
 
     name: str
     gateway: Gateway
     traits: Traits
+    operations: frozenset[Operation]
+    inquirer: LooksUp | None
+    processor: CarriesProcessor | None
 
     @classmethod
     def of(cls, name: str, gateway: Gateway) -> GatewayAccount:
@@ -78,7 +87,21 @@ class GatewayAccount:
                 f"{PROTOCOL_VERSION}; install a driver for this version",
                 account=name,
             )
-        return cls(name, gateway, traits)
+        # To ask a protocol whether an object has its methods is slow: it is asked here, once.
+        return cls(
+            name=name,
+            gateway=gateway,
+            traits=traits,
+            operations=frozenset(
+                operation
+                for operation, capability in CAPABILITIES.items()
+                if isinstance(gateway, capability)
+            ),
+            inquirer=gateway
+            if isinstance(gateway, LooksUp) and traits.inquiry is not InquiryBy.NONE
+            else None,
+            processor=gateway if isinstance(gateway, CarriesProcessor) else None,
+        )
 
     @property
     def repeatable_for(self) -> timedelta:
@@ -94,22 +117,13 @@ class GatewayAccount:
     @property
     def can_be_asked(self) -> bool:
         """Tell whether a lost answer can be found out, by inquiry or by repetition."""
-        looks_up = isinstance(self.gateway, LooksUp) and self.traits.inquiry is not InquiryBy.NONE
-        return looks_up or bool(self.repeatable_for)
+        return self.inquirer is not None or bool(self.repeatable_for)
 
     def looks_up(self, reference: str) -> LooksUp | None:
         """Tell who can find an operation of ours that the processor named *reference*, if any."""
-        if not isinstance(self.gateway, LooksUp):
+        if self.traits.inquiry is InquiryBy.GATEWAY_REF and not reference:
             return None
-        match self.traits.inquiry:
-            case InquiryBy.OUR_REF | InquiryBy.LIST_SCAN:
-                return self.gateway
-            case InquiryBy.GATEWAY_REF:
-                return self.gateway if reference else None
-            case InquiryBy.NONE:
-                return None
-            case _:
-                assert_never(self.traits.inquiry)
+        return self.inquirer
 
     def default_kind(self) -> Kind:
         """Tell the kind of payment that this account is for, where it is for one only."""
@@ -120,8 +134,7 @@ class GatewayAccount:
 
     def rail(self, kind: Kind, operation: Operation) -> Rail:
         """Find what this account can do for *kind*, or raise `Unsupported`."""
-        able = isinstance(self.gateway, CAPABILITIES[operation])
-        if not able or not self.traits.offers(kind, operation):
+        if operation not in self.operations or not self.traits.offers(kind, operation):
             raise Unsupported(
                 f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}",
                 account=self.name,

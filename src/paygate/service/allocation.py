@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment, Receipt
     from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
@@ -171,13 +172,18 @@ def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
             type_ = "invoice.paid"
         else:
             type_ = "invoice.partially_paid"
-        outbox.emit(tx, type_, invoice.id, item_data(tx, invoice.id))
+        outbox.emit(tx, type_, invoice.id, facts_of(invoice))
 
 
 def item_data(tx: Tx, id_: str) -> dict[str, Any]:
     """Tell the facts of an invoice that its events carry."""
     invoice = items.by_id(tx, id_)
     assert invoice is not None, f"invoice {id_} was just written"
+    return facts_of(invoice)
+
+
+def facts_of(invoice: Invoice) -> dict[str, Any]:
+    """Tell the facts of *invoice* that its events carry."""
     return {
         "invoice": invoice.id,
         "number": invoice.number,

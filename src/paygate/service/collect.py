@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
@@ -28,7 +28,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
 )
-from paygate.gateway import Charge, Charges, digest_key
+from paygate.gateway import Charge, digest_key
 from paygate.ledger import customers, items, keys, lots, payments
 from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, reverse
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
-    from paygate.gateway import Method, Rail
+    from paygate.gateway import Charges, Method, Rail
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -77,9 +77,10 @@ class Opened:
 
 @dataclass(slots=True)
 class Plan:
-    """Who pays, how much, and for what."""
+    """Who pays, in what currency, how much, and for what."""
 
     customer: str
+    currency: str
     claims: list[Claim] = field(default_factory=list[Claim])
     numbers: list[str] = field(default_factory=list[str])
     open_minor: int = 0
@@ -117,10 +118,9 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     plan = plan_claims(tx, order.items, order.amount, order.customer)
     credit = _reserve(tx, order, plan)
     asked = sum(claim.minor for claim in plan.claims if claim.credit is None)
-    currency = _currency(order, tx)
-    amount = Money(currency, asked) if order.amount is None else order.amount
+    amount = Money(plan.currency, asked) if order.amount is None else order.amount
     if credit and order.amount is not None:
-        amount -= Money(currency, credit)
+        amount -= Money(plan.currency, credit)
     if amount.minor <= 0:
         raise InvalidAmount("credit covers it all; use pay_from_credit instead")
     payer = order.payer or customers.find(tx, plan.customer)
@@ -128,7 +128,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         for page in payments.soft_on(tx, item):
             issue.supersede(tx, page)
-    payments.insert(
+    payment = payments.insert(
         tx,
         id_=id_,
         customer=plan.customer,
@@ -154,8 +154,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         return_url=order.return_url,
         browser=order.browser,
     )
-    gateway = order.account.gateway
-    assert isinstance(gateway, Charges), "rail() saw that it can charge"
+    gateway = cast("Charges", order.account.gateway)  # rail() saw that it can charge
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
     dialogue = gateway.charge(charge)
@@ -167,7 +166,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         operation=Operation.CHARGE,
         account=order.account.name,
         kind=kind,
-        driver=gateway.name,
+        driver=order.account.gateway.name,
         driver_version=traits.driver_version,
         livemode=traits.live,
         merchant_account=traits.merchant_account,
@@ -176,7 +175,6 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         lease_until=lease_until,
         request=None if order.method is not None else write_charge(charge),
     )
-    payment = reverse.find(tx, id_)
     merge.emit(tx, "payment.started", payment)
     return Opened(payment=payment, attempt=attempt, dialogue=dialogue, lease_until=lease_until)
 
@@ -193,12 +191,13 @@ def plan_claims(
     if not wanted:
         if customer is None or amount is None:
             raise InvalidValue("without an invoice, say whose balance it is for and how much")
-        return Plan(customer=customers.save(tx, customer))
+        return Plan(customer=customers.save(tx, customer), currency=amount.currency)
     found = [_share(tx, item) for item in wanted]
     _check_together([invoice for invoice, _ in found], amount, customer)
     if customer is not None:
         customers.save(tx, customer)
-    plan = Plan(customer=found[0][0].customer)
+    first = found[0][0]
+    plan = Plan(customer=first.customer, currency=first.total.currency)
     left = None if amount is None else amount.minor
     for invoice, share in found:
         take = _claimable(tx, invoice, share, left)
@@ -297,14 +296,6 @@ def _being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
         item=invoice.number,
         payments=[payment.id for payment in holders],
     )
-
-
-def _currency(order: Order, tx: Tx) -> str:
-    if order.amount is not None:
-        return order.amount.currency
-    first = order.items[0]
-    invoice = issue.find(tx, first.invoice if isinstance(first, Share) else first)
-    return invoice.total.currency
 
 
 def _reserve(tx: Tx, order: Order, plan: Plan) -> int:

@@ -210,6 +210,8 @@ def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
         case AttemptState.REQUIRES_ACTION:
             _soften(tx, payment.id, claims)
         case AttemptState.PENDING | AttemptState.AUTHORIZED | AttemptState.SUCCEEDED:
+            if not any(claim.state == "soft" for claim in claims):
+                return claims
             _harden(tx, payment, claims)
         case (
             AttemptState.DECLINED

@@ -157,7 +157,8 @@ CREATE TABLE paygate_claim (
   state TEXT NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
   PRIMARY KEY (payment, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_claim_live ON paygate_claim (item) WHERE state IN ('hard', 'soft');
+CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
+CREATE INDEX paygate_claim_by_credit ON paygate_claim (credit) WHERE credit IS NOT NULL;
 
 -- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
 CREATE TABLE paygate_receipt (
@@ -229,6 +230,7 @@ CREATE TABLE paygate_credit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_credit_by_customer ON paygate_credit (tenant, customer, currency, created_at, id);
 CREATE INDEX paygate_credit_by_payment ON paygate_credit (payment) WHERE payment IS NOT NULL;
+CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
 
 CREATE TABLE paygate_write_off (
   id TEXT PRIMARY KEY,
@@ -245,6 +247,8 @@ CREATE TABLE paygate_write_off (
   actor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item);
+CREATE INDEX paygate_write_off_by_payment ON paygate_write_off (payment)
+  WHERE payment IS NOT NULL;
 
 CREATE TABLE paygate_reversal (
   id TEXT PRIMARY KEY,

@@ -1,0 +1,115 @@
+"""Measure speed, each number beside its floor: ``python -m benchmarks --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import statistics
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.rounds import Measured
+
+
+def _import(rounds: int) -> list[Measured]:
+    from benchmarks import importing
+
+    return [importing.measure(rounds)]
+
+
+def _stripe(rounds: int) -> list[Measured]:
+    from benchmarks import stripe_charge
+
+    return [stripe_charge.measure(rounds)]
+
+
+def _collect(rounds: int) -> list[Measured]:
+    from benchmarks import collecting
+
+    return collecting.measure(rounds)
+
+
+BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
+    "import": _import,
+    "stripe": _stripe,
+    "collect": _collect,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("only", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="how often ours and floor take turns"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.only) - BENCHMARKS.keys():
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    wanted = [name for name in BENCHMARKS if name in asked.only or not asked.only]
+    results = [result for name in wanted for result in BENCHMARKS[name](asked.rounds)]
+    show(results)
+    if asked.json:
+        told = {"machine": machine(), "results": [result.as_json() for result in results]}
+        asked.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def show(results: Sequence[Measured]) -> None:
+    row = "{:<23} {:>9} {:>9}  {:<17} {:>6} {:>13} {:>7}  {}"
+    print(row.format("", "ours", "floor", "unit", "ratio", "quartiles", "target", "floor"))
+    for result in results:
+        low, _, high = statistics.quantiles(result.ratios, n=4)
+        print(
+            row.format(
+                result.name,
+                f"{statistics.median(result.ours):,.1f}",
+                f"{statistics.median(result.floor):,.1f}",
+                result.unit,
+                f"{result.ratio:.2f}",
+                f"{low:.2f} to {high:.2f}",
+                str(result.target),
+                f"{result.floor_name}{'' if result.met else '  (falls short)'}",
+            )
+        )
+    for result in results:
+        for note, number in result.notes.items():
+            print(f"{result.name}: {note}: {number:,.1f}")
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **{name: _version(name) for name in ("httpx", "httpcore", "h11", "pydantic")},
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        facts = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in facts.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The floor of collecting: a bare sqlite3 script that writes the same rows.
+
+The rows are taken from real collects: all tables are read before T1, between T1
+and T2 and after T2, and what differs is written again, each row once per
+transaction, as a plain INSERT, UPDATE or DELETE with positional parameters that
+are ready before the clock starts. The floor reads nothing, checks nothing and
+builds nothing; file, schema, indexes, triggers and pragmas are the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from benchmarks import ledgers
+from paygate import Cashier
+from paygate.testing import FakeGateway
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paygate.dialogue import Request, Response
+
+Statement: TypeAlias = tuple[str, tuple[Any, ...]]
+Payment: TypeAlias = tuple[list[Statement], list[Statement]]
+Image: TypeAlias = "dict[Table, dict[tuple[Any, ...], tuple[Any, ...]]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table and its columns, with the places of those that make the primary key."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[int, ...]
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(f"{self.columns[place]} = ?" for place in self.key)
+
+
+def capture(made: Path) -> list[Payment]:
+    """Collect every invoice of a copy of *made*, and tell the writes of each payment."""
+    path = ledgers.fresh(made, "captured.db")
+    reader = sqlite3.connect(path, isolation_level=None)
+    tables = _tables(reader)
+    between: list[Image] = []
+
+    class Watched(FakeGateway):
+        def answer(self, request: Request) -> Response:
+            between.append(_image(reader, tables))
+            return super().answer(request)
+
+    payments: list[Payment] = []
+    before = _image(reader, tables)
+    with Cashier.open(f"sqlite:///{path}", gateways={"card": Watched()}) as cashier:
+        for number in ledgers.NUMBERS:
+            cashier.collect(number, via="card", method="tok_visa", key=f"checkout-{number}")
+            after = _image(reader, tables)
+            [opened] = between
+            payments.append((_writes(before, opened), _writes(opened, after)))
+            before = after
+            between.clear()
+    reader.close()
+    return payments
+
+
+def run(made: Path, payments: list[Payment]) -> float:
+    """Write *payments* into a copy of *made*, two transactions each, and tell them per second."""
+    connection = sqlite3.connect(ledgers.fresh(made, "bare.db"), isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    execute = connection.execute
+    started = time.perf_counter()
+    for opened, merged in payments:
+        execute("BEGIN IMMEDIATE")
+        for sql, params in opened:
+            execute(sql, params)
+        execute("COMMIT")
+        execute("BEGIN IMMEDIATE")
+        for sql, params in merged:
+            execute(sql, params)
+        execute("COMMIT")
+    taken = time.perf_counter() - started
+    connection.close()
+    return len(payments) / taken
+
+
+def _tables(reader: sqlite3.Connection) -> list[Table]:
+    """Tell the tables, parents before those that refer to them."""
+    names = reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+    tables: list[Table] = []
+    for (name,) in names.fetchall():
+        columns = reader.execute(f"PRAGMA table_info({name})").fetchall()
+        key = tuple(place for place, column in enumerate(columns) if column[5])
+        tables.append(Table(name, tuple(column[1] for column in columns), key))
+    return tables
+
+
+def _image(reader: sqlite3.Connection, tables: list[Table]) -> Image:
+    return {
+        table: {
+            tuple(row[place] for place in table.key): row
+            for row in reader.execute(f"SELECT * FROM {table.name}")
+        }
+        for table in tables
+    }
+
+
+def _writes(before: Image, after: Image) -> list[Statement]:
+    """Tell the statements that turn *before* into *after*."""
+    writes: list[Statement] = []
+    for table, rows in after.items():
+        old = before[table]
+        marks = ", ".join("?" * len(table.columns))
+        for key, row in rows.items():
+            if key not in old:
+                writes.append((f"INSERT INTO {table.name} VALUES ({marks})", row))
+            elif row != old[key]:
+                writes.append(_update(table, old[key], row, key))
+        delete = f"DELETE FROM {table.name} WHERE {table.where}"
+        writes += [(delete, key) for key in old.keys() - rows.keys()]
+    return writes
+
+
+def _update(
+    table: Table, old: tuple[Any, ...], new: tuple[Any, ...], key: tuple[Any, ...]
+) -> Statement:
+    changed = [place for place in range(len(new)) if new[place] != old[place]]
+    assignments = ", ".join(f"{table.columns[place]} = ?" for place in changed)
+    values = tuple(new[place] for place in changed)
+    return f"UPDATE {table.name} SET {assignments} WHERE {table.where}", (*values, *key)

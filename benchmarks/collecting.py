@@ -1,0 +1,124 @@
+"""Payments per second of `collect`, one after another and with a hundred in flight.
+
+The gateway is the fake with its processor in memory. What it takes is part of
+ours, and none of the floor's; it is measured by itself and reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks import bare, ledgers
+from benchmarks.rounds import Measured, Target, take_turns
+from paygate import AsyncCashier, Cashier, Money, PaymentStatus
+from paygate.domain.method import Kind
+from paygate.domain.secret import OneTimeToken
+from paygate.gateway import Charge, digest_key
+from paygate.testing import FakeGateway
+
+IN_FLIGHT = 100
+
+
+def measure(rounds: int) -> list[Measured]:
+    with tempfile.TemporaryDirectory(prefix="paygate-bench-") as folder:
+        made = Path(folder, "made.db")
+        ledgers.make(made)
+        payments = bare.capture(made)
+        floor, one, many, fake = take_turns(
+            rounds,
+            partial(bare.run, made, payments),
+            partial(at_once, made),
+            partial(in_flight, made),
+            fake_us,
+        )
+    notes = {
+        "statements of the floor": float(sum(map(len, payments[-1]))),
+        "the fake's own time, µs per payment": statistics.median(fake),
+    }
+    floor_name = "bare sqlite3, same rows"
+    return [
+        Measured(
+            name="collect",
+            floor_name=floor_name,
+            unit="payments/s",
+            ours=one,
+            floor=floor,
+            target=Target(bound=0.65, at_least=True),
+            notes=notes,
+        ),
+        Measured(
+            name="collect, 100 in flight",
+            floor_name=floor_name,
+            unit="payments/s",
+            ours=many,
+            floor=floor,
+            target=Target(bound=2.0, at_least=True),
+        ),
+    ]
+
+
+def at_once(made: Path) -> float:
+    """Collect every invoice with `Cashier`, and tell how many per second."""
+    url = f"sqlite:///{ledgers.fresh(made, 'ours.db')}"
+    with Cashier.open(url, gateways={"card": FakeGateway()}) as cashier:
+        started = time.perf_counter()
+        for number in ledgers.NUMBERS:
+            payment = cashier.collect(
+                number, via="card", method="tok_visa", key=f"checkout-{number}"
+            )
+            assert payment.status is PaymentStatus.SUCCEEDED
+        taken = time.perf_counter() - started
+    return len(ledgers.NUMBERS) / taken
+
+
+def in_flight(made: Path) -> float:
+    """Collect every invoice with `AsyncCashier`, a hundred at a time."""
+    url = f"sqlite:///{ledgers.fresh(made, 'ours.db')}"
+
+    async def collect_all() -> float:
+        left = iter(ledgers.NUMBERS)
+
+        async def worker() -> None:
+            for number in left:
+                payment = await cashier.collect(
+                    number, via="card", method="tok_visa", key=f"checkout-{number}"
+                )
+                assert payment.status is PaymentStatus.SUCCEEDED
+
+        async with AsyncCashier.open(url, gateways={"card": FakeGateway()}) as cashier:
+            started = time.perf_counter()
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(IN_FLIGHT):
+                    workers.create_task(worker())
+            return time.perf_counter() - started
+
+    return len(ledgers.NUMBERS) / asyncio.run(collect_all())
+
+
+def fake_us() -> float:
+    """Tell how long the fake takes for one charge, its driver included."""
+    gateway = FakeGateway()
+    started = time.perf_counter()
+    for number in ledgers.NUMBERS:
+        dialogue = gateway.charge(
+            Charge(
+                key=digest_key("main", "collect", number),
+                our_ref=f"att_{number}",
+                payment=f"pay_{number}",
+                amount=Money("USD", 3000),
+                kind=Kind.CARD,
+                method=OneTimeToken.of("tok_visa"),
+                invoices=(number,),
+            )
+        )
+        request = next(dialogue)
+        try:
+            dialogue.send(gateway.answer(request))  # type: ignore[arg-type]
+        except StopIteration:
+            continue
+    return (time.perf_counter() - started) / len(ledgers.NUMBERS) * 1e6
