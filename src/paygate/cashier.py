@@ -46,6 +46,7 @@ from paygate.ledger import book, customers, items, lots, outbox, payments, recei
 from paygate.ledger.sqlite import HostStore, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds
 from paygate.service import (
+    assign,
     collect,
     credit,
     inquire,
@@ -290,6 +291,24 @@ class BookDesk:
         `AlreadyFinal` where there is nothing to resolve.
         """
         return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+
+    @verb
+    def assign(
+        self,
+        payment: Payment | str,
+        invoices: Sequence[Invoice | str] | Invoice | str = (),
+        *,
+        reason: str,
+    ) -> Flow[Payment]:
+        """
+        Decide where money of *payment* goes that is not what was asked for.
+
+        It goes on *invoices*, in order, and the rest becomes credit of the
+        customer; without invoices all of it does. Raises `NothingToAssign` where
+        no money waits.
+        """
+        wanted = (invoices,) if isinstance(invoices, Invoice | str) else tuple(invoices)
+        return (yield from assign.assign(_id(payment), wanted, reason=reason))
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:

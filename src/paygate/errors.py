@@ -215,6 +215,12 @@ class NothingToReverse(Refused):
     payment: str
 
 
+class NothingToAssign(Refused):
+    """No money of this payment waits for a person's decision."""
+
+    payment: str
+
+
 class BadReversalDate(Refused):
     """A reversal dated before the money, or in a period that the host closed."""
 

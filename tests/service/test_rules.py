@@ -38,6 +38,7 @@ from paygate.errors import (
     MissingPayerField,
     NotEnoughCredit,
     NotEnoughOpen,
+    NothingToAssign,
     NothingToReverse,
     NumberReused,
     OutcomeUnknown,
@@ -338,6 +339,37 @@ def test_a_second_life_of_the_fake_gives_new_ids_to_its_movements(tmp_path: Path
             till.collect(number, via="card", method="tok_visa", key=number)
             assert till.invoice(number).status is InvoiceStatus.PAID
             sleep(0.002)
+
+
+def test_a_person_assigns_money_that_is_not_what_was_asked_for(shop: Shop) -> None:
+    shop.invoice("A"), shop.invoice("B", "5")
+    payment = shop.pay("A", key="k", token="tok_other_amount")
+    waiting = payment.unallocated
+
+    decided = shop.cashier.assign(payment, ["B", "A"], reason="the payer rounded up")
+
+    assert not decided.conflicted
+    assert not decided.needs_review
+    assert decided.unallocated == usd("0")
+    assert shop.open("B") == "0.00"
+    paid = usd("35") - shop.cashier.invoice("A").open - shop.cashier.invoice("B").open
+    assert paid + decided.credited == waiting
+    with pytest.raises(NothingToAssign):
+        shop.cashier.assign(payment, reason="again")
+
+
+def test_money_in_another_currency_becomes_credit_in_it(shop: Shop) -> None:
+    shop.invoice("A")
+    payment = shop.pay("A", key="k", token="tok_other_currency")
+    [receipt] = shop.cashier.receipts(payment)
+
+    with pytest.raises(CurrencyMismatch):
+        shop.cashier.assign(payment, "A", reason="same value")
+    shop.cashier.assign(payment, reason="keep it for the customer")
+
+    assert shop.cashier.balance("C-1") == {receipt.amount.currency: receipt.amount}
+    shop.cashier.reverse(payment, reason="returned")
+    assert shop.cashier.balance("C-1") == {}
 
 
 def test_somebody_else_may_pay(shop: Shop) -> None:

@@ -54,6 +54,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.declined_try": "The payer's try on a page was declined; the page is still payable.",
     "payment.needs_review": "A person must look at a payment.",
     "payment.conflicted": "The money that came is not the money that was asked for.",
+    "payment.assigned": "A person decided where money goes that no rule could place.",
     "payment.resolved": "An operator said how a payment ended.",
     "payment.reversed": "A payment turned out not to be money and was reversed.",
     "payment.late_success": "Money arrived on a payment that had ended.",

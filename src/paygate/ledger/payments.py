@@ -73,6 +73,10 @@ _CLEAR_REVIEW = """
 UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
 """
 
+_SETTLE_CONFLICT = """
+UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
+"""
+
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
@@ -249,6 +253,11 @@ def set_status(
 def clear_review(tx: Tx, payment: str) -> None:
     """Note that a person has looked."""
     tx.run(_CLEAR_REVIEW, {"id": payment})
+
+
+def settle_conflict(tx: Tx, payment: str) -> None:
+    """Note that a person has decided about money that was not what was asked for."""
+    tx.run(_SETTLE_CONFLICT, {"id": payment})
 
 
 def add_moved(tx: Tx, payment: str, *, received: int = 0, returned: int = 0) -> None:

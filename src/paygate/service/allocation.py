@@ -6,17 +6,18 @@ lines that it wants posted, so that one entry documents a whole event.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.ledger import items, lots, outbox, payments, receipts, reversals
+from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from paygate.domain.invoice import Invoice
@@ -32,7 +33,7 @@ def cash_account(kind: Kind) -> Account:
     return Account.IN_TRANSIT
 
 
-def claimed_credit(
+def use_reserved_credit(
     tx: Tx, payment: str, claims: Iterable[Claim], *, currency: str, on: date
 ) -> list[Line]:
     """Use the credit that *payment* reserved, on the invoices it was reserved for."""
@@ -58,7 +59,62 @@ def claimed_credit(
     return lines
 
 
-def put_on_items(
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where money went: the invoices it is on, and why the rest became credit, if any did."""
+
+    items: list[str]
+    credited: CreditReason | None
+
+
+def place(
+    tx: Tx,
+    payment: Payment,
+    receipt: str,
+    amount: Money,
+    claims: Sequence[Claim],
+    *,
+    source: Line,
+    on: date,
+    entry: str | None = None,
+) -> Placed:
+    """
+    Put *amount* of *receipt* on what *claims* say, the rest into credit, and post it all.
+
+    *source* is the line that the money comes from. Credit that the payment
+    reserved is used along with it.
+    """
+    lines, left, short = _put_on_items(tx, payment.id, receipt, amount, claims, on=on)
+    reason: CreditReason | None = None
+    if left:
+        if short:
+            reason = CreditReason.ALREADY_PAID
+        else:
+            reason = CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP
+        lines.append(
+            make_credit(
+                tx,
+                customer=payment.customer,
+                amount=Money(amount.currency, left),
+                reason=reason,
+                payment=payment.id,
+                receipt=receipt,
+            )
+        )
+    lines += use_reserved_credit(tx, payment.id, claims, currency=amount.currency, on=on)
+    posting.post(
+        tx,
+        [source, *lines],
+        entry=entry or receipt,
+        currency=amount.currency,
+        customer=payment.customer,
+        payment=payment.id,
+        effective=on,
+    )
+    return Placed([line.item for line in lines if line.item is not None], reason)
+
+
+def _put_on_items(
     tx: Tx,
     payment: str,
     receipt: str,

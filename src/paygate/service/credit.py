@@ -76,7 +76,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         status=PaymentStatus.SUCCEEDED,
     )
     payments.insert_claims(tx, id_, claims)
-    lines = allocation.claimed_credit(tx, id_, claims, currency=currency, on=tx.today)
+    lines = allocation.use_reserved_credit(tx, id_, claims, currency=currency, on=tx.today)
     posting.post(
         tx,
         lines,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
-from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -265,7 +264,7 @@ def _book(
         if receipt is None:
             continue
         _count(tx, payment, movement)
-        outbox.emit(tx, "receipt.booked", payment.id, _receipt_data(payment, receipt, movement))
+        tell_receipt(tx, payment, receipt, movement)
         if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
             touched += _inward(tx, payment, receipt, movement, claims, changes)
             claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
@@ -289,42 +288,13 @@ def _inward(
     if not changes.allocate:
         _suspend(tx, payment, receipt, movement)
         return []
-    lines, left, short = allocation.put_on_items(tx, payment.id, receipt, amount, claims, on=on)
-    touched = [line.item for line in lines if line.item is not None]
-    lines.insert(0, Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt))
-    if left:
-        if not claims:
-            reason = CreditReason.TOP_UP
-        else:
-            reason = CreditReason.ALREADY_PAID if short else CreditReason.OVERPAYMENT
-        lines.append(
-            allocation.make_credit(
-                tx,
-                customer=payment.customer,
-                amount=Money(amount.currency, left),
-                reason=reason,
-                payment=payment.id,
-                receipt=receipt,
-            )
-        )
-        if reason is CreditReason.ALREADY_PAID:
-            _alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
+    source = Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt)
+    placed = allocation.place(tx, payment, receipt, amount, claims, source=source, on=on)
+    if placed.credited is CreditReason.ALREADY_PAID:
+        _alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
     if payment.superseded:
         _alert(tx, payment, "money came on a page that another payment had superseded")
-    credit_lines = allocation.claimed_credit(
-        tx, payment.id, claims, currency=amount.currency, on=on
-    )
-    touched += [line.item for line in credit_lines if line.item is not None]
-    posting.post(
-        tx,
-        lines + credit_lines,
-        entry=receipt,
-        currency=amount.currency,
-        customer=payment.customer,
-        payment=payment.id,
-        effective=on,
-    )
-    return touched
+    return placed.items
 
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
@@ -417,14 +387,20 @@ _EVENT_OF: dict[AttemptState, str] = {
 }
 
 
-def _receipt_data(payment: Payment, receipt: str, movement: Movement) -> dict[str, Any]:
-    return {
-        "payment": payment.id,
-        "customer": payment.customer,
-        "account": payment.account,
-        "receipt": receipt,
-        "kind": movement.kind.value,
-        "movement_id": movement.movement_id,
-        "amount_minor": movement.amount.minor,
-        "currency": movement.amount.currency,
-    }
+def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
+    """Emit that money moved and was booked."""
+    outbox.emit(
+        tx,
+        "receipt.booked",
+        payment.id,
+        {
+            "payment": payment.id,
+            "customer": payment.customer,
+            "account": payment.account,
+            "receipt": receipt,
+            "kind": movement.kind.value,
+            "movement_id": movement.movement_id,
+            "amount_minor": movement.amount.minor,
+            "currency": movement.amount.currency,
+        },
+    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
-from paygate.ledger import keys, outbox, payments, posting, receipts
+from paygate.ledger import keys, payments, receipts
 from paygate.ledger.posting import Line
 from paygate.service import allocation, collect, issue, merge, reverse
 from paygate.service.flow import Flow, transact
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.method import Kind
     from paygate.domain.payment import Payment
+    from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
 
 RECORDED = "recorded"
@@ -72,7 +72,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         amount = Money(issue.find(tx, plan.claims[0].item).total.currency, claimed)
     for page in {page for claim in plan.claims for page in payments.soft_on(tx, claim.item)}:
         issue.supersede(tx, page)
-    payments.insert(
+    opened = payments.insert(
         tx,
         id_=id_,
         customer=plan.customer,
@@ -84,60 +84,26 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         reference=slip.reference,
     )
     payments.insert_claims(tx, id_, plan.claims)
-    _book(tx, slip, plan, id_, amount)
+    _book(tx, opened, plan.claims, slip.on or tx.today)
     payment = reverse.find(tx, id_)
     merge.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])
     return payment
 
 
-def _book(tx: Tx, slip: Slip, plan: collect.Plan, payment: str, amount: Money) -> None:
-    on = slip.on or tx.today
-    movement = Movement(movement_id=payment, amount=amount, effective=on)
+def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
+    movement = Movement(movement_id=payment.id, amount=payment.amount, effective=on)
     receipt = receipts.book(
         tx,
         movement,
         account=RECORDED,
-        customer=plan.customer,
-        payment=payment,
+        customer=payment.customer,
+        payment=payment.id,
         attempt=None,
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
-    payments.add_moved(tx, payment, received=amount.minor)
-    lines, left, _ = allocation.put_on_items(tx, payment, receipt, amount, plan.claims, on=on)
-    lines.append(Line(allocation.cash_account(slip.kind), amount.minor, receipt=receipt))
-    if left:
-        lines.append(
-            allocation.make_credit(
-                tx,
-                customer=plan.customer,
-                amount=Money(amount.currency, left),
-                reason=CreditReason.OVERPAYMENT if plan.claims else CreditReason.TOP_UP,
-                payment=payment,
-                receipt=receipt,
-            )
-        )
-    posting.post(
-        tx,
-        lines,
-        entry=receipt,
-        currency=amount.currency,
-        customer=plan.customer,
-        payment=payment,
-        effective=on,
-    )
-    outbox.emit(
-        tx,
-        "receipt.booked",
-        payment,
-        {
-            "payment": payment,
-            "customer": plan.customer,
-            "account": RECORDED,
-            "receipt": receipt,
-            "kind": movement.kind.value,
-            "movement_id": payment,
-            "amount_minor": amount.minor,
-            "currency": amount.currency,
-        },
-    )
+    minor = payment.amount.minor
+    payments.add_moved(tx, payment.id, received=minor)
+    source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
+    allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
+    merge.tell_receipt(tx, payment, receipt, movement)

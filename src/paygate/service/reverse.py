@@ -227,26 +227,26 @@ def _document(
     wish: Wish,
 ) -> None:
     """Take the payment's effects back and write the document of it."""
-    lines, touched = allocation.take_off_items(tx, payment, inward, on=on)
-    returned, touched_by_credit = allocation.give_back_credit(tx, payment, on=on)
-    written_off, touched_by_write_off = allocation.undo_write_offs(tx, payment)
-    lines += returned + written_off
-    touched += touched_by_credit + touched_by_write_off
-    foreign: list[Receipt] = []
-    for receipt in inward:
-        if receipt.amount.currency != payment.amount.currency:
-            foreign.append(receipt)
-            continue
-        if receipt.unallocated.minor:
-            receipts.set_unallocated(tx, receipt.id, 0)
-            lines.append(Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
-        cash = allocation.cash_account(payment.kind)
-        lines.append(Line(cash, -receipt.amount.minor, receipt=receipt.id))
-    lines += _close_credits(tx, payment)
+    own = payment.amount.currency
+    touched: list[str] = []
+    # Money that came in another currency than was asked for is an entry of its own.
+    for currency in dict.fromkeys([own, *(receipt.amount.currency for receipt in inward)]):
+        booked = [receipt for receipt in inward if receipt.amount.currency == currency]
+        lines, taken_off = allocation.take_off_items(tx, payment, booked, on=on)
+        touched += taken_off
+        if currency == own:
+            for undo in (
+                allocation.give_back_credit(tx, payment, on=on),
+                allocation.undo_write_offs(tx, payment),
+            ):
+                lines += undo[0]
+                touched += undo[1]
+        for receipt in booked:
+            lines += _take_back(tx, payment, receipt)
+        lines += _close_credits(tx, payment, currency)
+        entry = reversal if currency == own else f"{reversal}:{currency}"
+        _post(tx, payment, lines, entry, currency, on)
     fee_item = _issue_fee(tx, payment, number, on, wish)
-    _post(tx, payment, lines, reversal, payment.amount.currency, on)
-    for receipt in foreign:
-        _return_foreign(tx, payment, receipt, reversal, on)
     if wish.bank_charge is not None:
         charge = [
             Line(Account.BANK_CHARGE, wish.bank_charge.minor),
@@ -297,10 +297,21 @@ def _document(
     allocation.tell_items(tx, touched, reopened=True)
 
 
-def _close_credits(tx: Tx, payment: Payment) -> list[Line]:
+def _take_back(tx: Tx, payment: Payment, receipt: Receipt) -> list[Line]:
+    """Take the money itself out of the books, and out of what waits for a decision."""
+    lines = [Line(allocation.cash_account(payment.kind), -receipt.amount.minor, receipt=receipt.id)]
+    if receipt.unallocated.minor:
+        receipts.set_unallocated(tx, receipt.id, 0)
+        lines.append(Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
+    return lines
+
+
+def _close_credits(tx: Tx, payment: Payment, currency: str) -> list[Line]:
     """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
     lines: list[Line] = []
     for credit in lots.of_payment(tx, payment.id):
+        if credit.amount.currency != currency:
+            continue
         free, gone = credit.free, credit.used + credit.reserved
         if free.minor <= 0 and not gone.minor:
             continue
@@ -353,18 +364,6 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> s
         reversal=number,
     )
     return issue.issue_in(tx, bill).id
-
-
-def _return_foreign(tx: Tx, payment: Payment, receipt: Receipt, reversal: str, on: date) -> None:
-    """Take back money that came in another currency than was asked; it was never placed."""
-    receipts.set_unallocated(tx, receipt.id, 0)
-    cash = allocation.cash_account(payment.kind)
-    lines = [
-        Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id),
-        Line(cash, -receipt.amount.minor, receipt=receipt.id),
-    ]
-    entry = f"{reversal}:{receipt.id}"
-    _post(tx, payment, lines, entry, receipt.amount.currency, on)
 
 
 def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:

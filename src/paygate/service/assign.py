@@ -1,0 +1,78 @@
+"""Assign: a person decides where money goes that no rule could place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
+from paygate.ledger import payments, receipts
+from paygate.ledger.payments import Claim
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, issue, merge, reverse
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.ledger.tx import Tx
+
+
+def assign(payment: str, wanted: Sequence[Invoice | str], *, reason: str) -> Flow[Payment]:
+    """Put the unallocated money of *payment* on invoices, in order, and the rest into credit."""
+    return (yield from transact(lambda tx: assign_in(tx, payment, wanted, reason=reason)))
+
+
+def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: str) -> Payment:
+    """Put unallocated money on invoices in this transaction."""
+    if not reason.strip():
+        raise InvalidValue("say why the money goes there: reason='the payer rounded up'")
+    payment = reverse.find(tx, which)
+    waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor > 0]
+    if not waiting:
+        raise NothingToAssign(
+            f"no money of payment {payment.id} waits for a decision", payment=payment.id
+        )
+    invoices = [issue.find(tx, each) for each in wanted]
+    for receipt in waiting:
+        touched = _place(tx, payment, receipt, invoices)
+        allocation.tell_items(tx, touched)
+    payments.settle_conflict(tx, payment.id)
+    found = reverse.find(tx, payment.id)
+    merge.emit(tx, "payment.assigned", found, why=reason)
+    return found
+
+
+def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoice]) -> list[str]:
+    amount = receipt.unallocated
+    claims: list[Claim] = []
+    position = len(payments.claims_of(tx, payment.id))
+    for invoice in invoices:
+        if invoice.total.currency != amount.currency:
+            raise CurrencyMismatch(
+                f"{amount} came, and invoice {invoice.number} is in {invoice.total.currency}; "
+                "assign it to no invoice to make it credit"
+            )
+        if invoice.customer != payment.customer:
+            raise InvalidValue(
+                f"invoice {invoice.number} is of customer {invoice.customer}, the payment of "
+                f"{payment.customer}"
+            )
+        now = issue.find(tx, invoice)
+        if not now.open.minor:
+            raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
+        claims.append(Claim(position + len(claims), now.id, now.open.minor, None, "released"))
+    payments.insert_claims(tx, payment.id, claims)
+    receipts.set_unallocated(tx, receipt.id, 0)
+    placed = allocation.place(
+        tx,
+        payment,
+        receipt.id,
+        amount,
+        claims,
+        source=Line(Account.SUSPENSE, amount.minor, receipt=receipt.id),
+        on=tx.today,
+        entry=f"assign:{receipt.id}",
+    )
+    return placed.items
