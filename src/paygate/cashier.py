@@ -49,6 +49,7 @@ from paygate.service import (
     assign,
     collect,
     credit,
+    import_invoices,
     inquire,
     issue,
     publish,
@@ -161,6 +162,21 @@ class BookDesk:
             on=None if on is None else _date(on, "on"),
         )
         return (yield from issue.issue(bill))
+
+    @verb
+    def import_invoices(
+        self, csv: bytes | str, *, skip_bad: bool = False
+    ) -> Flow[import_invoices.Imported]:
+        """
+        Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
+
+        The first line names the columns: number, customer, currency, total, due and,
+        if wanted, name and email of the customer. Raises `ImportRejected` with every
+        bad row by its line, and then nothing was issued; with *skip_bad* the good
+        rows are, and the bad ones are told in the result.
+        """
+        sheet = import_invoices.read_sheet(csv)
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skip_bad))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
