@@ -95,6 +95,7 @@ def list_(
         return
     console = show.console()
     table = show.table("Invoice", "Customer", "Status", "Due", ">Total", ">Open")
+    table.collapse_padding = True  # six columns in eighty characters
     for one in page:
         show.add(
             table, one.number, one.customer, show.words(one.status), one.due, one.total, one.open

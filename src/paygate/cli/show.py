@@ -31,7 +31,7 @@ STYLES: Final = {
 """The colours of what matters about a payment."""
 
 
-_SHORT: Final = ("Invoice", "Currency", "Status", "Payment", "Date")
+_SHORT: Final = ("Invoice", "Customer", "Currency", "Payment", "Due", "Date")
 
 
 def console(*, stderr: bool = False) -> Console:
