@@ -37,11 +37,11 @@ class Ids(Protocol):
 
 
 class TimedIds:
-    """Ids that begin with the time, so that rows made together lie together."""
+    """Ids that begin with the time, so that rows lie, and are listed, in the order of making."""
 
     def new(self, noun: str) -> str:
-        """Make an id of 48 bits of time and 80 of chance, as in ULIDs, in hex."""
-        return f"{noun}_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+        """Make an id of 64 bits of time, in nanoseconds, and 64 of chance, in hex."""
+        return f"{noun}_{time.time_ns():016x}{os.urandom(8).hex()}"
 
 
 class Row(Protocol):
