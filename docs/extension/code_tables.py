@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from docutils.nodes import container
 from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 
 from paygate import Money, errors
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
@@ -259,21 +262,69 @@ def written(rows: Iterable[Row]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
 
 
-class Table(Directive):
+def commands() -> Iterator[str]:
+    """Write every command of the program, with its arguments and options."""
+    import typer
+
+    from paygate.cli.app import app
+
+    def below(command: Any, path: str) -> Iterator[str]:
+        children = getattr(command, "commands", {})
+        for name, child in children.items():
+            yield from below(child, f"{path} {name}")
+        if children:
+            return
+        yield from (f"**`{path}`**", "", command.help or "", "")
+        rows = [option(each) for each in command.params if each.name != "help"]
+        yield from (written([("Argument or option", "Meaning"), *rows]), "")
+
+    yield from below(typer.main.get_command(app), "paygate")
+
+
+def option(param: Any) -> Row:
+    name = ", ".join(param.opts) if param.param_type_name == "option" else param.name.upper()
+    more = ["needed" if param.required else ""]
+    more += [f"default {code(param.default)}" if shows_default(param) else ""]
+    more += [f"environment {code(param.envvar)}" if param.envvar else ""]
+    notes = "; ".join(filter(None, more))
+    return code(name), f"{param.help or ''} {f'({notes})' if notes else ''}".strip()
+
+
+def shows_default(param: Any) -> bool:
+    shown_types = isinstance(param.default, str | int | Path)
+    return shown_types and not isinstance(param.default, bool) and param.default != ""
+
+
+class FromCode(Directive):
+    """Markdown that is made from the code."""
+
+    def lines(self) -> list[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[Node]:
+        place = container()
+        told = StringList(self.lines(), source=__file__)
+        self.state.nested_parse(told, self.content_offset, place)
+        return place.children
+
+
+class Table(FromCode):
     """The table of that name."""
 
     required_arguments = 1
 
-    def run(self) -> list[Node]:
-        from docutils.nodes import container
-        from docutils.statemachine import StringList
+    def lines(self) -> list[str]:
+        return written(TABLES[self.arguments[0]]()).splitlines()
 
-        lines = written(TABLES[self.arguments[0]]()).splitlines()
-        place = container()
-        self.state.nested_parse(StringList(lines, source=__file__), self.content_offset, place)
-        return place.children
+
+class Commands(FromCode):
+    """Every command."""
+
+    def lines(self) -> list[str]:
+        return "\n".join(commands()).splitlines()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("code-table", Table)
+    app.add_directive("code-commands", Commands)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
