@@ -587,6 +587,8 @@ class Desk(BookDesk):
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     assert isinstance(account.gateway, Checks), "the caller looked"
     facts = yield from ask(account.name, deferred(account.gateway.check))
+    if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
+        raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from time import sleep
 
 import pytest
 
@@ -18,9 +17,18 @@ from paygate import (
     PaymentStatus,
     Share,
 )
-from paygate.dialogue import Dialogue
+from paygate.dialogue import Dialogue, at_once
 from paygate.domain.customer import PayerField
-from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement, Outcome
+from paygate.domain.outcome import (
+    Approved,
+    DeclineCode,
+    Declined,
+    Movement,
+    Outcome,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
 from paygate.errors import (
     AlreadyFinal,
     AlreadyPaid,
@@ -318,27 +326,6 @@ def test_other_money_than_asked_is_booked_and_waits_for_a_person(shop: Shop, tok
     assert payment.needs_review
     assert len(shop.cashier.receipts(payment)) == 1
     assert shop.open("A") == "30.00"
-
-
-def test_a_movement_is_not_money_for_a_second_payment(shop: Shop) -> None:
-    first = shop.pay(shop.invoice("A"), key="a")
-    [receipt] = shop.cashier.receipts(first)
-    second = shop.pay(shop.invoice("B"), key="b", token="tok_unknown_lost")
-
-    same = Movement(movement_id=receipt.movement_id, amount=receipt.amount)
-    shop.cashier.resolve(second, Approved(movements=(same,)), evidence="copied by mistake")
-
-    assert shop.open("B") == "30.00"
-    assert "payment.alert" in shop.events(second.id)
-
-
-def test_a_second_life_of_the_fake_gives_new_ids_to_its_movements(tmp_path: Path) -> None:
-    for number in ("A", "B"):
-        with Cashier.open(f"sqlite:///{tmp_path}/p.db", gateways={"card": FakeGateway()}) as till:
-            till.issue(number=number, customer="C", total=usd("30"), due="2026-02-01")
-            till.collect(number, via="card", method="tok_visa", key=number)
-            assert till.invoice(number).status is InvoiceStatus.PAID
-            sleep(0.002)
 
 
 def test_a_person_assigns_money_that_is_not_what_was_asked_for(shop: Shop) -> None:
@@ -788,3 +775,60 @@ def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(s
 
     assert cashier.payments() == []
     assert cashier.invoice("A").claimed == usd("0")
+
+
+@pytest.mark.parametrize("answer", ["declined", "rejected", "unknown"])
+def test_a_token_that_the_processor_repeats_is_not_stored(answer: str) -> None:
+    token = "tok_of_this_card_alone"
+    text = f"No such token: '{token}'; try another"
+    told: dict[str, Outcome] = {
+        "declined": Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True, message=text),
+        "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False, message=text),
+        "unknown": Unknown(reason=text),
+    }
+
+    class Talkative(FakeGateway):
+        def charge(self, charge: Charge) -> Dialogue[Outcome]:
+            assert charge.method is not None
+            return at_once(told[answer])
+
+    cashier = Cashier.in_memory(gateways={"card": Talkative()})
+    cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
+
+    payment = cashier.collect("A", via="card", method=token, key="k")
+
+    assert token not in repr(payment) + repr(cashier.events())
+    assert "No such token" in payment.reason
+
+
+def test_a_fake_that_forgets_does_not_name_new_money_like_old(tmp_path: Path) -> None:
+    for key in ("first", "second"):
+        with Cashier.open(
+            f"sqlite:///{tmp_path}/ledger.db", gateways={"card": FakeGateway()}
+        ) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert (payment.status, payment.received) == (PaymentStatus.SUCCEEDED, usd("5"))
+            assert cashier.fsck() == []
+
+
+def test_money_that_is_another_payments_is_a_conflict(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    for key in ("first", "second"):  # each run's processor begins to count anew
+        clock = FakeClock()
+        gateways = {"card": FakeGateway(clock=clock)}
+        with Cashier.open(url, gateways=gateways, clock=clock) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert payment.conflicted is (key == "second")
+            assert cashier.fsck() == []
+
+
+def test_rows_are_listed_in_the_order_they_were_made(shop: Shop) -> None:
+    numbers = [str(number) for number in range(50)]
+    for number in numbers:
+        shop.invoice(number)
+
+    assert [invoice.number for invoice in shop.cashier.invoices()] == numbers

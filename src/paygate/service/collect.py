@@ -9,7 +9,7 @@ a new name.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
@@ -17,7 +17,9 @@ from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.outcome import Declined, Rejected, Unknown, Unsent
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -28,7 +30,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
 )
-from paygate.gateway import Charge, digest_key
+from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, payments
 from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, reverse
@@ -100,6 +102,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
         attempt=opened.attempt,
         not_after=opened.lease_until,
     )
+    answer = _without(answer, order.method)
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
@@ -107,6 +110,38 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
         timing=timing,
     )
     return (yield from merge.merge(opened.attempt, answer, reading))
+
+
+def _without(answer: Outcome | Unsent, method: Method | None) -> Outcome | Unsent:
+    """Take what must not be stored out of an answer: processors repeat tokens in messages."""
+    texts = [secret.reveal() for secret in _secrets_of(method) if secret]
+    match answer:
+        case Declined() | Rejected():
+            return replace(answer, message=_blotted(answer.message, texts))
+        case Unknown() | Unsent():
+            return replace(answer, reason=_blotted(answer.reason, texts))
+        case _:
+            return answer
+
+
+def _secrets_of(method: Method | None) -> list[Secret[str]]:
+    match method:
+        case OneTimeToken(value) | StoredToken(value):
+            return [value]
+        case RawCard(number, security_code=code):
+            return [number] if code is None else [number, code]
+        case RawBankAccount(routing_number=routing, account_number=number):
+            return [number, routing]
+        case None:
+            return []
+        case _:
+            assert_never(method)
+
+
+def _blotted(text: str, hidden: Sequence[str]) -> str:
+    for value in hidden:
+        text = text.replace(value, DOTS)
+    return text
 
 
 def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -> Opened:

@@ -29,13 +29,11 @@ from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.domain.outcome import Answer, Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow, Claim
-    from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
@@ -86,9 +84,12 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             sends=before.sends,
             variable_amount=reading.variable_amount,
             booked={key: value.amount for key, value in booked.items()},
+            foreign=frozenset(
+                key for key, value in booked.items() if value.payment != before.attempt.payment
+            ),
             absence=reading.absence,
         )
-        changes = _notice_strangers(decide(facts, answer, reading.source), before, booked)
+        changes = decide(facts, answer, reading.source)
         next_check_at = _next_check(tx, before, changes, answer, reading)
         if _tired(before, changes, next_check_at):
             text = "we could not find out how this ended; ask the gateway and resolve it"
@@ -96,18 +97,6 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
             return _apply(tx, before, changes)
-
-
-def _notice_strangers(
-    changes: Changes, before: AttemptRow, booked: Mapping[tuple[MovementKind, str], Booked]
-) -> Changes:
-    """Call a person where a movement was booked for another payment: one has no money."""
-    for (_, id_), there in booked.items():
-        if there.payment != before.attempt.payment:
-            text = f"movement {id_} was booked for payment {there.payment} and not for this one"
-            review = changes.review or text
-            changes = replace(changes, review=review, alerts=(*changes.alerts, text))
-    return changes
 
 
 def _write_attempt(
@@ -328,7 +317,7 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
 
 def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = not changes.allocate and bool(changes.book)
+    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
     review = bool(changes.review) or conflicted
     status = payment.status if changes.state is None else STATUS_OF[changes.state]
     if status is not payment.status or review:

@@ -42,15 +42,9 @@ class _Line:
 
 
 class Truth:
-    """The processor's memory, on disk as well if it was given a file.
+    """The processor's memory, on disk as well if it was given a file."""
 
-    Its ids begin with *series*. A processor in memory forgets, and a ledger does
-    not: without a new series its second life would give the ids of its first to
-    other movements, and the ledger takes those for booked.
-    """
-
-    def __init__(self, file: JournalFile | None = None, *, series: str = "1") -> None:
-        self._series = series
+    def __init__(self, file: JournalFile | None = None, run: str = "") -> None:
         self.journal: list[Entry] = []
         self.orders: dict[str, Order] = {}
         self.answers: dict[str, Stored] = {}
@@ -61,6 +55,7 @@ class Truth:
         self._movements: dict[str, Entry] = {}
         self._undoing: dict[str, list[Entry]] = {}
         self._serial = 0
+        self._run = run
         self._line = _Line()
         self._file = file
         if file is not None:
@@ -110,7 +105,7 @@ class Truth:
     def new_id(self, prefix: str) -> str:
         """Give the next thing its number."""
         self._serial += 1
-        return f"{prefix}_{self._series}_{self._serial}"
+        return f"{prefix}_{self._run}{self._serial}"
 
     def open(self, order: Order) -> Order:
         """Remember a new order."""
