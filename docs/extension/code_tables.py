@@ -19,6 +19,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import (
     Action,
     ActionRequired,
+    Answer,
     Approved,
     Authorized,
     Closed,
@@ -65,7 +66,7 @@ STATUSES = {
 
 ASKED = Money("USD", 100)
 
-ANSWERS = {
+ANSWERS: dict[str, Answer] = {
     "unsent": Unsent(reason=""),
     "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False),
     "declined": Declined(code=DeclineCode.GENERIC, raw_code="", retryable=True),
@@ -104,7 +105,7 @@ def merges() -> Iterator[Row]:
         )
 
 
-def source_of(answer: object) -> Source:
+def source_of(answer: Answer) -> Source:
     return Source.INQUIRY if isinstance(answer, NotFound) else Source.RESPONSE
 
 
@@ -146,7 +147,7 @@ def accounts() -> Iterator[Row]:
 def errors_by_family() -> Iterator[Row]:
     yield "Error", "When", "Attributes"
 
-    def below(kind: type, depth: int) -> Iterator[Row]:
+    def below(kind: type[errors.PaygateError], depth: int) -> Iterator[Row]:
         facts = ", ".join(code(name) for name in vars(kind).get("__annotations__", {}))
         indent = "\u2003" * depth
         yield f"{indent}{code(kind.__name__)}", first_line(kind), facts
@@ -185,7 +186,7 @@ def tokens() -> Iterator[Row]:
 
 def numbers() -> Iterator[Row]:
     yield "Number", "Behaves like"
-    for number, token in (magic.CARD_NUMBERS | magic.ACCOUNT_NUMBERS).items():
+    for number, token in [*magic.CARD_NUMBERS.items(), *magic.ACCOUNT_NUMBERS.items()]:
         yield code(number), code(token)
 
 
@@ -269,7 +270,7 @@ def commands() -> Iterator[str]:
     from paygate.cli.app import app
 
     def below(command: Any, path: str) -> Iterator[str]:
-        children = getattr(command, "commands", {})
+        children: dict[str, Any] = getattr(command, "commands", {})
         for name, child in children.items():
             yield from below(child, f"{path} {name}")
         if children:
@@ -295,7 +296,7 @@ def shows_default(param: Any) -> bool:
     return shown_types and not isinstance(param.default, bool) and param.default != ""
 
 
-class FromCode(Directive):
+class FromCode(Directive):  # type: ignore[misc]  # docutils has no types
     """Markdown that is made from the code."""
 
     def lines(self) -> list[str]:
@@ -305,7 +306,7 @@ class FromCode(Directive):
         place = container()
         told = StringList(self.lines(), source=__file__)
         self.state.nested_parse(told, self.content_offset, place)
-        return place.children
+        return list(place.children)
 
 
 class Table(FromCode):
