@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import paygate
+import paygate.testing
 
 PUBLIC = [
     "Address",
@@ -103,3 +104,8 @@ def test_the_cashier_brings_nothing_heavy_and_no_use_case() -> None:
     )
 
     assert in_a_new_interpreter(program) == "paygate.service.flow"
+
+
+@pytest.mark.parametrize("name", sorted(paygate.testing.__all__))
+def test_each_name_for_tests_can_be_the_first_that_is_imported(name: str) -> None:
+    assert in_a_new_interpreter(f"from paygate.testing import {name}") == ""

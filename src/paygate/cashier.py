@@ -140,6 +140,7 @@ def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: typ
     if returns.startswith("Flow["):
         returns = returns.removeprefix("Flow[").removesuffix("]")
     call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+    call.__annotations__ = {**source.flow.__annotations__, "return": returns}
 
 
 class BookDesk:
