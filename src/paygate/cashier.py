@@ -24,12 +24,10 @@ from typing import (
     overload,
 )
 
-from paygate.dialogue import deferred
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
@@ -42,26 +40,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import Checks, Gateway
-from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
-from paygate.ledger.sqlite import HostStore, SqliteStore
-from paygate.ledger.tx import Context, SystemClock, TimedIds
-from paygate.service import (
-    assign,
-    collect,
-    credit,
-    import_invoices,
-    inquire,
-    issue,
-    operate,
-    publish,
-    record,
-    resolve,
-    reverse,
-    write_off,
-)
-from paygate.service.account import GatewayAccount, Timing
-from paygate.service.booking import RefundTo
+from paygate.later import later
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
 
 if TYPE_CHECKING:
@@ -75,12 +54,43 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Approved, Closed, Declined
     from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
-    from paygate.gateway import AccountFacts, Method
+    from paygate.gateway import AccountFacts, Gateway, Method
+    from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
     from paygate.ledger.book import Violation
-    from paygate.ledger.sqlite import Store
-    from paygate.ledger.tx import Clock, Ids, Tx
+    from paygate.ledger.sqlite import SqliteStore, Store
+    from paygate.ledger.tx import Clock, Context, Ids, Tx
+    from paygate.service import (
+        assign,
+        collect,
+        credit,
+        import_invoices,
+        inquire,
+        issue,
+        operate,
+        publish,
+        record,
+        resolve,
+        reverse,
+        write_off,
+    )
+    from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.booking import RefundTo
     from paygate.service.flow import Step
     from paygate.transport.http import HttpTransport
+
+else:
+    # A use case is imported when it is first called.
+    later(
+        globals(),
+        "paygate.ledger",
+        *("book", "customers", "items", "lots", "outbox", "payments", "receipts"),
+    )
+    later(
+        globals(),
+        "paygate.service",
+        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
+        *("operate", "publish", "record", "resolve", "reverse", "write_off"),
+    )
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -133,6 +143,7 @@ def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: typ
     if returns.startswith("Flow["):
         returns = returns.removeprefix("Flow[").removesuffix("]")
     call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+    call.__annotations__ = {**source.flow.__annotations__, "return": returns}
 
 
 class BookDesk:
@@ -272,7 +283,8 @@ class BookDesk:
         Without *amount* it is as much as is open and as the credit covers.
         Raises `NotEnoughCredit`.
         """
-        use = credit.Use(items=_items(items), key=key, amount=amount)
+        wanted = None if amount is None else _money(amount, "amount")
+        use = credit.Use(items=_items(items), key=key, amount=wanted)
         return (yield from credit.pay_from_credit(use))
 
     @verb
@@ -290,7 +302,8 @@ class BookDesk:
         amount: Money | None = None,
     ) -> Flow[WriteOff]:
         """Give up an open amount of *invoice*; without *amount* all that is open."""
-        flow = write_off.write_off(invoice, amount=amount, reason=reason, key=key)
+        wanted = None if amount is None else _money(amount, "amount")
+        flow = write_off.write_off(invoice, amount=wanted, reason=reason, key=key)
         return (yield from flow)
 
     @verb
@@ -693,6 +706,8 @@ class Desk(BookDesk):
     @verb
     def publish(self) -> Flow[publish.Published]:
         """Hand waiting events to the sinks and subscribers, in order, and tell what happened."""
+        from paygate.ledger.tx import TimedIds
+
         lease = TimedIds().new("lease")
         return (yield from publish.publish(list(self._readers.values()), lease))
 
@@ -705,10 +720,7 @@ class Desk(BookDesk):
         the gateway cannot be reached or says no, `LiveModeMismatch` where the
         account is live and the settings are not, or the reverse.
         """
-        account = self._account(via)
-        if not isinstance(account.gateway, Checks):
-            raise Unsupported(f"the driver of account {via!r} cannot check its credentials")
-        return (yield from _check(account))
+        return (yield from _check(self._account(via)))
 
     def _account(self, via: str) -> GatewayAccount:
         try:
@@ -724,7 +736,12 @@ class Desk(BookDesk):
 
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
-    assert isinstance(account.gateway, Checks), "the caller looked"
+    from paygate.dialogue import deferred
+    from paygate.domain.outcome import Unknown, Unsent
+    from paygate.gateway import Checks
+
+    if not isinstance(account.gateway, Checks):
+        raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
     facts = yield from ask(account.name, deferred(account.gateway.check))
     if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
@@ -773,6 +790,10 @@ class _Face:
         Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
         """
         from paygate import registry
+        from paygate.gateway import Gateway
+        from paygate.ledger.sqlite import SqliteStore
+        from paygate.ledger.tx import Context, SystemClock, TimedIds
+        from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
             name: GatewayAccount.of(
@@ -871,6 +892,8 @@ class Cashier(_Face, Desk):
         *connection* is to the database that holds the ledger. What is done becomes
         durable, or not, with the host's commit.
         """
+        from paygate.ledger.sqlite import HostStore
+
         return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:
@@ -1008,6 +1031,8 @@ def _kind(kind: Kind | str) -> Kind:
 
 
 def _refund_to(to: RefundTo | str) -> RefundTo:
+    from paygate.service.booking import RefundTo
+
     try:
         return RefundTo(to)
     except ValueError:

@@ -17,7 +17,7 @@ from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
 from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, reverse
+from paygate.service import allocation, issue, reverse
 
 if TYPE_CHECKING:
     from datetime import date
@@ -137,6 +137,9 @@ def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
 
 def soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
     """Let others pay these items: the payer may never come back from the page."""
+    # A page made while this one was on its way was not there to be superseded at the intent.
+    for page in sorted({page for claim in claims for page in payments.soft_on(tx, claim.item)}):
+        issue.supersede(tx, page)
     for claim in claims:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)

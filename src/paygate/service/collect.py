@@ -357,6 +357,10 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
     """
     if wanted.minor <= 0:
         raise InvalidAmount(f"credit of {wanted} cannot be used")
+    if wanted.currency != plan.currency:
+        raise CurrencyMismatch(
+            f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}"
+        )
     rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
     free = sum(rooms.values())
     claimed = sum(claim.minor for claim in plan.claims)
