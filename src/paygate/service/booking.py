@@ -52,6 +52,8 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         claims = _move_claims(tx, payment, claims, changes)
     if changes.authorized is not None:
         payments.set_authorized(tx, payment.id, changes.authorized.minor)
+    if changes.void_late:
+        _void_late(tx, row, payment, changes)
     touched: list[str] = []
     for movement in changes.book:
         touched += _book(tx, row, payment, claims, movement, changes)
@@ -115,6 +117,18 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
 
 def _release(tx: Tx, payment: Payment) -> None:
     allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+
+
+def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """Give back an amount that was held after we had given it up; nobody would capture it."""
+    payments.begin_void(tx, payment.id)
+    payments.insert_following(
+        tx,
+        row,
+        Operation.VOID,
+        gateway_key=f"{row.gateway_key}-late",
+        about=changes.reference or row.attempt.reference,
+    )
 
 
 # --- Claims ----------------------------------------------------------------------------
