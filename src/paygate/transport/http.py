@@ -81,6 +81,11 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(timeout_s={self._timeout_s})"
 
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        return self._timeout_s
+
     def exchange(self, request: Request) -> Response:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
         _check_open(closed=self._closed)
@@ -137,6 +142,11 @@ class AsyncHttpTransport:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(timeout_s={self._timeout_s})"
+
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        return self._timeout_s
 
     async def exchange(self, request: Request) -> Response:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
