@@ -153,7 +153,7 @@ class AsyncHttpTransport:
         _check_open(closed=self._closed)
         wire_to = _AsyncWire(self._pool_here())
         started = monotonic()
-        clock = Clock(_deadline_s(request, self._timeout_s), body_follows=bool(request.body))
+        clock = Clock(_deadline_s(request, self._timeout_s))
         wire = _wire_request(request, clock)
         mark = redact.exchanging.set(True)
         try:
