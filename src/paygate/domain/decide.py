@@ -113,6 +113,7 @@ class Changes:
     reason: str = ""
     retryable: bool = False
     action: Action | None = None
+    authorized: Money | None = None
     expires_at: datetime | None = None
     review: str = ""
     alerts: tuple[str, ...] = ()
@@ -122,7 +123,13 @@ class Changes:
 
 
 _MOVES_MONEY = frozenset(
-    {Operation.CHARGE, Operation.CAPTURE, Operation.COMPLETE, Operation.REFUND}
+    {
+        Operation.CHARGE,
+        Operation.AUTHORIZE,
+        Operation.COMPLETE,
+        Operation.CAPTURE,
+        Operation.REFUND,
+    }
 )
 
 
@@ -229,7 +236,11 @@ def _authorized(facts: Facts, answer: Authorized) -> Changes:
     changes = _forward(facts, AttemptState.AUTHORIZED, reference=answer.reference)
     if changes.state is None:
         return changes
-    return replace(changes, expires_at=answer.expires_at)
+    changes = replace(changes, expires_at=answer.expires_at)
+    if answer.amount.currency != facts.asked.currency or answer.amount > facts.asked:
+        text = f"asked to hold {facts.asked}, and {answer.amount} is held"
+        return replace(changes, review=text, alerts=(text,), conflict=True)
+    return replace(changes, authorized=answer.amount)
 
 
 def _declined(facts: Facts, answer: Declined) -> Changes:
