@@ -30,6 +30,12 @@ def _stripe(rounds: int) -> list[Measured]:
     return [stripe_charge.measure(rounds)]
 
 
+def _webhook(rounds: int) -> list[Measured]:
+    from benchmarks import stripe_webhook
+
+    return [stripe_webhook.measure(rounds)]
+
+
 def _collect(rounds: int) -> list[Measured]:
     from benchmarks import collecting
 
@@ -39,6 +45,7 @@ def _collect(rounds: int) -> list[Measured]:
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
+    "webhook": _webhook,
     "collect": _collect,
 }
 

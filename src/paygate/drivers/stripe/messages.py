@@ -117,12 +117,13 @@ def scanned(sent_at: datetime, after: str) -> Form:
 # --- Reading --------------------------------------------------------------------------
 
 
-def at(told: object, *path: str) -> object:
+def at(told: Any, *path: str) -> object:
+    """Look at something inside of an answer; None where it is not."""
     for name in path:
         if not isinstance(told, dict):
             return None
-        told = cast("dict[str, object]", told).get(name)
-    return told
+        told = told.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return told  # pyright: ignore[reportUnknownVariableType]
 
 
 def text(told: object, *path: str) -> str:
@@ -130,6 +131,8 @@ def text(told: object, *path: str) -> str:
     found = at(told, *path)
     if not isinstance(found, str):
         return ""
+    if found.isascii() and found.isprintable():
+        return found[:TEXT_MAX]
     # PostgreSQL stores no NUL, and nobody stores half a surrogate pair.
     return found[:TEXT_MAX].replace("\0", "").encode("utf-8", "replace").decode()
 
