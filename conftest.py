@@ -1,13 +1,30 @@
-"""Every Python example in the documents is a test; those of one page share their names."""
+"""Every example in the documents is a test; those of one page share their names and a folder.
 
+- A ``python`` block runs. One that begins with the name of a file (``# shop.py``) is saved
+  under it instead, for what comes after.
+- An ``output`` block is what the block before it printed.
+- A ``console`` block runs the commands after ``$`` and compares what they print; ``...``
+  stands for anything.
+"""
+
+import doctest
 import os
+import re
+import subprocess
+import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+PRINTED = "__printed__"
+FILE = re.compile(r"# (\w+\.(?:py|toml|csv))\n")
+BIN = Path(sys.executable).parent
 
 
 class Elsewhere:
@@ -25,10 +42,76 @@ class Elsewhere:
         self._undo.close()
 
 
+def save(example: Example) -> bool:
+    """Save a block that begins with the name of a file."""
+    named = FILE.match(example.parsed)
+    if named:
+        Path(named[1]).write_text(str(example.parsed), encoding="utf-8")
+    return bool(named)
+
+
+def run(example: Example) -> None:
+    """Run a block and keep what it prints."""
+    if save(example):
+        return
+    with redirect_stdout(StringIO()) as printed:
+        PythonEvaluator()(example)
+    example.namespace[PRINTED] = printed.getvalue()
+
+
+def compare(example: Example) -> str | None:
+    """Compare a block with what the block before it printed."""
+    return difference(str(example.parsed), example.namespace.get(PRINTED, ""))
+
+
+def command(example: Example) -> str | None:
+    """Run the commands of a transcript and compare what they print."""
+    for part in re.split(r"(?m)^\$ ", str(example.parsed))[1:]:
+        line, _, expected = part.partition("\n")
+        done = subprocess.run(
+            ["/bin/sh", "-c", line],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env={
+                "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+                "HOME": str(Path.cwd()),
+                "LANG": "C.UTF-8",
+                "COLUMNS": "100",
+                "NO_COLOR": "1",
+            },
+        )
+        wrong = difference(expected, done.stdout)
+        if wrong:
+            return f"$ {line}\n{wrong}"
+    return None
+
+
+def difference(expected: str, got: str) -> str | None:
+    """Tell how *got* differs from *expected*; spaces at the ends of lines do not count."""
+    wanted, found = (
+        "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
+        for text in (expected, got)
+    )
+    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    if checker.check_output(wanted, found, flags):
+        return None
+    return checker.output_difference(doctest.Example("", wanted), found, flags)
+
+
+python = PythonCodeBlockParser()
+python.codeblock_parser = CodeBlockParser("python", run)
 elsewhere = Elsewhere()
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[
+        python,
+        CodeBlockParser("output", compare),
+        CodeBlockParser("console", command),
+        CodeBlockParser("toml", lambda example: None if save(example) else "name the file"),
+        SkipParser(),
+    ],
     patterns=["*.md"],
     excludes=["CONTRIBUTING.md"],
     setup=elsewhere.enter,

@@ -7,6 +7,7 @@ ours, and none of the floor's; it is measured by itself and reported.
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import tempfile
 import time
@@ -29,16 +30,22 @@ def measure(rounds: int) -> list[Measured]:
         made = Path(folder, "made.db")
         ledgers.make(made)
         payments = bare.capture(made)
-        floor, one, many, fake = take_turns(
+        cpu: dict[str, list[float]] = {"floor": [], "ours": [], "in flight": []}
+        floor, one, many, fake, disk = take_turns(
             rounds,
-            partial(bare.run, made, payments),
-            partial(at_once, made),
-            partial(in_flight, made),
+            partial(bare.run, made, payments, cpu["floor"]),
+            partial(at_once, made, cpu["ours"]),
+            partial(in_flight, made, cpu["in flight"]),
             fake_us,
+            partial(fsync_us, Path(folder, "fsync")),
         )
     notes = {
-        "statements of the floor": float(sum(map(len, payments[-1]))),
-        "the fake's own time, µs per payment": statistics.median(fake),
+        "rows that the floor writes": float(sum(map(len, payments[-1]))),
+        "an fsync here, µs": statistics.median(disk),
+        "CPU of the floor, µs per payment": statistics.median(cpu["floor"]),
+        "CPU of ours, µs per payment": statistics.median(cpu["ours"]),
+        "CPU with 100 in flight, µs per payment": statistics.median(cpu["in flight"]),
+        "of it the fake, µs per payment": statistics.median(fake),
     }
     floor_name = "bare sqlite3, same rows"
     return [
@@ -62,21 +69,22 @@ def measure(rounds: int) -> list[Measured]:
     ]
 
 
-def at_once(made: Path) -> float:
+def at_once(made: Path, cpu_us: list[float]) -> float:
     """Collect every invoice with `Cashier`, and tell how many per second."""
     url = f"sqlite:///{ledgers.fresh(made, 'ours.db')}"
     with Cashier.open(url, gateways={"card": FakeGateway()}) as cashier:
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         for number in ledgers.NUMBERS:
             payment = cashier.collect(
                 number, via="card", method="tok_visa", key=f"checkout-{number}"
             )
             assert payment.status is PaymentStatus.SUCCEEDED
         taken = time.perf_counter() - started
+        cpu_us.append((time.process_time() - spent) / len(ledgers.NUMBERS) * 1e6)
     return len(ledgers.NUMBERS) / taken
 
 
-def in_flight(made: Path) -> float:
+def in_flight(made: Path, cpu_us: list[float]) -> float:
     """Collect every invoice with `AsyncCashier`, a hundred at a time."""
     url = f"sqlite:///{ledgers.fresh(made, 'ours.db')}"
 
@@ -91,10 +99,11 @@ def in_flight(made: Path) -> float:
                 assert payment.status is PaymentStatus.SUCCEEDED
 
         async with AsyncCashier.open(url, gateways={"card": FakeGateway()}) as cashier:
-            started = time.perf_counter()
+            started, spent = time.perf_counter(), time.process_time()
             async with asyncio.TaskGroup() as workers:
                 for _ in range(IN_FLIGHT):
                     workers.create_task(worker())
+            cpu_us.append((time.process_time() - spent) / len(ledgers.NUMBERS) * 1e6)
             return time.perf_counter() - started
 
     return len(ledgers.NUMBERS) / asyncio.run(collect_all())
@@ -103,7 +112,7 @@ def in_flight(made: Path) -> float:
 def fake_us() -> float:
     """Tell how long the fake takes for one charge, its driver included."""
     gateway = FakeGateway()
-    started = time.perf_counter()
+    started = time.process_time()
     for number in ledgers.NUMBERS:
         dialogue = gateway.charge(
             Charge(
@@ -121,4 +130,16 @@ def fake_us() -> float:
             dialogue.send(gateway.answer(request))  # type: ignore[arg-type]
         except StopIteration:
             continue
-    return (time.perf_counter() - started) / len(ledgers.NUMBERS) * 1e6
+    return (time.process_time() - started) / len(ledgers.NUMBERS) * 1e6
+
+
+def fsync_us(path: Path) -> float:
+    """Tell what the disk takes to keep two pages: most of a commit, and the same for both."""
+    times: list[float] = []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(50):
+            file.write(bytes(8192))
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - started) * 1e6)
+    return statistics.median(times)

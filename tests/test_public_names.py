@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import paygate
+import paygate.testing
 
 PUBLIC = [
     "Address",
@@ -93,3 +94,18 @@ def test_importing_paygate_imports_nothing_heavy() -> None:
     program = f"import sys, paygate; print(*(n for n in {HEAVY} if n in sys.modules))"
 
     assert in_a_new_interpreter(program) == ""
+
+
+def test_the_cashier_brings_nothing_heavy_and_no_use_case() -> None:
+    program = (
+        "import sys; from paygate import Cashier, Money; "
+        f"print(*(n for n in {HEAVY} if n in sys.modules), "
+        "*(n for n in sys.modules if n.startswith(('paygate.ledger.', 'paygate.service.'))))"
+    )
+
+    assert in_a_new_interpreter(program) == "paygate.service.flow"
+
+
+@pytest.mark.parametrize("name", sorted(paygate.testing.__all__))
+def test_each_name_for_tests_can_be_the_first_that_is_imported(name: str) -> None:
+    assert in_a_new_interpreter(f"from paygate.testing import {name}") == ""

@@ -24,12 +24,11 @@ from typing import (
     overload,
 )
 
-from paygate.dialogue import deferred
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Unknown, Unsent
+from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import (
     BadReply,
@@ -41,23 +40,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import Checks, Gateway
-from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
-from paygate.ledger.sqlite import HostStore, SqliteStore
-from paygate.ledger.tx import Context, SystemClock, TimedIds
-from paygate.service import (
-    assign,
-    collect,
-    credit,
-    inquire,
-    issue,
-    publish,
-    record,
-    resolve,
-    reverse,
-    write_off,
-)
-from paygate.service.account import GatewayAccount, Timing
+from paygate.later import later
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
 
 if TYPE_CHECKING:
@@ -69,14 +52,45 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
     from paygate.domain.outcome import Approved, Closed, Declined
-    from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
+    from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
-    from paygate.gateway import AccountFacts, Method
+    from paygate.gateway import AccountFacts, Gateway, Method
+    from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
     from paygate.ledger.book import Violation
-    from paygate.ledger.sqlite import Store
-    from paygate.ledger.tx import Clock, Ids, Tx
+    from paygate.ledger.sqlite import SqliteStore, Store
+    from paygate.ledger.tx import Clock, Context, Ids, Tx
+    from paygate.service import (
+        assign,
+        collect,
+        credit,
+        import_invoices,
+        inquire,
+        issue,
+        operate,
+        publish,
+        record,
+        resolve,
+        reverse,
+        write_off,
+    )
+    from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.booking import RefundTo
     from paygate.service.flow import Step
     from paygate.transport.http import HttpTransport
+
+else:
+    # A use case is imported when it is first called.
+    later(
+        globals(),
+        "paygate.ledger",
+        *("book", "customers", "items", "lots", "outbox", "payments", "receipts"),
+    )
+    later(
+        globals(),
+        "paygate.service",
+        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
+        *("operate", "publish", "record", "resolve", "reverse", "write_off"),
+    )
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,6 +143,7 @@ def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: typ
     if returns.startswith("Flow["):
         returns = returns.removeprefix("Flow[").removesuffix("]")
     call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+    call.__annotations__ = {**source.flow.__annotations__, "return": returns}
 
 
 class BookDesk:
@@ -161,6 +176,21 @@ class BookDesk:
             on=None if on is None else _date(on, "on"),
         )
         return (yield from issue.issue(bill))
+
+    @verb
+    def import_invoices(
+        self, csv: bytes | str, *, skip_bad: bool = False
+    ) -> Flow[import_invoices.Imported]:
+        """
+        Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
+
+        The first line names the columns: number, customer, currency, total, due and,
+        if wanted, name and email of the customer. Raises `ImportRejected` with every
+        bad row by its line, and then nothing was issued; with *skip_bad* the good
+        rows are, and the bad ones are told in the result.
+        """
+        sheet = import_invoices.read_sheet(csv)
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skip_bad))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
@@ -253,7 +283,8 @@ class BookDesk:
         Without *amount* it is as much as is open and as the credit covers.
         Raises `NotEnoughCredit`.
         """
-        use = credit.Use(items=_items(items), key=key, amount=amount)
+        wanted = None if amount is None else _money(amount, "amount")
+        use = credit.Use(items=_items(items), key=key, amount=wanted)
         return (yield from credit.pay_from_credit(use))
 
     @verb
@@ -271,7 +302,8 @@ class BookDesk:
         amount: Money | None = None,
     ) -> Flow[WriteOff]:
         """Give up an open amount of *invoice*; without *amount* all that is open."""
-        flow = write_off.write_off(invoice, amount=amount, reason=reason, key=key)
+        wanted = None if amount is None else _money(amount, "amount")
+        flow = write_off.write_off(invoice, amount=wanted, reason=reason, key=key)
         return (yield from flow)
 
     @verb
@@ -356,13 +388,31 @@ class BookDesk:
 
     @verb
     def payments(
-        self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
+        self,
+        *,
+        customer: Customer | str | None = None,
+        status: PaymentStatus | None = None,
+        needs_review: bool | None = None,
+        after: str = "",
+        limit: int = 100,
     ) -> Flow[list[Payment]]:
-        """List payments, a page at a time: pass the last one's id as *after* for the next."""
-        who = None if customer is None else _id(customer)
-        return (
-            yield from look(lambda tx: payments.page(tx, customer=who, after=after, limit=limit))
-        )
+        """
+        List payments, a page at a time: pass the last one's id as *after* for the next.
+
+        With ``needs_review=True`` it is the list of those a person must look at.
+        """
+
+        def work(tx: Tx) -> list[Payment]:
+            return payments.page(
+                tx,
+                customer=None if customer is None else _id(customer),
+                status=status,
+                needs_review=needs_review,
+                after=after,
+                limit=limit,
+            )
+
+        return (yield from look(work))
 
     @verb
     def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
@@ -472,6 +522,143 @@ class Desk(BookDesk):
         return (yield from collect.collect(order, self._timing))
 
     @verb
+    def authorize(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | str | None = None,
+        amount: Money | None = None,
+        kind: Kind | str | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+    ) -> Flow[Payment]:
+        """
+        Hold the amount of open invoices, to be captured later; see `collect`.
+
+        The invoices stay held for this payment until the final `capture`, `cancel`,
+        or until the authorisation runs out.
+        """
+        order = collect.Order(
+            items=_items(items),
+            account=self._account(via),
+            key=key,
+            name="authorize",
+            operation=Operation.AUTHORIZE,
+            kind=None if kind is None else _kind(kind),
+            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            amount=None if amount is None else _money(amount, "amount"),
+            payer=payer,
+            return_url=return_url,
+            browser=browser,
+            description=description,
+        )
+        return (yield from collect.collect(order, self._timing))
+
+    @verb
+    def capture(
+        self,
+        payment: Payment | str,
+        *,
+        key: str,
+        amount: Money | None = None,
+        final: bool = True,
+    ) -> Flow[Payment]:
+        """
+        Take all that is left of an authorised payment, or *amount* of it.
+
+        With ``final=False`` the rest stays authorised for another capture, where
+        the account can do that. Raises `NotCapturable` for more than is left, or
+        while the payment is being voided.
+        """
+        task = operate.Task(
+            operation=Operation.CAPTURE,
+            payment=_id(payment),
+            key=key,
+            amount=None if amount is None else _money(amount, "amount"),
+            final=final,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def refund(
+        self,
+        payment: Payment | str,
+        *,
+        key: str,
+        amount: Money | None = None,
+        to: RefundTo | str | None = None,
+        reason: str = "",
+    ) -> Flow[Payment]:
+        """
+        Send money of *payment* back to the payer through the gateway.
+
+        *to* says what becomes of the invoices: ``"reopen"`` makes them open again,
+        ``"credit_note"`` also gives up what it reopens (the goods went back),
+        ``"from_credit"`` pays out credit that the payment made. By default credit
+        is paid out where there is enough of it, and invoices are reopened else.
+
+        Never more goes back than came, however many ask at once: raises
+        `NotRefundable`. A bounced check is no refund: see `reverse`.
+        """
+        task = operate.Task(
+            operation=Operation.REFUND,
+            payment=_id(payment),
+            key=key,
+            amount=None if amount is None else _money(amount, "amount"),
+            to=None if to is None else _refund_to(to),
+            reason=reason,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def cancel(self, payment: Payment | str, *, key: str) -> Flow[Payment]:
+        """
+        Undo *payment* in the cheapest way that still works.
+
+        A page is closed, an authorisation is voided, a charge is voided while the
+        gateway can, and refunded after. Raises `NotCancelable`.
+        """
+        return (yield from operate.cancel(_id(payment), key, self._accounts, self._timing))
+
+    @verb
+    def complete(
+        self,
+        payment: Payment | str,
+        *,
+        key: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Flow[Payment]:
+        """
+        Finish a payment whose payer came back from the gateway's page.
+
+        What the return page says is not believed: the gateway is asked.
+        *parameters* are those of the return address, where the gateway wants them.
+        Without *key* a payment is completed once. Raises `ItemAlreadyBeingPaid`
+        where another payment took over meanwhile, `NotPayable` where nothing waits.
+        """
+        task = operate.Task(
+            operation=Operation.COMPLETE,
+            payment=_id(payment),
+            key=key or f"complete:{_id(payment)}",
+            parameters=parameters,
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
+    def close_page(self, payment: Payment | str, *, key: str | None = None) -> Flow[Payment]:
+        """Withdraw a page or slip that should not be paid any more."""
+        task = operate.Task(
+            operation=Operation.CLOSE,
+            payment=_id(payment),
+            key=key or f"close:{_id(payment)}",
+        )
+        return (yield from operate.operate(task, self._accounts, self._timing))
+
+    @verb
     def top_up(
         self,
         customer: Customer | str,
@@ -491,7 +678,7 @@ class Desk(BookDesk):
             items=(),
             account=self._account(via),
             key=key,
-            operation="top_up",
+            name="top_up",
             kind=None if kind is None else _kind(kind),
             method=OneTimeToken.of(method) if isinstance(method, str) else method,
             amount=_money(amount, "amount"),
@@ -537,6 +724,8 @@ class Desk(BookDesk):
     @verb
     def publish(self) -> Flow[publish.Published]:
         """Hand waiting events to the sinks and subscribers, in order, and tell what happened."""
+        from paygate.ledger.tx import TimedIds
+
         lease = TimedIds().new("lease")
         return (yield from publish.publish(list(self._readers.values()), lease))
 
@@ -549,10 +738,7 @@ class Desk(BookDesk):
         the gateway cannot be reached or says no, `LiveModeMismatch` where the
         account is live and the settings are not, or the reverse.
         """
-        account = self._account(via)
-        if not isinstance(account.gateway, Checks):
-            raise Unsupported(f"the driver of account {via!r} cannot check its credentials")
-        return (yield from _check(account))
+        return (yield from _check(self._account(via)))
 
     def _account(self, via: str) -> GatewayAccount:
         try:
@@ -568,8 +754,15 @@ class Desk(BookDesk):
 
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
-    assert isinstance(account.gateway, Checks), "the caller looked"
+    from paygate.dialogue import deferred
+    from paygate.domain.outcome import Unknown, Unsent
+    from paygate.gateway import Checks
+
+    if not isinstance(account.gateway, Checks):
+        raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
     facts = yield from ask(account.name, deferred(account.gateway.check))
+    if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
+        raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
     if facts.live is not account.traits.live:
@@ -615,6 +808,10 @@ class _Face:
         Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
         """
         from paygate import registry
+        from paygate.gateway import Gateway
+        from paygate.ledger.sqlite import SqliteStore
+        from paygate.ledger.tx import Context, SystemClock, TimedIds
+        from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
             name: GatewayAccount.of(
@@ -713,6 +910,8 @@ class Cashier(_Face, Desk):
         *connection* is to the database that holds the ledger. What is done becomes
         durable, or not, with the host's commit.
         """
+        from paygate.ledger.sqlite import HostStore
+
         return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:
@@ -847,6 +1046,15 @@ def _kind(kind: Kind | str) -> Kind:
         return Kind(kind)
     except ValueError:
         raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
+
+
+def _refund_to(to: RefundTo | str) -> RefundTo:
+    from paygate.service.booking import RefundTo
+
+    try:
+        return RefundTo(to)
+    except ValueError:
+        raise InvalidValue(f"{to!r} is no way to refund; ways are {', '.join(RefundTo)}") from None
 
 
 def _date(value: date | str, name: str) -> date:

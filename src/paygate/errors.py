@@ -215,6 +215,32 @@ class NothingToReverse(Refused):
     payment: str
 
 
+class NotCapturable(Refused):
+    """The payment holds no such amount for us, or not any more; `left` is what it does."""
+
+    payment: str
+    left: Any  # Money, which this layer does not know
+
+
+class NotRefundable(Refused):
+    """More than was received and stayed (`left`), or the payment is being voided."""
+
+    payment: str
+    left: Any  # Money, which this layer does not know
+
+
+class NotCancelable(Refused):
+    """The payment cannot be undone now."""
+
+    payment: str
+
+
+class NotPayable(Refused):
+    """The payment waits for no action of the payer, or another payment took over."""
+
+    payment: str
+
+
 class NothingToAssign(Refused):
     """No money of this payment waits for a person's decision."""
 

@@ -160,6 +160,19 @@ def test_the_same_movement_with_another_amount_is_a_conflict() -> None:
     changes = decide(facts(S.SUCCEEDED, booked=booked), APPROVED, Source.CALLBACK)
 
     assert changes.book == ()
+    assert changes.conflict
+    assert changes.review
+
+
+def test_a_movement_of_another_payment_is_a_conflict() -> None:
+    key = (MovementKind.CHARGE, "m1")
+
+    changes = decide(
+        facts(S.SENDING, booked={key: TEN}, foreign=frozenset({key})), APPROVED, Source.RESPONSE
+    )
+
+    assert changes.book == ()
+    assert changes.conflict
     assert changes.review
 
 

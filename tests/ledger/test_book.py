@@ -27,6 +27,8 @@ DAMAGE = {
     "payment-received-adds-up": "UPDATE paygate_payment SET received_minor = received_minor + 1",
     "returned-at-most-received": "UPDATE paygate_payment SET returned_minor = 999999",
     "status-follows-attempt": "UPDATE paygate_payment SET status = 'declined'",
+    "operations-add-up": "UPDATE paygate_payment SET refunding_minor = 1",
+    "captured-within-authorized": "UPDATE paygate_payment SET authorized_minor = 1",
     "doubt-is-followed-up": "UPDATE paygate_attempt SET next_check_at = NULL",
     "events-have-no-gaps": "DELETE FROM paygate_outbox WHERE seq = 1",
 }
@@ -45,6 +47,8 @@ def path(tmp_path: Path) -> Path:
         cashier.collect("B", via="card", method="tok_unknown_executed", key="B")
         cashier.collect("C", via="page", key="C", return_url="https://shop.example")
         cashier.record("C", by="cash", key="C")
+        held = cashier.authorize("D", via="card", method="tok_visa", key="D")
+        cashier.capture(held, key="D")
         assert cashier.fsck() == []
     return path
 

@@ -21,7 +21,7 @@ import pytest
 from paygate import Cashier, Kind, Money, Payment, Share
 from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import AlreadyFinal
+from paygate.errors import AlreadyFinal, NothingToAssign
 from tests.service.world import (
     BACK,
     LEASE,
@@ -213,8 +213,27 @@ def resolved_as(*, paid: bool) -> Act:
     return act
 
 
+def act_import(world: World, cashier: Cashier, key: str) -> object:
+    rows = "".join(f"INV-{n},C-1,USD,{n}.50,2026-02-01\n" for n in range(1, 9))
+    return cashier.import_invoices(f"number,customer,currency,total,due\n{rows}".encode())
+
+
+def given_too_much_money(world: World, cashier: Cashier) -> None:
+    given_two_invoices(world, cashier)
+    cashier.collect("INV-1", via="card", method="tok_other_amount", key="card", payer=PAYER)
+
+
+def act_assign(world: World, cashier: Cashier, key: str) -> object:
+    try:
+        return cashier.assign(only_payment(cashier), ["INV-1", "INV-2"], reason="paid for both")
+    except NothingToAssign:
+        return None
+
+
 STORIES = [
     Story("issue", 1, act_issue),
+    Story("import invoices", 1, act_import),
+    Story("assign", 2, act_assign, given=given_too_much_money),
     Story("void", 1, act_void, given=given_paid_invoice),
     Story("collect by card", 3, pay_by("card"), given=given_invoice),
     Story("collect, declined", 3, pay_by("card", "tok_declined"), given=given_invoice),

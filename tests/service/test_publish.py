@@ -1,5 +1,6 @@
 """Events reach every reader at least once, in order, and a poisoned aggregate harms only itself."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def cashier(clock: FakeClock) -> Cashier:
-    return Cashier.in_memory(clock=clock)
+def cashier(clock: FakeClock) -> Iterator[Cashier]:
+    with Cashier.in_memory(clock=clock) as cashier:
+        yield cashier
 
 
 def issue(cashier: Cashier, number: str) -> str:
@@ -151,10 +153,13 @@ class Crm:
             raise BadReply(f"the CRM answered {response.status}")
 
 
-def test_a_sink_is_a_dialogue(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sink_is_a_dialogue(
+    request: pytest.FixtureRequest, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = [Response(status=503), Response(status=200)]
     sent: list[bytes] = []
     cashier = Cashier.in_memory(clock=clock, sinks=[Crm()])
+    request.addfinalizer(cashier.close)
 
     class Transport:
         def exchange(self, request: Request) -> Response:
@@ -173,9 +178,13 @@ def test_a_sink_is_a_dialogue(clock: FakeClock, monkeypatch: pytest.MonkeyPatch)
     assert sent[0] == sent[1] == cashier.events()[0].id.encode()
 
 
-def test_two_readers_of_one_name_do_not_read_at_once(tmp_path: object, clock: FakeClock) -> None:
+def test_two_readers_of_one_name_do_not_read_at_once(
+    request: pytest.FixtureRequest, tmp_path: object, clock: FakeClock
+) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     first, second = Cashier.open(url, clock=clock), Cashier.open(url, clock=clock)
+    request.addfinalizer(first.close)
+    request.addfinalizer(second.close)
     issue(first, "A")
     heard: list[str] = []
 

@@ -1,6 +1,8 @@
 """What happens to the money, rule by rule, through the cashier."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +18,18 @@ from paygate import (
     PaymentStatus,
     Share,
 )
-from paygate.dialogue import Dialogue
+from paygate.dialogue import Dialogue, at_once
 from paygate.domain.customer import PayerField
-from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement, Outcome
+from paygate.domain.outcome import (
+    Approved,
+    DeclineCode,
+    Declined,
+    Movement,
+    Outcome,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
 from paygate.errors import (
     AlreadyFinal,
     AlreadyPaid,
@@ -91,8 +102,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.cashier.close()
 
 
 @pytest.fixture(autouse=True)
@@ -349,6 +362,20 @@ def test_money_in_another_currency_becomes_credit_in_it(shop: Shop) -> None:
     assert shop.cashier.balance("C-1") == {}
 
 
+def test_payments_are_listed_by_what_they_need(shop: Shop) -> None:
+    strange = shop.pay(shop.invoice("A"), key="a", token="tok_other_amount")
+    unknown = shop.pay(shop.invoice("B"), key="b", token="tok_unknown_executed")
+    shop.pay(shop.invoice("C", customer="C-2"), key="c")
+
+    def listed(**which: object) -> list[str]:
+        return [each.id for each in shop.cashier.payments(**which)]  # type: ignore[arg-type]
+
+    assert listed(needs_review=True) == [strange.id]
+    assert listed(status=PaymentStatus.UNKNOWN) == [unknown.id]
+    assert listed(customer="C-1", needs_review=False) == [unknown.id]
+    assert len(listed()) == 3
+
+
 def test_somebody_else_may_pay(shop: Shop) -> None:
     payment = shop.cashier.collect(
         shop.invoice("A"), via="card", method="tok_visa", key="k", payer=Customer("P-9", "A Friend")
@@ -404,13 +431,16 @@ def test_what_cannot_be_paid_is_refused_before_anything_is_written(shop: Shop) -
     refused(shop, InvalidValue, invoice, via="page", method=None)
 
 
-def test_what_a_gateway_needs_is_checked_before_anything_is_written() -> None:
+def test_what_a_gateway_needs_is_checked_before_anything_is_written(
+    request: pytest.FixtureRequest,
+) -> None:
     card = FakeGateway(
         limits={"USD": Limits(100, 5000)},
         currencies=frozenset({"USD"}),
         payer_fields=frozenset({PayerField.EMAIL}),
     )
     cashier = Cashier.in_memory(gateways={"card": card})
+    request.addfinalizer(cashier.close)
     payer = Customer("P", email="p@example.org")
 
     def collect(currency: str, total: str, who: Customer | None) -> None:
@@ -433,9 +463,10 @@ def test_what_a_gateway_needs_is_checked_before_anything_is_written() -> None:
     assert [each.status for each in cashier.payments()] == [PaymentStatus.SUCCEEDED]
 
 
-def test_a_contact_fact_of_the_customer_serves_the_gateway() -> None:
+def test_a_contact_fact_of_the_customer_serves_the_gateway(request: pytest.FixtureRequest) -> None:
     card = FakeGateway(payer_fields=frozenset({PayerField.EMAIL}))
     cashier = Cashier.in_memory(gateways={"card": card})
+    request.addfinalizer(cashier.close)
     cashier.issue(
         number="A",
         customer=Customer("C", email="c@example.org"),
@@ -711,8 +742,9 @@ def test_a_reversal_is_refused_while_its_credit_is_used(shop: Shop) -> None:
     assert [shop.open("A"), shop.open("B"), shop.balance()] == ["30.00", "10.00", "0.00"]
 
 
-def test_a_closed_period_takes_no_reversal() -> None:
+def test_a_closed_period_takes_no_reversal(request: pytest.FixtureRequest) -> None:
     cashier = Cashier.in_memory(period_closed=lambda on: on < date(2026, 2, 1), clock=FakeClock())
+    request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
     payment = cashier.record("A", by="check", key="c")
 
@@ -752,12 +784,15 @@ def test_resolving_needs_evidence_and_a_movement(shop: Shop) -> None:
     assert shop.open("A") == "30.00"
 
 
-def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(shop: Shop) -> None:
+def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(
+    request: pytest.FixtureRequest, shop: Shop
+) -> None:
     class Picky(FakeGateway):
         def charge(self, charge: Charge) -> Dialogue[Outcome]:
             raise Unsupported(f"{charge.amount} is no amount for us")
 
     cashier = Cashier.in_memory(gateways={"card": Picky()})
+    request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
 
     with pytest.raises(Unsupported):
@@ -765,3 +800,63 @@ def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(s
 
     assert cashier.payments() == []
     assert cashier.invoice("A").claimed == usd("0")
+
+
+@pytest.mark.parametrize("answer", ["declined", "rejected", "unknown"])
+def test_a_token_that_the_processor_repeats_is_not_stored(
+    request: pytest.FixtureRequest, answer: str
+) -> None:
+    token = "tok_of_this_card_alone"
+    text = f"No such token: '{token}'; try another"
+    told: dict[str, Outcome] = {
+        "declined": Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True, message=text),
+        "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False, message=text),
+        "unknown": Unknown(reason=text),
+    }
+
+    class Talkative(FakeGateway):
+        def charge(self, charge: Charge) -> Dialogue[Outcome]:
+            assert charge.method is not None
+            return at_once(told[answer])
+
+    cashier = Cashier.in_memory(gateways={"card": Talkative()})
+    request.addfinalizer(cashier.close)
+    cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
+
+    payment = cashier.collect("A", via="card", method=token, key="k")
+
+    assert token not in repr(payment) + repr(cashier.events())
+    assert "No such token" in payment.reason
+
+
+def test_a_fake_that_forgets_does_not_name_new_money_like_old(tmp_path: Path) -> None:
+    for key in ("first", "second"):
+        with Cashier.open(
+            f"sqlite:///{tmp_path}/ledger.db", gateways={"card": FakeGateway()}
+        ) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert (payment.status, payment.received) == (PaymentStatus.SUCCEEDED, usd("5"))
+            assert cashier.fsck() == []
+
+
+def test_money_that_is_another_payments_is_a_conflict(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    for key in ("first", "second"):  # each run's processor begins to count anew
+        clock = FakeClock()
+        gateways = {"card": FakeGateway(clock=clock)}
+        with Cashier.open(url, gateways=gateways, clock=clock) as cashier:
+            cashier.issue(number=key, customer="C", total=usd("5"), due="2026-02-01")
+            payment = cashier.collect(key, via="card", method="tok_visa", key=key)
+
+            assert payment.conflicted is (key == "second")
+            assert cashier.fsck() == []
+
+
+def test_rows_are_listed_in_the_order_they_were_made(shop: Shop) -> None:
+    numbers = [str(number) for number in range(50)]
+    for number in numbers:
+        shop.invoice(number)
+
+    assert [invoice.number for invoice in shop.cashier.invoices()] == numbers

@@ -260,8 +260,8 @@ def test_a_stalled_process_does_not_undo_what_recovery_found(world: World) -> No
     other.close()
 
     assert payment.status is PaymentStatus.REQUIRES_ACTION
-    assert [one.reference for one in found] == [payment.reference] == ["ch_1"]
-    assert list(fake.processor._truth.orders) == ["ch_1"], "only recovery sent"
+    assert [one.reference for one in found] == [payment.reference]
+    assert list(fake.processor._truth.orders) == [payment.reference], "only recovery sent"
 
 
 def test_a_late_answer_is_welcome_after_recovery_gave_up(world: World) -> None:

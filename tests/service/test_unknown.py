@@ -188,9 +188,33 @@ def test_where_the_key_is_kept_the_same_request_is_sent_again(
 
     assert last.status is PaymentStatus.REQUIRES_ACTION
     assert last.action is not None
-    assert last.reference == "ch_1", "one page was made, and it is this one"
+    assert list(fake.processor._truth.orders) == [last.reference], "one page was made: this one"
     fake.pay(last.reference)
     assert_sound(cashier)
+
+
+@pytest.mark.parametrize("lag", [timedelta(0), timedelta(minutes=4)], ids=["at once", "later"])
+@pytest.mark.parametrize("lost", [False, True], ids=["never sent", "executed"])
+def test_where_no_key_is_kept_nothing_is_sent_again(
+    world: World, lag: timedelta, *, lost: bool
+) -> None:
+    fake = world.add(
+        "it", Kind.REDIRECT, idempotency=NotIdempotent(), habits=Habits(inquiry_lag=lag)
+    )
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=lost))
+    cashier = world.process()
+
+    last = wait_for_the_end(world, cashier, ask_for_page(cashier))
+
+    assert len(fake.processor._truth.orders) == (1 if lost else 0)
+    if lost:
+        assert last.reference == "ch_1"
+        assert last.status in (PaymentStatus.REQUIRES_ACTION, PaymentStatus.EXPIRED)
+    else:
+        assert last.status is PaymentStatus.FAILED
+        assert last.retryable
 
 
 def test_within_the_lease_of_a_living_process_nothing_is_sent_again(world: World) -> None:

@@ -181,13 +181,17 @@ def state_of(cashier: Cashier, customer: str = PAYER.id) -> dict[str, list[Any]]
         ],
         "payments": sorted(
             (
-                *(p.account, p.kind, p.status, p.amount, p.received, p.returned),
-                *(p.credited, p.unallocated, p.from_credit, p.needs_review, p.reversed),
-            )
-            for p in payments
-            if p.status is not PaymentStatus.FAILED
+                (
+                    *(p.account, p.kind, p.status, p.amount, p.received, p.returned),
+                    *(p.credited, p.unallocated, p.from_credit, p.needs_review, p.reversed),
+                )
+                for p in payments
+                if p.status is not PaymentStatus.FAILED
+            ),
+            key=str,
         ),
         "receipts": sorted(
-            (r.account, r.kind, r.amount, r.allocated, r.credited) for r in receipts_of(cashier)
+            ((r.account, r.kind, r.amount, r.allocated, r.credited) for r in receipts_of(cashier)),
+            key=str,
         ),
     }

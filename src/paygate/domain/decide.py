@@ -76,8 +76,8 @@ class Facts:
     """What we know of an attempt before the answer.
 
     `sends` counts how often its request may have left; `booked` holds the
-    amounts of movements that are in the books already; `absence` matters only
-    for `NotFound`.
+    amounts of movements that are in the books already, `foreign` those of them
+    that are another payment's; `absence` matters only for `NotFound`.
     """
 
     operation: Operation
@@ -88,6 +88,7 @@ class Facts:
     booked: Mapping[tuple[MovementKind, str], Money] = field(
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
+    foreign: frozenset[tuple[MovementKind, str]] = frozenset()
     absence: Absence = Absence.WAIT
 
 
@@ -96,7 +97,8 @@ class Changes:
     """What to write down; everything at its default means: nothing new.
 
     `allocate` is false when the money is not what was asked for and a person
-    must decide. `alerts` are sentences for people. `tried` notes a declined try
+    must decide; so must he about a `conflict`, a movement that contradicts the
+    books. `alerts` are sentences for people. `tried` notes a declined try
     on a page that stays payable; `void_late` asks for the late authorisation to
     be voided.
     """
@@ -104,12 +106,14 @@ class Changes:
     state: AttemptState | None = None
     book: tuple[Movement, ...] = ()
     allocate: bool = True
+    conflict: bool = False
     reference: str = ""
     code: str = ""
     raw_code: str = ""
     reason: str = ""
     retryable: bool = False
     action: Action | None = None
+    authorized: Money | None = None
     expires_at: datetime | None = None
     review: str = ""
     alerts: tuple[str, ...] = ()
@@ -119,7 +123,13 @@ class Changes:
 
 
 _MOVES_MONEY = frozenset(
-    {Operation.CHARGE, Operation.CAPTURE, Operation.COMPLETE, Operation.REFUND}
+    {
+        Operation.CHARGE,
+        Operation.AUTHORIZE,
+        Operation.COMPLETE,
+        Operation.CAPTURE,
+        Operation.REFUND,
+    }
 )
 
 
@@ -167,9 +177,12 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     new: list[Movement] = []
     alerts: list[str] = []
     for movement in answer.movements:
-        booked = facts.booked.get((movement.kind, movement.movement_id))
+        key = movement.kind, movement.movement_id
+        booked = facts.booked.get(key)
         if booked is None:
             new.append(movement)
+        elif key in facts.foreign:
+            alerts.append(f"movement {movement.movement_id} is booked for another payment")
         elif booked != movement.amount:
             alerts.append(
                 f"movement {movement.movement_id} was booked as {booked} "
@@ -183,12 +196,14 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
             reference=answer.reference,
             reason="the gateway approved without saying what money moved",
         )
+    conflict = bool(alerts)
     allocate = _as_asked(facts, answer)
     if not allocate:
         alerts.append(f"asked for {facts.asked}, and other money came")
     changes = Changes(
         book=tuple(new),
         allocate=allocate,
+        conflict=conflict,
         reference=answer.reference,
         alerts=tuple(alerts),
         review=alerts[0] if alerts else "",
@@ -221,7 +236,11 @@ def _authorized(facts: Facts, answer: Authorized) -> Changes:
     changes = _forward(facts, AttemptState.AUTHORIZED, reference=answer.reference)
     if changes.state is None:
         return changes
-    return replace(changes, expires_at=answer.expires_at)
+    changes = replace(changes, expires_at=answer.expires_at)
+    if answer.amount.currency != facts.asked.currency or answer.amount > facts.asked:
+        text = f"asked to hold {facts.asked}, and {answer.amount} is held"
+        return replace(changes, review=text, alerts=(text,), conflict=True)
+    return replace(changes, authorized=answer.amount)
 
 
 def _declined(facts: Facts, answer: Declined) -> Changes:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paygate.domain.money import Money
+
 if TYPE_CHECKING:
     from datetime import date, datetime
-
-    from paygate.domain.money import Money
 
 
 class InvoiceStatus(StrEnum):
@@ -48,8 +48,9 @@ class Invoice:
     def open(self) -> Money:
         """What is still to be paid; nothing on a void invoice."""
         if self.status is InvoiceStatus.VOID:
-            return self.total - self.total
-        return self.total - self.allocated - self.written_off
+            return Money.zero(self.total.currency)
+        minor = self.total.minor - self.allocated.minor - self.written_off.minor
+        return Money(self.total.currency, minor)
 
     def is_overdue(self, today: date) -> bool:
         """Tell whether something is open after the due date; *today* is in the customer's zone."""

@@ -112,7 +112,8 @@ class Payment:
 
     `amount` is what was asked for, `received` what came in, `returned` what went
     out again (voids, refunds, returns, reversals). `credited` is the part of the
-    money that became customer credit, `unallocated` what a person must decide on.
+    money that became customer credit, `unallocated` what a person must decide on,
+    `authorized` what was held for us before any capture.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
     """
@@ -139,6 +140,8 @@ class Payment:
     needs_review: bool = False
     conflicted: bool = False
     superseded: bool = False
+    disputed: bool = False
+    authorized: Money | None = None
     reversal: str | None = None
     created_at: datetime | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
 
@@ -47,6 +46,8 @@ class Secret(Generic[T_co]):
         if not isinstance(other, Secret):
             return NotImplemented
         theirs = cast("str | bytes", other.reveal())
+        import hmac
+
         return hmac.compare_digest(_bytes(self.__value), _bytes(theirs))
 
     # A hash would tell something about the value.

@@ -140,12 +140,15 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "credit-reserved-adds-up",
-        "what is reserved of a credit is the sum of the claims that reserve it",
+        "what is reserved of a credit is the sum of the claims and refunds that hold it",
         """
         SELECT k.id AS subject,
-          'stored ' || k.reserved_minor || ', claims say ' || coalesce(sum(c.amount_minor), 0)
-          AS detail
-        FROM paygate_credit k LEFT JOIN paygate_claim c ON c.credit = k.id AND c.state = 'hard'
+          'stored ' || k.reserved_minor || ', claims and refunds say '
+          || coalesce(sum(c.amount_minor), 0) AS detail
+        FROM paygate_credit k LEFT JOIN (
+          SELECT credit, amount_minor FROM paygate_claim WHERE state = 'hard'
+          UNION ALL
+          SELECT credit, amount_minor FROM paygate_hold WHERE state = 'held') c ON c.credit = k.id
         WHERE k.tenant = :tenant GROUP BY k.id
         HAVING coalesce(sum(c.amount_minor), 0) <> k.reserved_minor
         """,
@@ -215,6 +218,34 @@ RULES: Final[tuple[Rule, ...]] = (
         WHERE p.tenant = :tenant AND p.status <>
           CASE a.state WHEN 'sending' THEN 'processing' WHEN 'pending' THEN 'processing'
           ELSE a.state END
+        """,
+    ),
+    Rule(
+        "operations-add-up",
+        "what is being captured or refunded is the sum of the attempts under way",
+        """
+        SELECT p.id AS subject,
+          'capturing ' || p.capturing_minor || ', refunding ' || p.refunding_minor AS detail
+        FROM paygate_payment p LEFT JOIN paygate_attempt a ON a.payment = p.id
+          AND a.state IN ('sending', 'unknown', 'pending', 'requires_action')
+        WHERE p.tenant = :tenant GROUP BY p.id
+        HAVING p.capturing_minor <>
+            coalesce(sum(CASE a.operation WHEN 'capture' THEN a.amount_minor END), 0)
+          OR p.refunding_minor <>
+            coalesce(sum(CASE a.operation WHEN 'refund' THEN a.amount_minor END), 0)
+        """,
+    ),
+    Rule(
+        "captured-within-authorized",
+        "no more is captured, or being captured, than was authorised, unless under review",
+        """
+        SELECT p.id AS subject,
+          p.received_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.needs_review = 0
+          AND EXISTS (SELECT 1 FROM paygate_attempt a WHERE a.payment = p.id
+                      AND a.operation = 'capture')
+          AND p.received_minor + p.capturing_minor > p.authorized_minor
         """,
     ),
     Rule(

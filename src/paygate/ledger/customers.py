@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.customer import Address, Customer
+from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -32,6 +33,8 @@ def save(tx: Tx, customer: Customer | str) -> str:
     """Make a customer known; contact facts that are given replace those that are there."""
     if isinstance(customer, str):
         customer = Customer(customer)
+    if not customer.id.strip():
+        raise InvalidValue("a customer needs an id; pass the one that your system knows them by")
     params: dict[str, Any] = {
         "tenant": tx.tenant,
         "id": customer.id,

@@ -49,7 +49,10 @@ LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'a
 _BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
 _PAGE = f"""
 {_SELECT}
-WHERE p.tenant = :tenant AND p.id > :after AND (:customer IS NULL OR p.customer = :customer)
+WHERE p.tenant = :tenant AND p.id > :after
+  AND (:customer IS NULL OR p.customer = :customer)
+  AND (:status IS NULL OR p.status = :status)
+  AND (:needs_review IS NULL OR p.needs_review = :needs_review)
 ORDER BY p.id LIMIT :limit
 """
 _OF_ITEM = f"""
@@ -77,18 +80,65 @@ _SETTLE_CONFLICT = """
 UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
 """
 
+_SET_DISPUTED = "UPDATE paygate_payment SET disputed = :disputed WHERE id = :id"
+_AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :id"
+# Never more captured, or on its way, than was authorised; and nothing while it is being voided.
+_BEGIN_CAPTURE = """
+UPDATE paygate_payment SET capturing_minor = capturing_minor + :amount
+WHERE id = :id AND voiding = 0
+  AND received_minor + capturing_minor + :amount <= authorized_minor
+"""
+_END_CAPTURE = (
+    "UPDATE paygate_payment SET capturing_minor = capturing_minor - :amount WHERE id = :id"
+)
+# Never more sent back, or on its way back, than came and stayed.
+_BEGIN_REFUND = """
+UPDATE paygate_payment SET refunding_minor = refunding_minor + :amount
+WHERE id = :id AND voiding = 0
+  AND returned_minor + refunding_minor + :amount <= received_minor
+"""
+_END_REFUND = (
+    "UPDATE paygate_payment SET refunding_minor = refunding_minor - :amount WHERE id = :id"
+)
+_BEGIN_VOID = """
+UPDATE paygate_payment SET voiding = 1
+WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
+  AND returned_minor = 0
+"""
+_END_VOID = "UPDATE paygate_payment SET voiding = 0 WHERE id = :id"
+_UNDER_WAY = """
+SELECT authorized_minor, capturing_minor, refunding_minor, voiding FROM paygate_payment
+WHERE id = :id
+"""
+_SPLIT_CLAIM = """
+UPDATE paygate_claim SET amount_minor = amount_minor - :amount
+WHERE payment = :payment AND position = :position
+"""
+_INSERT_HOLD = """
+INSERT INTO paygate_hold (attempt, credit, amount_minor, state)
+VALUES (:attempt, :credit, :amount, 'held')
+"""
+_HOLDS = """
+SELECT credit, amount_minor FROM paygate_hold WHERE attempt = :attempt AND state = 'held'
+"""
+_END_HOLDS = "UPDATE paygate_hold SET state = :state WHERE attempt = :attempt AND state = 'held'"
+
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
-  merchant_account, gateway_key, currency, amount_minor, state, sent_at, lease_until,
-  next_check_at, created_at, actor)
+  merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
+  sends, sent_at, lease_until, next_check_at, created_at, actor)
 VALUES (
   :id, :tenant, :payment, :operation, :account, :kind, :driver, :driver_version, :livemode,
-  :merchant_account, :gateway_key, :currency, :amount, 'sending', :at, :lease_until,
-  :lease_until, :at, :actor)
+  :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
+  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor)
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
 _ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
+_MAIN_ATTEMPT = """
+SELECT * FROM paygate_attempt
+WHERE payment = :payment AND operation IN ('charge', 'authorize')
+"""
 _IN_DOUBT = """
 SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
 """
@@ -163,6 +213,10 @@ class AttemptRow:
     action: Action | None
     expires_at: datetime | None
     network_transaction_id: str
+    final: bool
+    movement: str
+    about: str
+    then: str
     version: int
 
 
@@ -221,9 +275,24 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
     return None if row is None else payment_of(row)
 
 
-def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Payment]:
-    """Read the payments behind id *after*, by id."""
-    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
+def page(
+    tx: Tx,
+    *,
+    customer: str | None,
+    status: PaymentStatus | None,
+    needs_review: bool | None,
+    after: str,
+    limit: int,
+) -> list[Payment]:
+    """Read the payments behind id *after*, by id; None asks for all."""
+    params = {
+        "tenant": tx.tenant,
+        "customer": customer,
+        "status": None if status is None else status.value,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
     return [payment_of(row) for row in tx.all(_PAGE, params)]
 
 
@@ -275,6 +344,84 @@ def set_superseded(tx: Tx, payment: str) -> None:
     tx.run(_SET_SUPERSEDED, {"id": payment})
 
 
+def set_disputed(tx: Tx, payment: str, *, disputed: bool) -> None:
+    """Remember whether the payer's bank has taken money of a payment back."""
+    tx.run(_SET_DISPUTED, {"id": payment, "disputed": int(disputed)})
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What is authorised of a payment, and what is being done to it right now."""
+
+    authorized: int
+    capturing: int
+    refunding: int
+    voiding: bool
+
+
+def under_way(tx: Tx, payment: str) -> UnderWay:
+    """Tell what is being done to a payment right now."""
+    row = tx.one(_UNDER_WAY, {"id": payment})
+    assert row is not None, f"payment {payment} was just read"
+    return UnderWay(
+        row["authorized_minor"],
+        row["capturing_minor"],
+        row["refunding_minor"],
+        bool(row["voiding"]),
+    )
+
+
+def set_authorized(tx: Tx, payment: str, minor: int) -> None:
+    """Write how much is held for us."""
+    tx.run(_AUTHORIZE, {"id": payment, "amount": minor})
+
+
+def begin_capture(tx: Tx, payment: str, minor: int) -> bool:
+    """Count *minor* as being captured, if that much is authorised and not captured yet."""
+    return bool(tx.run(_BEGIN_CAPTURE, {"id": payment, "amount": minor}))
+
+
+def end_capture(tx: Tx, payment: str, minor: int) -> None:
+    """Count *minor* as being captured no more."""
+    tx.run(_END_CAPTURE, {"id": payment, "amount": minor})
+
+
+def begin_refund(tx: Tx, payment: str, minor: int) -> bool:
+    """Count *minor* as being refunded, if that much was received and did not go back yet."""
+    return bool(tx.run(_BEGIN_REFUND, {"id": payment, "amount": minor}))
+
+
+def end_refund(tx: Tx, payment: str, minor: int) -> None:
+    """Count *minor* as being refunded no more."""
+    tx.run(_END_REFUND, {"id": payment, "amount": minor})
+
+
+def begin_void(tx: Tx, payment: str) -> bool:
+    """Mark a payment as being voided, if nothing else is being done to it."""
+    return bool(tx.run(_BEGIN_VOID, {"id": payment}))
+
+
+def end_void(tx: Tx, payment: str) -> None:
+    """Mark a payment as being voided no more."""
+    tx.run(_END_VOID, {"id": payment})
+
+
+def hold_credit(tx: Tx, attempt_id: str, credit: str, minor: int) -> None:
+    """Write that a refund is to pay back *minor* of a credit lot."""
+    tx.run(_INSERT_HOLD, {"attempt": attempt_id, "credit": credit, "amount": minor})
+
+
+def holds_of(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
+    """Tell which credit a refund holds, and how much of each lot."""
+    rows = tx.all(_HOLDS, {"attempt": attempt_id})
+    return [(row["credit"], row["amount_minor"]) for row in rows]
+
+
+def end_holds(tx: Tx, attempt_id: str, state: str) -> None:
+    """Let the credit go that a refund held, or count it as paid back."""
+    tx.run(_END_HOLDS, {"attempt": attempt_id, "state": state})
+
+
 # --- Attempts ------------------------------------------------------------------------
 
 
@@ -293,9 +440,20 @@ def insert_attempt(
     gateway_key: str,
     amount: Money,
     lease_until: datetime,
-    request: str | None,
+    request: str | None = None,
+    final: bool = True,
+    movement: str = "",
+    about: str = "",
+    then: str = "",
+    sends: int = 1,
 ) -> None:
-    """Write the intent to ask *account* for *operation*, before anything is sent."""
+    """
+    Write the intent to ask *account* for *operation*, before anything is sent.
+
+    *about* is the processor's name of what a later operation is about, *movement*
+    that of the money a refund sends back, and *then* what a refund does to the
+    invoices. An intent with no *sends* yet is sent by recovery.
+    """
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -312,6 +470,11 @@ def insert_attempt(
         "amount": amount.minor,
         "at": tx.at,
         "lease_until": instant(lease_until),
+        "final": int(final),
+        "movement": movement,
+        "about": about,
+        "then_do": then,
+        "sends": sends,
         "actor": tx.actor,
     }
     tx.run(_INSERT_ATTEMPT, params)
@@ -323,6 +486,12 @@ def attempt(tx: Tx, id_: str) -> AttemptRow | None:
     """Read an attempt."""
     row = tx.one(_ATTEMPT, {"tenant": tx.tenant, "id": id_})
     return None if row is None else attempt_of(row)
+
+
+def main_attempt(tx: Tx, payment: str) -> AttemptRow:
+    """Read the attempt that was to bring the money of a payment."""
+    [row] = tx.all(_MAIN_ATTEMPT, {"payment": payment})
+    return attempt_of(row)
 
 
 def attempts_of(tx: Tx, payment: str) -> list[AttemptRow]:
@@ -441,6 +610,14 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     tx.run(_SET_CLAIM, {"payment": payment, "position": claim.position, "state": state})
 
 
+def split_claim(tx: Tx, payment: str, claim: Claim, minor: int) -> None:
+    """Count *minor* of a claim as used, and keep the rest of it."""
+    params = {"payment": payment, "position": claim.position, "amount": minor}
+    tx.run(_SPLIT_CLAIM, params)
+    position = max(each.position for each in claims_of(tx, payment)) + 1
+    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, "used")])
+
+
 def soft_on(tx: Tx, item: str) -> list[str]:
     """Tell the payments that hold a soft claim on *item*."""
     # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
@@ -481,6 +658,8 @@ def payment_of(row: Row) -> Payment:
         needs_review=bool(row["needs_review"]),
         conflicted=bool(row["conflicted"]),
         superseded=bool(row["superseded"]),
+        disputed=bool(row["disputed"]),
+        authorized=Money(currency, row["authorized_minor"]),
         reversal=row["reversal"],
         created_at=datetime.fromisoformat(row["created_at"]),
     )
@@ -515,6 +694,10 @@ def attempt_of(row: Row) -> AttemptRow:
         action=read_action(row["action"]),
         expires_at=read_instant(row["expires_at"]),
         network_transaction_id=row["network_transaction_id"],
+        final=bool(row["final"]),
+        movement=row["movement"],
+        about=row["about"],
+        then=row["then_do"],
         version=row["version"],
     )
 

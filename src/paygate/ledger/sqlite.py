@@ -43,6 +43,10 @@ SCHEMA: Final = 1
 """The number of the newest schema file; a ledger of a higher number is refused."""
 
 _MEMORY = ":memory:"
+# A savepoint keeps what it may have to undo. It needs no disk: after a crash the whole
+# transaction is undone, and that is what the write-ahead log is for.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+
 _BUSY_PAUSE_S = (0.001, 0.015)
 
 # Connections of a parent process: kept from the garbage collector, which would close them.
@@ -223,7 +227,7 @@ class SqliteStore:
             )
             connection.row_factory = sqlite3.Row
             deadline = time.monotonic() + self._busy_s
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            for pragma in _PRAGMAS:
                 _patiently(connection, f"PRAGMA {pragma}", deadline)
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error

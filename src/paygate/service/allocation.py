@@ -77,14 +77,18 @@ def place(
     source: Line,
     on: date,
     entry: str | None = None,
+    keep_rest: bool = False,
 ) -> Placed:
     """
     Put *amount* of *receipt* on what *claims* say, the rest into credit, and post it all.
 
     *source* is the line that the money comes from. Credit that the payment
-    reserved is used along with it.
+    reserved is used along with it. With *keep_rest* a claim that is filled in part
+    is held for the rest of it, as between two captures.
     """
-    lines, left, short = _put_on_items(tx, payment.id, receipt, amount, claims, on=on)
+    lines, left, short = _put_on_items(
+        tx, payment.id, receipt, amount, claims, on=on, keep_rest=keep_rest
+    )
     reason: CreditReason | None = None
     if left:
         if short:
@@ -122,6 +126,7 @@ def _put_on_items(
     claims: Iterable[Claim],
     *,
     on: date,
+    keep_rest: bool,
 ) -> tuple[list[Line], int, bool]:
     """
     Put the money of *receipt* on what its payment is for, in order.
@@ -135,20 +140,24 @@ def _put_on_items(
     lines: list[Line] = []
     left = amount.minor
     short = False
+    brought: dict[str, int] | None = None
     for claim in claims:
         if claim.credit is not None:
             continue
         wanted = claim.minor
         if claim.state == "used":
-            wanted -= _brought(tx, payment, claim.item)
+            brought = _brought(tx, payment) if brought is None else brought
+            covered = min(wanted, brought.get(claim.item, 0))
+            brought[claim.item] = brought.get(claim.item, 0) - covered
+            wanted -= covered
         take = min(wanted, left)
         if claim.state == "hard":
-            items.fill_claim(tx, claim.item, claimed=claim.minor, minor=take)
+            _fill(tx, payment, claim, take, keep_rest=keep_rest)
         else:
             take = _take_room(tx, claim.item, take)
             short = short or take < min(wanted, left)
-        if take or claim.state == "hard":
-            payments.set_claim(tx, payment, claim, "used" if take else "released")
+            if take:
+                payments.set_claim(tx, payment, claim, "used")
         if not take:
             continue
         left -= take
@@ -164,12 +173,23 @@ def _put_on_items(
     return lines, left, short
 
 
-def _brought(tx: Tx, payment: str, item: str) -> int:
-    return sum(
-        standing.amount.minor
-        for standing in receipts.standing_of_payment(tx, payment)
-        if standing.invoice == item and standing.receipt is not None
-    )
+def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> None:
+    """Put *take* on the item of a claim that is held, and let go of the rest, or keep it."""
+    if not keep_rest or take == claim.minor:
+        items.fill_claim(tx, claim.item, claimed=claim.minor, minor=take)
+        payments.set_claim(tx, payment, claim, "used" if take else "released")
+    elif take:
+        items.fill_claim(tx, claim.item, claimed=take, minor=take)
+        payments.split_claim(tx, payment, claim, take)
+
+
+def _brought(tx: Tx, payment: str) -> dict[str, int]:
+    """Tell how much money of *payment* stands on each item."""
+    found: dict[str, int] = {}
+    for standing in receipts.standing_of_payment(tx, payment):
+        if standing.receipt is not None:
+            found[standing.invoice] = found.get(standing.invoice, 0) + standing.amount.minor
+    return found
 
 
 def _take_room(tx: Tx, item: str, wanted: int) -> int:

@@ -9,7 +9,7 @@ a new name.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
@@ -17,7 +17,9 @@ from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.outcome import Declined, Rejected, Unknown, Unsent
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -28,10 +30,10 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
 )
-from paygate.gateway import Charge, digest_key
+from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, payments
 from paygate.ledger.payments import Claim
-from paygate.service import issue, merge, reverse
+from paygate.service import booking, issue, merge, reverse
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
-    from paygate.gateway import Charges, Method, Rail
+    from paygate.gateway import Authorizes, Charges, Gateway, Method, Rail
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -53,7 +55,8 @@ class Order:
     items: Sequence[Invoice | Share | str]
     account: GatewayAccount
     key: str
-    operation: str = "collect"
+    name: str = "collect"
+    operation: Operation = Operation.CHARGE
     kind: Kind | None = None
     method: Method | None = None
     amount: Money | None = None
@@ -90,7 +93,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
     """Collect once, however often this is called or interrupted, and tell the payment."""
     account = order.account
     kind = order.kind or account.default_kind(order.method)
-    rail = account.rail(kind, Operation.CHARGE)
+    rail = account.rail(kind, order.operation)
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
     if opened.dialogue is None:
         return opened.payment
@@ -100,6 +103,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
         attempt=opened.attempt,
         not_after=opened.lease_until,
     )
+    answer = _without(answer, order.method)
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
@@ -109,10 +113,49 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
     return (yield from merge.merge(opened.attempt, answer, reading))
 
 
+def begin(gateway: Gateway, operation: Operation, charge: Charge) -> Dialogue[Outcome]:
+    """Begin to charge, or to authorise; the account was seen to be able to."""
+    if operation is Operation.AUTHORIZE:
+        return cast("Authorizes", gateway).authorize(charge)
+    return cast("Charges", gateway).charge(charge)
+
+
+def _without(answer: Outcome | Unsent, method: Method | None) -> Outcome | Unsent:
+    """Take what must not be stored out of an answer: processors repeat tokens in messages."""
+    texts = [secret.reveal() for secret in _secrets_of(method) if secret]
+    match answer:
+        case Declined() | Rejected():
+            return replace(answer, message=_blotted(answer.message, texts))
+        case Unknown() | Unsent():
+            return replace(answer, reason=_blotted(answer.reason, texts))
+        case _:
+            return answer
+
+
+def _secrets_of(method: Method | None) -> list[Secret[str]]:
+    match method:
+        case OneTimeToken(value) | StoredToken(value):
+            return [value]
+        case RawCard(number, security_code=code):
+            return [number] if code is None else [number, code]
+        case RawBankAccount(routing_number=routing, account_number=number):
+            return [number, routing]
+        case None:
+            return []
+        case _:
+            assert_never(method)
+
+
+def _blotted(text: str, hidden: Sequence[str]) -> str:
+    for value in hidden:
+        text = text.replace(value, DOTS)
+    return text
+
+
 def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -> Opened:
     """Check, claim and store the intent in this transaction; send nothing."""
     id_ = tx.new_id("pay")
-    before = keys.take(tx, order.operation, order.key, _fingerprint(order, kind), id_)
+    before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
     if before is not None:
         return Opened(payment=reverse.find(tx, before))
     plan = plan_claims(tx, order.items, order.amount, order.customer)
@@ -142,7 +185,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     attempt = tx.new_id("att")
     lease_until = tx.now + timing.lease
     charge = Charge(
-        key=digest_key(tx.tenant, order.operation, order.key),
+        key=digest_key(tx.tenant, order.name, order.key),
         our_ref=attempt,
         payment=id_,
         amount=amount,
@@ -154,16 +197,15 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         return_url=order.return_url,
         browser=order.browser,
     )
-    gateway = cast("Charges", order.account.gateway)  # rail() saw that it can charge
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
-    dialogue = gateway.charge(charge)
+    dialogue = begin(order.account.gateway, order.operation, charge)
     traits = order.account.traits
     payments.insert_attempt(
         tx,
         id_=attempt,
         payment=id_,
-        operation=Operation.CHARGE,
+        operation=order.operation,
         account=order.account.name,
         kind=kind,
         driver=order.account.gateway.name,
@@ -175,7 +217,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         lease_until=lease_until,
         request=None if order.method is not None else write_charge(charge),
     )
-    merge.emit(tx, "payment.started", payment)
+    booking.emit(tx, "payment.started", payment)
     return Opened(payment=payment, attempt=attempt, dialogue=dialogue, lease_until=lease_until)
 
 
@@ -315,6 +357,10 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
     """
     if wanted.minor <= 0:
         raise InvalidAmount(f"credit of {wanted} cannot be used")
+    if wanted.currency != plan.currency:
+        raise CurrencyMismatch(
+            f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}"
+        )
     rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
     free = sum(rooms.values())
     claimed = sum(claim.minor for claim in plan.claims)

@@ -8,13 +8,10 @@ that moves money has left, a fault means `Unsent`; after it, `Unknown`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from paygate.dialogue import NOTED, Note, Request
-from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import (
     BadReply,
     GatewayError,
@@ -23,19 +20,17 @@ from paygate.errors import (
     PaygateError,
     UsageError,
 )
-from paygate.ledger import payments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from paygate.dialogue import Dialogue, Response
+    from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.event import Event
+    from paygate.domain.outcome import Unknown, Unsent
     from paygate.ledger.tx import Tx
 
 T = TypeVar("T")
-
-_log = logging.getLogger("paygate.service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +96,8 @@ def ask(
     does it make a page or slip that nobody waits for. What comes after the
     request that moves money may take its time.
     """
+    from paygate.dialogue import NOTED, Note
+
     sent = False
     try:
         step = next(dialogue)
@@ -133,8 +130,7 @@ def ask(
     except PaygateError as fault:
         return _fault(sent, f"{_SAYS.get(type(fault), 'fault')}: {fault}")
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
-        # Only the kind and the place: the text of a foreign exception may hold a secret.
-        _log.error("driver of account %s failed with %s at %s", account, *_place_of(bug))
+        _tell_bug(account, bug)
         return _fault(sent, f"the driver failed with {type(bug).__name__}")
     finally:
         dialogue.close()
@@ -148,11 +144,24 @@ _SAYS: dict[type[PaygateError], str] = {
 
 
 def _fault(sent: bool, reason: str) -> Unsent | Unknown:  # noqa: FBT001  (private, two lines up)
+    from paygate.domain.outcome import Unknown, Unsent
+
     return Unknown(reason=reason) if sent else Unsent(reason=reason)
 
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
+    from paygate.ledger import payments
+
     return lambda tx: payments.note(tx, attempt, reference)
+
+
+def _tell_bug(account: str, bug: Exception) -> None:
+    import logging
+
+    # Only the kind and the place: the text of a foreign exception may hold a secret.
+    logging.getLogger("paygate.service").error(
+        "driver of account %s failed with %s at %s", account, *_place_of(bug)
+    )
 
 
 def _place_of(bug: BaseException) -> tuple[str, str]:

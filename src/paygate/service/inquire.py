@@ -19,9 +19,9 @@ from paygate.domain.decide import Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
-from paygate.gateway import Charges, Inquiry
+from paygate.gateway import Inquiry
 from paygate.ledger import payments
-from paygate.service import collect, merge, reverse
+from paygate.service import collect, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _TTL_SHARE_USED = 0.9
 # A request that was answered with a server error twice will be again: the saved error hides
 # the truth, and only an inquiry can tell.
 _SENDS_MAX = 3
+_COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 _AGREEING = 2
 
 
@@ -124,18 +125,23 @@ def _sendable(case: Case, account: GatewayAccount) -> bool:
 def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
     """Tell whether the same request could be sent again at instant *at*."""
     row = case.row
-    if case.request is None or row.attempt.operation is not Operation.CHARGE:
+    if row.sends >= _SENDS_MAX or row.attempt.operation not in account.operations:
         return False
-    if row.sends >= _SENDS_MAX or not isinstance(account.gateway, Charges):
+    if row.attempt.operation in _COLLECTS and case.request is None:
         return False
+    if not row.sends:
+        return True  # it was never sent
     safe = account.repeatable_for * _TTL_SHARE_USED
     return at < row.attempt.created_at + safe
 
 
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment]:
-    row, request = case.row, case.request
-    assert request is not None, "_sendable() saw it"
-    assert isinstance(account.gateway, Charges), "_sendable() saw it"
+    row, gateway = case.row, account.gateway
+    if case.request is not None:
+        charge = collect.read_charge(case.request)
+        again = partial(collect.begin, gateway, row.attempt.operation, charge)
+    else:
+        again = partial(operate.begin, gateway, row)
 
     def take_lease(tx: Tx) -> datetime | None:
         until = tx.now + timing.lease
@@ -144,10 +150,9 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
     lease_until = yield from transact(take_lease)
     if lease_until is None:  # somebody else is at it
         return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
-    charge = collect.read_charge(request)
     answer = yield from ask(
         account.name,
-        deferred(partial(account.gateway.charge, charge)),
+        deferred(again),
         attempt=row.attempt.id,
         not_after=lease_until,
     )

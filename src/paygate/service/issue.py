@@ -61,7 +61,9 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         reversal=bill.reversal,
     )
     if id_ is None:
-        return _same_as_before(tx, bill, customer)
+        found = already_issued(tx, bill)
+        assert found is not None, "the number is taken"
+        return found
     lines = [
         Line(Account.RECEIVABLE, bill.total.minor, item=id_),
         Line(Account.BILLED, -bill.total.minor, item=id_),
@@ -89,8 +91,12 @@ def check(bill: Bill) -> None:
         )
 
 
-def _same_as_before(tx: Tx, bill: Bill, customer: str) -> Invoice:
-    found = find(tx, bill.number)
+def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
+    """Find the invoice that was issued of *bill* before; other facts are `NumberReused`."""
+    found = items.by_number(tx, bill.number)
+    if found is None:
+        return None
+    customer = bill.customer if isinstance(bill.customer, str) else bill.customer.id
     facts = {
         "customer": (found.customer, customer),
         "total": (found.total, bill.total),

@@ -8,32 +8,31 @@ callback, report and operator all come through here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paygate.domain.credit import CreditReason
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    MovementKind,
+    Closed,
+    Closing,
     NotFound,
     Pending,
 )
-from paygate.domain.payment import STATUS_OF, AttemptState
+from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.ledger import items, lots, outbox, payments, posting, receipts
-from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, reverse
+from paygate.ledger import payments, receipts
+from paygate.service import allocation, booking
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from paygate.domain.outcome import Answer, Movement
+    from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import AttemptRow, Claim
+    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
@@ -84,6 +83,9 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             sends=before.sends,
             variable_amount=reading.variable_amount,
             booked={key: value.amount for key, value in booked.items()},
+            foreign=frozenset(
+                key for key, value in booked.items() if value.payment != before.attempt.payment
+            ),
             absence=reading.absence,
         )
         changes = decide(facts, answer, reading.source)
@@ -93,7 +95,25 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             changes = replace(changes, review=changes.review or text)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
-            return _apply(tx, before, changes)
+            payment = _apply(tx, before, changes)
+            return _pass_on(tx, before, changes, answer, reading) or payment
+
+
+def _pass_on(
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
+) -> Payment | None:
+    """Tell the attempt that was to bring the money what completing or closing it has shown."""
+    operation = before.attempt.operation
+    if operation not in (Operation.COMPLETE, Operation.CLOSE) or changes.state is None:
+        return None
+    main = payments.main_attempt(tx, before.attempt.payment)
+    if operation is Operation.CLOSE and isinstance(answer, Approved) and not answer.movements:
+        answer = Closed(how=Closing.CANCELED)
+    payment = merge_in(tx, main.attempt.id, answer, replace(reading, source=Source.CALLBACK))
+    if changes.state.final and payment.status is PaymentStatus.REQUIRES_ACTION:
+        # The page is still payable, and the payer may leave it: others may pay again.
+        booking.soften(tx, payment.id, payments.claims_of(tx, payment.id))
+    return payment
 
 
 def _write_attempt(
@@ -172,151 +192,24 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     payment = payments.by_id(tx, attempt.payment)
     if payment is None:
         raise LedgerCorrupt(f"attempt {attempt.id} belongs to no payment", attempt=attempt.id)
-    claims = payments.claims_of(tx, payment.id)
-    if changes.book or changes.state is not None:
-        claims = _move_claims(tx, payment, claims, changes)
-    touched = [*_book(tx, before, payment, claims, changes)]
-    if changes.state is AttemptState.SUCCEEDED:
-        # A partial approval frees what it did not bring.
-        allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    touched = booking.consequences(tx, before, payment, changes)
     state = changes.state or attempt.state
     if changes.state is not None and state.final:
         payments.forget_request(tx, attempt.id)
-    _tell(tx, payment, changes)
+    _tell(tx, before, payment, changes)
     allocation.tell_items(tx, touched)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
     return found
 
 
-def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes) -> list[Claim]:
-    """Make claims hard, soft or free, as the new state of their payment wants."""
-    match changes.state:
-        case AttemptState.REQUIRES_ACTION:
-            _soften(tx, payment.id, claims)
-        case AttemptState.PENDING | AttemptState.AUTHORIZED | AttemptState.SUCCEEDED:
-            if not any(claim.state == "soft" for claim in claims):
-                return claims
-            _harden(tx, payment, claims)
-        case (
-            AttemptState.DECLINED
-            | AttemptState.FAILED
-            | AttemptState.CANCELED
-            | AttemptState.EXPIRED
-        ):
-            allocation.release(tx, payment.id, claims)
-        case _:
-            return claims
-    return payments.claims_of(tx, payment.id)
-
-
-def _soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
-    """Let others pay these items: the payer may never come back from the page."""
-    for claim in claims:
-        if claim.state == "hard":
-            items.unclaim(tx, claim.item, claim.minor)
-            if claim.credit is not None:
-                lots.release(tx, claim.credit, claim.minor)
-            payments.set_claim(tx, payment, claim, "soft")
-
-
-def _harden(tx: Tx, payment: Payment, claims: list[Claim]) -> None:
-    """Hold the items again that are still free; the others were paid meanwhile."""
-    for claim in claims:
-        if claim.state != "soft":
-            continue
-        if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
-            continue
-        if items.claim(tx, claim.item, claim.minor):
-            payments.set_claim(tx, payment.id, claim, "hard")
-        elif claim.credit is not None:
-            lots.release(tx, claim.credit, claim.minor)
-
-
-def _book(
-    tx: Tx, before: AttemptRow, payment: Payment, claims: list[Claim], changes: Changes
-) -> list[str]:
-    """Book the movements that are new and tell which invoices they touched."""
-    touched: list[str] = []
-    for movement in changes.book:
-        receipt = receipts.book(
-            tx,
-            movement,
-            account=before.attempt.account,
-            customer=payment.customer,
-            payment=payment.id,
-            attempt=before.attempt.id,
-        )
-        if receipt is None:
-            continue
-        _count(tx, payment, movement)
-        tell_receipt(tx, payment, receipt, movement)
-        if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
-            touched += _inward(tx, payment, receipt, movement, claims, changes)
-            claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
-        elif movement.kind is MovementKind.RETURN:
-            reverse.book_return(tx, payment, receipt, movement)
-        else:
-            _suspend(tx, payment, receipt, movement)
-    return touched
-
-
-def _inward(
-    tx: Tx,
-    payment: Payment,
-    receipt: str,
-    movement: Movement,
-    claims: list[Claim],
-    changes: Changes,
-) -> list[str]:
-    on = movement.effective or tx.today
-    amount = movement.amount
-    if not changes.allocate:
-        _suspend(tx, payment, receipt, movement)
-        return []
-    source = Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt)
-    placed = allocation.place(tx, payment, receipt, amount, claims, source=source, on=on)
-    if placed.credited is CreditReason.ALREADY_PAID:
-        _alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
-    if payment.superseded:
-        _alert(tx, payment, "money came on a page that another payment had superseded")
-    return placed.items
-
-
-def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
-    """Keep money that nobody can place by rule where a person finds it."""
-    sign = 1 if movement.kind.inward else -1
-    receipts.set_unallocated(tx, receipt, sign * movement.amount.minor)
-    lines = [
-        Line(allocation.cash_account(payment.kind), sign * movement.amount.minor, receipt=receipt),
-        Line(Account.SUSPENSE, -sign * movement.amount.minor, receipt=receipt),
-    ]
-    posting.post(
-        tx,
-        lines,
-        entry=receipt,
-        currency=movement.amount.currency,
-        customer=payment.customer,
-        payment=payment.id,
-        effective=movement.effective or tx.today,
-    )
-
-
-def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
-    if movement.amount.currency != payment.amount.currency:
-        return
-    minor = movement.amount.minor
-    if movement.kind.inward:
-        payments.add_moved(tx, payment.id, received=minor)
-    else:
-        payments.add_moved(tx, payment.id, returned=minor)
-
-
-def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
+def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = not changes.allocate and bool(changes.book)
+    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
     review = bool(changes.review) or conflicted
-    status = payment.status if changes.state is None else STATUS_OF[changes.state]
+    status = payment.status
+    if changes.state is not None:
+        status = booking.status_after(before, payment, changes.state)
     if status is not payment.status or review:
         payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
     now = replace(
@@ -326,40 +219,38 @@ def _tell(tx: Tx, payment: Payment, changes: Changes) -> None:
         raw_code=changes.raw_code,
         reason=changes.reason,
     )
-    if changes.state is not None:
-        emit(tx, _EVENT_OF[changes.state], now)
+    event = _event_of(before.attempt.operation, changes.state)
+    if event:
+        booking.emit(tx, event, now)
     if changes.late:
-        emit(tx, "payment.late_success", now)
+        booking.emit(tx, "payment.late_success", now)
     if changes.tried:
-        emit(tx, "payment.declined_try", now)
+        booking.emit(tx, "payment.declined_try", now)
     if conflicted:
-        emit(tx, "payment.conflicted", now, reason=changes.review)
+        booking.emit(tx, "payment.conflicted", now, reason=changes.review)
     elif changes.review and not payment.needs_review:
-        emit(tx, "payment.needs_review", now, reason=changes.review)
+        booking.emit(tx, "payment.needs_review", now, reason=changes.review)
     for text in changes.alerts:
-        _alert(tx, now, text)
+        booking.alert(tx, now, text)
 
 
-def _alert(tx: Tx, payment: Payment, text: str) -> None:
-    emit(tx, "payment.alert", payment, reason=text)
+def _event_of(operation: Operation, state: AttemptState | None) -> str:
+    """Name the event that an attempt of *operation* coming to *state* is, if it is one."""
+    if state is None or operation in (Operation.COMPLETE, Operation.CLOSE):
+        return ""  # what they did shows on the attempt that was to bring the money
+    if operation in (Operation.CHARGE, Operation.AUTHORIZE) or state is AttemptState.UNKNOWN:
+        return _EVENT_OF[state]
+    done, failed = _EVENTS_AFTER.get(operation, ("", ""))
+    if state is AttemptState.SUCCEEDED:
+        return done
+    return failed if state.final else ""
 
 
-def emit(tx: Tx, type_: str, payment: Payment, **more: Any) -> None:
-    """Emit an event about *payment*, with its facts."""
-    data = {
-        "payment": payment.id,
-        "customer": payment.customer,
-        "account": payment.account,
-        "kind": payment.kind.value,
-        "status": payment.status.value,
-        "amount_minor": payment.amount.minor,
-        "currency": payment.amount.currency,
-    }
-    if payment.code:
-        data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
-    outbox.emit(tx, type_, payment.id, data | more)
-
-
+_EVENTS_AFTER: dict[Operation, tuple[str, str]] = {
+    Operation.CAPTURE: ("payment.captured", "payment.capture_failed"),
+    Operation.VOID: ("payment.voided", "payment.void_failed"),
+    Operation.REFUND: ("payment.refunded", "payment.refund_failed"),
+}
 _EVENT_OF: dict[AttemptState, str] = {
     AttemptState.UNKNOWN: "payment.unknown",
     AttemptState.REQUIRES_ACTION: "payment.requires_action",
@@ -371,22 +262,3 @@ _EVENT_OF: dict[AttemptState, str] = {
     AttemptState.CANCELED: "payment.canceled",
     AttemptState.EXPIRED: "payment.expired",
 }
-
-
-def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
-    """Emit that money moved and was booked."""
-    outbox.emit(
-        tx,
-        "receipt.booked",
-        payment.id,
-        {
-            "payment": payment.id,
-            "customer": payment.customer,
-            "account": payment.account,
-            "receipt": receipt,
-            "kind": movement.kind.value,
-            "movement_id": movement.movement_id,
-            "amount_minor": movement.amount.minor,
-            "currency": movement.amount.currency,
-        },
-    )

@@ -12,7 +12,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import keys, payments, receipts
 from paygate.ledger.posting import Line
-from paygate.service import allocation, collect, issue, merge, reverse
+from paygate.service import allocation, booking, collect, issue, reverse
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     payments.insert_claims(tx, id_, plan.claims)
     _book(tx, opened, plan.claims, slip.on or tx.today)
     payment = reverse.find(tx, id_)
-    merge.emit(tx, "payment.succeeded", payment, reference=slip.reference)
+    booking.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])
     return payment
 
@@ -106,4 +106,4 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
     payments.add_moved(tx, payment.id, received=minor)
     source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
     allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
-    merge.tell_receipt(tx, payment, receipt, movement)
+    booking.tell_receipt(tx, payment, receipt, movement)

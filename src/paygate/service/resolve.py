@@ -8,7 +8,7 @@ from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Closed, Declined
 from paygate.errors import AlreadyFinal, InvalidValue
 from paygate.ledger import payments
-from paygate.service import merge, reverse
+from paygate.service import booking, merge, reverse
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -41,5 +41,5 @@ def resolve_in(
     reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
     resolved = merge.merge_in(tx, live[0].attempt.id, outcome, reading)
     payments.clear_review(tx, payment.id)
-    merge.emit(tx, "payment.resolved", resolved, evidence=evidence)
+    booking.emit(tx, "payment.resolved", resolved, evidence=evidence)
     return reverse.find(tx, payment.id)

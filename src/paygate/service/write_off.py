@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, NotEnoughOpen, NotFoundError
+from paygate.domain.invoice import InvoiceStatus
+from paygate.errors import (
+    AlreadyPaid,
+    InvalidAmount,
+    InvalidValue,
+    InvoiceIsVoid,
+    NotEnoughOpen,
+    NotFoundError,
+)
 from paygate.ledger import items, keys, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
@@ -74,9 +82,14 @@ def undo_write_off(which: str) -> Flow[WriteOff]:
 def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
     """Undo a write-off in this transaction; undoing it again changes nothing."""
     found = _find(tx, which)
+    invoice = issue.find(tx, found.invoice)
+    if invoice.status is InvoiceStatus.VOID:
+        raise InvoiceIsVoid(
+            f"invoice {invoice.number} is void; there is nothing to make open again",
+            item=invoice.number,
+        )
     if not found.undone and reversals.mark_undone(tx, found.id):
         items.undo_write_off(tx, found.invoice, found.amount.minor)
-        invoice = issue.find(tx, found.invoice)
         _post(tx, invoice, f"undo:{found.id}", -found.amount.minor)
         allocation.tell_items(tx, [found.invoice], reopened=True)
     return _find(tx, which)

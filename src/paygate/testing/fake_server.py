@@ -43,6 +43,8 @@ class FakeServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    # With the five that the base allows, a hundred clients at once wait for TCP to try again.
+    request_queue_size = 128
 
     def __init__(
         self,

@@ -83,6 +83,10 @@ CREATE TABLE paygate_payment (
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
+  authorized_minor INTEGER NOT NULL DEFAULT 0,
+  capturing_minor INTEGER NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
+  refunding_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
+  voiding INTEGER NOT NULL DEFAULT 0,
   reference TEXT NOT NULL DEFAULT '',
   method TEXT,
   mandate TEXT,
@@ -112,6 +116,10 @@ CREATE TABLE paygate_attempt (
   gateway_key TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
+  final INTEGER NOT NULL DEFAULT 1,
+  movement TEXT NOT NULL DEFAULT '',
+  about TEXT NOT NULL DEFAULT '',
+  then_do TEXT NOT NULL DEFAULT '',
   state TEXT NOT NULL,
   reference TEXT NOT NULL DEFAULT '',
   code TEXT NOT NULL DEFAULT '',
@@ -159,6 +167,16 @@ CREATE TABLE paygate_claim (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
 CREATE INDEX paygate_claim_by_credit ON paygate_claim (credit) WHERE credit IS NOT NULL;
+
+-- Credit that a refund is to pay back, held while the gateway is asked.
+CREATE TABLE paygate_hold (
+  attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
+  credit TEXT NOT NULL REFERENCES paygate_credit (id),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  state TEXT NOT NULL CHECK (state IN ('held', 'released', 'used')),
+  PRIMARY KEY (attempt, credit)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
 
 -- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
 CREATE TABLE paygate_receipt (

@@ -35,6 +35,7 @@ from __future__ import annotations
 import heapq
 import json
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qs
@@ -89,7 +90,13 @@ class FakeProcessor:
         self.habits = habits or Habits()
         self.signing_key = signing_key
         self.script = Script()
-        self._truth = Truth(JournalFile(journal) if journal else None)
+        # A processor that forgets would name the next run's money like the last one's, and a
+        # ledger in a file remembers. With a test's own clock everything stays as it was.
+        forgets = clock is None and not journal
+        self._truth = Truth(
+            JournalFile(journal) if journal else None,
+            run=f"{time.time_ns():x}_" if forgets else "",
+        )
         self._keys = Keys(self._truth, self.traits.idempotency)
         self._checks = Checks(self._truth, self.traits, self.habits)
         self._effects = Effects(self._truth, self._checks, self.habits)

@@ -44,7 +44,7 @@ class _Line:
 class Truth:
     """The processor's memory, on disk as well if it was given a file."""
 
-    def __init__(self, file: JournalFile | None = None) -> None:
+    def __init__(self, file: JournalFile | None = None, run: str = "") -> None:
         self.journal: list[Entry] = []
         self.orders: dict[str, Order] = {}
         self.answers: dict[str, Stored] = {}
@@ -55,6 +55,7 @@ class Truth:
         self._movements: dict[str, Entry] = {}
         self._undoing: dict[str, list[Entry]] = {}
         self._serial = 0
+        self._run = run
         self._line = _Line()
         self._file = file
         if file is not None:
@@ -104,7 +105,7 @@ class Truth:
     def new_id(self, prefix: str) -> str:
         """Give the next thing its number."""
         self._serial += 1
-        return f"{prefix}_{self._serial}"
+        return f"{prefix}_{self._run}{self._serial}"
 
     def open(self, order: Order) -> Order:
         """Remember a new order."""

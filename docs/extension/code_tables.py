@@ -1,0 +1,331 @@
+"""Tables of the reference, made from the code: ``{table} name`` in a page."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from docutils.nodes import container
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+from paygate import Money, errors
+from paygate.domain.decide import Absence, Changes, Facts, Source, decide
+from paygate.domain.event import EVENT_TYPES
+from paygate.domain.method import Kind
+from paygate.domain.outcome import (
+    Action,
+    ActionRequired,
+    Answer,
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    NotFound,
+    Pending,
+    Redirect,
+    RejectCause,
+    Rejected,
+    Unknown,
+    Unsent,
+)
+from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.drivers.stripe.codes import DECLINES
+from paygate.gateway import CAPABILITIES
+from paygate.ledger import posting
+from paygate.ledger.book import RULES
+from paygate.testing import MAGIC, fake_traits
+from paygate.testing.fake import FakeGateway, LoopbackGateway
+from paygate.testing.processor import magic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+Row = tuple[str, ...]
+
+STATUSES = {
+    PaymentStatus.PROCESSING: "It was sent, or is on its way at the bank; the result comes later.",
+    PaymentStatus.REQUIRES_ACTION: "The payer must follow a link, pay a slip or pay an address.",
+    PaymentStatus.AUTHORIZED: "The amount is held for us and not taken yet.",
+    PaymentStatus.SUCCEEDED: "The money came. Returns and reversals are told beside the status.",
+    PaymentStatus.DECLINED: "The payer's bank or the processor's risk rules said no.",
+    PaymentStatus.FAILED: "It ended without money, and not because of the payer's method.",
+    PaymentStatus.CANCELED: "It was canceled before money moved.",
+    PaymentStatus.EXPIRED: "A page, slip or authorisation ran out before money moved.",
+    PaymentStatus.UNKNOWN: "We do not know how it ended, and are asking.",
+}
+
+ASKED = Money("USD", 100)
+
+ANSWERS: dict[str, Answer] = {
+    "unsent": Unsent(reason=""),
+    "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False),
+    "declined": Declined(code=DeclineCode.GENERIC, raw_code="", retryable=True),
+    "action": ActionRequired(action=Redirect(url="https://x.example")),
+    "pending": Pending(),
+    "authorised": Authorized(amount=ASKED),
+    "approved": Approved(movements=(Movement(movement_id="m", amount=ASKED),)),
+    "closed": Closed(how=Closing.EXPIRED),
+    "unknown": Unknown(reason=""),
+    "not found, final": NotFound(),
+}
+
+
+def code(text: object) -> str:
+    return f"`{text}`"
+
+
+def first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").split("\n\n", 1)[0].replace("\n", " ")
+
+
+def statuses() -> Iterator[Row]:
+    yield "Status", "Meaning", "State of the attempt"
+    for status in PaymentStatus:
+        states = ", ".join(code(state) for state in AttemptState if STATUS_OF[state] is status)
+        yield code(status), STATUSES[status], states
+
+
+def merges() -> Iterator[Row]:
+    yield "What we know", *ANSWERS
+    for state in AttemptState:
+        facts = Facts(operation=Operation.CHARGE, state=state, asked=ASKED, absence=Absence.FINAL)
+        yield (
+            f"{code(state)} ({state.rank})",
+            *(effect(decide(facts, answer, source_of(answer))) for answer in ANSWERS.values()),
+        )
+
+
+def source_of(answer: Answer) -> Source:
+    return Source.INQUIRY if isinstance(answer, NotFound) else Source.RESPONSE
+
+
+def effect(changes: Changes) -> str:
+    said = [code(changes.state)] if changes.state else []
+    said += ["late"] if changes.late else []
+    said += ["noted"] if changes.tried else []
+    said += ["void it"] if changes.void_late else []
+    said += ["booked"] if changes.book else []
+    said += ["review"] if changes.review else []
+    said += ["alert"] if changes.alerts and not changes.review else []
+    return ", ".join(said) or "-"
+
+
+def events() -> Iterator[Row]:
+    yield "Type", "Meaning"
+    for name, meaning in EVENT_TYPES.items():
+        yield code(name), meaning
+
+
+def rules() -> Iterator[Row]:
+    yield "Rule", "It says that"
+    for rule in RULES:
+        yield code(rule.name), rule.says
+
+
+def accounts() -> Iterator[Row]:
+    yield "Account", "What is on it"
+    [body] = ast.parse(inspect.getsource(posting.Account)).body
+    assert isinstance(body, ast.ClassDef)
+    for name, text in zip(body.body, body.body[1:], strict=False):
+        match name, text:
+            case ast.Assign(value=ast.Constant(value)), ast.Expr(value=ast.Constant(meaning)):
+                yield code(value), str(meaning)
+            case _:
+                pass
+
+
+def errors_by_family() -> Iterator[Row]:
+    yield "Error", "When", "Attributes"
+
+    def below(kind: type[errors.PaygateError], depth: int) -> Iterator[Row]:
+        facts = ", ".join(code(name) for name in vars(kind).get("__annotations__", {}))
+        indent = "\u2003" * depth
+        yield f"{indent}{code(kind.__name__)}", first_line(kind), facts
+        for child in kind.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from below(child, depth + 1)
+
+    yield from below(errors.PaygateError, 0)
+
+
+def declines() -> Iterator[Row]:
+    yield "Code", "At Stripe, the card may be tried again", "At Stripe, it may not", "At the fake"
+    for ours in DeclineCode:
+        told = {
+            again: ", ".join(
+                code(raw)
+                for raw, (theirs, retry) in sorted(DECLINES.items())
+                if theirs is ours and retry is again
+            )
+            for again in (True, False)
+        }
+        yield code(ours), told[True], told[False], code(magic.DECLINES[ours][0])
+
+
+def rejects() -> Iterator[Row]:
+    yield "Cause", "The fake lets the request be made again"
+    for cause in RejectCause:
+        yield code(cause), "yes" if magic.REJECTS[cause] else "no"
+
+
+def tokens() -> Iterator[Row]:
+    yield "Token", "For", "What happens"
+    for row in MAGIC.values():
+        yield code(row.token), ", ".join(sorted(row.kinds)), row.text
+
+
+def numbers() -> Iterator[Row]:
+    yield "Number", "Behaves like"
+    for number, token in [*magic.CARD_NUMBERS.items(), *magic.ACCOUNT_NUMBERS.items()]:
+        yield code(number), code(token)
+
+
+def fake_rails() -> Iterator[Row]:
+    operations = list(Operation)
+    yield "Kind", *(str(operation) for operation in operations)
+    traits = fake_traits()
+    for kind in traits.rails:
+        yield code(kind), *("yes" if traits.offers(kind, each) else "" for each in operations)
+
+
+def capabilities() -> Iterator[Row]:
+    yield "Operation", "Protocol", "Method"
+    for operation, protocol in CAPABILITIES.items():
+        yield code(operation), code(protocol.__name__), code(f"{operation}()")
+
+
+def kinds() -> Iterator[Row]:
+    yield "Kind", "Comes in by"
+    for kind in Kind:
+        by = "`record`" if kind.recorded else "`collect`"
+        yield code(kind), "`pay_from_credit`" if kind is Kind.CREDIT else by
+
+
+def settings_of(model: Any) -> Iterator[Row]:
+    yield "Setting", "Default", "Meaning"
+    for name, field in model.model_fields.items():
+        default = "needed" if field.is_required() else code(shown(field))
+        yield code(name), default, field.description or ""
+
+
+def shown(field: Any) -> object:
+    value = field.get_default(call_default_factory=True)
+    return str(value) if isinstance(value, Enum) else repr(value)
+
+
+def stripe_settings() -> Iterator[Row]:
+    from paygate.drivers.stripe.settings import StripeSettings
+
+    return settings_of(StripeSettings)
+
+
+def actions() -> Iterator[Row]:
+    yield "Action", "What the host does"
+    for action in get_args(Action):
+        yield code(action.__name__), first_line(action)
+
+
+TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "statuses": statuses,
+    "merges": merges,
+    "events": events,
+    "rules": rules,
+    "accounts": accounts,
+    "errors": errors_by_family,
+    "declines": declines,
+    "rejects": rejects,
+    "tokens": tokens,
+    "numbers": numbers,
+    "fake-rails": fake_rails,
+    "capabilities": capabilities,
+    "kinds": kinds,
+    "actions": actions,
+    "stripe-settings": stripe_settings,
+    "fake-settings": lambda: settings_of(FakeGateway.settings_model),
+    "loopback-settings": lambda: settings_of(LoopbackGateway.settings_model),
+}
+
+
+def written(rows: Iterable[Row]) -> str:
+    """Write *rows* as a table in Markdown, the first of them as its head."""
+    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
+
+
+def commands() -> Iterator[str]:
+    """Write every command of the program, with its arguments and options."""
+    import typer
+
+    from paygate.cli.app import app
+
+    def below(command: Any, path: str) -> Iterator[str]:
+        children: dict[str, Any] = getattr(command, "commands", {})
+        for name, child in children.items():
+            yield from below(child, f"{path} {name}")
+        if children:
+            return
+        yield from (f"**`{path}`**", "", command.help or "", "")
+        rows = [option(each) for each in command.params if each.name != "help"]
+        yield from (written([("Argument or option", "Meaning"), *rows]), "")
+
+    yield from below(typer.main.get_command(app), "paygate")
+
+
+def option(param: Any) -> Row:
+    name = ", ".join(param.opts) if param.param_type_name == "option" else param.name.upper()
+    more = ["needed" if param.required else ""]
+    more += [f"default {code(param.default)}" if shows_default(param) else ""]
+    more += [f"environment {code(param.envvar)}" if param.envvar else ""]
+    notes = "; ".join(filter(None, more))
+    return code(name), f"{param.help or ''} {f'({notes})' if notes else ''}".strip()
+
+
+def shows_default(param: Any) -> bool:
+    shown_types = isinstance(param.default, str | int | Path)
+    return shown_types and not isinstance(param.default, bool) and param.default != ""
+
+
+class FromCode(Directive):  # type: ignore[misc]  # docutils has no types
+    """Markdown that is made from the code."""
+
+    def lines(self) -> list[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[Node]:
+        place = container()
+        told = StringList(self.lines(), source=__file__)
+        self.state.nested_parse(told, self.content_offset, place)
+        return list(place.children)
+
+
+class Table(FromCode):
+    """The table of that name."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        return written(TABLES[self.arguments[0]]()).splitlines()
+
+
+class Commands(FromCode):
+    """Every command."""
+
+    def lines(self) -> list[str]:
+        return "\n".join(commands()).splitlines()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("code-table", Table)
+    app.add_directive("code-commands", Commands)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

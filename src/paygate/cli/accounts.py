@@ -1,0 +1,167 @@
+"""Drivers and gateway accounts: what is installed, and what a gateway accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paygate import registry
+from paygate.cashier import Cashier
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+from paygate.cli.opening import Where, from_app
+from paygate.domain.method import Kind
+from paygate.errors import DriverBroken, PaygateError, UnknownGateway, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from paygate.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What became of one account; `accepted` is None where a driver cannot ask."""
+
+    account: str
+    driver: str = ""
+    accepted: bool | None = None
+    live: bool | None = None
+    merchant_account: str = ""
+    problem: str = ""
+
+
+def drivers(as_json: options.JsonOption = False) -> None:
+    """List the installed drivers, what is broken, and the kinds of payment each serves."""
+    found = registry.installed()
+    kinds = {driver.name: _kinds_of(driver) for driver in found}
+    if as_json:
+        show.write_json(
+            {"drivers": [{**show.plain(one), "kinds": kinds[one.name]} for one in found]}
+        )
+        return
+    table = show.table("Driver", "Package", "Kinds", "State")
+    for one in found:
+        served = kinds[one.name]
+        said = "as its account allows" if served is None else ", ".join(map(show.words, served))
+        show.add(
+            table,
+            one.name,
+            one.package,
+            "" if one.problem else said,
+            one.problem or "ready",
+            style="red" if one.problem else "",
+        )
+    show.console().print(table)
+
+
+def check(
+    ctx: typer.Context,
+    account: Annotated[
+        str | None, typer.Argument(help="One account; all of them if left out.")
+    ] = None,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Check settings and credentials of gateway accounts; no money moves."""
+    where = Where(ctx=ctx, ledger="sqlite://", gateways=gateways, app=app, tenant="main")
+    findings = list(_findings(where, account))
+    bad = any(finding.problem for finding in findings)
+    if as_json:
+        show.write_json({"ok": not bad, "accounts": findings})
+    else:
+        show.console().print(_table(findings))
+    if bad:
+        raise typer.Exit(FINDINGS)
+
+
+def _findings(where: Where, only: str | None) -> Iterator[Finding]:
+    if where.app is not None:
+        with from_app(where.app) as cashier:
+            for name in _chosen(cashier.gateways, only):
+                yield _ask(cashier, name)
+        return
+    settings = where.settings()
+    for name in _chosen(settings, only):
+        # Each by itself: one bad account must not hide what is said of the others.
+        try:
+            gateway: Gateway = registry.build(settings[name])
+            with Cashier.in_memory(gateways={name: gateway}) as cashier:
+                yield _ask(cashier, name)
+        except PaygateError as error:
+            driver = str(settings[name].get("driver", ""))
+            yield Finding(account=name, driver=driver, accepted=False, problem=error.message)
+
+
+def _ask(cashier: Cashier, name: str) -> Finding:
+    known = cashier.gateways[name]
+    driver, live = known.gateway.name, known.traits.live
+    merchant = known.traits.merchant_account
+    try:
+        facts = cashier.check(name)
+    except Unsupported:
+        return Finding(account=name, driver=driver, live=live, merchant_account=merchant)
+    except PaygateError as error:
+        return Finding(
+            account=name, driver=driver, accepted=False, live=live, problem=error.message
+        )
+    return Finding(
+        account=name,
+        driver=driver,
+        accepted=True,
+        live=facts.live,
+        merchant_account=facts.merchant_account,
+    )
+
+
+def _chosen(accounts: Mapping[str, object], only: str | None) -> list[str]:
+    if only is None and accounts:
+        return sorted(accounts)
+    if only is not None and only in accounts:
+        return [only]
+    known = sorted(accounts)
+    asked = f"there is no gateway account {only!r}" if only else "no gateway account is configured"
+    raise UnknownGateway(
+        f"{asked}; name accounts in a file for --gateways, or by --app; there are: "
+        f"{', '.join(known) or 'none'}",
+        name=only or "",
+        known=known,
+    )
+
+
+def _table(findings: list[Finding]) -> Any:
+    table = show.table("Account", "Driver", "Mode", "Merchant", "Result")
+    for one in findings:
+        said = {True: "accepted", None: "settings are valid; this driver cannot ask further"}
+        mode = {True: "live", False: "test", None: ""}[one.live]
+        show.add(
+            table,
+            one.account,
+            one.driver,
+            mode,
+            one.merchant_account,
+            one.problem or said.get(one.accepted, ""),
+            style="red" if one.problem else "",
+        )
+    return table
+
+
+def _kinds_of(driver: registry.Installed) -> list[Kind] | None:
+    """Tell the kinds that a driver serves, where it can be built without an account's settings."""
+    try:
+        found = registry.load(driver.name)
+    except (DriverBroken, UnknownGateway):
+        return None
+    choices: list[dict[str, Any]] = [{}]
+    if "kind" in found.settings_model.model_fields:
+        choices = [{"kind": kind} for kind in Kind]
+    served: set[Kind] = set()
+    for settings in choices:
+        try:
+            served |= set(registry.build({"driver": driver.name, **settings}).traits.rails)
+        except Exception:  # noqa: BLE001, S112  (a stranger's code; that it needs settings is no fault)
+            continue
+    return sorted(served) or None

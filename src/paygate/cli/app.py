@@ -1,0 +1,84 @@
+"""The commands of ``paygate``, by group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paygate import __version__
+from paygate.cli import accounts, books, payments, show
+from paygate.cli.exits import FINDINGS, Commands
+from paygate.cli.invoices import invoice
+
+app = typer.Typer(
+    cls=Commands,
+    name="paygate",
+    help="Issue invoices, collect them through any gateway, and check the books.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paygate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Issue invoices, collect them through any gateway, and check the books."""
+
+
+@app.command()
+def demo(
+    file: Annotated[
+        Path, typer.Option(help="The ledger to make; a number is added where it exists.")
+    ] = Path("paygate-demo.db"),
+) -> None:
+    """Play a day at the till on fake gateways: no account, no network, ten seconds at most."""
+    from paygate.cli.demo import play
+
+    if not play(file, show.console()):
+        raise typer.Exit(FINDINGS)
+
+
+@app.command("fake-processor")
+def fake_processor(
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of its truth of moved money; made if missing.")
+    ] = None,
+    parent: Annotated[bool, typer.Option("--parent", help="End when stdin closes.")] = False,
+) -> None:
+    """Serve a payment processor that moves no money, to test against; prints its address."""
+    from paygate.testing.fake_server import serve
+
+    serve(host, port, journal=journal, parent=parent)
+
+
+for command in (
+    accounts.drivers,
+    accounts.check,
+    payments.collect,
+    payments.record,
+    payments.reverse,
+    payments.inquire,
+    payments.recover,
+    books.fsck,
+    books.status,
+    books.publish,
+):
+    app.command()(command)
+app.add_typer(invoice, name="invoice")
+app.add_typer(payments.payment, name="payment")

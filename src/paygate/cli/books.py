@@ -1,0 +1,120 @@
+"""The books: are they right, how do things stand, and who is still to be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+from paygate.cli.invoices import each_invoice
+from paygate.cli.opening import Where
+from paygate.cli.payments import each_payment
+from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.domain.money import Money
+from paygate.errors import InvalidValue
+from paygate.ledger.book import RULES
+
+
+def fsck(
+    ctx: typer.Context,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Rebuild every balance of the ledger and compare; exits with 1 where one differs."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = cashier.fsck()
+    if as_json:
+        show.write_json({"rules": len(RULES), "violations": found})
+    else:
+        console = show.console()
+        if found:
+            table = show.table("Rule", "Row", "Detail")
+            for one in found:
+                show.add(table, one.rule, one.subject, one.detail, style="red")
+            console.print(table)
+            console.print()
+        console.print(f"{len(RULES)} rules, {len(found)} violations")
+    if found:
+        raise typer.Exit(FINDINGS)
+
+
+def status(
+    ctx: typer.Context,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Tell how invoices and payments stand, and what waits for a person."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        standing = _standing(list(each_invoice(cashier)))
+        payments = list(each_payment(cashier))
+        dead = len(cashier.dead_letters())
+    stand = Counter(payment.status for payment in payments)
+    waiting = [one.id for one in payments if one.needs_review or one.conflicted]
+    if as_json:
+        show.write_json(
+            {
+                "invoices": standing,
+                "payments": stand,
+                "needs_review": waiting,
+                "dead_letters": dead,
+            }
+        )
+        return
+    console = show.console()
+    table = show.table("Currency", ">Open", ">Partially paid", ">Paid", ">Overdue", ">Still open")
+    for row in standing:
+        show.add(
+            table,
+            *(row[name] for name in ("currency", "open", "partially_paid", "paid", "overdue")),
+            row["still_open"],
+        )
+    console.print(table)
+    console.print()
+    counts = ", ".join(f"{number} {show.words(name)}" for name, number in sorted(stand.items()))
+    console.print(f"{len(payments)} payments" + (f": {counts}" if counts else ""))
+    if waiting:
+        console.print(f"A person must look at: {', '.join(waiting)}", style="yellow")
+    if dead:
+        console.print(f"{dead} events were refused for good by a sink", style="yellow")
+
+
+def publish(
+    ctx: typer.Context,
+    app: options.AppOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Hand waiting events to the sinks of your application, named by --app."""
+    if app is None:
+        raise InvalidValue("sinks are made in code; name yours with --app module:function")
+    where = Where(ctx=ctx, ledger=options.LEDGER, gateways=None, app=app, tenant="main")
+    with where.open() as cashier:
+        done = cashier.publish()
+    if as_json:
+        show.write_json({"published": done})
+        return
+    show.console().print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
+
+
+def _standing(invoices: list[Invoice]) -> list[dict[str, Any]]:
+    today = datetime.now(UTC).date()
+    rows: list[dict[str, Any]] = []
+    for currency in sorted({one.total.currency for one in invoices}):
+        here = [one for one in invoices if one.total.currency == currency]
+        stand = Counter(one.status for one in here)
+        rows.append(
+            {
+                "currency": currency,
+                **{str(status): stand[status] for status in InvoiceStatus},
+                "overdue": sum(one.is_overdue(today) for one in here),
+                "still_open": Money.sum(currency, (one.open for one in here)),
+            }
+        )
+    return rows

@@ -1,0 +1,97 @@
+"""Who pays what, how, and with which magic token: the demo's script, as tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from paygate.domain.invoice import Invoice
+
+KINDS: Final = (Kind.CARD, Kind.E_CHECK, Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN)
+"""The five ways to pay, each a gateway account named after it."""
+
+_RAILS: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "USD": (Kind.CARD, Kind.E_CHECK, Kind.CARD, Kind.E_CHECK, Kind.BITCOIN, Kind.REDIRECT),
+    "EUR": (Kind.CARD, Kind.REDIRECT, Kind.VOUCHER, Kind.CARD, Kind.CARD, Kind.BITCOIN),
+    "GBP": (Kind.CARD, Kind.REDIRECT, Kind.CARD, Kind.CARD),
+    "JPY": (Kind.CARD, Kind.VOUCHER, Kind.CARD),
+    "KRW": (Kind.REDIRECT, Kind.CARD, Kind.VOUCHER),
+    "KWD": (Kind.CARD, Kind.CARD, Kind.REDIRECT, Kind.CARD, Kind.BITCOIN),
+}
+# Card and bank tokens in turn; whatever happens at a gateway happens to somebody here.
+_CARDS: Final = (
+    "tok_visa",
+    "tok_mastercard",
+    "tok_visa",
+    "tok_declined_insufficient_funds",
+    "tok_amex",
+    "tok_action",
+    "tok_visa",
+    "tok_mastercard",
+    "tok_expired",
+    "tok_visa",
+    "tok_amex",
+    "tok_visa",
+    "tok_declined_fraud_suspected",
+    "tok_mastercard",
+    "tok_visa",
+)
+_BANKS: Final = ("tok_bank", "tok_bank", "tok_bank", "tok_bank_unpaid_r01", "tok_bank")
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """A card payment whose answer is lost: how the fake is told, and how it reads."""
+
+    token: str
+    text: str
+
+
+LOST: Final[Mapping[str, Mishap]] = {
+    "INV-2026-0011": Mishap("tok_unknown_executed", "charged, the answer lost"),
+    "INV-2026-0064": Mishap("tok_500_executed", "charged, answered by a 500"),
+    "INV-2026-0087": Mishap("tok_timeout_late", "charged a minute later"),
+    "INV-2026-0120": Mishap("tok_unknown_lost", "lost on its way"),
+}
+"""The invoices whose card payments lose their answer, and how."""
+
+CHECK: Final = "INV-2026-0043"
+"""The invoice that is paid by a paper check, which bounces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One payer at the till: an invoice, and how it is to be paid."""
+
+    invoice: Invoice
+    kind: Kind
+    token: str | None = None
+
+
+def visits(invoices: Sequence[Invoice]) -> Iterator[Visit]:
+    """Tell for every invoice but the paper check's who pays it how, always the same."""
+    cards, banks = cycle(_CARDS), cycle(_BANKS)
+    turn: Counter[str] = Counter()
+    for invoice in invoices:
+        currency = invoice.total.currency
+        if invoice.number == CHECK:
+            continue
+        if invoice.number in LOST:
+            yield Visit(invoice, Kind.CARD, LOST[invoice.number].token)
+            continue
+        kind = _RAILS[currency][turn[currency] % len(_RAILS[currency])]
+        turn[currency] += 1
+        match kind:
+            case Kind.CARD:
+                yield Visit(invoice, kind, next(cards))
+            case Kind.E_CHECK:
+                yield Visit(invoice, kind, next(banks))
+            case _:
+                yield Visit(invoice, kind)

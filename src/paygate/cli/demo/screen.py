@@ -1,0 +1,319 @@
+"""The demo on the screen: a few acts, each with one line that says what to see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from paygate.cli import show
+from paygate.cli.demo.cast import KINDS, LOST
+from paygate.cli.demo.till import Till
+from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.money import Money
+from paygate.domain.payment import PaymentStatus
+from paygate.errors import StoreError
+from paygate.ledger.book import RULES
+from paygate.testing.fake.guard import refuse_production
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from paygate.cli.demo.till import Balance, Bounced, Lost, Overpaid
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment
+    from paygate.errors import Refused
+    from paygate.ledger.book import Violation
+
+_STATUSES: Final[Mapping[PaymentStatus, str]] = {
+    PaymentStatus.SUCCEEDED: "succeeded",
+    PaymentStatus.PROCESSING: "under way",
+    PaymentStatus.REQUIRES_ACTION: "payer to act",
+    PaymentStatus.DECLINED: "declined",
+    PaymentStatus.FAILED: "failed",
+    PaymentStatus.EXPIRED: "expired",
+    PaymentStatus.UNKNOWN: "unknown",
+}
+
+
+def play(file: Path, console: Console) -> bool:
+    """Play the demo on a new ledger at *file*, and tell whether every check held."""
+    refuse_production()
+    ledger = fresh(file)
+    with Till(ledger) as till:
+        screen = Screen(console)
+        screen.title()
+        screen.imported(till.import_invoices().issued)
+        payments = screen.collecting(till.collect)
+        screen.collected(payments)
+        refused = till.pay_again()
+        found = till.inquire()
+        screen.found_out(refused, found, till.try_again(found))
+        payments = till.pass_days(payments)
+        screen.passed(payments)
+        screen.credited(till.use_credit(payments))
+        screen.bounced(till.bounce())
+        violations, balances = till.check_books(), till.compare()
+        screen.standing(till.invoices())
+        sound = screen.checked(violations, balances, found)
+        screen.end(ledger)
+    return sound
+
+
+def fresh(file: Path) -> Path:
+    """Make a new file, *file* or the next free ``file-2``, ``file-3`` …; nothing is replaced."""
+    for number in count(1):
+        name = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+        # A journal left over from a ledger that was deleted would be read into the new one.
+        if Path(f"{name}-wal").exists() or Path(f"{name}-journal").exists():
+            continue
+        try:
+            name.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"the ledger {name} cannot be made: {error.strerror}; name another with --file"
+            ) from None
+        return name
+    raise AssertionError("there are always more numbers")
+
+
+class Screen:
+    """Writes the acts; knows how things look and nothing of how they are done."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._act = count(1)
+
+    def title(self) -> None:
+        """Say what this is."""
+        self._console.print()
+        self._console.print(
+            Text.assemble(
+                ("paygate demo", "bold"),
+                "  a day at the till: real ledger, fake gateways, no network",
+            )
+        )
+
+    def imported(self, invoices: Sequence[Invoice]) -> None:
+        """Show what the file held."""
+        self._begin(
+            f"{len(invoices)} invoices imported from a CSV file",
+            "Yen and won have no decimals, dinars three: all are whole minor units.",
+        )
+        table = show.table("Currency", ">Invoices", ">Total")
+        by_currency = _by_currency(invoice.total for invoice in invoices)
+        for currency, totals in by_currency.items():
+            show.add(table, currency, len(totals), Money.sum(currency, totals))
+        self._print(table)
+
+    def collecting(
+        self, collect: Callable[[Callable[[int, int], None]], list[Payment]]
+    ) -> list[Payment]:
+        """Show how the work goes on."""
+        self._begin(
+            "Collected by card, e-check, redirect, cash voucher and Bitcoin",
+            "One verb for all. A decline is an outcome with a reason, not an exception.",
+        )
+        with Progress(
+            TextColumn("  "), BarColumn(40), MofNCompleteColumn(), console=self._console
+        ) as progress:
+            task = progress.add_task("collecting")
+            return collect(lambda done, total: progress.update(task, completed=done, total=total))
+
+    def collected(self, payments: Sequence[Payment]) -> None:
+        """Show how the payments stand."""
+        self._console.print()
+        self._print(_by_kind(payments))
+        self._console.print()
+        self._say(f"Declined: {_reasons(payments)}.")
+
+    def found_out(
+        self, refused: Refused | None, found: Sequence[Lost], again: Sequence[Payment]
+    ) -> None:
+        """Show what became of the lost answers."""
+        self._begin(
+            f"{len(found)} answers were lost, and nobody pays twice",
+            "A timeout is no failure. Until inquiry settles it, paying again is refused:",
+        )
+        if refused is not None:
+            self._say(f"{type(refused).__name__}: {refused.message}", style="yellow")
+            self._console.print()
+        table = show.table("Invoice", "What went wrong", "Then", "Found out", ">Charged")
+        for lost in found:
+            show.add(
+                table,
+                lost.invoice,
+                lost.mishap.text,
+                show.status(lost.before.status),
+                show.status(lost.after.status),
+                _times(lost.charges),
+            )
+        self._print(table)
+        self._console.print()
+        for payment in again:
+            self._say(
+                f"Nothing was charged, so a new key may try again: {payment.status}, "
+                f"{show.amount(payment.received)}."
+            )
+
+    def passed(self, payments: Sequence[Payment]) -> None:
+        """Show how the payments stand when payers and banks have acted."""
+        self._begin(
+            "Four days later",
+            "Payers have paid, e-checks have settled or bounced, recover() has asked.",
+        )
+        self._print(_by_kind(payments))
+
+    def credited(self, overpaid: Overpaid) -> None:
+        """Show where too much money went."""
+        payment, credit = overpaid.payment, overpaid.from_credit
+        self._begin(
+            "A slip was paid twice over; the rest is credit",
+            "Money that arrives is never refused and never lost.",
+        )
+        table = show.table("", ">Amount", "")
+        show.add(table, "asked on the slip", payment.amount, payment.id)
+        show.add(table, "paid at the counter", payment.received, "")
+        show.add(table, "credit", payment.credited, payment.customer)
+        show.add(table, "used", credit.from_credit, f"{overpaid.next_invoice.number} is paid by it")
+        show.add(table, "left", overpaid.left, payment.customer)
+        self._print(table)
+
+    def bounced(self, check: Bounced) -> None:
+        """Show a paper check that came back."""
+        self._begin(
+            "A paper check was recorded, bounced, and was reversed",
+            "Not a refund, as no money goes anywhere: the invoice is open again as it was.",
+        )
+        number, reversal = check.issued.number, check.reversal
+        table = show.table("", "Document", ">Amount", f"{number} is", ">Open")
+        show.add(table, "issued", number, check.issued.total, *_standing(check.issued))
+        show.add(
+            table,
+            "recorded",
+            f"check {check.payment.reference}",
+            check.payment.received,
+            *_standing(check.paid),
+        )
+        show.add(table, "reversed", reversal.number, -reversal.amount, *_standing(check.reopened))
+        show.add(table, "fee", check.fee.number, check.fee.total, "", "")
+        self._print(table)
+
+    def standing(self, invoices: Sequence[Invoice]) -> None:
+        """Show what the customers still owe."""
+        self._begin(
+            "Where the invoices stand", "Open, partially paid and paid follow from the books."
+        )
+        shown = (InvoiceStatus.PAID, InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.OPEN)
+        table = show.table(
+            "Currency", *(f">{show.words(one).capitalize()}" for one in shown), ">Still open"
+        )
+        for currency, opened in _by_currency(invoice.open for invoice in invoices).items():
+            stand = Counter(one.status for one in invoices if one.total.currency == currency)
+            show.add(
+                table, currency, *(stand[one] or "·" for one in shown), Money.sum(currency, opened)
+            )
+        self._print(table)
+
+    def checked(
+        self, violations: Sequence[Violation], balances: Sequence[Balance], found: Sequence[Lost]
+    ) -> bool:
+        """Show whether the books are right, by our own rules and by the processor's journal."""
+        self._begin(
+            "Are the books right?",
+            "The fake processor keeps a journal of its own of the money that it moved.",
+        )
+        table = show.table("Currency", ">Processor moved", ">We booked", ">Difference")
+        for one in balances:
+            show.add(
+                table,
+                one.processor.currency,
+                one.processor,
+                one.receipts,
+                one.difference or "0",
+                style="red" if one.difference else "",
+            )
+        self._print(table)
+        equal = not any(one.difference for one in balances)
+        once = all(lost.charges == lost.receipts <= 1 for lost in found)
+        self._console.print()
+        holds = {
+            f"fsck: {len(RULES)} rules, {len(violations)} violations": not violations,
+            "processor and ledger agree in every currency": equal,
+            f"{len(found)} lost answers, none charged twice": once,
+        }
+        for text, held in holds.items():
+            self._console.print(
+                Text("   ✓ " if held else "   ✗ ", style="green" if held else "bold red")
+                + Text(text)
+            )
+        for violation in violations:
+            self._say(f"{violation.rule}: {violation.subject}: {violation.detail}", style="red")
+        return all(holds.values())
+
+    def end(self, ledger: Path) -> None:
+        """Name the file, and what to look at next."""
+        self._console.print()
+        self._console.print(
+            Text.assemble("The ledger is ", (str(ledger), "bold"), ". Look around:")
+        )
+        for command in ("status", "invoice list --open", f"invoice show {next(iter(LOST))}"):
+            self._console.print(
+                Text(f"  paygate {command} --ledger sqlite:///{ledger}"), soft_wrap=True
+            )
+
+    def _begin(self, heading: str, line: str) -> None:
+        self._console.print()
+        self._console.print(Text.assemble((f"{next(self._act)}  ", "cyan"), (heading, "bold")))
+        self._say(line, style="dim")
+        self._console.print()
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(Padding(Text(line, style=style), (0, 0, 0, 3), expand=False))
+
+    def _print(self, table: Table) -> None:
+        self._console.print(Padding(table, (0, 0, 0, 3), expand=False))
+
+
+def _by_kind(payments: Sequence[Payment]) -> Table:
+    there = [status for status in _STATUSES if any(one.status is status for one in payments)]
+    table = show.table("", *(f">{_STATUSES[status]}" for status in there), ">all")
+    for kind in KINDS:
+        stand = Counter(payment.status for payment in payments if payment.kind is kind)
+        cells = [_number(stand[status], show.STYLES.get(status, "")) for status in there]
+        show.add(table, show.words(kind), *cells, stand.total())
+    return table
+
+
+def _number(number: int, style: str) -> Text:
+    return Text(str(number), style=style) if number else Text("·", style="dim")
+
+
+def _reasons(payments: Sequence[Payment]) -> str:
+    codes = Counter(one.code for one in payments if one.status is PaymentStatus.DECLINED)
+    return ", ".join(f"{show.words(code)} {number}" for code, number in codes.most_common())
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once"}.get(number, f"{number} times")
+
+
+def _standing(invoice: Invoice) -> tuple[str, Money]:
+    return show.words(invoice.status), invoice.open
+
+
+def _by_currency(amounts: Iterable[Money]) -> dict[str, list[Money]]:
+    found: dict[str, list[Money]] = {}
+    for amount in amounts:
+        found.setdefault(amount.currency, []).append(amount)
+    return dict(sorted(found.items()))

@@ -1,0 +1,86 @@
+"""How a command ends: exit codes, and what stands on stderr when something is refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from rich.text import Text
+from typer.core import TyperGroup
+
+from paygate.cli import show
+from paygate.domain.secret import DOTS
+from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FINDINGS: Final = 1
+"""A check found something, or a payment was not collected."""
+
+_AS_JSON: Final = "paygate.json"
+_HIDDEN: Final = "paygate.hidden"
+_LENGTH_HIDDEN_MIN: Final = 6
+
+
+def code_of(error: PaygateError) -> int:
+    """Tell the exit code: 2 the call is wrong, 3 our rules say no, 4 ledger or gateway."""
+    match error:
+        case UsageError():
+            return 2
+        case Refused():
+            return 3
+        case _:
+            return 4
+
+
+class Commands(TyperGroup):
+    """The root of the commands: an error of paygate's becomes one sentence and an exit code."""
+
+    # The context is click's own or the copy that newer versions of typer bring.
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except PaygateError as error:
+            tell(error, as_json=bool(ctx.meta.get(_AS_JSON)), hidden=ctx.meta.get(_HIDDEN, ()))
+            raise typer.Exit(code_of(error)) from None
+
+
+def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
+    """Write what happened to stderr, without the secrets that this call was given."""
+    if as_json:
+        facts = {name: show.plain(value) for name, value in error.facts.items()}
+        if isinstance(error, ImportRejected):
+            facts["problems"] = [{"line": line, "reason": why} for line, why in error.problems]
+        told = {"type": type(error).__name__, "message": error.message, "facts": facts}
+        sys.stderr.write(_without(hidden, json.dumps(told, ensure_ascii=False)) + "\n")
+        return
+    text = _without(hidden, f"{type(error).__name__}: {error.message}")
+    show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
+
+
+def remember_json(ctx: typer.Context, value: bool) -> bool:
+    """Note that a program reads, so that errors are JSON as well."""
+    ctx.meta[_AS_JSON] = value
+    return value
+
+
+def hide(ctx: typer.Context, *secrets: str | None) -> None:
+    """Note what must not appear in a message, whoever wrote it."""
+    known: list[str] = ctx.meta.setdefault(_HIDDEN, [])
+    known += [secret for secret in secrets if secret and len(secret) >= _LENGTH_HIDDEN_MIN]
+
+
+def without_secrets(ctx: typer.Context, text: str) -> str:
+    """Write dots where *text*, which somebody else wrote, repeats what must not appear."""
+    return _without(ctx.meta.get(_HIDDEN, ()), text)
+
+
+def _without(hidden: Iterable[str], text: str) -> str:
+    for secret in hidden:
+        text = text.replace(secret, DOTS).replace(json.dumps(secret)[1:-1], DOTS)
+    return text

@@ -1,0 +1,24 @@
+"""What programs read: rows of the ledger as plain values, under keys that stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paygate.cli import show
+
+if TYPE_CHECKING:
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment
+
+
+def invoice(of: Invoice) -> dict[str, Any]:
+    """Write an invoice, with what is open on it."""
+    return {**show.plain(of), "open": show.plain(of.open)}
+
+
+def payment(of: Payment) -> dict[str, Any]:
+    """Write a payment; an action says of which type it is."""
+    written: dict[str, Any] = show.plain(of)
+    if of.action is not None:
+        written["action"]["type"] = type(of.action).__name__
+    return written

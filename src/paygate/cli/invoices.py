@@ -1,0 +1,179 @@
+"""Invoices: import a file of them, list them, show one."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paygate.cli import facts, options, show
+from paygate.cli.opening import Where
+from paygate.domain.money import Money
+from paygate.errors import ImportRejected, InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from paygate.cashier import Cashier
+    from paygate.domain.invoice import Invoice
+
+invoice = typer.Typer(no_args_is_help=True, help="Import, list and show invoices.")
+
+
+@invoice.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(help="CSV file in UTF-8; - reads standard input.")],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the good rows where others are bad.")
+    ] = False,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Issue the invoices of a CSV file: number, customer, currency, total, due [, name, email]."""
+    content = _read(file)
+    where = Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant)
+    with where.open(make=True) as cashier:
+        try:
+            done = cashier.import_invoices(content, skip_bad=skip_bad)
+        except ImportRejected as rejected:
+            if not as_json:
+                _print_problems(rejected.problems)
+            raise
+    if as_json:
+        show.write_json(
+            {
+                "issued": [one.number for one in done.issued],
+                "known": [one.number for one in done.known],
+                "problems": done.problems,
+            }
+        )
+        return
+    console = show.console()
+    table = show.table("Currency", ">Invoices", ">Total")
+    for currency, totals in _by_currency(done.issued):
+        show.add(table, currency, len(totals), Money.sum(currency, totals))
+    if done.issued:
+        console.print(table)
+        console.print()
+    console.print(f"{len(done.issued)} issued, {len(done.known)} were there already", end="")
+    console.print(f", {len(done.problems)} rows left out" if done.problems else "")
+    _print_problems([(problem.line, problem.reason) for problem in done.problems])
+
+
+@invoice.command("list")
+def list_(
+    ctx: typer.Context,
+    customer: options.CustomerOption = None,
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those on which something is open.")
+    ] = False,
+    after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """List invoices, a page at a time."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = (
+            one
+            for one in each_invoice(cashier, customer=customer, after=after)
+            if one.open or not only_open
+        )
+        page = list(islice(found, limit))
+        more = next(found, None) is not None
+    following = page[-1].id if more else None
+    if as_json:
+        show.write_json({"invoices": [facts.invoice(one) for one in page], "next": following})
+        return
+    console = show.console()
+    table = show.table("Invoice", "Customer", "Status", "Due", ">Total", ">Open")
+    table.collapse_padding = True  # six columns in eighty characters
+    for one in page:
+        show.add(
+            table, one.number, one.customer, show.words(one.status), one.due, one.total, one.open
+        )
+    console.print(table)
+    if following is not None:
+        console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+
+
+@invoice.command("show")
+def show_(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show an invoice, and what was put on it and taken off again."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = cashier.invoice(number)
+        allocations = cashier.allocations(found)
+    if as_json:
+        show.write_json({"invoice": facts.invoice(found), "allocations": allocations})
+        return
+    console = show.console()
+    console.print(
+        show.sheet(
+            {
+                "Invoice": found.number,
+                "Customer": found.customer,
+                "Status": show.words(found.status),
+                "Due": found.due,
+                "Total": found.total,
+                "Open": found.open,
+                "Held by a payment": found.claimed or None,
+                "Written off": found.written_off or None,
+                "Fee of reversal": found.reversal,
+            }
+        )
+    )
+    if allocations:
+        table = show.table("When", "From", ">Amount")
+        for one in allocations:
+            source = one.payment or one.credit or ""
+            show.add(table, one.booked_at.date(), source, one.amount)
+        console.print()
+        console.print(table)
+
+
+def each_invoice(
+    cashier: Cashier, *, customer: str | None = None, after: str = ""
+) -> Iterator[Invoice]:
+    """Read invoices a page at a time."""
+    while page := cashier.invoices(customer=customer, after=after, limit=1_000):
+        yield from page
+        after = page[-1].id
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InvalidValue(f"the file {file} cannot be read: {error.strerror}") from None
+
+
+def _print_problems(problems: Iterable[tuple[int, str]]) -> None:
+    table = show.table(">Line", "Problem")
+    for line, reason in problems:
+        show.add(table, line, reason)
+    if table.row_count:
+        show.console(stderr=True).print(table, "")
+
+
+def _by_currency(invoices: Iterable[Invoice]) -> list[tuple[str, list[Money]]]:
+    found: dict[str, list[Money]] = {}
+    for one in invoices:
+        found.setdefault(one.total.currency, []).append(one.total)
+    return sorted(found.items())

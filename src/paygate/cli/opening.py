@@ -1,0 +1,162 @@
+"""How a command finds its ledger and its gateways.
+
+Settings of gateways stand in a TOML file, a table for each account. What is
+secret stays out of it: ``api_key = { env = "STRIPE_SECRET_KEY" }`` is read from
+the environment.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from paygate.cashier import Cashier
+from paygate.cli.exits import hide
+from paygate.domain.money import Money
+from paygate.errors import InvalidSettings, InvalidValue, PaygateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    import typer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What the options of a command say about ledger and gateways."""
+
+    ctx: typer.Context
+    ledger: str
+    gateways: Path | None
+    app: str | None
+    tenant: str
+
+    @contextmanager
+    def open(self, *, make: bool = False) -> Generator[Cashier]:
+        """Open the cashier; with *make* also a ledger that is not there yet."""
+        with self._cashier(make=make) as cashier:
+            yield cashier.acting_as(_actor())
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Read the gateway accounts of the file, if there is one."""
+        if self.gateways is None:
+            return {}
+        secrets: list[str] = []
+        settings = read_gateways(self.gateways, os.environ, secrets)
+        hide(self.ctx, *secrets)
+        return settings
+
+    def _cashier(self, *, make: bool) -> Cashier:
+        if self.app is not None:
+            if self.gateways is not None:
+                raise InvalidValue("the function of --app has its gateways; leave --gateways out")
+            return from_app(self.app)
+        if not make:
+            _must_exist(self.ledger)
+        return Cashier.open(self.ledger, gateways=self.settings(), tenant=self.tenant)
+
+
+def read_gateways(
+    file: Path, environment: Mapping[str, str], secrets: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Read accounts from a TOML file; what the environment gave is noted in *secrets*."""
+    accounts: dict[str, dict[str, Any]] = {}
+    missing: list[str] = []
+
+    def fill(value: object) -> Any:
+        if isinstance(value, list):
+            return [fill(each) for each in cast("list[object]", value)]
+        if not isinstance(value, dict):
+            return value
+        pairs = cast("dict[str, object]", value)
+        name = pairs.get("env")
+        if len(pairs) > 1 or not isinstance(name, str):
+            return {key: fill(each) for key, each in pairs.items()}
+        if name not in environment:
+            missing.append(name)
+            return ""
+        secrets.append(environment[name])
+        return environment[name]
+
+    for name, table in _toml(file).items():
+        if not isinstance(table, dict):
+            raise InvalidSettings(
+                f"{file}: {name} is no table; an account is [{name}] with its settings below"
+            )
+        accounts[name] = fill(cast("object", table))
+    if missing:
+        names = ", ".join(sorted(set(missing)))
+        raise InvalidSettings(
+            f"{file} takes settings from the environment, which has no {names}", missing=missing
+        )
+    return accounts
+
+
+def from_app(target: str) -> Cashier:
+    """Call the host's function that returns a cashier."""
+    module_name, _, name = target.partition(":")
+    if not module_name or not name:
+        raise InvalidSettings(
+            f"--app is module:function, such as shop.payments:cashier; not {target}"
+        )
+    if os.getcwd() not in sys.path:  # noqa: PTH109  (sys.path holds text)
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        factory: Callable[[], object] = getattr(import_module(module_name), name)
+        made = factory()
+    except PaygateError:
+        raise
+    except Exception as error:
+        # Only its kind: what somebody else's error says may hold a secret.
+        raise InvalidSettings(f"--app {target} failed with {type(error).__name__}") from error
+    if not isinstance(made, Cashier):
+        raise InvalidSettings(
+            f"--app {target} returned {type(made).__name__}; a command needs a Cashier"
+        )
+    return made
+
+
+def read_amount(cashier: Cashier, text: str, items: Sequence[str] = ()) -> Money:
+    """Read ``30.00 USD``, or ``30.00`` in the currency of the first of *items*."""
+    number, _, currency = text.strip().partition(" ")
+    if not currency and items:
+        currency = cashier.invoice(items[0]).total.currency
+    if not currency:
+        raise InvalidValue(
+            f"an amount is written with its currency, such as '30.00 USD'; not {text!r}"
+        )
+    return Money.of(currency.strip(), number)
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"the settings {file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSettings(f"the settings {file} are no TOML in UTF-8: {error}") from None
+
+
+def _must_exist(ledger: str) -> None:
+    """Refuse a ledger that is not there: a typing error would make an empty one."""
+    scheme, _, path = ledger.partition(":///")
+    if scheme == "sqlite" and path and not Path(path).exists():
+        raise InvalidValue(
+            f"there is no ledger {path}; say which with --ledger, or make one with "
+            "'paygate invoice import'"
+        )
+
+
+def _actor() -> str:
+    """Tell who sits at the terminal, for the books."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return "cli"

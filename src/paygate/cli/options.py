@@ -1,0 +1,52 @@
+"""The options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paygate.cli.exits import remember_json
+
+LEDGER = "sqlite:///paygate.db"
+"""The ledger of a command that is not told another."""
+
+LedgerOption = Annotated[
+    str,
+    typer.Option("--ledger", metavar="URL", envvar="PAYGATE_LEDGER", help="Where the ledger is."),
+]
+GatewaysOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--gateways",
+        metavar="FILE",
+        envvar="PAYGATE_GATEWAYS",
+        help="TOML file with a table of settings for each gateway account.",
+    ),
+]
+AppOption = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        metavar="MODULE:FACTORY",
+        envvar="PAYGATE_APP",
+        help="Function of yours that returns a Cashier; instead of --ledger and --gateways.",
+    ),
+]
+TenantOption = Annotated[
+    str, typer.Option("--tenant", metavar="NAME", help="Whose books, in a ledger of several.")
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", callback=remember_json, is_eager=True, help="Write JSON, for programs."),
+]
+KeyOption = Annotated[
+    str,
+    typer.Option("--key", help="Idempotency key of yours: the same key again does nothing twice."),
+]
+AmountOption = Annotated[
+    str | None,
+    typer.Option("--amount", metavar="AMOUNT", help="Such as '30.00 USD'; else all that is open."),
+]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Id of the customer.")]

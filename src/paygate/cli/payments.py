@@ -1,0 +1,321 @@
+"""Payments: collect, record, reverse, ask how they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paygate.cli import facts, options, show
+from paygate.cli.exits import FINDINGS, hide, without_secrets
+from paygate.cli.opening import Where, read_amount
+from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
+from paygate.domain.payment import PaymentStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paygate.cashier import Cashier
+    from paygate.domain.payment import Payment
+
+payment = typer.Typer(no_args_is_help=True, help="List and show payments.")
+
+NOT_COLLECTED = frozenset(
+    {
+        PaymentStatus.DECLINED,
+        PaymentStatus.FAILED,
+        PaymentStatus.CANCELED,
+        PaymentStatus.EXPIRED,
+        PaymentStatus.UNKNOWN,
+    }
+)
+"""Statuses with which ``collect`` exits with 1, so that a script does not go on."""
+
+
+def collect(
+    ctx: typer.Context,
+    invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to collect.")],
+    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    key: options.KeyOption,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="PAYGATE_METHOD",
+            show_envvar=True,
+            help="One-time token; by the environment it stays out of the list of processes.",
+        ),
+    ] = None,
+    amount: options.AmountOption = None,
+    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
+    customer: options.CustomerOption = None,
+    return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Collect invoices through a gateway; exits with 1 where the money was not collected."""
+    hide(ctx, method)
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        made = cashier.collect(
+            invoices,
+            via=via,
+            key=key,
+            method=method,
+            amount=None if amount is None else read_amount(cashier, amount, invoices),
+            kind=kind,
+            customer=customer,
+            return_url=return_url,
+        )
+    # Some processors repeat the token where they refuse it.
+    made = replace(made, reason=without_secrets(ctx, made.reason))
+    _tell(made, as_json=as_json)
+    if made.status in NOT_COLLECTED or made.needs_review or made.conflicted:
+        raise typer.Exit(FINDINGS)
+
+
+def record(
+    ctx: typer.Context,
+    by: Annotated[str, typer.Option(help="check, cash or transfer.")],
+    key: options.KeyOption,
+    invoices: Annotated[
+        list[str] | None, typer.Argument(help="Numbers of the invoices it is for.")
+    ] = None,
+    amount: options.AmountOption = None,
+    reference: Annotated[str, typer.Option(help="The check's number, the transfer's text.")] = "",
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="When it came in.")] = None,
+    customer: options.CustomerOption = None,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Record money that came in by hand; what is more than open becomes credit."""
+    numbers = invoices or []
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        made = cashier.record(
+            numbers,
+            by=by,
+            key=key,
+            amount=None if amount is None else read_amount(cashier, amount, numbers),
+            reference=reference,
+            on=on,
+            customer=customer,
+        )
+    _tell(made, as_json=as_json)
+
+
+def reverse(
+    ctx: typer.Context,
+    payment: Annotated[str, typer.Argument(help="Id of the payment.")],
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of the reversal.")] = None,
+    number: Annotated[str | None, typer.Option(help="Number of its document.")] = None,
+    fee: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Invoice this to the customer.")
+    ] = None,
+    bank_charge: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What the bank took from us.")
+    ] = None,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Book the opposite of a payment, as for a check that bounced; no money is sent."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        made = cashier.reverse(
+            payment,
+            reason=reason,
+            on=on,
+            number=number,
+            fee=None if fee is None else read_amount(cashier, fee),
+            bank_charge=None if bank_charge is None else read_amount(cashier, bank_charge),
+        )
+    if as_json:
+        show.write_json({"reversal": made})
+        return
+    show.console().print(
+        show.sheet(
+            {
+                "Reversal": made.number,
+                "Payment": made.payment,
+                "Amount": made.amount,
+                "On": made.on,
+                "Reason": made.reason,
+                "Fee invoice": made.fee_invoice,
+                "Bank charge": made.bank_charge,
+            }
+        )
+    )
+
+
+def inquire(
+    ctx: typer.Context,
+    payment: Annotated[str, typer.Argument(help="Id of the payment.")],
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Ask the gateway how a payment stands, and write down what it says."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        made = cashier.inquire(payment)
+    _tell(made, as_json=as_json)
+
+
+def recover(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Ask once about every payment that is due for it: after a crash, or by a timer."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        asked = cashier.recover(limit=limit)
+    if as_json:
+        show.write_json({"payments": [facts.payment(one) for one in asked]})
+        return
+    console = show.console()
+    if asked:
+        console.print(_table(asked))
+    else:
+        console.print("Nothing is due.")
+
+
+@payment.command("list")
+def list_(
+    ctx: typer.Context,
+    customer: options.CustomerOption = None,
+    after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """List payments, a page at a time."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        page = cashier.payments(customer=customer, after=after, limit=limit + 1)
+    following = page[limit - 1].id if len(page) > limit else None
+    page = page[:limit]
+    if as_json:
+        show.write_json({"payments": [facts.payment(one) for one in page], "next": following})
+        return
+    console = show.console()
+    console.print(_table(page))
+    if following is not None:
+        console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+
+
+@payment.command("show")
+def show_(
+    ctx: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show a payment, what was asked of the gateway for it, and the money that moved."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = cashier.payment(id_)
+        attempts = cashier.attempts(found)
+        receipts = cashier.receipts(found)
+    if as_json:
+        show.write_json(
+            {"payment": facts.payment(found), "attempts": attempts, "receipts": receipts}
+        )
+        return
+    console = show.console()
+    console.print(_sheet(found))
+    if attempts:
+        table = show.table("Asked", "Operation", "State", "Reference", "Reason")
+        for one in attempts:
+            show.add(
+                table,
+                one.created_at.isoformat(sep=" ", timespec="seconds"),
+                one.operation,
+                show.words(one.state),
+                one.reference,
+                one.code or one.reason,
+            )
+        console.print()
+        console.print(table)
+    if receipts:
+        table = show.table("Date", "Moved", ">Amount", "Movement")
+        for receipt in receipts:
+            sign = receipt.amount if receipt.kind.inward else -receipt.amount
+            show.add(table, receipt.effective, show.words(receipt.kind), sign, receipt.movement_id)
+        console.print()
+        console.print(table)
+
+
+def each_payment(cashier: Cashier) -> Iterator[Payment]:
+    """Read all payments a page at a time."""
+    after = ""
+    while page := cashier.payments(after=after, limit=1_000):
+        yield from page
+        after = page[-1].id
+
+
+def _tell(made: Payment, *, as_json: bool) -> None:
+    if as_json:
+        show.write_json({"payment": facts.payment(made)})
+    else:
+        show.console().print(_sheet(made))
+
+
+def _sheet(of: Payment) -> Any:
+    return show.sheet(
+        {
+            "Payment": of.id,
+            "Customer": of.customer,
+            "Via": f"{of.account} ({show.words(of.kind)})",
+            "Status": show.status(of.status),
+            "Amount": of.amount,
+            "Received": of.received,
+            "Returned": of.returned or None,
+            "Made credit": of.credited or None,
+            "From credit": of.from_credit or None,
+            "Unassigned": of.unallocated or None,
+            "Reference": of.reference or None,
+            "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
+            "Reversal": of.reversal,
+            "Next": _next_step(of),
+        }
+    )
+
+
+def _next_step(of: Payment) -> str | None:
+    """Say what is to be done about a payment, where something is."""
+    if of.needs_review or of.conflicted:
+        return "a person must look at it and resolve it"
+    if of.status is PaymentStatus.UNKNOWN:
+        return "do not pay again; 'paygate recover' asks how it ended"
+    match of.action:
+        case Redirect() | HostedForm():
+            return f"the payer goes to {of.action.url}"
+        case ShowVoucher():
+            return f"the payer shows {of.action.reference} at a counter"
+        case PayToAddress():
+            return f"the payer sends {of.action.amount} to {of.action.address}"
+        case None:
+            return None
+
+
+def _table(payments: list[Payment]) -> Any:
+    table = show.table("Payment", "Status", ">Amount", "Via")
+    for one in payments:
+        show.add(table, one.id, show.status(one.status), one.amount, one.account)
+    return table

@@ -1,0 +1,131 @@
+"""How things look: consoles, tables, amounts, and the JSON that programs read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from paygate.domain.money import Money
+from paygate.domain.payment import PaymentStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+WIDTH_MAX: Final = 100
+"""Wider than this, lines are hard to read."""
+
+STYLES: Final = {
+    PaymentStatus.SUCCEEDED: "green",
+    PaymentStatus.DECLINED: "red",
+    PaymentStatus.FAILED: "red",
+    PaymentStatus.UNKNOWN: "bold yellow",
+}
+"""The colours of what matters about a payment."""
+
+
+_SHORT: Final = ("Invoice", "Customer", "Currency", "Payment", "Due", "Date")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make a console on what stdout (or stderr) is now; piped, it writes plain text."""
+    made = Console(stderr=stderr, highlight=False)
+    made.width = min(made.width, WIDTH_MAX)
+    return made
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """Make a table; a column whose name begins with ``>`` is aligned to the right."""
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        right = column.startswith(">")
+        made.add_column(
+            column.removeprefix(">"),
+            justify="right" if right else "left",
+            no_wrap=right or column in ("", *_SHORT),
+            overflow="fold",
+        )
+    return made
+
+
+def add(to: Table, *cells: object, style: str = "") -> None:
+    """Add a row of plain text: what comes from a ledger is never read as markup."""
+    to.add_row(
+        *(cell if isinstance(cell, Text) else Text(_text(cell)) for cell in cells), style=style
+    )
+
+
+def sheet(rows: Mapping[str, object]) -> Table:
+    """Make a sheet of one thing: a name and a value on each line; None is left out."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value is not None:
+            add(made, name, value)
+    return made
+
+
+def status(of: PaymentStatus) -> Text:
+    """Write a payment's status in its colour."""
+    return Text(words(of), style=STYLES.get(of, ""))
+
+
+def words(name: str) -> str:
+    """Write a name of the code for people: ``requires_action`` is "requires action"."""
+    return str(name).replace("_", " ")
+
+
+def amount(money: Money) -> str:
+    """Write an amount for people, with all digits of its currency: ``1,250.00 USD``."""
+    return f"{money.decimal:,f} {money.currency}"
+
+
+def plain(value: object) -> Any:
+    """Turn a value into what JSON can carry; what is secret prints as dots by itself."""
+    match value:
+        case Money():
+            return {"currency": value.currency, "minor": value.minor, "text": str(value)}
+        case datetime() | date():
+            return value.isoformat()
+        case dict():
+            pairs = cast("dict[object, object]", value)
+            return {str(key): plain(each) for key, each in pairs.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(each) for each in cast("Iterable[object]", value)]
+        case None | bool() | int():
+            return value
+        case _ if is_dataclass(value):
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return str(value)
+
+
+def write_json(value: object) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _text(cell: object) -> str:
+    match cell:
+        case Money():
+            return amount(cell)
+        case None:
+            return ""
+        case _:
+            return str(cell)

@@ -1,0 +1,456 @@
+"""What an answer does to the money: claims, receipts, invoices and credit, by operation.
+
+`decide` has said what is new; this writes its consequences, inside the
+transaction of `merge`. A charge fills what its payment claimed. A capture takes
+a part of that and leaves the rest held until the last one. What goes out again
+takes the same way back, in the order that the refund asked for.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, issue, reverse
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.domain.decide import Changes
+    from paygate.domain.outcome import Movement
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import AttemptRow, Claim
+    from paygate.ledger.tx import Tx
+
+
+class RefundTo(StrEnum):
+    """What a refund does to the invoices that the money was on.
+
+    REOPEN makes them open again. CREDIT_NOTE gives up what it reopens, because
+    the goods went back too. FROM_CREDIT pays out the credit that the payment made.
+    """
+
+    REOPEN = "reopen"
+    CREDIT_NOTE = "credit_note"
+    FROM_CREDIT = "from_credit"
+
+
+_COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
+
+
+def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
+    """Write what *changes* do to the money and tell which invoices they touched."""
+    claims = payments.claims_of(tx, payment.id)
+    collects = row.attempt.operation in _COLLECTS
+    if collects and (changes.book or changes.state is not None):
+        claims = _move_claims(tx, payment, claims, changes)
+    if changes.authorized is not None:
+        payments.set_authorized(tx, payment.id, changes.authorized.minor)
+    touched: list[str] = []
+    for movement in changes.book:
+        touched += _book(tx, row, payment, claims, movement, changes)
+        claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
+    if changes.state is not None:
+        _end(tx, row, payment, changes.state)
+    return touched
+
+
+def status_after(row: AttemptRow, payment: Payment, state: AttemptState) -> PaymentStatus:
+    """Tell where *payment* stands when its attempt *row* has come to *state*."""
+    operation = row.attempt.operation
+    if operation in _COLLECTS:
+        return STATUS_OF[state]
+    if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
+        return payment.status
+    if operation is Operation.CAPTURE and row.final:
+        return PaymentStatus.SUCCEEDED
+    if operation is Operation.VOID:
+        # What was captured before stays; the rest of the authorisation is gone.
+        return PaymentStatus.SUCCEEDED if payment.received.minor else PaymentStatus.CANCELED
+    return payment.status
+
+
+def _end(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> None:
+    """Let go of what the attempt held, now that it has come to an end."""
+    attempt = row.attempt
+    if not state.final or (attempt.state.final and state is not AttemptState.SUCCEEDED):
+        return
+    done = state is AttemptState.SUCCEEDED
+    counted = not attempt.state.final  # a late success was let go of before
+    match attempt.operation:
+        case Operation.CHARGE:
+            if done:
+                _release(tx, payment)  # a partial approval frees what it did not bring
+        case Operation.CAPTURE:
+            if counted:
+                payments.end_capture(tx, payment.id, attempt.amount.minor)
+            if done and row.final:
+                _release(tx, payment)
+        case Operation.VOID:
+            payments.end_void(tx, payment.id)
+            if done and payment.status is PaymentStatus.AUTHORIZED:
+                _release(tx, payment)
+        case Operation.REFUND:
+            if counted:
+                payments.end_refund(tx, payment.id, attempt.amount.minor)
+            if not done:
+                for credit, minor in payments.holds_of(tx, attempt.id):
+                    lots.release(tx, credit, minor)
+                payments.end_holds(tx, attempt.id, "released")
+        case _:
+            pass
+
+
+def _release(tx: Tx, payment: Payment) -> None:
+    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+
+
+# --- Claims ----------------------------------------------------------------------------
+
+
+def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes) -> list[Claim]:
+    """Make claims hard, soft or free, as the new state of their payment wants."""
+    match changes.state:
+        case AttemptState.REQUIRES_ACTION:
+            soften(tx, payment.id, claims)
+        case AttemptState.PENDING | AttemptState.AUTHORIZED | AttemptState.SUCCEEDED:
+            if not any(claim.state == "soft" for claim in claims):
+                return claims
+            harden(tx, payment.id, claims)
+        case (
+            AttemptState.DECLINED
+            | AttemptState.FAILED
+            | AttemptState.CANCELED
+            | AttemptState.EXPIRED
+        ):
+            allocation.release(tx, payment.id, claims)
+        case _:
+            return claims
+    return payments.claims_of(tx, payment.id)
+
+
+def soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
+    """Let others pay these items: the payer may never come back from the page."""
+    # A page made while this one was on its way was not there to be superseded at the intent.
+    for page in sorted({page for claim in claims for page in payments.soft_on(tx, claim.item)}):
+        issue.supersede(tx, page)
+    for claim in claims:
+        if claim.state == "hard":
+            items.unclaim(tx, claim.item, claim.minor)
+            if claim.credit is not None:
+                lots.release(tx, claim.credit, claim.minor)
+            payments.set_claim(tx, payment, claim, "soft")
+
+
+def harden(tx: Tx, payment: str, claims: list[Claim]) -> bool:
+    """Hold the items again that are still free; false where others were paid meanwhile."""
+    held = True
+    for claim in claims:
+        if claim.state != "soft":
+            continue
+        if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
+            held = False
+            continue
+        if items.claim(tx, claim.item, claim.minor):
+            payments.set_claim(tx, payment, claim, "hard")
+            continue
+        held = False
+        if claim.credit is not None:
+            lots.release(tx, claim.credit, claim.minor)
+    return held
+
+
+# --- Movements -----------------------------------------------------------------------------
+
+
+def _book(
+    tx: Tx,
+    row: AttemptRow,
+    payment: Payment,
+    claims: list[Claim],
+    movement: Movement,
+    changes: Changes,
+) -> list[str]:
+    """Book one movement and tell which invoices it touched."""
+    receipt = receipts.book(
+        tx,
+        movement,
+        account=row.attempt.account,
+        customer=payment.customer,
+        payment=payment.id,
+        attempt=row.attempt.id,
+    )
+    if receipt is None:
+        return []
+    _count(tx, payment, movement)
+    tell_receipt(tx, payment, receipt, movement)
+    if not changes.allocate:
+        return _suspend(tx, payment, receipt, movement)
+    match movement.kind:
+        case (
+            MovementKind.CHARGE
+            | MovementKind.CAPTURE
+            | MovementKind.REFUND_FAILED
+            | MovementKind.CHARGEBACK_WON
+        ):
+            return _inward(tx, row, payment, receipt, movement, claims)
+        case MovementKind.RETURN:
+            reverse.book_return(tx, payment, receipt, movement)
+            return []
+        case MovementKind.REFUND | MovementKind.VOID | MovementKind.CHARGEBACK:
+            return _outward(tx, row, payment, receipt, movement)
+        case MovementKind.REVERSAL:
+            return _suspend(tx, payment, receipt, movement)
+
+
+def _inward(
+    tx: Tx,
+    row: AttemptRow,
+    payment: Payment,
+    receipt: str,
+    movement: Movement,
+    claims: list[Claim],
+) -> list[str]:
+    amount = movement.amount
+    placed = allocation.place(
+        tx,
+        payment,
+        receipt,
+        amount,
+        claims,
+        source=Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
+        on=movement.effective or tx.today,
+        keep_rest=row.attempt.operation is Operation.CAPTURE and not row.final,
+    )
+    if placed.credited is CreditReason.ALREADY_PAID:
+        alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
+    if payment.superseded:
+        alert(tx, payment, "money came on a page that another payment had superseded")
+    if movement.kind is MovementKind.REFUND_FAILED:
+        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
+    if movement.kind is MovementKind.CHARGEBACK_WON:
+        payments.set_disputed(tx, payment.id, disputed=False)
+        emit(tx, "payment.chargeback_won", payment)
+    return placed.items
+
+
+def _outward(
+    tx: Tx, row: AttemptRow, payment: Payment, receipt: str, movement: Movement
+) -> list[str]:
+    """Take money that went back off what it was on; what cannot be taken off, is owed."""
+    on = movement.effective or tx.today
+    amount = movement.amount
+    if movement.kind is MovementKind.REFUND and row.then:
+        to = RefundTo(row.then)
+    elif movement.kind is MovementKind.REFUND:
+        to = default_refund_to(tx, payment, amount)  # made at the processor, not by us
+    else:
+        to = RefundTo.REOPEN
+    lines, touched = _take_off(tx, row, payment, amount.minor, to, on)
+    found = sum(line.minor for line in lines)
+    if found < amount.minor:
+        lines.append(
+            allocation.make_credit(
+                tx,
+                customer=payment.customer,
+                amount=Money(amount.currency, found - amount.minor),
+                reason=CreditReason.RETURNED,
+                payment=None,
+                receipt=receipt,
+            )
+        )
+        alert(tx, payment, "more went back than this payment still has; the customer owes it")
+    lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
+    _post(tx, payment, receipt, amount.currency, lines, on)
+    if to is RefundTo.CREDIT_NOTE:
+        _give_up(tx, payment, lines, amount.currency, on)
+    allocation.tell_items(tx, touched, reopened=True)
+    if movement.kind is MovementKind.CHARGEBACK:
+        payments.set_disputed(tx, payment.id, disputed=True)
+        emit(tx, "payment.charged_back", payment, code=movement.code)
+    return []
+
+
+def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
+    """Pay out credit that the payment made, where there is enough of it, else reopen invoices."""
+    free = payment.unallocated.minor + sum(
+        lot.free.minor for lot in lots.of_payment(tx, payment.id) if lot.free.minor > 0
+    )
+    return RefundTo.FROM_CREDIT if free >= amount.minor else RefundTo.REOPEN
+
+
+def _take_off(
+    tx: Tx, row: AttemptRow, payment: Payment, minor: int, to: RefundTo, on: date
+) -> tuple[list[Line], list[str]]:
+    """Find *minor* of the payment's money, where *to* says first; debits of what it was on."""
+    lines: list[Line] = []
+    touched: list[str] = []
+    for credit, held in payments.holds_of(tx, row.attempt.id):
+        lots.release(tx, credit, held)
+        lots.close(tx, credit, held)
+        lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
+        minor -= held
+    payments.end_holds(tx, row.attempt.id, "used")
+    places = [_from_suspense, _from_lots, _from_items]
+    if to is not RefundTo.FROM_CREDIT:
+        places = [_from_suspense, _from_items, _from_lots]
+    for place in places:
+        if minor > 0:
+            found = place(tx, payment, minor, on)
+            lines += found
+            minor -= sum(line.minor for line in found)
+            touched += [line.item for line in found if line.item is not None]
+    return lines, touched
+
+
+def _from_suspense(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
+    lines: list[Line] = []
+    for receipt in receipts.of_payment(tx, payment.id):
+        take = min(minor, receipt.unallocated.minor)
+        if take <= 0 or receipt.amount.currency != payment.amount.currency:
+            continue
+        receipts.set_unallocated(tx, receipt.id, receipt.unallocated.minor - take)
+        lines.append(Line(Account.SUSPENSE, take, receipt=receipt.id))
+        minor -= take
+    return lines
+
+
+def _from_lots(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
+    lines: list[Line] = []
+    for lot in lots.of_payment(tx, payment.id):
+        take = min(minor, lot.free.minor)
+        if take <= 0 or lot.amount.currency != payment.amount.currency:
+            continue
+        lots.close(tx, lot.id, take)
+        lines.append(Line(Account.CUSTOMER_CREDIT, take, credit=lot.id))
+        minor -= take
+    return lines
+
+
+def _from_items(tx: Tx, payment: Payment, minor: int, on: date) -> list[Line]:
+    lines: list[Line] = []
+    for standing in reversed(receipts.standing_of_payment(tx, payment.id)):
+        take = min(minor, standing.amount.minor)
+        if take <= 0 or standing.receipt is None:
+            continue
+        receipts.cancel(tx, standing, on)
+        rest = standing.amount.minor - take
+        if rest:  # allocations are never changed: the whole goes, and what stays is put again
+            receipts.allocate(
+                tx,
+                item=standing.invoice,
+                amount=Money(standing.amount.currency, rest),
+                payment=payment.id,
+                receipt=standing.receipt,
+                effective=on,
+            )
+        items.empty(tx, standing.invoice, take)
+        lines.append(Line(Account.RECEIVABLE, take, item=standing.invoice))
+        minor -= take
+    return lines
+
+
+def _give_up(tx: Tx, payment: Payment, lines: list[Line], currency: str, on: date) -> None:
+    """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
+    for line in lines:
+        if line.item is None or not items.write_off(tx, line.item, line.minor):
+            continue
+        id_ = tx.new_id("wof")
+        reversals.insert_write_off(
+            tx,
+            id_=id_,
+            item=line.item,
+            amount=Money(currency, line.minor),
+            reason="credit note for a refund",
+            effective=on,
+        )
+        note = [
+            Line(Account.BILLED, line.minor, item=line.item),
+            Line(Account.RECEIVABLE, -line.minor, item=line.item),
+        ]
+        _post(tx, payment, id_, currency, note, on)
+
+
+def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:
+    """Keep money that nobody can place by rule where a person finds it."""
+    sign = 1 if movement.kind.inward else -1
+    minor = sign * movement.amount.minor
+    receipts.set_unallocated(tx, receipt, minor)
+    lines = [
+        Line(allocation.cash_account(payment.kind), minor, receipt=receipt),
+        Line(Account.SUSPENSE, -minor, receipt=receipt),
+    ]
+    on = movement.effective or tx.today
+    _post(tx, payment, receipt, movement.amount.currency, lines, on)
+    return []
+
+
+def _post(tx: Tx, payment: Payment, entry: str, currency: str, lines: list[Line], on: date) -> None:
+    posting.post(
+        tx,
+        lines,
+        entry=entry,
+        currency=currency,
+        customer=payment.customer,
+        payment=payment.id,
+        effective=on,
+    )
+
+
+def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
+    if movement.amount.currency != payment.amount.currency:
+        return
+    minor = movement.amount.minor
+    if movement.kind.inward:
+        payments.add_moved(tx, payment.id, received=minor)
+    else:
+        payments.add_moved(tx, payment.id, returned=minor)
+
+
+# --- Telling -----------------------------------------------------------------------------
+
+
+def alert(tx: Tx, payment: Payment, text: str) -> None:
+    """Tell people that something about a payment contradicts what was known."""
+    emit(tx, "payment.alert", payment, reason=text)
+
+
+def emit(tx: Tx, type_: str, payment: Payment, **more: object) -> None:
+    """Emit an event about *payment*, with its facts."""
+    data = {
+        "payment": payment.id,
+        "customer": payment.customer,
+        "account": payment.account,
+        "kind": payment.kind.value,
+        "status": payment.status.value,
+        "amount_minor": payment.amount.minor,
+        "currency": payment.amount.currency,
+    }
+    if payment.code:
+        data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
+    outbox.emit(tx, type_, payment.id, data | more)
+
+
+def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
+    """Emit that money moved and was booked."""
+    outbox.emit(
+        tx,
+        "receipt.booked",
+        payment.id,
+        {
+            "payment": payment.id,
+            "customer": payment.customer,
+            "account": payment.account,
+            "receipt": receipt,
+            "kind": movement.kind.value,
+            "movement_id": movement.movement_id,
+            "amount_minor": movement.amount.minor,
+            "currency": movement.amount.currency,
+        },
+    )

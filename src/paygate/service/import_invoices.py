@@ -1,0 +1,266 @@
+"""Import invoices from a CSV file: every row is checked before any is issued.
+
+`read_sheet` is pure: bytes in, good rows and problems by line out. What only the
+ledger knows (a number that stands for other facts) is found in the transaction
+that issues the rows, so a file is imported whole or, where it must be, not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from paygate.domain.customer import Customer
+from paygate.domain.money import Money
+from paygate.errors import ImportRejected, InvalidValue, NumberReused, UsageError
+from paygate.service import issue
+from paygate.service.flow import Flow, transact
+from paygate.service.issue import Bill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from paygate.domain.invoice import Invoice
+    from paygate.ledger.tx import Tx
+
+NEEDED: Final = ("number", "customer", "currency", "total", "due")
+"""The columns that every file has, in any order."""
+
+OPTIONAL: Final = ("name", "email")
+"""The columns that a file may have: contact facts of the customer."""
+
+T = TypeVar("T")
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CUSTOMER_LENGTH_MAX = 200
+_SHOWN_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the row that begins on *line* cannot be imported."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A good row: the bill that it makes, and the line on which it begins."""
+
+    line: int
+    bill: Bill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What a file holds: the rows that can be issued, and what is wrong with the others."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did: invoices issued now, those issued before, and rows left out."""
+
+    issued: tuple[Invoice, ...]
+    known: tuple[Invoice, ...]
+    problems: tuple[Problem, ...]
+
+
+def import_sheet(sheet: Sheet, *, skip_bad: bool) -> Flow[Imported]:
+    """Issue the rows of *sheet* in one transaction, or raise `ImportRejected`."""
+    return (yield from transact(lambda tx: import_in(tx, sheet, skip_bad=skip_bad)))
+
+
+def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
+    """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
+    new, known, problems = _compare(tx, sheet)
+    if problems and not skip_bad:
+        raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
+    issued = tuple(issue.issue_in(tx, row.bill) for row in new)
+    return Imported(issued=issued, known=known, problems=problems)
+
+
+def read_sheet(content: bytes | str) -> Sheet:
+    """
+    Read a CSV file and check every row by itself.
+
+    Raises `ImportRejected` where the file as a whole cannot be read: it is empty,
+    not UTF-8, or its first line does not name the columns.
+    """
+    records = _records(_text(content))
+    names = _header(next(records, None))
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    lines: dict[str, int] = {}
+    for line, record in records:
+        bill = record if isinstance(record, str) else _bill(names, record)
+        if isinstance(bill, Bill) and bill.number in lines:
+            bill = f"invoice {bill.number} stands on line {lines[bill.number]} already"
+        if isinstance(bill, str):
+            problems.append(Problem(line, bill))
+        else:
+            lines[bill.number] = line
+            rows.append(Row(line, bill))
+    return Sheet(rows=tuple(rows), problems=tuple(problems))
+
+
+# --- The ledger's view ------------------------------------------------------------
+
+
+def _compare(tx: Tx, sheet: Sheet) -> tuple[list[Row], tuple[Invoice, ...], tuple[Problem, ...]]:
+    """Tell which rows are new, which invoices are there already, and all problems by line."""
+    new: list[Row] = []
+    known: list[Invoice] = []
+    problems = list(sheet.problems)
+    for row in sheet.rows:
+        try:
+            found = issue.already_issued(tx, row.bill)
+        except NumberReused as error:
+            problems.append(Problem(row.line, error.message))
+            continue
+        if found is None:
+            new.append(row)
+        else:
+            known.append(found)
+    return new, tuple(known), tuple(sorted(problems, key=lambda problem: problem.line))
+
+
+def _rejected(problems: Sequence[Problem], total: int) -> ImportRejected:
+    first = problems[0]
+    return ImportRejected(
+        f"{len(problems)} of {total} rows cannot be imported, so none was; "
+        f"the first is on line {first.line}: {first.reason}",
+        problems=[(problem.line, problem.reason) for problem in problems],
+    )
+
+
+# --- The file -----------------------------------------------------------------------
+
+
+def _text(content: bytes | str) -> str:
+    if isinstance(content, str):
+        return content.removeprefix("\ufeff")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        reason = "this is not UTF-8 text; save the file as CSV in UTF-8"
+        raise _unreadable(line, reason) from None
+
+
+def _unreadable(line: int, reason: str) -> ImportRejected:
+    return ImportRejected(
+        f"the file cannot be imported: line {line}: {reason}", problems=[(line, reason)]
+    )
+
+
+def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Read the records that are not blank, each with its first line, or what is wrong with it."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = [field.strip() for field in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, f"the row is no CSV: {error}"
+            continue
+        if any(record):
+            yield line, record
+
+
+def _header(first: tuple[int, list[str] | str] | None) -> list[str]:
+    if first is None:
+        raise _unreadable(1, f"the file is empty; its first line names the columns {_COLUMNS}")
+    line, record = first
+    if isinstance(record, str):
+        raise _unreadable(line, record)
+    names = [name.lower() for name in record]
+    missing = [name for name in NEEDED if name not in names]
+    if missing and len(names) == 1 and re.search(r"[;\t]", names[0]):
+        raise _unreadable(line, "columns are separated by commas, not by semicolons or tabs")
+    if missing:
+        reason = f"the first line does not name {', '.join(missing)}; the columns are {_COLUMNS}"
+        raise _unreadable(line, reason)
+    strange = [_shown(name) for name in names if name not in (*NEEDED, *OPTIONAL)]
+    if strange:
+        reason = f"there is no column {', '.join(strange)}; the columns are {_COLUMNS}"
+        raise _unreadable(line, reason)
+    if len(set(names)) < len(names):
+        raise _unreadable(line, "the first line names a column twice")
+    return names
+
+
+_COLUMNS = f"{', '.join(NEEDED)} (and {', '.join(OPTIONAL)})"
+
+
+def _bill(names: Sequence[str], record: Sequence[str]) -> Bill | str:
+    """Make a bill of a row, or tell everything that is wrong with it."""
+    if len(record) != len(names):
+        return f"the row has {len(record)} fields, the first line names {len(names)}"
+    fields = dict.fromkeys(OPTIONAL, "") | dict(zip(names, record, strict=True))
+    wrong = [f"{name} is empty" for name in NEEDED if not fields[name]]
+    if wrong:
+        return "; ".join(wrong)
+    customer = _noting(wrong, lambda: _customer(fields))
+    total = _noting(wrong, lambda: _total(fields))
+    due = _noting(wrong, lambda: _due(fields))
+    if customer is None or total is None or due is None:
+        return "; ".join(wrong)
+    bill = Bill(number=fields["number"], customer=customer, total=total, due=due)
+    try:
+        issue.check(bill)
+    except UsageError as error:
+        return error.message
+    return bill
+
+
+def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
+    """Read a field, or note why it cannot be read."""
+    try:
+        return read()
+    except UsageError as error:
+        wrong.append(error.message)
+        return None
+
+
+def _customer(fields: Mapping[str, str]) -> Customer:
+    id_, name, email = fields["customer"], fields["name"], fields["email"]
+    if len(id_) > _CUSTOMER_LENGTH_MAX or not id_.isprintable():
+        raise InvalidValue(
+            f"a customer's id is at most {_CUSTOMER_LENGTH_MAX} printable characters, "
+            f"not {_shown(id_)}"
+        )
+    if not (name.isprintable() and email.isprintable()):
+        raise InvalidValue("name and email are printable text of one line")
+    return Customer(id_, name=name, email=email)
+
+
+def _total(fields: Mapping[str, str]) -> Money:
+    try:
+        return Money.of(fields["currency"], fields["total"])
+    except UsageError as error:
+        raise InvalidValue(f"total: {error.message}") from None
+
+
+def _due(fields: Mapping[str, str]) -> date:
+    # fromisoformat alone would also read week dates, and dates without hyphens.
+    if _DATE.fullmatch(fields["due"]):
+        try:
+            return date.fromisoformat(fields["due"])
+        except ValueError:
+            pass
+    raise InvalidValue(f"due is a date such as 2026-12-01, not {_shown(fields['due'])}")
+
+
+def _shown(text: str) -> str:
+    """Quote a field of the file for a message, cut where it is long."""
+    return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…")

@@ -1,0 +1,400 @@
+"""What is done to a payment later: capture, void, refund, complete, close, cancel.
+
+Each is an attempt of its own under the payment: checked and counted by one
+conditional update, stored, asked once, merged. So no more is captured than was
+authorised, no more goes back than came, and a void that may be under way keeps
+everything else out, however many clerks press at once.
+
+None of them needs a token or card data, so all can be built again from what is
+stored: see `begin`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, assert_never, cast
+
+from paygate.dialogue import deferred
+from paygate.domain.decide import Source
+from paygate.domain.money import Money
+from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.errors import (
+    CurrencyMismatch,
+    InvalidAmount,
+    ItemAlreadyBeingPaid,
+    NotCancelable,
+    NotCapturable,
+    NotEnoughCredit,
+    NotPayable,
+    NotRefundable,
+    OutcomeUnknown,
+    UnknownGateway,
+    Unsupported,
+)
+from paygate.gateway import (
+    Capture,
+    Captures,
+    Closes,
+    ClosingUp,
+    Completes,
+    Completion,
+    Refunding,
+    Refunds,
+    Voiding,
+    Voids,
+    digest_key,
+)
+from paygate.ledger import keys, lots, payments, receipts
+from paygate.service import booking, merge, reverse
+from paygate.service.booking import RefundTo
+from paygate.service.flow import Flow, ask, look, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.dialogue import Dialogue
+    from paygate.domain.outcome import Outcome
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.gateway import Gateway, Rail
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be done to a payment; *amount* is None for all of it."""
+
+    operation: Operation
+    payment: str
+    key: str
+    amount: Money | None = None
+    final: bool = True
+    to: RefundTo | None = None
+    reason: str = ""
+    parameters: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A stored intent; `row` is None where the key was used before and nothing is to be sent."""
+
+    payment: Payment
+    account: GatewayAccount
+    row: AttemptRow | None = None
+
+
+def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
+    """Do *task* once, however often this is called or interrupted, and tell the payment."""
+    stored = yield from transact(lambda tx: _store(tx, task, accounts, timing))
+    row = stored.row
+    if row is None:
+        return stored.payment
+    account = stored.account
+    dialogue = deferred(partial(begin, account.gateway, row, task.parameters, task.reason))
+    answer = yield from ask(
+        account.name, dialogue, attempt=row.attempt.id, not_after=row.lease_until
+    )
+    reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
+    return (yield from merge.merge(row.attempt.id, answer, reading))
+
+
+def cancel(
+    payment: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment]:
+    """
+    Undo a payment in the cheapest way that still works.
+
+    A page is closed, an authorisation voided, a charge voided while that is
+    possible and refunded after. A void of unknown outcome is left alone.
+    """
+    found = yield from look(lambda tx: reverse.find(tx, payment))
+    account = _account_of(found, accounts)
+    match found.status:
+        case PaymentStatus.REQUIRES_ACTION:
+            first = Operation.CLOSE
+        case PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
+            first = Operation.VOID
+        case PaymentStatus.CANCELED:
+            return found
+        case _:
+            raise NotCancelable(
+                f"payment {payment} is {found.status}; there is nothing to cancel",
+                payment=payment,
+            )
+    refundable = found.status is PaymentStatus.SUCCEEDED
+    if account.traits.offers(found.kind, first) or not refundable:
+        task = Task(operation=first, payment=payment, key=key)
+        after = yield from operate(task, accounts, timing)
+        state = yield from look(lambda tx: _last_state(tx, payment, first))
+        refused = state in (AttemptState.FAILED, AttemptState.DECLINED)
+        if not (refused and refundable):
+            return after
+    back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
+    return (yield from operate(back, accounts, timing))
+
+
+def _last_state(tx: Tx, payment: str, operation: Operation) -> AttemptState | None:
+    states = [
+        row.attempt.state
+        for row in payments.attempts_of(tx, payment)
+        if row.attempt.operation is operation
+    ]
+    return states[-1] if states else None
+
+
+def begin(
+    gateway: Gateway,
+    row: AttemptRow,
+    parameters: Mapping[str, str] | None = None,
+    reason: str = "",
+) -> Dialogue[Outcome]:
+    """Begin the dialogue of a stored attempt, the same again as the first time."""
+    attempt = row.attempt
+    key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
+    match attempt.operation:
+        case Operation.CAPTURE:
+            capture = Capture(
+                key=key,
+                our_ref=our_ref,
+                payment=payment,
+                reference=about,
+                amount=attempt.amount,
+                final=row.final,
+            )
+            return cast("Captures", gateway).capture(capture)
+        case Operation.VOID:
+            voiding = Voiding(
+                key=key, our_ref=our_ref, payment=payment, reference=about, amount=attempt.amount
+            )
+            return cast("Voids", gateway).void(voiding)
+        case Operation.REFUND:
+            refunding = Refunding(
+                key=key,
+                our_ref=our_ref,
+                payment=payment,
+                reference=about,
+                movement_id=row.movement,
+                amount=attempt.amount,
+                reason=reason,
+            )
+            return cast("Refunds", gateway).refund(refunding)
+        case Operation.CLOSE:
+            closing = ClosingUp(key=key, our_ref=our_ref, payment=payment, reference=about)
+            return cast("Closes", gateway).close(closing)
+        case Operation.COMPLETE:
+            completion = Completion(
+                key=key,
+                our_ref=our_ref,
+                payment=payment,
+                reference=about,
+                amount=attempt.amount,
+                parameters=parameters or {},
+            )
+            return cast("Completes", gateway).complete(completion)
+        case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
+            raise Unsupported(f"{attempt.operation} is not done to a payment")
+        case _:
+            assert_never(attempt.operation)
+
+
+def _account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> GatewayAccount:
+    account = accounts.get(payment.account)
+    if account is None:
+        raise UnknownGateway(
+            f"payment {payment.id} went through account {payment.account!r}, which is not "
+            "configured here",
+            name=payment.account,
+            known=sorted(accounts),
+        )
+    return account
+
+
+def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Stored:
+    """Check, count and store the intent in this transaction; send nothing."""
+    payment = reverse.find(tx, task.payment)
+    account = _account_of(payment, accounts)
+    if _done_already(task, payment):
+        return Stored(payment=payment, account=account)
+    id_ = tx.new_id("att")
+    print_ = keys.fingerprint(
+        payment=payment.id, amount=str(task.amount), final=task.final, to=task.to
+    )
+    if keys.take(tx, task.operation, task.key, print_, id_) is not None:
+        return Stored(payment=payment, account=account)
+    rail = account.rail(payment.kind, task.operation)
+    main = payments.main_attempt(tx, payment.id)
+    amount, movement, to = payment.amount, "", ""
+    match task.operation:
+        case Operation.CAPTURE:
+            amount = _check_capture(tx, payment, task, rail)
+        case Operation.REFUND:
+            amount, movement, to = _check_refund(tx, payment, task, rail)
+        case Operation.VOID:
+            _check_void(tx, payment)
+        case _:
+            _check_page(tx, payment, task, rail)
+    payments.insert_attempt(
+        tx,
+        id_=id_,
+        payment=payment.id,
+        operation=task.operation,
+        account=account.name,
+        kind=payment.kind,
+        driver=account.gateway.name,
+        driver_version=account.traits.driver_version,
+        livemode=account.traits.live,
+        merchant_account=account.traits.merchant_account,
+        gateway_key=digest_key(tx.tenant, task.operation, task.key),
+        amount=amount,
+        lease_until=tx.now + timing.lease,
+        final=task.final,
+        movement=movement,
+        about=main.attempt.reference,
+        then=to,
+    )
+    if to == RefundTo.FROM_CREDIT:
+        _hold_credit(tx, payment, id_, amount)
+    return Stored(payment=payment, account=account, row=payments.attempt(tx, id_))
+
+
+def _done_already(task: Task, payment: Payment) -> bool:
+    """Tell whether a callback was faster than the payer's way back, or the page has ended."""
+    match task.operation:
+        case Operation.COMPLETE:
+            return payment.status not in (
+                PaymentStatus.REQUIRES_ACTION,
+                PaymentStatus.PROCESSING,
+                PaymentStatus.UNKNOWN,
+            )
+        case Operation.CLOSE:
+            return payment.status in (PaymentStatus.CANCELED, PaymentStatus.EXPIRED)
+        case _:
+            return False
+
+
+def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
+    under_way = payments.under_way(tx, payment.id)
+    left = under_way.authorized - payment.received.minor - under_way.capturing
+    amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
+    if payment.status is not PaymentStatus.AUTHORIZED:
+        raise NotCapturable(
+            f"payment {payment.id} is {payment.status}; only an authorised one is captured",
+            payment=payment.id,
+        )
+    _check_amount(payment, amount)
+    if not rail.partial_capture and (amount.minor != under_way.authorized or not task.final):
+        raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
+    if not rail.multiple_capture and (
+        not task.final or payment.received.minor or under_way.capturing
+    ):
+        raise Unsupported(f"the account {payment.account!r} captures once; leave final=True")
+    if not payments.begin_capture(tx, payment.id, amount.minor):
+        raise NotCapturable(
+            f"{amount} of payment {payment.id} cannot be captured: "
+            f"{Money(amount.currency, left)} is left"
+            + (", and it is being voided" if under_way.voiding else ""),
+            payment=payment.id,
+            left=Money(amount.currency, left),
+        )
+    return amount
+
+
+def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[Money, str, str]:
+    under_way = payments.under_way(tx, payment.id)
+    left = payment.received.minor - payment.returned.minor - under_way.refunding
+    amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
+    if left <= 0:
+        raise NotRefundable(
+            f"nothing of payment {payment.id} is left to refund", payment=payment.id
+        )
+    _check_amount(payment, amount)
+    if not rail.partial_refund and amount != payment.received:
+        raise Unsupported(f"the account {payment.account!r} refunds all of a payment or nothing")
+    if not payments.begin_refund(tx, payment.id, amount.minor):
+        raise NotRefundable(
+            f"{amount} of payment {payment.id} cannot be refunded: "
+            f"{Money(amount.currency, left)} is left"
+            + (", and it is being voided" if under_way.voiding else ""),
+            payment=payment.id,
+            left=Money(amount.currency, left),
+        )
+    receipt = _receipt_for(tx, payment, amount)
+    if rail.refund_window is not None and tx.today > receipt.effective + rail.refund_window:
+        raise NotRefundable(
+            f"the account {payment.account!r} refunds within {rail.refund_window.days} days; "
+            "send the money back another way and record that",
+            payment=payment.id,
+        )
+    to = task.to or booking.default_refund_to(tx, payment, amount)
+    return amount, receipt.movement_id, to.value
+
+
+def _receipt_for(tx: Tx, payment: Payment, amount: Money) -> Receipt:
+    """Choose the money that goes back: the last movement that is large enough, else the last."""
+    came = [each for each in receipts.of_payment(tx, payment.id) if each.kind.inward]
+    enough = [each for each in came if each.amount >= amount]
+    return (enough or came)[-1]
+
+
+def _hold_credit(tx: Tx, payment: Payment, attempt: str, amount: Money) -> None:
+    """Keep the credit that is to be paid out from being used meanwhile."""
+    left = amount.minor - payment.unallocated.minor
+    for lot in lots.of_payment(tx, payment.id):
+        take = min(left, lot.free.minor)
+        if take > 0 and lots.reserve(tx, lot.id, take):
+            payments.hold_credit(tx, attempt, lot.id, take)
+            left -= take
+    if left > 0:
+        raise NotEnoughCredit(
+            f"payment {payment.id} made no credit of {amount} that is still there; "
+            "refund to 'reopen' or 'credit_note' instead"
+        )
+
+
+def _check_void(tx: Tx, payment: Payment) -> None:
+    if payments.in_doubt(tx, payment.id):
+        raise OutcomeUnknown(
+            f"something that was asked for payment {payment.id} has an unknown outcome; "
+            "inquire first",
+            payment=payment.id,
+        )
+    if not payments.begin_void(tx, payment.id):
+        raise NotCancelable(
+            f"payment {payment.id} cannot be voided: money went back, or something is under way",
+            payment=payment.id,
+        )
+
+
+def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
+    """Check that a page or slip waits for the payer; to complete it, hold its invoices again."""
+    if payment.status is not PaymentStatus.REQUIRES_ACTION:
+        raise NotPayable(
+            f"payment {payment.id} is {payment.status} and waits for no payer", payment=payment.id
+        )
+    if payments.in_doubt(tx, payment.id):
+        raise OutcomeUnknown(
+            f"payment {payment.id} is being completed or closed right now; inquire",
+            payment=payment.id,
+        )
+    if task.operation is Operation.CLOSE:
+        if not rail.closable:
+            raise Unsupported(f"pages of the account {payment.account!r} cannot be closed")
+        return
+    claims = payments.claims_of(tx, payment.id)
+    if payment.superseded or not booking.harden(tx, payment.id, claims):
+        raise ItemAlreadyBeingPaid(
+            f"another payment took over what payment {payment.id} was to pay; close it",
+            item=", ".join(claim.item for claim in claims),
+            payments=[payment.id],
+        )
+
+
+def _check_amount(payment: Payment, amount: Money) -> None:
+    if amount.currency != payment.amount.currency:
+        raise CurrencyMismatch(
+            f"payment {payment.id} is in {payment.amount.currency}, not {amount.currency}"
+        )
+    if amount.minor <= 0:
+        raise InvalidAmount(f"{amount} of payment {payment.id}: it must be more than zero")

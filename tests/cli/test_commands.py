@@ -1,0 +1,257 @@
+"""What each command does, how it ends, and what a program reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paygate import Cashier, Money
+from tests.cli.conftest import CSV, Run
+
+COLLECT = ("--gateways", "gateways.toml", "--via", "card")
+TOKEN = "tok_visa"
+
+
+def ledger() -> Cashier:
+    return Cashier.open("sqlite:///paygate.db")
+
+
+def test_import_issues_the_invoices_of_a_file(run: Run) -> None:
+    done = run("invoice", "import", "invoices.csv", "--json")
+
+    assert done.json == {"issued": ["A-1", "A-2"], "known": [], "problems": []}
+    with ledger() as cashier:
+        assert cashier.invoice("A-2").total == Money("JPY", 1200)
+
+
+def test_import_reads_standard_input(run: Run) -> None:
+    assert run("invoice", "import", "-", "--json", stdin=CSV.encode()).json["issued"] == [
+        "A-1",
+        "A-2",
+    ]
+
+
+def test_import_twice_issues_once(imported: Run) -> None:
+    done = imported("invoice", "import", "invoices.csv")
+
+    assert "0 issued, 2 were there already" in done.out
+
+
+def test_import_tells_every_bad_row_and_issues_nothing(run: Run, folder: Path) -> None:
+    (folder / "bad.csv").write_text(CSV + "A-3,C,JPY,1.5,2026-12-01\nA-4,,USD,1,2026-12-01\n")
+
+    done = run("invoice", "import", "bad.csv")
+    as_json = run("invoice", "import", "bad.csv", "--json")
+
+    assert done.code == as_json.code == 2
+    assert "more digits than JPY allows" in done.err
+    assert "customer is empty" in done.err
+    assert as_json.error["type"] == "ImportRejected"
+    assert [row["line"] for row in as_json.error["facts"]["problems"]] == [4, 5]
+    assert run("invoice", "list", "--json").json["invoices"] == []
+
+
+def test_import_can_skip_bad_rows(run: Run, folder: Path) -> None:
+    (folder / "bad.csv").write_text(CSV + "A-3,C,JPY,1.5,2026-12-01\n")
+
+    done = run("invoice", "import", "bad.csv", "--skip-bad", "--json")
+
+    assert (done.code, done.json["issued"]) == (0, ["A-1", "A-2"])
+    assert [problem["line"] for problem in done.json["problems"]] == [4]
+
+
+def test_a_missing_file_is_a_usage_error(run: Run) -> None:
+    done = run("invoice", "import", "nothing.csv")
+
+    assert done.code == 2
+    assert "InvalidValue: the file nothing.csv cannot be read" in done.err
+
+
+def test_invoices_are_listed_a_page_at_a_time(imported: Run) -> None:
+    first = imported("invoice", "list", "--limit", "1", "--json").json
+    second = imported("invoice", "list", "--limit", "1", "--after", first["next"], "--json").json
+
+    listed = [*first["invoices"], *second["invoices"]]
+    assert {one["number"] for one in listed} == {"A-1", "A-2"}
+    assert second["next"] is None
+    totals = [one["total"] for one in listed]
+    assert {"currency": "USD", "minor": 3000, "text": "30.00 USD"} in totals
+
+
+def test_only_open_invoices_are_listed_where_that_is_asked(imported: Run) -> None:
+    imported("record", "A-1", "--by", "cash", "--key", "k")
+
+    page = imported("invoice", "list", "--open", "--json").json
+
+    assert [one["number"] for one in page["invoices"]] == ["A-2"]
+
+
+def test_an_invoice_is_shown_with_what_was_put_on_it(imported: Run) -> None:
+    imported("record", "A-1", "--by", "cash", "--key", "k", "--amount", "10")
+
+    shown = imported("invoice", "show", "A-1", "--json").json
+
+    assert shown["invoice"]["status"] == "partially_paid"
+    assert shown["invoice"]["open"]["minor"] == 2000
+    assert [each["amount"]["minor"] for each in shown["allocations"]] == [1000]
+    assert "20.00 USD" in imported("invoice", "show", "A-1").out
+
+
+def test_collect_charges_once_per_key(imported: Run) -> None:
+    command = ("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN, "--json")
+
+    first, second = imported(*command), imported(*command)
+
+    assert first.code == second.code == 0
+    assert first.json == second.json
+    assert first.json["payment"]["status"] == "succeeded"
+    with ledger() as cashier:
+        assert cashier.invoice("A-1").open == Money("USD", 0)
+
+
+def test_a_part_is_collected_in_the_invoices_currency(imported: Run) -> None:
+    done = imported(
+        "collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN, "--amount", "10", "--json"
+    )
+
+    assert done.json["payment"]["received"]["text"] == "10.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        ("tok_declined_insufficient_funds", "declined"),
+        ("tok_unsent", "failed"),
+        ("tok_unknown_executed", "unknown"),
+    ],
+)
+def test_a_script_stops_where_nothing_was_collected(imported: Run, token: str, status: str) -> None:
+    done = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", token, "--json")
+
+    assert (done.code, done.json["payment"]["status"]) == (1, status)
+
+
+def test_the_payer_is_told_what_to_do(imported: Run) -> None:
+    done = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_action", "--json")
+
+    assert (done.code, done.json["payment"]["status"]) == (0, "requires_action")
+    assert done.json["payment"]["action"]["type"] == "Redirect"
+    shown = imported("payment", "show", done.json["payment"]["id"]).out
+    assert "the payer goes to https://fake.invalid/pay/" in shown
+
+
+def test_an_unknown_outcome_is_asked_about(imported: Run) -> None:
+    made = imported(
+        "collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_unknown_executed", "--json"
+    ).json["payment"]
+
+    found = imported("inquire", made["id"], "--gateways", "gateways.toml", "--json").json["payment"]
+
+    assert (found["status"], found["received"]["minor"]) == ("succeeded", 3000)
+    shown = imported("payment", "show", made["id"], "--json").json
+    assert [attempt["state"] for attempt in shown["attempts"]] == ["succeeded"]
+    assert [receipt["amount"]["minor"] for receipt in shown["receipts"]] == [3000]
+
+
+def test_recover_asks_about_nothing_where_nothing_is_due(imported: Run) -> None:
+    assert imported("recover", "--json").json == {"payments": []}
+    assert "Nothing is due" in imported("recover").out
+
+
+def test_a_recorded_check_is_reversed_with_a_fee(imported: Run) -> None:
+    made = imported("record", "A-1", "--by", "check", "--reference", "1042", "--key", "k", "--json")
+    payment = made.json["payment"]["id"]
+
+    done = imported("reverse", payment, "--reason", "bounced", "--fee", "25.00 USD", "--json").json
+
+    assert done["reversal"]["amount"]["minor"] == 3000
+    with ledger() as cashier:
+        assert cashier.invoice("A-1").open == Money("USD", 3000)
+        assert cashier.invoice(done["reversal"]["fee_invoice"]).total == Money("USD", 2500)
+
+
+def test_payments_are_listed_a_page_at_a_time(imported: Run) -> None:
+    for number in ("A-1", "A-2"):
+        imported("record", number, "--by", "cash", "--key", number)
+
+    first = imported("payment", "list", "--limit", "1", "--json").json
+    second = imported("payment", "list", "--after", first["next"], "--json").json
+
+    amounts = [page["payments"][0]["amount"]["text"] for page in (first, second)]
+    assert amounts == ["30.00 USD", "1200 JPY"]
+    assert second["next"] is None
+
+
+def test_status_tells_how_things_stand(imported: Run) -> None:
+    imported("record", "A-1", "--by", "cash", "--key", "k")
+
+    told = imported("status", "--json").json
+
+    assert told["payments"] == {"succeeded": 1}
+    assert [(row["currency"], row["paid"], row["open"]) for row in told["invoices"]] == [
+        ("JPY", 0, 1),
+        ("USD", 1, 0),
+    ]
+    assert "1,200 JPY" in imported("status").out
+
+
+def test_fsck_of_a_sound_ledger_finds_nothing(imported: Run) -> None:
+    done = imported("fsck", "--json")
+
+    assert done.code == 0
+    assert done.json["violations"] == []
+    assert done.json["rules"] > 10
+
+
+def test_fsck_exits_with_1_where_a_balance_differs(imported: Run, folder: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(folder / "paygate.db") as connection:
+        connection.execute("UPDATE paygate_item SET allocated_minor = 5 WHERE number = 'A-1'")
+    connection.close()
+
+    done = imported("fsck", "--json")
+
+    assert done.code == 1
+    assert {violation["subject"] for violation in done.json["violations"]} >= {"A-1"}
+    assert "A-1" in imported("fsck").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (("invoice", "show", "nope"), 2, "UnknownInvoice"),
+        (("payment", "show", "nope"), 2, "UnknownPayment"),
+        (("record", "A-1", "--by", "gold", "--key", "k"), 2, "InvalidValue"),
+        (("record", "A-1", "--by", "cash", "--key", "k", "--amount", "1.234"), 2, "InvalidAmount"),
+        (("record", "A-1", "--by", "cash", "--key", "k", "--on", "soon"), 2, "InvalidValue"),
+        (("record", "--by", "cash", "--key", "k", "--amount", "1"), 2, "InvalidValue"),
+        (("collect", "A-1", "--via", "nope", "--key", "k"), 2, "UnknownGateway"),
+        (("collect", "A-9", *COLLECT, "--key", "k", "--method", TOKEN), 2, "UnknownInvoice"),
+        (("publish",), 2, "InvalidValue"),
+        (("fsck", "--ledger", "sqlite:///nowhere.db"), 2, "InvalidValue"),
+        (("fsck", "--ledger", "oracle://x"), 2, "InvalidValue"),
+        (("fsck", "--ledger", "sqlite:///gateways.toml"), 4, "LedgerCorrupt"),
+        (("record", "A-1", "--by", "cash", "--key", "new"), 3, "AlreadyPaid"),
+        (("reverse", "{payment}", "--reason", "x", "--on", "2001-01-01"), 3, "BadReversalDate"),
+    ],
+)
+def test_an_error_is_a_sentence_and_an_exit_code(
+    imported: Run, arguments: tuple[str, ...], code: int, kind: str
+) -> None:
+    payment = ""
+    if code == 3:
+        made = imported("record", "A-1", "--by", "cash", "--key", "paid", "--json")
+        payment = made.json["payment"]["id"]
+    command = [argument.format(payment=payment) for argument in arguments]
+
+    done, as_json = imported(*command), imported(*command, "--json")
+
+    assert done.code == as_json.code == code
+    assert done.err.startswith(f"{kind}: ")
+    assert done.err.count("\n") == 1
+    assert done.out == as_json.out == ""
+    assert as_json.error["type"] == kind
+    assert f"{kind}: {as_json.error['message']}\n" == done.err
+    assert not Path("nowhere.db").exists()

@@ -1,0 +1,172 @@
+"""The demo: the money in the file that it leaves, not only what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from paygate import Cashier, Money
+from paygate.cli.demo import screen
+from paygate.cli.demo.cast import CHECK, KINDS, LOST
+from paygate.cli.demo.till import Balance, Till
+from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.payment import PaymentStatus
+from paygate.ledger.book import Violation
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def played(run: Run, folder: Path) -> Cashier:
+    done = run("demo")
+    assert done.code == 0, done.all
+    return Cashier.open(f"sqlite:///{folder}/paygate-demo.db")
+
+
+def test_it_leaves_sound_books(played: Cashier) -> None:
+    with played as cashier:
+        assert cashier.fsck() == []
+
+
+def test_it_collects_by_all_five_kinds_in_many_currencies(played: Cashier) -> None:
+    with played as cashier:
+        payments = cashier.payments(limit=1_000)
+        invoices = cashier.invoices(limit=1_000)
+
+    paid = {one.kind for one in payments if one.status is PaymentStatus.SUCCEEDED}
+    assert paid >= set(KINDS)
+    assert len(invoices) >= 240
+    assert {one.total.currency for one in invoices} >= {"USD", "EUR", "JPY", "KWD"}
+    assert {one.status for one in payments} >= {
+        PaymentStatus.DECLINED,
+        PaymentStatus.FAILED,
+        PaymentStatus.EXPIRED,
+    }
+    assert not any(one.status is PaymentStatus.UNKNOWN for one in payments)
+    assert not any(one.needs_review or one.conflicted for one in payments)
+
+
+def test_what_was_paid_on_invoices_is_what_came_in(played: Cashier) -> None:
+    with played as cashier:
+        payments = cashier.payments(limit=1_000)
+        invoices = cashier.invoices(limit=1_000)
+        customers = {one.customer for one in invoices}
+        balances = [cashier.balance(customer) for customer in customers]
+
+    for currency in {one.total.currency for one in invoices}:
+        received = sum(
+            p.received.minor - p.returned.minor for p in payments if p.amount.currency == currency
+        )
+        allocated = sum(i.allocated.minor for i in invoices if i.total.currency == currency)
+        credit = sum(b[currency].minor for b in balances if currency in b)
+        assert received == allocated + credit
+
+
+def test_a_lost_answer_is_charged_at_most_once_and_paid_in_the_end(played: Cashier) -> None:
+    with played as cashier:
+        for number in LOST:
+            invoice = cashier.invoice(number)
+            assert invoice.status is InvoiceStatus.PAID
+            assert invoice.allocated == invoice.total
+
+
+def test_a_bounced_check_leaves_its_invoice_open_and_a_fee(played: Cashier) -> None:
+    with played as cashier:
+        check, fee = cashier.invoice(CHECK), cashier.invoice("REV-1-FEE")
+
+    assert check.open == check.total
+    assert fee.open == Money.of(check.total.currency, 25)
+    assert fee.customer == check.customer
+
+
+def test_an_overpayment_becomes_credit_that_pays_the_next_invoice(played: Cashier) -> None:
+    with played as cashier:
+        over = [one for one in cashier.payments(limit=1_000) if one.credited]
+        by_credit = cashier.invoice("INV-2026-0241")
+        left = cashier.balance(by_credit.customer)
+
+    [slip] = over
+    assert slip.received == slip.amount * 2
+    assert by_credit.status is InvoiceStatus.PAID
+    assert left == {slip.amount.currency: slip.credited - by_credit.total}
+
+
+def test_the_processor_charged_each_payment_once(folder: Path) -> None:
+    with Till(folder / "till.db") as till:
+        till.import_invoices()
+        payments = till.collect(lambda *_: None)
+        refused = till.pay_again()
+        found = till.inquire()
+
+        assert refused is not None
+        assert [lost.before.status for lost in found] == [PaymentStatus.UNKNOWN] * len(LOST)
+        assert [lost.charges for lost in found] == [lost.receipts for lost in found]
+        assert {lost.charges for lost in found} == {0, 1}
+        till.try_again(found)
+        till.pass_days(payments)
+        charged = [entry.our_ref for entry in till.processor.journal]
+        assert len(charged) == len(set(charged))
+        assert not any(balance.difference for balance in till.compare())
+
+
+def test_it_is_the_same_each_time(run: Run, folder: Path) -> None:
+    first = run("demo", "--file", "one.db")
+    second = run("demo", "--file", "two.db")
+
+    assert first.out.replace("one.db", "X") == second.out.replace("two.db", "X")
+
+
+def test_it_replaces_no_file(run: Run, folder: Path) -> None:
+    (folder / "paygate-demo.db").write_text("mine")
+    (folder / "paygate-demo-2.db-wal").write_text("left over")
+
+    done = run("demo")
+
+    assert done.code == 0
+    assert "paygate-demo-3.db" in done.out
+    assert (folder / "paygate-demo.db").read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_told(run: Run) -> None:
+    done = run("demo", "--file", "nowhere/demo.db")
+
+    assert done.code == 4
+    assert "--file" in done.err
+
+
+def test_it_does_not_run_in_production(run: Run, folder: Path) -> None:
+    done = run("demo", PAYGATE_ENV="production")
+
+    assert done.code == 2
+    assert not list(folder.glob("*demo*"))
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_it_fits_the_terminal_and_a_pipe(shell: Run, columns: str) -> None:
+    done = shell("demo", COLUMNS=columns)
+
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert "\x1b" not in done.out
+    table = [line for line in done.out.splitlines() if "sqlite:///" not in line]
+    assert max(map(len, table)) <= int(columns)
+    assert "0 violations" in done.out
+    assert len(done.out.splitlines()) < 130
+
+
+def test_it_fails_where_a_check_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Violation("entries-balance", "pay_1", "USD sums to 1")
+    monkeypatch.setattr(Till, "check_books", lambda _: [broken])
+
+    done = run("demo")
+
+    assert done.code == 1
+    assert "entries-balance" in done.out
+
+
+def test_a_difference_from_the_processor_fails_it() -> None:
+    shown = screen.Screen(Console(quiet=True))
+    balance = Balance(Money("USD", 5), Money("USD", 4))
+
+    assert not shown.checked([], [balance], [])

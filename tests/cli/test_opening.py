@@ -1,0 +1,155 @@
+"""How a command finds its ledger and gateways, and what it never shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+FACTORY = """
+from paygate import Cashier
+from paygate.testing import FakeGateway
+
+def cashier():
+    return Cashier.open("sqlite:///shop.db", gateways={"till": FakeGateway(journal="t.jsonl")})
+
+def broken():
+    raise RuntimeError("the password is hunter2hunter2")
+
+def something_else():
+    return 7
+"""
+
+
+def test_the_ledger_may_come_from_the_environment(run: Run, folder: Path) -> None:
+    run("invoice", "import", "invoices.csv", PAYGATE_LEDGER="sqlite:///other.db")
+
+    assert (folder / "other.db").exists()
+    assert not (folder / "paygate.db").exists()
+
+
+def test_tenants_are_kept_apart(imported: Run) -> None:
+    assert imported("invoice", "list", "--tenant", "other", "--json").json["invoices"] == []
+
+
+def test_a_secret_comes_from_the_environment(run: Run, folder: Path) -> None:
+    (folder / "g.toml").write_text('[card]\ndriver = "fake"\nsigning_key = { env = "SIGNS" }\n')
+
+    done = run("check", "--gateways", "g.toml", "--json", SIGNS=SECRET)
+
+    assert done.json["accounts"][0]["accepted"] is True
+    assert SECRET not in done.all
+
+
+def test_what_the_environment_lacks_is_named(run: Run, folder: Path) -> None:
+    (folder / "g.toml").write_text(
+        '[a]\ndriver = "fake"\nsigning_key = { env = "ONE" }\n[b]\nx = [{ env = "TWO" }]\n'
+    )
+
+    done = run("check", "--gateways", "g.toml", "--json")
+
+    assert done.code == 2
+    assert done.error["facts"]["missing"] == ["ONE", "TWO"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"[card\n", "are no TOML"),
+        (b"\xff", "are no TOML in UTF-8"),
+        (b'card = "stripe"\n', "card is no table"),
+        (b"", "no gateway account is configured"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_refused(
+    run: Run, folder: Path, text: bytes, says: str
+) -> None:
+    (folder / "g.toml").write_bytes(text)
+
+    done = run("check", "--gateways", "g.toml")
+
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_no_settings_file_is_refused(run: Run) -> None:
+    assert "cannot be read" in run("check", "--gateways", "nothing.toml").err
+
+
+def test_one_bad_account_does_not_hide_the_others(run: Run, folder: Path) -> None:
+    (folder / "g.toml").write_text(
+        f'[bad]\ndriver = "fake"\nkind = "{SECRET}"\n[odd]\ndriver = "nope"\n'
+        '[good]\ndriver = "fake"\n[none]\nkind = "card"\n'
+    )
+
+    done = run("check", "--gateways", "g.toml", "--json")
+
+    assert done.code == 1
+    told = {one["account"]: one for one in done.json["accounts"]}
+    assert told["good"]["accepted"] is True
+    assert told["good"]["live"] is False
+    assert {name for name, one in told.items() if one["problem"]} == {"bad", "none", "odd"}
+    assert SECRET not in done.all
+    assert run("check", "good", "--gateways", "g.toml").code == 0
+    assert run("check", "--gateways", "g.toml").code == 1
+
+
+def test_an_account_that_is_not_there_is_refused(run: Run) -> None:
+    done = run("check", "nope", "--gateways", "gateways.toml", "--json")
+
+    assert (done.code, done.error["facts"]["known"]) == (2, ["card"])
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+@pytest.mark.parametrize("via", ["card", "nope"])
+def test_a_one_time_token_is_never_shown(imported: Run, via: str, as_json: tuple[str]) -> None:
+    token = "pm_1NOTToBeShown"
+    command = ("collect", "A-1", "--gateways", "gateways.toml", "--via", via, *as_json)
+
+    given = imported(*command, "--key", "k1", "--method", token)
+    by_environment = imported(*command, "--key", "k2", PAYGATE_METHOD=token)
+
+    assert token not in given.all + by_environment.all
+    assert given.code == by_environment.code == (1 if via == "card" else 2)
+
+
+def test_an_application_brings_its_own_cashier(shell: Run, folder: Path) -> None:
+    (folder / "shop.py").write_text(FACTORY)
+    app = ("--app", "shop:cashier")
+    assert shell("invoice", "import", "invoices.csv", *app).code == 0
+
+    paid = shell(
+        "collect", "A-1", *app, "--via", "till", "--key", "k", "--method", "tok_visa", "--json"
+    )
+
+    assert paid.json["payment"]["account"] == "till"
+    assert shell("check", *app, "--json").json["accounts"][0]["account"] == "till"
+    assert shell("publish", *app, "--json").json == {
+        "published": {"delivered": 0, "delayed": 0, "dead": 0}
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("shop", "is module:function"),
+        ("shop:nothing", "failed with AttributeError"),
+        ("nowhere:cashier", "failed with ModuleNotFoundError"),
+        ("shop:broken", "failed with RuntimeError"),
+        ("shop:something_else", "returned int; a command needs a Cashier"),
+    ],
+)
+def test_an_application_that_brings_none_is_refused(
+    shell: Run, folder: Path, target: str, says: str
+) -> None:
+    (folder / "shop.py").write_text(FACTORY)
+
+    done = shell("fsck", "--app", target)
+
+    assert done.code == 2
+    assert says in done.err
+    assert "hunter2" not in done.all
+    assert "Traceback" not in done.all

@@ -1,0 +1,206 @@
+"""A file of invoices: what is read, what is refused and with which words, and that it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paygate import Cashier, Customer, Money
+from paygate.errors import ImportRejected
+from paygate.service.import_invoices import read_sheet
+
+HEAD = "number,customer,currency,total,due"
+GOOD = f"{HEAD}\nA-1,C-1,USD,30.00,2026-12-01\nA-2,C-2,JPY,1200,2026-12-02\n"
+
+
+@pytest.fixture
+def cashier() -> Iterator[Cashier]:
+    with Cashier.in_memory() as cashier:
+        yield cashier
+
+
+def numbers(cashier: Cashier) -> list[str]:
+    return [invoice.number for invoice in cashier.invoices()]
+
+
+def reasons(content: bytes | str) -> dict[int, str]:
+    return {problem.line: problem.reason for problem in read_sheet(content).problems}
+
+
+def test_each_row_becomes_an_invoice(cashier: Cashier) -> None:
+    done = cashier.import_invoices(GOOD.encode())
+
+    assert [one.number for one in done.issued] == ["A-1", "A-2"]
+    assert cashier.invoice("A-2").total == Money.of("JPY", 1200)
+    assert not cashier.fsck()
+
+
+def test_the_same_file_twice_is_imported_once(cashier: Cashier) -> None:
+    cashier.import_invoices(GOOD)
+
+    again = cashier.import_invoices(GOOD)
+
+    assert (again.issued, [one.number for one in again.known]) == ((), ["A-1", "A-2"])
+    assert numbers(cashier) == ["A-1", "A-2"]
+
+
+def test_one_bad_row_and_nothing_is_imported(cashier: Cashier) -> None:
+    with pytest.raises(ImportRejected) as rejected:
+        cashier.import_invoices(GOOD + "A-3,C-3,USD,x,2026-12-01\n")
+
+    assert [line for line, _ in rejected.value.problems] == [4]
+    assert numbers(cashier) == []
+    assert cashier.customer("C-1") is None
+
+
+def test_the_good_rows_are_imported_where_that_is_wanted(cashier: Cashier) -> None:
+    done = cashier.import_invoices(GOOD + "A-3,C-3,USD,x,2026-12-01\n", skip_bad=True)
+
+    assert numbers(cashier) == ["A-1", "A-2"]
+    assert [problem.line for problem in done.problems] == [4]
+
+
+def test_what_only_the_ledger_knows_is_told_by_line_as_well(cashier: Cashier) -> None:
+    cashier.issue(number="A-2", customer="C-2", total=Money.of("JPY", 9), due="2026-12-02")
+
+    with pytest.raises(ImportRejected, match="A-2 exists with total 9 JPY") as rejected:
+        cashier.import_invoices(GOOD + "A-3,,USD,1,2026-12-01\n")
+
+    assert [line for line, _ in rejected.value.problems] == [3, 4]
+    assert numbers(cashier) == ["A-2"]
+
+
+def test_a_refused_row_does_not_touch_its_customer(cashier: Cashier) -> None:
+    cashier.issue(
+        number="A-1",
+        customer=Customer("C-1", name="Ann"),
+        total=Money.of("USD", 9),
+        due="2026-12-01",
+    )
+
+    cashier.import_invoices(f"{HEAD},name\nA-1,C-1,USD,8,2026-12-01,Mallory\n", skip_bad=True)
+
+    found = cashier.customer("C-1")
+    assert found is not None
+    assert found.name == "Ann"
+
+
+def test_contact_facts_are_kept(cashier: Cashier) -> None:
+    cashier.import_invoices(f"email,name,{HEAD}\na@mail.example,Ann,A-1,C-1,USD,1,2026-12-01\n")
+
+    assert cashier.customer("C-1") == Customer("C-1", name="Ann", email="a@mail.example")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.encode("utf-8-sig"),
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r"),
+        GOOD.replace("\n", "\n\n"),
+        GOOD.replace(",", " , "),
+        GOOD.replace("number", "NUMBER").rstrip("\n"),
+        GOOD.replace("C-1", '"C-1"'),
+    ],
+    ids=["bom", "crlf", "cr", "blank lines", "spaces", "capitals", "quoted"],
+)
+def test_the_same_rows_are_read_however_they_are_written(content: bytes | str) -> None:
+    sheet = read_sheet(content)
+
+    assert [row.bill.number for row in sheet.rows] == ["A-1", "A-2"]
+    assert sheet.problems == ()
+
+
+def test_quoted_fields_may_hold_commas_and_quotes() -> None:
+    [row] = read_sheet(f'{HEAD},name\nA-1,C-1,USD,1,2026-12-01,"Doe, ""Jane"""\n').rows
+
+    assert row.bill.customer == Customer("C-1", name='Doe, "Jane"')
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("A,C,USD,0,2026-12-01", "must be more than zero"),
+        ("A,C,USD,-5,2026-12-01", "must be more than zero"),
+        ("A,C,USD,1e3,2026-12-01", "not a plain decimal number"),
+        ("A,C,USD,NaN,2026-12-01", "not an amount"),
+        ("A,C,JPY,1.5,2026-12-01", "more digits than JPY allows"),
+        ("A,C,KWD,1.2345,2026-12-01", "more digits than KWD allows"),
+        ("A,C,XXX,1,2026-12-01", "not an ISO 4217"),
+        ("A,C,usd,1,2026-12-01", "not an ISO 4217"),
+        ("A,C,USD,1,01.12.2026", "due is a date such as"),
+        ("A,C,USD,1,2026-13-01", "due is a date such as"),
+        ("A,C,USD,1,20261201", "due is a date such as"),
+        ("A,,USD,1,2026-12-01", "customer is empty"),
+        (",C,USD,,2026-12-01", "number is empty; total is empty"),
+        ("A,C,USD,1", "4 fields, the first line names 5"),
+        ("A,C,USD,1,2026-12-01,x", "6 fields, the first line names 5"),
+        (f"{'A' * 101},C,USD,1,2026-12-01", "1 to 100 printable characters"),
+        (f"A,{'C' * 201},USD,1,2026-12-01", "at most 200 printable characters"),
+        ("A\x00,C,USD,1,2026-12-01", "printable"),
+        ('A,"C"x,USD,1,2026-12-01', "the row is no CSV"),
+        ("A,C,USD,99999999999999999999,2026-12-01", "64 bits"),
+    ],
+)
+def test_a_bad_row_is_told_by_its_line_and_reason(row: str, reason: str) -> None:
+    told = reasons(f"{HEAD}\nA-0,C-0,USD,1,2026-12-01\n{row}\nA-9,C-9,USD,1,2026-12-01\n")
+
+    assert list(told) == [3]
+    assert reason in told[3]
+
+
+def test_everything_that_is_wrong_with_a_row_is_told_at_once() -> None:
+    told = reasons(f"{HEAD}\nA,C,JPY,1.5,soon\n")
+
+    assert "JPY" in told[2]
+    assert "due is a date" in told[2]
+
+
+def test_a_number_may_stand_on_one_line_only() -> None:
+    told = reasons(GOOD + "A-1,C-1,USD,30.00,2026-12-01\n")
+
+    assert told == {4: "invoice A-1 stands on line 2 already"}
+
+
+def test_a_row_of_several_lines_is_told_by_its_first() -> None:
+    told = reasons(f'{HEAD},name\nA,C,USD,1,2026-12-01,"two\nlines"\nB,C,USD,x,2026-12-01,\n')
+
+    assert list(told) == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"\xef\xbb\xbf\r\n \r\n", "the file is empty"),
+        (b"number,customer,total,due\n", "does not name currency"),
+        (HEAD.encode() + b",colour\n", "there is no column 'colour'"),
+        (HEAD.encode() + b",due\n", "names a column twice"),
+        (HEAD.replace(",", ";").encode(), "separated by commas"),
+        (b'"number\n', "the row is no CSV"),
+        (GOOD.encode() + b"A-3,Caf\xe9,USD,1,2026-12-01\n", "line 4: this is not UTF-8"),
+        (GOOD.encode("utf-16"), "line 1: this is not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_as_a_whole(content: bytes, reason: str) -> None:
+    with pytest.raises(ImportRejected, match=reason):
+        read_sheet(content)
+
+
+def test_a_file_without_rows_imports_nothing(cashier: Cashier) -> None:
+    assert cashier.import_invoices(HEAD).issued == ()
+
+
+def test_a_long_field_is_cut_in_the_message() -> None:
+    assert len(reasons(f"{HEAD}\nA,C,USD,1,{'9' * 10_000}\n")[2]) < 200
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_reading_raises_nothing_but_its_own_error(content: bytes | str) -> None:
+    for start in (content, HEAD.encode() + b"\n" + content if isinstance(content, bytes) else ""):
+        with suppress(ImportRejected):
+            read_sheet(start)

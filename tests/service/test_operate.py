@@ -1,0 +1,469 @@
+"""The later life of a payment: authorised, captured in parts, voided, refunded, completed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from paygate import (
+    AsyncCashier,
+    Cashier,
+    Invoice,
+    InvoiceStatus,
+    Kind,
+    Money,
+    Payment,
+    PaymentStatus,
+)
+from paygate.errors import (
+    HasRefunds,
+    InvalidAmount,
+    InvalidValue,
+    ItemAlreadyBeingPaid,
+    KeyReused,
+    NotCancelable,
+    NotCapturable,
+    NotEnoughCredit,
+    NotPayable,
+    NotRefundable,
+    Refused,
+    UnknownGateway,
+    Unsupported,
+)
+from paygate.testing import FakeClock, FakeGateway, Habits
+
+
+def usd(amount: str) -> Money:
+    return Money.of("USD", amount)
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.card = FakeGateway(Kind.CARD, clock=self.clock)
+        self.page = FakeGateway(Kind.REDIRECT, clock=self.clock, habits=Habits(needs_complete=True))
+        self.cashier = Cashier.in_memory(
+            gateways={"card": self.card, "page": self.page}, clock=self.clock
+        )
+
+    def invoice(self, number: str = "A", total: str = "30") -> Invoice:
+        return self.cashier.issue(number=number, customer="C-1", total=usd(total), due="2026-02-01")
+
+    def authorize(self, number: str = "A", total: str = "30", token: str = "tok_visa") -> Payment:
+        self.invoice(number, total)
+        return self.cashier.authorize(number, via="card", method=token, key=f"auth-{number}")
+
+    def charge(self, number: str = "A", *, amount: Money | None = None) -> Payment:
+        self.invoice(number)
+        return self.cashier.collect(
+            number, via="card", method="tok_visa", key=f"pay-{number}", amount=amount
+        )
+
+    def open(self, number: str = "A") -> str:
+        return str(self.cashier.invoice(number).open.decimal)
+
+    def moved(self) -> Money:
+        return self.card.processor.moved("USD")
+
+    def events(self, of: str) -> list[str]:
+        return [each.type for each in self.cashier.events(limit=1000) if each.aggregate == of]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture(autouse=True)
+def the_books_are_sound_and_agree_with_the_processor(shop: Shop) -> Iterator[None]:
+    yield
+    assert shop.cashier.fsck() == []
+    booked = usd("0")
+    for payment in shop.cashier.payments():
+        booked += payment.received - payment.returned
+    assert booked == shop.moved() + shop.page.processor.moved("USD")
+
+
+# --- Authorising and capturing ---------------------------------------------------------
+
+
+def test_an_authorisation_holds_the_invoice_and_moves_nothing(shop: Shop) -> None:
+    payment = shop.authorize()
+
+    assert payment.status is PaymentStatus.AUTHORIZED
+    assert payment.authorized == usd("30")
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("30.00", usd("30"))
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.collect("A", via="card", method="tok_visa", key="other")
+
+
+def test_a_capture_takes_it_all(shop: Shop) -> None:
+    payment = shop.authorize()
+
+    captured = shop.cashier.capture(payment, key="cap")
+
+    assert (captured.status, captured.received) == (PaymentStatus.SUCCEEDED, usd("30"))
+    assert shop.cashier.invoice("A").status is InvoiceStatus.PAID
+    assert shop.cashier.capture(payment, key="cap") == captured
+    assert shop.moved() == usd("30")
+    assert "payment.captured" in shop.events(payment.id)
+
+
+def test_a_final_partial_capture_frees_the_rest(shop: Shop) -> None:
+    payment = shop.authorize()
+
+    captured = shop.cashier.capture(payment, key="cap", amount=usd("12"))
+
+    assert (captured.status, captured.received) == (PaymentStatus.SUCCEEDED, usd("12"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("18.00", usd("0"))
+
+
+def test_several_captures_take_it_in_parts_and_hold_the_rest(shop: Shop) -> None:
+    payment = shop.authorize()
+
+    first = shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    assert (first.status, shop.open()) == (PaymentStatus.AUTHORIZED, "20.00")
+    assert shop.cashier.invoice("A").claimed == usd("20")
+    shop.cashier.capture(payment, key="2", amount=usd("5"), final=False)
+    last = shop.cashier.capture(payment, key="3", amount=usd("7"))
+
+    assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("22"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("8.00", usd("0"))
+
+
+def test_captures_over_several_invoices_fill_them_in_order(shop: Shop) -> None:
+    shop.invoice("A", "10"), shop.invoice("B", "20")
+    payment = shop.cashier.authorize(["A", "B"], via="card", method="tok_visa", key="auth")
+
+    shop.cashier.capture(payment, key="1", amount=usd("15"), final=False)
+    assert (shop.open("A"), shop.open("B")) == ("0.00", "15.00")
+    shop.cashier.capture(payment, key="2")
+
+    assert (shop.open("A"), shop.open("B")) == ("0.00", "0.00")
+
+
+def test_no_more_is_captured_than_was_authorised(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("20"), final=False)
+
+    with pytest.raises(NotCapturable) as caught:
+        shop.cashier.capture(payment, key="2", amount=usd("10.01"))
+    assert caught.value.left == usd("10")
+    with pytest.raises(InvalidAmount):
+        shop.cashier.capture(payment, key="2", amount=usd("0"))
+    with pytest.raises(KeyReused):
+        shop.cashier.capture(payment, key="1", amount=usd("9"))
+
+    assert shop.moved() == usd("20")
+
+
+def test_what_was_charged_at_once_is_not_captured(shop: Shop) -> None:
+    payment = shop.charge()
+
+    with pytest.raises(NotCapturable):
+        shop.cashier.capture(payment, key="cap")
+
+
+def test_an_account_that_captures_once_says_so(shop: Shop) -> None:
+    del shop
+    card = FakeGateway(partial_capture=False, multiple_capture=False)
+    cashier = Cashier.in_memory(gateways={"card": card})
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    payment = cashier.authorize("A", via="card", method="tok_visa", key="auth")
+
+    with pytest.raises(Unsupported):
+        cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    with pytest.raises(Unsupported):
+        cashier.capture(payment, key="1", amount=usd("10"))
+    assert cashier.capture(payment, key="1").received == usd("30")
+
+
+@pytest.mark.parametrize(
+    ("fault", "received", "status"),
+    [
+        ("unknown_executed", "30", PaymentStatus.SUCCEEDED),
+        ("unknown_lost", "30", PaymentStatus.SUCCEEDED),  # sent again under its key
+        ("500", "0", PaymentStatus.AUTHORIZED),  # the processor keeps the error under the key
+    ],
+)
+def test_a_capture_whose_answer_is_lost_is_found_out(
+    shop: Shop, fault: str, received: str, status: PaymentStatus
+) -> None:
+    payment = shop.authorize()
+    shop.card.script(fault, operation="capture")
+
+    unknown = shop.cashier.capture(payment, key="cap", amount=usd("30"))
+    with pytest.raises(NotCapturable):
+        shop.cashier.capture(payment, key="again", amount=usd("1"), final=False)
+    assert unknown.received == usd("0")
+    for _ in range(8):
+        shop.clock.advance(timedelta(minutes=30))
+        shop.cashier.recover()
+
+    assert shop.cashier.payment(payment).received == shop.moved() == usd(received)
+    assert shop.cashier.payment(payment).status is status
+
+
+def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("declined", operation="capture")
+
+    failed = shop.cashier.capture(payment, key="cap")
+
+    assert (failed.status, failed.received) == (PaymentStatus.AUTHORIZED, usd("0"))
+    assert shop.cashier.capture(payment, key="cap-2").received == usd("30")
+
+
+# --- Cancelling -----------------------------------------------------------------------------
+
+
+def test_cancelling_an_authorisation_frees_the_invoice(shop: Shop) -> None:
+    payment = shop.authorize()
+
+    canceled = shop.cashier.cancel(payment, key="c")
+
+    assert canceled.status is PaymentStatus.CANCELED
+    assert shop.cashier.invoice("A").claimed == usd("0")
+    assert shop.cashier.cancel(payment, key="c").status is PaymentStatus.CANCELED
+    with pytest.raises(NotCapturable):
+        shop.cashier.capture(payment, key="cap")
+
+
+def test_cancelling_after_a_part_was_captured_frees_the_rest(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+
+    canceled = shop.cashier.cancel(payment, key="c")
+
+    assert (canceled.status, canceled.received) == (PaymentStatus.SUCCEEDED, usd("10"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
+
+
+def test_cancelling_a_charge_voids_it_while_that_is_possible(shop: Shop) -> None:
+    payment = shop.charge()
+
+    canceled = shop.cashier.cancel(payment, key="c")
+
+    assert (canceled.status, canceled.returned) == (PaymentStatus.SUCCEEDED, usd("30"))
+    assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
+    assert shop.open() == "30.00"
+
+
+def test_cancelling_a_charge_refunds_it_when_it_is_too_late_to_void(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.clock.advance(timedelta(days=3))
+
+    canceled = shop.cashier.cancel(payment, key="c")
+
+    assert canceled.returned == usd("30")
+    assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "refund"]
+    assert shop.open() == "30.00"
+
+
+def test_a_void_of_unknown_outcome_blocks_a_refund(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("unknown_executed", operation="void")
+    shop.cashier.cancel(payment, key="c")
+
+    with pytest.raises(NotRefundable):
+        shop.cashier.refund(payment, key="r")
+    with pytest.raises(Refused):
+        shop.cashier.reverse(payment, reason="r")
+
+    assert shop.cashier.inquire(payment).returned == usd("30")
+
+
+def test_what_ended_is_not_canceled(shop: Shop) -> None:
+    shop.invoice()
+    declined = shop.cashier.collect(
+        "A", via="card", method="tok_declined_insufficient_funds", key="k"
+    )
+
+    with pytest.raises(NotCancelable):
+        shop.cashier.cancel(declined, key="c")
+
+
+# --- Refunding ---------------------------------------------------------------------------------
+
+
+def test_a_refund_reopens_the_invoice(shop: Shop) -> None:
+    payment = shop.charge()
+
+    refunded = shop.cashier.refund(payment, key="r", amount=usd("10"))
+
+    assert (refunded.returned, shop.open()) == (usd("10"), "10.00")
+    assert shop.cashier.refund(payment, key="r", amount=usd("10")) == refunded
+    assert shop.cashier.refund(payment, key="r2").returned == usd("30")
+    assert shop.open() == "30.00"
+    assert shop.moved() == usd("0")
+
+
+def test_a_refund_with_a_credit_note_leaves_nothing_open(shop: Shop) -> None:
+    payment = shop.charge()
+
+    shop.cashier.refund(payment, key="r", amount=usd("10"), to="credit_note")
+
+    invoice = shop.cashier.invoice("A")
+    assert (invoice.open, invoice.written_off, invoice.allocated) == (
+        usd("0"),
+        usd("10"),
+        usd("20"),
+    )
+
+
+def test_a_refund_pays_out_credit_where_there_is_some(shop: Shop) -> None:
+    payment = shop.charge(amount=usd("50"))
+
+    shop.cashier.refund(payment, key="r", amount=usd("15"))
+
+    assert shop.open() == "0.00"
+    assert shop.cashier.balance("C-1") == {"USD": usd("5")}
+    with pytest.raises(NotEnoughCredit):
+        shop.cashier.refund(payment, key="r2", amount=usd("6"), to="from_credit")
+
+
+def test_credit_that_is_being_paid_out_is_not_used(shop: Shop) -> None:
+    payment = shop.charge(amount=usd("50"))
+    shop.invoice("B", "20")
+    shop.card.script("unknown_lost", operation="refund")
+    shop.cashier.refund(payment, key="r", amount=usd("20"))
+
+    with pytest.raises(NotEnoughCredit):
+        shop.cashier.pay_from_credit("B", key="use")
+
+    for _ in range(4):
+        shop.clock.advance(timedelta(minutes=30))
+        shop.cashier.recover()
+    assert shop.cashier.payment(payment).returned == usd("20")
+
+
+def test_no_more_goes_back_than_came(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.cashier.refund(payment, key="1", amount=usd("20"))
+
+    with pytest.raises(NotRefundable) as caught:
+        shop.cashier.refund(payment, key="2", amount=usd("10.01"))
+    assert caught.value.left == usd("10")
+    shop.cashier.refund(payment, key="2", amount=usd("10"))
+    with pytest.raises(NotRefundable):
+        shop.cashier.refund(payment, key="3")
+    with pytest.raises(InvalidValue):
+        shop.cashier.refund(payment, key="3", to="heaven")
+
+    assert shop.moved() == usd("0")
+
+
+def test_a_refund_under_way_counts(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("unknown_executed", operation="refund")
+    shop.cashier.refund(payment, key="1", amount=usd("20"))
+
+    with pytest.raises(NotRefundable):
+        shop.cashier.refund(payment, key="2", amount=usd("20"))
+
+    shop.cashier.inquire(payment)
+    assert shop.moved() == usd("10")
+
+
+def test_a_refund_that_is_declined_changes_nothing(shop: Shop) -> None:
+    payment = shop.charge(amount=usd("50"))
+    shop.card.script("declined", operation="refund")
+
+    refused = shop.cashier.refund(payment, key="r", amount=usd("20"))
+
+    assert refused.returned == usd("0")
+    assert shop.cashier.balance("C-1") == {"USD": usd("20")}
+    assert "payment.refund_failed" in shop.events(payment.id)
+
+
+def test_what_was_refunded_is_not_reversed(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.cashier.refund(payment, key="r", amount=usd("10"))
+
+    with pytest.raises(HasRefunds):
+        shop.cashier.reverse(payment, reason="r")
+
+
+def test_what_was_recorded_by_hand_is_not_refunded_by_a_gateway(shop: Shop) -> None:
+    shop.invoice()
+    recorded = shop.cashier.record("A", by="cash", key="k")
+
+    with pytest.raises(UnknownGateway, match="recorded"):
+        shop.cashier.refund(recorded, key="r")
+    assert shop.cashier.payment(recorded).returned == usd("0")
+    shop.cashier.reverse(recorded, reason="given back")
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+
+
+def page(shop: Shop) -> Payment:
+    shop.invoice()
+    return shop.cashier.collect("A", via="page", key="page", return_url="https://shop.example/back")
+
+
+def test_a_page_is_completed_when_the_payer_comes_back(shop: Shop) -> None:
+    waiting = page(shop)
+    shop.page.pay(waiting.reference)
+
+    done = shop.cashier.complete(waiting)
+
+    assert (done.status, done.received) == (PaymentStatus.SUCCEEDED, usd("30"))
+    assert shop.open() == "0.00"
+    assert shop.cashier.complete(waiting) == done
+
+
+def test_coming_back_without_having_paid_changes_nothing(shop: Shop) -> None:
+    waiting = page(shop)
+
+    still = shop.cashier.complete(waiting)
+
+    assert still.status is PaymentStatus.REQUIRES_ACTION
+    assert shop.cashier.invoice("A").claimed == usd("0")
+    shop.page.pay(waiting.reference)
+    assert shop.cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+
+
+def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:
+    waiting = page(shop)
+    shop.cashier.collect("A", via="card", method="tok_visa", key="card")
+    shop.page.pay(waiting.reference)
+
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.complete(waiting)
+
+    assert shop.page.processor.moved("USD") == usd("0")
+
+
+def test_a_completion_whose_answer_is_lost_keeps_the_invoice_held(shop: Shop) -> None:
+    waiting = page(shop)
+    shop.page.pay(waiting.reference)
+    shop.page.script("unknown_executed", operation="complete")
+    shop.cashier.complete(waiting)
+
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.collect("A", via="card", method="tok_visa", key="card")
+
+    assert shop.cashier.inquire(waiting).status is PaymentStatus.SUCCEEDED
+
+
+def test_a_page_is_closed(shop: Shop) -> None:
+    waiting = page(shop)
+
+    closed = shop.cashier.close_page(waiting)
+
+    assert closed.status is PaymentStatus.CANCELED
+    assert shop.cashier.close_page(waiting) == closed
+    with pytest.raises(NotPayable):
+        shop.cashier.close_page(shop.charge("B"))
+
+
+async def test_the_same_awaited() -> None:
+    async with AsyncCashier.in_memory(gateways={"card": FakeGateway()}) as cashier:
+        await cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+        payment = await cashier.authorize("A", via="card", method="tok_visa", key="a")
+        await cashier.capture(payment, key="c", amount=usd("20"))
+        refunded = await cashier.refund(payment, key="r", amount=usd("5"))
+
+        assert (refunded.received, refunded.returned) == (usd("20"), usd("5"))
+        assert await cashier.fsck() == []

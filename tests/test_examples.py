@@ -1,0 +1,48 @@
+"""The examples do what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
+    first, second = run("first_payment.py", tmp_path), run("first_payment.py", tmp_path)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    assert first.stdout.splitlines() == [
+        "succeeded: received 30.00 USD",
+        first.stdout.splitlines()[1],
+        "open: REV-1-FEE 25.00 USD",
+        "open: INV-7 30.00 USD",
+        "the books are sound",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [({}, "Set STRIPE_SECRET_KEY"), ({"STRIPE_SECRET_KEY": "sk_live_1"}, "not a test key")],
+)
+def test_the_stripe_example_wants_a_test_key(
+    tmp_path: Path, environment: dict[str, str], says: str
+) -> None:
+    done = run("stripe_charge.py", tmp_path, **environment)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert list(tmp_path.iterdir()) == []
