@@ -36,6 +36,12 @@ def _in_flight(rounds: int) -> list[Measured]:
     return [in_flight.measure(rounds)]
 
 
+def _webhook(rounds: int) -> list[Measured]:
+    from benchmarks import stripe_webhook
+
+    return [stripe_webhook.measure(rounds)]
+
+
 def _collect(rounds: int) -> list[Measured]:
     from benchmarks import collecting
 
@@ -46,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
     "in-flight": _in_flight,
+    "webhook": _webhook,
     "collect": _collect,
 }
 

@@ -129,10 +129,16 @@ class GatewayAccount:
             return None
         return self.inquirer
 
-    def default_kind(self) -> Kind:
-        """Tell the kind of payment that this account is for, where it is for one only."""
-        if len(self.traits.rails) == 1:
-            return next(iter(self.traits.rails))
+    def default_kind(self, method: Method | None) -> Kind:
+        """Tell the kind of payment that is meant, where *method* fits one only."""
+        rails = self.traits.rails
+        fitting = [
+            kind
+            for kind, rail in rails.items()
+            if (type(method) in rail.methods if method is not None else not rail.methods)
+        ]
+        if len(rails) == 1 or len(fitting) == 1:
+            return next(iter(fitting or rails))
         kinds = ", ".join(self.traits.rails)
         raise InvalidValue(f"the account {self.name!r} takes {kinds}: say which with kind=")
 

@@ -92,7 +92,7 @@ class Plan:
 def collect(order: Order, timing: Timing) -> Flow[Payment]:
     """Collect once, however often this is called or interrupted, and tell the payment."""
     account = order.account
-    kind = order.kind or account.default_kind()
+    kind = order.kind or account.default_kind(order.method)
     rail = account.rail(kind, order.operation)
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
     if opened.dialogue is None:
