@@ -15,6 +15,7 @@ from paygate import (
     Payment,
     PaymentStatus,
 )
+from paygate.domain.outcome import Closed, Closing
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -212,6 +213,26 @@ def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
 
     assert (failed.status, failed.received) == (PaymentStatus.AUTHORIZED, usd("0"))
     assert shop.cashier.capture(payment, key="cap-2").received == usd("30")
+
+
+def test_an_authorisation_that_comes_too_late_is_voided_by_itself(shop: Shop) -> None:
+    shop.invoice()
+    shop.card.script("unknown_executed", operation="authorize")
+    payment = shop.cashier.authorize("A", via="card", method="tok_visa", key="auth")
+    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the payer left")
+
+    late = shop.cashier.inquire(payment)  # and the processor has held it all the time
+    shop.cashier.recover()
+
+    assert late.status is PaymentStatus.CANCELED
+    assert "payment.voided" in shop.events(payment.id)
+    assert [(each.operation, each.state) for each in shop.cashier.attempts(payment)] == [
+        ("authorize", "canceled"),
+        ("void", "succeeded"),
+    ]
+    again = shop.cashier.inquire(payment)
+    assert again.status is PaymentStatus.CANCELED
+    assert len(shop.cashier.attempts(payment)) == 2
 
 
 # --- Cancelling -----------------------------------------------------------------------------
