@@ -184,6 +184,48 @@ def test_what_we_ask_for_is_what_stripe_answers(protocols: Path) -> None:
         assert query.keys() <= known, request.step
 
 
+def expands(spec: dict[str, Any], request: Request) -> None:
+    """Follow every name in ``expand`` through the schema of the answer."""
+    if request.method == "GET":
+        asked = parse_qsl(urlsplit(request.url).query)
+    else:
+        asked = parse_qsl(request.body.decode())
+    operation = spec["paths"][described_path(request)][request.method.lower()]
+    answered = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    for path in (value for name, value in asked if name.startswith("expand")):
+        schema = answered
+        for name in path.split("."):
+            while "$ref" in schema or "anyOf" in schema:
+                schema = schema["anyOf"][0] if "anyOf" in schema else schema_at(spec, schema)
+            assert name in schema.get("x-expandableFields", []), (request.step, path)
+            schema = schema["properties"][name]
+            schema = schema.get("x-expansionResources", {}).get("oneOf", [schema])[0]
+            schema = schema.get("items", schema)
+
+
+def schema_at(spec: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def test_what_we_want_expanded_can_be(protocols: Path) -> None:
+    spec = json.loads((protocols / "stripe" / "spec3-2023-08-16-reduced.json").read_text())
+    stripe = Stripe(settings())
+    empty = answers({"object": "list", "data": [], "has_more": False})
+    requests = [
+        *followed(stripe),
+        *play(stripe.charge(charge()), CREATED, PAID).requests,
+        *play(stripe.look_up(inquiry()), PAID).requests,
+        *play(stripe.look_up(inquiry(reference="")), empty).requests,
+        *play(stripe.look_up(inquiry(reference="cs_1")), answers(page())).requests,
+        *play(stripe.look_up(of(Operation.ENROLL, "seti_1")), answers(setup())).requests,
+        *play(stripe.look_up(of(Operation.ENROLL, "cs_1")), answers(session())).requests,
+    ]
+
+    for request in requests:
+        expands(spec, request)
+
+
 def test_no_currency_is_sent_that_stripe_counts_otherwise(stripe_form_problems: Check) -> None:
     stripe = Stripe(settings())
 
