@@ -637,13 +637,14 @@ class Desk(BookDesk):
 
         What the return page says is not believed: the gateway is asked.
         *parameters* are those of the return address, where the gateway wants them.
-        Without *key* a payment is completed once. Raises `ItemAlreadyBeingPaid`
-        where another payment took over meanwhile, `NotPayable` where nothing waits.
+        Without *key* it is asked again each time, once the last answer is known.
+        Raises `ItemAlreadyBeingPaid` where another payment took over meanwhile,
+        `NotPayable` where nothing waits.
         """
         task = operate.Task(
             operation=Operation.COMPLETE,
             payment=_id(payment),
-            key=key or f"complete:{_id(payment)}",
+            key=key,
             parameters=parameters,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
@@ -654,7 +655,7 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.CLOSE,
             payment=_id(payment),
-            key=key or f"close:{_id(payment)}",
+            key=key,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
