@@ -32,6 +32,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
+from paygate.gateway import NotIdempotent
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 
@@ -465,6 +466,31 @@ def test_coming_back_without_having_paid_changes_nothing(shop: Shop) -> None:
     assert shop.cashier.invoice("A").claimed == usd("0")
     shop.page.pay(waiting.reference)
     assert shop.cashier.complete(waiting).status is PaymentStatus.SUCCEEDED
+
+
+def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
+    clock = FakeClock()
+    page = FakeGateway(
+        Kind.REDIRECT,
+        clock=clock,
+        habits=Habits(needs_complete=True, page_expires_after=timedelta(days=1)),
+        idempotency=NotIdempotent(),
+    )
+    cashier = Cashier.in_memory(gateways={"page": page}, clock=clock)
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    waiting = cashier.collect("A", via="page", key="k", return_url="https://shop.example/back")
+    page.pay(waiting.reference)
+    page.script("unknown_lost", operation="complete")
+    cashier.complete(waiting)
+
+    for _ in range(4):
+        clock.advance(timedelta(minutes=10))
+        cashier.recover()
+
+    assert cashier.payment(waiting).status is PaymentStatus.REQUIRES_ACTION
+    assert cashier.invoice("A").claimed == usd("0")
+    assert cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+    assert cashier.fsck() == []
 
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:
