@@ -283,6 +283,18 @@ def test_cancelling_a_charge_refunds_it_when_it_is_too_late_to_void(shop: Shop) 
     assert shop.open() == "30.00"
 
 
+def test_a_void_that_never_arrived_is_asked_again_and_not_made_a_refund(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("unsent", operation="void")
+
+    failed = shop.cashier.cancel(payment, key="c")
+
+    assert failed.returned == usd("0")
+    assert shop.cashier.cancel(payment, key="c") == failed
+    assert shop.cashier.cancel(payment, key="c-2").returned == usd("30")
+    assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
+
+
 def test_a_void_of_unknown_outcome_blocks_a_refund(shop: Shop) -> None:
     payment = shop.charge()
     shop.card.script("unknown_executed", operation="void")
