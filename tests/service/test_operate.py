@@ -16,7 +16,7 @@ from paygate import (
     PaymentStatus,
 )
 from paygate.dialogue import Request, Response
-from paygate.domain.outcome import Closed, Closing
+from paygate.domain.outcome import Approved, Closed, Closing, Movement
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -205,6 +205,30 @@ def test_a_capture_whose_answer_is_lost_is_found_out(
 
     assert shop.cashier.payment(payment).received == shop.moved() == usd(received)
     assert shop.cashier.payment(payment).status is status
+
+
+def test_a_person_says_how_a_capture_ended_and_not_how_its_authorisation_did(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_executed", operation="capture")
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    [entry] = shop.card.journal
+    moved = Movement(movement_id=entry.movement_id, amount=entry.amount, kind=entry.kind)
+
+    resolved = shop.cashier.resolve(payment, Approved(movements=(moved,)), evidence="dashboard")
+
+    assert (resolved.status, resolved.received) == (PaymentStatus.AUTHORIZED, usd("10"))
+    assert shop.cashier.capture(payment, key="2").received == usd("30")
+
+
+def test_a_person_says_that_an_authorisation_was_voided_which_moved_nothing(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_executed", operation="void")
+    shop.cashier.cancel(payment, key="c")
+
+    resolved = shop.cashier.resolve(payment, Approved(), evidence="dashboard")
+
+    assert resolved.status is PaymentStatus.CANCELED
+    assert shop.cashier.invoice("A").claimed == usd("0")
 
 
 def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
