@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
+from paygate.domain.outcome import Approved, Movement
 from paygate.gateway import InquiryBy, Keyed, NotIdempotent
 from paygate.testing import Habits
 from tests.service.world import (
@@ -119,18 +120,6 @@ def given_page(world: World, cashier: Cashier) -> None:
 def given_paid_page(world: World, cashier: Cashier) -> None:
     given_page(world, cashier)
     world.fakes["page"].pay(newest(cashier).reference)
-
-
-def failing(fault: str, operation: str, given: Given) -> Given:
-    """As *given*, and then *fault* befalls the operation."""
-
-    def and_then(world: World, cashier: Cashier) -> None:
-        given(world, cashier)
-        world.fakes["page" if operation == "complete" else "card"].script(
-            fault, operation=operation
-        )
-
-    return and_then
 
 
 # --- What is done -------------------------------------------------------------------------
@@ -294,3 +283,49 @@ def test_an_operation_stopped_anywhere_ends_as_if_it_was_not(
     else:
         assert state_of(cashier) == unstopped(name, profile)[0]
     world.close()
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["alive", "died before it knew"])
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("operation", FAULTY)
+def test_a_fault_on_the_way_ends_as_if_it_had_not_been(
+    operation: str, fault: str, profile: str, tmp_path: Path, *, died: bool
+) -> None:
+    story = FAULTY[operation]
+    world = build(tmp_path, profile)
+    payment = given_payment(story, world)
+    account = "page" if operation == "complete" else "card"
+    world.fakes[account].script(fault, operation=operation)
+
+    if died:
+        with pytest.raises(PowerCut):
+            story.act(world.doomed(story.steps, lost=False), payment, "key-0")
+    cashier = play_to_the_end(story, world, payment)
+
+    assert_sound(cashier)
+    if held_for_a_person(cashier):
+        assert profile == "keyed, cannot be asked"
+        assert cashier.attempts(newest(cashier))[-1].state.in_doubt
+        if operation == "authorize":
+            assert cashier.invoice("INV-1").claimed == usd("30.00")
+            return
+        assert fault == "500_executed"
+        look_it_up_for_them(world, cashier, payment)
+        story.then(cashier, payment)
+    assert_sound(cashier)
+    assert_truth(world, cashier)
+    assert state_of(cashier) == unstopped(story.name, profile)[0]
+    world.close()
+
+
+def look_it_up_for_them(world: World, cashier: Cashier, payment: str) -> None:
+    """Do what a person does: find the movement at the processor, and say so."""
+    booked = {receipt.movement_id for receipt in cashier.receipts(payment)}
+    movements = tuple(
+        Movement(movement_id=entry.movement_id, amount=entry.amount, kind=entry.kind)
+        for fake in world.fakes.values()
+        for entry in fake.processor.journal
+        if entry.movement_id not in booked
+    )
+    cashier.resolve(payment, Approved(movements=movements), evidence="their dashboard")
