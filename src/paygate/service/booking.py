@@ -427,7 +427,9 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
     if movement.amount.currency != payment.amount.currency:
         return
     minor = movement.amount.minor
-    if movement.kind.inward:
+    if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
+        payments.add_moved(tx, payment.id, received=minor, collected=minor)
+    elif movement.kind.inward:
         payments.add_moved(tx, payment.id, received=minor)
     else:
         payments.add_moved(tx, payment.id, returned=minor)

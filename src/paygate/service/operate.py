@@ -292,7 +292,7 @@ def _done_already(task: Task, payment: Payment) -> bool:
 
 def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     under_way = payments.under_way(tx, payment.id)
-    left = under_way.authorized - payment.received.minor - under_way.capturing
+    left = under_way.authorized - under_way.collected - under_way.capturing
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
     if payment.status is not PaymentStatus.AUTHORIZED:
         raise NotCapturable(
@@ -302,9 +302,7 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     _check_amount(payment, amount)
     if not rail.partial_capture and (amount.minor != under_way.authorized or not task.final):
         raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
-    if not rail.multiple_capture and (
-        not task.final or payment.received.minor or under_way.capturing
-    ):
+    if not rail.multiple_capture and (not task.final or under_way.collected or under_way.capturing):
         raise Unsupported(f"the account {payment.account!r} captures once; leave final=True")
     if not payments.begin_capture(tx, payment.id, amount.minor):
         raise NotCapturable(
