@@ -146,6 +146,20 @@ def test_a_refund_of_a_capture_that_fails_is_no_second_capture(shop: Shop) -> No
     assert shop.open() == "0.00"
 
 
+def test_between_two_captures_a_failed_refund_takes_nothing_from_the_second(shop: Shop) -> None:
+    shop.cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    payment = shop.cashier.authorize("A", via="card", method="tok_visa", key="auth")
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.card.fail_refund(shop.refund(payment, "5"))
+    shop.cashier.inquire(payment)
+    assert shop.cashier.invoice("A").claimed == usd("20")
+
+    last = shop.cashier.capture(payment, key="2", amount=usd("20"))
+
+    assert (last.received, last.returned) == (usd("35"), usd("5"))
+    assert (shop.open(), shop.balance()) == ("0.00", "0.00")
+
+
 # --- Chargebacks ---------------------------------------------------------------------------
 
 

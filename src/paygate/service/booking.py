@@ -42,6 +42,7 @@ class RefundTo(StrEnum):
 
 
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
+_COMES_BACK = (MovementKind.REFUND_FAILED, MovementKind.CHARGEBACK_WON)
 
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
@@ -238,6 +239,9 @@ def _inward(
     claims: list[Claim],
 ) -> list[str]:
     amount = movement.amount
+    if movement.kind in _COMES_BACK:
+        # It goes where it was before. What is held waits for money that is still to come.
+        claims = [claim for claim in claims if claim.state != "hard"]
     placed = allocation.place(
         tx,
         payment,
