@@ -264,3 +264,54 @@ def test_a_returned_e_check_is_reversed(shop: Shop) -> None:
     assert told.returned == usd("30")
     assert shop.open() == "30.00"
     assert "payment.reversed" in shop.events(payment)
+
+
+@pytest.mark.parametrize("to", ["reopen", "credit_note"])
+def test_a_returned_e_check_is_reversed_after_a_part_was_refunded(shop: Shop, to: str) -> None:
+    payment = shop.e_check()
+    shop.refund(payment, "10", to)
+
+    shop.bank.return_check(payment.reference)
+    told = shop.cashier.inquire(payment)
+    shop.cashier.inquire(payment)
+
+    assert told.reversed
+    assert not told.needs_review
+    assert told.returned == usd("30")
+    assert shop.balance() == "0.00"
+    assert shop.open() == ("30.00" if to == "reopen" else "20.00")
+
+
+def test_a_returned_e_check_is_reversed_after_credit_was_paid_out(shop: Shop) -> None:
+    payment = shop.e_check(amount=usd("50"))
+    shop.refund(payment, "15")
+
+    shop.bank.return_check(payment.reference)
+
+    assert shop.cashier.inquire(payment).reversed
+    assert (shop.open(), shop.balance()) == ("30.00", "0.00")
+
+
+def test_a_returned_e_check_after_a_refund_of_what_was_spent_is_owed_once(shop: Shop) -> None:
+    payment = shop.e_check(amount=usd("50"))
+    shop.cashier.issue(number="B", customer="C", total=usd("20"), due="2026-02-01")
+    shop.cashier.pay_from_credit("B", key="use")
+    shop.refund(payment, "40", "reopen")
+    assert (shop.open(), shop.balance()) == ("30.00", "-10.00")
+
+    shop.bank.return_check(payment.reference)
+
+    assert shop.cashier.inquire(payment).reversed
+    assert (shop.open("A"), shop.open("B"), shop.balance()) == ("30.00", "0.00", "-20.00")
+
+
+def test_a_returned_e_check_is_reversed_after_a_refund_failed(shop: Shop) -> None:
+    payment = shop.e_check()
+    shop.bank.fail_refund(shop.refund(payment, "10"))
+    shop.cashier.inquire(payment)
+
+    shop.bank.return_check(payment.reference)
+    told = shop.cashier.inquire(payment)
+
+    assert told.reversed
+    assert (shop.open(), shop.balance()) == ("30.00", "0.00")
