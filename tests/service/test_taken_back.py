@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from paygate import Cashier, InvoiceStatus, Kind, Money, Payment
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.outcome import Approved, Finding, Movement, MovementKind
+from paygate.domain.payment import Operation
 from paygate.errors import NotRefundable
+from paygate.gateway import Inquiry
 from paygate.testing import FakeClock, FakeGateway
 
 
@@ -223,6 +227,31 @@ def test_a_chargeback_after_a_refund_takes_only_what_is_left(shop: Shop) -> None
 
     assert told.returned == usd("30")
     assert (shop.open(), shop.balance()) == ("30.00", "0.00")
+
+
+def test_a_bank_that_takes_more_than_is_left_calls_a_person() -> None:
+    """The whole is charged back though a part was refunded; the fake itself never does that."""
+
+    class Rude(FakeGateway):
+        def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+            taken = Movement(
+                movement_id="cb-1", kind=MovementKind.CHARGEBACK, amount=usd("30"), code="10.4"
+            )
+            charge = inquiry.operation is Operation.CHARGE
+            return (yield from at_once(Approved(movements=(taken,) if charge else ())))
+
+    cashier = Cashier.in_memory(gateways={"card": Rude()})
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    payment = cashier.collect("A", via="card", method="tok_visa", key="pay")
+    cashier.refund(payment, key="r", amount=usd("10"))
+
+    told = cashier.inquire(payment)
+
+    assert told.needs_review
+    assert (told.received, told.returned) == (usd("30"), usd("40"))
+    assert cashier.invoice("A").open == usd("30")
+    assert cashier.balance("C") == {"USD": usd("-10")}
+    assert cashier.fsck() == []
 
 
 def test_a_chargeback_of_spent_credit_is_owed_by_the_customer(shop: Shop) -> None:

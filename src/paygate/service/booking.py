@@ -290,6 +290,7 @@ def _outward(
             )
         )
         alert(tx, payment, "more went back than this payment still has; the customer owes it")
+        _review_excess(tx, payment)
     lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     if to is RefundTo.CREDIT_NOTE:
@@ -299,6 +300,14 @@ def _outward(
         payments.set_disputed(tx, payment.id, disputed=True)
         emit(tx, "payment.charged_back", payment, code=movement.code)
     return []
+
+
+def _review_excess(tx: Tx, payment: Payment) -> None:
+    """Call a person where more went back than ever came: no rule of ours lets that happen."""
+    now = reverse.find(tx, payment.id)
+    if now.returned > now.received and not now.needs_review:
+        payments.set_status(tx, payment.id, now.status, needs_review=True)
+        emit(tx, "payment.needs_review", payment, reason="more went back than came")
 
 
 def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
