@@ -11,7 +11,7 @@ import inspect
 import os
 from copy import copy
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         assign,
         collect,
         credit,
+        feed,
         import_invoices,
         inquire,
         issue,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         publish,
         receive,
         record,
+        recover,
         resolve,
         reverse,
         write_off,
@@ -90,8 +92,9 @@ else:
     later(
         globals(),
         "paygate.service",
-        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
-        *("operate", "publish", "receive", "record", "resolve", "reverse", "write_off"),
+        *("assign", "collect", "credit", "feed", "import_invoices", "inquire", "issue"),
+        *("operate", "publish", "receive", "record", "recover", "resolve", "reverse"),
+        "write_off",
     )
 
 P = ParamSpec("P")
@@ -701,12 +704,13 @@ class Desk(BookDesk):
     @verb
     def recover(self, *, limit: int = 100) -> Flow[list[Payment]]:
         """
-        Inquire once about every attempt that is due, at most *limit*.
+        Do once what is due: inquire, read feeds, apply callbacks.
 
-        Call it now and then (from a worker, a timer, after a crash). It is safe to
-        run in many processes at once. Returns the payments it asked about.
+        At most *limit* inquiries and *limit* callbacks. Call it now and then (from
+        a worker, a timer, after a crash). It is safe to run in many processes at
+        once. Returns the payments that it asked or was told about.
         """
-        return (yield from inquire.recover(self._accounts, self._timing, limit))
+        return (yield from recover.recover(self._accounts, self._timing, limit))
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:
@@ -729,6 +733,15 @@ class Desk(BookDesk):
         What cannot be applied yet is tried again later and holds up nothing else.
         """
         return (yield from receive.apply_callbacks(self._accounts, self._timing, limit))
+
+    @verb
+    def read_feeds(self) -> Flow[feed.FeedsRead]:
+        """
+        Read what gateways do not call back about into the inbox, each from where it was left.
+
+        `recover` does this too, for feeds that it has not read for a while.
+        """
+        return (yield from feed.read_feeds(self._accounts, timedelta(0)))
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

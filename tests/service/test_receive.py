@@ -18,8 +18,17 @@ from paygate.domain.callback import InboxState
 from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import Approved, Movement, MovementKind, Unknown
 from paygate.domain.secret import Secret
-from paygate.errors import NotAuthentic, NotFoundError, UnknownGateway, Unsupported
-from paygate.gateway import Applied, Callback, CallbackStyle, Inquiry, InquiryBy, Notice, Reply
+from paygate.errors import BadReply, NotAuthentic, NotFoundError, UnknownGateway, Unsupported
+from paygate.gateway import (
+    Applied,
+    Callback,
+    CallbackStyle,
+    FeedPage,
+    Inquiry,
+    InquiryBy,
+    Notice,
+    Reply,
+)
 from paygate.service import notices
 from paygate.service.receive import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -739,3 +748,103 @@ def test_what_was_applied_is_not_due_again(shop: Shop) -> None:
 
     assert len(shop.cashier.apply_callbacks()) == 1
     assert shop.cashier.apply_callbacks() == []
+
+
+# --- Feeds -------------------------------------------------------------------------------
+
+
+class Paged(FakeGateway):
+    """A processor whose feed has one event a page, and stops where the test says."""
+
+    broken_after = 1000
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        if int(cursor or 0) >= self.broken_after:
+            raise BadReply("the report is not there yet")
+        page = yield from super().feed(cursor)
+        after = int(cursor or 0) + len(page.notices[:1])
+        more = len(page.notices) > 1 or page.more
+        return FeedPage(notices=page.notices[:1], cursor=str(after), more=more)
+
+
+def test_a_feed_tells_what_no_callback_told(shop: Shop) -> None:
+    payment, _ = example(shop)
+
+    assert shop.cashier.read_feeds().stored == 2
+    assert shop.cashier.read_feeds().stored == 0
+    shop.cashier.apply_callbacks()
+
+    assert shop.cashier.payment(payment).received == usd("30.00")
+    assert [stored.body for stored in shop.cashier.callbacks()] == [b"", b""]
+
+
+def test_what_a_callback_told_a_feed_does_not_tell_again(shop: Shop) -> None:
+    _, told = example(shop)
+    shop.cashier.receive("page", told)
+
+    assert shop.cashier.read_feeds().stored == 1
+
+
+def test_recover_reads_a_feed_now_and_then(shop: Shop) -> None:
+    payment, _ = example(shop)
+
+    [told] = shop.cashier.recover()
+    assert (told.id, told.status) == (payment.id, PaymentStatus.SUCCEEDED)
+    shop.card.dispute(shop.collect(no="B").reference)
+    assert shop.cashier.recover() == []
+    shop.clock.advance(minutes=6)
+    assert len(shop.cashier.recover()) == 1
+
+
+def test_a_feed_that_is_broken_goes_on_where_it_stopped_and_holds_up_no_other(shop: Shop) -> None:
+    paged = Paged(Kind.VOUCHER)
+    shop = Shop(paged=paged)
+    payment = shop.collect("paged", None)
+    paged.pay(payment.reference)
+    example_page = shop.collect("page", None, no="B")
+    shop.page.pay(example_page.reference)
+    paged.broken_after = 1
+
+    read = shop.cashier.read_feeds()
+    assert (read.stored, list(read.failed)) == (3, ["paged"])
+    paged.broken_after = 1000
+    assert shop.cashier.read_feeds().stored == 1
+    shop.cashier.apply_callbacks()
+
+    assert shop.cashier.payment(payment).received == usd("30.00")
+    assert shop.cashier.payment(example_page).received == usd("30.00")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["not done", "done, result lost"])
+def test_a_reader_that_is_stopped_anywhere_skips_nothing(tmp_path: Path, *, lost: bool) -> None:
+    step = 0
+    while True:
+        step += 1
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        world = World(folder)
+        page = Paged(Kind.REDIRECT, clock=world.clock)
+        world.fakes["page"] = world.gateways["page"] = page
+        cashier = world.process()
+        cashier.issue(number="A", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+        payment = cashier.collect("A", via="page", key="k", payer=PAYER, return_url=BACK)
+        page.pay(payment.reference)
+        doomed = world.doomed(step, lost=lost)
+        try:
+            doomed.read_feeds()
+        except PowerCut:
+            finished = False
+        else:
+            finished = True
+        world.clock.advance(minutes=6)
+        cashier = world.process()
+        cashier.read_feeds()
+        cashier.apply_callbacks()
+
+        assert len(cashier.callbacks()) == 2
+        assert cashier.payment(payment).received == usd("30.00")
+        assert_truth(world, cashier)
+        world.close()
+        if finished:
+            break
+    assert step == 8  # which feeds rest, the lease, two pages read and kept, the release, no more

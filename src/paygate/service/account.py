@@ -41,7 +41,8 @@ class Timing:
     the pause between inquiries while the payer or the bank takes time.
     `callback_age_max` is how far the instant that a callback's signature covers may
     be from when it came: what is older is a recording. `feed_pause` is how long
-    `recover` leaves a feed alone after it has read it.
+    `recover` leaves a feed alone after it has read it; with None it reads none, and
+    the host calls `read_feeds`.
     """
 
     deadline_s: float = 30.0
@@ -58,7 +59,7 @@ class Timing:
     )
     waiting: timedelta = timedelta(hours=6)
     callback_age_max: timedelta = timedelta(seconds=300)
-    feed_pause: timedelta = timedelta(minutes=5)
+    feed_pause: timedelta | None = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
         if self.lease.total_seconds() <= self.deadline_s:

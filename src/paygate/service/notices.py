@@ -8,6 +8,7 @@ is kept in the same way. No token gets into the text.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -47,6 +48,11 @@ def write_notice(notice: Notice) -> str:
 def read_notice(text: str) -> Notice:
     """Read what `write_notice` wrote."""
     return cast("Notice", _value(json.loads(text)))
+
+
+def digest(text: str) -> str:
+    """Name what the processor gave no id to."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_reply(reply: Reply) -> str:
