@@ -67,6 +67,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.charged_back": "The payer's bank took money back.",
     "payment.chargeback_won": "Money that the payer's bank had taken came back.",
     "payment.alert": "Something about a payment contradicts what we know.",
+    "callback.orphaned": "A callback names no operation of ours, and nobody will look again.",
+    "callback.failed": "A callback could not be applied, however often it was tried.",
     "receipt.booked": "Money moved and was booked.",
     "credit.created": "A customer got credit.",
     "credit.used": "Credit of a customer was put on an invoice.",

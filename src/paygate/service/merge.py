@@ -17,6 +17,7 @@ from paygate.domain.outcome import (
     Authorized,
     Closed,
     Closing,
+    Moved,
     NotFound,
     Pending,
     Unknown,
@@ -75,7 +76,7 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
         before = payments.attempt(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-        movements = answer.movements if isinstance(answer, Approved) else ()
+        movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
             operation=before.attempt.operation,
