@@ -33,6 +33,7 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import NotIdempotent
+from paygate.service.account import Timing
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 
@@ -512,7 +513,9 @@ def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
         habits=Habits(needs_complete=True, page_expires_after=timedelta(days=1)),
         idempotency=NotIdempotent(),
     )
-    cashier = Cashier.in_memory(gateways={"page": page}, clock=clock)
+    cashier = Cashier.in_memory(
+        gateways={"page": page}, clock=clock, timing=Timing(feed_pause=None)
+    )
     cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
     waiting = cashier.collect("A", via="page", key="k", return_url="https://shop.example/back")
     page.pay(waiting.reference)
