@@ -135,6 +135,38 @@ def test_several_captures_take_it_in_parts_and_hold_the_rest(shop: Shop) -> None
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("8.00", usd("0"))
 
 
+def test_parts_that_take_it_all_end_it_though_none_was_said_to_be_the_last(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+
+    last = shop.cashier.capture(payment, key="2", amount=usd("20"), final=False)
+
+    assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("30"))
+    with pytest.raises(NotCapturable):
+        shop.cashier.capture(payment, key="3")
+
+
+def test_what_was_captured_stays_when_the_rest_runs_out(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.clock.advance(timedelta(days=8))
+
+    shop.cashier.recover()
+
+    over = shop.cashier.payment(payment)
+    assert (over.status, over.received) == (PaymentStatus.SUCCEEDED, usd("10"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
+
+
+@pytest.mark.parametrize("verb", ["capture", "cancel"])
+def test_nobody_asks_about_an_authorisation_that_is_over(shop: Shop, verb: str) -> None:
+    payment = shop.authorize()
+
+    getattr(shop.cashier, verb)(payment, key="end")
+
+    assert [each.next_check_at for each in shop.cashier.attempts(payment)] == [None, None]
+
+
 def test_captures_over_several_invoices_fill_them_in_order(shop: Shop) -> None:
     shop.invoice("A", "10"), shop.invoice("B", "20")
     payment = shop.cashier.authorize(["A", "B"], via="card", method="tok_visa", key="auth")
