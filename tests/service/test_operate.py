@@ -28,6 +28,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotPayable,
     NotRefundable,
+    OutcomeUnknown,
     Refused,
     UnknownGateway,
     Unsupported,
@@ -495,6 +496,18 @@ def test_what_was_refunded_is_not_reversed(shop: Shop) -> None:
 
     with pytest.raises(HasRefunds):
         shop.cashier.reverse(payment, reason="r")
+
+
+def test_what_is_on_its_way_back_is_not_reversed(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("pending", operation="refund")
+    shop.cashier.refund(payment, key="r", amount=usd("10"))
+
+    with pytest.raises(OutcomeUnknown):
+        shop.cashier.reverse(payment, reason="r")
+
+    shop.clock.advance(timedelta(days=2))
+    assert shop.cashier.inquire(payment).returned == usd("10")
 
 
 def test_what_was_recorded_by_hand_is_not_refunded_by_a_gateway(shop: Shop) -> None:
