@@ -446,6 +446,17 @@ def test_no_more_goes_back_than_came(shop: Shop) -> None:
     assert shop.moved() == usd("0")
 
 
+def test_a_refund_goes_to_the_capture_of_which_enough_is_left(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.cashier.capture(payment, key="2", amount=usd("20"))
+
+    for key, amount in {"a": "15", "b": "10", "c": "5"}.items():
+        shop.cashier.refund(payment, key=key, amount=usd(amount))
+
+    assert shop.cashier.payment(payment).returned == usd("30")
+
+
 def test_a_refund_under_way_counts(shop: Shop) -> None:
     payment = shop.charge()
     shop.card.script("unknown_executed", operation="refund")
