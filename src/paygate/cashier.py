@@ -899,6 +899,11 @@ class _Face:
         """The gateway accounts by name; their `traits` say what each can do."""
         return dict(self._accounts)
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of the ledger."""
+        return self._context.clock
+
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
 
