@@ -49,7 +49,10 @@ LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'a
 _BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
 _PAGE = f"""
 {_SELECT}
-WHERE p.tenant = :tenant AND p.id > :after AND (:customer IS NULL OR p.customer = :customer)
+WHERE p.tenant = :tenant AND p.id > :after
+  AND (:customer IS NULL OR p.customer = :customer)
+  AND (:status IS NULL OR p.status = :status)
+  AND (:needs_review IS NULL OR p.needs_review = :needs_review)
 ORDER BY p.id LIMIT :limit
 """
 _OF_ITEM = f"""
@@ -120,6 +123,18 @@ SELECT credit, amount_minor FROM paygate_hold WHERE attempt = :attempt AND state
 """
 _END_HOLDS = "UPDATE paygate_hold SET state = :state WHERE attempt = :attempt AND state = 'held'"
 
+# An operation that follows from another by rule; recovery sends it.
+_INSERT_FOLLOWING = """
+INSERT INTO paygate_attempt (
+  id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
+  merchant_account, gateway_key, currency, amount_minor, about, state, sends, sent_at,
+  lease_until, next_check_at, created_at, actor)
+SELECT :id, tenant, payment, :operation, account, kind, driver, driver_version, livemode,
+  merchant_account, :gateway_key, currency, amount_minor, :about, 'sending', 0, :at,
+  :at, :at, :at, :actor
+FROM paygate_attempt WHERE id = :after
+ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
+"""
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
@@ -278,9 +293,24 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
     return None if row is None else payment_of(row)
 
 
-def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Payment]:
-    """Read the payments behind id *after*, by id."""
-    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
+def page(
+    tx: Tx,
+    *,
+    customer: str | None,
+    status: PaymentStatus | None,
+    needs_review: bool | None,
+    after: str,
+    limit: int,
+) -> list[Payment]:
+    """Read the payments behind id *after*, by id; None asks for all."""
+    params = {
+        "tenant": tx.tenant,
+        "customer": customer,
+        "status": None if status is None else status.value,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
     return [payment_of(row) for row in tx.all(_PAGE, params)]
 
 
@@ -468,6 +498,22 @@ def insert_attempt(
     tx.run(_INSERT_ATTEMPT, params)
     if request is not None:
         tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
+
+
+def insert_following(
+    tx: Tx, after: AttemptRow, operation: Operation, *, gateway_key: str, about: str
+) -> None:
+    """Write the intent of an operation that follows from *after*, once; recovery sends it."""
+    params = {
+        "id": tx.new_id("att"),
+        "operation": operation.value,
+        "gateway_key": gateway_key,
+        "about": about,
+        "after": after.attempt.id,
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT_FOLLOWING, params)
 
 
 def attempt(tx: Tx, id_: str) -> AttemptRow | None:

@@ -92,7 +92,7 @@ class Plan:
 def collect(order: Order, timing: Timing) -> Flow[Payment]:
     """Collect once, however often this is called or interrupted, and tell the payment."""
     account = order.account
-    kind = order.kind or account.default_kind()
+    kind = order.kind or account.default_kind(order.method)
     rail = account.rail(kind, order.operation)
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
     if opened.dialogue is None:
@@ -362,7 +362,7 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
             f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}"
         )
     rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
-    free = sum(rooms.values())
+    free = lots.spendable(tx, plan.customer, wanted.currency)
     claimed = sum(claim.minor for claim in plan.claims)
     if free < wanted.minor:
         raise NotEnoughCredit(

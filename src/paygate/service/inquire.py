@@ -141,11 +141,12 @@ def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
 
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment]:
     row, gateway = case.row, account.gateway
-    if case.request is not None:
+    if row.attempt.operation in _COLLECTS:
+        assert case.request is not None, "_repeatable() saw it"
         charge = collect.read_charge(case.request)
         again = partial(collect.begin, gateway, row.attempt.operation, charge)
     else:
-        again = partial(operate.begin, gateway, row)
+        again = partial(operate.begin, gateway, row, case.request)
 
     def take_lease(tx: Tx) -> datetime | None:
         until = tx.now + timing.lease

@@ -157,13 +157,8 @@ class _Desk:
         waits = payment.status is PaymentStatus.REQUIRES_ACTION
         if not waits or not account.traits.offers(payment.kind, Operation.COMPLETE):
             return payment
-        # Two visits at once share a key; one after a completion that failed has a new one.
-        made = await self._call(cashier.attempts, payment)
-        tries = sum(attempt.operation is Operation.COMPLETE for attempt in made)
         try:
-            completed: Payment = await self._call(
-                cashier.complete, payment, key=f"return:{payment.id}:{tries}", parameters=parameters
-            )
+            completed: Payment = await self._call(cashier.complete, payment, parameters=parameters)
         except (Refused, UsageError):
             completed = await self._call(cashier.payment, payment)
         return completed
