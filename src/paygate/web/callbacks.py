@@ -114,7 +114,7 @@ class _Desk:
             query=request.url.query,
             headers=_headers(request),
             body=body,
-            received_at=self._cashier.clock.now(),
+            received_at=self._cashier.now(),
         )
         try:
             reply = await self._call(self._cashier.receive, account, callback)
