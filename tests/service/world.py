@@ -123,10 +123,16 @@ class World:
         """Recover as a worker would, at the times of the plan, while anything is on its way."""
         timing = Timing()
         for pause in (timing.lease, *timing.plan, *timing.plan):
-            if not any(on_its_way(payment) for payment in cashier.payments()):
+            if not any(self._waits(cashier, payment) for payment in cashier.payments()):
                 return
             self.clock.advance(pause + timedelta(seconds=1))
             cashier.recover()
+
+    def _waits(self, cashier: Cashier, payment: Payment) -> bool:
+        return on_its_way(payment) or any(
+            attempt.state.in_doubt and not attempt.needs_review
+            for attempt in cashier.attempts(payment)
+        )
 
 
 def on_its_way(payment: Payment) -> bool:

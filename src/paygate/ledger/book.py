@@ -198,6 +198,8 @@ RULES: Final[tuple[Rule, ...]] = (
         WHERE p.tenant = :tenant GROUP BY p.id
         HAVING p.received_minor <> coalesce(sum(CASE r.inward WHEN 1 THEN r.amount_minor END), 0)
           OR p.returned_minor <> coalesce(sum(CASE r.inward WHEN 0 THEN r.amount_minor END), 0)
+          OR p.collected_minor <> coalesce(
+            sum(CASE WHEN r.kind IN ('charge', 'capture') THEN r.amount_minor END), 0)
         """,
     ),
     Rule(
@@ -241,12 +243,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "no more is captured, or being captured, than was authorised, unless under review",
         """
         SELECT p.id AS subject,
-          p.received_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
+          p.collected_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.needs_review = 0
           AND EXISTS (SELECT 1 FROM paygate_attempt a WHERE a.payment = p.id
                       AND a.operation = 'capture')
-          AND p.received_minor + p.capturing_minor > p.authorized_minor
+          AND p.collected_minor + p.capturing_minor > p.authorized_minor
         """,
     ),
     Rule(

@@ -67,7 +67,8 @@ WHERE id = :id
 """
 _ADD_RECEIVED = """
 UPDATE paygate_payment
-SET received_minor = received_minor + :received, returned_minor = returned_minor + :returned
+SET received_minor = received_minor + :received, returned_minor = returned_minor + :returned,
+  collected_minor = collected_minor + :collected
 WHERE id = :id
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
@@ -86,7 +87,7 @@ _AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :
 _BEGIN_CAPTURE = """
 UPDATE paygate_payment SET capturing_minor = capturing_minor + :amount
 WHERE id = :id AND voiding = 0
-  AND received_minor + capturing_minor + :amount <= authorized_minor
+  AND collected_minor + capturing_minor + :amount <= authorized_minor
 """
 _END_CAPTURE = (
     "UPDATE paygate_payment SET capturing_minor = capturing_minor - :amount WHERE id = :id"
@@ -107,8 +108,8 @@ WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
 """
 _END_VOID = "UPDATE paygate_payment SET voiding = 0 WHERE id = :id"
 _UNDER_WAY = """
-SELECT authorized_minor, capturing_minor, refunding_minor, voiding FROM paygate_payment
-WHERE id = :id
+SELECT authorized_minor, collected_minor, capturing_minor, refunding_minor, voiding
+FROM paygate_payment WHERE id = :id
 """
 _SPLIT_CLAIM = """
 UPDATE paygate_claim SET amount_minor = amount_minor - :amount
@@ -347,9 +348,12 @@ def settle_conflict(tx: Tx, payment: str) -> None:
     tx.run(_SETTLE_CONFLICT, {"id": payment})
 
 
-def add_moved(tx: Tx, payment: str, *, received: int = 0, returned: int = 0) -> None:
-    """Count money that came in or went out."""
-    tx.run(_ADD_RECEIVED, {"id": payment, "received": received, "returned": returned})
+def add_moved(
+    tx: Tx, payment: str, *, received: int = 0, returned: int = 0, collected: int = 0
+) -> None:
+    """Count money that came in or went out, and how much of it the payer brought."""
+    params = {"id": payment, "received": received, "returned": returned, "collected": collected}
+    tx.run(_ADD_RECEIVED, params)
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
@@ -372,6 +376,7 @@ class UnderWay:
     """What is authorised of a payment, and what is being done to it right now."""
 
     authorized: int
+    collected: int
     capturing: int
     refunding: int
     voiding: bool
@@ -383,6 +388,7 @@ def under_way(tx: Tx, payment: str) -> UnderWay:
     assert row is not None, f"payment {payment} was just read"
     return UnderWay(
         row["authorized_minor"],
+        row["collected_minor"],
         row["capturing_minor"],
         row["refunding_minor"],
         bool(row["voiding"]),

@@ -42,6 +42,7 @@ class RefundTo(StrEnum):
 
 
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
+_COMES_BACK = (MovementKind.REFUND_FAILED, MovementKind.CHARGEBACK_WON)
 
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
@@ -238,6 +239,9 @@ def _inward(
     claims: list[Claim],
 ) -> list[str]:
     amount = movement.amount
+    if movement.kind in _COMES_BACK:
+        # It goes where it was before. What is held waits for money that is still to come.
+        claims = [claim for claim in claims if claim.state != "hard"]
     placed = allocation.place(
         tx,
         payment,
@@ -286,6 +290,7 @@ def _outward(
             )
         )
         alert(tx, payment, "more went back than this payment still has; the customer owes it")
+        _review_excess(tx, payment)
     lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     if to is RefundTo.CREDIT_NOTE:
@@ -295,6 +300,14 @@ def _outward(
         payments.set_disputed(tx, payment.id, disputed=True)
         emit(tx, "payment.charged_back", payment, code=movement.code)
     return []
+
+
+def _review_excess(tx: Tx, payment: Payment) -> None:
+    """Call a person where more went back than ever came: no rule of ours lets that happen."""
+    now = reverse.find(tx, payment.id)
+    if now.returned > now.received and not now.needs_review:
+        payments.set_status(tx, payment.id, now.status, needs_review=True)
+        emit(tx, "payment.needs_review", payment, reason="more went back than came")
 
 
 def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
@@ -427,7 +440,9 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
     if movement.amount.currency != payment.amount.currency:
         return
     minor = movement.amount.minor
-    if movement.kind.inward:
+    if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
+        payments.add_moved(tx, payment.id, received=minor, collected=minor)
+    elif movement.kind.inward:
         payments.add_moved(tx, payment.id, received=minor)
     else:
         payments.add_moved(tx, payment.id, returned=minor)

@@ -20,6 +20,7 @@ from paygate.domain.outcome import (
     Moved,
     NotFound,
     Pending,
+    Unknown,
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
@@ -110,6 +111,9 @@ def _pass_on(
     main = payments.main_attempt(tx, before.attempt.payment)
     if operation is Operation.CLOSE and isinstance(answer, Approved) and not answer.movements:
         answer = Closed(how=Closing.CANCELED)
+    if isinstance(answer, NotFound):
+        # It does not know the completion; the page is another thing, and may be paid already.
+        answer = Unknown(reason=f"the gateway does not know that it was to {operation}")
     payment = merge_in(tx, main.attempt.id, answer, replace(reading, source=Source.CALLBACK))
     if changes.state.final and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.

@@ -134,21 +134,20 @@ def cancel(
     if account.traits.offers(found.kind, first) or not refundable:
         task = Task(operation=first, payment=payment, key=key)
         after = yield from operate(task, accounts, timing)
-        state = yield from look(lambda tx: _last_state(tx, payment, first))
-        refused = state in (AttemptState.FAILED, AttemptState.DECLINED)
+        refused = yield from look(lambda tx: _was_refused(tx, payment, first))
         if not (refused and refundable):
             return after
     back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
     return (yield from operate(back, accounts, timing))
 
 
-def _last_state(tx: Tx, payment: str, operation: Operation) -> AttemptState | None:
-    states = [
-        row.attempt.state
-        for row in payments.attempts_of(tx, payment)
-        if row.attempt.operation is operation
-    ]
-    return states[-1] if states else None
+def _was_refused(tx: Tx, payment: str, operation: Operation) -> bool:
+    """Tell whether the gateway said no; what never reached it can be asked again."""
+    rows = payments.attempts_of(tx, payment)
+    last = next((row for row in reversed(rows) if row.attempt.operation is operation), None)
+    if last is None or last.retryable:
+        return False
+    return last.attempt.state in (AttemptState.FAILED, AttemptState.DECLINED)
 
 
 def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Outcome]:
@@ -293,7 +292,7 @@ def _done_already(task: Task, payment: Payment) -> bool:
 
 def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     under_way = payments.under_way(tx, payment.id)
-    left = under_way.authorized - payment.received.minor - under_way.capturing
+    left = under_way.authorized - under_way.collected - under_way.capturing
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
     if payment.status is not PaymentStatus.AUTHORIZED:
         raise NotCapturable(
@@ -303,9 +302,7 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     _check_amount(payment, amount)
     if not rail.partial_capture and (amount.minor != under_way.authorized or not task.final):
         raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
-    if not rail.multiple_capture and (
-        not task.final or payment.received.minor or under_way.capturing
-    ):
+    if not rail.multiple_capture and (not task.final or under_way.collected or under_way.capturing):
         raise Unsupported(f"the account {payment.account!r} captures once; leave final=True")
     if not payments.begin_capture(tx, payment.id, amount.minor):
         raise NotCapturable(

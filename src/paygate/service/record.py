@@ -103,7 +103,7 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor
-    payments.add_moved(tx, payment.id, received=minor)
+    payments.add_moved(tx, payment.id, received=minor, collected=minor)
     source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
     allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     booking.tell_receipt(tx, payment, receipt, movement)

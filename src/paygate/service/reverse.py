@@ -106,16 +106,22 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> N
     """
     Book a return that the gateway reported, whatever happened since.
 
-    *receipt* is the outward receipt of it. A second return of one payment, or
-    one that a clerk anticipated, cannot take anything off again: it waits for a
-    person as a debit of the customer.
+    *receipt* is the outward receipt of it. It reverses what is still there: what
+    went back before, and is returned all the same, becomes a debit of the customer.
+    A second return of one payment, one that a clerk anticipated, or one of a part
+    cannot be reversed by rule: it waits for a person as such a debit.
     """
     on = movement.effective or tx.today
-    inward = [found for found in receipts.of_payment(tx, payment.id) if found.kind.inward]
-    matching = [found for found in inward if found.movement_id == movement.undoes]
-    inward = matching or inward
-    whole = sum(found.amount.minor for found in inward) == movement.amount.minor
-    if reversals.of_payment(tx, payment.id) is not None or not whole:
+    booked = [
+        found
+        for found in receipts.of_payment(tx, payment.id)
+        if found.id != receipt and found.amount.currency == movement.amount.currency
+    ]
+    inward = [found for found in booked if found.kind.inward]
+    back = sum(found.amount.minor for found in booked if not found.kind.inward)
+    left = Money(movement.amount.currency, sum(found.amount.minor for found in inward) - back)
+    part = movement.amount < left or left.minor <= 0
+    if reversals.of_payment(tx, payment.id) is not None or part:
         _debit(tx, payment, receipt, movement.amount, on)
         return
     reversal = tx.new_id("rev")
@@ -130,7 +136,10 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> N
         number,
         "gateway",
         Wish(payment=payment.id, reason=reason, on=on),
+        back=back,
     )
+    if movement.amount > left:
+        _debit(tx, payment, receipt, movement.amount - left, on)
 
 
 def find(tx: Tx, payment: str) -> Payment:
@@ -225,8 +234,14 @@ def _document(
     number: str,
     print_: str,
     wish: Wish,
+    *,
+    back: int = 0,
 ) -> None:
-    """Take the payment's effects back and write the document of it."""
+    """
+    Take the payment's effects back and write the document of it.
+
+    *back* is how much of the money went back before, and is not taken again.
+    """
     own = payment.amount.currency
     touched: list[str] = []
     # Money that came in another currency than was asked for is an entry of its own.
@@ -244,6 +259,9 @@ def _document(
         for receipt in booked:
             lines += _take_back(tx, payment, receipt)
         lines += _close_credits(tx, payment, currency)
+        if back and booked:
+            lines.append(Line(allocation.cash_account(payment.kind), back))
+            lines += _settle_debits(tx, payment, lines, currency)
         entry = reversal if currency == own else f"{reversal}:{currency}"
         _post(tx, payment, lines, entry, currency, on)
     fee_item = _issue_fee(tx, payment, number, on, wish)
@@ -265,7 +283,8 @@ def _document(
                 for receipt in inward
                 if receipt.amount.currency == payment.amount.currency
             ],
-        ),
+        )
+        - Money(payment.amount.currency, back),
         on=on,
         reason=wish.reason,
         fingerprint=print_,
@@ -293,7 +312,7 @@ def _document(
             "number": number,
             "reason": wish.reason,
             "on": on.isoformat(),
-            "amount_minor": sum(receipt.amount.minor for receipt in inward),
+            "amount_minor": sum(receipt.amount.minor for receipt in inward) - back,
             "currency": payment.amount.currency,
         },
     )
@@ -346,6 +365,22 @@ def _close_credits(tx: Tx, payment: Payment, currency: str) -> list[Line]:
             },
         )
     return lines
+
+
+def _settle_debits(tx: Tx, payment: Payment, lines: Sequence[Line], currency: str) -> list[Line]:
+    """Give the customer back what he was made to owe when more went back than was there."""
+    rest = sum(line.minor for line in lines)
+    if not rest:
+        return []
+    credit = allocation.make_credit(
+        tx,
+        customer=payment.customer,
+        amount=Money(currency, rest),
+        reason=CreditReason.RETURNED,
+        payment=None,
+        receipt=None,
+    )
+    return [credit]
 
 
 def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> str | None:

@@ -83,6 +83,7 @@ CREATE TABLE paygate_payment (
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
+  collected_minor INTEGER NOT NULL DEFAULT 0, -- received, without what only came back to us
   authorized_minor INTEGER NOT NULL DEFAULT 0,
   capturing_minor INTEGER NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
   refunding_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
