@@ -918,6 +918,10 @@ class _Face:
         """The gateway accounts by name; their `traits` say what each can do."""
         return dict(self._accounts)
 
+    def now(self) -> datetime:
+        """Tell the instant it is now by the clock of this cashier."""
+        return self._context.clock.now()
+
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
 

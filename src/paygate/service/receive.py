@@ -449,8 +449,7 @@ def _complete(
     row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
     """Complete a payment whose payer has approved; close the page where others took over."""
-    key = f"ready:{row.callback.id}:{row.callback.tries}"
-    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=key)
+    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
         payment = yield from operate.operate(task, accounts, timing)
@@ -476,20 +475,22 @@ def _complete(
 
 
 def _unsent(tx: Tx, payment: Payment) -> str:
-    """Tell why the newest completion could not be sent, if so: it may be tried again."""
+    """Tell why the newest completion may have to be done again, if so."""
     rows = payments.attempts_of(tx, payment.id)
     made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
         return ""
-    failed = made[-1].attempt.state is AttemptState.FAILED and made[-1].retryable
-    return made[-1].attempt.reason if failed else ""
+    last = made[-1]
+    failed = last.attempt.state is AttemptState.FAILED and last.retryable
+    if last.attempt.state.final and not failed:
+        return ""
+    return last.attempt.reason or "its completion is under way"
 
 
 def _close(
     payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    key = f"close:{payment.id}"
-    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=key)
+    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=None)
     try:
         return (yield from operate.operate(task, accounts, timing))
     except (Refused, UsageError):
