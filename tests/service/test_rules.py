@@ -1,7 +1,6 @@
 """What happens to the money, rule by rule, through the cashier."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -107,13 +106,6 @@ def shop() -> Iterator[Shop]:
     shop = Shop()
     yield shop
     shop.cashier.close()
-
-
-@pytest.fixture
-def in_memory() -> Iterator[Callable[..., Cashier]]:
-    """Open cashiers beside the shop's, closed when the test is over."""
-    with ExitStack() as opened:
-        yield lambda **more: opened.enter_context(Cashier.in_memory(**more))
 
 
 @pytest.fixture(autouse=True)
@@ -388,10 +380,10 @@ def test_payments_are_listed_by_what_they_need(shop: Shop) -> None:
     assert len(listed()) == 3
 
 
-def test_credit_is_not_spent_that_the_customer_owes_us_back(in_memory: Callable[..., Cashier]) -> None:
+def test_credit_is_not_spent_that_the_customer_owes_us_back() -> None:
     clock = FakeClock()
     bank = FakeGateway(Kind.E_CHECK, clock=clock)
-    cashier = in_memory(gateways={"bank": bank}, clock=clock)
+    cashier = Cashier.in_memory(gateways={"bank": bank}, clock=clock)
     for number in ("A", "B"):
         cashier.issue(number=number, customer="C", total=usd("20"), due="2026-02-01")
     paid = cashier.collect(
@@ -470,13 +462,13 @@ def test_what_cannot_be_paid_is_refused_before_anything_is_written(shop: Shop) -
 
 def test_what_a_gateway_needs_is_checked_before_anything_is_written(
     request: pytest.FixtureRequest,
-, in_memory: Callable[..., Cashier]) -> None:
+) -> None:
     card = FakeGateway(
         limits={"USD": Limits(100, 5000)},
         currencies=frozenset({"USD"}),
         payer_fields=frozenset({PayerField.EMAIL}),
     )
-    cashier = in_memory(gateways={"card": card})
+    cashier = Cashier.in_memory(gateways={"card": card})
     request.addfinalizer(cashier.close)
     payer = Customer("P", email="p@example.org")
 
@@ -500,9 +492,9 @@ def test_what_a_gateway_needs_is_checked_before_anything_is_written(
     assert [each.status for each in cashier.payments()] == [PaymentStatus.SUCCEEDED]
 
 
-def test_a_contact_fact_of_the_customer_serves_the_gateway(request: pytest.FixtureRequest, in_memory: Callable[..., Cashier]) -> None:
+def test_a_contact_fact_of_the_customer_serves_the_gateway(request: pytest.FixtureRequest) -> None:
     card = FakeGateway(payer_fields=frozenset({PayerField.EMAIL}))
-    cashier = in_memory(gateways={"card": card})
+    cashier = Cashier.in_memory(gateways={"card": card})
     request.addfinalizer(cashier.close)
     cashier.issue(
         number="A",
@@ -779,8 +771,8 @@ def test_a_reversal_is_refused_while_its_credit_is_used(shop: Shop) -> None:
     assert [shop.open("A"), shop.open("B"), shop.balance()] == ["30.00", "10.00", "0.00"]
 
 
-def test_a_closed_period_takes_no_reversal(request: pytest.FixtureRequest, in_memory: Callable[..., Cashier]) -> None:
-    cashier = in_memory(period_closed=lambda on: on < date(2026, 2, 1), clock=FakeClock())
+def test_a_closed_period_takes_no_reversal(request: pytest.FixtureRequest) -> None:
+    cashier = Cashier.in_memory(period_closed=lambda on: on < date(2026, 2, 1), clock=FakeClock())
     request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
     payment = cashier.record("A", by="check", key="c")
@@ -823,12 +815,12 @@ def test_resolving_needs_evidence_and_a_movement(shop: Shop) -> None:
 
 def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(
     request: pytest.FixtureRequest, shop: Shop
-, in_memory: Callable[..., Cashier]) -> None:
+) -> None:
     class Picky(FakeGateway):
         def charge(self, charge: Charge) -> Dialogue[Outcome]:
             raise Unsupported(f"{charge.amount} is no amount for us")
 
-    cashier = in_memory(gateways={"card": Picky()})
+    cashier = Cashier.in_memory(gateways={"card": Picky()})
     request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
 
@@ -842,7 +834,7 @@ def test_what_the_driver_refuses_at_once_is_refused_before_anything_is_written(
 @pytest.mark.parametrize("answer", ["declined", "rejected", "unknown"])
 def test_a_token_that_the_processor_repeats_is_not_stored(
     request: pytest.FixtureRequest, answer: str
-, in_memory: Callable[..., Cashier]) -> None:
+) -> None:
     token = "tok_of_this_card_alone"
     text = f"No such token: '{token}'; try another"
     told: dict[str, Outcome] = {
@@ -856,7 +848,7 @@ def test_a_token_that_the_processor_repeats_is_not_stored(
             assert charge.method is not None
             return at_once(told[answer])
 
-    cashier = in_memory(gateways={"card": Talkative()})
+    cashier = Cashier.in_memory(gateways={"card": Talkative()})
     request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
 
