@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         assign,
         collect,
         credit,
+        history,
         import_invoices,
         inquire,
         issue,
@@ -88,7 +89,7 @@ else:
     later(
         globals(),
         "paygate.service",
-        *("assign", "collect", "credit", "import_invoices", "inquire", "issue"),
+        *("assign", "collect", "credit", "history", "import_invoices", "inquire", "issue"),
         *("operate", "publish", "record", "resolve", "reverse", "write_off"),
     )
 
@@ -409,6 +410,11 @@ class BookDesk:
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
         """List the money that moved for a payment, in and out."""
         return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
+
+    @verb
+    def history(self, payment: Payment | str) -> Flow[history.History]:
+        """Read all that is written down about a payment: asked, moved, put on invoices, told."""
+        return (yield from look(lambda tx: history.of(tx, _id(payment))))
 
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:

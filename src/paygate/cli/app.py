@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from paygate import __version__
-from paygate.cli import accounts, books, payments, show
+from paygate.cli import accounts, books, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 
@@ -71,6 +71,10 @@ for command in (
     accounts.drivers,
     accounts.check,
     payments.collect,
+    operations.authorize,
+    operations.capture,
+    operations.refund,
+    operations.cancel,
     payments.record,
     payments.reverse,
     payments.inquire,
