@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
     from paygate.domain.outcome import Approved, Closed, Declined
-    from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
+    from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.gateway import AccountFacts, Gateway, Method
     from paygate.ledger import book, customers, items, lots, outbox, payments, receipts
@@ -389,13 +389,31 @@ class BookDesk:
 
     @verb
     def payments(
-        self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
+        self,
+        *,
+        customer: Customer | str | None = None,
+        status: PaymentStatus | None = None,
+        needs_review: bool | None = None,
+        after: str = "",
+        limit: int = 100,
     ) -> Flow[list[Payment]]:
-        """List payments, a page at a time: pass the last one's id as *after* for the next."""
-        who = None if customer is None else _id(customer)
-        return (
-            yield from look(lambda tx: payments.page(tx, customer=who, after=after, limit=limit))
-        )
+        """
+        List payments, a page at a time: pass the last one's id as *after* for the next.
+
+        With ``needs_review=True`` it is the list of those a person must look at.
+        """
+
+        def work(tx: Tx) -> list[Payment]:
+            return payments.page(
+                tx,
+                customer=None if customer is None else _id(customer),
+                status=status,
+                needs_review=needs_review,
+                after=after,
+                limit=limit,
+            )
+
+        return (yield from look(work))
 
     @verb
     def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:

@@ -362,6 +362,20 @@ def test_money_in_another_currency_becomes_credit_in_it(shop: Shop) -> None:
     assert shop.cashier.balance("C-1") == {}
 
 
+def test_payments_are_listed_by_what_they_need(shop: Shop) -> None:
+    strange = shop.pay(shop.invoice("A"), key="a", token="tok_other_amount")
+    unknown = shop.pay(shop.invoice("B"), key="b", token="tok_unknown_executed")
+    shop.pay(shop.invoice("C", customer="C-2"), key="c")
+
+    def listed(**which: object) -> list[str]:
+        return [each.id for each in shop.cashier.payments(**which)]  # type: ignore[arg-type]
+
+    assert listed(needs_review=True) == [strange.id]
+    assert listed(status=PaymentStatus.UNKNOWN) == [unknown.id]
+    assert listed(customer="C-1", needs_review=False) == [unknown.id]
+    assert len(listed()) == 3
+
+
 def test_somebody_else_may_pay(shop: Shop) -> None:
     payment = shop.cashier.collect(
         shop.invoice("A"), via="card", method="tok_visa", key="k", payer=Customer("P-9", "A Friend")

@@ -427,7 +427,14 @@ def test_a_method_can_be_stored_from_a_charge_or_on_the_fakes_own_page() -> None
     stored = till.do(
         "enroll", Enrollment, customer=customer, kind=Kind.CARD, from_reference=paid.reference
     )
-    page = till.do("enroll", Enrollment, key="page", customer=customer, kind=Kind.CARD)
+    page = till.do(
+        "enroll",
+        Enrollment,
+        key="page",
+        customer=customer,
+        kind=Kind.CARD,
+        return_url="https://shop.example/cards",
+    )
     till.fake.pay(page.reference)
     found = till.look_up("page", operation=Operation.ENROLL)
 

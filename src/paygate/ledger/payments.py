@@ -49,7 +49,10 @@ LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'a
 _BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
 _PAGE = f"""
 {_SELECT}
-WHERE p.tenant = :tenant AND p.id > :after AND (:customer IS NULL OR p.customer = :customer)
+WHERE p.tenant = :tenant AND p.id > :after
+  AND (:customer IS NULL OR p.customer = :customer)
+  AND (:status IS NULL OR p.status = :status)
+  AND (:needs_review IS NULL OR p.needs_review = :needs_review)
 ORDER BY p.id LIMIT :limit
 """
 _OF_ITEM = f"""
@@ -272,9 +275,24 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
     return None if row is None else payment_of(row)
 
 
-def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Payment]:
-    """Read the payments behind id *after*, by id."""
-    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
+def page(
+    tx: Tx,
+    *,
+    customer: str | None,
+    status: PaymentStatus | None,
+    needs_review: bool | None,
+    after: str,
+    limit: int,
+) -> list[Payment]:
+    """Read the payments behind id *after*, by id; None asks for all."""
+    params = {
+        "tenant": tx.tenant,
+        "customer": customer,
+        "status": None if status is None else status.value,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
     return [payment_of(row) for row in tx.all(_PAGE, params)]
 
 

@@ -124,6 +124,8 @@ class Checks:
                 raise Refusal(RejectCause.STATE, "from_reference is no charge with a method")
             return charge.token, Plan()
         if body.get("method") is None:
+            if not body.get("return_url"):
+                raise Refusal(RejectCause.VALIDATION, "method or return_url is missing")
             return DEFAULT_TOKENS.get(kind, ""), Plan(verdict=Verdict.ASK_PAYER)
         token = self._token(kind, body["method"])
         plan = MAGIC[token].plan
