@@ -17,6 +17,8 @@ nox.options.sessions = ["lint", "types", "tests", "docs"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+# A file at a time: the examples of one page share their names.
+IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 
@@ -34,14 +36,14 @@ def present(*paths: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents, without the contract tests."""
     install(session, "test")
-    session.run("pytest", "--ignore=tests/contract", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "--ignore=tests/contract", *session.posargs)
 
 
 @nox.session(python=["3.12", "3.13"], default=False)
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, where there is one."""
     install(session, "test")
-    session.run("pytest", "--ignore=tests/contract", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "--ignore=tests/contract", *session.posargs)
 
 
 @nox.session

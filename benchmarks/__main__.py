@@ -30,6 +30,18 @@ def _stripe(rounds: int) -> list[Measured]:
     return [stripe_charge.measure(rounds)]
 
 
+def _in_flight(rounds: int) -> list[Measured]:
+    from benchmarks import in_flight
+
+    return [in_flight.measure(rounds)]
+
+
+def _webhook(rounds: int) -> list[Measured]:
+    from benchmarks import stripe_webhook
+
+    return [stripe_webhook.measure(rounds)]
+
+
 def _collect(rounds: int) -> list[Measured]:
     from benchmarks import collecting
 
@@ -39,6 +51,8 @@ def _collect(rounds: int) -> list[Measured]:
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
+    "in-flight": _in_flight,
+    "webhook": _webhook,
     "collect": _collect,
 }
 

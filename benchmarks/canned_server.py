@@ -196,7 +196,7 @@ def _answer(told: object) -> bytes:
     return head.encode() + body
 
 
-_ANSWERS = {"/confirm": _answer(_SUCCEEDED), "": _answer(_INTENT)}
+ANSWERS = {"/confirm": _answer(_SUCCEEDED), "": _answer(_INTENT)}
 
 
 def _serve(line: socket.socket, seen: list[bytes]) -> None:
@@ -226,7 +226,7 @@ def _serve(line: socket.socket, seen: list[bytes]) -> None:
         if len(seen) < 2:
             lines = head.split(b"\r\n")
             seen.append(b"\n".join([lines[0], *sorted(map(bytes.lower, lines[1:])), body]))
-        line.sendall(_ANSWERS["/confirm" if path.endswith("/confirm") else ""])
+        line.sendall(ANSWERS["/confirm" if path.endswith("/confirm") else ""])
 
 
 def main() -> None:

@@ -49,9 +49,9 @@ CHARGE = Charge(
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(module: str = "benchmarks.canned_server") -> Iterator[str]:
     """Start the server, tell its address, and stop it."""
-    program = [sys.executable, "-m", "benchmarks.canned_server"]
+    program = [sys.executable, "-m", module]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -65,7 +65,7 @@ def measure(rounds: int) -> Measured:
         stripe = Stripe(StripeSettings(secret_key=Secret("sk_test_benchmark"), api_base=url))
         transport = HttpTransport()
         client.headers.clear()  # httpx's own; ours come with each request
-        wanted = [_complete(request) for request in _requests(stripe, transport)]
+        wanted = [complete(request) for request in requests(stripe, transport)]
 
         def ours() -> float:
             started = time.process_time()
@@ -126,7 +126,7 @@ def _play(stripe: Stripe, answers: list[Response]) -> None:
         pass
 
 
-def _requests(stripe: Stripe, transport: HttpTransport) -> list[Request]:
+def requests(stripe: Stripe, transport: HttpTransport) -> list[Request]:
     """Tell what the driver sends for one charge."""
     sent: list[Request] = []
     dialogue = stripe.charge(CHARGE)
@@ -142,7 +142,7 @@ def _requests(stripe: Stripe, transport: HttpTransport) -> list[Request]:
         return sent
 
 
-def _complete(request: Request) -> Request:
+def complete(request: Request) -> Request:
     """Give *request* the headers that our transport adds, so that httpx sends the same."""
     return replace(request, headers={**DEFAULT_HEADERS, **request.headers})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from paygate.ledger.sqlite import SqliteStore
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
-    from paygate.transport.http import AsyncHttpTransport
+    from paygate.transport import AsyncCourier
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class AsyncCashier(_Face, Desk):
     Use it in one event loop. `aclose` waits for payments that are under way.
     """
 
-    _transports: dict[str, AsyncHttpTransport]
+    _couriers: dict[str, AsyncCourier]
     _tasks: set[asyncio.Task[Any]]
     _commits: _GroupCommit
     _closing: list[bool]
@@ -72,13 +72,13 @@ class AsyncCashier(_Face, Desk):
                 task.cancel()
             if late:
                 await asyncio.wait(late)
-        for transport in self._transports.values():
-            await transport.aclose()
-        self._transports.clear()
+        for courier in self._couriers.values():
+            await courier.aclose()
+        self._couriers.clear()
         self._store.close()
 
     def _start(self) -> None:
-        self._transports, self._tasks = {}, set()
+        self._couriers, self._tasks = {}, set()
         self._commits = _GroupCommit(self._store)
         self._closing = [False]  # shared with every acting_as() copy
 
@@ -124,20 +124,26 @@ class AsyncCashier(_Face, Desk):
                 account = self._accounts.get(step.account)  # none for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
-                return await self._transport(step.account).exchange(step.request)
+                return await self._courier(step.account).exchange(
+                    step.request, not_after=step.not_after
+                )
             case Tell():
                 result = step.subscriber(step.event)
                 return await result if inspect.isawaitable(result) else result
             case _:
                 assert_never(step)
 
-    def _transport(self, account: str) -> AsyncHttpTransport:
-        from paygate.transport.http import AsyncHttpTransport
+    def _courier(self, account: str) -> AsyncCourier:
+        from paygate.transport import AsyncCourier, AsyncHttpTransport
 
-        found = self._transports.get(account)
+        found = self._couriers.get(account)
         if found is None:
-            found = AsyncHttpTransport(timeout_s=self._timing.deadline_s)
-            self._transports[account] = found
+            found = AsyncCourier(
+                AsyncHttpTransport(timeout_s=self._timing.deadline_s),
+                self._signs_in(account),
+                now=self._context.clock.now,
+            )
+            self._couriers[account] = found
         return found
 
 

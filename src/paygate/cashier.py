@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
-    from paygate.gateway import AccountFacts, Gateway, Method
+    from paygate.gateway import AccountFacts, Gateway, Method, SignsIn
     from paygate.ledger import book, customers, items, lots, methods, outbox, payments, receipts
     from paygate.ledger.book import Violation
     from paygate.ledger.sqlite import SqliteStore, Store
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from paygate.service.booking import RefundTo
     from paygate.service.enroll import Rotated
     from paygate.service.flow import Step
-    from paygate.transport.http import HttpTransport
+    from paygate.transport import Courier
 
 else:
     # A use case is imported when it is first called.
@@ -683,13 +683,14 @@ class Desk(BookDesk):
 
         What the return page says is not believed: the gateway is asked.
         *parameters* are those of the return address, where the gateway wants them.
-        Without *key* a payment is completed once. Raises `ItemAlreadyBeingPaid`
-        where another payment took over meanwhile, `NotPayable` where nothing waits.
+        Without *key* it is asked again each time, once the last answer is known.
+        Raises `ItemAlreadyBeingPaid` where another payment took over meanwhile,
+        `NotPayable` where nothing waits.
         """
         task = operate.Task(
             operation=Operation.COMPLETE,
             payment=_id(payment),
-            key=key or f"complete:{_id(payment)}",
+            key=key,
             parameters=parameters,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
@@ -700,7 +701,7 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.CLOSE,
             payment=_id(payment),
-            key=key or f"close:{_id(payment)}",
+            key=key,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -979,6 +980,11 @@ class _Face:
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
 
+    def _signs_in(self, account: str) -> SignsIn | None:
+        """Find who gets the access tokens of *account*, if it needs any; a sink does not."""
+        found = self._accounts.get(account)
+        return None if found is None else found.signs_in
+
     def _mark_mode(self) -> None:
         """Keep live and test money apart: a ledger is for one of them, for ever."""
         modes = {account.traits.live for account in self._accounts.values()}
@@ -1007,7 +1013,7 @@ class Cashier(_Face, Desk):
     context manager.
     """
 
-    _transports: dict[str, HttpTransport]
+    _couriers: dict[str, Courier]
     _pid: int
 
     def __enter__(self) -> Self:
@@ -1019,9 +1025,9 @@ class Cashier(_Face, Desk):
     def close(self) -> None:
         """Close ledger and connections; a second call does nothing."""
         if self._pid == os.getpid():
-            for transport in self._transports.values():
-                transport.close()
-            self._transports.clear()
+            for courier in self._couriers.values():
+                courier.close()
+            self._couriers.clear()
         self._store.close()
 
     def within(self, connection: sqlite3.Connection) -> Within:
@@ -1036,7 +1042,7 @@ class Cashier(_Face, Desk):
         return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:
-        self._transports, self._pid = {}, os.getpid()
+        self._couriers, self._pid = {}, os.getpid()
 
     def _run(self, flow: Flow[T]) -> T:
         try:
@@ -1065,24 +1071,28 @@ class Cashier(_Face, Desk):
                 account = self._accounts.get(step.account)  # none for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
-                return self._transport(step.account).exchange(step.request)
+                return self._courier(step.account).exchange(step.request, not_after=step.not_after)
             case Tell():
                 return step.subscriber(step.event)
             case _:
                 assert_never(step)
 
-    def _transport(self, account: str) -> HttpTransport:
-        from paygate.transport.http import HttpTransport
+    def _courier(self, account: str) -> Courier:
+        from paygate.transport import Courier, HttpTransport
 
         if self._pid != os.getpid():
-            for inherited in self._transports.values():
+            for inherited in self._couriers.values():
                 inherited.abandon()
             self._start()
-        found = self._transports.get(account)
+        found = self._couriers.get(account)
         if found is None:
             # Two threads may both make one; the dictionary keeps the first.
-            made = HttpTransport(timeout_s=self._timing.deadline_s)
-            found = self._transports.setdefault(account, made)
+            made = Courier(
+                HttpTransport(timeout_s=self._timing.deadline_s),
+                self._signs_in(account),
+                now=self._context.clock.now,
+            )
+            found = self._couriers.setdefault(account, made)
             if found is not made:
                 made.close()
         return found

@@ -133,3 +133,37 @@ def test_a_server_that_is_gone_fails_the_payment_and_frees_the_invoice(url: str)
         )
         assert cashier.invoice("A").claimed == Money.of("USD", 0)
         assert cashier.fsck() == []
+
+
+def test_a_hold_is_captured_in_part_and_refunded(localstripe: str, url: str) -> None:
+    with Cashier.open(url, gateways={"card": settings(localstripe)}) as cashier:
+        cashier.issue(number="A", customer="C-1", total=Money.of("USD", "30"), due="2026-12-01")
+
+        payment = cashier.authorize("A", via="card", method="pm_card_visa", key="order-1")
+        assert payment.status is PaymentStatus.AUTHORIZED
+        payment = cashier.capture(payment, amount=Money.of("USD", "20"), key="shipped-1")
+        assert payment.status is PaymentStatus.SUCCEEDED
+        assert cashier.invoice("A").open == Money.of("USD", "10")
+        for _ in range(2):
+            payment = cashier.refund(payment, amount=Money.of("USD", "5"), key="returned-1")
+
+        assert (payment.received, payment.returned) == (Money.of("USD", 20), Money.of("USD", 5))
+        assert cashier.fsck() == []
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_a_payment_is_canceled_in_the_way_that_still_works(
+    localstripe: str, url: str, captured: bool
+) -> None:
+    with Cashier.open(url, gateways={"card": settings(localstripe)}) as cashier:
+        cashier.issue(number="A", customer="C-1", total=Money.of("USD", "30"), due="2026-12-01")
+        payment = cashier.authorize("A", via="card", method="pm_card_visa", key="order-1")
+        if captured:
+            cashier.capture(payment, key="shipped-1")
+
+        payment = cashier.cancel(payment, key="canceled-1")
+
+        money = Money.of("USD", 30 if captured else 0)
+        assert (payment.received, payment.returned) == (money, money)
+        assert cashier.invoice("A").open == Money.of("USD", "30")
+        assert cashier.fsck() == []

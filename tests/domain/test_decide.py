@@ -127,6 +127,12 @@ def test_a_declined_try_on_a_page_leaves_it_payable() -> None:
     assert changes.raw_code == "05"
 
 
+def test_an_operator_ends_a_page() -> None:
+    changes = decide(facts(S.REQUIRES_ACTION), ANSWERS["declined"], Source.OPERATOR)
+
+    assert changes.state is S.DECLINED
+
+
 @pytest.mark.parametrize("state", [S.DECLINED, S.FAILED, S.CANCELED, S.EXPIRED])
 def test_late_money_is_booked_with_an_alert(state: AttemptState) -> None:
     changes = decide(facts(state), APPROVED, Source.CALLBACK)

@@ -15,6 +15,8 @@ from paygate import (
     Payment,
     PaymentStatus,
 )
+from paygate.dialogue import Request, Response
+from paygate.domain.outcome import Closed, Closing
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -214,6 +216,26 @@ def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
     assert shop.cashier.capture(payment, key="cap-2").received == usd("30")
 
 
+def test_an_authorisation_that_comes_too_late_is_voided_by_itself(shop: Shop) -> None:
+    shop.invoice()
+    shop.card.script("unknown_executed", operation="authorize")
+    payment = shop.cashier.authorize("A", via="card", method="tok_visa", key="auth")
+    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the payer left")
+
+    late = shop.cashier.inquire(payment)  # and the processor has held it all the time
+    shop.cashier.recover()
+
+    assert late.status is PaymentStatus.CANCELED
+    assert "payment.voided" in shop.events(payment.id)
+    assert [(each.operation, each.state) for each in shop.cashier.attempts(payment)] == [
+        ("authorize", "canceled"),
+        ("void", "succeeded"),
+    ]
+    again = shop.cashier.inquire(payment)
+    assert again.status is PaymentStatus.CANCELED
+    assert len(shop.cashier.attempts(payment)) == 2
+
+
 # --- Cancelling -----------------------------------------------------------------------------
 
 
@@ -376,6 +398,27 @@ def test_a_refund_that_is_declined_changes_nothing(shop: Shop) -> None:
     assert "payment.refund_failed" in shop.events(payment.id)
 
 
+def test_a_refund_is_sent_again_as_it_was(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("unknown_lost", operation="refund")
+    sent: list[bytes] = []
+    answer = shop.card.answer
+
+    def listening(request: Request) -> Response:
+        if request.moves_money:
+            sent.append(request.body)
+        return answer(request)
+
+    shop.card.answer = listening  # type: ignore[method-assign]
+    shop.cashier.refund(payment, key="r", reason="wrong colour")
+    shop.clock.advance(hours=1)
+    shop.cashier.recover()
+
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert shop.cashier.payment(payment).returned == usd("30")
+
+
 def test_what_was_refunded_is_not_reversed(shop: Shop) -> None:
     payment = shop.charge()
     shop.cashier.refund(payment, key="r", amount=usd("10"))
@@ -421,7 +464,7 @@ def test_coming_back_without_having_paid_changes_nothing(shop: Shop) -> None:
     assert still.status is PaymentStatus.REQUIRES_ACTION
     assert shop.cashier.invoice("A").claimed == usd("0")
     shop.page.pay(waiting.reference)
-    assert shop.cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.complete(waiting).status is PaymentStatus.SUCCEEDED
 
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:

@@ -302,6 +302,7 @@ class Machine(RuleBasedStateMachine):
     def reverse(self, which: int, fee: int | None) -> None:
         brought = [id_ for id_, known in self.known.items() if known.brought]
         id_ = self.pick(which, brought)
+        debits = self.debits()
         try:
             reversal = self.cashier.reverse(
                 id_, reason="returned", fee=None if fee is None else usd(fee)
@@ -312,10 +313,14 @@ class Machine(RuleBasedStateMachine):
         except Refused:
             assert self.cashier.payment(id_).refunded
             return
+        assert self.debits() == debits, "a clerk's reversal makes no customer owe us"
         self.take_back(id_)
         if reversal.fee_invoice is not None:
             assert fee is not None
             self.open[reversal.fee_invoice] = fee
+
+    def debits(self) -> list[str]:
+        return [lot.id for lot in self.cashier.credits(PAYER.id) if lot.amount.minor < 0]
 
     @precondition(lambda self: self.open)
     @rule(which=choice, part=tenths)

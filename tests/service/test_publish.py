@@ -161,15 +161,15 @@ def test_a_sink_is_a_dialogue(
     cashier = Cashier.in_memory(clock=clock, sinks=[Crm()])
     request.addfinalizer(cashier.close)
 
-    class Transport:
-        def exchange(self, request: Request) -> Response:
+    class Courier:
+        def exchange(self, request: Request, **_: object) -> Response:
             sent.append(request.body)
             return answers.pop(0)
 
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(cashier, "_transport", lambda _: Transport())
+    monkeypatch.setattr(cashier, "_courier", lambda _: Courier())
     issue(cashier, "A")
 
     assert cashier.publish() == Published(delayed=1)

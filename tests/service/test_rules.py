@@ -329,6 +329,10 @@ def test_other_money_than_asked_is_booked_and_waits_for_a_person(shop: Shop, tok
     assert payment.needs_review
     assert len(shop.cashier.receipts(payment)) == 1
     assert shop.open("A") == "30.00"
+    with pytest.raises(ItemAlreadyBeingPaid):  # until a person has decided
+        shop.pay("A", key="again")
+    shop.cashier.reverse(payment, reason="sent back by hand")
+    assert shop.pay("A", key="again").status is PaymentStatus.SUCCEEDED
 
 
 def test_a_person_assigns_money_that_is_not_what_was_asked_for(shop: Shop) -> None:
@@ -374,6 +378,31 @@ def test_payments_are_listed_by_what_they_need(shop: Shop) -> None:
     assert listed(status=PaymentStatus.UNKNOWN) == [unknown.id]
     assert listed(customer="C-1", needs_review=False) == [unknown.id]
     assert len(listed()) == 3
+
+
+def test_credit_is_not_spent_that_the_customer_owes_us_back() -> None:
+    clock = FakeClock()
+    bank = FakeGateway(Kind.E_CHECK, clock=clock)
+    cashier = Cashier.in_memory(gateways={"bank": bank}, clock=clock)
+    for number in ("A", "B"):
+        cashier.issue(number=number, customer="C", total=usd("20"), due="2026-02-01")
+    paid = cashier.collect(
+        "A", via="bank", method="tok_bank_returned_r01", key="k", amount=usd("30")
+    )
+    clock.advance(days=4)
+    cashier.inquire(paid)
+    cashier.pay_from_credit("B", key="use")
+    cashier.record([], by="cash", key="cash", customer="C", amount=usd("10"))
+
+    clock.advance(days=10)
+    returned = cashier.inquire(paid)
+
+    assert returned.reversed
+    assert cashier.balance("C") == {"USD": usd("0")}
+    with pytest.raises(NotEnoughCredit):
+        cashier.pay_from_credit("A", key="more")
+    assert [str(cashier.invoice(number).open) for number in "AB"] == ["20.00 USD", "10.00 USD"]
+    assert cashier.fsck() == []
 
 
 def test_somebody_else_may_pay(shop: Shop) -> None:

@@ -193,6 +193,30 @@ def test_where_the_key_is_kept_the_same_request_is_sent_again(
     assert_sound(cashier)
 
 
+@pytest.mark.parametrize("lag", [timedelta(0), timedelta(minutes=4)], ids=["at once", "later"])
+@pytest.mark.parametrize("lost", [False, True], ids=["never sent", "executed"])
+def test_where_no_key_is_kept_nothing_is_sent_again(
+    world: World, lag: timedelta, *, lost: bool
+) -> None:
+    fake = world.add(
+        "it", Kind.REDIRECT, idempotency=NotIdempotent(), habits=Habits(inquiry_lag=lag)
+    )
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        ask_for_page(world.doomed(2, lost=lost))
+    cashier = world.process()
+
+    last = wait_for_the_end(world, cashier, ask_for_page(cashier))
+
+    assert len(fake.processor._truth.orders) == (1 if lost else 0)
+    if lost:
+        assert last.reference == "ch_1"
+        assert last.status in (PaymentStatus.REQUIRES_ACTION, PaymentStatus.EXPIRED)
+    else:
+        assert last.status is PaymentStatus.FAILED
+        assert last.retryable
+
+
 def test_within_the_lease_of_a_living_process_nothing_is_sent_again(world: World) -> None:
     world.add("it", Kind.REDIRECT)
     issue(world.process())

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paygate.dialogue import Request
@@ -284,6 +284,8 @@ def test_no_card_or_token_stands_in_the_journal(tmp_path: Path) -> None:
 # --- Requests that make no sense ------------------------------------------------------------------
 
 
+@example("enroll", b'{"kind": "card", "method": " "}')
+@example("charge", b'{"kind": "card", "currency": "USD", "minor": 1, "method": " "}')
 @given(
     path=st.sampled_from(["charge", "open", "refund", "capture", "void", "enroll", "forget"]),
     body=st.binary()

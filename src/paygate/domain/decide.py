@@ -141,7 +141,7 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
         case Authorized():
             return _authorized(facts, answer)
         case Declined():
-            return _declined(facts, answer)
+            return _declined(facts, answer, source)
         case Rejected():
             return _rejected(facts, answer, source)
         case Pending():
@@ -243,7 +243,7 @@ def _authorized(facts: Facts, answer: Authorized) -> Changes:
     return replace(changes, authorized=answer.amount)
 
 
-def _declined(facts: Facts, answer: Declined) -> Changes:
+def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
     told = Changes(
         reference=answer.reference,
         code=str(answer.code),
@@ -253,6 +253,8 @@ def _declined(facts: Facts, answer: Declined) -> Changes:
     )
     match facts.state:
         case AttemptState.SENDING | AttemptState.UNKNOWN | AttemptState.PENDING:
+            return replace(told, state=AttemptState.DECLINED)
+        case AttemptState.REQUIRES_ACTION if source is Source.OPERATOR:
             return replace(told, state=AttemptState.DECLINED)
         case AttemptState.REQUIRES_ACTION:
             # The page stays payable: Stripe, PayPal and Remita let the payer try again.

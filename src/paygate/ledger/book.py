@@ -128,12 +128,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "dead-payments-hold-nothing",
-        "a payment that ended holds no claim",
+        "a payment that ended holds no claim, unless a person must decide about its money",
         """
         SELECT p.id AS subject, p.status || ' with a live claim' AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant
           AND p.status IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
+          AND p.conflicted = 0
           AND EXISTS (SELECT 1 FROM paygate_claim c
                       WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
         """,

@@ -23,6 +23,11 @@ WHERE tenant = :tenant AND customer = :customer AND currency = :currency
   AND amount_minor - used_minor - reserved_minor - closed_minor > 0
 ORDER BY created_at, id
 """
+_SPENDABLE = """
+SELECT coalesce(sum(amount_minor - used_minor - reserved_minor - closed_minor), 0) AS minor
+FROM paygate_credit
+WHERE tenant = :tenant AND customer = :customer AND currency = :currency
+"""
 _STANDING = """
 SELECT * FROM paygate_credit
 WHERE tenant = :tenant AND customer = :customer
@@ -77,6 +82,13 @@ def free_of(tx: Tx, customer: str, currency: str) -> list[Credit]:
     """Read the lots of a customer that can be used, the oldest first."""
     params = {"tenant": tx.tenant, "customer": customer, "currency": currency}
     return [credit_of(row) for row in tx.all(_FREE, params)]
+
+
+def spendable(tx: Tx, customer: str, currency: str) -> int:
+    """Tell how much credit a customer can spend: what is free, less what he owes us back."""
+    row = tx.one(_SPENDABLE, {"tenant": tx.tenant, "customer": customer, "currency": currency})
+    assert row is not None, "an aggregate query gives a row"
+    return max(0, int(row["minor"]))
 
 
 def standing_of(tx: Tx, customer: str) -> list[Credit]:

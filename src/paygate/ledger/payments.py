@@ -124,6 +124,18 @@ SELECT credit, amount_minor FROM paygate_hold WHERE attempt = :attempt AND state
 """
 _END_HOLDS = "UPDATE paygate_hold SET state = :state WHERE attempt = :attempt AND state = 'held'"
 
+# An operation that follows from another by rule; recovery sends it.
+_INSERT_FOLLOWING = """
+INSERT INTO paygate_attempt (
+  id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
+  merchant_account, gateway_key, currency, amount_minor, about, state, sends, sent_at,
+  lease_until, next_check_at, created_at, actor)
+SELECT :id, tenant, payment, :operation, account, kind, driver, driver_version, livemode,
+  merchant_account, :gateway_key, currency, amount_minor, :about, 'sending', 0, :at,
+  :at, :at, :at, :actor
+FROM paygate_attempt WHERE id = :after
+ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
+"""
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
@@ -499,6 +511,22 @@ def insert_attempt(
     tx.run(_INSERT_ATTEMPT, params)
     if request is not None:
         tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
+
+
+def insert_following(
+    tx: Tx, after: AttemptRow, operation: Operation, *, gateway_key: str, about: str
+) -> None:
+    """Write the intent of an operation that follows from *after*, once; recovery sends it."""
+    params = {
+        "id": tx.new_id("att"),
+        "operation": operation.value,
+        "gateway_key": gateway_key,
+        "about": about,
+        "after": after.attempt.id,
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT_FOLLOWING, params)
 
 
 def attempt(tx: Tx, id_: str) -> AttemptRow | None:

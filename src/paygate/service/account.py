@@ -21,6 +21,7 @@ from paygate.gateway import (
     InquiryBy,
     Keyed,
     LooksUp,
+    SignsIn,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class GatewayAccount:
     A gateway under the host's name for it; its traits and what it can do are read once.
 
     `inquirer` is the gateway where it can be asked what became of an operation,
-    `processor` where it answers its own requests, as the fake in memory does.
+    `processor` where it answers its own requests, as the fake in memory does, and
+    `signs_in` where its requests need an access token.
     """
 
     name: str
@@ -75,6 +77,7 @@ class GatewayAccount:
     operations: frozenset[Operation]
     inquirer: LooksUp | None
     processor: CarriesProcessor | None
+    signs_in: SignsIn | None
 
     @classmethod
     def of(cls, name: str, gateway: Gateway) -> GatewayAccount:
@@ -101,6 +104,7 @@ class GatewayAccount:
             if isinstance(gateway, LooksUp) and traits.inquiry is not InquiryBy.NONE
             else None,
             processor=gateway if isinstance(gateway, CarriesProcessor) else None,
+            signs_in=gateway if isinstance(gateway, SignsIn) else None,
         )
 
     @property
@@ -125,10 +129,16 @@ class GatewayAccount:
             return None
         return self.inquirer
 
-    def default_kind(self) -> Kind:
-        """Tell the kind of payment that this account is for, where it is for one only."""
-        if len(self.traits.rails) == 1:
-            return next(iter(self.traits.rails))
+    def default_kind(self, method: Method | None) -> Kind:
+        """Tell the kind of payment that is meant, where *method* fits one only."""
+        rails = self.traits.rails
+        fitting = [
+            kind
+            for kind, rail in rails.items()
+            if (type(method) in rail.methods if method is not None else not rail.methods)
+        ]
+        if len(rails) == 1 or len(fitting) == 1:
+            return next(iter(fitting or rails))
         kinds = ", ".join(self.traits.rails)
         raise InvalidValue(f"the account {self.name!r} takes {kinds}: say which with kind=")
 

@@ -34,6 +34,7 @@ def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: st
         raise NothingToAssign(
             f"no money of payment {payment.id} waits for a decision", payment=payment.id
         )
+    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
     invoices = [issue.find(tx, each) for each in wanted]
     for receipt in waiting:
         touched = _place(tx, payment, receipt, invoices)

@@ -52,12 +52,14 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         claims = _move_claims(tx, payment, claims, changes)
     if changes.authorized is not None:
         payments.set_authorized(tx, payment.id, changes.authorized.minor)
+    if changes.void_late:
+        _void_late(tx, row, payment, changes)
     touched: list[str] = []
     for movement in changes.book:
         touched += _book(tx, row, payment, claims, movement, changes)
         claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
     if changes.state is not None:
-        _end(tx, row, payment, changes.state)
+        _end(tx, row, payment, changes)
     return touched
 
 
@@ -76,17 +78,23 @@ def status_after(row: AttemptRow, payment: Payment, state: AttemptState) -> Paym
     return payment.status
 
 
-def _end(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> None:
+def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Let go of what the attempt held, now that it has come to an end."""
-    attempt = row.attempt
-    if not state.final or (attempt.state.final and state is not AttemptState.SUCCEEDED):
+    attempt, state = row.attempt, changes.state
+    if (
+        state is None
+        or not state.final
+        or (attempt.state.final and state is not AttemptState.SUCCEEDED)
+    ):
         return
     done = state is AttemptState.SUCCEEDED
     counted = not attempt.state.final  # a late success was let go of before
     match attempt.operation:
         case Operation.CHARGE:
-            if done:
-                _release(tx, payment)  # a partial approval frees what it did not bring
+            # A partial approval frees what it did not bring. Other money than was asked for frees
+            # nothing: until a person has decided about it, nobody shall pay the invoice again.
+            if done and (changes.allocate or not changes.book):
+                _release(tx, payment)
         case Operation.CAPTURE:
             if counted:
                 payments.end_capture(tx, payment.id, attempt.amount.minor)
@@ -109,6 +117,18 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> None
 
 def _release(tx: Tx, payment: Payment) -> None:
     allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+
+
+def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """Give back an amount that was held after we had given it up; nobody would capture it."""
+    payments.begin_void(tx, payment.id)
+    payments.insert_following(
+        tx,
+        row,
+        Operation.VOID,
+        gateway_key=f"{row.gateway_key}-late",
+        about=changes.reference or row.attempt.reference,
+    )
 
 
 # --- Claims ----------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def _kind_of(order: Order) -> Kind:
     """Tell the kind of payment: a stored method says itself what it is."""
     method, account = order.method, order.account
     if not isinstance(method, PaymentMethod):
-        return order.kind or account.default_kind()
+        return order.kind or account.default_kind(method)
     if method.account != account.name:
         raise MethodNotUsable(
             f"method {method.id} is stored at account {method.account!r}, and cannot be charged "
@@ -471,7 +471,7 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
             f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}"
         )
     rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
-    free = sum(rooms.values())
+    free = lots.spendable(tx, plan.customer, wanted.currency)
     claimed = sum(claim.minor for claim in plan.claims)
     if free < wanted.minor:
         raise NotEnoughCredit(

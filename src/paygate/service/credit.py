@@ -53,7 +53,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     claimed = sum(claim.minor for claim in plan.claims)
     amount = use.amount
     if amount is None:
-        free = sum(lot.free.minor for lot in lots.free_of(tx, plan.customer, currency))
+        free = lots.spendable(tx, plan.customer, currency)
         if not free:
             raise NotEnoughCredit(
                 f"customer {plan.customer} has no free credit in {currency}",

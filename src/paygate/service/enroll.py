@@ -88,10 +88,19 @@ class Rotated:
 def enroll(wish: Wish, timing: Timing) -> Flow[MethodChange]:
     """Store a method once, however often this is called or interrupted."""
     account = wish.account
-    kind = wish.kind or account.default_kind()
+    kind = wish.kind or _kind_of(wish)
     rail = _check(wish, kind)
     stored = yield from transact(lambda tx: _open(tx, wish, kind, rail, timing))
     return (yield from _ask(stored, account, timing))
+
+
+def _kind_of(wish: Wish) -> Kind:
+    """Tell the kind of method that is meant, where the account stores one kind only."""
+    account = wish.account
+    stores = [
+        kind for kind in account.traits.rails if account.traits.offers(kind, Operation.ENROLL)
+    ]
+    return stores[0] if len(stores) == 1 else account.default_kind(wish.method)
 
 
 def _check(wish: Wish, kind: Kind) -> Rail:

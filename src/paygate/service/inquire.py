@@ -49,7 +49,9 @@ _OF_METHODS = (Operation.ENROLL, Operation.FORGET)
 _AGREEING = 2
 
 
-Request: TypeAlias = Charge | Enrollment | Forgetting
+# What was sent: built again, or (for what is done to a payment later) the text of what is in it
+# beside what the attempt tells.
+Request: TypeAlias = Charge | Enrollment | Forgetting | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,12 @@ def _case(tx: Tx, attempt: str) -> Case:
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:
-    """Build what was sent again, where it needs more than the attempt and can be built."""
+    """Build again what was sent, where it needs more than the attempt and can be built."""
     if row.attempt.operation in _COLLECTS:
         return collect.rebuild(tx, row.attempt.id)
     if row.attempt.operation in _OF_METHODS:
         return enroll.rebuild(tx, row)
-    return None
+    return payments.request_of(tx, row.attempt.id)
 
 
 def _news(answer: Answer) -> Answer:
@@ -216,8 +218,8 @@ def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
             return collect.begin(account.gateway, case.row.attempt.operation, case.request)
         case Enrollment() | Forgetting():
             return enroll.begin(account, case.request)
-        case None:
-            return operate.begin(account.gateway, case.row)
+        case str() | None:
+            return operate.begin(account.gateway, case.row, case.request)
         case _:
             assert_never(case.request)
 
@@ -228,7 +230,7 @@ def _method_of(request: Request | None) -> Method | None:
             return request.method
         case Forgetting():
             return request.token
-        case None:
+        case str() | None:
             return None
         case _:
             assert_never(request)

@@ -11,13 +11,15 @@ stored: see `begin`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import (
     CurrencyMismatch,
@@ -64,11 +66,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be done to a payment; *amount* is None for all of it."""
+    """
+    What is to be done to a payment; *amount* is None for all of it.
+
+    Without *key* it is done once, and again only after that came to an end.
+    """
 
     operation: Operation
     payment: str
-    key: str
+    key: str | None
     amount: Money | None = None
     final: bool = True
     to: RefundTo | None = None
@@ -83,6 +89,7 @@ class Stored:
     payment: Payment
     account: GatewayAccount
     row: AttemptRow | None = None
+    request: str | None = None
 
 
 def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
@@ -92,7 +99,7 @@ def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) 
     if row is None:
         return stored.payment
     account = stored.account
-    dialogue = deferred(partial(begin, account.gateway, row, task.parameters, task.reason))
+    dialogue = deferred(partial(begin, account.gateway, row, stored.request))
     answer = yield from ask(
         account.name, dialogue, attempt=row.attempt.id, not_after=row.lease_until
     )
@@ -144,14 +151,10 @@ def _last_state(tx: Tx, payment: str, operation: Operation) -> AttemptState | No
     return states[-1] if states else None
 
 
-def begin(
-    gateway: Gateway,
-    row: AttemptRow,
-    parameters: Mapping[str, str] | None = None,
-    reason: str = "",
-) -> Dialogue[Outcome]:
+def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Outcome]:
     """Begin the dialogue of a stored attempt, the same again as the first time."""
     attempt = row.attempt
+    told: dict[str, Any] = json.loads(request) if request else {}
     key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
     match attempt.operation:
         case Operation.CAPTURE:
@@ -177,7 +180,7 @@ def begin(
                 reference=about,
                 movement_id=row.movement,
                 amount=attempt.amount,
-                reason=reason,
+                reason=told.get("reason", ""),
             )
             return cast("Refunds", gateway).refund(refunding)
         case Operation.CLOSE:
@@ -190,7 +193,7 @@ def begin(
                 payment=payment,
                 reference=about,
                 amount=attempt.amount,
-                parameters=parameters or {},
+                parameters=told.get("parameters", {}),
             )
             return cast("Completes", gateway).complete(completion)
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
@@ -221,7 +224,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     print_ = keys.fingerprint(
         payment=payment.id, amount=str(task.amount), final=task.final, to=task.to
     )
-    if keys.take(tx, task.operation, task.key, print_, id_) is not None:
+    key = task.key or _next_key(tx, task, payment)
+    if keys.take(tx, task.operation, key, print_, id_) is not None:
         return Stored(payment=payment, account=account)
     rail = account.rail(payment.kind, task.operation)
     main = payments.main_attempt(tx, payment.id)
@@ -235,6 +239,9 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
+    request = None
+    if task.reason or task.parameters:
+        request = json.dumps({"reason": task.reason, "parameters": dict(task.parameters or {})})
     payments.insert_attempt(
         tx,
         id_=id_,
@@ -246,9 +253,10 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         driver_version=account.traits.driver_version,
         livemode=account.traits.live,
         merchant_account=account.traits.merchant_account,
-        gateway_key=digest_key(tx.tenant, task.operation, task.key),
+        gateway_key=digest_key(tx.tenant, task.operation, key),
         amount=amount,
         lease_until=tx.now + timing.lease,
+        request=request,
         final=task.final,
         movement=movement,
         about=main.attempt.reference,
@@ -256,7 +264,16 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     )
     if to == RefundTo.FROM_CREDIT:
         _hold_credit(tx, payment, id_, amount)
-    return Stored(payment=payment, account=account, row=payments.attempt(tx, id_))
+    return Stored(payment=payment, account=account, row=payments.attempt(tx, id_), request=request)
+
+
+def _next_key(tx: Tx, task: Task, payment: Payment) -> str:
+    """Make a key of how often this came to an end before: while it has not, it is the same."""
+    ended = sum(
+        row.attempt.operation is task.operation and row.attempt.state.final
+        for row in payments.attempts_of(tx, payment.id)
+    )
+    return f"{payment.id}:{ended}"
 
 
 def _done_already(task: Task, payment: Payment) -> bool:
@@ -333,7 +350,8 @@ def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[Mon
 
 def _receipt_for(tx: Tx, payment: Payment, amount: Money) -> Receipt:
     """Choose the money that goes back: the last movement that is large enough, else the last."""
-    came = [each for each in receipts.of_payment(tx, payment.id) if each.kind.inward]
+    kinds = (MovementKind.CHARGE, MovementKind.CAPTURE)
+    came = [each for each in receipts.of_payment(tx, payment.id) if each.kind in kinds]
     enough = [each for each in came if each.amount >= amount]
     return (enough or came)[-1]
 

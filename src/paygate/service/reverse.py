@@ -278,6 +278,9 @@ def _document(
             number=number,
             differs=["payment"],
         )
+    if payment.conflicted:
+        allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+        payments.settle_conflict(tx, payment.id)
     payments.set_reversal(tx, payment.id, reversal)
     outbox.emit(
         tx,

@@ -1,34 +1,47 @@
 """The pool for asyncio: the same lending as `pool`, on connections without a thread.
 
 The deadline is not in here: the async transport cancels the whole exchange.
+
+httpcore's own connections take locks, for they may be asked by several at once;
+each costs a turn of the event loop. A connection that is lent to one exchange
+needs none, so httpx stands on h11, which speaks the protocol, directly.
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import h11
 import httpcore
 
-from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, SocketOptions, clock_of, reusable
+from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Clock, clock_of
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable
 
-GiveBack: TypeAlias = "Callable[[], Awaitable[None]]"
+LENT_MAX: Final = 1_000
+"""How many exchanges of an account are under way at once; who comes later waits his turn."""
 
-UNREAD_MAX = 256 * 1024
+UNREAD_MAX: Final = 256 * 1024
 """How much is taken in before the server is told to wait."""
 
+READ_MAX: Final = 64 * 1024
 
-class AsyncLine(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """One connection; what arrives waits here until it is read."""
+HEAD_MAX: Final = 100 * 1024
+"""The largest head of an answer that is read."""
+
+
+class AsyncLine(asyncio.Protocol):
+    """One connection: what arrives waits here until it is read, and h11 reads it."""
 
     def __init__(self) -> None:
+        self.idle_since = 0.0
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_MAX)
         self._unread = bytearray()
         self._ended = False
+        self._paused = False
         self._lost: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -45,6 +58,7 @@ class AsyncLine(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._unread += data
         if len(self._unread) > UNREAD_MAX and self._transport is not None:
             self._transport.pause_reading()
+            self._paused = True
         self._wake()
 
     def eof_received(self) -> bool:
@@ -64,98 +78,111 @@ class AsyncLine(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    # --- what httpcore calls ---
+    # --- one exchange ---
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Read what is there, or wait for it."""
+    async def ask(self, request: httpcore.Request, clock: Clock) -> h11.Response:
+        """Write *request* whole and read the head of its answer."""
+        try:
+            data = self._send(
+                h11.Request(
+                    method=request.method, target=request.url.target, headers=request.headers
+                )
+            )
+            async for part in cast("AsyncIterable[bytes]", request.stream):
+                data += self._send(h11.Data(data=part))
+            data += self._send(h11.EndOfMessage())
+        except h11.LocalProtocolError as error:
+            raise httpcore.LocalProtocolError(str(error)) from None
+        # In one piece: one segment, and one TLS record. Not waited for, since it is in memory
+        # anyway; a failure shows on reading.
+        if self._transport is not None:
+            self._transport.write(clock.outgoing(data))
+        while True:
+            event = await self.event(clock)
+            if isinstance(event, h11.Response):
+                return event
+
+    def _send(self, event: h11.Event) -> bytes:
+        return self._http.send(event) or b""
+
+    async def event(self, clock: Clock) -> Any:
+        """Read until h11 knows what came: a head, a part of the body, or its end."""
+        while True:
+            try:
+                event = self._http.next_event()
+                if event is not h11.NEED_DATA:
+                    return event
+                data = await self._read(clock)
+                if not data and self._http.their_state is h11.SEND_RESPONSE:
+                    raise httpcore.RemoteProtocolError("the server sent no answer")
+                self._http.receive_data(data)
+            except h11.RemoteProtocolError as error:
+                raise httpcore.RemoteProtocolError(str(error)) from None
+
+    async def _read(self, clock: Clock) -> bytes:
         while not self._unread and not self._ended:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        data = bytes(self._unread[:max_bytes])
-        del self._unread[:max_bytes]
+        data = bytes(self._unread[:READ_MAX])
         if data:
-            if self._transport is not None and not self._ended:
+            del self._unread[:READ_MAX]
+            if self._paused and not self._ended and self._transport is not None:
+                self._paused = False
                 self._transport.resume_reading()
-            return data
-        if self._lost is not None:
+        elif self._lost is not None:
             raise httpcore.ReadError(type(self._lost).__name__)
-        clock_of(timeout).ended = True
-        return b""
+        else:
+            clock.ended = True
+        return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Write *buffer*, after which it may have left."""
-        data = clock_of(timeout).outgoing(buffer)
-        if data and self._transport is not None:
-            # Not waited for: a body is in memory anyway, and a failure shows on reading.
-            self._transport.write(data)
+    # --- between exchanges ---
 
-    async def aclose(self) -> None:
-        """Close the connection at once, without waiting for the other side."""
-        self.drop()
+    def rest(self) -> bool:
+        """
+        Get ready for another exchange, and tell whether that is possible.
+
+        Bytes that follow an answer would be taken for the answer to the next
+        request, which is another payment's: then it is not.
+        """
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        beyond, ended = self._http.trailing_data
+        if beyond or ended:
+            return False
+        self._http.start_next_cycle()
+        return self.still
+
+    @property
+    def still(self) -> bool:
+        """Tell whether the server neither closed the connection nor sent what we did not ask."""
+        return not self._unread and not self._ended
 
     def drop(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once, without waiting for the other side."""
         if self._transport is not None:
             self._transport.abort()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,  # noqa: ARG002
-        server_hostname: str | None = None,  # noqa: ARG002
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        """Do nothing: asyncio connects and shakes hands in one call."""
-        return self
 
-    def get_extra_info(self, info: str) -> Any:
-        """Tell httpcore whether an idle connection has become readable, which means closed."""
-        if info == "is_readable":
-            return bool(self._unread) or self._ended
-        return None if self._transport is None else self._transport.get_extra_info(info)
+class Answer:
+    """The body of an answer; closing it gives the connection back, once."""
 
+    def __init__(self, line: AsyncLine, clock: Clock, give_back: Callable[[], None]) -> None:
+        self._line = line
+        self._clock = clock
+        self._give_back: Callable[[], None] | None = give_back
 
-class AsyncDialer(httpcore.AsyncNetworkBackend):
-    """Makes connections, with TLS where the pool says so."""
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: SocketOptions = None,  # noqa: ARG002
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of *host* that answers; TCP_NODELAY is asyncio's default."""
-        _, line = await asyncio.get_running_loop().create_connection(
-            AsyncLine, host, port, ssl=self._tls
-        )
-        return line
-
-
-class AsyncLent:
-    """The body of an answer; closing it gives the connection back."""
-
-    def __init__(
-        self, stream: Any, connection: httpcore.AsyncHTTPConnection, give_back: GiveBack
-    ) -> None:
-        self._stream = stream
-        self._connection = connection
-        self._give_back = give_back
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        parts: AsyncIterator[bytes] = aiter(self._stream)
-        return parts
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            event = await self._line.event(self._clock)
+            if not isinstance(event, h11.Data):
+                return
+            yield bytes(event.data)
 
     async def aclose(self) -> None:
         """End the answer. What was read to its end can be used again; the rest cannot."""
-        await self._stream.aclose()
-        if reusable(self._connection):
-            await self._give_back()
-        else:
-            await self._connection.aclose()
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
 
 
 class AsyncPool:
@@ -163,56 +190,73 @@ class AsyncPool:
 
     def __init__(self, ssl_context: Callable[[], ssl.SSLContext]) -> None:
         self._ssl_context = ssl_context
-        self._idle: dict[Address, list[httpcore.AsyncHTTPConnection]] = {}
+        self._idle: dict[Address, list[AsyncLine]] = {}
+        self._turns = asyncio.Semaphore(LENT_MAX)  # first come, first served
         self._closed = False
         self.loop = asyncio.get_running_loop()
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send *request* on a connection of its own; httpx calls this."""
+        clock = clock_of(cast("Any", request).extensions["timeout"]["read"])
         origin = request.url.origin
         idle = self._idle.setdefault((origin.scheme, origin.host, origin.port), [])
-        connection = await self._take(idle) or self._new(origin)
+        await self._turns.acquire()
+        line = None
         try:
-            response = await connection.handle_async_request(request)
+            line = self._take(idle) or await self._connect(origin)
+            head = await line.ask(request, clock)
         except BaseException:
-            await connection.aclose()
+            self._turns.release()
+            if line is not None:
+                line.drop()
             raise
-        give_back = partial(self._keep, idle, connection)
-        response.stream = AsyncLent(response.stream, connection, give_back)
-        return response
+        return httpcore.Response(
+            head.status_code,
+            headers=head.headers.raw_items(),
+            content=Answer(line, clock, lambda: self._give_back(idle, line)),
+            extensions={
+                "http_version": b"HTTP/" + head.http_version,
+                "reason_phrase": bytes(head.reason),
+            },
+        )
 
     async def aclose(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
         self._closed = True
         for idle in self._idle.values():
             while idle:
-                await idle.pop().aclose()
+                idle.pop().drop()
         # asyncio closes the sockets in its next round.
         await asyncio.sleep(0)
 
-    async def _take(
-        self, idle: list[httpcore.AsyncHTTPConnection]
-    ) -> httpcore.AsyncHTTPConnection | None:
+    def _take(self, idle: list[AsyncLine]) -> AsyncLine | None:
         while idle:
-            connection = idle.pop()
-            if not connection.has_expired():
-                return connection
-            await connection.aclose()
+            line = idle.pop()
+            if line.still and not self._old(line):
+                return line
+            line.drop()
         return None
 
-    async def _keep(
-        self, idle: list[httpcore.AsyncHTTPConnection], connection: httpcore.AsyncHTTPConnection
-    ) -> None:
-        if self._closed or len(idle) >= IDLE_MAX:
-            await connection.aclose()
-        else:
-            idle.append(connection)
+    def _give_back(self, idle: list[AsyncLine], line: AsyncLine) -> None:
+        self._turns.release()
+        if self._closed or len(idle) >= IDLE_MAX or not line.rest():
+            line.drop()
+            return
+        line.idle_since = self.loop.time()
+        idle.append(line)
+        # The newest are used first, so after a rush the oldest would lie here for ever.
+        while self._old(idle[0]):
+            idle.pop(0).drop()
 
-    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        tls = self._ssl_context() if origin.scheme == b"https" else None
-        return httpcore.AsyncHTTPConnection(
-            origin,
-            ssl_context=tls,
-            keepalive_expiry=IDLE_S,
-            network_backend=AsyncDialer(tls),
+    def _old(self, line: AsyncLine) -> bool:
+        return self.loop.time() - line.idle_since > IDLE_S
+
+    async def _connect(self, origin: httpcore.Origin) -> AsyncLine:
+        """Connect to the first address of a host that answers; TCP_NODELAY is the default."""
+        _, line = await self.loop.create_connection(
+            AsyncLine,
+            origin.host.decode("ascii"),
+            origin.port,
+            ssl=self._ssl_context() if origin.scheme == b"https" else None,
         )
+        return line

@@ -81,6 +81,11 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(timeout_s={self._timeout_s})"
 
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        return self._timeout_s
+
     def exchange(self, request: Request) -> Response:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
         _check_open(closed=self._closed)
@@ -138,12 +143,17 @@ class AsyncHttpTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(timeout_s={self._timeout_s})"
 
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        return self._timeout_s
+
     async def exchange(self, request: Request) -> Response:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
         _check_open(closed=self._closed)
         wire_to = _AsyncWire(self._pool_here())
         started = monotonic()
-        clock = Clock(_deadline_s(request, self._timeout_s), body_follows=bool(request.body))
+        clock = Clock(_deadline_s(request, self._timeout_s))
         wire = _wire_request(request, clock)
         mark = redact.exchanging.set(True)
         try:

@@ -81,3 +81,8 @@ def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
     """Log an exchange that was not answered, or not legibly."""
     logger.info("%s after %.0f ms: %s", type(fault).__name__, seconds * 1000, fault.message)
     logger.debug("%s carried %d bytes", request.step, len(request.body))
+
+
+def tell_repetition(request: Request, tries: int, pause_s: float) -> None:
+    """Log that a request is sent again, for the *tries*-th time."""
+    logger.info("%s: try %d follows in %.0f ms", request.step, tries, pause_s * 1000)

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate.dialogue import Dialogue, Request, Response
+from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, DeclineCode
+from paygate.domain.payment import Operation
 from paygate.drivers.stripe import Stripe, codes
 from paygate.errors import BadReply
 from paygate.testing.play import converse, play
@@ -23,8 +25,20 @@ from tests.drivers.stripe.conftest import (
     inquiry,
     intent,
     paid,
+    refuses,
     settings,
 )
+from tests.drivers.stripe.test_followups import (
+    capture,
+    captured,
+    closing,
+    completion,
+    refund,
+    refunding,
+    voiding,
+)
+from tests.drivers.stripe.test_sessions import PAID, asked, page
+from tests.drivers.stripe.test_stored import enrollment, forgetting, session, setup
 
 STRIPE = Stripe(settings())
 
@@ -55,6 +69,16 @@ SAMPLES: list[Any] = [
     {"object": "list", "data": [paid(), intent("processing")], "has_more": False},
     {"object": "balance", "livemode": False, "available": [{"currency": "usd"}]},
     ERROR,
+    page(),
+    PAID,
+    setup(),
+    session("complete", setup_intent=setup()),
+    refund(),
+    refund("failed", failure_reason="declined"),
+    captured(),
+    {"object": "list", "data": [refund()], "has_more": False},
+    {"id": "pm_1", "object": "payment_method", "livemode": False, "customer": None},
+    {"id": "cus_1", "object": "customer", "livemode": False},
 ]
 
 
@@ -92,7 +116,32 @@ def answer_in_turn(waiting: Iterator[Response], _: Request) -> Response:
 
 def every_reading(response: Response) -> None:
     """Put *response* wherever an answer of Stripe's is read."""
+    after = [answers({"id": "cus_1", "object": "customer", "livemode": False})]
+    begun = answers(setup("requires_payment_method", payment_method=None))
     dialogues: list[tuple[Dialogue[object], list[Response]]] = [
+        (STRIPE.charge(asked()), [response]),
+        (STRIPE.authorize(charge()), [CREATED, response]),
+        (STRIPE.charge(charge(store_method=True)), [response]),
+        (STRIPE.capture(capture()), [response]),
+        (STRIPE.capture(capture()), [refuses(400), response]),
+        (STRIPE.void(voiding()), [response]),
+        (STRIPE.void(voiding()), [refuses(400), response]),
+        (STRIPE.refund(refunding()), [response]),
+        (STRIPE.refund(refunding()), [refuses(400, code="charge_already_refunded"), response]),
+        (STRIPE.complete(completion()), [response]),
+        (STRIPE.complete(completion(reference="cs_1")), [response]),
+        (STRIPE.close(closing()), [response]),
+        (STRIPE.close(closing(reference="cs_1")), [response]),
+        (STRIPE.enroll(enrollment()), [response]),
+        (STRIPE.enroll(enrollment()), [*after, begun, response]),
+        (STRIPE.enroll(enrollment(method=None, return_url="https://x/")), [*after, response]),
+        (STRIPE.enroll(enrollment(method=None, from_reference="pi_1")), [response]),
+        (STRIPE.forget(forgetting()), [response]),
+        *[
+            (STRIPE.look_up(inquiry(operation=operation, reference=reference)), [response])
+            for operation in Operation
+            for reference in ("pi_1", "cs_1", "seti_1", "re_1", "ch_1", "")
+        ],
         (STRIPE.charge(charge()), [response]),
         (STRIPE.charge(charge()), [CREATED, response]),
         (STRIPE.look_up(inquiry()), [response]),
@@ -103,8 +152,8 @@ def every_reading(response: Response) -> None:
         waiting = iter([*responses, answers(paid()), answers(paid())])
         try:
             ended = str(converse(dialogue, partial(answer_in_turn, waiting)).outcome)
-        except BadReply as error:
-            ended = str(error)
+        except (BadReply, StopIteration) as error:
+            ended = str(error)  # a conversation that goes on without end is not one of reading
         assert ended.encode()
 
 
@@ -128,14 +177,14 @@ def test_no_change_of_an_answer_makes_more_money_than_was_asked_in_another_curre
     body: Any,
 ) -> None:
     try:
-        played = play(STRIPE.look_up(inquiry()), answers(body))
+        played = converse(STRIPE.look_up(inquiry()), lambda _: answers(body))
     except BadReply:
         return
     if isinstance(played.outcome, Approved):
-        (movement,) = played.outcome.movements
-        assert movement.amount.currency == "USD"
-        assert movement.amount.minor > 0
-        assert movement.movement_id
+        for movement in played.outcome.movements:
+            assert movement.amount.currency == "USD"
+            assert movement.amount.minor > 0
+            assert movement.movement_id
 
 
 @pytest.mark.parametrize("text", ["\ud800", "x" * 100_000, "\0"])
@@ -200,6 +249,19 @@ def test_the_sheets_sample_of_a_charge_is_read(protocols: Path) -> None:
     assert isinstance(played.outcome, Approved)
     assert played.outcome.movements[0].movement_id == told["charge"]["id"]
     assert played.outcome.checks == {"cvc_check": "pass"}
+
+
+def test_the_sheets_sample_of_a_refund_is_read(protocols: Path) -> None:
+    told = json.loads((protocols / "stripe" / "fixtures-2026-08.json").read_text())
+    sample = told["refund"]
+    asked = inquiry(
+        operation=Operation.REFUND, reference=sample["id"], amount=Money("USD", sample["amount"])
+    )
+
+    played = play(STRIPE.look_up(asked), answers(sample))
+
+    assert isinstance(played.outcome, Approved)
+    assert played.outcome.movements[0].movement_id == sample["id"]
 
 
 def test_the_sheets_balance_is_read(protocols: Path) -> None:

@@ -9,7 +9,17 @@ from pydantic import ValidationError
 from paygate.domain.method import Kind
 from paygate.domain.payment import Operation
 from paygate.drivers.stripe import Stripe, StripeSettings
-from paygate.gateway import Charges, Checks, Gateway, InquiryBy, Keyed, Limits, LooksUp
+from paygate.gateway import (
+    CAPABILITIES,
+    CallbackStyle,
+    Checks,
+    Gateway,
+    InquiryBy,
+    Keyed,
+    Limits,
+    LooksUp,
+    Verifies,
+)
 from tests.drivers.stripe.conftest import settings
 
 
@@ -32,6 +42,9 @@ from tests.drivers.stripe.conftest import settings
         {"minimum": {"usd": "0.50"}},
         {"maximum": {"BTC": "1"}},
         {"timeout": 3},
+        {"webhook_secrets": "sk_test_1"},
+        {"webhook_secrets": ("whsec_1", "")},
+        {"webhook_secrets": ("whsec_1\n",)},
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_without_showing_the_key(
@@ -72,10 +85,12 @@ def test_settings_show_no_secret() -> None:
 def test_the_driver_has_the_capabilities_it_says() -> None:
     stripe = Stripe(settings())
 
-    for capability in (Gateway, Charges, LooksUp, Checks):
+    for capability in (Gateway, LooksUp, Checks, Verifies):
         assert isinstance(stripe, capability)
-    assert stripe.traits.offers(Kind.CARD, Operation.CHARGE)
-    assert not stripe.traits.offers(Kind.CARD, Operation.REFUND)
+    for operation, can in CAPABILITIES.items():
+        assert isinstance(stripe, can)
+        assert stripe.traits.offers(Kind.CARD, operation)
+    assert not stripe.traits.offers(Kind.REDIRECT, Operation.AUTHORIZE)
     assert not stripe.traits.offers(Kind.E_CHECK, Operation.CHARGE)
 
 
@@ -90,6 +105,37 @@ def test_the_traits_are_the_facts_of_the_protocol() -> None:
     assert currencies is not None
     assert {"USD", "JPY", "KWD", "ISK"} <= currencies
     assert not {"UGX", "BTC", "IQD", "CLF"} & currencies
+
+
+def test_a_page_needs_an_address_to_come_back_to_and_no_card() -> None:
+    page = Stripe(settings()).traits.rails[Kind.REDIRECT]
+
+    assert page.needs_return_url
+    assert page.closable
+    assert page.payer_present
+    assert not page.methods
+    assert not page.variable_amount
+
+
+def test_a_card_is_captured_once_and_in_part() -> None:
+    card = Stripe(settings()).traits.rails[Kind.CARD]
+
+    assert card.partial_capture
+    assert not card.multiple_capture
+    assert card.partial_refund
+    assert card.refund_window is None
+
+
+@pytest.mark.parametrize(
+    ("secrets", "count"),
+    [("whsec_1", 1), (["whsec_1"], 1), (("whsec_1", "whsec_2"), 2), ((), 0)],
+)
+def test_webhooks_are_taken_where_there_is_a_secret(secrets: object, count: int) -> None:
+    given = settings(webhook_secrets=secrets)
+
+    style = Stripe(given).traits.callbacks
+    assert len(given.webhook_secrets) == count
+    assert style is (CallbackStyle.ACKNOWLEDGED if count else CallbackStyle.NONE)
 
 
 def test_limits_come_from_the_settings() -> None:

@@ -90,6 +90,31 @@ CREDENTIAL_CODES: Final = frozenset(
     {"api_key_expired", "livemode_mismatch", "testmode_charges_only"}
 )
 
+STATES: Final = frozenset(
+    {
+        "charge_already_captured",
+        "charge_already_refunded",
+        "payment_intent_unexpected_state",
+        "setup_intent_unexpected_state",
+    }
+)
+"""The object is not where the request wants it: perhaps an earlier one of ours moved it."""
+
+# --- Refunds that failed -----------------------------------------------------------------
+
+REFUND_FAILURES: Final[dict[str, tuple[DeclineCode, bool]]] = {
+    "charge_for_pending_refund_disputed": (DeclineCode.NOT_PERMITTED, False),
+    "declined": (DeclineCode.GENERIC, False),
+    "expired_or_canceled_card": (DeclineCode.EXPIRED_METHOD, False),
+    "insufficient_funds": (DeclineCode.INSUFFICIENT_FUNDS, True),
+    "lost_or_stolen_card": (DeclineCode.LOST_OR_STOLEN, False),
+    "merchant_request": (DeclineCode.GENERIC, False),
+}
+"""Our code, and whether the refund may be made again; the funds that lack are the merchant's."""
+
+REFUND_REASONS: Final = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
+"""The reasons that Stripe takes with a refund; any other is kept in the metadata."""
+
 # --- Amounts -------------------------------------------------------------------------------
 # Stripe counts most currencies as ISO 4217 does; the exceptions are these. Ariary has two
 # digits in ISO and none at Stripe; krona has none in ISO and two, always zero, at Stripe.

@@ -7,30 +7,58 @@ we would not know the intent's name, and Stripe cannot be searched by our ids in
 time: the search lags by a minute or more. With two, the name is in the ledger
 before money can move, so every unknown ends in one GET. A lost first request
 has harmed nobody: an intent that nobody confirms is never charged.
+
+What follows a charge notes the name of what it is about before it is sent, for
+the same reason: a capture or a cancelling shows in its intent, and a refund
+among those of its charge, under our reference.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.dialogue import Note
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import NotFound, Unknown
+from paygate.domain.outcome import Approved, NotFound, Unknown
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
-from paygate.drivers.stripe import codes, wire
+from paygate.drivers.stripe import callbacks, codes, refunds, sessions, stored, wire
 from paygate.drivers.stripe.settings import StripeSettings
-from paygate.gateway import InquiryBy, Keyed, Limits, Rail, StoredToken, Traits
+from paygate.gateway import (
+    CallbackStyle,
+    InquiryBy,
+    Keyed,
+    Limits,
+    Rail,
+    Reply,
+    StoredToken,
+    Traits,
+)
 
 if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
-    from paygate.domain.outcome import Finding, Outcome
-    from paygate.gateway import AccountFacts, Charge, Inquiry
+    from paygate.domain.outcome import Finding, Movement, Outcome
+    from paygate.gateway import (
+        AccountFacts,
+        Applied,
+        Callback,
+        Capture,
+        Charge,
+        ClosingUp,
+        Completion,
+        Enrollment,
+        Forgetting,
+        Inquiry,
+        Notice,
+        Refunding,
+        Voiding,
+    )
 
-DRIVER_VERSION: Final = "1"
+DRIVER_VERSION: Final = "2"
 """Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
 
 # A kernel goes on sending what we wrote, after we gave up, for up to 15 minutes.
@@ -40,31 +68,27 @@ PAGES_MAX: Final = 100
 
 
 class Stripe:
-    """Stripe, API 2026-06-24.dahlia: cards by PaymentMethod, charged at once."""
+    """Stripe, API 2026-06-24.dahlia: cards, stored cards, and Stripe's own page for them."""
 
     name = "stripe"
     settings_model = StripeSettings
 
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings
+        self._verifier = callbacks.Verifier(settings)
         self._traits = Traits(
             live=settings.live,
             merchant_account=settings.account,
             driver_version=DRIVER_VERSION,
-            rails={
-                Kind.CARD: Rail(
-                    operations=frozenset({Operation.CHARGE}),
-                    currencies=codes.CURRENCIES,
-                    limits=_limits(settings),
-                    methods=frozenset({OneTimeToken, StoredToken}),
-                    closable=False,
-                )
-            },
+            rails=_rails(settings),
             idempotency=Keyed(ttl=timedelta(hours=24), replays_errors=True),
             # By its name, which we have before money can move; by a scan for the rest.
             inquiry=InquiryBy.LIST_SCAN,
             not_found_is_final_after=IN_FLIGHT,
             max_in_flight=IN_FLIGHT,
+            callbacks=(
+                CallbackStyle.ACKNOWLEDGED if settings.webhook_secrets else CallbackStyle.NONE
+            ),
         )
 
     def __repr__(self) -> str:
@@ -74,45 +98,290 @@ class Stripe:
     def traits(self) -> Traits:
         return self._traits
 
-    def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Charge a card; `Unsupported` is raised here, before there is anything to send."""
-        wire.check(charge)
-        return self._charge(charge)
+    # --- Collect -------------------------------------------------------------------------
 
-    def _charge(self, charge: Charge) -> Dialogue[Outcome]:
-        reply = yield wire.build_create(self._settings, charge)
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        """Charge a card, or open a page; `Unsupported` is raised before there is a dialogue."""
+        if charge.kind is Kind.REDIRECT:
+            sessions.check(charge)
+            return self._open_page(charge)
+        wire.check(charge)
+        return self._charge(charge, hold=False)
+
+    def authorize(self, charge: Charge) -> Dialogue[Outcome]:
+        """Hold an amount on a card, to be captured within some days."""
+        wire.check(charge)
+        return self._charge(charge, hold=True)
+
+    def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
+        customer = ""
+        if charge.store_method and isinstance(charge.method, OneTimeToken):
+            reply = yield stored.build_customer(self._settings, charge.key, charge.payer)
+            made = stored.parse_customer(self._settings, reply)
+            if not isinstance(made, str):
+                return made
+            customer = made
+        reply = yield wire.build_create(self._settings, charge, hold=hold, customer=customer)
         created = wire.parse_create(self._settings, charge, reply)
         if not isinstance(created, wire.Intent):
             return created
         yield Note(created.id)
         reply = yield wire.build_confirm(self._settings, charge, created.id)
-        answer = wire.parse_confirm(self._settings, charge, created.id, reply)
-        if not isinstance(answer, wire.Moved):
+        return (yield from self._adopt(charge.amount, created.id, reply))
+
+    def _adopt(self, asked: Money, reference: str, reply: Any) -> Dialogue[Outcome]:
+        """Read the answer to a confirmation, or what became of the intent without it."""
+        answer = wire.parse_confirm(self._settings, asked, reference, reply)
+        if not isinstance(answer, wire.Elsewhere):
             return answer
-        # Usually a repetition of ours, whose first sending worked: what it did is the answer.
-        reply = yield wire.build_get(self._settings, created.id)
-        finding = wire.parse_get(self._settings, charge.amount, created.id, reply)
+        reply = yield wire.build_get(self._settings, reference)
+        finding = wire.parse_get(self._settings, asked, reference, reply)
         if isinstance(finding, NotFound):
-            return Unknown(reason="Stripe refused to confirm a new intent", reference=created.id)
+            return Unknown(reason="Stripe refused to confirm a new intent", reference=reference)
         return finding
 
+    def _open_page(self, charge: Charge) -> Dialogue[Outcome]:
+        reply = yield sessions.build_payment(self._settings, charge)
+        return sessions.parse_payment(self._settings, charge, reply)
+
+    def complete(self, completion: Completion) -> Dialogue[Outcome]:
+        """Tell what the payer did on the bank's page or Stripe's, and confirm what waits for it."""
+        reference = completion.reference
+        yield Note(reference)
+        finding = yield from self._find(reference, completion.amount)
+        if not isinstance(finding, NotFound):
+            return finding
+        if not _is_payment(reference):
+            return Unknown(reason="the payer has not finished", reference=reference)
+        reply = yield wire.build_complete(self._settings, completion.key, reference)
+        return (yield from self._adopt(completion.amount, reference, reply))
+
+    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+        """Make a page unpayable, or an intent that waits for the payer."""
+        yield Note(closing.reference)
+        if sessions.is_session(closing.reference):
+            return (yield from self._expire(closing))
+        request = wire.build_cancel(
+            self._settings, closing.key, closing.reference, step="close", moves_money=False
+        )
+        answer = wire.parse_cancel(
+            self._settings, closing.reference, (yield request), money_may_move=False
+        )
+        return (yield from self._canceled_otherwise(closing.reference, answer))
+
+    def _expire(self, closing: ClosingUp) -> Dialogue[Outcome]:
+        reference = closing.reference
+        reply = yield sessions.build_expire(self._settings, closing.key, reference)
+        answer = sessions.parse_expire(self._settings, reference, reply)
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        reply = yield sessions.build_get(self._settings, reference)
+        closed = sessions.closed_of(self._settings, reference, reply)
+        return sessions.complete(reference) if isinstance(closed, NotFound) else closed
+
+    # --- What follows ----------------------------------------------------------------------
+
+    def capture(self, capture: Capture) -> Dialogue[Outcome]:
+        """Take what is held, or a part of it, once."""
+        wire.check_capture(capture)
+        return self._capture(capture)
+
+    def _capture(self, capture: Capture) -> Dialogue[Outcome]:
+        yield Note(capture.reference)
+        reply = yield wire.build_capture(self._settings, capture)
+        answer = wire.parse_capture(self._settings, capture, reply)
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        reply = yield wire.build_get(self._settings, capture.reference)
+        found = wire.captured_of(self._settings, capture.amount, capture.reference, reply)
+        return found if isinstance(found, Approved) else answer.refusal
+
+    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+        """Release what is held. What was captured is refused: it can only be refunded."""
+        yield Note(voiding.reference)
+        request = wire.build_cancel(
+            self._settings, voiding.key, voiding.reference, step="void", moves_money=True
+        )
+        answer = wire.parse_cancel(
+            self._settings, voiding.reference, (yield request), money_may_move=True
+        )
+        return (yield from self._canceled_otherwise(voiding.reference, answer))
+
+    def _canceled_otherwise(
+        self, reference: str, answer: Outcome | wire.Elsewhere
+    ) -> Dialogue[Outcome]:
+        """Where Stripe refuses to cancel, look whether it is canceled, or why it can't be."""
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        reply = yield wire.build_get(self._settings, reference)
+        canceled = wire.canceled_of(self._settings, reference, reply)
+        if not isinstance(canceled, NotFound):
+            return canceled
+        return wire.still_alive(self._settings, reference, reply) or answer.refusal
+
+    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+        """Send money back."""
+        request = refunds.build_refund(self._settings, refunding)
+        return self._refund(refunding, request)
+
+    def _refund(self, refunding: Refunding, request: Any) -> Dialogue[Outcome]:
+        about = refunds.about(refunding)
+        yield Note(about)
+        answer = refunds.parse_refund(self._settings, refunding, (yield request))
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        listed = yield from self._refunds_of(about)
+        found = refunds.find(self._settings, refunding.amount, refunding.our_ref, listed)
+        return answer.refusal if isinstance(found, NotFound) else found
+
+    def _refunds_of(self, about: str) -> Dialogue[list[dict[str, Any]]]:
+        after = ""
+        listed: list[dict[str, Any]] = []
+        for _ in range(PAGES_MAX):
+            page, after = refunds.parse_list(
+                (yield refunds.build_list(self._settings, about, after))
+            )
+            listed += page
+            if not after:
+                break
+        return listed
+
+    # --- Stored cards ------------------------------------------------------------------------
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        """Keep a card, from a one-time token, on Stripe's page, or of a payment just made."""
+        stored.check(enrollment)
+        if enrollment.from_reference:
+            return self._keep_from_payment(enrollment.from_reference)
+        return self._keep(enrollment)
+
+    def _keep(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        settings = self._settings
+        reply = yield stored.build_customer(settings, enrollment.key, enrollment.customer)
+        customer = stored.parse_customer(settings, reply)
+        if not isinstance(customer, str):
+            return customer
+        if enrollment.method is None:
+            reply = yield sessions.build_setup(settings, enrollment, customer)
+            return sessions.parse_setup(settings, reply)
+        setup = stored.parse_setup(
+            settings, (yield stored.build_setup(settings, enrollment, customer))
+        )
+        if not isinstance(setup, str):
+            return setup
+        yield Note(setup)
+        reply = yield stored.build_confirm(settings, enrollment, setup)
+        answer = stored.parse_confirm(settings, setup, reply)
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        found = stored.parse_get(settings, setup, (yield stored.build_get(settings, setup)))
+        return answer.refusal if isinstance(found, NotFound) else found
+
+    def _keep_from_payment(self, reference: str) -> Dialogue[Outcome]:
+        yield Note(reference)
+        return stored.from_payment(reference, (yield from self._find_any_amount(reference)))
+
+    def _find_any_amount(self, reference: str) -> Dialogue[Finding]:
+        reply = yield stored.build_get_payment(self._settings, reference)
+        return stored.parse_get_payment(self._settings, reference, reply)
+
+    def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
+        """Let Stripe forget a card."""
+        request = stored.build_detach(self._settings, forgetting)
+        return self._forget(forgetting, request)
+
+    def _forget(self, forgetting: Forgetting, request: Any) -> Dialogue[Outcome]:
+        answer = stored.parse_detach(self._settings, (yield request))
+        if not isinstance(answer, wire.Elsewhere):
+            return answer
+        reply = yield stored.build_get_card(self._settings, forgetting)
+        return stored.detached_of(self._settings, reply) or answer.refusal
+
+    # --- Find out ------------------------------------------------------------------------------
+
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        """Find a charge.
+        """Find an operation.
 
-        `NotFound` means that it was not confirmed: Stripe has the intent as we
-        made it, or has none with our reference. A confirmation may still be on its
-        way, which is why that is final only after a while. An intent that Stripe
-        named and now does not know is no such finding: the key is another
-        account's, and money may have moved at the first.
+        `NotFound` of a charge means that it was not confirmed: Stripe has the
+        intent as we made it, or has none with our reference. A confirmation may
+        still be on its way, which is why that is final only after a while. An
+        intent that Stripe named and now does not know is no such finding: the key
+        is another account's, and money may have moved at the first.
 
-        Without a reference nothing was confirmed by this ledger, because the name
-        is stored before confirming. The scan is for a ledger that was restored
-        from a backup and has lost the name.
+        Without a reference nothing was sent that could move money by this ledger,
+        because the name is stored before. The scans are for a ledger that was
+        restored from a backup and has lost the name.
         """
-        if inquiry.reference:
-            reply = yield wire.build_get(self._settings, inquiry.reference)
-            return wire.parse_get(self._settings, inquiry.amount, inquiry.reference, reply)
-        return (yield from self._scan(inquiry))
+        reference = inquiry.reference
+        match inquiry.operation:
+            case Operation.CHARGE | Operation.AUTHORIZE if not reference:
+                return (yield from self._scan(inquiry))
+            case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE if reference:
+                return (yield from self._find(reference, inquiry.amount))
+            case Operation.CAPTURE if reference:
+                reply = yield wire.build_get(self._settings, reference)
+                return wire.captured_of(self._settings, inquiry.amount, reference, reply)
+            case Operation.VOID | Operation.CLOSE if reference:
+                return (yield from self._find_closed(reference))
+            case Operation.REFUND:
+                return (yield from self._find_refund(inquiry))
+            case Operation.ENROLL if reference:
+                return (yield from self._find_kept(reference))
+            case _:
+                # Nothing was sent, or a card is to be forgotten, which may be done again.
+                return NotFound()
+
+    def _find(self, reference: str, asked: Money) -> Dialogue[Finding]:
+        """Find a payment by its intent or its page."""
+        settings = self._settings
+        if stored.is_setup(reference):
+            return (yield from self._find_kept(reference))
+        if sessions.is_session(reference):
+            reply = yield sessions.build_get_paid(settings, reference)
+            return sessions.paid_of(settings, asked, reference, reply)
+        reply = yield wire.build_get(settings, reference)
+        finding = wire.parse_get(settings, asked, reference, reply)
+        refunded = wire.parse_refunded(reply) if isinstance(finding, Approved) else ""
+        if not isinstance(finding, Approved) or not refunded:
+            return finding
+        # Refunds that somebody made in the dashboard are known only here.
+        listed = yield from self._refunds_of(refunded)
+        moved: list[Movement] = [each for one in listed for each in refunds.movements_of(one)]
+        return replace(finding, movements=(*finding.movements, *moved))
+
+    def _find_closed(self, reference: str) -> Dialogue[Finding]:
+        if sessions.is_session(reference):
+            reply = yield sessions.build_get(self._settings, reference)
+            return sessions.closed_of(self._settings, reference, reply)
+        reply = yield wire.build_get(self._settings, reference)
+        return wire.canceled_of(self._settings, reference, reply)
+
+    def _find_refund(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        reference, settings = inquiry.reference, self._settings
+        if reference and refunds.is_refund(reference):
+            reply = yield refunds.build_get(settings, reference)
+            return refunds.parse_get(settings, inquiry.amount, reference, reply)
+        if reference:
+            listed = yield from self._refunds_of(reference)
+            return refunds.find(settings, inquiry.amount, inquiry.our_ref, listed)
+        after = ""
+        for _ in range(PAGES_MAX):
+            page, after = refunds.parse_list((yield refunds.build_scan(settings, inquiry, after)))
+            found = refunds.find(settings, inquiry.amount, inquiry.our_ref, page)
+            if not after or not isinstance(found, NotFound):
+                return found
+        return Unknown(reason="too many refunds of that hour to find this one among them")
+
+    def _find_kept(self, reference: str) -> Dialogue[Finding]:
+        if sessions.is_session(reference):
+            reply = yield sessions.build_get_kept(self._settings, reference)
+            return sessions.kept_of(self._settings, reference, reply)
+        if stored.is_setup(reference):
+            reply = yield stored.build_get(self._settings, reference)
+            return stored.parse_get(self._settings, reference, reply)
+        paid = yield from self._find_any_amount(reference)
+        found = stored.from_payment(reference, paid)
+        return found if isinstance(found, Approved) else NotFound()
 
     def _scan(self, inquiry: Inquiry) -> Dialogue[Finding]:
         after = ""
@@ -129,6 +398,57 @@ class Stripe:
         """Prove the key without moving money."""
         reply = yield wire.build_check(self._settings)
         return wire.parse_check(self._settings, reply)
+
+    # --- Webhooks -------------------------------------------------------------------------------
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        """Authenticate a webhook and read it."""
+        yield from ()
+        return [self._verifier.read(callback)]
+
+    def reply(self, notice: Notice, result: Applied) -> Reply:
+        """Thank for whatever Stripe signed: what it means to us is not Stripe's to know."""
+        del notice, result
+        return Reply()
+
+
+def _is_payment(reference: str) -> bool:
+    return not sessions.is_session(reference) and not stored.is_setup(reference)
+
+
+def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
+    limits = _limits(settings)
+    return {
+        Kind.CARD: Rail(
+            operations=frozenset(
+                {
+                    Operation.CHARGE,
+                    Operation.AUTHORIZE,
+                    Operation.COMPLETE,
+                    Operation.CAPTURE,
+                    Operation.VOID,
+                    Operation.REFUND,
+                    Operation.CLOSE,
+                    Operation.ENROLL,
+                    Operation.FORGET,
+                }
+            ),
+            currencies=codes.CURRENCIES,
+            limits=limits,
+            methods=frozenset({OneTimeToken, StoredToken}),
+            partial_capture=True,
+        ),
+        Kind.REDIRECT: Rail(
+            operations=frozenset(
+                {Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE, Operation.REFUND}
+            ),
+            currencies=codes.CURRENCIES,
+            limits=limits,
+            needs_return_url=True,
+            immediate=False,
+            payer_present=True,
+        ),
+    }
 
 
 def _limits(settings: StripeSettings) -> dict[str, Limits]:

@@ -15,6 +15,7 @@ from paygate.drivers.stripe.codes import CURRENCIES
 from paygate.errors import UsageError
 
 _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
+_SIGNING = re.compile(r"whsec_[\x21-\x7e]+")
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
 
@@ -24,10 +25,15 @@ class StripeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     secret_key: Secret[str] = Field(
-        description="The secret key (sk_…) or a restricted key (rk_…) that may write PaymentIntents"
+        description="The secret key (sk_…) or a restricted key (rk_…) that may write what is used"
     )
     publishable_key: str = Field(
         default="", description="The key (pk_…) that the payer's browser uses, to pass it on"
+    )
+    webhook_secrets: tuple[Secret[str], ...] = Field(
+        default=(),
+        description="The signing secrets (whsec_…) of the webhook endpoint; two while one is "
+        "being rolled over. Without any, webhooks are refused",
     )
     account: str = Field(default="", description="Stripe's id of the account (acct_…)")
     api_base: str = Field(
@@ -59,6 +65,19 @@ class StripeSettings(BaseModel):
                 "copy it from the dashboard, not the publishable one (pk_)"
             )
         return key
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _is_a_list(cls, secrets: object) -> object:
+        given: object = secrets
+        return (given,) if isinstance(secrets, str | Secret) else given
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _are_signing_secrets(cls, secrets: tuple[Secret[str], ...]) -> tuple[Secret[str], ...]:
+        if not all(_SIGNING.fullmatch(secret.reveal()) for secret in secrets):
+            raise ValueError("a signing secret begins with whsec_; each endpoint shows its own")
+        return secrets
 
     @field_validator("publishable_key")
     @classmethod

@@ -119,7 +119,7 @@ class Checks:
 
     def _enroll(self, kind: Kind, body: Mapping[str, Any]) -> tuple[str, Plan]:
         if body.get("from_reference"):
-            charge = self._truth.orders.get(body["from_reference"])
+            charge = self._truth.orders.get(str(body["from_reference"]))
             if charge is None or not charge.token:
                 raise Refusal(RejectCause.STATE, "from_reference is no charge with a method")
             return charge.token, Plan()
@@ -134,6 +134,8 @@ class Checks:
 
     def _token(self, kind: Kind, method: Mapping[str, Any] | None) -> str:
         """Find the magic token that *method* is, was stored from, or behaves like."""
+        if not isinstance(method or {}, dict):
+            raise Refusal(RejectCause.VALIDATION, "method is no object")
         token = _plain_token(method or {})
         if token in self._truth.methods:
             token = self._truth.methods[token]

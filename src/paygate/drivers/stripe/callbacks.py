@@ -1,0 +1,190 @@
+"""Webhooks: who sent one, and what it concerns.
+
+The body is a hint: it names our operation, and the core asks Stripe for the
+state of it. Only what an inquiry cannot tell is taken from the body: money that
+a dispute moved, a refund that failed after it had succeeded, and a refund that
+somebody made in the dashboard.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from pydantic_core import from_json
+
+from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.secret import Secret
+from paygate.drivers.stripe import refunds
+from paygate.drivers.stripe.messages import ID, at, instant, read_id, text
+from paygate.errors import BadReply, NotAuthentic
+from paygate.gateway import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.drivers.stripe.settings import StripeSettings
+    from paygate.gateway import Callback
+
+SIGNATURE: Final = "stripe-signature"
+HEADER_MAX: Final = 4000
+
+TOLERANCE_S: Final = 300
+"""How far the signature's clock may be from ours, either way: an older one is a recording."""
+
+
+class Verifier:
+    """Reads webhooks that are signed with one of the account's secrets."""
+
+    def __init__(self, settings: StripeSettings) -> None:
+        self._live = settings.live
+        self._account = settings.account
+        self._secrets = [Secret(each.reveal().encode()) for each in settings.webhook_secrets]
+
+    def read(self, callback: Callback) -> Notice:
+        """Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`."""
+        signed_at = self._authenticate(callback)
+        try:
+            return self._read_event(from_json(callback.body), signed_at)
+        except (BadReply, ValueError) as error:
+            raise NotAuthentic("the webhook is signed, and does not read as an event") from error
+
+    def _authenticate(self, callback: Callback) -> datetime:
+        stamp, signatures = _parts(callback.headers.get(SIGNATURE, ""))
+        message = stamp.encode() + b"." + callback.body
+        good = False
+        for secret in self._secrets:
+            ours = hmac.digest(secret.reveal(), message, "sha256").hex().encode()
+            for theirs in signatures:
+                good = hmac.compare_digest(ours, theirs) or good
+        if not good:
+            raise NotAuthentic("the webhook's signature is none that Stripe made with our secrets")
+        signed_at = datetime.fromtimestamp(int(stamp), UTC)
+        if abs((callback.received_at - signed_at).total_seconds()) > TOLERANCE_S:
+            raise NotAuthentic(f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
+        return signed_at
+
+    def _read_event(self, event: object, signed_at: datetime) -> Notice:
+        told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
+        if told.get("object") != "event":
+            # Stripe's newer, thin events say v2.core.event and carry no object.
+            raise NotAuthentic("the webhook is no event of Stripe's first version")
+        if told.get("livemode") is not self._live:
+            raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
+        account = told.get("account")
+        if account is not None and self._account and account != self._account:
+            raise NotAuthentic("the webhook is of another Stripe account")
+        event_id, type_ = text(told, "id"), text(told, "type")
+        if not ID.fullmatch(event_id) or not type_:
+            raise NotAuthentic("the webhook has no id or no type")
+        data = told.get("data")
+        about = at(data, "object")
+        reader = _READERS.get(text(about, "object"), _nothing)
+        reference, our_ref, movements = reader(type_, about, data)
+        return Notice(
+            event_id=event_id,
+            type=type_,
+            reference=reference,
+            our_ref=our_ref,
+            movements=movements,
+            occurred_at=instant(told, "created"),
+            signed_at=signed_at,
+        )
+
+
+def _parts(header: str) -> tuple[str, list[bytes]]:
+    """Read ``t=…,v1=…,v1=…``; other schemes (v0 is for tests) are not looked at."""
+    stamp, signatures = "", list[bytes]()
+    if len(header) <= HEADER_MAX:
+        for part in header.split(","):
+            name, _, value = part.partition("=")
+            if name == "v1":
+                signatures.append(value.encode("utf-8", "replace"))
+            elif name == "t":
+                stamp = value
+    # Ten digits until the year 2286; more would not be a time that Python has.
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
+        raise NotAuthentic("the webhook has no Stripe-Signature that can be read")
+    return stamp, signatures
+
+
+# --- What it concerns, by the kind of the object in it -----------------------------------
+
+
+def _ours(type_: str, told: object, data: object) -> _Concerns:
+    """Read an object that carries our reference."""
+    del type_, data
+    return text(told, "id"), text(told, "metadata", "paygate_attempt"), ()
+
+
+def _page(type_: str, session: object, data: object) -> _Concerns:
+    del type_, data
+    return text(session, "id"), text(session, "client_reference_id"), ()
+
+
+def _charge(type_: str, charge: object, data: object) -> _Concerns:
+    del type_, data
+    return _by_intent(charge), text(charge, "metadata", "paygate_attempt"), ()
+
+
+def _refund(type_: str, refund: object, data: object) -> _Concerns:
+    del type_
+    our_ref = text(refund, "metadata", "paygate_attempt")
+    # A refund with a balance transaction moved money. One without may only be what is left of an
+    # authorisation being released, which Stripe calls a refund too; an inquiry tells them apart.
+    was = text(data, "previous_attributes", "status")
+    moved = bool(read_id(refund, "balance_transaction"))
+    movements = (
+        refunds.movements_of(cast("dict[str, object]", refund), failed_later=was == "succeeded")
+        if moved or was == "succeeded"
+        else ()
+    )
+    return text(refund, "id") if our_ref else _by_intent(refund), our_ref, movements
+
+
+_DISPUTES: Final = {
+    "charge.dispute.funds_withdrawn": MovementKind.CHARGEBACK,
+    "charge.dispute.funds_reinstated": MovementKind.CHARGEBACK_WON,
+}
+"""The events with which a dispute moves money; the others only tell how it stands."""
+
+
+def _dispute(type_: str, dispute: object, data: object) -> _Concerns:
+    del data
+    kind = _DISPUTES.get(type_)
+    if kind is None:
+        return _by_intent(dispute), "", ()
+    identity, charge = text(dispute, "id"), read_id(dispute, "charge")
+    if not ID.fullmatch(identity):
+        raise BadReply("Stripe tells of a dispute without its id")
+    movement = Movement(
+        movement_id=identity,
+        amount=refunds.read_amount(dispute),
+        kind=kind,
+        undoes=(charge or None) if kind is MovementKind.CHARGEBACK else identity,
+        code=text(dispute, "reason"),
+    )
+    return _by_intent(dispute), "", (movement,)
+
+
+def _nothing(type_: str, told: object, data: object) -> _Concerns:
+    del type_, told, data
+    return "", "", ()
+
+
+def _by_intent(told: object) -> str:
+    return read_id(told, "payment_intent") or read_id(told, "charge")
+
+
+_Concerns: TypeAlias = tuple[str, str, tuple[Movement, ...]]
+
+_READERS: Final[dict[str, Callable[[str, object, object], _Concerns]]] = {
+    "payment_intent": _ours,
+    "setup_intent": _ours,
+    "checkout.session": _page,
+    "charge": _charge,
+    "refund": _refund,
+    "dispute": _dispute,
+}
+"""How to find out what an event concerns; what is not here changes nothing."""

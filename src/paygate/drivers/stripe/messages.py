@@ -1,0 +1,291 @@
+"""How any message to Stripe is written, and any answer of Stripe's is read.
+
+What an answer must have is checked; what disagrees is a `BadReply`, never a
+guess. What only informs is read if it is there.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from urllib.parse import urlencode
+
+from paygate.dialogue import Request
+from paygate.domain.outcome import Declined, RejectCause, Rejected, Unknown
+from paygate.drivers.stripe import codes
+from paygate.errors import BadReply
+from paygate.gateway import digest_key, step_key
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Response
+    from paygate.domain.outcome import Outcome
+    from paygate.drivers.stripe.settings import StripeSettings
+
+API_VERSION: Final = "2026-06-24.dahlia"
+
+KEY_MAX: Final = 255
+METADATA_MAX: Final = 500
+TEXT_MAX: Final = 500
+PAGE: Final = 100
+
+# Our clock and Stripe's may differ, and a lost request may arrive late.
+SCAN_BEFORE: Final = timedelta(minutes=10)
+SCAN_AFTER: Final = timedelta(hours=1)
+
+ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
+TOKEN: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+Form: TypeAlias = list[tuple[str, str]]
+
+
+# --- Building -------------------------------------------------------------------------
+
+
+def post(
+    settings: StripeSettings,
+    path: str,
+    form: Form,
+    *,
+    key: str,
+    step: str,
+    moves_money: bool = False,
+) -> Request:
+    idempotency_key = step_key(key, step)
+    if len(idempotency_key) > KEY_MAX:
+        idempotency_key = digest_key(key, step)
+    return Request(
+        method="POST",
+        url=settings.api_base + path,
+        step=step,
+        headers={
+            **headers(settings),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Idempotency-Key": idempotency_key,
+        },
+        body=urlencode(form).encode(),
+        moves_money=moves_money,
+        # Creating twice under one key creates once. The charge itself is not repeated blindly: a
+        # saved error would be played back, while the intent tells the truth.
+        repeatable=not moves_money,
+    )
+
+
+def get(settings: StripeSettings, path_and_query: str, *, step: str) -> Request:
+    return Request(
+        method="GET",
+        url=settings.api_base + path_and_query,
+        step=step,
+        headers=headers(settings),
+        repeatable=True,
+    )
+
+
+def headers(settings: StripeSettings) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {settings.secret_key.reveal()}",
+        "Stripe-Version": API_VERSION,
+    }
+
+
+def our_ids(payment: str, our_ref: str, within: str = "") -> Form:
+    """Name our ids in the metadata, or in that of the object *within* is about."""
+    name = f"{within}[metadata]" if within else "metadata"
+    ids = {"paygate_payment": payment, "paygate_attempt": our_ref}
+    return [(f"{name}[{key}]", value[:METADATA_MAX]) for key, value in ids.items() if value]
+
+
+def named(reference: str) -> str:
+    """Make sure that *reference* can be a part of an address."""
+    if not ID.fullmatch(reference):
+        raise BadReply(f"{reference[:40]!r} is no id of Stripe's")
+    return reference
+
+
+def scanned(sent_at: datetime, after: str) -> Form:
+    """Ask a list for what was made about the time of sending, after the object *after*."""
+    query: Form = [
+        ("created[gte]", str(int((sent_at - SCAN_BEFORE).timestamp()))),
+        ("created[lte]", str(int((sent_at + SCAN_AFTER).timestamp()))),
+        ("limit", str(PAGE)),
+    ]
+    if after:
+        query.append(("starting_after", after))
+    return query
+
+
+# --- Reading --------------------------------------------------------------------------
+
+
+def at(told: Any, *path: str) -> object:
+    """Look at something inside of an answer; None where it is not."""
+    for name in path:
+        if not isinstance(told, dict):
+            return None
+        told = told.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return told  # pyright: ignore[reportUnknownVariableType]
+
+
+def text(told: object, *path: str) -> str:
+    """Read a text that may be missing; never longer than a store wants it, and always storable."""
+    found = at(told, *path)
+    if not isinstance(found, str):
+        return ""
+    if found.isascii() and found.isprintable():
+        return found[:TEXT_MAX]
+    # PostgreSQL stores no NUL, and nobody stores half a surrogate pair.
+    return found[:TEXT_MAX].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def long_text(told: object, *path: str) -> str:
+    """Read a text that is passed on and must not be cut, such as an address."""
+    found = at(told, *path)
+    return found if isinstance(found, str) and found.isascii() and found.isprintable() else ""
+
+
+def whole(told: object, *path: str) -> int:
+    number = at(told, *path)
+    if type(number) is not int:
+        raise BadReply(f"Stripe gives no whole number as {path[-1]}")
+    return number
+
+
+def day(told: object, *path: str) -> date | None:
+    """Read the day of a Unix time, where it is one of our era."""
+    found = instant(told, *path)
+    return None if found is None else found.date()
+
+
+def instant(told: object, *path: str) -> datetime | None:
+    """Read a Unix time, where it is one of our era."""
+    seconds = at(told, *path)
+    if type(seconds) is not int or not 0 < seconds < 2**32:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def read_object(
+    settings: StripeSettings, told: dict[str, Any], kind: str, reference: str = ""
+) -> str:
+    """Read the id of an object, or raise `BadReply` where it is not the one that was asked for."""
+    identity = text(told, "id")
+    if told.get("object") != kind or not ID.fullmatch(identity):
+        raise BadReply(f"Stripe answered a {kind} with something else")
+    if reference and identity != reference:
+        raise BadReply(f"Stripe answered with another {kind} than was asked for")
+    if "livemode" in told or kind not in _WITHOUT_MODE:
+        check_live(settings, told)
+    return identity
+
+
+# The schema of a refund has no livemode; that of everything else here requires one.
+_WITHOUT_MODE: Final = frozenset({"refund"})
+
+
+def read_page(response: Response) -> tuple[list[object], str]:
+    """Read the entries of a list, and the last id if more pages follow."""
+    page = expect_ok(response)
+    entries: Any = page.get("data")
+    if page.get("object") != "list" or not isinstance(entries, list):
+        raise BadReply("Stripe answered a list with something else")
+    found = cast("list[object]", entries)
+    match page.get("has_more"):
+        case False:
+            return found, ""
+        case True:
+            last = text(found[-1] if found else None, "id")
+            if not ID.fullmatch(last):
+                raise BadReply("Stripe says that more follow, and not after what")
+            return found, last
+        case _:
+            raise BadReply("Stripe does not say whether more follow")
+
+
+def read_id(told: object, *path: str) -> str:
+    """Read an id of a related object, whether that was expanded or not."""
+    related = at(told, *path)
+    return related[:256] if isinstance(related, str) else text(related, "id")
+
+
+def check_live(settings: StripeSettings, told: dict[str, Any]) -> None:
+    if told.get("livemode") is not settings.live:
+        raise BadReply(
+            "Stripe answered in the wrong mode: the key is for "
+            f"{'live' if settings.live else 'test'} payments"
+        )
+
+
+# --- Errors ---------------------------------------------------------------------------
+
+
+def refusal(
+    settings: StripeSettings, response: Response, *, money_may_move: bool, reference: str = ""
+) -> Outcome:
+    """Tell what an error means for the money, or raise `BadReply` if it is none of Stripe's."""
+    status = response.status
+    error = error_of(response)
+    code = text(error, "code")
+    told = {
+        "raw_code": code or text(error, "type"),
+        "message": text(error, "message"),
+        "reference": reference,
+    }
+    intent: Any = error.get("payment_intent")
+    if isinstance(intent, dict):
+        check_live(settings, cast("dict[str, Any]", intent))
+    # The same key with another body, or a sending that is still under way: either way an earlier
+    # request of ours exists, and it may move money.
+    mismatch = text(error, "type") == "idempotency_error"
+    if status == 409 or mismatch or code in codes.SOMEBODY_ELSE:
+        return Unknown(
+            reason=f"Stripe knows this key or works on this object: {code or status}",
+            reference=reference,
+        )
+    if status == 402:
+        return declined(error, told["reference"])
+    if status in codes.REJECTS:
+        cause, retryable = codes.REJECTS[status]
+        if code in codes.CREDENTIAL_CODES:
+            cause = RejectCause.CREDENTIALS
+        elif code in codes.STATES:
+            cause = RejectCause.STATE
+        elif code == "resource_missing" and text(error, "param") in ("payment_method", "customer"):
+            cause = RejectCause.METHOD_GONE
+        return Rejected(cause=cause, retryable=retryable, **told)
+    if money_may_move:
+        # Stripe keeps the answer under our key, a 500 too: only a look at the intent helps.
+        return Unknown(reason=f"Stripe answered with status {status}", reference=reference)
+    return Rejected(cause=RejectCause.UNAVAILABLE, retryable=True, **told)
+
+
+def declined(error: object, reference: str) -> Declined:
+    raw_code = text(error, "decline_code") or text(error, "code") or text(error, "type")
+    advice = text(error, "advice_code") or text(
+        error, "payment_intent", "latest_charge", "outcome", "advice_code"
+    )
+    code, retryable = codes.decline_of(raw_code, advice)
+    return Declined(
+        code=code,
+        raw_code=raw_code,
+        retryable=retryable,
+        message=text(error, "message"),
+        reference=reference,
+    )
+
+
+def error_of(response: Response) -> dict[str, Any]:
+    error = response.json_object().get("error")
+    if not isinstance(error, dict):
+        raise BadReply(f"status {response.status} without an error of Stripe's")
+    return cast("dict[str, Any]", error)
+
+
+def expect_ok(response: Response) -> dict[str, Any]:
+    if response.status != 200:
+        error = error_of(response)
+        raise BadReply(
+            f"Stripe did not answer the inquiry: status {response.status}, "
+            f"{text(error, 'code') or text(error, 'type') or 'no code'}",
+            status=response.status,
+        )
+    return response.json_object()

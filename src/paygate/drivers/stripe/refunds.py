@@ -1,0 +1,225 @@
+"""Refunds: money sent back, which may fail days after it was sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+from paygate.domain.outcome import (
+    Approved,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+    NotFound,
+    Pending,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
+from paygate.drivers.stripe import codes
+from paygate.drivers.stripe.amounts import from_stripe, to_stripe
+from paygate.drivers.stripe.messages import (
+    ID,
+    METADATA_MAX,
+    PAGE,
+    Form,
+    day,
+    expect_ok,
+    get,
+    named,
+    our_ids,
+    post,
+    read_id,
+    read_object,
+    read_page,
+    refusal,
+    scanned,
+    text,
+    whole,
+)
+from paygate.drivers.stripe.wire import Elsewhere
+from paygate.errors import BadReply, Unsupported
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Request, Response
+    from paygate.domain.money import Money
+    from paygate.domain.outcome import Outcome
+    from paygate.drivers.stripe.settings import StripeSettings
+    from paygate.gateway import Inquiry, Refunding
+
+
+def is_refund(reference: str) -> bool:
+    """Tell a refund from the charge that it takes back by its id."""
+    return not reference.startswith(("ch_", "py_", "pi_"))
+
+
+# --- Make one ------------------------------------------------------------------------------
+
+
+def about(refunding: Refunding) -> str:
+    """Name the charge, or else the intent, that the money came by."""
+    for named_by in (refunding.movement_id, refunding.reference):
+        if not is_refund(named_by) and ID.fullmatch(named_by):
+            return named_by
+    raise Unsupported("Stripe sends back a charge (ch_…) or a PaymentIntent (pi_…)")
+
+
+def build_refund(settings: StripeSettings, refunding: Refunding) -> Request:
+    """Send an amount back."""
+    form: Form = [
+        _within(about(refunding)),
+        ("amount", str(to_stripe(refunding.amount))),
+        *our_ids(refunding.payment, refunding.our_ref),
+    ]
+    if refunding.reason in codes.REFUND_REASONS:
+        form.append(("reason", refunding.reason))
+    elif refunding.reason:
+        form.append(("metadata[paygate_reason]", refunding.reason[:METADATA_MAX]))
+    return post(settings, "/v1/refunds", form, key=refunding.key, step="refund", moves_money=True)
+
+
+def parse_refund(
+    settings: StripeSettings, refunding: Refunding, response: Response
+) -> Outcome | Elsewhere:
+    """Read what became of the refund."""
+    if response.status != 200:
+        refused = refusal(settings, response, money_may_move=True)
+        if isinstance(refused, Rejected) and refused.cause is RejectCause.STATE:
+            return Elsewhere(refused)
+        return refused
+    return outcome_of(settings, response.json_object(), refunding.amount)
+
+
+def _within(charge_or_intent: str) -> tuple[str, str]:
+    by_intent = charge_or_intent.startswith("pi_")
+    return ("payment_intent" if by_intent else "charge", charge_or_intent)
+
+
+# --- Find one ------------------------------------------------------------------------------
+
+
+def build_get(settings: StripeSettings, reference: str) -> Request:
+    """Ask for one refund."""
+    return get(settings, f"/v1/refunds/{named(reference)}", step="look_up")
+
+
+def parse_get(
+    settings: StripeSettings, asked: Money, reference: str, response: Response
+) -> Outcome:
+    """Read the state of one refund."""
+    return outcome_of(settings, expect_ok(response), asked, reference)
+
+
+def build_list(settings: StripeSettings, charge_or_intent: str, after: str) -> Request:
+    """Ask for the refunds of one charge, after the refund *after*."""
+    query: Form = [_within(named(charge_or_intent)), ("limit", str(PAGE))]
+    if after:
+        query.append(("starting_after", after))
+    return get(settings, f"/v1/refunds?{urlencode(query)}", step="list")
+
+
+def build_scan(settings: StripeSettings, inquiry: Inquiry, after: str) -> Request:
+    """Ask for the refunds of the time of *inquiry*, after the refund *after*."""
+    return get(settings, f"/v1/refunds?{urlencode(scanned(inquiry.sent_at, after))}", step="scan")
+
+
+def parse_list(response: Response) -> tuple[list[dict[str, Any]], str]:
+    """Read a page of refunds."""
+    entries, last = read_page(response)
+    refunds = [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
+    if len(refunds) != len(entries):
+        raise BadReply("Stripe lists as a refund what is none")
+    return refunds, last
+
+
+def find(
+    settings: StripeSettings, asked: Money, our_ref: str, refunds: list[dict[str, Any]]
+) -> Outcome | NotFound:
+    """Tell the outcome of the refund that carries our reference."""
+    for refund in refunds:
+        if text(refund, "metadata", "paygate_attempt") == our_ref:
+            return outcome_of(settings, refund, asked)
+    return NotFound()
+
+
+# --- What its state means ---------------------------------------------------------------------
+
+
+def outcome_of(
+    settings: StripeSettings, refund: dict[str, Any], asked: Money, reference: str = ""
+) -> Outcome:
+    """Tell what the state of a refund means for the one that asked for it."""
+    identity = read_object(settings, refund, "refund", reference)
+    if read_amount(refund) != asked:
+        raise BadReply("Stripe sends back another amount or currency than was asked for")
+    match text(refund, "status"):
+        case "succeeded":
+            return Approved(reference=identity, movements=(_sent_back(refund, identity),))
+        case "pending" | "requires_action":
+            # The payer may have to say where to; Stripe asks by itself, by e-mail.
+            return Pending(reference=identity)
+        case "failed":
+            why = text(refund, "failure_reason")
+            code, retryable = codes.REFUND_FAILURES.get(why, (DeclineCode.GENERIC, False))
+            return Declined(
+                code=code,
+                raw_code=why or "failed",
+                retryable=retryable,
+                message="the money could not be sent back and is with Stripe again",
+                reference=identity,
+            )
+        case "canceled":
+            return Closed(how=Closing.CANCELED, reference=identity)
+        case status:
+            return Unknown(reason=f"Stripe says {status[:40]!r} of a refund", reference=identity)
+
+
+def movements_of(refund: dict[str, Any], *, failed_later: bool = False) -> tuple[Movement, ...]:
+    """
+    Tell the money that a refund moved, for one that we may not have made.
+
+    A refund that failed after it had been sent moved money out and in again; both are
+    told, so that the books agree whichever of the two they had seen before.
+    """
+    identity = text(refund, "id")
+    match text(refund, "status"):
+        case "succeeded":
+            return (_sent_back(refund, identity),)
+        case "failed" if failed_later or read_id(refund, "failure_balance_transaction"):
+            sent_back = _sent_back(refund, identity)
+            returned = Movement(
+                movement_id=identity,
+                amount=sent_back.amount,
+                kind=MovementKind.REFUND_FAILED,
+                undoes=identity,
+                code=text(refund, "failure_reason"),
+            )
+            return (sent_back, returned)
+        case _:
+            return ()
+
+
+def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
+    if not ID.fullmatch(identity):
+        raise BadReply("Stripe tells of a refund without its id")
+    return Movement(
+        movement_id=identity,
+        amount=read_amount(refund),
+        kind=MovementKind.REFUND,
+        effective=day(refund, "created"),
+        undoes=read_id(refund, "charge") or None,
+    )
+
+
+def read_amount(told: object) -> Money:
+    """Read the amount of a refund or dispute, or raise `BadReply`."""
+    currency = text(told, "currency").upper()
+    if currency not in codes.CURRENCIES:
+        raise BadReply("Stripe names a currency that it is not known to use")
+    money = from_stripe(currency, whole(told, "amount"))
+    if not money.minor:
+        raise BadReply("Stripe says that money moved, and that it is none")
+    return money

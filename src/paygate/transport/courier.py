@@ -1,0 +1,202 @@
+"""Couriers: what carries the requests of one gateway account, sync and async.
+
+A courier has the account's connections and its access token, and sends again
+what may be sent again (see `policy`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
+
+from paygate.transport.policy import Errand, Limits, Pause, Send, Token, carry
+from paygate.transport.tokens import AsyncTokens, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from paygate.dialogue import Request, Response
+    from paygate.gateway import SignsIn
+
+T = TypeVar("T")
+
+
+class Sends(Protocol):
+    """What sends a request once: `HttpTransport`, or a script in a test."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        ...
+
+    def exchange(self, request: Request) -> Response:
+        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+    def abandon(self) -> None:
+        """Forget the connections of the parent process."""
+        ...
+
+
+class SendsAsync(Protocol):
+    """What sends a request once, awaited."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long an exchange may take that says nothing else."""
+        ...
+
+    async def exchange(self, request: Request) -> Response:
+        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+def _system_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Timed:
+    """Sets the limits of exchanges, by clocks that a test may replace."""
+
+    def __init__(self, now: Callable[[], datetime], seconds: Callable[[], float]) -> None:
+        self._now = now
+        self._seconds = seconds
+
+    def _limits(self, timeout_s: float, request: Request, not_after: datetime | None) -> Limits:
+        may_take_s = timeout_s if request.timeout_s is None else request.timeout_s
+        return Limits(self._seconds() + may_take_s, not_after, self._now, self._seconds)
+
+
+class Courier(_Timed):
+    """Carries the requests of one gateway account; may be used from several threads at once.
+
+    Time comes through seams: *now* for the lease and the life of tokens, *seconds*
+    and *sleep* for deadlines and pauses.
+    """
+
+    def __init__(
+        self,
+        transport: Sends,
+        gateway: SignsIn | None = None,
+        *,
+        now: Callable[[], datetime] = _system_now,
+        seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__(now, seconds)
+        self._transport = transport
+        self._tokens = Tokens(gateway, now)
+        self._sleep = sleep
+
+    def exchange(self, request: Request, *, not_after: datetime | None = None) -> Response:
+        """
+        Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`.
+
+        Nothing is sent again after *not_after*, the end of the lease to send.
+        """
+        limits = self._limits(self._transport.timeout_s, request, not_after)
+        return self._run(carry(request, limits), limits)
+
+    def close(self) -> None:
+        """Close the connections; an exchange under way ends first."""
+        self._transport.close()
+
+    def abandon(self) -> None:
+        """Forget the connections of the parent process, in a forked child."""
+        self._transport.abandon()
+
+    def _run(self, errand: Errand[T], limits: Limits) -> T:
+        try:
+            step = next(errand)
+            while True:
+                try:
+                    result = self._do(step, limits)
+                except Exception as error:  # noqa: BLE001  (the errand decides what it means)
+                    step = errand.throw(error)
+                else:
+                    step = errand.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        finally:
+            errand.close()
+
+    def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
+        match step:
+            case Send():
+                return self._transport.exchange(step.request)
+            case Pause():
+                return self._sleep(step.seconds)
+            case Token():
+                return self._tokens.get(
+                    step.stale, limits, lambda errand: self._run(errand, limits)
+                )
+            case _:
+                assert_never(step)
+
+
+class AsyncCourier(_Timed):
+    """Carries the requests of one gateway account, for asyncio; see `Courier`."""
+
+    def __init__(
+        self,
+        transport: SendsAsync,
+        gateway: SignsIn | None = None,
+        *,
+        now: Callable[[], datetime] = _system_now,
+        seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(now, seconds)
+        self._transport = transport
+        self._tokens = AsyncTokens(gateway, now)
+        self._sleep = sleep
+
+    async def exchange(self, request: Request, *, not_after: datetime | None = None) -> Response:
+        """Send *request* as `Courier.exchange` does."""
+        limits = self._limits(self._transport.timeout_s, request, not_after)
+        return await self._run(carry(request, limits), limits)
+
+    async def aclose(self) -> None:
+        """Close the connections; an exchange under way ends first."""
+        await self._tokens.aclose()
+        await self._transport.aclose()
+
+    async def _run(self, errand: Errand[T], limits: Limits) -> T:
+        try:
+            step = next(errand)
+            while True:
+                try:
+                    result = await self._do(step, limits)
+                except Exception as error:  # noqa: BLE001  (the errand decides what it means)
+                    step = errand.throw(error)
+                else:
+                    step = errand.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        finally:
+            errand.close()
+
+    async def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
+        match step:
+            case Send():
+                return await self._transport.exchange(step.request)
+            case Pause():
+                return await self._sleep(step.seconds)
+            case Token():
+                return await self._tokens.get(
+                    step.stale, limits, lambda errand: self._run(errand, limits)
+                )
+            case _:
+                assert_never(step)

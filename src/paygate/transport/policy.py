@@ -1,0 +1,212 @@
+"""What may be sent again, when, and how often: decided without a clock or a socket of its own.
+
+| what happened | marked `repeatable` | moves money | neither |
+|---|---|---|---|
+| `NotSent`: not one byte left | again | again | again |
+| `NoReply`, `BadReply` | again | never | no |
+| status 429, 502, 503, 504 | again | never | no |
+| status 401 on `sign_in`: refused, so not done | once, with a new token | the same | the same |
+
+Never is never, however the request is marked: what became of money is found out
+by asking the processor, not by sending once more.
+
+All tries and pauses of an exchange together keep its deadline, and none begins
+after the lease to send has ended. Both faces run the same errand: a generator
+that yields what is to be done, as a dialogue does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+
+from paygate.dialogue import Response
+from paygate.errors import BadReply, GatewayError, NoReply, NotSent
+from paygate.transport import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.dialogue import Request
+    from paygate.transport.tokens import Held
+
+T = TypeVar("T")
+
+TRIES_MAX: Final = 3
+"""How often a request is sent at most, where sending it again is safe."""
+
+PAUSE_S: Final = 0.5
+"""The longest pause before the second try; it doubles with every try."""
+
+RETRY_AFTER_MAX_S: Final = 10.0
+"""The longest wait that a processor may ask of us; one that asks for more is not tried again."""
+
+BUSY: Final = frozenset({429, 502, 503, 504})
+"""Statuses that say "not now", of the processor or of what stands before it."""
+
+UNAUTHORIZED: Final = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send *request* once and be sent its `Response`."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Be sent the account's access token, which is another one than *stale*."""
+
+    stale: Held | None
+
+
+Errand: TypeAlias = Generator[Send | Pause | Token, Any, T]
+"""Something done at a gateway account, that ends in a T."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Until when an exchange may take, by *seconds*, and until when it may be sent, by *now*."""
+
+    ends_s: float
+    not_after: datetime | None
+    now: Callable[[], datetime]
+    seconds: Callable[[], float]
+
+    def left_s(self) -> float:
+        """Tell how many seconds are left; none, if it is less than nothing."""
+        return max(0.0, self.ends_s - self.seconds())
+
+    def may_send_in(self, pause_s: float) -> bool:
+        """Tell whether there is still time to send after a pause."""
+        if pause_s >= self.left_s():
+            return False
+        if self.not_after is None:
+            return True
+        return pause_s < (self.not_after - self.now()).total_seconds()
+
+    def bound(self, request: Request) -> Request:
+        """Give *request* no more time than is left, or raise `NotSent` where none is."""
+        if not self.may_send_in(0):
+            raise NotSent(f"{request.step}: the time to send it ended before", step=request.step)
+        return replace(request, timeout_s=self.left_s())
+
+
+def carry(request: Request, limits: Limits) -> Errand[Response]:
+    """Send *request*, signed in if it asks for that, as often as that is safe."""
+    if not request.sign_in:
+        return (yield from deliver(request, limits))
+    token = cast("Held", (yield Token(stale=None)))
+    answer = yield from deliver(limits.bound(_signed(request, token)), limits)
+    if answer.status != UNAUTHORIZED:
+        return answer
+    try:
+        token = cast("Held", (yield Token(stale=token)))
+        return (yield from deliver(limits.bound(_signed(request, token)), limits))
+    except NotSent:
+        return answer  # it stands: the processor refused, and nothing was done
+
+
+def deliver(request: Request, limits: Limits) -> Errand[Response]:
+    """Send *request* as it is, as often as that is safe."""
+    told = yield from _try(request)
+    if may_repeat(request, told):
+        told = yield from _again(request, told, limits)
+    if isinstance(told, GatewayError):
+        raise told
+    return told
+
+
+def may_repeat(request: Request, told: Response | GatewayError) -> bool:
+    """Tell whether *request* may be sent again after what came of it."""
+    if isinstance(told, NotSent):
+        return True
+    if request.moves_money or not request.repeatable:
+        return False
+    return told.status in BUSY if isinstance(told, Response) else isinstance(told, _NO_NEWS)
+
+
+_NO_NEWS: Final = (NoReply, BadReply)
+
+
+def _try(request: Request) -> Errand[Response | GatewayError]:
+    try:
+        return cast("Response", (yield Send(request)))
+    except GatewayError as fault:
+        return fault
+
+
+def _again(
+    request: Request, told: Response | GatewayError, limits: Limits
+) -> Errand[Response | GatewayError]:
+    # Entered after a failure only, so that what always works never loads it.
+    from tenacity import (
+        DoSleep,
+        RetryCallState,
+        Retrying,
+        retry_if_result,
+        stop_after_attempt,
+        wait_random_exponential,
+    )
+
+    rule = Retrying(
+        stop=stop_after_attempt(TRIES_MAX),
+        wait=wait_random_exponential(multiplier=PAUSE_S),
+        retry=retry_if_result(partial(may_repeat, request)),
+        retry_error_callback=lambda _: None,
+    )
+    state = RetryCallState(rule, None, (), {})
+    rule.begin()
+    latest = told
+    while True:
+        state.set_result(latest)
+        jitter = rule.iter(state)
+        if not isinstance(jitter, DoSleep):
+            return told
+        pause_s = float(jitter) + _asked_pause_s(latest, limits.now)
+        if not limits.may_send_in(pause_s):
+            return told
+        redact.tell_repetition(request, state.attempt_number + 1, pause_s)
+        yield Pause(pause_s)
+        if not limits.may_send_in(0):  # this process was stopped while it waited
+            return told
+        state.prepare_for_next_attempt()
+        latest = yield from _try(limits.bound(request))
+        if not isinstance(latest, NotSent) or isinstance(told, NotSent):
+            told = latest  # that a later try did not leave says nothing of an earlier one
+
+
+def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -> float:
+    """Read for how long the processor asks us to stay away (RFC 9110, 10.2.3)."""
+    text = told.headers.get("retry-after", "").strip() if isinstance(told, Response) else ""
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    else:
+        try:
+            until = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return 0.0
+        until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
+        seconds = max(0.0, (until - now()).total_seconds())
+    # To come back sooner than we were asked to would be no favour; so we do not come back.
+    return seconds if seconds <= RETRY_AFTER_MAX_S else float("inf")
+
+
+def _signed(request: Request, token: Held) -> Request:
+    others = {
+        name: text for name, text in request.headers.items() if name.lower() != "authorization"
+    }
+    bearer = f"Bearer {token.value.reveal()}"
+    return replace(request, headers={**others, "authorization": bearer})

@@ -1,0 +1,205 @@
+"""Access tokens: got once per account, shared by all who wait, renewed before they end.
+
+Only one sign-in of an account is under way in a process: who needs a token
+meanwhile waits for that one, and shares its failure too. A token is shown by
+nothing, and kept in memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from paygate.dialogue import NOTED, Note
+from paygate.errors import NotSent, PaygateError, Unsupported, UsageError
+from paygate.transport import policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from paygate.dialogue import Dialogue
+    from paygate.domain.secret import Secret
+    from paygate.gateway import SignsIn
+    from paygate.transport.policy import Errand, Limits
+
+T = TypeVar("T")
+
+MARGIN_MAX: Final = timedelta(seconds=60)
+"""How long before its end a token is renewed, so that it does not end on the way."""
+
+_MARGIN_SHARE = 5  # of a short-lived token it is a fifth
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token, and from when until when it is used."""
+
+    value: Secret[str]
+    since: datetime
+    until: datetime
+
+    def usable(self, at: datetime) -> bool:
+        """Tell whether to use it; not if the clock was put back, which tells nothing of its age."""
+        return self.since <= at < self.until
+
+
+def signing_in(gateway: SignsIn, limits: Limits) -> Errand[Held]:
+    """Get a token; whatever goes wrong, what waits for the token was not sent."""
+    since = limits.now()  # it may have been made as soon as we asked
+    try:
+        token = yield from _converse(gateway.sign_in(), limits)
+        lives = timedelta(seconds=token.expires_in_s)
+        until = since + lives - min(MARGIN_MAX, lives / _MARGIN_SHARE)
+        return Held(token.value, since, until)
+    except UsageError:
+        raise
+    except PaygateError as fault:
+        reason = fault.message
+    except Exception as bug:  # noqa: BLE001  (the driver's; its text may hold a secret)
+        reason = f"the driver failed with {type(bug).__name__}"
+    raise NotSent(f"could not sign in: {reason}")
+
+
+def _converse(dialogue: Dialogue[T], limits: Limits) -> Errand[T]:
+    try:
+        step = next(dialogue)
+        while True:
+            if isinstance(step, Note):
+                step = dialogue.send(NOTED)
+                continue
+            if step.sign_in:
+                raise NotSent("the driver asks for the token that it is to get")
+            try:
+                answer = yield from policy.deliver(limits.bound(step), limits)
+            except PaygateError as fault:
+                step = dialogue.throw(fault)
+            else:
+                step = dialogue.send(answer)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        dialogue.close()
+
+
+class _Purse:
+    """Holds the token of one account."""
+
+    def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
+        self._gateway = gateway
+        self._now = now
+        self._held: Held | None = None
+
+    def _serves(self, held: Held, stale: Held | None) -> bool:
+        return held is not stale and held.usable(self._now())
+
+    def _signing_in(self, limits: Limits) -> Errand[Held]:
+        if self._gateway is None:
+            raise Unsupported("a request asks for an access token, and its driver cannot sign in")
+        return signing_in(self._gateway, limits)
+
+
+class Tokens(_Purse):
+    """The token of one account, for threads.
+
+    There is no lock that a fork could leave locked for ever: who puts its sign-in
+    into the dictionary first does it, and a child does not see its parent's.
+    """
+
+    def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
+        super().__init__(gateway, now)
+        self._under_way: dict[tuple[int, int], Future[Held]] = {}
+
+    def get(self, stale: Held | None, limits: Limits, run: Callable[[Errand[Held]], Held]) -> Held:
+        """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
+        replaced = self._held
+        if replaced is not None and self._serves(replaced, stale):
+            return replaced
+        place = (os.getpid(), id(replaced))
+        ours: Future[Held] = Future()
+        theirs = self._under_way.setdefault(place, ours)
+        if theirs is not ours:
+            return _shared(theirs, limits.left_s())
+        try:
+            held = self._held
+            if held is None or held is replaced:  # else it was renewed since we looked
+                held = self._held = run(self._signing_in(limits))
+        except BaseException as failure:
+            ours.set_exception(failure)
+            raise
+        else:
+            ours.set_result(held)
+            return held
+        finally:
+            del self._under_way[place]
+
+
+def _shared(theirs: Future[Held], left_s: float) -> Held:
+    try:
+        failure = theirs.exception(left_s)
+    except TimeoutError:
+        raise _too_slow() from None
+    if failure is None:
+        return theirs.result()
+    raise _same(failure)
+
+
+RunAsync: TypeAlias = "Callable[[Errand[Held]], Coroutine[Any, Any, Held]]"
+
+
+class AsyncTokens(_Purse):
+    """The token of one account, for the tasks of an event loop."""
+
+    def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
+        super().__init__(gateway, now)
+        self._under_way: asyncio.Task[Held] | None = None
+
+    async def get(self, stale: Held | None, limits: Limits, run: RunAsync) -> Held:
+        """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
+        held = self._held
+        if held is not None and self._serves(held, stale):
+            return held
+        task = self._under_way
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            # A task of its own: whoever is cancelled stops waiting, and the others do not.
+            task = self._under_way = asyncio.create_task(self._renew(limits, run))
+            task.add_done_callback(_heard)
+        done, _ = await asyncio.wait((task,), timeout=limits.left_s())
+        if not done:
+            raise _too_slow()
+        failure = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if failure is None:
+            return task.result()
+        raise _same(failure)
+
+    async def aclose(self) -> None:
+        """Stop a sign-in that is under way."""
+        task = self._under_way
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            task.cancel()
+            await asyncio.wait((task,))
+
+    async def _renew(self, limits: Limits, run: RunAsync) -> Held:
+        held = self._held = await run(self._signing_in(limits))
+        return held
+
+
+def _heard(task: asyncio.Task[Held]) -> None:
+    """Look at the failure, for nobody may be left who waits for it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _same(failure: BaseException) -> PaygateError:
+    """Make an error of one's own of a failure that is shared: a traceback has one owner."""
+    if isinstance(failure, PaygateError):
+        return type(failure)(failure.message, **failure.facts)
+    return NotSent(f"could not sign in: it ended with {type(failure).__name__}")
+
+
+def _too_slow() -> NotSent:
+    return NotSent("could not sign in before the deadline")
