@@ -762,7 +762,8 @@ class Desk(BookDesk):
         It is that of *method* (a one-time token; a `str` is one), that of a payment
         that went through, or, with *return_url*, one that the customer enters on the
         gateway's page: then the result has an `action`, and `inquire_method` tells
-        how it ended. *mandate* is what the customer allowed us to collect without him.
+        how it ended. A bank may also want to see the payer of a token; for that, give
+        *return_url* beside it. *mandate* is what the customer allowed us to collect without him.
 
         The same key returns the same result. Raises `TokenKeysMissing` where the cashier
         was opened without ``token_keys``, `NotEnrollable` where it makes no sense.

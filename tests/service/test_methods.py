@@ -284,7 +284,7 @@ def test_an_approval_that_does_not_say_what_it_stored_is_no_approval(shop: Shop)
     ("more", "says"),
     [
         ({}, "say what to store"),
-        ({"method": "tok_visa", "return_url": BACK}, "say what to store"),
+        ({"method": "tok_visa", "from_payment": "pay_1"}, "say what to store"),
     ],
 )
 def test_one_thing_is_stored_at_a_time(shop: Shop, more: dict[str, Any], says: str) -> None:

@@ -113,11 +113,11 @@ def _check(wish: Wish, kind: Kind) -> Rail:
             why="payer_present",
         )
     rail = account.rail(kind, Operation.ENROLL)
-    sources = (wish.method is not None, wish.from_payment is not None, bool(wish.return_url))
-    if sum(sources) != 1:
+    given = (wish.method is not None) + (wish.from_payment is not None)
+    if given > 1 or not (given or wish.return_url):
         raise InvalidValue(
-            "say what to store: method= (a one-time token), from_payment=, or return_url= to let "
-            "the payer enter it on the gateway's page"
+            "say what to store: method= (a one-time token), from_payment=, or neither and "
+            "return_url= to let the payer enter it on the gateway's page"
         )
     if isinstance(wish.method, StoredToken):
         raise InvalidValue("a stored token is stored already")
