@@ -39,6 +39,16 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *IN_PARALLEL, "--ignore=tests/contract", *session.posargs)
 
 
+@nox.session(default=False)
+def orders(session: nox.Session) -> None:
+    """Deliver the callbacks of ten payments in 10,000 random orders; some minutes."""
+    install(session, "test")
+    test = "tests/service/test_receive.py"
+    session.run(
+        "pytest", "-k", "any_order", test, *session.posargs, env={"PAYGATE_ORDERS": "10000"}
+    )
+
+
 @nox.session(python=["3.12", "3.13"], default=False)
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, where there is one."""

@@ -11,7 +11,7 @@ import inspect
 import os
 from copy import copy
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from paygate.aio import AsyncCashier
+    from paygate.domain.callback import InboxState, StoredCallback
     from paygate.domain.credit import Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
@@ -56,8 +57,18 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
-    from paygate.gateway import AccountFacts, Gateway, Method, SignsIn
-    from paygate.ledger import book, customers, items, lots, methods, outbox, payments, receipts
+    from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
+    from paygate.ledger import (
+        book,
+        customers,
+        inbox,
+        items,
+        lots,
+        methods,
+        outbox,
+        payments,
+        receipts,
+    )
     from paygate.ledger.book import Violation
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
@@ -66,13 +77,16 @@ if TYPE_CHECKING:
         collect,
         credit,
         enroll,
+        feed,
         history,
         import_invoices,
         inquire,
         issue,
         operate,
         publish,
+        receive,
         record,
+        recover,
         resolve,
         reverse,
         write_off,
@@ -88,13 +102,15 @@ else:
     later(
         globals(),
         "paygate.ledger",
-        *("book", "customers", "items", "lots", "methods", "outbox", "payments", "receipts"),
+        *("book", "customers", "inbox", "items", "lots", "methods", "outbox", "payments"),
+        "receipts",
     )
     later(
         globals(),
         "paygate.service",
-        *("assign", "collect", "credit", "enroll", "history", "import_invoices", "inquire"),
-        *("issue", "operate", "publish", "record", "resolve", "reverse", "write_off"),
+        *("assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
+        *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
+        *("reverse", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -490,6 +506,25 @@ class BookDesk:
         return (yield from transact(lambda tx: outbox.revive(tx, sink)))
 
     @verb
+    def callbacks(
+        self, *, state: InboxState | str | None = None, after: int = 0, limit: int = 100
+    ) -> Flow[list[StoredCallback]]:
+        """
+        List what processors told us, a page at a time, and what became of it.
+
+        Pass the last one's id as *after* for the next page. *state* narrows it to
+        ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"`` or ``"failed"``.
+        """
+        wanted = None if state is None else _inbox_state(state)
+        return (yield from look(lambda tx: inbox.page(tx, state=wanted, after=after, limit=limit)))
+
+    @verb
+    def orphans(self, *, after: int = 0, limit: int = 100) -> Flow[list[StoredCallback]]:
+        """List what processors told us about operations that nobody here knows."""
+        state = _inbox_state("orphan")
+        return (yield from look(lambda tx: inbox.page(tx, state=state, after=after, limit=limit)))
+
+    @verb
     def fsck(self) -> Flow[list[Violation]]:
         """Rebuild every balance of the ledger and tell what differs; empty when it is sound."""
         return (yield from look(book.check))
@@ -814,12 +849,50 @@ class Desk(BookDesk):
     @verb
     def recover(self, *, limit: int = 100) -> Flow[list[Payment]]:
         """
-        Inquire once about every attempt that is due, at most *limit*.
+        Do once what is due: inquire, read feeds, apply callbacks.
 
-        Call it now and then (from a worker, a timer, after a crash). It is safe to
-        run in many processes at once. Returns the payments it asked about.
+        At most *limit* inquiries and *limit* callbacks. Call it now and then (from
+        a worker, a timer, after a crash). It is safe to run in many processes at
+        once. Returns the payments that it asked or was told about.
         """
-        return (yield from inquire.recover(self._accounts, self._timing, limit))
+        return (yield from recover.recover(self._accounts, self._timing, limit))
+
+    @verb
+    def receive(self, via: str, callback: Callback) -> Flow[Reply]:
+        """
+        Take in a callback of the gateway account *via*, and tell what to reply.
+
+        It is authenticated on its raw bytes and stored, once however often it
+        comes. Most are applied later, by `recover` or `apply_callbacks`; those whose
+        reply carries the result, at once. Raises `NotAuthentic`, and changes nothing,
+        for one that is not from whom it claims or was signed too long ago;
+        `Unsupported` where the account takes no callbacks.
+        """
+        return (yield from receive.receive(self._account(via), callback, self._timing))
+
+    @verb
+    def apply_callbacks(self, *, limit: int = 100) -> Flow[list[Payment]]:
+        """
+        Apply what waits in the inbox, at most *limit*; tell the payments it was about.
+
+        What cannot be applied yet is tried again later and holds up nothing else.
+        """
+        return (yield from receive.apply_callbacks(self._accounts, self._timing, limit))
+
+    @verb
+    def read_feeds(self) -> Flow[feed.FeedsRead]:
+        """
+        Read what gateways do not call back about into the inbox, each from where it was left.
+
+        `recover` does this too, for feeds that it has not read for a while.
+        """
+        return (yield from feed.read_feeds(self._accounts, timedelta(0)))
+
+    @verb
+    def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:
+        """Apply one callback again, such as an orphan, and tell what became of it."""
+        id_ = callback if isinstance(callback, int) else callback.id
+        return (yield from receive.replay(id_, self._accounts, self._timing)).callback
 
     @verb
     def subscribe(
@@ -1178,6 +1251,16 @@ def _kind(kind: Kind | str) -> Kind:
         return Kind(kind)
     except ValueError:
         raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
+
+
+def _inbox_state(state: InboxState | str) -> InboxState:
+    from paygate.domain.callback import InboxState
+
+    try:
+        return InboxState(state)
+    except ValueError:
+        states = ", ".join(InboxState)
+        raise InvalidValue(f"{state!r} is no state of a callback; states are {states}") from None
 
 
 def _refund_to(to: RefundTo | str) -> RefundTo:

@@ -657,3 +657,32 @@ async def test_the_async_face_has_the_same_verbs() -> None:
         done = await cashier.forget_method(change.method, key="f")
 
     assert done.state is AttemptState.SUCCEEDED
+
+
+# --- Callbacks ------------------------------------------------------------------------------
+
+
+def test_a_callback_tells_that_the_page_was_filled_in(shop: Shop) -> None:
+    change = shop.cashier.enroll("C-1", via="card", key="e", return_url=BACK)
+    shop.card.pay(change.reference)
+
+    for callback in shop.card.callbacks():
+        shop.cashier.receive("card", callback)
+    shop.cashier.recover()
+
+    assert len(shop.cashier.methods("C-1")) == 1
+    assert shop.cashier.orphans() == []
+
+
+def test_a_callback_that_is_faster_than_we_does_not_lose_the_method(shop: Shop) -> None:
+    shop.invoice()
+    waits = shop.cashier.collect("A", via="card", method="tok_action", key="k", save_method=True)
+    shop.card.pay(waits.reference)
+
+    for callback in shop.card.callbacks():
+        shop.cashier.receive("card", callback)
+    shop.cashier.recover()
+
+    paid = shop.cashier.payment(waits)
+    assert paid.status is PaymentStatus.SUCCEEDED
+    assert [method.id for method in shop.cashier.methods("C-1")] == [paid.method]

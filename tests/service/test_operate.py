@@ -16,7 +16,7 @@ from paygate import (
     PaymentStatus,
 )
 from paygate.dialogue import Request, Response
-from paygate.domain.outcome import Closed, Closing
+from paygate.domain.outcome import Approved, Closed, Closing, Movement
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -32,6 +32,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
+from paygate.gateway import NotIdempotent
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 
@@ -206,6 +207,30 @@ def test_a_capture_whose_answer_is_lost_is_found_out(
     assert shop.cashier.payment(payment).status is status
 
 
+def test_a_person_says_how_a_capture_ended_and_not_how_its_authorisation_did(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_executed", operation="capture")
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    [entry] = shop.card.journal
+    moved = Movement(movement_id=entry.movement_id, amount=entry.amount, kind=entry.kind)
+
+    resolved = shop.cashier.resolve(payment, Approved(movements=(moved,)), evidence="dashboard")
+
+    assert (resolved.status, resolved.received) == (PaymentStatus.AUTHORIZED, usd("10"))
+    assert shop.cashier.capture(payment, key="2").received == usd("30")
+
+
+def test_a_person_says_that_an_authorisation_was_voided_which_moved_nothing(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_executed", operation="void")
+    shop.cashier.cancel(payment, key="c")
+
+    resolved = shop.cashier.resolve(payment, Approved(), evidence="dashboard")
+
+    assert resolved.status is PaymentStatus.CANCELED
+    assert shop.cashier.invoice("A").claimed == usd("0")
+
+
 def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
     payment = shop.authorize()
     shop.card.script("declined", operation="capture")
@@ -280,6 +305,18 @@ def test_cancelling_a_charge_refunds_it_when_it_is_too_late_to_void(shop: Shop) 
     assert canceled.returned == usd("30")
     assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "refund"]
     assert shop.open() == "30.00"
+
+
+def test_a_void_that_never_arrived_is_asked_again_and_not_made_a_refund(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("unsent", operation="void")
+
+    failed = shop.cashier.cancel(payment, key="c")
+
+    assert failed.returned == usd("0")
+    assert shop.cashier.cancel(payment, key="c") == failed
+    assert shop.cashier.cancel(payment, key="c-2").returned == usd("30")
+    assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
 
 
 def test_a_void_of_unknown_outcome_blocks_a_refund(shop: Shop) -> None:
@@ -465,6 +502,31 @@ def test_coming_back_without_having_paid_changes_nothing(shop: Shop) -> None:
     assert shop.cashier.invoice("A").claimed == usd("0")
     shop.page.pay(waiting.reference)
     assert shop.cashier.complete(waiting).status is PaymentStatus.SUCCEEDED
+
+
+def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
+    clock = FakeClock()
+    page = FakeGateway(
+        Kind.REDIRECT,
+        clock=clock,
+        habits=Habits(needs_complete=True, page_expires_after=timedelta(days=1)),
+        idempotency=NotIdempotent(),
+    )
+    cashier = Cashier.in_memory(gateways={"page": page}, clock=clock)
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    waiting = cashier.collect("A", via="page", key="k", return_url="https://shop.example/back")
+    page.pay(waiting.reference)
+    page.script("unknown_lost", operation="complete")
+    cashier.complete(waiting)
+
+    for _ in range(4):
+        clock.advance(timedelta(minutes=10))
+        cashier.recover()
+
+    assert cashier.payment(waiting).status is PaymentStatus.REQUIRES_ACTION
+    assert cashier.invoice("A").claimed == usd("0")
+    assert cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+    assert cashier.fsck() == []
 
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:

@@ -86,6 +86,8 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     fakes: dict[str, FakeGateway] = field(default_factory=dict[str, FakeGateway])
     gateways: dict[str, Gateway] = field(default_factory=dict[str, Gateway])
+    # Feeds would tell what these tests want to see found out.
+    timing: Timing = field(default_factory=lambda: Timing(feed_pause=None))
     running: list[Cashier] = field(default_factory=list[Cashier])
 
     def add(self, name: str, kind: Kind, *, blind: bool = False, **traits: Any) -> FakeGateway:
@@ -108,7 +110,7 @@ class World:
     def start(self, face: type[C]) -> C:
         self.close()
         url = f"sqlite:///{self.folder / 'ledger.db'}"
-        process = face.open(url, gateways=self.gateways, clock=self.clock)
+        process = face.open(url, gateways=self.gateways, clock=self.clock, timing=self.timing)
         self.running.append(process)
         return process
 
@@ -121,10 +123,16 @@ class World:
         """Recover as a worker would, at the times of the plan, while anything is on its way."""
         timing = Timing()
         for pause in (timing.lease, *timing.plan, *timing.plan):
-            if not any(on_its_way(payment) for payment in cashier.payments()):
+            if not any(self._waits(cashier, payment) for payment in cashier.payments()):
                 return
             self.clock.advance(pause + timedelta(seconds=1))
             cashier.recover()
+
+    def _waits(self, cashier: Cashier, payment: Payment) -> bool:
+        return on_its_way(payment) or any(
+            attempt.state.in_doubt and not attempt.needs_review
+            for attempt in cashier.attempts(payment)
+        )
 
 
 def on_its_way(payment: Payment) -> bool:

@@ -29,6 +29,7 @@ from paygate.domain.outcome import (
     Closed,
     Closing,
     Declined,
+    Moved,
     MovementKind,
     NotFound,
     Pending,
@@ -162,6 +163,8 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
             return _unsent(facts, answer, source)
         case NotFound():
             return _not_found(facts)
+        case Moved():
+            return _booked(facts, answer)
         case _:
             assert_never(answer)
 
@@ -174,6 +177,27 @@ def _forward(facts: Facts, state: AttemptState, *, reference: str, reason: str =
 
 
 def _approved(facts: Facts, answer: Approved) -> Changes:
+    if facts.operation in _MOVES_MONEY and not answer.movements:
+        # Without a movement id the money could be booked twice; ask again instead.
+        return _forward(
+            facts,
+            AttemptState.UNKNOWN,
+            reference=answer.reference,
+            reason="the gateway approved without saying what money moved",
+        )
+    changes = _booked(facts, answer)
+    if facts.state is AttemptState.SUCCEEDED:
+        return changes
+    if facts.state.closed:
+        text = f"the gateway approved a payment that had ended as {facts.state}"
+        return replace(
+            changes, state=AttemptState.SUCCEEDED, late=True, alerts=(*changes.alerts, text)
+        )
+    return replace(changes, state=AttemptState.SUCCEEDED)
+
+
+def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
+    """Book what is new of the money that moved; the state is another question."""
     new: list[Movement] = []
     alerts: list[str] = []
     for movement in answer.movements:
@@ -188,19 +212,11 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
                 f"movement {movement.movement_id} was booked as {booked} "
                 f"and is now reported as {movement.amount}"
             )
-    if facts.operation in _MOVES_MONEY and not answer.movements:
-        # Without a movement id the money could be booked twice; ask again instead.
-        return _forward(
-            facts,
-            AttemptState.UNKNOWN,
-            reference=answer.reference,
-            reason="the gateway approved without saying what money moved",
-        )
     conflict = bool(alerts)
     allocate = _as_asked(facts, answer)
     if not allocate:
         alerts.append(f"asked for {facts.asked}, and other money came")
-    changes = Changes(
+    return Changes(
         book=tuple(new),
         allocate=allocate,
         conflict=conflict,
@@ -208,17 +224,9 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
         alerts=tuple(alerts),
         review=alerts[0] if alerts else "",
     )
-    if facts.state is AttemptState.SUCCEEDED:
-        return changes
-    if facts.state.closed:
-        text = f"the gateway approved a payment that had ended as {facts.state}"
-        return replace(
-            changes, state=AttemptState.SUCCEEDED, late=True, alerts=(*changes.alerts, text)
-        )
-    return replace(changes, state=AttemptState.SUCCEEDED)
 
 
-def _as_asked(facts: Facts, answer: Approved) -> bool:
+def _as_asked(facts: Facts, answer: Approved | Moved) -> bool:
     """Tell whether the inward money is in the right currency and not more than was asked."""
     total = 0
     for movement in answer.movements:

@@ -267,8 +267,19 @@ class NotFound:
     """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Money of an operation moved later: sent back elsewhere, returned, disputed, won again.
+
+    It says nothing of how the operation itself ended.
+    """
+
+    movements: tuple[Movement, ...]
+    reference: str = ""
+
+
 Finding: TypeAlias = Outcome | NotFound
 """What an inquiry returns."""
 
-Answer: TypeAlias = Outcome | NotFound | Unsent
+Answer: TypeAlias = Outcome | NotFound | Unsent | Moved
 """Anything that can be merged into what we know of an attempt."""

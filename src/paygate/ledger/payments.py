@@ -152,6 +152,12 @@ _MAIN_ATTEMPT = """
 SELECT * FROM paygate_attempt
 WHERE payment = :payment AND operation IN ('charge', 'authorize')
 """
+# A completion has the name of the charge that it completed; the charge was there first.
+_BY_REFERENCE = """
+SELECT * FROM paygate_attempt
+WHERE tenant = :tenant AND account = :account AND reference = :reference AND reference <> ''
+ORDER BY created_at, id LIMIT 1
+"""
 _IN_DOUBT = """
 SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
 """
@@ -532,6 +538,15 @@ def insert_following(
 def attempt(tx: Tx, id_: str) -> AttemptRow | None:
     """Read an attempt."""
     row = tx.one(_ATTEMPT, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else attempt_of(row)
+
+
+def attempt_named(tx: Tx, account: str, *, our_ref: str, reference: str) -> AttemptRow | None:
+    """Find what *account* calls by our id or by the processor's, never another account's."""
+    found = attempt(tx, our_ref) if our_ref else None
+    if found is not None and found.attempt.account == account:
+        return found
+    row = tx.one(_BY_REFERENCE, {"tenant": tx.tenant, "account": account, "reference": reference})
     return None if row is None else attempt_of(row)
 
 

@@ -40,6 +40,10 @@ class Timing:
     `plan` is when an attempt of unknown outcome is inquired after the first
     answer failed to come; after the last of it a person must look. `waiting` is
     the pause between inquiries while the payer or the bank takes time.
+    `callback_age_max` is how far the instant that a callback's signature covers may
+    be from when it came: what is older is a recording. `feed_pause` is how long
+    `recover` leaves a feed alone after it has read it; with None it reads none, and
+    the host calls `read_feeds`.
     """
 
     deadline_s: float = 30.0
@@ -55,6 +59,8 @@ class Timing:
         *([timedelta(days=1)] * 6),
     )
     waiting: timedelta = timedelta(hours=6)
+    callback_age_max: timedelta = timedelta(seconds=300)
+    feed_pause: timedelta | None = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
         if self.lease.total_seconds() <= self.deadline_s:

@@ -119,7 +119,16 @@ def _inquire_attempt(
         if row.attempt.state.in_doubt and _sendable(case, account):
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
-    inquiry = Inquiry(
+    look_up = partial(gateway.look_up, inquiry_about(row))
+    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
+    if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
+        return (yield from _send_again(case, account, timing))
+    return (yield from _merge(case, account, _news(answer), timing))
+
+
+def inquiry_about(row: AttemptRow) -> Inquiry:
+    """Make the question what became of an attempt."""
+    return Inquiry(
         operation=row.attempt.operation,
         key=row.gateway_key,
         our_ref=row.attempt.id,
@@ -128,11 +137,6 @@ def _inquire_attempt(
         amount=row.attempt.amount,
         sent_at=row.sent_at,
     )
-    look_up = partial(gateway.look_up, inquiry)
-    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
-    if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
-        return (yield from _send_again(case, account, timing))
-    return (yield from _merge(case, account, _news(answer), timing))
 
 
 def _case(tx: Tx, attempt: str) -> Case:
@@ -239,14 +243,19 @@ def _method_of(request: Request | None) -> Method | None:
 def _merge(
     case: Case, account: GatewayAccount, answer: Answer, timing: Timing
 ) -> Flow[Payment | None]:
+    reading = reading_of(case, account, timing)
+    return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
+
+
+def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
+    """Tell how to read what an inquiry about *case* found."""
     rail = account.traits.rails.get(case.row.kind)
-    reading = merge.Reading(
+    return merge.Reading(
         source=Source.INQUIRY,
         variable_amount=rail is not None and rail.variable_amount,
         absence=absence(case, account.traits),
         timing=timing,
     )
-    return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
 
 
 def absence(case: Case, traits: Traits) -> Absence:

@@ -86,9 +86,14 @@ def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> N
         payments.forget_request(tx, row.attempt.id)
 
 
+def to_be_kept(row: AttemptRow, payment: Payment) -> bool:
+    """Tell whether the method of *payment* is to be stored, and is not yet."""
+    return bool(row.attempt.method) and row.attempt.method != payment.method
+
+
 def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) -> None:
     """Keep the method that a gateway stored with a payment, where that was asked for."""
-    asked = row.attempt.method and row.attempt.method != payment.method
+    asked = to_be_kept(row, payment)
     if not asked or not isinstance(answer, Approved | Authorized) or answer.method is None:
         return
     if tx.vault is None:

@@ -17,8 +17,10 @@ from paygate.domain.outcome import (
     Authorized,
     Closed,
     Closing,
+    Moved,
     NotFound,
     Pending,
+    Unknown,
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
@@ -92,7 +94,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
-        movements = answer.movements if isinstance(answer, Approved) else ()
+        movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
             operation=before.attempt.operation,
@@ -131,6 +133,9 @@ def _pass_on(
     main = payments.main_attempt(tx, before.attempt.payment)
     if operation is Operation.CLOSE and isinstance(answer, Approved) and not answer.movements:
         answer = Closed(how=Closing.CANCELED)
+    if isinstance(answer, NotFound):
+        # It does not know the completion; the page is another thing, and may be paid already.
+        answer = Unknown(reason=f"the gateway does not know that it was to {operation}")
     payment = merge_in(tx, main.attempt.id, answer, replace(reading, source=Source.CALLBACK))
     if changes.state.final and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.

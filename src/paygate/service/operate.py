@@ -134,21 +134,20 @@ def cancel(
     if account.traits.offers(found.kind, first) or not refundable:
         task = Task(operation=first, payment=payment, key=key)
         after = yield from operate(task, accounts, timing)
-        state = yield from look(lambda tx: _last_state(tx, payment, first))
-        refused = state in (AttemptState.FAILED, AttemptState.DECLINED)
+        refused = yield from look(lambda tx: _was_refused(tx, payment, first))
         if not (refused and refundable):
             return after
     back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
     return (yield from operate(back, accounts, timing))
 
 
-def _last_state(tx: Tx, payment: str, operation: Operation) -> AttemptState | None:
-    states = [
-        row.attempt.state
-        for row in payments.attempts_of(tx, payment)
-        if row.attempt.operation is operation
-    ]
-    return states[-1] if states else None
+def _was_refused(tx: Tx, payment: str, operation: Operation) -> bool:
+    """Tell whether the gateway said no; what never reached it can be asked again."""
+    rows = payments.attempts_of(tx, payment)
+    last = next((row for row in reversed(rows) if row.attempt.operation is operation), None)
+    if last is None or last.retryable:
+        return False
+    return last.attempt.state in (AttemptState.FAILED, AttemptState.DECLINED)
 
 
 def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Outcome]:

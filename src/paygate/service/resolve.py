@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Closed, Declined
+from paygate.domain.payment import Operation
 from paygate.errors import AlreadyFinal, InvalidValue
 from paygate.ledger import payments
 from paygate.service import booking, merge, reverse
@@ -36,10 +37,13 @@ def resolve_in(
             f"payment {payment.id} is {payment.status}; there is nothing to resolve",
             payment=payment.id,
         )
-    if isinstance(outcome, Approved) and not outcome.movements:
+    # An authorisation and a page live on below a capture or completion that nobody knows about.
+    asked = next((row for row in live if row.attempt.state.in_doubt), live[0]).attempt
+    moves = asked.operation not in (Operation.VOID, Operation.CLOSE)
+    if isinstance(outcome, Approved) and not outcome.movements and moves:
         raise InvalidValue("an approval needs the movement: its id at the processor and amount")
     reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
-    resolved = merge.merge_in(tx, live[0].attempt.id, outcome, reading)
+    resolved = merge.merge_in(tx, asked.id, outcome, reading)
     payments.clear_review(tx, payment.id)
     booking.emit(tx, "payment.resolved", resolved, evidence=evidence)
     return reverse.find(tx, payment.id)

@@ -354,14 +354,16 @@ CREATE TABLE paygate_method (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, id);
 
--- Callbacks as they came, before anything is made of them.
+-- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
 CREATE TABLE paygate_inbox (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   event_id TEXT NOT NULL,
+  type TEXT NOT NULL,
   headers TEXT NOT NULL,
   body BLOB NOT NULL,
+  notice TEXT NOT NULL,
   received_at TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'new',
   tries INTEGER NOT NULL DEFAULT 0,

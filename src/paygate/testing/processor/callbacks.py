@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,9 +70,10 @@ def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
     from paygate.testing.fake.answers import parse_notice
 
     try:
-        return [parse_notice(Response(status=200, body=callback.body))]
+        notice = parse_notice(Response(status=200, body=callback.body))
     except BadReply as error:
         raise NotAuthentic("the callback is signed, and does not read as an event") from error
+    return [replace(notice, signed_at=signed_at)]
 
 
 def reply_to(style: CallbackStyle, result: Applied) -> Reply:

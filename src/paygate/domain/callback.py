@@ -1,0 +1,49 @@
+"""What processors told us by callback or feed, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class InboxState(StrEnum):
+    """What became of something that a processor told.
+
+    NEW waits to be applied, or to be tried again. APPLIED is in the books. IGNORED
+    concerns nothing of ours. ORPHAN names an operation that we do not know, and
+    FAILED could not be applied: a person must look at either.
+    """
+
+    NEW = "new"
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    ORPHAN = "orphan"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCallback:
+    """One thing that a processor told, as it lies in the inbox.
+
+    `body` is what came, word for word; empty where a feed told it. `error` says
+    why it is not applied yet.
+    """
+
+    id: int
+    account: str
+    event_id: str
+    type: str
+    state: InboxState
+    received_at: datetime
+    body: bytes
+    tries: int = 0
+    next_try_at: datetime | None = None
+    applied_at: datetime | None = None
+    error: str = ""
+
+    def __repr__(self) -> str:
+        return f"StoredCallback({self.id}, {self.account} {self.event_id}, {self.state})"

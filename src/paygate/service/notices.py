@@ -1,0 +1,114 @@
+"""Notices and replies as text, to be kept in the inbox.
+
+A notice is kept as it was read when its signature held. So it can be applied
+when the secret that signed it has been rotated away, and one that a feed told
+is kept in the same way. No token gets into the text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from paygate.domain import outcome
+from paygate.domain.method import StoredMethod
+from paygate.domain.money import Money
+from paygate.domain.secret import Secret
+from paygate.gateway import Notice, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CLASS: Final = "$"
+"""Names the class of a value; no field is called so."""
+
+_CLASSES: Final[dict[str, Callable[..., Any]]] = {
+    each.__name__: each
+    for each in (
+        *(outcome.Approved, outcome.Authorized, outcome.Declined, outcome.Rejected),
+        *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
+        *(outcome.Redirect, outcome.HostedForm, outcome.ShowVoucher, outcome.PayToAddress),
+        *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
+        *(outcome.Movement, Money, Notice),
+    )
+}
+
+
+def write_notice(notice: Notice) -> str:
+    """Write *notice* as text, without the token of a method that it may carry."""
+    return json.dumps(_plain(notice))
+
+
+def read_notice(text: str) -> Notice:
+    """Read what `write_notice` wrote."""
+    return cast("Notice", _value(json.loads(text)))
+
+
+def digest(text: str) -> str:
+    """Name what the processor gave no id to."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_reply(reply: Reply) -> str:
+    """Write *reply* as text."""
+    body = base64.b64encode(reply.body).decode()
+    return json.dumps({"status": reply.status, "headers": dict(reply.headers), "body": body})
+
+
+def read_reply(text: str) -> Reply:
+    """Read what `write_reply` wrote, the same bytes."""
+    facts: dict[str, Any] = json.loads(text)
+    return Reply(
+        status=facts["status"], headers=facts["headers"], body=base64.b64decode(facts["body"])
+    )
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case StoredMethod() | Secret():
+            return None
+        case Enum():
+            return {_CLASS: type(value).__name__, "value": value.value}
+        case str():
+            return value
+        case datetime():
+            return {_CLASS: "datetime", "value": value.isoformat()}
+        case date():
+            return {_CLASS: "date", "value": value.isoformat()}
+        case _ if type(value) in (tuple, list):
+            return list(map(_plain, value))
+        case Mapping():
+            texts = cast("Mapping[str, Any]", value)
+            return {_CLASS: "map", "value": {key: _plain(each) for key, each in texts.items()}}
+        case _ if is_dataclass(value) and type(value).__name__ in _CLASSES:
+            facts = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+            return {_CLASS: type(value).__name__, **facts}
+        case _:
+            raise TypeError(f"a notice holds no {type(value).__name__}")
+
+
+def _value(plain: Any) -> Any:
+    if type(plain) in (tuple, list):
+        return tuple(map(_value, plain))
+    if not isinstance(plain, dict):
+        return plain
+    facts = dict(cast("dict[str, Any]", plain))
+    match facts.pop(_CLASS):
+        case "datetime":
+            return datetime.fromisoformat(facts["value"])
+        case "date":
+            return date.fromisoformat(facts["value"])
+        case "map":
+            return {key: _value(each) for key, each in facts["value"].items()}
+        case name if "value" in facts:
+            return _CLASSES[name](facts["value"])
+        case name:
+            return _CLASSES[name](**{key: _value(each) for key, each in facts.items()})

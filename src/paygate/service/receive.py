@@ -1,0 +1,553 @@
+"""Receive: what a processor tells us by itself, by callback or feed.
+
+A callback is authenticated on its raw bytes and kept before anything is made of
+it. Where the processor only wants to hear that it came, it is applied later, by
+whoever calls `apply_callbacks` or `recover`. Where our reply carries the result,
+keeping it, applying it and the reply are one transaction, and whoever sends it
+again gets the same bytes.
+
+What is told is merged by the one rule of `merge`. So callbacks may come twice
+and in any order. Two may come too early: one about an operation that is not
+known yet, and money going back that has not come yet. Both wait in the inbox
+and are tried again. One that cannot be applied waits likewise and holds up
+nobody; in the end a person must look at it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from paygate.dialogue import deferred
+from paygate.domain.callback import InboxState
+from paygate.domain.decide import Source
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    DeclineCode,
+    Declined,
+    Moved,
+    MovementKind,
+    NotFound,
+    Unknown,
+    Unsent,
+)
+from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.errors import (
+    ItemAlreadyBeingPaid,
+    LedgerCorrupt,
+    NotAuthentic,
+    NotFoundError,
+    NotPayable,
+    OutcomeUnknown,
+    PaygateError,
+    Refused,
+    StoreError,
+    Unsupported,
+    UsageError,
+)
+from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
+from paygate.ledger import inbox, outbox, payments, receipts
+from paygate.service import inquire, keeping, merge, notices, operate
+from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.inquire import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paygate.dialogue import Dialogue
+    from paygate.domain.outcome import Answer, Movement
+    from paygate.domain.payment import Payment
+    from paygate.gateway import Callback, Reply
+    from paygate.ledger.inbox import InboxRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+RETRY_PLAN: Final = tuple(timedelta(seconds=each) for each in (60, 300, 900, 3600, 21600, 86400))
+"""When a callback that cannot be applied yet is tried again; after the last a person must look."""
+
+# A recorded request must not become a way to sign in.
+_NOT_KEPT = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+_GIVES_BACK = (MovementKind.REFUND_FAILED, MovementKind.CHARGEBACK_WON)
+_COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
+def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
+    """Take in *callback* of *account* and tell what to reply."""
+    gateway = account.gateway
+    if not isinstance(gateway, Verifies) or account.traits.callbacks is CallbackStyle.NONE:
+        raise Unsupported(f"the account {account.name!r} takes no callbacks", account=account.name)
+    read = yield from _authentic(account, gateway, callback, timing)
+    told = _by_event(read, callback)
+    if account.traits.callbacks is CallbackStyle.ANSWERED:
+        return (yield from _answer(account, gateway, told, callback, timing))
+
+    def keep(tx: Tx) -> None:
+        for event_id, notice in told.items():
+            _keep(tx, account, event_id, notice, callback)
+
+    yield from transact(keep)
+    *_, last = told.values()
+    return gateway.reply(last, Applied.NO_CHANGE)
+
+
+def apply_callbacks(
+    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
+) -> Flow[list[Payment]]:
+    """Apply what is due in the inbox, once each, and tell the payments it was about."""
+    about: dict[str, Payment] = {}
+    for id_ in (yield from look(lambda tx: inbox.due(tx, limit))):
+        payment = yield from _apply_safely(id_, accounts, timing)
+        if payment is not None:
+            about[payment.id] = payment
+    return list(about.values())
+
+
+def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
+    """Apply one again from the beginning, and tell how that went."""
+
+    def revive(tx: Tx) -> None:
+        _find(tx, id_)
+        inbox.revive(tx, id_)
+
+    yield from transact(revive)
+    yield from _apply_safely(id_, accounts, timing)
+    return (yield from look(lambda tx: _find(tx, id_)))
+
+
+# --- Taking in -----------------------------------------------------------------------------
+
+
+def _authentic(
+    account: GatewayAccount, gateway: Verifies, callback: Callback, timing: Timing
+) -> Flow[list[Notice]]:
+    """Let the driver authenticate *callback*; no transaction is open meanwhile."""
+    read = yield from ask(account.name, _verified(gateway, callback))
+    if isinstance(read, NotAuthentic):
+        raise read
+    if isinstance(read, Unsent | Unknown):
+        raise NotAuthentic(f"a callback of {account.name!r} could not be verified: {read.reason}")
+    for notice in read:
+        at = notice.signed_at
+        if at is not None and abs(callback.received_at - at) > timing.callback_age_max:
+            raise NotAuthentic(
+                f"a callback of {account.name!r} was signed at {at:%Y-%m-%d %H:%M:%S} and came at "
+                f"{callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a recording"
+            )
+    return read
+
+
+def _verified(gateway: Verifies, callback: Callback) -> Dialogue[list[Notice] | NotAuthentic]:
+    """Carry a refusal out of the dialogue as a result: it is no fault of the network."""
+    try:
+        return (yield from deferred(partial(gateway.verify, callback)))
+    except NotAuthentic as refusal:
+        return refusal
+
+
+def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
+    """Give each notice an id: the processor's own, else a digest of what came."""
+    digest = hashlib.sha256(f"{callback.query}\n".encode() + callback.body).hexdigest()
+    named: dict[str, Notice] = {}
+    count: Counter[str] = Counter()
+    for notice in told or [Notice(event_id=digest, type="")]:
+        id_ = notice.event_id or digest
+        count[id_] += 1
+        named[id_ if count[id_] == 1 else f"{id_}#{count[id_]}"] = notice
+    return named
+
+
+def _keep(
+    tx: Tx, account: GatewayAccount, event_id: str, notice: Notice, callback: Callback
+) -> InboxRow | None:
+    headers = {name: text for name, text in callback.headers.items() if name not in _NOT_KEPT}
+    headers |= {":method": callback.method, ":path": callback.path, ":query": callback.query}
+    return inbox.insert(
+        tx,
+        account=account.name,
+        event_id=event_id,
+        type_=notice.type,
+        headers=headers,
+        body=callback.body,
+        notice=notices.write_notice(storable(notice, account)),
+        received_at=callback.received_at,
+    )
+
+
+def storable(notice: Notice, account: GatewayAccount) -> Notice:
+    """Make a hint of what carries the token of a stored method: the inbox keeps no secret."""
+    answer = notice.answer
+    carries = isinstance(answer, Approved | Authorized) and answer.method is not None
+    return replace(notice, answer=None) if carries and account.inquirer is not None else notice
+
+
+def _answer(
+    account: GatewayAccount,
+    gateway: Verifies,
+    told: Mapping[str, Notice],
+    callback: Callback,
+    timing: Timing,
+) -> Flow[Reply]:
+    """Keep what was told, apply it and keep the reply, all in one transaction."""
+    findings: dict[str, Answer | None] = {}
+    for event_id, notice in told.items():
+        known = yield from look(_about(account.name, notice))
+        findings[event_id] = yield from _find_out(notice, known, account)
+
+    def work(tx: Tx) -> tuple[Reply, list[int]]:
+        reply, later = None, list[int]()
+        for event_id, notice in told.items():
+            row = _keep(tx, account, event_id, notice, callback)
+            if row is None:
+                before = inbox.by_event(tx, account.name, event_id)
+                assert before is not None, "the row that was in the way is gone"
+                row = before
+                if before.reply is not None:
+                    reply = notices.read_reply(before.reply)
+                    continue
+            # Money that we refuse to know must not be booked later: the payer has it back.
+            done = _apply_in(tx, row, notice, account, findings[event_id], timing, patient=False)
+            reply = gateway.reply(notice, done.result)
+            inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
+            later += [row.callback.id] if notice.ready else []
+        assert reply is not None, "there is at least one notice"
+        return reply, later
+
+    reply, later = yield from transact(work)
+    for id_ in later:
+        yield from _apply_safely(id_, {account.name: account}, timing)
+    return reply
+
+
+# --- Applying ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we know of the operation that a notice is about; `early`: its money is not there yet.
+
+    `change` names one that stores or deletes a method, and is of no payment.
+    """
+
+    case: Case | None = None
+    payment: Payment | None = None
+    early: bool = False
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a notice changed, and the payment it was about."""
+
+    result: Applied
+    payment: Payment | None = None
+
+
+def _apply_safely(
+    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment | None]:
+    """Apply one; whatever is wrong with it, the others must get their turn."""
+    try:
+        return (yield from _apply(id_, accounts, timing))
+    except StoreError as error:
+        if not isinstance(error, LedgerCorrupt):
+            raise  # the next one would not fare better
+        reason = str(error)
+    except PaygateError as error:
+        reason = str(error)
+    except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
+        reason = f"{type(bug).__name__} while it was applied"
+
+    def put_off(tx: Tx) -> None:
+        row = inbox.by_id(tx, id_)
+        if row is not None and row.callback.state is InboxState.NEW:
+            _wait(tx, row, reason, InboxState.FAILED)
+
+    yield from transact(put_off)
+    return None
+
+
+def _apply(
+    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment | None]:
+    row = yield from look(lambda tx: _find(tx, id_))
+    notice = notices.read_notice(row.notice)
+    account = accounts.get(row.callback.account)
+    if account is None:
+        text = f"the account {row.callback.account!r} is not configured here"
+        yield from transact(lambda tx: _wait(tx, row, text, InboxState.FAILED))
+        return None
+    known = yield from look(_about(account.name, notice))
+    if known.change:
+        yield from _follow(id_, known.change, accounts, timing)
+        return None
+    finding = yield from _find_out(notice, known, account)
+
+    def work(tx: Tx) -> Done:
+        now = _find(tx, id_)  # another process may have been faster
+        return _apply_in(tx, now, notice, account, finding, timing, patient=True)
+
+    done = yield from transact(work)
+    if notice.ready and done.payment is not None:
+        return (yield from _complete(row, done.payment, accounts, timing))
+    return done.payment
+
+
+def _follow(
+    id_: int, change: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[None]:
+    """Ask how storing a method stands: a notice is kept without the token, so it is a hint."""
+    _ = yield from inquire.follow(change, accounts, timing)
+
+    def end(tx: Tx) -> None:
+        if _find(tx, id_).callback.state is InboxState.NEW:
+            inbox.end(tx, id_, InboxState.APPLIED)
+
+    yield from transact(end)
+
+
+def _apply_in(
+    tx: Tx,
+    row: InboxRow,
+    notice: Notice,
+    account: GatewayAccount,
+    finding: Answer | None,
+    timing: Timing,
+    *,
+    patient: bool,
+) -> Done:
+    """Merge what is told, or was found out, and mark it in the inbox; in this transaction."""
+    id_ = row.callback.id
+    if row.callback.state is not InboxState.NEW:
+        return Done(Applied.NO_CHANGE)
+    known = _about(account.name, notice)(tx)
+    case, before = known.case, known.payment
+    if case is None or before is None:
+        if not notice.our_ref and not notice.reference:
+            inbox.end(tx, id_, InboxState.IGNORED)
+            return Done(Applied.NO_CHANGE)
+        name = notice.our_ref or notice.reference
+        text = f"it names the operation {name!r}, which is not in this ledger"
+        _wait(tx, row, text, InboxState.ORPHAN, patient=patient)
+        return Done(Applied.UNKNOWN_REFERENCE)
+    attempt = case.row.attempt.id
+    news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
+    if news is not None:
+        merge.merge_in(tx, attempt, news, inquire.reading_of(case, account, timing))
+    elif is_hint(notice) or _asks_again(row, notice, known, account, patient=patient):
+        if account.inquirer is None:
+            inbox.end(tx, id_, InboxState.IGNORED, "the gateway cannot be asked what it means")
+        else:
+            _wait(tx, row, _why(finding), InboxState.FAILED)
+        return Done(Applied.NO_CHANGE, before)
+    reading = _reading(case, account, timing)
+    if notice.answer is not None and not (news is not None and _contradicts(notice, known)):
+        merge.merge_in(tx, attempt, notice.answer, reading)
+    now = _about(account.name, notice)(tx)
+    if now.early and patient and row.callback.tries < len(RETRY_PLAN):
+        _wait(tx, row, "money goes back that is not in the books yet", InboxState.FAILED)
+    else:
+        for answer in _of_movements(notice, now):
+            merge.merge_in(tx, attempt, answer, reading)
+        if not notice.ready:  # that one ends when the payment was completed
+            inbox.end(tx, id_, InboxState.APPLIED)
+    after = payments.by_id(tx, before.id)
+    return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
+
+
+def is_hint(notice: Notice) -> bool:
+    """Tell whether *notice* says only that something happened, and not what."""
+    return notice.answer is None and not notice.movements and not notice.ready
+
+
+def _contradicts(notice: Notice, known: Known) -> bool:
+    """
+    Tell whether a decline may be about an earlier try than the one that we know to have worked.
+
+    A page stays payable after a declined try, and callbacks overtake each other.
+    So such a decline is only a hint.
+    """
+    if not isinstance(notice.answer, Declined) or known.case is None:
+        return False
+    row = known.case.row
+    if row.attempt.state is AttemptState.PENDING:
+        return row.action is not None
+    return row.attempt.state in (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
+
+
+def _asks_again(
+    row: InboxRow, notice: Notice, known: Known, account: GatewayAccount, *, patient: bool
+) -> bool:
+    """Tell whether the gateway, which did not answer, should be asked about it once more."""
+    left = patient and row.callback.tries < len(RETRY_PLAN)
+    return left and account.inquirer is not None and _contradicts(notice, known)
+
+
+def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
+    def work(tx: Tx) -> Known:
+        row = payments.attempt_named(
+            tx, account, our_ref=notice.our_ref, reference=notice.reference
+        )
+        if row is not None and not row.attempt.payment:
+            return Known(change=row.attempt.id)
+        payment = None if row is None else payments.by_id(tx, row.attempt.payment)
+        if row is None or payment is None:
+            return Known()
+        early = any(_early(tx, payment, movement) for movement in _besides_answer(notice))
+        return Known(Case(row, None, tx.now), payment, early)
+
+    return work
+
+
+def _besides_answer(notice: Notice) -> list[Movement]:
+    """Tell which movements the answer does not bring along."""
+    answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
+    return [movement for movement in notice.movements if movement not in answered]
+
+
+def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
+    """Tell whether *movement* takes something back that is not in the books yet."""
+    if movement.kind in _COMES or movement.amount.currency != payment.amount.currency:
+        return False
+    there = payment.received - payment.returned
+    if movement.kind in _GIVES_BACK:
+        there = payment.returned
+    if there >= movement.amount:
+        return False
+    booked = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
+    undone = any(movement_id == movement.undoes for _, movement_id in booked)
+    return not undone and (movement.kind, movement.movement_id) not in booked
+
+
+def _of_movements(notice: Notice, known: Known) -> list[Answer]:
+    """Make answers of the movements that are told without one."""
+    moved = tuple(_besides_answer(notice))
+    if not moved or known.case is None or known.payment is None:
+        return []
+    if any(movement.kind in _COMES for movement in moved):
+        return [Approved(reference=notice.reference, movements=moved)]
+    returned = [each for each in moved if each.kind is MovementKind.RETURN]
+    if not returned or known.payment.received.minor:
+        return [Moved(movements=moved)]
+    # Nothing came that could be returned: an e-check that bounced before it was settled.
+    if known.case.row.attempt.state is not AttemptState.PENDING:
+        return []
+    return [Declined(code=DeclineCode.GENERIC, raw_code=returned[0].code, retryable=False)]
+
+
+def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Answer | None]:
+    """Ask the gateway where a notice is only a hint; None where that is not needed."""
+    wanted = is_hint(notice) or known.early or _contradicts(notice, known)
+    if known.case is not None and known.payment is not None:
+        # A notice is kept without the token of the method that was to be stored.
+        wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
+    if known.case is None or not wanted:
+        return None
+    inquiry = inquire.inquiry_about(known.case.row)
+    inquiry = replace(inquiry, reference=inquiry.reference or notice.reference)
+    gateway = account.looks_up(inquiry.reference)
+    if gateway is None:
+        return None
+    look_up = partial(gateway.look_up, inquiry)
+    return (yield from ask(account.name, deferred(look_up), attempt=inquiry.our_ref))
+
+
+def _why(finding: Answer | None) -> str:
+    return finding.reason if isinstance(finding, Unknown | Unsent) else "the gateway has no news"
+
+
+def _reading(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
+    rail = account.traits.rails.get(case.row.kind)
+    return merge.Reading(
+        source=Source.CALLBACK,
+        variable_amount=rail is not None and rail.variable_amount,
+        can_inquire=account.can_be_asked,
+        timing=timing,
+    )
+
+
+def _complete(
+    row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment]:
+    """Complete a payment whose payer has approved; close the page where others took over."""
+    key = f"ready:{row.callback.id}:{row.callback.tries}"
+    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=key)
+    again = ""
+    try:
+        payment = yield from operate.operate(task, accounts, timing)
+        again = yield from look(lambda tx: _unsent(tx, payment))
+    except OutcomeUnknown as error:
+        again = str(error)
+    except NotPayable as error:
+        waits = payment.status in (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN)
+        again = str(error) if waits else ""
+    except ItemAlreadyBeingPaid:
+        payment = yield from _close(payment, accounts, timing)
+    except Unsupported:
+        pass  # nothing to complete at this gateway: its money comes by itself
+
+    def mark(tx: Tx) -> None:
+        if again:
+            _wait(tx, row, again, InboxState.FAILED)
+        else:
+            inbox.end(tx, row.callback.id, InboxState.APPLIED)
+
+    yield from transact(mark)
+    return payment
+
+
+def _unsent(tx: Tx, payment: Payment) -> str:
+    """Tell why the newest completion could not be sent, if so: it may be tried again."""
+    rows = payments.attempts_of(tx, payment.id)
+    made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
+    if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
+        return ""
+    failed = made[-1].attempt.state is AttemptState.FAILED and made[-1].retryable
+    return made[-1].attempt.reason if failed else ""
+
+
+def _close(
+    payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Payment]:
+    key = f"close:{payment.id}"
+    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=key)
+    try:
+        return (yield from operate.operate(task, accounts, timing))
+    except (Refused, UsageError):
+        return payment  # it stays open; money that comes on it becomes credit
+
+
+# --- The inbox ------------------------------------------------------------------------------
+
+
+def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool = True) -> None:
+    """Try again later, or give up as *end* and call a person."""
+    tries = row.callback.tries
+    if patient and tries < len(RETRY_PLAN):
+        inbox.wait(tx, row, tx.now + RETRY_PLAN[tries], reason)
+        return
+    if not inbox.end(tx, row.callback.id, end, reason):
+        return
+    outbox.emit(
+        tx,
+        "callback.orphaned" if end is InboxState.ORPHAN else "callback.failed",
+        f"callbacks:{row.callback.account}",
+        {
+            "callback": row.callback.id,
+            "account": row.callback.account,
+            "event_id": row.callback.event_id,
+            "type": row.callback.type,
+            "reason": reason,
+        },
+    )
+
+
+def _find(tx: Tx, id_: int) -> InboxRow:
+    row = inbox.by_id(tx, id_)
+    if row is None:
+        raise NotFoundError(f"there is no callback {id_} in this ledger")
+    return row
