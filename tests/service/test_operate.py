@@ -33,6 +33,7 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import NotIdempotent
+from paygate.service.account import Timing
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 
@@ -134,6 +135,38 @@ def test_several_captures_take_it_in_parts_and_hold_the_rest(shop: Shop) -> None
 
     assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("22"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("8.00", usd("0"))
+
+
+def test_parts_that_take_it_all_end_it_though_none_was_said_to_be_the_last(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+
+    last = shop.cashier.capture(payment, key="2", amount=usd("20"), final=False)
+
+    assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("30"))
+    with pytest.raises(NotCapturable):
+        shop.cashier.capture(payment, key="3")
+
+
+def test_what_was_captured_stays_when_the_rest_runs_out(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.clock.advance(timedelta(days=8))
+
+    shop.cashier.recover()
+
+    over = shop.cashier.payment(payment)
+    assert (over.status, over.received) == (PaymentStatus.SUCCEEDED, usd("10"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
+
+
+@pytest.mark.parametrize("verb", ["capture", "cancel"])
+def test_nobody_asks_about_an_authorisation_that_is_over(shop: Shop, verb: str) -> None:
+    payment = shop.authorize()
+
+    getattr(shop.cashier, verb)(payment, key="end")
+
+    assert [each.next_check_at for each in shop.cashier.attempts(payment)] == [None, None]
 
 
 def test_captures_over_several_invoices_fill_them_in_order(shop: Shop) -> None:
@@ -515,7 +548,9 @@ def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
         habits=Habits(needs_complete=True, page_expires_after=timedelta(days=1)),
         idempotency=NotIdempotent(),
     )
-    cashier = Cashier.in_memory(gateways={"page": page}, clock=clock)
+    cashier = Cashier.in_memory(
+        gateways={"page": page}, clock=clock, timing=Timing(feed_pause=None)
+    )
     cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
     waiting = cashier.collect("A", via="page", key="k", return_url="https://shop.example/back")
     page.pay(waiting.reference)

@@ -162,6 +162,11 @@ ORDER BY created_at, id LIMIT 1
 _IN_DOUBT = """
 SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
 """
+# The amount was held, and is not any more: nothing is to be asked about it.
+_END_AUTHORIZATION = """
+UPDATE paygate_attempt SET state = 'succeeded', next_check_at = NULL, version = version + 1
+WHERE payment = :payment AND operation = 'authorize' AND state = 'authorized'
+"""
 _DUE = """
 SELECT id FROM paygate_attempt
 WHERE tenant = :tenant AND next_check_at <= :at ORDER BY next_check_at, id LIMIT :limit
@@ -576,6 +581,11 @@ def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
 def in_doubt(tx: Tx, payment: str) -> bool:
     """Tell whether an attempt of *payment* may have moved money without our knowing."""
     return bool(tx.all(_IN_DOUBT, {"payment": payment}))
+
+
+def end_authorization(tx: Tx, payment: str) -> None:
+    """Write that nothing is held any more for *payment*: all was captured, or the rest let go."""
+    tx.run(_END_AUTHORIZATION, {"payment": payment})
 
 
 def due_attempts(tx: Tx, limit: int) -> list[str]:

@@ -64,14 +64,16 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
     return touched
 
 
-def status_after(row: AttemptRow, payment: Payment, state: AttemptState) -> PaymentStatus:
+def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> PaymentStatus:
     """Tell where *payment* stands when its attempt *row* has come to *state*."""
     operation = row.attempt.operation
     if operation in _COLLECTS:
-        return STATUS_OF[state]
+        # The rest of an authorisation ran out; what was captured of it before stays.
+        partly = state.closed and payment.received.minor
+        return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
     if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
         return payment.status
-    if operation is Operation.CAPTURE and row.final:
+    if operation is Operation.CAPTURE and _is_last(tx, row):
         return PaymentStatus.SUCCEEDED
     if operation is Operation.VOID:
         # What was captured before stays; the rest of the authorisation is gone.
@@ -99,12 +101,14 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
         case Operation.CAPTURE:
             if counted:
                 payments.end_capture(tx, payment.id, attempt.amount.minor)
-            if done and row.final:
+            if done and _is_last(tx, row):
                 _release(tx, payment)
+                payments.end_authorization(tx, payment.id)
         case Operation.VOID:
             payments.end_void(tx, payment.id)
             if done and payment.status is PaymentStatus.AUTHORIZED:
                 _release(tx, payment)
+                payments.end_authorization(tx, payment.id)
         case Operation.REFUND:
             if counted:
                 payments.end_refund(tx, payment.id, attempt.amount.minor)
@@ -114,6 +118,12 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
                 payments.end_holds(tx, attempt.id, "released")
         case _:
             pass
+
+
+def _is_last(tx: Tx, row: AttemptRow) -> bool:
+    """Tell whether nothing is left to capture after this capture."""
+    under_way = payments.under_way(tx, row.attempt.payment)
+    return row.final or under_way.collected >= under_way.authorized
 
 
 def _release(tx: Tx, payment: Payment) -> None:

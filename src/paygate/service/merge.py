@@ -94,6 +94,8 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
+        else:
+            answer = _used_up(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
@@ -121,6 +123,19 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             payment = _apply(tx, before, changes)
             keeping.keep_paid_with(tx, before, answer, payment)
             return _pass_on(tx, before, changes, answer, reading) or payment
+
+
+def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that nothing is held any more, where all captures are known, as the end of the rest."""
+    held = before.attempt.operation is Operation.AUTHORIZE and (
+        before.attempt.state is AttemptState.AUTHORIZED
+    )
+    if not held or not isinstance(answer, Approved) or answer.movements:
+        return answer
+    under_way = payments.under_way(tx, before.attempt.payment)
+    if under_way.collected and not under_way.capturing:
+        return Closed(how=Closing.EXPIRED, reference=answer.reference)
+    return answer
 
 
 def _pass_on(
@@ -236,7 +251,7 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
     review = bool(changes.review) or conflicted
     status = payment.status
     if changes.state is not None:
-        status = booking.status_after(before, payment, changes.state)
+        status = booking.status_after(tx, before, payment, changes.state)
     if status is not payment.status or review:
         payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
     now = replace(
