@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from paygate import Cashier, Kind, PaygateError
+from paygate.errors import Refused
 from paygate.service.flow import Step
 from paygate.testing import LoopbackGateway, WallClock
 
@@ -101,6 +102,26 @@ def pay_at_once(
             told.send((type(refusal).__name__, ""))
         else:
             told.send((payment.status.value, payment.id))
+    told.close()
+
+
+def do_at_once(
+    ledger: Path,
+    url: str,
+    asked: tuple[str, str, dict[str, Any]],
+    together: Barrier,
+    told: Connection,
+) -> None:
+    """Ask for a verb of a payment when everybody is ready; tell "done", or the refusal."""
+    verb, payment, more = asked
+    with open_cashier(ledger, url) as cashier:
+        together.wait(PATIENCE_S)
+        try:
+            getattr(cashier, verb)(payment, **more)
+        except Refused as refusal:
+            told.send(type(refusal).__name__)
+        else:
+            told.send("done")
     told.close()
 
 

@@ -28,6 +28,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotPayable,
     NotRefundable,
+    OutcomeUnknown,
     Refused,
     UnknownGateway,
     Unsupported,
@@ -448,6 +449,17 @@ def test_no_more_goes_back_than_came(shop: Shop) -> None:
     assert shop.moved() == usd("0")
 
 
+def test_a_refund_goes_to_the_capture_of_which_enough_is_left(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.cashier.capture(payment, key="2", amount=usd("20"))
+
+    for key, amount in {"a": "15", "b": "10", "c": "5"}.items():
+        shop.cashier.refund(payment, key=key, amount=usd(amount))
+
+    assert shop.cashier.payment(payment).returned == usd("30")
+
+
 def test_a_refund_under_way_counts(shop: Shop) -> None:
     payment = shop.charge()
     shop.card.script("unknown_executed", operation="refund")
@@ -498,6 +510,18 @@ def test_what_was_refunded_is_not_reversed(shop: Shop) -> None:
 
     with pytest.raises(HasRefunds):
         shop.cashier.reverse(payment, reason="r")
+
+
+def test_what_is_on_its_way_back_is_not_reversed(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.card.script("pending", operation="refund")
+    shop.cashier.refund(payment, key="r", amount=usd("10"))
+
+    with pytest.raises(OutcomeUnknown):
+        shop.cashier.reverse(payment, reason="r")
+
+    shop.clock.advance(timedelta(days=2))
+    assert shop.cashier.inquire(payment).returned == usd("10")
 
 
 def test_what_was_recorded_by_hand_is_not_refunded_by_a_gateway(shop: Shop) -> None:

@@ -12,6 +12,7 @@ stored: see `begin`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
@@ -346,10 +347,16 @@ def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[Mon
 
 
 def _receipt_for(tx: Tx, payment: Payment, amount: Money) -> Receipt:
-    """Choose the money that goes back: the last movement that is large enough, else the last."""
+    """Choose the money that goes back: the last movement with enough left, else the last."""
     kinds = (MovementKind.CHARGE, MovementKind.CAPTURE)
     came = [each for each in receipts.of_payment(tx, payment.id) if each.kind in kinds]
-    enough = [each for each in came if each.amount >= amount]
+    refunded = Counter[str]()
+    for row in payments.attempts_of(tx, payment.id):
+        if row.attempt.operation is Operation.REFUND and not row.attempt.state.closed:
+            refunded[row.movement] += row.attempt.amount.minor
+    enough = [
+        each for each in came if each.amount.minor - refunded[each.movement_id] >= amount.minor
+    ]
     return (enough or came)[-1]
 
 

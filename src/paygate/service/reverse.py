@@ -177,6 +177,12 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
             f"we do not know yet how payment {payment.id} ended; inquire or resolve it first",
             payment=payment.id,
         )
+    under_way = payments.under_way(tx, payment.id)
+    if under_way.capturing or under_way.refunding or under_way.voiding:
+        raise OutcomeUnknown(
+            f"money of payment {payment.id} is on its way; reverse it when that has come to an end",
+            payment=payment.id,
+        )
     booked = receipts.of_payment(tx, payment.id)
     inward = [receipt for receipt in booked if receipt.kind.inward]
     if not inward:
