@@ -34,6 +34,20 @@ def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
+    first = run("authorize_capture.py", tmp_path)
+    second = run("authorize_capture.py", tmp_path)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    assert first.stdout.splitlines() == [
+        "80.00 USD held",
+        "80.00 USD taken, parcel by parcel",
+        "15.00 USD sent back, 0.00 USD open",
+        "the books are sound",
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [({}, "Set STRIPE_SECRET_KEY"), ({"STRIPE_SECRET_KEY": "sk_live_1"}, "not a test key")],

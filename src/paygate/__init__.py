@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Address, Browser, Customer
     from paygate.domain.event import Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-    from paygate.domain.method import Kind, PaymentMethod
+    from paygate.domain.method import Kind, Mandate, MandateScope, MethodChange, PaymentMethod
     from paygate.domain.money import Money
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
@@ -34,6 +34,9 @@ _HOMES = {
     "InvoiceStatus": "domain.invoice",
     "Share": "domain.invoice",
     "Kind": "domain.method",
+    "Mandate": "domain.method",
+    "MandateScope": "domain.method",
+    "MethodChange": "domain.method",
     "PaymentMethod": "domain.method",
     "Money": "domain.money",
     "Allocation": "domain.payment",
@@ -68,6 +71,9 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Kind",
+    "Mandate",
+    "MandateScope",
+    "MethodChange",
     "Money",
     "OneTimeToken",
     "PaygateError",

@@ -52,11 +52,23 @@ if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
+    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
     from paygate.domain.outcome import Approved, Closed, Declined
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
+    from paygate.domain.secret import Secret
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
-    from paygate.ledger import book, customers, inbox, items, lots, outbox, payments, receipts
+    from paygate.ledger import (
+        book,
+        customers,
+        inbox,
+        items,
+        lots,
+        methods,
+        outbox,
+        payments,
+        receipts,
+    )
     from paygate.ledger.book import Violation
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
@@ -64,7 +76,9 @@ if TYPE_CHECKING:
         assign,
         collect,
         credit,
+        enroll,
         feed,
+        history,
         import_invoices,
         inquire,
         issue,
@@ -79,6 +93,7 @@ if TYPE_CHECKING:
     )
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.booking import RefundTo
+    from paygate.service.enroll import Rotated
     from paygate.service.flow import Step
     from paygate.transport import Courier
 
@@ -87,14 +102,15 @@ else:
     later(
         globals(),
         "paygate.ledger",
-        *("book", "customers", "inbox", "items", "lots", "outbox", "payments", "receipts"),
+        *("book", "customers", "inbox", "items", "lots", "methods", "outbox", "payments"),
+        "receipts",
     )
     later(
         globals(),
         "paygate.service",
-        *("assign", "collect", "credit", "feed", "import_invoices", "inquire", "issue"),
-        *("operate", "publish", "receive", "record", "recover", "resolve", "reverse"),
-        "write_off",
+        *("assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
+        *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
+        *("reverse", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -369,6 +385,27 @@ class BookDesk:
         return (yield from look(lambda tx: customers.find(tx, id_)))
 
     @verb
+    def methods(self, customer: Customer | str) -> Flow[list[PaymentMethod]]:
+        """List the stored methods of a customer, the oldest first."""
+        return (yield from look(lambda tx: methods.of_customer(tx, _id(customer))))
+
+    @verb
+    def method(self, id_: str) -> Flow[PaymentMethod]:
+        """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
+        return (yield from look(lambda tx: enroll.find(tx, id_)))
+
+    @verb
+    def mandate(self, method: PaymentMethod) -> Flow[Mandate | None]:
+        """Read what the payer allowed us to collect from *method*; None where it is nothing."""
+        id_ = method.mandate or ""
+        return (yield from look(lambda tx: methods.mandate(tx, id_)))
+
+    @verb
+    def set_default_method(self, method: PaymentMethod | str) -> Flow[PaymentMethod]:
+        """Make a stored method the default one of its customer; the first one is it by itself."""
+        return (yield from enroll.set_default(_id(method)))
+
+    @verb
     def invoice(self, number: str) -> Flow[Invoice]:
         """Read an invoice by number (or id), or raise `UnknownInvoice`."""
         return (yield from look(lambda tx: issue.find(tx, number)))
@@ -432,6 +469,11 @@ class BookDesk:
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
         """List the money that moved for a payment, in and out."""
         return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
+
+    @verb
+    def history(self, payment: Payment | str) -> Flow[history.History]:
+        """Read all that is written down about a payment: asked, moved, put on invoices, told."""
+        return (yield from look(lambda tx: history.of(tx, _id(payment))))
 
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
@@ -504,7 +546,7 @@ class Desk(BookDesk):
         *,
         via: str,
         key: str,
-        method: Method | str | None = None,
+        method: Method | PaymentMethod | str | None = None,
         amount: Money | None = None,
         credit: Money | None = None,
         kind: Kind | str | None = None,
@@ -513,6 +555,9 @@ class Desk(BookDesk):
         return_url: str = "",
         browser: Browser | None = None,
         description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
     ) -> Flow[Payment]:
         """
         Collect open invoices through the gateway account *via*.
@@ -520,8 +565,11 @@ class Desk(BookDesk):
         Items are filled in the order given. Without *amount* it is all that is
         open; an amount beyond that becomes credit of the customer. *credit* is
         the part to take from the customer's balance. *method* is a one-time token
-        (a `str` is one); accounts that send the payer away need *return_url*
-        instead. *kind* is needed where the account takes several.
+        (a `str` is one) or a stored `PaymentMethod`; accounts that send the payer
+        away need *return_url* instead. *kind* is needed where the account takes several.
+
+        *save_method* stores the method as well, with the payer's *mandate* where we
+        are to charge it by ourselves later: with ``payer_present=False``.
 
         *key* makes it safe to call again: the same key returns the same payment,
         and never charges twice. After a decline, use a new key. Once the intent
@@ -534,7 +582,7 @@ class Desk(BookDesk):
             account=self._account(via),
             key=key,
             kind=None if kind is None else _kind(kind),
-            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
             credit=None if credit is None else _money(credit, "credit"),
             customer=customer,
@@ -542,6 +590,9 @@ class Desk(BookDesk):
             return_url=return_url,
             browser=browser,
             description=description,
+            save_method=save_method,
+            mandate=mandate,
+            payer_present=payer_present,
         )
         return (yield from collect.collect(order, self._timing))
 
@@ -552,13 +603,16 @@ class Desk(BookDesk):
         *,
         via: str,
         key: str,
-        method: Method | str | None = None,
+        method: Method | PaymentMethod | str | None = None,
         amount: Money | None = None,
         kind: Kind | str | None = None,
         payer: Customer | None = None,
         return_url: str = "",
         browser: Browser | None = None,
         description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
     ) -> Flow[Payment]:
         """
         Hold the amount of open invoices, to be captured later; see `collect`.
@@ -573,12 +627,15 @@ class Desk(BookDesk):
             name="authorize",
             operation=Operation.AUTHORIZE,
             kind=None if kind is None else _kind(kind),
-            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
             payer=payer,
             return_url=return_url,
             browser=browser,
             description=description,
+            save_method=save_method,
+            mandate=mandate,
+            payer_present=payer_present,
         )
         return (yield from collect.collect(order, self._timing))
 
@@ -691,12 +748,15 @@ class Desk(BookDesk):
         *,
         via: str,
         key: str,
-        method: Method | str | None = None,
+        method: Method | PaymentMethod | str | None = None,
         kind: Kind | str | None = None,
         payer: Customer | None = None,
         return_url: str = "",
         browser: Browser | None = None,
         description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
     ) -> Flow[Payment]:
         """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
         order = collect.Order(
@@ -705,15 +765,81 @@ class Desk(BookDesk):
             key=key,
             name="top_up",
             kind=None if kind is None else _kind(kind),
-            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            method=_method(method),
             amount=_money(amount, "amount"),
             customer=customer,
             payer=payer,
             return_url=return_url,
             browser=browser,
             description=description,
+            save_method=save_method,
+            mandate=mandate,
+            payer_present=payer_present,
         )
         return (yield from collect.collect(order, self._timing))
+
+    @verb
+    def enroll(
+        self,
+        customer: Customer | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | str | None = None,
+        from_payment: Payment | str | None = None,
+        return_url: str = "",
+        mandate: Mandate | None = None,
+        kind: Kind | str | None = None,
+    ) -> Flow[MethodChange]:
+        """
+        Store a customer's method at the gateway account *via*; no money moves.
+
+        It is that of *method* (a one-time token; a `str` is one), that of a payment
+        that went through, or, with *return_url*, one that the customer enters on the
+        gateway's page: then the result has an `action`, and `inquire_method` tells
+        how it ended. A bank may also want to see the payer of a token; for that, give
+        *return_url* beside it. *mandate* is what the customer allowed us to collect without him.
+
+        The same key returns the same result. Raises `TokenKeysMissing` where the cashier
+        was opened without ``token_keys``, `NotEnrollable` where it makes no sense.
+        """
+        wish = enroll.Wish(
+            customer=customer,
+            account=self._account(via),
+            key=key,
+            kind=None if kind is None else _kind(kind),
+            method=OneTimeToken.of(method) if isinstance(method, str) else method,
+            from_payment=None if from_payment is None else _id(from_payment),
+            return_url=return_url,
+            mandate=mandate,
+        )
+        return (yield from enroll.enroll(wish, self._timing))
+
+    @verb
+    def forget_method(self, method: PaymentMethod | str, *, key: str) -> Flow[MethodChange]:
+        """
+        Charge a stored method no more, and have the gateway delete it.
+
+        The first holds at once, whatever becomes of the second, which `recover` tries
+        again until it is done. To forget what is forgotten does nothing.
+        """
+        return (yield from enroll.forget(_id(method), key, self._accounts, self._timing))
+
+    @verb
+    def inquire_method(self, change: MethodChange | str) -> Flow[MethodChange]:
+        """Ask the gateway how storing (or deleting) a method stands, by the id of the change."""
+        return (yield from inquire.follow(_id(change), self._accounts, self._timing))
+
+    @verb
+    def rotate_keys(self) -> Flow[Rotated]:
+        """
+        Encrypt every token of a stored method under the first of the ``token_keys``.
+
+        Open the cashier with the new key first and the old ones behind it; when this is
+        done, the old ones can go. Stopped anywhere, it goes on where it is called again.
+        Raises `TokenUnreadable` where none of the keys opens a token.
+        """
+        return (yield from enroll.rotate())
 
     @verb
     def inquire(self, payment: Payment | str) -> Flow[Payment]:
@@ -858,6 +984,7 @@ class _Face:
         ids: Ids | None = None,
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
+        token_keys: Sequence[Secret[str] | str | bytes] | None = None,
     ) -> Self:
         """
         Open the ledger at *url*, made if it is not there, with gateway accounts by name.
@@ -866,7 +993,8 @@ class _Face:
         directory; four: absolute). A gateway is a driver object, or its settings
         with the entry ``driver``. *tenant* keeps merchants apart in one ledger;
         *actor* is who is written down as acting (see `acting_as`); *period_closed*
-        tells whether reversals may no longer be dated on a day.
+        tells whether reversals may no longer be dated on a day. *token_keys* are Fernet
+        keys for the tokens of stored methods: the first encrypts, all of them decrypt.
 
         Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
         """
@@ -874,6 +1002,7 @@ class _Face:
         from paygate.gateway import Gateway
         from paygate.ledger.sqlite import SqliteStore
         from paygate.ledger.tx import Context, SystemClock, TimedIds
+        from paygate.ledger.vault import Vault
         from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
@@ -885,7 +1014,11 @@ class _Face:
         }
         face = cls.__new__(cls)
         face._context = Context(
-            tenant=tenant, actor=actor, clock=clock or SystemClock(), ids=ids or TimedIds()
+            tenant=tenant,
+            actor=actor,
+            clock=clock or SystemClock(),
+            ids=ids or TimedIds(),
+            vault=None if token_keys is None else Vault(token_keys),
         )
         face._accounts = accounts
         face._readers = {sink.name: sink for sink in sinks}
@@ -917,6 +1050,10 @@ class _Face:
     def gateways(self) -> Mapping[str, GatewayAccount]:
         """The gateway accounts by name; their `traits` say what each can do."""
         return dict(self._accounts)
+
+    def now(self) -> datetime:
+        """Tell the instant it is now by the clock of this cashier."""
+        return self._context.clock.now()
 
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
@@ -1150,5 +1287,9 @@ def _date(value: date | str, name: str) -> date:
         raise InvalidValue(f"{name} is a date such as 2026-12-01, not {value!r}") from None
 
 
-def _id(row: Payment | WriteOff | Customer | str) -> str:
+def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMethod | None:
+    return OneTimeToken.of(method) if isinstance(method, str) else method
+
+
+def _id(row: Payment | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
     return row if isinstance(row, str) else row.id

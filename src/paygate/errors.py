@@ -115,6 +115,20 @@ class UnknownPayment(NotFoundError):
     """No payment of that id."""
 
 
+class UnknownMethod(NotFoundError):
+    """No stored method, and no storing of one, of that id."""
+
+
+class TokenKeysMissing(UsageError):
+    """Stored methods are kept encrypted, and the cashier was opened without ``token_keys``."""
+
+
+class TokenUnreadable(UsageError):
+    """None of the token keys opens the token of a stored method."""
+
+    method: str
+
+
 class NumberReused(UsageError):
     """An invoice of that number exists with other facts."""
 
@@ -239,6 +253,22 @@ class NotPayable(Refused):
     """The payment waits for no action of the payer, or another payment took over."""
 
     payment: str
+
+
+class NotEnrollable(Refused):
+    """The method cannot be stored like this; `why` is ``payer_present`` or ``not_paid``."""
+
+    why: str
+
+
+class MethodNotUsable(Refused):
+    """A stored method cannot pay this.
+
+    `why` is ``forgotten``, ``expired``, ``of_another`` (customer or account) or ``no_mandate``.
+    """
+
+    method: str
+    why: str
 
 
 class NothingToAssign(Refused):

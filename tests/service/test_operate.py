@@ -75,8 +75,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.cashier.close()
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +215,7 @@ def test_an_account_that_captures_once_says_so(shop: Shop) -> None:
     with pytest.raises(Unsupported):
         cashier.capture(payment, key="1", amount=usd("10"))
     assert cashier.capture(payment, key="1").received == usd("30")
+    cashier.close()
 
 
 @pytest.mark.parametrize(
@@ -580,12 +583,13 @@ def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
 
     for _ in range(4):
         clock.advance(timedelta(minutes=10))
-        cashier.recover()
+        cashier.inquire(waiting)  # not recover, which would read that the payer is ready
 
     assert cashier.payment(waiting).status is PaymentStatus.REQUIRES_ACTION
     assert cashier.invoice("A").claimed == usd("0")
     assert cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
     assert cashier.fsck() == []
+    cashier.close()
 
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:

@@ -136,13 +136,22 @@ class Machine(RuleBasedStateMachine):
             self.balance += minor
         self.known[id_].credit.clear()
 
+    def decide(self, id_: str) -> None:
+        """A person decides about money that is not what was asked for; till then it holds."""
+        known = self.known[id_]
+        if known.waiting:
+            self.claimed[known.number] -= known.asked + known.reserved
+            self.balance += known.reserved
+            known.waiting = known.reserved = 0
+
     def take_back(self, id_: str) -> None:
         known = self.known[id_]
+        self.decide(id_)
         for number, minor in known.money.items():
             self.open[number] += minor
         known.money.clear()
         self.balance -= known.made
-        known.made = known.waiting = 0
+        known.made = 0
         self.give_back(id_)
 
     def goes_back(self, payment: Payment, minor: int, to: str | None) -> None:
@@ -227,6 +236,9 @@ class Machine(RuleBasedStateMachine):
             if percent > 100:
                 assert payment.conflicted
                 known.waiting = money * percent // 100
+                known.reserved = use
+                self.claimed[number] += held
+                self.balance -= use
             elif percent:
                 assert payment.status is PaymentStatus.SUCCEEDED
                 self.use(payment.id, use)
@@ -327,12 +339,13 @@ class Machine(RuleBasedStateMachine):
         except AlreadyPaid:
             assert not self.open[number]
             return
-        take = 0 if to_credit else min(known.waiting, self.room(number))
+        waiting = known.waiting
+        self.decide(id_)
+        take = 0 if to_credit else min(waiting, self.room(number))
         known.money[number] += take
         self.open[number] -= take
-        known.made += known.waiting - take
-        self.balance += known.waiting - take
-        known.waiting = 0
+        known.made += waiting - take
+        self.balance += waiting - take
 
     @precondition(lambda self: any(known.brought for known in self.known.values()))
     @rule(which=choice, fee=amounts | st.none())

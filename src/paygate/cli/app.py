@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from paygate import __version__
-from paygate.cli import accounts, books, payments, show
+from paygate.cli import accounts, books, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
+from paygate.cli.methods import methods, rotate_keys
 
 app = typer.Typer(
     cls=Commands,
@@ -71,6 +72,10 @@ for command in (
     accounts.drivers,
     accounts.check,
     payments.collect,
+    operations.authorize,
+    operations.capture,
+    operations.refund,
+    operations.cancel,
     payments.record,
     payments.reverse,
     payments.inquire,
@@ -78,7 +83,9 @@ for command in (
     books.fsck,
     books.status,
     books.publish,
+    rotate_keys,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")
 app.add_typer(payments.payment, name="payment")
+app.add_typer(methods, name="methods")

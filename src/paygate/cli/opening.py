@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import typer
 
 
+KEYS_VARIABLE = "PAYGATE_TOKEN_KEYS"
+"""The environment variable with the keys to the tokens of stored methods, the first encrypting."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
     """What the options of a command say about ledger and gateways."""
@@ -60,7 +64,18 @@ class Where:
             return from_app(self.app)
         if not make:
             _must_exist(self.ledger)
-        return Cashier.open(self.ledger, gateways=self.settings(), tenant=self.tenant)
+        return Cashier.open(
+            self.ledger,
+            gateways=self.settings(),
+            tenant=self.tenant,
+            token_keys=self._token_keys(),
+        )
+
+    def _token_keys(self) -> list[str] | None:
+        """Read the keys to the tokens of stored methods, which never stand in a command."""
+        keys = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
+        hide(self.ctx, *keys)
+        return keys or None
 
 
 def read_gateways(

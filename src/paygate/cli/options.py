@@ -50,3 +50,16 @@ AmountOption = Annotated[
     typer.Option("--amount", metavar="AMOUNT", help="Such as '30.00 USD'; else all that is open."),
 ]
 CustomerOption = Annotated[str | None, typer.Option("--customer", help="Id of the customer.")]
+StoredOption = Annotated[
+    str | None, typer.Option("--stored", metavar="METHOD", help="Id of a stored method instead.")
+]
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="TOKEN",
+        envvar="PAYGATE_METHOD",
+        show_envvar=True,
+        help="One-time token; by the environment it stays out of the list of processes.",
+    ),
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import facts, options, show
+from paygate.cli import facts, options, show, timeline
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount
 from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
@@ -38,15 +38,8 @@ def collect(
     invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to collect.")],
     via: Annotated[str, typer.Option(help="Name of the gateway account.")],
     key: options.KeyOption,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN",
-            envvar="PAYGATE_METHOD",
-            show_envvar=True,
-            help="One-time token; by the environment it stays out of the list of processes.",
-        ),
-    ] = None,
+    method: options.MethodOption = None,
+    stored: options.StoredOption = None,
     amount: options.AmountOption = None,
     kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
     customer: options.CustomerOption = None,
@@ -65,17 +58,13 @@ def collect(
             invoices,
             via=via,
             key=key,
-            method=method,
+            method=method if stored is None else cashier.method(stored),
             amount=None if amount is None else read_amount(cashier, amount, invoices),
             kind=kind,
             customer=customer,
             return_url=return_url,
         )
-    # Some processors repeat the token where they refuse it.
-    made = replace(made, reason=without_secrets(ctx, made.reason))
-    _tell(made, as_json=as_json)
-    if made.status in NOT_COLLECTED or made.needs_review or made.conflicted:
-        raise typer.Exit(FINDINGS)
+    tell_collected(ctx, made, as_json=as_json)
 
 
 def record(
@@ -106,7 +95,7 @@ def record(
             on=on,
             customer=customer,
         )
-    _tell(made, as_json=as_json)
+    tell(made, as_json=as_json)
 
 
 def reverse(
@@ -167,7 +156,7 @@ def inquire(
     where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         made = cashier.inquire(payment)
-    _tell(made, as_json=as_json)
+    tell(made, as_json=as_json)
 
 
 def recover(
@@ -227,38 +216,26 @@ def show_(
     tenant: options.TenantOption = "main",
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show a payment, what was asked of the gateway for it, and the money that moved."""
+    """Show a payment, and its whole history as a timeline."""
     with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
-        found = cashier.payment(id_)
-        attempts = cashier.attempts(found)
-        receipts = cashier.receipts(found)
+        history = cashier.history(id_)
+    line = timeline.moments(history)
     if as_json:
         show.write_json(
-            {"payment": facts.payment(found), "attempts": attempts, "receipts": receipts}
+            {
+                "payment": facts.payment(history.payment),
+                "attempts": history.attempts,
+                "receipts": history.receipts,
+                "allocations": history.allocations,
+                "events": history.events,
+                "timeline": line,
+            }
         )
         return
     console = show.console()
-    console.print(_sheet(found))
-    if attempts:
-        table = show.table("Asked", "Operation", "State", "Reference", "Reason")
-        for one in attempts:
-            show.add(
-                table,
-                one.created_at.isoformat(sep=" ", timespec="seconds"),
-                one.operation,
-                show.words(one.state),
-                one.reference,
-                one.code or one.reason,
-            )
-        console.print()
-        console.print(table)
-    if receipts:
-        table = show.table("Date", "Moved", ">Amount", "Movement")
-        for receipt in receipts:
-            sign = receipt.amount if receipt.kind.inward else -receipt.amount
-            show.add(table, receipt.effective, show.words(receipt.kind), sign, receipt.movement_id)
-        console.print()
-        console.print(table)
+    console.print(_sheet(history.payment))
+    console.print()
+    console.print(timeline.table(line))
 
 
 def each_payment(cashier: Cashier) -> Iterator[Payment]:
@@ -269,7 +246,17 @@ def each_payment(cashier: Cashier) -> Iterator[Payment]:
         after = page[-1].id
 
 
-def _tell(made: Payment, *, as_json: bool) -> None:
+def tell_collected(ctx: typer.Context, made: Payment, *, as_json: bool) -> None:
+    """Tell a payment that was just asked for, and stop a script where it was not collected."""
+    # Some processors repeat the token where they refuse it.
+    made = replace(made, reason=without_secrets(ctx, made.reason))
+    tell(made, as_json=as_json)
+    if made.status in NOT_COLLECTED or made.needs_review or made.conflicted:
+        raise typer.Exit(FINDINGS)
+
+
+def tell(made: Payment, *, as_json: bool) -> None:
+    """Tell a payment."""
     if as_json:
         show.write_json({"payment": facts.payment(made)})
     else:

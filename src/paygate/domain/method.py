@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from paygate.domain.outcome import Action
+    from paygate.domain.payment import AttemptState, Operation
     from paygate.domain.secret import Secret
 
 
@@ -49,7 +51,11 @@ class StoredMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMethod:
-    """A stored method of a customer; the token itself stays encrypted in the ledger."""
+    """A stored method of a customer; the token itself stays encrypted in the ledger.
+
+    `expires` is the last day on which it is good, `mandate` the id of what the payer
+    allowed us to collect by ourselves. One with `forgotten_at` is not charged any more.
+    """
 
     id: str
     customer: str
@@ -61,6 +67,7 @@ class PaymentMethod:
     is_default: bool
     mandate: str | None
     created_at: datetime
+    forgotten_at: datetime | None = None
 
 
 class MandateScope(StrEnum):
@@ -72,12 +79,42 @@ class MandateScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
-    """The payer's authorisation: which text, when, from where, and for what."""
+    """The payer's authorisation: which text, when, from where, and for what.
 
-    id: str
+    The ledger gives it its `id`.
+    """
+
     text_version: str
     accepted_at: datetime
-    scope: MandateScope
+    scope: MandateScope = MandateScope.FUTURE
     reference: str = ""
     ip: str = ""
     user_agent: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodChange:
+    """What became of storing a method, or of deleting one at its gateway.
+
+    `state` is ``succeeded`` when it is done; then, and only then, a method that was to
+    be stored is there as `method`. ``requires_action`` wants the payer to follow
+    `action`. While it is ``sending``, ``unknown`` or ``pending``, recovery follows it up.
+    """
+
+    id: str
+    operation: Operation
+    customer: str
+    account: str
+    kind: Kind
+    state: AttemptState
+    method: PaymentMethod | None
+    created_at: datetime
+    reference: str = ""
+    code: str = ""
+    raw_code: str = ""
+    reason: str = ""
+    retryable: bool = False
+    action: Action | None = None
+    expires_at: datetime | None = None
+    needs_review: bool = False

@@ -114,6 +114,7 @@ class Payment:
     out again (voids, refunds, returns, reversals). `credited` is the part of the
     money that became customer credit, `unallocated` what a person must decide on,
     `authorized` what was held for us before any capture.
+    `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
     """
@@ -143,6 +144,8 @@ class Payment:
     disputed: bool = False
     authorized: Money | None = None
     reversal: str | None = None
+    method: str | None = None
+    mandate: str | None = None
     created_at: datetime | None = None
 
     @property
@@ -158,7 +161,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One operation asked of a gateway, stored before anything was sent."""
+    """One operation asked of a gateway, stored before anything was sent.
+
+    `payment` is empty for storing and deleting a method; `method` is the stored method
+    that it is about, or that is to be made.
+    """
 
     id: str
     payment: str
@@ -174,6 +181,7 @@ class Attempt:
     next_check_at: datetime | None
     checks: int
     needs_review: bool
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,9 @@ LEFT JOIN paygate_contact f ON f.tenant = c.tenant AND f.customer = c.id
 WHERE c.tenant = :tenant AND c.id = :id
 """
 _ERASE = "DELETE FROM paygate_contact WHERE tenant = :tenant AND customer = :id"
+_ERASE_HOLDER = """
+UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
+"""
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
@@ -60,8 +63,9 @@ def find(tx: Tx, id_: str) -> Customer | None:
 
 
 def erase_contact(tx: Tx, id_: str) -> None:
-    """Erase the contact facts of a customer; the books keep only the id."""
-    tx.run(_ERASE, {"tenant": tx.tenant, "id": id_})
+    """Erase the contact facts of a customer, the names on cards too; the books keep only the id."""
+    for statement in (_ERASE, _ERASE_HOLDER):
+        tx.run(statement, {"tenant": tx.tenant, "id": id_})
 
 
 def contact_facts(customer: Customer) -> dict[str, Any]:

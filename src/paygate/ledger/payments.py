@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, status, reference,
-  created_at, actor)
+  method, mandate, created_at, actor)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :status, :reference,
-  :at, :actor)
+  :method, :mandate, :at, :actor)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
@@ -72,6 +72,7 @@ SET received_minor = received_minor + :received, returned_minor = returned_minor
 WHERE id = :id
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
+_SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
 _CLEAR_REVIEW = """
 UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
@@ -138,11 +139,11 @@ ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
 """
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
-  id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
+  id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
   sends, sent_at, lease_until, next_check_at, created_at, actor)
 VALUES (
-  :id, :tenant, :payment, :operation, :account, :kind, :driver, :driver_version, :livemode,
+  :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
   'sending', :sends, :at, :lease_until, :lease_until, :at, :actor)
 """
@@ -187,6 +188,10 @@ _SEND_AGAIN = """
 UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
   next_check_at = :lease_until, absences = 0, version = version + 1
 WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
+"""
+_OF_METHOD = """
+SELECT * FROM paygate_attempt
+WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
 """
 _INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
@@ -255,6 +260,8 @@ def insert(
     amount: Money,
     status: PaymentStatus,
     reference: str = "",
+    method: str | None = None,
+    mandate: str | None = None,
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -270,6 +277,8 @@ def insert(
             "amount": amount.minor,
             "status": status.value,
             "reference": reference,
+            "method": method,
+            "mandate": mandate,
             "at": tx.at,
             "actor": tx.actor,
         },
@@ -289,6 +298,8 @@ def insert(
         unallocated=nothing,
         from_credit=nothing,
         reference=reference,
+        method=method,
+        mandate=mandate,
         created_at=read_instant(tx.at),
     )
 
@@ -364,6 +375,11 @@ def add_moved(
 def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
     """Name the reversal of a payment."""
     tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
+
+
+def set_method(tx: Tx, payment: str, method: str) -> None:
+    """Name the method that a payment stored on the way."""
+    tx.run(_SET_METHOD, {"id": payment, "method": method})
 
 
 def set_superseded(tx: Tx, payment: str) -> None:
@@ -458,7 +474,7 @@ def insert_attempt(
     tx: Tx,
     *,
     id_: str,
-    payment: str,
+    payment: str | None,
     operation: Operation,
     account: str,
     kind: Kind,
@@ -475,18 +491,21 @@ def insert_attempt(
     about: str = "",
     then: str = "",
     sends: int = 1,
+    method: str | None = None,
 ) -> None:
     """
     Write the intent to ask *account* for *operation*, before anything is sent.
 
     *about* is the processor's name of what a later operation is about, *movement*
     that of the money a refund sends back, and *then* what a refund does to the
-    invoices. An intent with no *sends* yet is sent by recovery.
+    invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
+    method that it is about, or is to make; one about a method alone has no *payment*.
     """
     params = {
         "id": id_,
         "tenant": tx.tenant,
         "payment": payment,
+        "method": method,
         "operation": operation.value,
         "account": account,
         "kind": kind.value,
@@ -551,6 +570,12 @@ def main_attempt(tx: Tx, payment: str) -> AttemptRow:
 def attempts_of(tx: Tx, payment: str) -> list[AttemptRow]:
     """Read the attempts of a payment, the oldest first."""
     return [attempt_of(row) for row in tx.all(_ATTEMPTS, {"payment": payment})]
+
+
+def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
+    """Read the attempts to store or delete a method, the oldest first."""
+    rows = tx.all(_OF_METHOD, {"tenant": tx.tenant, "method": method})
+    return [attempt_of(row) for row in rows]
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:
@@ -720,6 +745,8 @@ def payment_of(row: Row) -> Payment:
         disputed=bool(row["disputed"]),
         authorized=Money(currency, row["authorized_minor"]),
         reversal=row["reversal"],
+        method=row["method"],
+        mandate=row["mandate"],
         created_at=datetime.fromisoformat(row["created_at"]),
     )
 
@@ -729,7 +756,7 @@ def attempt_of(row: Row) -> AttemptRow:
     return AttemptRow(
         attempt=Attempt(
             id=row["id"],
-            payment=row["payment"],
+            payment=row["payment"] or "",
             operation=Operation(row["operation"]),
             account=row["account"],
             state=AttemptState(row["state"]),
@@ -742,6 +769,7 @@ def attempt_of(row: Row) -> AttemptRow:
             next_check_at=read_instant(row["next_check_at"]),
             checks=row["checks"],
             needs_review=bool(row["needs_review"]),
+            method=row["method"] or "",
         ),
         kind=Kind(row["kind"]),
         gateway_key=row["gateway_key"],

@@ -60,6 +60,9 @@ _STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_
 _STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
 _STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
 _OF_ITEM = "SELECT * FROM paygate_allocation WHERE item = :item ORDER BY booked_at, id"
+_ALL_OF_PAYMENT = """
+SELECT * FROM paygate_allocation WHERE payment = :payment ORDER BY booked_at, id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,11 @@ def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
 def of_item(tx: Tx, item: str) -> list[Allocation]:
     """Read every allocation of *item*, the cancelled ones and their twins too."""
     return [allocation_of(row) for row in tx.all(_OF_ITEM, {"item": item})]
+
+
+def put_by_payment(tx: Tx, payment: str) -> list[Allocation]:
+    """Read every allocation of a payment's money, the cancelled ones and their twins too."""
+    return [allocation_of(row) for row in tx.all(_ALL_OF_PAYMENT, {"payment": payment})]
 
 
 def receipt_of(row: Row) -> Receipt:

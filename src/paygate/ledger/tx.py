@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paygate.ledger.vault import Vault
+
 
 class Clock(Protocol):
     """Where the time comes from."""
@@ -72,12 +74,13 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """On whose behalf, and by which clock, transactions run."""
+    """On whose behalf, by which clock, and with which keys transactions run."""
 
     tenant: str
     actor: str
     clock: Clock
     ids: Ids
+    vault: Vault | None = None
 
 
 class Tx:
@@ -87,7 +90,7 @@ class Tx:
     is tried again), so it changes nothing but rows.
     """
 
-    __slots__ = ("_all", "_ids", "actor", "at", "many", "now", "run", "tenant")
+    __slots__ = ("_all", "_ids", "actor", "at", "many", "now", "run", "tenant", "vault")
 
     def __init__(self, connection: Connection, context: Context) -> None:
         self._all = connection.all
@@ -96,6 +99,7 @@ class Tx:
         self._ids = context.ids
         self.tenant = context.tenant
         self.actor = context.actor
+        self.vault = context.vault
         self.now = context.clock.now()
         self.at = instant(self.now)
 

@@ -174,6 +174,16 @@ class GatewayAccount:
                 f"the account {self.name!r} does not take {currency}", account=self.name
             )
         self._check_limits(rail, amount)
+        self.check_payer(rail, payer)
+        self.check_method(rail, method)
+        if rail.needs_return_url and not return_url:
+            raise InvalidValue(
+                f"the account {self.name!r} sends the payer away: say where to come back to "
+                "with return_url="
+            )
+
+    def check_payer(self, rail: Rail, payer: Customer | None) -> None:
+        """Refuse a payer of whom this rail must know more."""
         missing = sorted(field for field in rail.payer_fields if not field.given_by(payer))
         if missing:
             raise MissingPayerField(
@@ -181,6 +191,9 @@ class GatewayAccount:
                 "pass payer=Customer(…) with it",
                 fields=[str(field) for field in missing],
             )
+
+    def check_method(self, rail: Rail, method: Method | None) -> None:
+        """Refuse a method that this rail does not take, and none where it wants one."""
         if rail.methods and type(method) not in rail.methods:
             accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods))
             given = "none was given" if method is None else f"not {type(method).__name__}"
@@ -192,11 +205,6 @@ class GatewayAccount:
             raise Unsupported(
                 f"the payer chooses the method on the page of account {self.name!r}; leave it out",
                 account=self.name,
-            )
-        if rail.needs_return_url and not return_url:
-            raise InvalidValue(
-                f"the account {self.name!r} sends the payer away: say where to come back to "
-                "with return_url="
             )
 
     def _check_limits(self, rail: Rail, amount: Money) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-from paygate.domain.method import Kind
+from paygate.domain.method import Kind, PaymentMethod
 from paygate.domain.money import Money
 from paygate.domain.outcome import Declined, Rejected, Unknown, Unsent
 from paygate.domain.payment import Operation, PaymentStatus
@@ -27,11 +28,17 @@ from paygate.errors import (
     InvalidValue,
     InvoiceIsVoid,
     ItemAlreadyBeingPaid,
+    MethodNotUsable,
     NotEnoughCredit,
     NotEnoughOpen,
+    NotEnrollable,
+    TokenKeysMissing,
+    TokenUnreadable,
+    UnknownMethod,
+    Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
-from paygate.ledger import customers, items, keys, lots, payments
+from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
 from paygate.service import booking, issue, merge, reverse
 from paygate.service.flow import Flow, ask, transact
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.dialogue import Dialogue
+    from paygate.domain.method import Mandate
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Authorizes, Charges, Gateway, Method, Rail
@@ -58,7 +66,10 @@ class Order:
     name: str = "collect"
     operation: Operation = Operation.CHARGE
     kind: Kind | None = None
-    method: Method | None = None
+    method: Method | PaymentMethod | None = None
+    save_method: bool = False
+    mandate: Mandate | None = None
+    payer_present: bool = True
     amount: Money | None = None
     credit: Money | None = None
     customer: Customer | str | None = None
@@ -76,6 +87,7 @@ class Opened:
     attempt: str = ""
     dialogue: Dialogue[Outcome] | None = None
     lease_until: datetime | None = None
+    method: Method | None = None
 
 
 @dataclass(slots=True)
@@ -92,8 +104,9 @@ class Plan:
 def collect(order: Order, timing: Timing) -> Flow[Payment]:
     """Collect once, however often this is called or interrupted, and tell the payment."""
     account = order.account
-    kind = order.kind or account.default_kind(order.method)
+    kind = _kind_of(order)
     rail = account.rail(kind, order.operation)
+    _check_saving(order, kind, rail)
     opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
     if opened.dialogue is None:
         return opened.payment
@@ -103,7 +116,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
         attempt=opened.attempt,
         not_after=opened.lease_until,
     )
-    answer = _without(answer, order.method)
+    answer = without_secrets(answer, opened.method)
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
@@ -120,7 +133,70 @@ def begin(gateway: Gateway, operation: Operation, charge: Charge) -> Dialogue[Ou
     return cast("Charges", gateway).charge(charge)
 
 
-def _without(answer: Outcome | Unsent, method: Method | None) -> Outcome | Unsent:
+def _kind_of(order: Order) -> Kind:
+    """Tell the kind of payment: a stored method says itself what it is."""
+    method, account = order.method, order.account
+    if not isinstance(method, PaymentMethod):
+        return order.kind or account.default_kind(method)
+    if method.account != account.name:
+        raise MethodNotUsable(
+            f"method {method.id} is stored at account {method.account!r}, and cannot be charged "
+            f"via {account.name!r}",
+            method=method.id,
+            why="of_another",
+        )
+    if order.kind not in (None, method.kind):
+        raise InvalidValue(f"method {method.id} is of kind {method.kind}, not {order.kind}")
+    return method.kind
+
+
+def _check_saving(order: Order, kind: Kind, rail: Rail) -> None:
+    """Refuse to store what is stored, and to charge by ourselves what needs the payer."""
+    stored = isinstance(order.method, PaymentMethod | StoredToken)
+    if order.mandate is not None and not order.save_method:
+        raise InvalidValue("a mandate is for a method that is stored: add save_method=True")
+    if order.save_method:
+        if stored:
+            raise InvalidValue("the method is stored already; leave save_method out")
+        if order.mandate is not None and rail.payer_present:
+            raise NotEnrollable(
+                f"the account {order.account.name!r} cannot charge by {kind} without the payer, so "
+                "nothing can be collected automatically through it",
+                why="payer_present",
+            )
+        _ = order.account.rail(kind, Operation.ENROLL)
+    if not order.payer_present:
+        if rail.payer_present:
+            raise Unsupported(
+                f"the account {order.account.name!r} cannot charge by {kind} without the payer",
+                account=order.account.name,
+            )
+        if not stored:
+            raise InvalidValue("without the payer only a stored method can be charged")
+
+
+def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> PaymentMethod:
+    """Read the stored method as it is now; refuse one that cannot pay this."""
+    found = methods.by_id(tx, method.id)
+    if found is None:
+        raise UnknownMethod(f"there is no stored method {method.id!r} in this ledger")
+    why = ""
+    payers = {customer} if order.payer is None else {customer, order.payer.id}
+    if found.customer not in payers or found.account != order.account.name:
+        why, text = "of_another", f"is of customer {found.customer} at account {found.account}"
+    elif found.forgotten_at is not None:
+        why, text = "forgotten", "was forgotten"
+    # A day more: where the payer lives it may still be the last day of the month.
+    elif found.expires is not None and found.expires + timedelta(days=1) < tx.today:
+        why, text = "expired", f"expired on {found.expires}"
+    elif not order.payer_present and found.mandate is None:
+        why, text = "no_mandate", "was stored without a mandate to charge it without the payer"
+    else:
+        return found
+    raise MethodNotUsable(f"method {found.id} {text}", method=found.id, why=why)
+
+
+def without_secrets(answer: Outcome | Unsent, method: Method | None) -> Outcome | Unsent:
     """Take what must not be stored out of an answer: processors repeat tokens in messages."""
     texts = [secret.reveal() for secret in _secrets_of(method) if secret]
     match answer:
@@ -167,7 +243,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     if amount.minor <= 0:
         raise InvalidAmount("credit covers it all; use pay_from_credit instead")
     payer = order.payer or customers.find(tx, plan.customer)
-    order.account.check(rail, amount, order.method, payer, order.return_url)
+    method, stored, mandate = _method(tx, order, plan.customer)
+    order.account.check(rail, amount, method, payer, order.return_url)
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         for page in payments.soft_on(tx, item):
             issue.supersede(tx, page)
@@ -180,6 +257,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         kind=kind,
         amount=amount,
         status=PaymentStatus.PROCESSING,
+        method=stored,
+        mandate=mandate,
     )
     payments.insert_claims(tx, id_, plan.claims)
     attempt = tx.new_id("att")
@@ -190,12 +269,14 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         payment=id_,
         amount=amount,
         kind=kind,
-        method=order.method,
+        method=method,
         payer=payer,
         invoices=tuple(plan.numbers),
         description=order.description,
         return_url=order.return_url,
         browser=order.browser,
+        store_method=order.save_method,
+        payer_present=order.payer_present,
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
@@ -215,10 +296,38 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         gateway_key=charge.key,
         amount=amount,
         lease_until=lease_until,
-        request=None if order.method is not None else write_charge(charge),
+        # What is to be stored gets its id now, so that it is stored once.
+        method=tx.new_id("met") if order.save_method else stored,
+        request=write_charge(charge, stored) if stored or method is None else None,
     )
     booking.emit(tx, "payment.started", payment)
-    return Opened(payment=payment, attempt=attempt, dialogue=dialogue, lease_until=lease_until)
+    return Opened(
+        payment=payment,
+        attempt=attempt,
+        dialogue=dialogue,
+        lease_until=lease_until,
+        method=method,
+    )
+
+
+def _method(tx: Tx, order: Order, customer: str) -> tuple[Method | None, str | None, str | None]:
+    """Tell what is charged, and the ids of the stored method and of the payer's mandate."""
+    if order.save_method:
+        methods.vault_of(tx)
+    mandate = None
+    if order.mandate is not None:
+        payer = customer if order.payer is None else order.payer.id
+        mandate = methods.insert_mandate(tx, payer, order.mandate)
+    if not isinstance(order.method, PaymentMethod):
+        return order.method, None, mandate
+    found = _usable(tx, order, order.method, customer)
+    return take_out(tx, found.id), found.id, found.mandate
+
+
+def take_out(tx: Tx, method: str) -> StoredToken:
+    """Take the token of a stored method out of the ledger, for one request."""
+    token, network_transaction_id = methods.token_of(tx, method)
+    return StoredToken(token, network_transaction_id)
 
 
 def plan_claims(
@@ -396,6 +505,13 @@ def _fingerprint(order: Order, kind: Kind) -> str:
     """Tell what makes this call the same call again; a one-time token does not count."""
     payer = None if order.payer is None else order.payer.id
     customer = order.customer.id if isinstance(order.customer, Customer) else order.customer
+    more: dict[str, Any] = {}
+    if isinstance(order.method, PaymentMethod):
+        more["method"] = order.method.id
+    if order.save_method:
+        more["save_method"] = True
+    if not order.payer_present:
+        more["payer_present"] = False
     return keys.fingerprint(
         items=[name_of(item) for item in order.items],
         account=order.account.name,
@@ -404,6 +520,7 @@ def _fingerprint(order: Order, kind: Kind) -> str:
         credit=str(order.credit),
         customer=customer,
         payer=payer,
+        **more,
     )
 
 
@@ -420,8 +537,13 @@ def name_of(item: Invoice | Share | str) -> Any:
             assert_never(item)
 
 
-def write_charge(charge: Charge) -> str:
-    """Write a charge that needs no method as text, so that it can be sent again as it was."""
+def write_charge(charge: Charge, stored: str | None) -> str:
+    """
+    Write a charge as text, so that it can be sent again as it was.
+
+    It is one of the stored method *stored*, whose token stays in its own row, or one
+    that needs no method.
+    """
     payer = charge.payer
     facts = None
     if payer is not None:
@@ -438,6 +560,9 @@ def write_charge(charge: Charge) -> str:
             "invoices": charge.invoices,
             "description": charge.description,
             "return_url": charge.return_url,
+            "store_method": charge.store_method,
+            "payer_present": charge.payer_present,
+            "stored": stored,
             "browser": None
             if browser is None
             else [browser.ip, browser.user_agent, browser.accept, browser.language],
@@ -445,15 +570,38 @@ def write_charge(charge: Charge) -> str:
     )
 
 
-def read_charge(text: str) -> Charge:
-    """Read what `write_charge` wrote."""
+def rebuild(tx: Tx, attempt: str) -> Charge | None:
+    """
+    Build the charge of *attempt* again, as it was; None where that cannot be.
+
+    It cannot where a one-time token or card data was in it, where its stored method
+    was forgotten since, and where the keys to open the token are not here.
+    """
+    text = payments.request_of(tx, attempt)
+    if text is None:
+        return None
+    charge, stored = read_charge(text)
+    if stored is None:
+        return charge
+    found = methods.by_id(tx, stored)
+    if found is None or found.forgotten_at is not None:
+        return None
+    try:
+        return replace(charge, method=take_out(tx, stored))
+    except (TokenKeysMissing, TokenUnreadable):
+        return None
+
+
+def read_charge(text: str) -> tuple[Charge, str | None]:
+    """Read what `write_charge` wrote: a charge, and the id of its stored method."""
     facts: dict[str, Any] = json.loads(text)
+    stored: str | None = facts.pop("stored", None)
     browser: list[str] | None = facts.pop("browser")
     payer: dict[str, Any] | None = facts.pop("payer")
     kind: str = facts.pop("kind")
     invoices: list[str] = facts.pop("invoices")
     currency, minor = facts.pop("amount")
-    return Charge(
+    charge = Charge(
         **facts,
         kind=Kind(kind),
         invoices=tuple(invoices),
@@ -461,3 +609,4 @@ def read_charge(text: str) -> Charge:
         payer=None if payer is None else customers.customer_of(payer),
         browser=None if browser is None else Browser(*browser),
     )
+    return charge, stored

@@ -86,6 +86,7 @@ def ask(
     *,
     attempt: str | None = None,
     not_after: datetime | None = None,
+    all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
     """
     Hold *dialogue* with a gateway account (or a sink) and tell what came of it.
@@ -94,7 +95,8 @@ def ask(
     claim of an operation must not hang on either. *not_after* is the end of the
     lease to send: a process that was stopped in between does not send late, nor
     does it make a page or slip that nobody waits for. What comes after the
-    request that moves money may take its time.
+    request that moves money may take its time. Where *all_matter*, each request counts
+    as that one: a card that was stored, and nobody knows, is no money but no nothing.
     """
     from paygate.dialogue import NOTED, Note
 
@@ -115,15 +117,15 @@ def ask(
             except NotSent as fault:
                 step = dialogue.throw(fault)
             except GatewayError as fault:
-                sent = sent or step.moves_money
+                sent = sent or step.moves_money or all_matter
                 step = dialogue.throw(fault)
             except UsageError:
                 raise  # refused by us before anything left, such as an address that is no URL
             except Exception:
-                sent = sent or step.moves_money  # nobody can tell how far it got
+                sent = sent or step.moves_money or all_matter  # nobody can tell how far it got
                 raise
             else:
-                sent = sent or step.moves_money
+                sent = sent or step.moves_money or all_matter
                 step = dialogue.send(response)
     except StopIteration as end:
         return cast("T", end.value)

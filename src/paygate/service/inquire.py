@@ -12,25 +12,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from paygate.dialogue import deferred
 from paygate.domain.decide import Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
-from paygate.gateway import Inquiry
+from paygate.gateway import Charge, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments
-from paygate.service import collect, merge, operate, reverse
+from paygate.service import collect, enroll, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from paygate.domain.outcome import Answer
+    from paygate.dialogue import Dialogue
+    from paygate.domain.method import MethodChange
+    from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
-    from paygate.gateway import Traits
+    from paygate.gateway import Method, Traits
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -41,7 +43,15 @@ _TTL_SHARE_USED = 0.9
 # the truth, and only an inquiry can tell.
 _SENDS_MAX = 3
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
+# They need more than the attempt to be built again: a payer's facts, a token.
+_WITH_REQUEST = (*_COLLECTS, Operation.ENROLL, Operation.FORGET)
+_OF_METHODS = (Operation.ENROLL, Operation.FORGET)
 _AGREEING = 2
+
+
+# What was sent: built again, or (for what is done to a payment later) the text of what is in it
+# beside what the attempt tells.
+Request: TypeAlias = Charge | Enrollment | Forgetting | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Case:
     """An attempt to inquire about, with what is needed to send it again."""
 
     row: AttemptRow
-    request: str | None
+    request: Request | None
     now: datetime
 
 
@@ -68,22 +78,42 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
 ) -> Flow[list[Payment]]:
-    """Inquire once about every attempt that is due; tell the payments it was about."""
+    """
+    Inquire once about every attempt that is due; tell the payments it was about.
+
+    Methods that are being stored or deleted are followed up as well.
+    """
     told: dict[str, Payment] = {}
     for attempt in (yield from look(lambda tx: payments.due_attempts(tx, limit))):
         found = yield from _inquire_attempt(attempt, accounts, timing)
-        told[found.id] = found
+        if found is not None:
+            told[found.id] = found
     return list(told.values())
+
+
+def follow(
+    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[MethodChange]:
+    """Ask the gateway how storing, or deleting, a method stands."""
+    found = yield from look(lambda tx: enroll.change_of(tx, attempt))
+    if not found.state.final:
+        yield from _inquire_attempt(attempt, accounts, timing)
+    return (yield from look(lambda tx: enroll.change_of(tx, attempt)))
 
 
 def _inquire_attempt(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
-) -> Flow[Payment]:
+) -> Flow[Payment | None]:
     case = yield from look(lambda tx: _case(tx, attempt))
     account = accounts.get(case.row.attempt.account)
     if account is None:
         return (yield from _leave(case, account, timing))
     row = case.row
+    if row.attempt.operation is Operation.FORGET:
+        # To delete again what is deleted does nothing, so that is the better question.
+        if _sendable(case, account):
+            return (yield from _send_again(case, account, timing))
+        return (yield from _leave(case, account, timing))
     gateway = account.looks_up(row.attempt.reference)
     if gateway is None:
         if row.attempt.state.in_doubt and _sendable(case, account):
@@ -113,7 +143,16 @@ def _case(tx: Tx, attempt: str) -> Case:
     row = payments.attempt(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-    return Case(row, payments.request_of(tx, attempt), tx.now)
+    return Case(row, _request(tx, row), tx.now)
+
+
+def _request(tx: Tx, row: AttemptRow) -> Request | None:
+    """Build again what was sent, where it needs more than the attempt and can be built."""
+    if row.attempt.operation in _COLLECTS:
+        return collect.rebuild(tx, row.attempt.id)
+    if row.attempt.operation in _OF_METHODS:
+        return enroll.rebuild(tx, row)
+    return payments.request_of(tx, row.attempt.id)
 
 
 def _news(answer: Answer) -> Answer:
@@ -129,9 +168,13 @@ def _sendable(case: Case, account: GatewayAccount) -> bool:
 def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
     """Tell whether the same request could be sent again at instant *at*."""
     row = case.row
-    if row.sends >= _SENDS_MAX or row.attempt.operation not in account.operations:
+    if row.attempt.operation not in account.operations:
         return False
-    if row.attempt.operation in _COLLECTS and case.request is None:
+    if row.attempt.operation in _WITH_REQUEST and case.request is None:
+        return False
+    if row.attempt.operation is Operation.FORGET:
+        return True
+    if row.sends >= _SENDS_MAX:
         return False
     if not row.sends:
         return True  # it was never sent
@@ -139,40 +182,69 @@ def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
     return at < row.attempt.created_at + safe
 
 
-def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment]:
-    row, gateway = case.row, account.gateway
-    if row.attempt.operation in _COLLECTS:
-        assert case.request is not None, "_repeatable() saw it"
-        charge = collect.read_charge(case.request)
-        again = partial(collect.begin, gateway, row.attempt.operation, charge)
-    else:
-        again = partial(operate.begin, gateway, row, case.request)
+def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
+    row = case.row
 
     def take_lease(tx: Tx) -> datetime | None:
         until = tx.now + timing.lease
+        if case.request is not None and _request(tx, row) is None:
+            return None  # its method was forgotten since we looked
         return until if payments.send_again(tx, row, until) else None
 
     lease_until = yield from transact(take_lease)
-    if lease_until is None:  # somebody else is at it
-        return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
+    if lease_until is None:  # or somebody else is at it
+        return (yield from look(lambda tx: _payment_of(tx, row)))
     answer = yield from ask(
         account.name,
-        deferred(again),
+        deferred(partial(_begin, case, account)),
         attempt=row.attempt.id,
         not_after=lease_until,
+        all_matter=row.attempt.operation in _OF_METHODS,
     )
+    answer = collect.without_secrets(answer, _method_of(case.request))
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=account.traits.rails[row.kind].variable_amount,
         can_inquire=True,
         timing=timing,
     )
-    return (yield from merge.merge(row.attempt.id, answer, reading))
+    return (yield from merge.merge_any(row.attempt.id, answer, reading))
 
 
-def _merge(case: Case, account: GatewayAccount, answer: Answer, timing: Timing) -> Flow[Payment]:
+def _payment_of(tx: Tx, row: AttemptRow) -> Payment | None:
+    return reverse.find(tx, row.attempt.payment) if row.attempt.payment else None
+
+
+def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
+    """Begin the dialogue again, with the same key and the same request."""
+    match case.request:
+        case Charge():
+            return collect.begin(account.gateway, case.row.attempt.operation, case.request)
+        case Enrollment() | Forgetting():
+            return enroll.begin(account, case.request)
+        case str() | None:
+            return operate.begin(account.gateway, case.row, case.request)
+        case _:
+            assert_never(case.request)
+
+
+def _method_of(request: Request | None) -> Method | None:
+    match request:
+        case Charge() | Enrollment():
+            return request.method
+        case Forgetting():
+            return request.token
+        case str() | None:
+            return None
+        case _:
+            assert_never(request)
+
+
+def _merge(
+    case: Case, account: GatewayAccount, answer: Answer, timing: Timing
+) -> Flow[Payment | None]:
     reading = reading_of(case, account, timing)
-    return (yield from merge.merge(case.row.attempt.id, answer, reading))
+    return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
 
 
 def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
@@ -201,7 +273,7 @@ def absence(case: Case, traits: Traits) -> Absence:
     return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.ONCE
 
 
-def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment]:
+def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment | None]:
     """Nobody can be asked: say so, and plan the next look or call a person."""
     name = case.row.attempt.account
     # While another process may be sending, nobody sends again; after that somebody can.
@@ -212,4 +284,4 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
         else f"the gateway of account {name!r} cannot be asked"
     )
     reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, timing=timing)
-    return (yield from merge.merge(case.row.attempt.id, Unknown(reason=reason), reading))
+    return (yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading))

@@ -25,7 +25,7 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.ledger import payments, receipts
-from paygate.service import allocation, booking
+from paygate.service import allocation, booking, keeping
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
@@ -59,9 +59,14 @@ def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
     at the first `StoreError`. If that does not help the error is raised, the
     attempt stays as it was, and recovery will inquire.
     """
+    return _of_payment((yield from merge_any(attempt, answer, reading)), attempt)
+
+
+def merge_any(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment | None]:
+    """Merge *answer* as `merge` does; there is no payment where it is about a method alone."""
     for remaining in reversed(range(_TRIES)):
         try:
-            return (yield from transact(lambda tx: merge_in(tx, attempt, answer, reading)))
+            return (yield from transact(lambda tx: merge_any_in(tx, attempt, answer, reading)))
         except LedgerCorrupt:
             raise
         except StoreError:
@@ -72,11 +77,25 @@ def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
 
 def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
     """Merge *answer* in this transaction and tell the payment as it now stands."""
+    return _of_payment(merge_any_in(tx, attempt, answer, reading), attempt)
+
+
+def _of_payment(payment: Payment | None, attempt: str) -> Payment:
+    if payment is None:
+        raise LedgerCorrupt(f"attempt {attempt} belongs to no payment", attempt=attempt)
+    return payment
+
+
+def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment | None:
+    """Merge *answer* in this transaction; tell the payment, where the attempt is of one."""
     while True:
         before = payments.attempt(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-        answer = _used_up(tx, before, answer)
+        if not before.attempt.payment:
+            answer = keeping.understood(tx, before, answer)
+        else:
+            answer = _used_up(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
@@ -98,7 +117,11 @@ def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
             changes = replace(changes, review=changes.review or text)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
+            if not before.attempt.payment:
+                keeping.consequences(tx, before, answer, changes)
+                return None
             payment = _apply(tx, before, changes)
+            keeping.keep_paid_with(tx, before, answer, payment)
             return _pass_on(tx, before, changes, answer, reading) or payment
 
 

@@ -52,7 +52,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox, outbox, payments, receipts
-from paygate.service import inquire, merge, notices, operate
+from paygate.service import inquire, keeping, merge, notices, operate
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.inquire import Case
 
@@ -228,11 +228,15 @@ def _answer(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What we know of the operation that a notice is about; `early`: its money is not there yet."""
+    """What we know of the operation that a notice is about; `early`: its money is not there yet.
+
+    `change` names one that stores or deletes a method, and is of no payment.
+    """
 
     case: Case | None = None
     payment: Payment | None = None
     early: bool = False
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,9 @@ def _apply(
         yield from transact(lambda tx: _wait(tx, row, text, InboxState.FAILED))
         return None
     known = yield from look(_about(account.name, notice))
+    if known.change:
+        yield from _follow(id_, known.change, accounts, timing)
+        return None
     finding = yield from _find_out(notice, known, account)
 
     def work(tx: Tx) -> Done:
@@ -288,6 +295,19 @@ def _apply(
     if notice.ready and done.payment is not None:
         return (yield from _complete(row, done.payment, accounts, timing))
     return done.payment
+
+
+def _follow(
+    id_: int, change: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[None]:
+    """Ask how storing a method stands: a notice is kept without the token, so it is a hint."""
+    _ = yield from inquire.follow(change, accounts, timing)
+
+    def end(tx: Tx) -> None:
+        if _find(tx, id_).callback.state is InboxState.NEW:
+            inbox.end(tx, id_, InboxState.APPLIED)
+
+    yield from transact(end)
 
 
 def _apply_in(
@@ -372,6 +392,8 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
         row = payments.attempt_named(
             tx, account, our_ref=notice.our_ref, reference=notice.reference
         )
+        if row is not None and not row.attempt.payment:
+            return Known(change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
         if row is None or payment is None:
             return Known()
@@ -420,6 +442,9 @@ def _of_movements(notice: Notice, known: Known) -> list[Answer]:
 def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Answer | None]:
     """Ask the gateway where a notice is only a hint; None where that is not needed."""
     wanted = is_hint(notice) or known.early or _contradicts(notice, known)
+    if known.case is not None and known.payment is not None:
+        # A notice is kept without the token of the method that was to be stored.
+        wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
     if known.case is None or not wanted:
         return None
     inquiry = inquire.inquiry_about(known.case.row)
@@ -449,8 +474,7 @@ def _complete(
     row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
     """Complete a payment whose payer has approved; close the page where others took over."""
-    key = f"ready:{row.callback.id}:{row.callback.tries}"
-    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=key)
+    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
         payment = yield from operate.operate(task, accounts, timing)
@@ -476,20 +500,22 @@ def _complete(
 
 
 def _unsent(tx: Tx, payment: Payment) -> str:
-    """Tell why the newest completion could not be sent, if so: it may be tried again."""
+    """Tell why the newest completion may have to be done again, if so."""
     rows = payments.attempts_of(tx, payment.id)
     made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
         return ""
-    failed = made[-1].attempt.state is AttemptState.FAILED and made[-1].retryable
-    return made[-1].attempt.reason if failed else ""
+    last = made[-1]
+    failed = last.attempt.state is AttemptState.FAILED and last.retryable
+    if last.attempt.state.final and not failed:
+        return ""
+    return last.attempt.reason or "its completion is under way"
 
 
 def _close(
     payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    key = f"close:{payment.id}"
-    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=key)
+    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=None)
     try:
         return (yield from operate.operate(task, accounts, timing))
     except (Refused, UsageError):

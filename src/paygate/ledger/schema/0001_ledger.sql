@@ -143,6 +143,7 @@ CREATE TABLE paygate_attempt (
   UNIQUE (tenant, account, operation, gateway_key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
+CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method) WHERE method IS NOT NULL;
 CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, next_check_at)
   WHERE next_check_at IS NOT NULL;
 CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, reference)

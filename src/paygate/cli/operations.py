@@ -1,0 +1,146 @@
+"""What is done to a payment through its gateway: authorise, capture, refund, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paygate.cli import options, payments
+from paygate.cli.exits import FINDINGS, hide, without_secrets
+from paygate.cli.opening import Where, read_amount
+from paygate.domain.payment import AttemptState, Operation
+
+if TYPE_CHECKING:
+    from paygate.cashier import Cashier
+    from paygate.domain.money import Money
+    from paygate.domain.payment import Payment
+
+PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
+
+_UNDERTAKEN = frozenset({AttemptState.SUCCEEDED, AttemptState.PENDING})
+
+
+def authorize(
+    ctx: typer.Context,
+    invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to hold for.")],
+    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    key: options.KeyOption,
+    method: options.MethodOption = None,
+    stored: options.StoredOption = None,
+    amount: options.AmountOption = None,
+    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
+    return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Hold the amount of invoices, to be captured later; exits with 1 where it is not held."""
+    hide(ctx, method)
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        made = cashier.authorize(
+            invoices,
+            via=via,
+            key=key,
+            method=method if stored is None else cashier.method(stored),
+            amount=None if amount is None else read_amount(cashier, amount, invoices),
+            kind=kind,
+            return_url=return_url,
+        )
+    payments.tell_collected(ctx, made, as_json=as_json)
+
+
+def capture(
+    ctx: typer.Context,
+    payment: PaymentArgument,
+    key: options.KeyOption,
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="A part of it; else all that is left.")
+    ] = None,
+    keep_rest: Annotated[
+        bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
+    ] = False,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Take what was authorised, or a part of it; exits with 1 where it was not taken."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        wanted = _amount(cashier, payment, amount)
+        made = cashier.capture(payment, key=key, amount=wanted, final=not keep_rest)
+        done = _undertaken(cashier, made, Operation.CAPTURE)
+    _tell(ctx, made, done=done, as_json=as_json)
+
+
+def refund(
+    ctx: typer.Context,
+    payment: PaymentArgument,
+    key: options.KeyOption,
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="A part of it; else all that is left.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the processor.")] = "",
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Send money of a payment back to the payer; exits with 1 where it was not sent."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        wanted = _amount(cashier, payment, amount)
+        made = cashier.refund(payment, key=key, amount=wanted, to=to, reason=reason)
+        done = _undertaken(cashier, made, Operation.REFUND)
+    _tell(ctx, made, done=done, as_json=as_json)
+
+
+def cancel(
+    ctx: typer.Context,
+    payment: PaymentArgument,
+    key: options.KeyOption,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Undo a payment in the cheapest way that works; exits with 1 where it was not undone."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        made = cashier.cancel(payment, key=key)
+        done = _undertaken(cashier, made, Operation.CLOSE, Operation.VOID, Operation.REFUND)
+    _tell(ctx, made, done=done, as_json=as_json)
+
+
+def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
+    """Read an amount that may leave the currency to the payment."""
+    if text is None:
+        return None
+    if " " not in text.strip():
+        text = f"{text.strip()} {cashier.payment(payment).amount.currency}"
+    return read_amount(cashier, text)
+
+
+def _undertaken(cashier: Cashier, payment: Payment, *operations: Operation) -> bool:
+    """Tell whether the last of such operations did what it was to do, or is on its way."""
+    asked = [one.state for one in cashier.attempts(payment) if one.operation in operations]
+    return not asked or asked[-1] in _UNDERTAKEN
+
+
+def _tell(ctx: typer.Context, made: Payment, *, done: bool, as_json: bool) -> None:
+    made = replace(made, reason=without_secrets(ctx, made.reason))
+    payments.tell(made, as_json=as_json)
+    if not done or made.needs_review or made.conflicted:
+        raise typer.Exit(FINDINGS)

@@ -1,0 +1,104 @@
+"""A payment's history as a timeline: what was asked, what moved, where it went, what was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.cli import show
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.domain.event import Event
+    from paygate.domain.money import Money
+    from paygate.domain.payment import Allocation, Attempt, Receipt
+    from paygate.service.history import History
+
+_ORDER: Final = ("asked", "moved", "put", "told")
+"""What happened in one transaction has one instant; this is how it reads then."""
+
+_SAID_ELSEWHERE: Final = frozenset({"payment", "customer", "account", "kind", "status"})
+_OF_AMOUNT: Final = frozenset({"amount_minor", "currency"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One line of the timeline: when, what sort of thing (asked, moved, put, told), and what."""
+
+    at: datetime
+    sort: str
+    text: str
+
+
+def moments(of: History) -> list[Moment]:
+    """Tell everything about a payment in the order in which it was written down."""
+    told = [
+        *(_asked(attempt) for attempt in of.attempts),
+        *(_moved(receipt) for receipt in of.receipts),
+        *(_put(allocation, of.numbers[allocation.invoice]) for allocation in of.allocations),
+        *(_told(event) for event in of.events if event.type != "receipt.booked"),
+    ]
+    # Sorting keeps what is equal in its order: events stay in that of their numbers.
+    return sorted(told, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
+
+
+def table(of: list[Moment]) -> Any:
+    """Write a timeline for people; an instant is written once."""
+    made = show.table("Date", "", "What")
+    before = ""
+    for moment in of:
+        at = moment.at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+        show.add(made, "" if at == before else at, moment.sort, moment.text)
+        before = at
+    return made
+
+
+def _asked(attempt: Attempt) -> Moment:
+    why = attempt.reason or attempt.code
+    facts = [
+        f"{show.words(attempt.operation)} {show.amount(attempt.amount)}",
+        show.words(attempt.state) + (f": {why}" if why else ""),
+        attempt.reference,
+        "a person must look" if attempt.needs_review else "",
+    ]
+    return Moment(at=attempt.created_at, sort="asked", text=_joined(facts))
+
+
+def _moved(receipt: Receipt) -> Moment:
+    facts = [
+        f"{_signed(receipt.amount, inward=receipt.kind.inward)} by {show.words(receipt.kind)}",
+        f"counts on {receipt.effective}" if receipt.effective != receipt.booked_at.date() else "",
+        receipt.movement_id,
+    ]
+    return Moment(at=receipt.booked_at, sort="moved", text=_joined(facts))
+
+
+def _put(allocation: Allocation, number: str) -> Moment:
+    source = "credit" if allocation.receipt is None else ""
+    where = f"off {number}" if allocation.amount.minor < 0 else f"on {number}"
+    facts = [f"{show.amount(_without_sign(allocation.amount))} {where}", source]
+    return Moment(at=allocation.booked_at, sort="put", text=_joined(facts))
+
+
+def _told(event: Event) -> Moment:
+    said = [
+        f"{show.words(name)} {value}"
+        for name, value in event.data.items()
+        if value and name not in _SAID_ELSEWHERE | _OF_AMOUNT
+    ]
+    by = "" if event.actor in ("", "host") else f"by {event.actor}"
+    return Moment(at=event.occurred_at, sort="told", text=_joined([event.type, *said, by]))
+
+
+def _without_sign(amount: Money) -> Money:
+    """Leave the sign out: the words say which way it went."""
+    return -amount if amount.minor < 0 else amount
+
+
+def _signed(amount: Money, *, inward: bool) -> str:
+    return f"{'+' if inward else '-'}{show.amount(amount)}"
+
+
+def _joined(parts: list[str]) -> str:
+    return " · ".join(part for part in parts if part)

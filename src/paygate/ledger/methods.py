@@ -1,0 +1,227 @@
+"""Stored methods and mandates; a token goes in and out through the vault only."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
+from paygate.errors import TokenKeysMissing
+from paygate.ledger.tx import instant, read_instant
+
+if TYPE_CHECKING:
+    from paygate.domain.method import StoredMethod
+    from paygate.domain.secret import Secret
+    from paygate.ledger.tx import Row, Tx
+    from paygate.ledger.vault import Vault
+
+_INSERT = """
+INSERT INTO paygate_method (
+  id, tenant, customer, account, kind, token_encrypted, brand, last4, expires, holder, fingerprint,
+  network_transaction_id, mandate, is_default, created_at)
+VALUES (
+  :id, :tenant, :customer, :account, :kind, :token, :brand, :last_four, :expires, :holder,
+  :fingerprint, :network_transaction_id, :mandate,
+  NOT EXISTS (
+    SELECT 1 FROM paygate_method
+    WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL),
+  :at)
+ON CONFLICT DO NOTHING
+"""
+_BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
+_OF_CUSTOMER = """
+SELECT * FROM paygate_method
+WHERE tenant = :tenant AND customer = :customer AND forgotten_at IS NULL ORDER BY id
+"""
+_SET_DEFAULT = """
+UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
+WHERE tenant = :tenant AND customer = :customer
+"""
+_FORGET = """
+UPDATE paygate_method SET forgotten_at = :at, is_default = 0
+WHERE id = :id AND forgotten_at IS NULL
+"""
+_WIPE = "UPDATE paygate_method SET token_encrypted = x'', holder = '' WHERE id = :id"
+_SEALED = """
+SELECT id, token_encrypted FROM paygate_method
+WHERE tenant = :tenant AND id > :after AND token_encrypted <> x'' ORDER BY id LIMIT :limit
+"""
+_RESEAL = "UPDATE paygate_method SET token_encrypted = :token WHERE id = :id"
+
+_INSERT_MANDATE = """
+INSERT INTO paygate_mandate (
+  id, tenant, customer, text_version, accepted_at, scope, reference, ip, user_agent)
+VALUES (
+  :id, :tenant, :customer, :text_version, :accepted_at, :scope, :reference, :ip, :user_agent)
+"""
+_MANDATE = """
+SELECT * FROM paygate_mandate WHERE tenant = :tenant AND id = :id
+"""
+
+
+def vault_of(tx: Tx) -> Vault:
+    """Find the vault, or raise `TokenKeysMissing`."""
+    if tx.vault is None:
+        raise TokenKeysMissing(
+            "tokens of stored methods are kept encrypted, and there is no key; open the cashier "
+            "with token_keys=[…]"
+        )
+    return tx.vault
+
+
+# --- Methods ---------------------------------------------------------------------------
+
+
+def insert(
+    tx: Tx,
+    stored: StoredMethod,
+    *,
+    id_: str,
+    customer: str,
+    account: str,
+    mandate: str | None,
+    network_transaction_id: str = "",
+) -> bool:
+    """
+    Write a method that a gateway keeps for us; false where it was written before.
+
+    The first method of a customer is the default one.
+    """
+    expires = _last_day(stored.expires_year, stored.expires_month)
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "customer": customer,
+        "account": account,
+        "kind": stored.kind.value,
+        "token": vault_of(tx).seal(stored.token, of=id_),
+        "brand": stored.brand,
+        "last_four": stored.last4,
+        "expires": None if expires is None else expires.isoformat(),
+        "holder": stored.holder,
+        "fingerprint": stored.fingerprint,
+        "network_transaction_id": stored.network_transaction_id or network_transaction_id,
+        "mandate": mandate,
+        "at": tx.at,
+    }
+    return bool(tx.run(_INSERT, params))
+
+
+def by_id(tx: Tx, id_: str) -> PaymentMethod | None:
+    """Read a method, also one that was forgotten."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else method_of(row)
+
+
+def of_customer(tx: Tx, customer: str) -> list[PaymentMethod]:
+    """Read the methods of a customer, the oldest first, without those that were forgotten."""
+    rows = tx.all(_OF_CUSTOMER, {"tenant": tx.tenant, "customer": customer})
+    return [method_of(row) for row in rows]
+
+
+def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
+    """
+    Take the token out for one request, with the network's id of the first transaction.
+
+    Raises `TokenKeysMissing` or `TokenUnreadable`.
+    """
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    assert row is not None, f"method {id_} was just read"
+    token = vault_of(tx).open(row["token_encrypted"], of=id_)
+    return token, str(row["network_transaction_id"])
+
+
+def set_default(tx: Tx, method: PaymentMethod) -> None:
+    """Make *method* the one default of its customer."""
+    tx.run(_SET_DEFAULT, {"tenant": tx.tenant, "customer": method.customer, "id": method.id})
+
+
+def forget(tx: Tx, id_: str) -> bool:
+    """Write that a method is not charged any more; false where that is written already."""
+    return bool(tx.run(_FORGET, {"id": id_, "at": tx.at}))
+
+
+def wipe(tx: Tx, id_: str) -> None:
+    """Delete the token of a method that the gateway has deleted."""
+    tx.run(_WIPE, {"id": id_})
+
+
+def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
+    """
+    Put the tokens of the methods behind id *after* under the first key, at most *limit*.
+
+    Tells the last id, how many there were, and how many were under another key.
+    """
+    vault = vault_of(tx)
+    rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})
+    changed = 0
+    for row in rows:
+        token = vault.reseal(row["token_encrypted"], of=row["id"])
+        if token is not None:
+            changed += tx.run(_RESEAL, {"id": row["id"], "token": token})
+    return (rows[-1]["id"] if rows else "", len(rows), changed)
+
+
+# --- Mandates --------------------------------------------------------------------------
+
+
+def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
+    """Write what a payer allowed, and tell its id."""
+    id_ = tx.new_id("man")
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "customer": customer,
+        "text_version": mandate.text_version,
+        "accepted_at": instant(mandate.accepted_at),
+        "scope": mandate.scope.value,
+        "reference": mandate.reference,
+        "ip": mandate.ip,
+        "user_agent": mandate.user_agent,
+    }
+    tx.run(_INSERT_MANDATE, params)
+    return id_
+
+
+def mandate(tx: Tx, id_: str) -> Mandate | None:
+    """Read what a payer allowed."""
+    row = tx.one(_MANDATE, {"tenant": tx.tenant, "id": id_})
+    if row is None:
+        return None
+    return Mandate(
+        id=row["id"],
+        text_version=row["text_version"],
+        accepted_at=datetime.fromisoformat(row["accepted_at"]),
+        scope=MandateScope(row["scope"]),
+        reference=row["reference"],
+        ip=row["ip"],
+        user_agent=row["user_agent"],
+    )
+
+
+# --- Reading rows -------------------------------------------------------------------------
+
+
+def method_of(row: Row) -> PaymentMethod:
+    """Read a method from its row, without its token."""
+    return PaymentMethod(
+        id=row["id"],
+        customer=row["customer"],
+        account=row["account"],
+        kind=Kind(row["kind"]),
+        brand=row["brand"],
+        last4=row["last4"],
+        expires=None if row["expires"] is None else date.fromisoformat(row["expires"]),
+        is_default=bool(row["is_default"]),
+        mandate=row["mandate"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        forgotten_at=read_instant(row["forgotten_at"]),
+    )
+
+
+def _last_day(year: int | None, month: int | None) -> date | None:
+    """Tell the last day on which a card is good: the last one of its month."""
+    if year is None or month is None:
+        return None
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return following - timedelta(days=1)

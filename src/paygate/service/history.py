@@ -1,0 +1,58 @@
+"""History: all that is written down about one payment, read in one consistent state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.ledger import items, outbox, payments, receipts
+from paygate.service import reverse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paygate.domain.event import Event
+    from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
+    from paygate.ledger.tx import Tx
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was asked for a payment, what moved, where it was put, and what was told of it.
+
+    Each list begins with the oldest. `numbers` are those of the invoices by their id.
+    """
+
+    payment: Payment
+    attempts: Sequence[Attempt]
+    receipts: Sequence[Receipt]
+    allocations: Sequence[Allocation]
+    events: Sequence[Event]
+    numbers: Mapping[str, str]
+
+
+def of(tx: Tx, which: str) -> History:
+    """Read the history of a payment, or raise `UnknownPayment`."""
+    payment = reverse.find(tx, which)
+    put = receipts.put_by_payment(tx, payment.id)
+    numbers: dict[str, str] = {}
+    for item in dict.fromkeys(each.invoice for each in put):
+        invoice = items.by_id(tx, item)
+        numbers[item] = item if invoice is None else invoice.number
+    return History(
+        payment=payment,
+        attempts=[row.attempt for row in payments.attempts_of(tx, payment.id)],
+        receipts=receipts.of_payment(tx, payment.id),
+        allocations=put,
+        events=_events(tx, payment.id),
+        numbers=numbers,
+    )
+
+
+def _events(tx: Tx, payment: str) -> list[Event]:
+    told: list[Event] = []
+    while page := outbox.of_aggregate(tx, payment, len(told), _PAGE):
+        told += page
+    return told

@@ -1,0 +1,150 @@
+"""What an answer does to stored methods: kept when the gateway says so, wiped when it has.
+
+Called by `merge`, in its transaction. Storing a method moves no money, so an
+answer about it has rules of its own: an approval must say what was stored, and a
+method that the gateway does not know is as good as deleted. A deletion that was
+refused for the moment stays in doubt, so that recovery tries it again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    RejectCause,
+    Rejected,
+    Unknown,
+    Unsent,
+)
+from paygate.domain.payment import AttemptState, Operation
+from paygate.ledger import methods, outbox, payments
+from paygate.service import booking
+
+if TYPE_CHECKING:
+    from paygate.domain.decide import Changes
+    from paygate.domain.outcome import Answer
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+
+
+def write_plan(customer: str, mandate: str | None) -> str:
+    """Write what is to be known when a method was stored: whose it is, by which mandate."""
+    return json.dumps({"customer": customer, "mandate": mandate})
+
+
+def read_plan(row: AttemptRow) -> dict[str, Any]:
+    """Read what `write_plan` wrote."""
+    plan: dict[str, Any] = json.loads(row.then)
+    return plan
+
+
+def understood(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
+    """Read *answer* as one about storing, or deleting, a method."""
+    match row.attempt.operation, answer:
+        case Operation.ENROLL, Approved(method=None):
+            return Unknown(
+                reason="the gateway approved without saying what it stored",
+                reference=answer.reference,
+            )
+        case Operation.ENROLL, Approved() if tx.vault is None:
+            return Unknown(
+                reason="the gateway stored it, and there is no key here to keep its token under",
+                reference=answer.reference,
+            )
+        case Operation.FORGET, Rejected(cause=RejectCause.METHOD_GONE):
+            return Approved(reference=answer.reference)
+        case Operation.FORGET, Rejected(retryable=True):
+            return Unknown(reason=answer.message or str(answer.cause))
+        case Operation.FORGET, Unsent():
+            return Unknown(reason=answer.reason)
+        case _:
+            return answer
+
+
+def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> None:
+    """Write what *changes* of an attempt about a method do to it, and tell."""
+    stores = row.attempt.operation is Operation.ENROLL
+    if changes.state is AttemptState.SUCCEEDED and stores and isinstance(answer, Approved):
+        plan = read_plan(row)
+        keep(tx, row, answer, customer=plan["customer"], mandate=plan["mandate"])
+    elif changes.state is AttemptState.SUCCEEDED:
+        methods.wipe(tx, row.attempt.method)
+        _tell(tx, row, "method.deleted")
+    elif changes.state is not None and changes.state.final:
+        _tell(tx, row, "method.not_stored" if stores else "method.delete_failed", changes)
+    elif changes.state is AttemptState.REQUIRES_ACTION:
+        _tell(tx, row, "method.requires_action")
+    elif changes.state is AttemptState.UNKNOWN:
+        _tell(tx, row, "method.unknown", changes)
+    if changes.review and not row.attempt.needs_review:
+        _tell(tx, row, "method.needs_review", changes)
+    if changes.state is not None and changes.state.final:
+        payments.forget_request(tx, row.attempt.id)
+
+
+def to_be_kept(row: AttemptRow, payment: Payment) -> bool:
+    """Tell whether the method of *payment* is to be stored, and is not yet."""
+    return bool(row.attempt.method) and row.attempt.method != payment.method
+
+
+def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) -> None:
+    """Keep the method that a gateway stored with a payment, where that was asked for."""
+    asked = to_be_kept(row, payment)
+    if not asked or not isinstance(answer, Approved | Authorized) or answer.method is None:
+        return
+    if tx.vault is None:
+        # The money comes first: it is booked, and the card must be asked for again.
+        text = "the gateway stored the method, and there is no key here to keep its token under"
+        booking.alert(tx, payment, text)
+        return
+    keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
+    payments.set_method(tx, payment.id, row.attempt.method)
+
+
+def keep(
+    tx: Tx, row: AttemptRow, answer: Approved | Authorized, *, customer: str, mandate: str | None
+) -> None:
+    """Write the method of *answer*, once, and tell."""
+    assert answer.method is not None, "only an answer with a method is kept"
+    written = methods.insert(
+        tx,
+        answer.method,
+        id_=row.attempt.method,
+        customer=customer,
+        account=row.attempt.account,
+        mandate=mandate,
+        network_transaction_id=answer.network_transaction_id,
+    )
+    if written:
+        tell(tx, "method.stored", row.attempt.method)
+
+
+def tell(tx: Tx, type_: str, id_: str) -> None:
+    """Emit an event about a stored method, with its facts."""
+    method = methods.by_id(tx, id_)
+    assert method is not None, f"method {id_} was just written"
+    facts = {
+        "method": id_,
+        "customer": method.customer,
+        "account": method.account,
+        "kind": method.kind.value,
+        "brand": method.brand,
+        "last4": method.last4,
+    }
+    outbox.emit(tx, type_, id_, facts)
+
+
+def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -> None:
+    facts = {
+        "method": row.attempt.method,
+        "customer": read_plan(row)["customer"],
+        "account": row.attempt.account,
+        "kind": row.kind.value,
+    }
+    if changes is not None:
+        facts |= {"code": changes.code, "reason": changes.review or changes.reason}
+    outbox.emit(tx, type_, row.attempt.method, facts)

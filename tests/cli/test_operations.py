@@ -1,0 +1,147 @@
+"""Authorise, capture, refund and cancel from the shell, and the timeline that tells of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from paygate import Cashier, Money
+from tests.cli.conftest import Run
+
+GATEWAYS = ("--gateways", "gateways.toml")
+
+
+def authorized(run: Run, token: str = "tok_visa") -> str:
+    done = run(
+        "authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--method", token, "--json"
+    )
+    return str(done.json["payment"]["id"])
+
+
+def collected(run: Run) -> str:
+    done = run(
+        "collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_visa", "--json"
+    )
+    return str(done.json["payment"]["id"])
+
+
+def still_open() -> Money:
+    with Cashier.open("sqlite:///paygate.db") as cashier:
+        return cashier.invoice("A-1").open
+
+
+def test_what_is_authorized_is_captured_once_per_key(imported: Run) -> None:
+    payment = authorized(imported)
+    command = ("capture", payment, *GATEWAYS, "--key", "k", "--json")
+
+    first, second = imported(*command), imported(*command)
+
+    assert first.code == second.code == 0
+    assert first.json == second.json
+    assert first.json["payment"]["received"]["text"] == "30.00 USD"
+    assert still_open() == Money("USD", 0)
+
+
+def test_a_part_is_captured_and_the_rest_kept(imported: Run) -> None:
+    payment = authorized(imported)
+
+    done = imported(
+        "capture", payment, *GATEWAYS, "--key", "k", "--amount", "12", "--keep-rest", "--json"
+    )
+
+    assert done.json["payment"]["status"] == "authorized"
+    assert done.json["payment"]["received"]["text"] == "12.00 USD"
+
+
+def test_a_script_stops_where_nothing_was_authorized(imported: Run) -> None:
+    done = imported(
+        "authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--method", "tok_declined"
+    )
+
+    assert done.code == 1
+    assert "declined" in done.out
+
+
+def test_more_than_is_authorized_is_refused(imported: Run) -> None:
+    done = imported(
+        "capture", authorized(imported), *GATEWAYS, "--key", "k", "--amount", "31", "--json"
+    )
+
+    assert (done.code, done.error["type"]) == (3, "NotCapturable")
+
+
+def test_a_refund_reopens_the_invoice_or_credits_it(imported: Run) -> None:
+    payment = collected(imported)
+
+    back = imported("refund", payment, *GATEWAYS, "--key", "1", "--amount", "10 USD", "--json")
+    note = imported(
+        "refund",
+        payment,
+        *GATEWAYS,
+        "--key",
+        "2",
+        "--amount",
+        "5",
+        "--to",
+        "credit_note",
+        "--reason",
+        "goods returned",
+        "--json",
+    )
+
+    assert back.code == note.code == 0
+    assert note.json["payment"]["returned"]["text"] == "15.00 USD"
+    assert still_open() == Money("USD", 1000)
+
+
+def test_an_unknown_way_to_refund_is_a_usage_error(imported: Run) -> None:
+    done = imported("refund", collected(imported), *GATEWAYS, "--key", "1", "--to", "thin_air")
+
+    assert done.code == 2
+    assert "ways are reopen, credit_note, from_credit" in done.err
+
+
+def test_a_charge_is_canceled(imported: Run) -> None:
+    done = imported("cancel", collected(imported), *GATEWAYS, "--key", "k", "--json")
+
+    assert (done.code, done.json["payment"]["returned"]["text"]) == (0, "30.00 USD")
+    assert still_open() == Money("USD", 3000)
+
+
+def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    payment = collected(imported)
+    imported("refund", payment, *GATEWAYS, "--key", "1", "--amount", "10", "--to", "reopen")
+
+    shown = imported("payment", "show", payment)
+    told = imported("payment", "show", payment, "--json").json
+
+    assert max(len(line) for line in shown.out.splitlines()) <= 80
+    line = [(moment["sort"], moment["text"].split(" · ")[0]) for moment in told["timeline"]]
+    assert line == [
+        ("asked", "charge 30.00 USD"),
+        ("told", "payment.started"),
+        ("moved", "+30.00 USD by charge"),
+        ("put", "30.00 USD on A-1"),
+        ("told", "payment.succeeded"),
+        ("asked", "refund 10.00 USD"),
+        ("moved", "-10.00 USD by refund"),
+        ("put", "30.00 USD off A-1"),
+        ("put", "20.00 USD on A-1"),
+        ("told", "payment.refunded"),
+    ]
+    assert [moment["at"] for moment in told["timeline"]] == sorted(
+        moment["at"] for moment in told["timeline"]
+    )
+    assert [event["seq"] for event in told["events"]] == list(range(1, len(told["events"]) + 1))
+    for _, text in line:
+        assert text in shown.out
+
+
+def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:
+    imported("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_declined")
+    payment = imported("payment", "list", "--json").json["payments"][0]["id"]
+
+    shown = imported("payment", "show", payment).out
+
+    assert "declined: generic" in shown
+    assert "by cli:" in shown
