@@ -367,6 +367,85 @@ def test_a_void_that_never_arrived_is_asked_again_and_not_made_a_refund(shop: Sh
     assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
 
 
+def test_a_void_of_unknown_outcome_blocks_a_capture(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_lost", operation="void")
+    shop.cashier.cancel(payment, key="c")
+
+    with pytest.raises(NotCapturable, match="being voided"):
+        shop.cashier.capture(payment, key="cap")
+
+
+def test_what_is_under_way_blocks_a_void(shop: Shop) -> None:
+    held, paid = shop.authorize("A"), shop.charge("B")
+    shop.card.script("pending", operation="capture")
+    shop.card.script("pending", operation="refund")
+    shop.cashier.capture(held, key="cap", amount=usd("10"), final=False)
+    shop.cashier.refund(paid, key="r", amount=usd("10"))
+
+    for payment in (held, paid):
+        with pytest.raises(NotCancelable):
+            shop.cashier.cancel(payment, key=f"c-{payment.id}")
+
+
+def test_nothing_is_sent_again_while_the_first_may_still_be_sending(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.card.script("unknown_lost", operation="capture")
+    shop.cashier.capture(payment, key="cap")
+
+    shop.clock.advance(timedelta(seconds=31))  # it is asked about, and its lease runs on
+    shop.cashier.recover()
+    assert shop.moved() == usd("0")
+
+    shop.clock.advance(timedelta(minutes=3))
+    shop.cashier.recover()
+    assert shop.moved() == usd("30")
+
+
+def test_the_gateway_sees_the_same_key_from_a_ledger_that_was_restored() -> None:
+    class Listening(FakeGateway):
+        def answer(self, request: Request) -> Response:
+            heard.append(request.headers.get("idempotency-key", ""))
+            return super().answer(request)
+
+    heard: list[str] = []
+    for _ in range(2):
+        cashier = Cashier.in_memory(gateways={"card": Listening()})
+        cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+        payment = cashier.authorize("A", via="card", method="tok_visa", key="auth")
+        cashier.capture(payment, key="cap")
+        cashier.refund(payment, key="ref")
+
+    assert heard[:3] == heard[3:]
+    assert len(set(heard)) == 3
+
+
+def test_a_refund_that_is_executed_after_it_was_given_up_is_counted_once() -> None:
+    clock = FakeClock()
+    card = FakeGateway(
+        clock=clock, idempotency=NotIdempotent(), habits=Habits(late_after=timedelta(hours=3))
+    )
+    cashier = Cashier.in_memory(
+        gateways={"card": card}, clock=clock, timing=Timing(feed_pause=None)
+    )
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    payment = cashier.collect("A", via="card", method="tok_visa", key="k")
+    card.script("timeout_late", operation="refund")
+    cashier.refund(payment, key="r", amount=usd("10"))
+    for _ in range(4):
+        clock.advance(timedelta(minutes=30))
+        cashier.recover()
+    assert cashier.attempts(payment)[-1].code == "not_found"
+
+    clock.advance(timedelta(hours=2))
+    late = cashier.inquire(payment)
+
+    assert late.returned == usd("10")
+    assert "payment.late_success" in [each.type for each in cashier.events()]
+    assert cashier.fsck() == []
+    assert cashier.refund(payment, key="rest").returned == usd("30")
+
+
 def test_a_void_of_unknown_outcome_blocks_a_refund(shop: Shop) -> None:
     payment = shop.charge()
     shop.card.script("unknown_executed", operation="void")
