@@ -155,5 +155,5 @@ async def test_connections_that_a_rush_left_behind_grow_old(
         monkeypatch.setattr(aio, "IDLE_S", -1.0)
         await transport.exchange(ask(server))
 
-        await until(lambda: server.connected == 1)
+        await until(lambda: server.connected == 0)
         await transport.aclose()
