@@ -25,12 +25,14 @@ from paygate.errors import (
     InvalidAmount,
     InvoiceIsVoid,
     ItemAlreadyBeingPaid,
+    NotCapturable,
     NotEnoughCredit,
     NotEnoughOpen,
+    NotRefundable,
     Refused,
 )
 from paygate.service.account import Timing
-from paygate.testing import FakeClock, FakeGateway
+from paygate.testing import FakeClock, FakeGateway, Habits
 from tests.service.world import BACK, PAYER, on_its_way, receipts_of
 
 amounts = st.integers(min_value=1, max_value=5_000)
@@ -68,6 +70,7 @@ TOKENS = {
     "tok_unsent": 0,
 }
 DOUBTFUL = {"tok_unknown_executed": 100, "tok_timeout_late": 100, "tok_unknown_lost": 0}
+TO = [None, "reopen", "credit_note", "from_credit"]
 CHECKS = {"tok_bank": 100, "tok_bank_unpaid_r01": 0}
 
 
@@ -79,6 +82,8 @@ class Machine(RuleBasedStateMachine):
             kind.value: FakeGateway(kind, clock=self.clock)
             for kind in (Kind.CARD, Kind.E_CHECK, Kind.REDIRECT)
         }
+        patient = Habits(needs_complete=True, page_expires_after=timedelta(days=9_000))
+        self.fakes["page"] = FakeGateway(Kind.REDIRECT, clock=self.clock, habits=patient)
         self.cashier = Cashier.in_memory(gateways=self.fakes, clock=self.clock)
         self.keys = 0
         self.open: dict[str, int] = {}
@@ -88,6 +93,8 @@ class Machine(RuleBasedStateMachine):
         self.known: dict[str, Known] = {}
         self.doubtful: dict[str, int] = {}
         self.pages: dict[str, str] = {}
+        self.approvals: list[str] = []
+        self.held: dict[str, int] = {}
         self.write_offs: dict[str, tuple[str, int]] = {}
 
     def teardown(self) -> None:
@@ -146,6 +153,36 @@ class Machine(RuleBasedStateMachine):
         self.balance -= known.made
         known.made = 0
         self.give_back(id_)
+
+    def goes_back(self, payment: Payment, minor: int, to: str | None) -> None:
+        """Money of a payment goes back, from where *to* says first."""
+        known = self.known[payment.id]
+        waited = min(minor, known.waiting)
+        known.waiting -= waited
+        minor -= waited
+        on_invoice = 0 if to == "from_credit" else min(minor, known.money.total())
+        for number in list(known.money) if on_invoice else []:
+            known.money[number] -= on_invoice
+            self.open[number] += 0 if to == "credit_note" else on_invoice
+        known.money = +known.money
+        known.made -= minor - on_invoice
+        self.balance -= minor - on_invoice
+
+    def free_of(self, payment: Payment) -> int:
+        """Tell how much of what a payment made, or nobody has placed yet, can be paid out."""
+        lots = [lot for lot in self.cashier.credits(PAYER.id) if lot.payment == payment.id]
+        return self.known[payment.id].waiting + sum(max(0, lot.free.minor) for lot in lots)
+
+    def refundable(self) -> list[Payment]:
+        """Payments through a gateway whose money is, as far as on invoices, on one."""
+        return [
+            payment
+            for payment in self.cashier.payments(limit=1_000)
+            if payment.account in self.fakes
+            and payment.id in self.known
+            and payment.received > payment.returned
+            and len(self.known[payment.id].money) <= 1
+        ]
 
     # --- What a host does ------------------------------------------------------------------------
 
@@ -378,6 +415,146 @@ class Machine(RuleBasedStateMachine):
             known.made += money
             self.balance += money + used
 
+    # --- What a host does later ----------------------------------------------------------------
+
+    @precondition(lambda self: self.open)
+    @rule(which=choice, part=tenths)
+    def authorize(self, which: int, part: int) -> None:
+        number = self.pick(which, self.open)
+        amount = max(1, self.open[number] * min(part, 10) // 10)
+        try:
+            payment = self.cashier.authorize(
+                number, via="card", method="tok_visa", key=self.key(), amount=usd(amount)
+            )
+        except Refused:
+            assert amount > self.room(number)
+            return
+        assert payment.status is PaymentStatus.AUTHORIZED
+        self.known[payment.id] = Known(number, asked=amount)
+        self.held[payment.id] = amount
+        self.claimed[number] += amount
+
+    @precondition(lambda self: self.held)
+    @rule(which=choice, part=tenths, final=st.booleans(), lost=st.booleans())
+    def capture(self, which: int, part: int, final: bool, lost: bool) -> None:
+        id_ = self.pick(which, self.held)
+        left, number = self.held[id_], self.known[id_].number
+        amount = max(1, left * part // 10)
+        if lost and amount <= left:
+            self.fakes["card"].script("unknown_executed", operation="capture")
+        try:
+            self.cashier.capture(id_, key=self.key(), amount=usd(amount), final=final)
+        except NotCapturable:
+            assert amount > left
+            return
+        payment = self.cashier.inquire(id_)
+        over = final or amount == left
+        assert (payment.status is PaymentStatus.SUCCEEDED) == over
+        self.known[id_].money[number] += amount
+        self.open[number] -= amount
+        self.claimed[number] -= left if over else amount
+        self.held[id_] -= amount
+        if over:
+            del self.held[id_]
+
+    @precondition(lambda self: self.refundable())
+    @rule(which=choice, part=tenths, to=st.sampled_from(TO), lost=st.booleans())
+    def refund(self, which: int, part: int, to: str | None, lost: bool) -> None:
+        found = self.refundable()
+        payment = found[which % len(found)]
+        left = (payment.received - payment.returned).minor
+        amount = max(1, left * part // 10)
+        free = self.free_of(payment)
+        if lost and amount <= left and (to != "from_credit" or free >= amount):
+            self.fakes[payment.account].script("unknown_executed", operation="refund")
+        try:
+            self.cashier.refund(payment, key=self.key(), amount=usd(amount), to=to)
+        except NotRefundable:
+            assert amount > left
+            return
+        except NotEnoughCredit:
+            assert to == "from_credit"
+            assert free < amount
+            return
+        told = self.cashier.inquire(payment)
+        if told.returned == payment.returned:
+            captures = [r for r in self.cashier.receipts(payment) if r.kind.inward]
+            assert len(captures) > 1, "only what is more than each capture is refused"
+            return
+        assert (told.returned - payment.returned).minor == amount
+        self.goes_back(payment, amount, to or ("from_credit" if free >= amount else "reopen"))
+
+    @precondition(lambda self: self.held)
+    @rule(which=choice)
+    def cancel_authorisation(self, which: int) -> None:
+        id_ = self.pick(which, self.held)
+        payment = self.cashier.cancel(id_, key=self.key())
+        expected = PaymentStatus.SUCCEEDED if payment.received.minor else PaymentStatus.CANCELED
+        assert payment.status is expected
+        self.claimed[self.known[id_].number] -= self.held.pop(id_)
+
+    @precondition(lambda self: self.cancelable())
+    @rule(which=choice)
+    def cancel_charge(self, which: int) -> None:
+        found = self.cancelable()
+        payment = found[which % len(found)]
+        free = self.free_of(payment)
+        told = self.cashier.cancel(payment, key=self.key())
+        assert told.returned == payment.received
+        whole = payment.received.minor
+        refunded = self.cashier.receipts(payment)[-1].kind is MovementKind.REFUND
+        self.goes_back(payment, whole, "from_credit" if refunded and free >= whole else "reopen")
+
+    def cancelable(self) -> list[Payment]:
+        return [
+            payment
+            for payment in self.refundable()
+            if payment.status is PaymentStatus.SUCCEEDED
+            and not payment.returned.minor
+            and len(self.cashier.receipts(payment)) == 1
+        ]
+
+    @precondition(lambda self: self.open)
+    @rule(which=choice, part=tenths)
+    def show_page_to_complete(self, which: int, part: int) -> None:
+        number = self.pick(which, self.open)
+        amount = max(1, self.open[number] * part // 10)
+        asked = min(amount, self.open[number])
+        try:
+            payment = self.cashier.collect(
+                number,
+                via="page",
+                key=self.key(),
+                amount=usd(amount),
+                payer=PAYER,
+                return_url=BACK,
+            )
+        except Refused:
+            assert asked > self.room(number) or not self.room(number)
+            return
+        self.known[payment.id] = Known(number, asked=asked)
+        self.approvals.append(payment.id)
+
+    @precondition(lambda self: self.approvals)
+    @rule(which=choice, approved=st.booleans())
+    def complete(self, which: int, approved: bool) -> None:
+        id_ = self.approvals[which % len(self.approvals)]
+        payment, known = self.cashier.payment(id_), self.known[id_]
+        if approved:
+            self.fakes["page"].pay(payment.reference)
+        try:
+            told = self.cashier.complete(payment)
+        except ItemAlreadyBeingPaid:
+            assert payment.superseded or known.asked > self.room(known.number)
+            if approved:
+                self.approvals.remove(id_)
+            return
+        assert not payment.superseded
+        assert (told.status is PaymentStatus.SUCCEEDED) == approved
+        if approved:
+            self.approvals.remove(id_)
+            self.arrives(id_, payment.amount.minor)
+
     # --- What happens by itself ---------------------------------------------------------------
 
     @precondition(lambda self: self.doubtful)
@@ -398,6 +575,9 @@ class Machine(RuleBasedStateMachine):
             else:
                 assert payment.status in (PaymentStatus.FAILED, PaymentStatus.DECLINED)
         self.doubtful.clear()
+        for id_ in list(self.held):
+            if self.cashier.inquire(id_).status is not PaymentStatus.AUTHORIZED:
+                self.claimed[self.known[id_].number] -= self.held.pop(id_)
 
     @precondition(lambda self: self.returnable())
     @rule(which=choice)
@@ -416,7 +596,8 @@ class Machine(RuleBasedStateMachine):
             for payment in self.cashier.payments(limit=1_000)
             if payment.account == "e_check"
             and payment.status is PaymentStatus.SUCCEEDED
-            and (payment.returned.minor == 0 or payment.reversed)
+            and (payment.returned < payment.received or payment.reversed)
+            and (payment.reversed or len(self.known[payment.id].money) <= 1)
             and payment.returned <= payment.received
             and not any(
                 entry.kind is MovementKind.RETURN and entry.reference == payment.reference
