@@ -323,6 +323,17 @@ def test_cancelling_after_a_part_was_captured_frees_the_rest(shop: Shop) -> None
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
 
 
+def test_the_rest_is_freed_though_some_of_what_was_captured_went_back(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    shop.cashier.refund(payment, key="r", amount=usd("4"))
+
+    canceled = shop.cashier.cancel(payment, key="c")
+
+    assert (canceled.status, canceled.returned) == (PaymentStatus.SUCCEEDED, usd("4"))
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("24.00", usd("0"))
+
+
 def test_cancelling_a_charge_voids_it_while_that_is_possible(shop: Shop) -> None:
     payment = shop.charge()
 

@@ -102,10 +102,11 @@ WHERE id = :id AND voiding = 0
 _END_REFUND = (
     "UPDATE paygate_payment SET refunding_minor = refunding_minor - :amount WHERE id = :id"
 )
+# A charge is voided whole, or not at all; of an authorisation, what was not captured.
 _BEGIN_VOID = """
 UPDATE paygate_payment SET voiding = 1
 WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
-  AND returned_minor = 0
+  AND (returned_minor = 0 OR status = 'authorized')
 """
 _END_VOID = "UPDATE paygate_payment SET voiding = 0 WHERE id = :id"
 _UNDER_WAY = """
