@@ -285,8 +285,13 @@ def test_an_operation_stopped_anywhere_ends_as_if_it_was_not(
     world.close()
 
 
-@pytest.mark.parametrize("died", [False, True], ids=["alive", "died before it knew"])
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("profile", "died"),
+    [
+        pytest.param("keyed", True, id="keyed, died before it knew"),
+        *(pytest.param(profile, False, id=profile) for profile in PROFILES),
+    ],
+)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", FAULTY)
 def test_a_fault_on_the_way_ends_as_if_it_had_not_been(

@@ -254,7 +254,8 @@ class Machine(RuleBasedStateMachine):
 
     @property
     def free(self) -> int:
-        return sum(max(0, credit.free.minor) for credit in self.cashier.credits(PAYER.id))
+        """What can be used: what the customer owes us counts against it."""
+        return max(0, sum(credit.free.minor for credit in self.cashier.credits(PAYER.id)))
 
     @precondition(lambda self: self.open)
     @rule(which=choice, part=tenths)
