@@ -12,6 +12,7 @@ from paygate.cli import accounts, books, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import methods, rotate_keys
+from paygate.cli.told import callbacks, events
 
 app = typer.Typer(
     cls=Commands,
@@ -83,9 +84,11 @@ for command in (
     books.fsck,
     books.status,
     books.publish,
+    events,
     rotate_keys,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")
 app.add_typer(payments.payment, name="payment")
 app.add_typer(methods, name="methods")
+app.add_typer(callbacks, name="callbacks")

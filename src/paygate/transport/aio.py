@@ -245,7 +245,7 @@ class AsyncPool:
         line.idle_since = self.loop.time()
         idle.append(line)
         # The newest are used first, so after a rush the oldest would lie here for ever.
-        while self._old(idle[0]):
+        while idle and self._old(idle[0]):
             idle.pop(0).drop()
 
     def _old(self, line: AsyncLine) -> bool:

@@ -1,0 +1,99 @@
+"""What was told: events of ours to others, and what processors told us."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+from paygate.cli.opening import Where
+from paygate.domain.callback import InboxState
+
+if TYPE_CHECKING:
+    from paygate.domain.callback import StoredCallback
+
+callbacks = typer.Typer(no_args_is_help=True, help="What processors told us, and what came of it.")
+
+AfterOption = Annotated[int, typer.Option("--after", help="Begin behind this number.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+
+
+def events(
+    ctx: typer.Context,
+    after: AfterOption = 0,
+    limit: LimitOption = 100,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """List events, the oldest first, a page at a time."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = cashier.events(after=after, limit=limit)
+    if as_json:
+        show.write_json({"events": found})
+        return
+    table = show.table(">No.", "When", "What", "About", "By")
+    for one in found:
+        when = f"{one.occurred_at:%Y-%m-%d %H:%M:%S}"
+        show.add(table, one.position, when, one.type, one.aggregate, one.actor)
+    show.console().print(table)
+
+
+@callbacks.command("list")
+def list_(
+    ctx: typer.Context,
+    state: Annotated[
+        InboxState | None, typer.Option("--state", help="Only those, such as orphan.")
+    ] = None,
+    after: AfterOption = 0,
+    limit: LimitOption = 100,
+    ledger: options.LedgerOption = options.LEDGER,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """List what processors told us; what came word for word is never shown."""
+    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+        found = cashier.callbacks(state=state, after=after, limit=limit)
+    if as_json:
+        show.write_json({"callbacks": [_facts(one) for one in found]})
+        return
+    table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
+    for one in found:
+        when = f"{one.received_at:%Y-%m-%d %H:%M:%S}"
+        show.add(table, one.id, when, one.account, one.type, one.state, one.error)
+    show.console().print(table)
+
+
+@callbacks.command("replay")
+def replay(
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="NO.", help="Number of the callback.")],
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Apply one callback again, such as an orphan; exits with 1 where it still cannot be."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        done = cashier.replay_callback(number)
+    if as_json:
+        show.write_json({"callback": _facts(done)})
+    else:
+        why = f": {done.error}" if done.error else ""
+        show.console().print(f"Callback {done.id} is {done.state}{why}")
+    if done.state not in (InboxState.APPLIED, InboxState.IGNORED):
+        raise typer.Exit(FINDINGS)
+
+
+def _facts(one: StoredCallback) -> dict[str, Any]:
+    """Tell what may be shown of a callback: its body may hold a token."""
+    facts = asdict(one)
+    del facts["body"]
+    return facts

@@ -1,0 +1,59 @@
+"""Events and callbacks from the shell: what we told, what we were told, and one more try."""
+
+from __future__ import annotations
+
+from paygate import Cashier, Money
+from paygate.testing import FakeGateway
+from tests.cli.conftest import Run
+
+GATEWAYS = ("--gateways", "gateways.toml")
+
+
+def told_of_a_payment_of_nobody() -> int:
+    """Take in a callback about a charge that this ledger does not know; its number."""
+    card = FakeGateway(journal="card.jsonl")
+    with (
+        Cashier.open("sqlite:///paygate.db", gateways={"card": card}) as cashier,
+        Cashier.in_memory(gateways={"card": card}) as other,
+    ):
+        other.top_up("C-1", Money.of("USD", 1), via="card", method="tok_visa", key="k")
+        [callback] = card.callbacks()
+        cashier.receive("card", callback)
+        [stored] = cashier.callbacks()
+    card.processor.close()
+    return stored.id
+
+
+def test_events_are_listed_a_page_at_a_time(run: Run, imported: Run) -> None:
+    del imported
+    every = run("events", "--json").json["events"]
+    page = run("events", "--after", "1", "--limit", "1", "--json").json["events"]
+
+    assert [one["type"] for one in every] == ["invoice.generated"] * len(every)
+    assert page == every[1:2]
+    assert "invoice.generated" in run("events").out
+
+
+def test_callbacks_are_listed_without_their_bodies(run: Run, imported: Run) -> None:
+    del imported
+    number = told_of_a_payment_of_nobody()
+
+    [one] = run("callbacks", "list", "--json").json["callbacks"]
+
+    assert (one["id"], one["account"], one["state"]) == (number, "card", "new")
+    assert "body" not in one
+    assert run("callbacks", "list", "--state", "orphan", "--json").json["callbacks"] == []
+    assert "card" in run("callbacks", "list").out
+
+
+def test_a_callback_about_nothing_of_ours_stays_so_when_it_is_replayed(
+    run: Run, imported: Run
+) -> None:
+    del imported
+    number = told_of_a_payment_of_nobody()
+
+    done = run("callbacks", "replay", str(number), *GATEWAYS, "--json")
+
+    assert done.code == 1
+    assert done.json["callback"]["state"] != "applied"
+    assert run("fsck").code == 0
