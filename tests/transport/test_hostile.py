@@ -303,11 +303,14 @@ def test_a_connection_that_the_server_half_closed_is_not_used_again(
         read_request(connection)
         connection.sendall(answer(b"1"))
         connection.shutdown(socket.SHUT_WR)
+        closed.set()
         assert connection.recv(1) == b""  # a second request would arrive here
 
+    closed = threading.Event()
     server = serve(half, saying(answer(b"2")))
 
     assert exchange(post(server.url)).body == b"1"
+    assert closed.wait(20)
     assert exchange(post(server.url)).body == b"2"
     assert server.failed == []
 
