@@ -102,7 +102,7 @@ def machine() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{name: _version(name) for name in ("httpx", "httpcore", "h11", "pydantic")},
+        **{name: _version(name) for name in ("httpx", "httpcore", "h11", "httptools", "pydantic")},
         "processor": _processor(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
