@@ -1,0 +1,1 @@
+"""Bitcoin: an address for each payer or invoice, watched on chain."""
