@@ -880,13 +880,14 @@ class Desk(BookDesk):
         return (yield from receive.apply_callbacks(self._accounts, self._timing, limit))
 
     @verb
-    def read_feeds(self) -> Flow[feed.FeedsRead]:
+    def read_feeds(self, *, pages: int | None = None) -> Flow[feed.FeedsRead]:
         """
         Read what gateways do not call back about into the inbox, each from where it was left.
 
-        `recover` does this too, for feeds that it has not read for a while.
+        With *pages* not more than so many of each, to show progress in between.
+        `recover` reads too, the feeds that it has not read for a while.
         """
-        return (yield from feed.read_feeds(self._accounts, timedelta(0)))
+        return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

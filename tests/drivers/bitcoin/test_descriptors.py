@@ -130,7 +130,7 @@ def test_the_library_writes_segwit_addresses_as_bip_173_and_350_say(
     assert wallycore.addr_segwit_from_bytes(bytes.fromhex(script), "bc", 0) == address.lower()
 
 
-# --- BIP 380 -----------------------------------------------------------------------------------
+# --- BIP 380 ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["raw(deadbeef)#89f8spxm", "raw(deadbeef)"])
@@ -162,7 +162,7 @@ def test_our_checksum_is_that_of_the_library() -> None:
         assert checksum_of(text) == wallycore.descriptor_get_checksum(native, 0)
 
 
-# --- One wallet, many spellings -----------------------------------------------------------------
+# --- One wallet, many spellings ---------------------------------------------------------------
 
 
 def test_spellings_that_change_no_address_name_the_same_wallet() -> None:
@@ -182,7 +182,7 @@ def test_spellings_that_change_no_address_name_the_same_wallet() -> None:
     assert read_wallet(XPUB86, MAIN, "tr").identity != wallets[0].identity
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- What is refused --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ _VERSIONS: Final[dict[bytes, tuple[bool, str | None]]] = {
 _PLAIN_VERSION: Final = {_MAIN: bytes.fromhex("0488b21e"), _TEST: bytes.fromhex("043587cf")}
 
 
-# --- The checksum of BIP 380 -------------------------------------------------------------------
+# --- The checksum of BIP 380 ------------------------------------------------------------------
 
 _SYMBOLS: Final = (
     "0123456789()[],'/*abcdefgh@:$%{}"
