@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from paygate.dialogue import Request, at_once
@@ -16,7 +16,7 @@ from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 from paygate.errors import BadReply, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from paygate.dialogue import Dialogue
 
@@ -112,9 +112,9 @@ def _no_number(text: str) -> Any:
 
 def _step(told: Any, name: str) -> Any:
     if isinstance(told, list) and name.isdigit():
-        entries: list[Any] = told
+        entries = cast("Sequence[Any]", told)
         return entries[int(name)] if int(name) < len(entries) else None
-    facts: dict[str, Any] = told if isinstance(told, dict) else {}
+    facts = cast("Mapping[str, Any]", told if isinstance(told, dict) else {})
     return facts.get(name)
 
 

@@ -63,7 +63,8 @@ class BitcoinSettings(BaseModel):
         default=3, ge=1, le=100, description="How many blocks make a payment final"
     )
     confirmations_from: dict[Decimal, int] = Field(
-        default_factory=dict, description="More of them from this many bitcoin on: {1: 6}"
+        default_factory=dict[Decimal, int],
+        description="More of them from this many bitcoin on: {1: 6}",
     )
     accept_unconfirmed_below: Decimal = Field(
         default=Decimal(0),
@@ -72,7 +73,7 @@ class BitcoinSettings(BaseModel):
         "them. They can still be replaced: it is a loan to the payer",
     )
     rates: dict[str, Decimal] = Field(
-        default_factory=dict, description="Fixed prices of one bitcoin by currency"
+        default_factory=dict[str, Decimal], description="Fixed prices of one bitcoin by currency"
     )
     rate_url: str = Field(
         default="", description="Where prices are, as JSON; {currency} stands for the code"
