@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         methods,
         outbox,
         payments,
+        places,
         receipts,
     )
     from paygate.ledger.book import Violation
@@ -103,7 +104,7 @@ else:
         globals(),
         "paygate.ledger",
         *("book", "customers", "inbox", "items", "lots", "methods", "outbox", "payments"),
-        "receipts",
+        *("places", "receipts"),
     )
     later(
         globals(),
@@ -888,6 +889,12 @@ class Desk(BookDesk):
         `recover` reads too, the feeds that it has not read for a while.
         """
         return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))
+
+    @verb
+    def places(self, via: str) -> Flow[places.Counts]:
+        """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
+        source = self._account(via).traits.merchant_account
+        return (yield from look(lambda tx: places.counts(tx, source)))
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

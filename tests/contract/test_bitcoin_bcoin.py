@@ -8,17 +8,22 @@ blocks that are invalidated. What we ask of it, Core answers the same.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import wallycore
 
 from paygate import Cashier, Money, Payment, PaymentStatus
 from paygate.domain.outcome import MovementKind, PayToAddress
 from paygate.drivers.bitcoin import Bitcoin, BitcoinSettings
-from tests.contract.bcoin import Node
+from tests.contract.bcoin import Node, double
+from tests.contract.test_qr import read
 from tests.drivers.bitcoin.conftest import TPUB, usd
 
 SATOSHIS = 100_000
@@ -161,8 +166,6 @@ def test_a_chain_that_changes_two_deep_takes_the_money_back_and_gives_it_again(
 
 
 def _missing(node: Node, raw: bytes) -> bool:
-    from tests.contract.bcoin import double
-
     tips = {tip["hash"] for tip in node.rpc("getchaintips")}
     name = double(raw[:80])[::-1].hex()
     try:
@@ -210,3 +213,36 @@ def test_every_form_of_address_is_found(bcoin: Node, tmp_path: Path, form: str) 
 
     assert till.open("INV-1") == usd("0.00")
     till.cashier.close()
+
+
+def test_the_example_is_paid_by_its_qr_code(bcoin: Node, tmp_path: Path) -> None:
+    example = Path(__file__).parent.parent.parent / "examples" / "bitcoin.py"
+    with subprocess.Popen(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env={
+            "BITCOIN_URL": bcoin.url,
+            "BITCOIN_USER": "x",
+            "BITCOIN_PASSWORD": "test",
+            "BITCOIN_WALLET": f"tr({TPUB}/0/*)",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as example_run:
+        assert example_run.stdout is not None
+        line = ""
+        while not line.startswith("pay: "):
+            line = example_run.stdout.readline()
+            assert line, example_run.communicate()
+        [uri] = read((tmp_path / "invoice.png").read_bytes())
+        assert line == f"pay: {uri}\n"
+        parts = urlsplit(uri)
+        satoshis = int(Decimal(parse_qs(parts.query)["amount"][0]).scaleb(8))
+        script = wallycore.addr_segwit_to_bytes(parts.path, "bcrt", 0)
+        # Its mempool takes no output of Taproot, so a block brings the payment.
+        bcoin.branch(bcoin.tip, (bcoin.pay(bcoin.coin(), (script, satoshis)),), ())
+        out, err = example_run.communicate(timeout=60)
+
+    assert (example_run.returncode, err) == (0, "")
+    assert "succeeded: received 30.00 USD, 0.00 USD is open\nthe books are sound" in out

@@ -9,6 +9,7 @@ import typer
 
 from paygate import __version__
 from paygate.cli import accounts, books, operations, payments, show
+from paygate.cli.bitcoin import bitcoin
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import methods, rotate_keys
@@ -92,3 +93,4 @@ app.add_typer(invoice, name="invoice")
 app.add_typer(payments.payment, name="payment")
 app.add_typer(methods, name="methods")
 app.add_typer(callbacks, name="callbacks")
+app.add_typer(bitcoin, name="bitcoin")

@@ -58,6 +58,19 @@ LIMIT 1
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many numbers of a wallet were allotted, and the highest that was paid to (-1: none)."""
+
+    allotted: int
+    reached: int
+
+    @property
+    def unused(self) -> int:
+        """How many at the end of all numbers were never paid to."""
+        return self.allotted - 1 - self.reached
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A number, how many at the end of all numbers were never paid to, and whether it is new."""
 
@@ -79,23 +92,17 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
     before = tx.one(_OF_OWNER, params)
     if before is None:
         tx.run(_COUNT_UP, params)
-    allotted, reached = counts(tx, source)
-    unused = allotted - 1 - reached
+    now = counts(tx, source)
     if before is not None:
-        return Place(int(before["number"]), unused, new=False)
-    tx.run(_GIVE, {**params, "number": allotted - 1})
-    return Place(allotted - 1, unused, new=True)
+        return Place(int(before["number"]), now.unused, new=False)
+    tx.run(_GIVE, {**params, "number": now.allotted - 1})
+    return Place(now.allotted - 1, now.unused, new=True)
 
 
-def count(tx: Tx, source: str) -> int:
-    """Tell how many numbers of *source* were allotted."""
-    return counts(tx, source)[0]
-
-
-def counts(tx: Tx, source: str) -> tuple[int, int]:
-    """Tell how many numbers were allotted, and the highest that was paid to (-1: none)."""
+def counts(tx: Tx, source: str) -> Counts:
+    """Tell how many numbers of *source* were allotted, and how far they were paid to."""
     row = tx.one(_COUNT, {"source": source})
-    return (0, -1) if row is None else (int(row["allotted"]), int(row["reached"]))
+    return Counts(0, -1) if row is None else Counts(row["allotted"], row["reached"])
 
 
 def reach(tx: Tx, source: str, number: int) -> None:

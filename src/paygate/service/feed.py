@@ -84,7 +84,7 @@ def _read(account: GatewayAccount, pages: int | None) -> Flow[tuple[int, str, in
 def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:
     gateway = account.gateway
     if isinstance(gateway, Watches):
-        count = yield from look(lambda tx: places.count(tx, _source(account)))
+        count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
         return (yield from ask(account.name, deferred(partial(gateway.watch, cursor, count))))
     assert isinstance(gateway, Feeds), "only these are read"
     return (yield from ask(account.name, deferred(partial(gateway.feed, cursor))))

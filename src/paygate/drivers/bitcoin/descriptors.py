@@ -129,6 +129,11 @@ class Wallet:
         return f"btc-{hashlib.sha256(self.descriptor.encode()).hexdigest()[:16]}"
 
     @property
+    def described(self) -> str:
+        """The descriptor with its checksum, as wallets import it."""
+        return f"{self.descriptor}#{checksum_of(self.descriptor)}"
+
+    @property
     def dust(self) -> int:
         """The satoshis below which nodes do not pass a payment to such an address on."""
         return {"wpkh": 294, "tr": 330, "sh(wpkh": 540}.get(self.form, 546)
