@@ -229,6 +229,12 @@ def stripe_settings() -> Iterator[Row]:
     return settings_of(StripeSettings)
 
 
+def bitcoin_settings() -> Iterator[Row]:
+    from paygate.drivers.bitcoin.settings import BitcoinSettings
+
+    return settings_of(BitcoinSettings)
+
+
 def actions() -> Iterator[Row]:
     yield "Action", "What the host does"
     for action in get_args(Action):
@@ -251,6 +257,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "kinds": kinds,
     "actions": actions,
     "stripe-settings": stripe_settings,
+    "bitcoin-settings": bitcoin_settings,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),
     "loopback-settings": lambda: settings_of(LoopbackGateway.settings_model),
 }
