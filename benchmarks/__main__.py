@@ -48,12 +48,19 @@ def _collect(rounds: int) -> list[Measured]:
     return collecting.measure(rounds)
 
 
+def _bitcoin(rounds: int) -> list[Measured]:
+    from benchmarks import bitcoin_chain
+
+    return bitcoin_chain.measure(rounds)
+
+
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
     "in-flight": _in_flight,
     "webhook": _webhook,
     "collect": _collect,
+    "bitcoin": _bitcoin,
 }
 
 

@@ -127,14 +127,16 @@ def _transaction(
     inside = at
     count, at = _count(raw, at)
     inputs_at, inputs, ours = at, count, False
+    # Lengths of one byte, which almost all are, are read in place: a call would cost more.
     for _ in range(count):
-        if raw[at : at + 36] in spent:
+        end = at + 36
+        if raw[at:end] in spent:
             ours = True
-        length = raw[at + 36]
+        length = raw[end]
         if length < 0xFD:
-            at += 41 + length
+            at = end + 5 + length
         else:
-            length, at = _count(raw, at + 36)
+            length, at = _count(raw, end)
             at += length + 4
     count, at = _count(raw, at)
     payments: list[Payment] | None = None
@@ -156,10 +158,17 @@ def _transaction(
     outside = at
     if segwit:
         for _ in range(inputs):
-            count, at = _count(raw, at)
+            count = raw[at]
+            at += 1
+            if count >= 0xFD:
+                count, at = _count(raw, at - 1)
             for _ in range(count):
-                length, at = _count(raw, at)
-                at += length
+                length = raw[at]
+                if length < 0xFD:
+                    at += 1 + length
+                else:
+                    length, at = _count(raw, at)
+                    at += length
     end = at + 4
     if end > len(raw):
         raise IndexError
