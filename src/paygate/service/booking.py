@@ -99,7 +99,7 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     done = state is AttemptState.SUCCEEDED
     counted = not attempt.state.final  # a late success was let go of before
     match attempt.operation:
-        case Operation.CHARGE:
+        case Operation.CHARGE | Operation.AUTHORIZE:
             # A partial approval frees what it did not bring. Other money than was asked for frees
             # nothing: until a person has decided about it, nobody shall pay the invoice again.
             if done and (changes.allocate or not changes.book):
@@ -289,7 +289,8 @@ def _inward(
         claims,
         source=Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
         on=on,
-        keep_rest=row.attempt.operation is Operation.CAPTURE and not row.final,
+        # The last capture lets go of the rest when it ends, in `_end`.
+        keep_rest=row.attempt.operation is Operation.CAPTURE,
     )
     tell_credited(tx, payment, placed.credited)
     return placed.items

@@ -263,6 +263,8 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
         reason=changes.reason,
     )
     event = _event_of(before.attempt.operation, changes.state)
+    if event in _ENDS_HOLD and status is PaymentStatus.SUCCEEDED:
+        event = "payment.rest_released"  # what was captured of it before stays
     if event:
         telling.emit(tx, event, now)
     if changes.late:
@@ -289,6 +291,7 @@ def _event_of(operation: Operation, state: AttemptState | None) -> str:
     return failed if state.final else ""
 
 
+_ENDS_HOLD = ("payment.declined", "payment.failed", "payment.canceled", "payment.expired")
 _EVENTS_AFTER: dict[Operation, tuple[str, str]] = {
     Operation.CAPTURE: ("payment.captured", "payment.capture_failed"),
     Operation.VOID: ("payment.voided", "payment.void_failed"),
