@@ -91,7 +91,6 @@ def book(
     payment: str | None,
     attempt: str | None,
     in_transit: bool,
-    undoes: str | None = None,
 ) -> str | None:
     """
     Write a receipt and tell its id, or None where this movement is in the books already.
@@ -113,7 +112,7 @@ def book(
         "currency": movement.amount.currency,
         "amount": movement.amount.minor,
         "in_transit": sign * movement.amount.minor if in_transit else 0,
-        "undoes": undoes,
+        "undoes": movement.undoes,
         "code": movement.code,
         "effective": (movement.effective or tx.today).isoformat(),
         "at": tx.at,

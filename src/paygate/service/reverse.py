@@ -83,6 +83,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             movement_id=f"{reversal}:{receipt.id}",
             amount=receipt.amount,
             effective=on,
+            undoes=receipt.id,
         )
         booked = receipts.book(
             tx,
@@ -92,7 +93,6 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             payment=payment.id,
             attempt=None,
             in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
-            undoes=receipt.id,
         )
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
