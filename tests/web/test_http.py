@@ -258,6 +258,7 @@ OLD, NEW = "whsec_before", "whsec_after"
 
 def test_both_secrets_are_good_while_one_replaces_the_other(tmp_path: Path) -> None:
     accepted: dict[tuple[str, ...], list[int]] = {}
+    kept: list[str] = []
     for number, secrets in enumerate([(OLD,), (NEW, OLD), (NEW,)]):
         settings = {"driver": "stripe", "secret_key": "sk_test_1", "webhook_secrets": secrets}
         with opened(tmp_path, build(settings)) as cashier, served(cashier) as connection:
