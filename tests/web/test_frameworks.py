@@ -88,10 +88,7 @@ def in_flask(cashier: Cashier, ledger: str) -> AbstractContextManager[str]:
     app = Flask("shop")
     app.get("/")(lambda: "shop")
     payments: Any = ASGIMiddleware(mounted(cashier))
-    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]  (as Flask documents it)
-        app.wsgi_app, {"/payments": payments}
-    )
-    return wsgi_served(app)
+    return wsgi_served(DispatcherMiddleware(app, {"/payments": payments}))
 
 
 HOSTS: dict[str, Host] = {
