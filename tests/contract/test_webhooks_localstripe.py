@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from cryptography.fernet import Fernet
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -118,7 +119,8 @@ def about(stored: StoredCallback, payment: Payment) -> bool:
 @pytest.fixture
 def till(localstripe: str, tmp_path: Path) -> Iterator[Till]:
     ledger, gateways = f"sqlite:///{tmp_path}/ledger.db", {"card": settings(localstripe)}
-    with Cashier.open(ledger, gateways=gateways, timing=NO_FEEDS) as cashier:
+    keys = [Fernet.generate_key()]  # without one, what came word for word is not kept
+    with Cashier.open(ledger, gateways=gateways, timing=NO_FEEDS, token_keys=keys) as cashier:
         app = Starlette(routes=[Mount("/payments", callbacks(cashier))])
         with asgi_served(app) as url:
             subscribe(localstripe, f"{url}/payments/card")

@@ -14,6 +14,7 @@ from unittest import mock
 import httpx
 import pytest
 from a2wsgi import ASGIMiddleware
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
@@ -30,7 +31,10 @@ from tests.web.serving import PATIENCE_S, asgi_served, wsgi_served
 
 THANKS = "https://shop.example/thanks"
 BYTES_MAX = 5000
-NO_FEEDS = Timing(feed_pause=None)
+KEPT: dict[str, Any] = {
+    "timing": Timing(feed_pause=None),
+    "token_keys": [Fernet.generate_key()],
+}
 
 Host = Callable[[Cashier, str], AbstractContextManager[str]]
 
@@ -52,7 +56,7 @@ def in_fastapi_awaited(cashier: Cashier, ledger: str) -> AbstractContextManager[
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncCashier.open(ledger, gateways={"page": page}, timing=NO_FEEDS) as awaited:
+        async with AsyncCashier.open(ledger, gateways={"page": page}, **KEPT) as awaited:
             app.mount("/payments", mounted(awaited))
             yield
 
@@ -103,7 +107,7 @@ HOSTS: dict[str, Host] = {
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     page, ledger = FakeGateway(Kind.REDIRECT), f"sqlite:///{tmp_path}/ledger.db"
     with (
-        Cashier.open(ledger, gateways={"page": page}, timing=NO_FEEDS) as cashier,
+        Cashier.open(ledger, gateways={"page": page}, **KEPT) as cashier,
         HOSTS[request.param](cashier, ledger) as url,
         httpx.Client(base_url=url, timeout=PATIENCE_S) as client,
     ):

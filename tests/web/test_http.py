@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.fernet import Fernet
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -31,6 +32,7 @@ from tests.web.serving import PATIENCE_S, asgi_served
 PRICE = Money.of("USD", "30.00")
 BYTES_MAX = 5000
 NO_FEEDS = Timing(feed_pause=None)
+KEY = Fernet.generate_key()
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def cashier(tmp_path: Path, page: FakeGateway) -> Iterator[Cashier]:
 @contextmanager
 def opened(folder: Path, page: Gateway) -> Iterator[Cashier]:
     url = f"sqlite:///{folder}/ledger.db"
-    with Cashier.open(url, gateways={"page": page}, timing=NO_FEEDS) as cashier:
+    with Cashier.open(url, gateways={"page": page}, timing=NO_FEEDS, token_keys=[KEY]) as cashier:
         yield cashier
 
 
