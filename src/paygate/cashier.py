@@ -867,7 +867,7 @@ class Desk(BookDesk):
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
         """
-        Encrypt every token of a stored method under the first of the ``token_keys``.
+        Encrypt tokens of stored methods, and callbacks, under the first of the ``token_keys``.
 
         Open the cashier with the new key first and the old ones behind it; when this is
         done, the old ones can go. Stopped anywhere, it goes on where it is called again.
