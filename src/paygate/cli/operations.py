@@ -135,8 +135,14 @@ def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
 
 def _undertaken(cashier: Cashier, payment: Payment, *operations: Operation) -> bool:
     """Tell whether the last of such operations did what it was to do, or is on its way."""
-    asked = [one.state for one in cashier.attempts(payment) if one.operation in operations]
-    return not asked or asked[-1] in _UNDERTAKEN
+    asked = [one for one in cashier.attempts(payment) if one.operation in operations]
+    # A refund may be several attempts, stored at once.
+    last = [
+        one.state
+        for one in asked
+        if (one.operation, one.created_at) == (asked[-1].operation, asked[-1].created_at)
+    ]
+    return all(state in _UNDERTAKEN for state in last)
 
 
 def _tell(ctx: typer.Context, made: Payment, *, done: bool, as_json: bool) -> None:

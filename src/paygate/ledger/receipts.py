@@ -39,6 +39,10 @@ SELECT r.*,
    WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
 FROM paygate_receipt r WHERE r.payment = :payment ORDER BY r.booked_at, r.id
 """
+_TAKEN_BACK = """
+SELECT inward, attempt, undoes, amount_minor FROM paygate_receipt
+WHERE payment = :payment AND kind NOT IN ('charge', 'capture')
+"""
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 """
@@ -71,6 +75,16 @@ class Booked:
 
     amount: Money
     payment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Money that went back, or came again after that, with what it undoes and who asked for it."""
+
+    inward: bool
+    attempt: str
+    undoes: str
+    minor: int
 
 
 def book(
@@ -133,6 +147,16 @@ def booked(
 def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     """Read the receipts of a payment, in and out, the oldest first."""
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
+
+
+def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
+    """Read what moved for a payment beside the money that it brought."""
+    return [
+        TakenBack(
+            bool(row["inward"]), row["attempt"] or "", row["undoes"] or "", row["amount_minor"]
+        )
+        for row in tx.all(_TAKEN_BACK, {"payment": payment})
+    ]
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:

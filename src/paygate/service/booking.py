@@ -216,6 +216,7 @@ def _book(
         customer=payment.customer,
         payment=payment.id,
         attempt=row.attempt.id,
+        undoes=movement.undoes,
     )
     if receipt is None:
         return []

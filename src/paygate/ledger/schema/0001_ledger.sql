@@ -194,7 +194,7 @@ CREATE TABLE paygate_receipt (
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   unallocated_minor INTEGER NOT NULL DEFAULT 0,
-  undoes TEXT,
+  undoes TEXT, -- the movement it takes back, or of a reversal the receipt
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
