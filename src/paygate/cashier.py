@@ -334,16 +334,42 @@ class BookDesk:
 
     @verb
     def resolve(
-        self, payment: Payment | str, outcome: Approved | Declined | Closed, *, evidence: str
+        self,
+        payment: Payment | str,
+        outcome: resolve.Resolution,
+        *,
+        evidence: str,
+        attempt: Attempt | str | None = None,
     ) -> Flow[Payment]:
         """
-        Say how a payment ended that we could not find out about.
+        Say how an attempt of a payment ended that we could not find out about.
 
-        *evidence* is where you saw it, and stays in the event. An `Approved`
-        needs the movement, so that a late answer does not book it again. Raises
-        `AlreadyFinal` where there is nothing to resolve.
+        It is the one in doubt, or else the one that waits; where there are several
+        (`SeveralInDoubt`), *attempt* says which. *evidence* is where you saw it, and
+        stays in the event. An `Approved` needs the movement, so that a late answer
+        does not book it again; `Authorized` says that an amount is held. Raises
+        `OutcomeDoesNotFit` for what such an operation cannot end in, `AlreadyFinal`
+        where there is nothing to resolve.
         """
-        return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+        named = None if attempt is None else _id(attempt)
+        flow = resolve.resolve(_id(payment), outcome, evidence=evidence, attempt=named)
+        return (yield from flow)
+
+    @verb
+    def resolve_method(
+        self,
+        change: MethodChange | str,
+        outcome: Approved | Declined | Closed,
+        *,
+        evidence: str,
+    ) -> Flow[MethodChange]:
+        """
+        Say how storing (or deleting) a method ended that we could not find out about.
+
+        To say that it was stored needs the method with its token at the gateway:
+        ``Approved(method=StoredMethod(…))``. Otherwise as `resolve`.
+        """
+        return (yield from resolve.resolve_method(_id(change), outcome, evidence=evidence))
 
     @verb
     def assign(
@@ -393,6 +419,23 @@ class BookDesk:
     def method(self, id_: str) -> Flow[PaymentMethod]:
         """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
         return (yield from look(lambda tx: enroll.find(tx, id_)))
+
+    @verb
+    def method_changes(
+        self, *, needs_review: bool | None = None, after: str = "", limit: int = 100
+    ) -> Flow[list[MethodChange]]:
+        """
+        List what was asked of gateways about methods alone: to store one, to delete one.
+
+        A page at a time: pass the last one's id as *after* for the next. With
+        ``needs_review=True`` it is the list of those a person must look at.
+        """
+
+        def work(tx: Tx) -> list[MethodChange]:
+            page = payments.changes_page(tx, needs_review=needs_review, after=after, limit=limit)
+            return [enroll.change_of(tx, id_) for id_ in page]
+
+        return (yield from look(work))
 
     @verb
     def mandate(self, method: PaymentMethod) -> Flow[Mandate | None]:
@@ -1291,5 +1334,5 @@ def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMeth
     return OneTimeToken.of(method) if isinstance(method, str) else method
 
 
-def _id(row: Payment | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
+def _id(row: Payment | Attempt | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
     return row if isinstance(row, str) else row.id

@@ -119,6 +119,17 @@ class UnknownMethod(NotFoundError):
     """No stored method, and no storing of one, of that id."""
 
 
+class UnknownAttempt(NotFoundError):
+    """The payment has no attempt of this id."""
+
+
+class OutcomeDoesNotFit(UsageError):
+    """What a person says happened is nothing that this operation can end in."""
+
+    attempt: str
+    operation: str
+
+
 class TokenKeysMissing(UsageError):
     """Stored methods are kept encrypted, and the cashier was opened without ``token_keys``."""
 
@@ -284,9 +295,16 @@ class BadReversalDate(Refused):
 
 
 class AlreadyFinal(Refused):
-    """The payment has its final outcome; there is nothing to resolve."""
+    """It has its final outcome; there is nothing to resolve."""
 
     payment: str
+
+
+class SeveralInDoubt(Refused):
+    """More than one attempt of the payment is in doubt; say which is meant."""
+
+    payment: str
+    attempts: list[str]
 
 
 # --- Thrown into a dialogue at its yield ---------------------------------------

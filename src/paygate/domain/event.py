@@ -76,6 +76,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.deleted": "The gateway deleted a stored method, and we its token.",
     "method.delete_failed": "The gateway did not delete a stored method; a person must.",
     "method.needs_review": "A person must look at how storing or deleting a method ended.",
+    "method.resolved": "An operator said how storing or deleting a method ended.",
     "callback.orphaned": "A callback names no operation of ours, and nobody will look again.",
     "callback.failed": "A callback could not be applied, however often it was tried.",
     "receipt.booked": "Money moved and was booked.",

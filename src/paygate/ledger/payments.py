@@ -74,8 +74,15 @@ WHERE id = :id
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
+_CLEAR_ATTEMPT_REVIEW = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
+"""
+# While another attempt of it waits for a person, so does the payment.
 _CLEAR_REVIEW = """
-UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :id AND NOT EXISTS (
+  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
+    AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
 """
 
 _SETTLE_CONFLICT = """
@@ -193,6 +200,13 @@ WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
 _OF_METHOD = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
+"""
+_CHANGES_PAGE = """
+SELECT id FROM paygate_attempt
+WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND id > :after
+  AND (:needs_review IS NULL OR :needs_review = (needs_review = 1
+    AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')))
+ORDER BY id LIMIT :limit
 """
 _INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
@@ -355,9 +369,15 @@ def set_status(
     tx.run(_SET_STATUS, params)
 
 
-def clear_review(tx: Tx, payment: str) -> None:
-    """Note that a person has looked."""
+def clear_review(tx: Tx, payment: str, attempt: str) -> None:
+    """Note that a person has looked at one attempt of a payment."""
+    clear_attempt_review(tx, attempt)
     tx.run(_CLEAR_REVIEW, {"id": payment})
+
+
+def clear_attempt_review(tx: Tx, attempt: str) -> None:
+    """Note that a person has looked at an attempt."""
+    tx.run(_CLEAR_ATTEMPT_REVIEW, {"id": attempt})
 
 
 def settle_conflict(tx: Tx, payment: str) -> None:
@@ -577,6 +597,17 @@ def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
     """Read the attempts to store or delete a method, the oldest first."""
     rows = tx.all(_OF_METHOD, {"tenant": tx.tenant, "method": method})
     return [attempt_of(row) for row in rows]
+
+
+def changes_page(tx: Tx, *, needs_review: bool | None, after: str, limit: int) -> list[str]:
+    """Tell which attempts behind id *after* are about a method alone, by id."""
+    params = {
+        "tenant": tx.tenant,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
+    return [row["id"] for row in tx.all(_CHANGES_PAGE, params)]
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:
