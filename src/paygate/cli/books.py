@@ -11,7 +11,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.invoices import each_invoice
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, with_ledger
 from paygate.cli.payments import each_payment
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
@@ -19,17 +19,14 @@ from paygate.errors import InvalidValue
 from paygate.ledger.book import RULES
 
 
+@with_ledger
 def fsck(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Rebuild every balance of the ledger and compare; exits with 1 where one differs."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.fsck()
-    if as_json:
+    if where.as_json:
         show.write_json({"rules": len(RULES), "violations": found})
     else:
         console = show.console()
@@ -44,21 +41,18 @@ def fsck(
         raise typer.Exit(FINDINGS)
 
 
+@with_ledger
 def status(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Tell how invoices and payments stand, and what waits for a person."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         standing = _standing(list(each_invoice(cashier)))
         payments = list(each_payment(cashier))
         dead = len(cashier.dead_letters())
     stand = Counter(payment.status for payment in payments)
     waiting = [one.id for one in payments if one.needs_review or one.conflicted]
-    if as_json:
+    if where.as_json:
         show.write_json(
             {
                 "invoices": standing,

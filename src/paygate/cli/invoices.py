@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paygate.cli import facts, options, show
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, with_ledger
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue
 
@@ -24,28 +24,24 @@ invoice = typer.Typer(no_args_is_help=True, help="Import, list and show invoices
 
 
 @invoice.command("import")
+@with_ledger
 def import_(
-    ctx: typer.Context,
+    where: Where,
     file: Annotated[str, typer.Argument(help="CSV file in UTF-8; - reads standard input.")],
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the good rows where others are bad.")
     ] = False,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Issue the invoices of a CSV file: number, customer, currency, total, due [, name, email]."""
     content = _read(file)
-    where = Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant)
     with where.open(make=True) as cashier:
         try:
             done = cashier.import_invoices(content, skip_bad=skip_bad)
         except ImportRejected as rejected:
-            if not as_json:
+            if not where.as_json:
                 _print_problems(rejected.problems)
             raise
-    if as_json:
+    if where.as_json:
         show.write_json(
             {
                 "issued": [one.number for one in done.issued],
@@ -67,21 +63,18 @@ def import_(
 
 
 @invoice.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     customer: options.CustomerOption = None,
     only_open: Annotated[
         bool, typer.Option("--open", help="Only those on which something is open.")
     ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List invoices, a page at a time."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = (
             one
             for one in each_invoice(cashier, customer=customer, after=after)
@@ -90,7 +83,7 @@ def list_(
         page = list(islice(found, limit))
         more = next(found, None) is not None
     following = page[-1].id if more else None
-    if as_json:
+    if where.as_json:
         show.write_json({"invoices": [facts.invoice(one) for one in page], "next": following})
         return
     console = show.console()
@@ -106,19 +99,16 @@ def list_(
 
 
 @invoice.command("show")
+@with_ledger
 def show_(
-    ctx: typer.Context,
+    where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Show an invoice, and what was put on it and taken off again."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.invoice(number)
         allocations = cashier.allocations(found)
-    if as_json:
+    if where.as_json:
         show.write_json({"invoice": facts.invoice(found), "allocations": allocations})
         return
     console = show.console()

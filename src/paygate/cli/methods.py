@@ -9,7 +9,7 @@ import typer
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS, without_secrets
-from paygate.cli.opening import KEYS_VARIABLE, Where
+from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
 from paygate.domain.payment import AttemptState
 from paygate.errors import TokenKeysMissing
 
@@ -22,18 +22,15 @@ MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the
 
 
 @methods.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     customer: Annotated[str, typer.Argument(help="Id of the customer.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List the stored methods of a customer."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.methods(customer)
-    if as_json:
+    if where.as_json:
         show.write_json({"methods": found})
         return
     console = show.console()
@@ -49,40 +46,32 @@ def list_(
 
 
 @methods.command("default")
+@with_ledger
 def default(
-    ctx: typer.Context,
+    where: Where,
     method: MethodArgument,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Make a stored method the default one of its customer."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.set_default_method(method)
-    if as_json:
+    if where.as_json:
         show.write_json({"method": found})
         return
     show.console().print(_sheet(found))
 
 
 @methods.command("forget")
+@with_gateways
 def forget(
-    ctx: typer.Context,
+    where: Where,
     method: MethodArgument,
     key: options.KeyOption,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Charge a method no more and have its gateway delete it; exits with 1 where it did not yet."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         change = cashier.forget_method(method, key=key)
-    change = replace(change, reason=without_secrets(ctx, change.reason))
-    if as_json:
+    change = replace(change, reason=without_secrets(where.ctx, change.reason))
+    if where.as_json:
         show.write_json({"change": change})
     else:
         show.console().print(_change(change))
@@ -90,15 +79,11 @@ def forget(
         raise typer.Exit(FINDINGS)
 
 
+@with_ledger
 def rotate_keys(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Encrypt every token of a stored method under the first of the keys."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant)
     with where.open() as cashier:
         try:
             done = cashier.rotate_keys()
@@ -107,7 +92,7 @@ def rotate_keys(
                 f"there is no key; give the new one and behind it the old ones in {KEYS_VARIABLE}, "
                 "with a comma between them"
             ) from None
-    if as_json:
+    if where.as_json:
         show.write_json({"rotated": done.rotated, "current": done.current})
         return
     show.console().print(f"{done.rotated} rotated, {done.current} were under the first key already")
