@@ -50,6 +50,7 @@ def status(
         standing = _standing(list(each_invoice(cashier)))
         payments = list(each_payment(cashier))
         dead = len(cashier.dead_letters())
+        changes = [one.id for one in cashier.method_changes(needs_review=True)]
     stand = Counter(payment.status for payment in payments)
     waiting = [one.id for one in payments if one.needs_review or one.conflicted]
     if where.as_json:
@@ -58,6 +59,7 @@ def status(
                 "invoices": standing,
                 "payments": stand,
                 "needs_review": waiting,
+                "methods_need_review": changes,
                 "dead_letters": dead,
             }
         )
@@ -76,6 +78,9 @@ def status(
     console.print(f"{len(payments)} payments" + (f": {counts}" if counts else ""))
     if waiting:
         console.print(f"A person must look at: {', '.join(waiting)}", style="yellow")
+    if changes:
+        told = ", ".join(changes)
+        console.print(f"A person must look at storing or deleting: {told}", style="yellow")
     if dead:
         console.print(f"{dead} events were refused for good by a sink", style="yellow")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paygate.cli import facts, options, show
-from paygate.cli.opening import Where, with_ledger
+from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paygate.cashier import Cashier
     from paygate.domain.invoice import Invoice
 
-invoice = typer.Typer(no_args_is_help=True, help="Import, list and show invoices.")
+invoice = typer.Typer(no_args_is_help=True, help="Issue, import, list, show and void invoices.")
 
 
 @invoice.command("import")
@@ -60,6 +60,36 @@ def import_(
     console.print(f"{len(done.issued)} issued, {len(done.known)} were there already", end="")
     console.print(f", {len(done.problems)} rows left out" if done.problems else "")
     _print_problems([(problem.line, problem.reason) for problem in done.problems])
+
+
+@invoice.command("issue")
+@with_ledger
+def issue(
+    where: Where,
+    number: Annotated[str, typer.Argument(help="Its number.")],
+    customer: Annotated[str, typer.Option(help="Id of the customer.")],
+    total: Annotated[str, typer.Option(metavar="AMOUNT", help="Such as '30.00 USD'.")],
+    due: Annotated[str, typer.Option(metavar="DATE", help="When it is to be paid.")],
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Its own date.")] = None,
+) -> None:
+    """Issue an invoice, once per number."""
+    with where.open(make=True) as cashier:
+        money = read_amount(cashier, total)
+        made = cashier.issue(number=number, customer=customer, total=money, due=due, on=on)
+    _tell(made, where)
+
+
+@invoice.command("void")
+@with_ledger
+def void(
+    where: Where,
+    number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+) -> None:
+    """Void an invoice that should not have been issued; money on it becomes credit."""
+    with where.open() as cashier:
+        made = cashier.void(number, reason=reason)
+    _tell(made, where)
 
 
 @invoice.command("list")
@@ -112,21 +142,7 @@ def show_(
         show.write_json({"invoice": facts.invoice(found), "allocations": allocations})
         return
     console = show.console()
-    console.print(
-        show.sheet(
-            {
-                "Invoice": found.number,
-                "Customer": found.customer,
-                "Status": show.words(found.status),
-                "Due": found.due,
-                "Total": found.total,
-                "Open": found.open,
-                "Held by a payment": found.claimed or None,
-                "Written off": found.written_off or None,
-                "Fee of reversal": found.reversal,
-            }
-        )
-    )
+    console.print(_sheet(found))
     if allocations:
         table = show.table("When", "From", ">Amount")
         for one in allocations:
@@ -134,6 +150,29 @@ def show_(
             show.add(table, one.booked_at.date(), source, one.amount)
         console.print()
         console.print(table)
+
+
+def _tell(made: Invoice, where: Where) -> None:
+    if where.as_json:
+        show.write_json({"invoice": facts.invoice(made)})
+    else:
+        show.console().print(_sheet(made))
+
+
+def _sheet(of: Invoice) -> Any:
+    return show.sheet(
+        {
+            "Invoice": of.number,
+            "Customer": of.customer,
+            "Status": show.words(of.status),
+            "Due": of.due,
+            "Total": of.total,
+            "Open": of.open,
+            "Held by a payment": of.claimed or None,
+            "Written off": of.written_off or None,
+            "Fee of reversal": of.reversal,
+        }
+    )
 
 
 def each_invoice(
