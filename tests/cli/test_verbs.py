@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import typer.main
-from click import Command, Group
 
 from paygate.cashier import Cashier, each_verb
 from paygate.cli.app import app
@@ -74,10 +73,11 @@ REASONS: Final = {
 }
 
 
-def commands() -> dict[str, Command]:
-    found: dict[str, Command] = {}
+def commands() -> dict[str, Any]:
+    found: dict[str, Any] = {}
 
-    def walk(group: Group, above: str) -> None:
+    # The commands are click's own or the copy that newer versions of typer bring.
+    def walk(group: Any, above: str) -> None:
         for name, command in group.commands.items():
             path = f"{above} {name}".strip()
             if hasattr(command, "commands"):
@@ -85,7 +85,7 @@ def commands() -> dict[str, Command]:
             else:
                 found[path] = command
 
-    walk(typer.main.get_command(app), "")  # type: ignore[arg-type]
+    walk(typer.main.get_command(app), "")
     return found
 
 

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, get_type_hints
 
 import typer
 
+from paygate import registry
 from paygate.cashier import Cashier
 from paygate.cli import options
 from paygate.cli.exits import hide
@@ -120,36 +121,16 @@ def read_gateways(
     file: Path, environment: Mapping[str, str], secrets: list[str]
 ) -> dict[str, dict[str, Any]]:
     """Read accounts from a TOML file; what the environment gave is noted in *secrets*."""
-    accounts: dict[str, dict[str, Any]] = {}
-    missing: list[str] = []
-
-    def fill(value: object) -> Any:
-        if isinstance(value, list):
-            return [fill(each) for each in cast("list[object]", value)]
-        if not isinstance(value, dict):
-            return value
-        pairs = cast("dict[str, object]", value)
-        name = pairs.get("env")
-        if len(pairs) > 1 or not isinstance(name, str):
-            return {key: fill(each) for key, each in pairs.items()}
-        if name not in environment:
-            missing.append(name)
-            return ""
-        secrets.append(environment[name])
-        return environment[name]
-
-    for name, table in _toml(file).items():
+    tables = _toml(file)
+    for name, table in tables.items():
         if not isinstance(table, dict):
             raise InvalidSettings(
                 f"{file}: {name} is no table; an account is [{name}] with its settings below"
             )
-        accounts[name] = fill(cast("object", table))
-    if missing:
-        names = ", ".join(sorted(set(missing)))
-        raise InvalidSettings(
-            f"{file} takes settings from the environment, which has no {names}", missing=missing
-        )
-    return accounts
+    try:
+        return registry.filled(tables, environment, secrets)
+    except InvalidSettings as error:
+        raise InvalidSettings(f"{file}: {error.message}", **error.facts) from None
 
 
 def from_app(target: str) -> Cashier:
