@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         receipts,
     )
     from paygate.ledger.book import Violation
+    from paygate.ledger.sending import Stopped
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
     from paygate.service import (
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         recover,
         resolve,
         reverse,
+        sending,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -110,7 +112,7 @@ else:
         "paygate.service",
         *("assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
-        *("reverse", "write_off"),
+        *("reverse", "sending", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -568,6 +570,21 @@ class BookDesk:
         return (yield from look(lambda tx: inbox.page(tx, state=state, after=after, limit=limit)))
 
     @verb
+    def stop_sending(self, *, reason: str) -> Flow[Stopped]:
+        """
+        Let nothing be sent from this ledger, for any tenant: it was restored from a backup.
+
+        What would send raises `SendingStopped` and stores nothing; inquiries, callbacks
+        and feeds go on. It lasts, for every process, until `resume_sending`.
+        """
+        return (yield from sending.stop(reason))
+
+    @verb
+    def sending_stopped(self) -> Flow[Stopped | None]:
+        """Tell since when and why nothing is sent; None where it may be."""
+        return (yield from sending.standing())
+
+    @verb
     def fsck(self) -> Flow[list[Violation]]:
         """Rebuild every balance of the ledger and tell what differs; empty when it is sound."""
         return (yield from look(book.check))
@@ -899,6 +916,18 @@ class Desk(BookDesk):
         once. Returns the payments that it asked or was told about.
         """
         return (yield from recover.recover(self._accounts, self._timing, limit))
+
+    @verb
+    def resume_sending(self, *, evidence: str, force: bool = False) -> Flow[None]:
+        """
+        Let things be sent again, after the ledger has caught up with the processors.
+
+        *evidence* is how you know. Raises `StillCatchingUp` while an inquiry or a
+        callback of this tenant is due, or a feed was not read to its end since; with
+        *force* not even then. It holds for all tenants, so look at each of them before.
+        Where nothing is stopped, this does nothing.
+        """
+        yield from sending.resume(evidence, self._accounts, force=force)
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
 
 class PaygateError(Exception):
@@ -292,6 +292,19 @@ class BadReversalDate(Refused):
     """A reversal dated before the money, or in a period that the host closed."""
 
     on: date
+
+
+class SendingStopped(Refused):
+    """Nothing is sent from this ledger until a person resumes it: it came from a backup."""
+
+    since: datetime
+    reason: str
+
+
+class StillCatchingUp(Refused):
+    """The ledger can still learn by itself what happened; sending is not resumed before."""
+
+    waits: list[str]
 
 
 class AlreadyFinal(Refused):

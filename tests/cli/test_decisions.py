@@ -124,3 +124,21 @@ def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
     assert imported("methods", "changes", "--review", "--json").json["changes"] == []
     asked = imported("methods", "inquire", change, *GATEWAYS, "--json")
     assert asked.json["change"]["state"] == "succeeded"
+
+
+def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -> None:
+    stopped = imported("stop-sending", "--reason", "restored", "--json")
+    collect = ("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_visa")
+
+    refused = imported(*collect, "--json")
+    status = imported("status").out
+    early = imported("resume-sending", *GATEWAYS, "--evidence", "looked", "--json")
+    imported("recover", *GATEWAYS)
+    resumed = imported("resume-sending", *GATEWAYS, "--evidence", "looked")
+
+    assert stopped.json["sending_stopped"]["reason"] == "restored"
+    assert (refused.code, refused.error["type"]) == (3, "SendingStopped")
+    assert "Nothing is sent since" in status
+    assert (early.code, early.error["facts"]["waits"]) == (3, ["the feed of account 'card'"])
+    assert resumed.code == imported(*collect).code == 0
+    assert imported("status", "--json").json["sending_stopped"] is None

@@ -57,6 +57,9 @@ COMMANDS: Final = {
     "dead_letters": "status",
     "publish": "publish",
     "fsck": "fsck",
+    "stop_sending": "stop-sending",
+    "sending_stopped": "status",
+    "resume_sending": "resume-sending",
     "check": "check",
 }
 REASONS: Final = {

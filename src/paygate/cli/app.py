@@ -92,6 +92,8 @@ for command in (
     books.fsck,
     books.status,
     books.publish,
+    books.stop_sending,
+    books.resume_sending,
     events,
     rotate_keys,
 ):

@@ -76,6 +76,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.deleted": "The gateway deleted a stored method, and we its token.",
     "method.delete_failed": "The gateway did not delete a stored method; a person must.",
     "method.needs_review": "A person must look at how storing or deleting a method ended.",
+    "ledger.sending_stopped": "Nothing is sent from this ledger until a person resumes it.",
+    "ledger.sending_resumed": "A person said that this ledger has caught up and may send again.",
     "method.resolved": "An operator said how storing or deleting a method ended.",
     "callback.orphaned": "A callback names no operation of ours, and nobody will look again.",
     "callback.failed": "A callback could not be applied, however often it was tried.",

@@ -17,6 +17,8 @@ from paygate.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from paygate.errors import SendingStopped
+from paygate.ledger import sending
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -150,10 +152,11 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
   sends, sent_at, lease_until, next_check_at, created_at, actor)
-VALUES (
+SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor)
+  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor
+WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
 _ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
@@ -196,6 +199,7 @@ _SEND_AGAIN = """
 UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
   next_check_at = :lease_until, absences = 0, version = version + 1
 WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
+  AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _OF_METHOD = """
 SELECT * FROM paygate_attempt
@@ -521,6 +525,8 @@ def insert_attempt(
     that of the money a refund sends back, and *then* what a refund does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
+
+    Raises `SendingStopped` while nothing is sent from this ledger.
     """
     params = {
         "id": id_,
@@ -546,7 +552,15 @@ def insert_attempt(
         "sends": sends,
         "actor": tx.actor,
     }
-    tx.run(_INSERT_ATTEMPT, params)
+    if not tx.run(_INSERT_ATTEMPT, params):
+        found = sending.stopped(tx)
+        assert found is not None, "nothing else keeps an attempt from being written"
+        raise SendingStopped(
+            f"nothing is sent since {found.since:%Y-%m-%d %H:%M} UTC ({found.reason}); "
+            "recover until the ledger has caught up, and resume sending",
+            since=found.since,
+            reason=found.reason,
+        )
     if request is not None:
         tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
 
