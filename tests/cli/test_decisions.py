@@ -142,3 +142,15 @@ def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -
     assert (early.code, early.error["facts"]["waits"]) == (3, ["the feed of account 'card'"])
     assert resumed.code == imported(*collect).code == 0
     assert imported("status", "--json").json["sending_stopped"] is None
+
+
+def test_what_a_person_must_look_at_is_listed(imported: Run) -> None:
+    other = ("record", "A-2", "--by", "cash", "--key", "r")
+    assert imported(*other).code == 0
+    payment = collected(imported, "tok_other_currency")
+
+    listed = imported("payment", "list", "--review", "--json").json["payments"]
+
+    assert [one["id"] for one in listed] == [payment]
+    assert imported("payment", "list").out.count("a person must look") == 1
+    assert payment in imported("status").out

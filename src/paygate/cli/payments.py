@@ -166,12 +166,17 @@ def recover(
 def list_(
     where: Where,
     customer: options.CustomerOption = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Only those that a person must look at.")
+    ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
 ) -> None:
     """List payments, a page at a time."""
     with where.open() as cashier:
-        page = cashier.payments(customer=customer, after=after, limit=limit + 1)
+        page = cashier.payments(
+            customer=customer, needs_review=review or None, after=after, limit=limit + 1
+        )
     following = page[limit - 1].id if len(page) > limit else None
     page = page[:limit]
     if where.as_json:
@@ -275,7 +280,8 @@ def _next_step(of: Payment) -> str | None:
 
 
 def _table(payments: list[Payment]) -> Any:
-    table = show.table("Payment", "Status", ">Amount", "Via")
+    table = show.table("Payment", "Status", ">Amount", "Via", "")
     for one in payments:
-        show.add(table, one.id, show.status(one.status), one.amount, one.account)
+        review = "a person must look" if one.needs_review or one.conflicted else ""
+        show.add(table, one.id, show.status(one.status), one.amount, one.account, review)
     return table
