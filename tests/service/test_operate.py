@@ -509,6 +509,48 @@ def test_a_refund_pays_out_credit_where_there_is_some(shop: Shop) -> None:
         shop.cashier.refund(payment, key="r2", amount=usd("6"), to="from_credit")
 
 
+def test_credit_is_paid_out_though_the_customer_owes_elsewhere_if_a_person_says_so(
+    shop: Shop,
+) -> None:
+    payment = shop.charge(amount=usd("50"))
+    shop.invoice("B", "40")
+
+    back = shop.cashier.refund(payment, key="r", amount=usd("20"))
+
+    # The amount was the person's word; what is owed is not paid by it, nor made more.
+    assert back.returned == usd("20")
+    assert (shop.open("A"), shop.open("B")) == ("0.00", "40.00")
+    assert shop.cashier.balance("C-1") == {}
+
+
+def test_credit_is_paid_out_though_the_customer_owes_us_money_back() -> None:
+    clock = FakeClock()
+    bank = FakeGateway(Kind.E_CHECK, clock=clock)
+    card = FakeGateway(clock=clock)
+    with Cashier.in_memory(gateways={"bank": bank, "card": card}, clock=clock) as cashier:
+        for number in ("A", "B"):
+            cashier.issue(number=number, customer="C", total=usd("20"), due="2026-02-01")
+        bounced = cashier.collect(
+            "A", via="bank", method="tok_bank_returned_r01", key="k", amount=usd("30")
+        )
+        clock.advance(days=4)
+        cashier.inquire(bounced)
+        cashier.pay_from_credit("B", key="use")
+        clock.advance(days=10)
+        cashier.inquire(bounced)
+        assert cashier.balance("C") == {"USD": usd("-10")}
+        paid = cashier.top_up("C", usd("15"), via="card", method="tok_visa", key="t")
+        assert cashier.balance("C") == {"USD": usd("5")}
+
+        back = cashier.refund(paid, key="r")
+
+        assert back.returned == usd("15")
+        assert cashier.balance("C") == {"USD": usd("-10")}, "the debt stands as it stood"
+        with pytest.raises(NotEnoughCredit):
+            cashier.pay_from_credit("A", key="more")
+        assert cashier.fsck() == []
+
+
 def test_credit_that_is_being_paid_out_is_not_used(shop: Shop) -> None:
     payment = shop.charge(amount=usd("50"))
     shop.invoice("B", "20")
