@@ -96,12 +96,13 @@ def with_gateways(command: Callable[Concatenate[Where, P], None]) -> Callable[..
     return _sharing(command, "ledger", "gateways", "app", "tenant", "as_json")
 
 
-def _sharing(command: Callable[Concatenate[Where, P], None], *shared: str) -> Callable[..., None]:
+def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
     """Make the function that typer sees, with the options of *command* and then the *shared*."""
 
     def call(ctx: typer.Context, **given: Any) -> None:
-        said = {name: given.pop(name) for name in shared}
-        command(Where(ctx=ctx, **{"gateways": None, **said}), **given)  # type: ignore[call-arg]
+        said: dict[str, Any] = {"gateways": None}
+        said |= {name: given.pop(name) for name in shared}
+        command(Where(ctx=ctx, **said), **given)
 
     hints = get_type_hints(command, include_extras=True)
     own = list(signature(command).parameters.values())[1:]
