@@ -198,7 +198,7 @@ CREATE TABLE paygate_receipt (
   unallocated_minor INTEGER NOT NULL DEFAULT 0,
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
-  undoes TEXT,
+  undoes TEXT, -- the movement it takes back, or of a reversal the receipt
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
