@@ -42,6 +42,12 @@ def _webhook(rounds: int) -> list[Measured]:
     return [stripe_webhook.measure(rounds)]
 
 
+def _callbacks(rounds: int) -> list[Measured]:
+    from benchmarks import callbacks
+
+    return callbacks.measure(rounds)
+
+
 def _collect(rounds: int) -> list[Measured]:
     from benchmarks import collecting
 
@@ -59,6 +65,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "stripe": _stripe,
     "in-flight": _in_flight,
     "webhook": _webhook,
+    "callbacks": _callbacks,
     "collect": _collect,
     "bitcoin": _bitcoin,
 }
@@ -95,7 +102,7 @@ def show(results: Sequence[Measured]) -> None:
                 result.unit,
                 f"{result.ratio:.2f}",
                 f"{low:.2f} to {high:.2f}",
-                str(result.target),
+                str(result.target or "none"),
                 f"{result.floor_name}{'' if result.met else '  (falls short)'}",
             )
         )

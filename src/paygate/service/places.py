@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paygate.gateway import PlacePer, digest_key
 from paygate.ledger import places
-from paygate.service import booking
+from paygate.service import telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ def allot(
         owner = f"invoice:{digest_key(payment.payer, *about)}"
     place = places.allot(tx, account.traits.merchant_account, account.name, owner)
     if place.new and place.unused > rail.places_unused_max:
-        booking.alert(
+        telling.alert(
             tx,
             payment,
             f"{place.unused} places in a row were never paid to; a wallet that is restored looks "

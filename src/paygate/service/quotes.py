@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, Moved, PayToAddress
 from paygate.ledger import payments, quotes
-from paygate.service import booking
+from paygate.service import telling
 
 if TYPE_CHECKING:
     from paygate.domain.outcome import Action, Answer, Movement
@@ -86,6 +86,6 @@ def _at(movement: Movement, amount: Money | None) -> Movement:
 def _tell_crumb(tx: Tx, row: AttemptRow, movement: Movement) -> None:
     payment = payments.by_id(tx, row.attempt.payment)
     assert payment is not None, "an attempt to collect has a payment"
-    booking.alert(
+    telling.alert(
         tx, payment, f"{movement.amount} came, which is worth nothing in its currency; not booked"
     )
