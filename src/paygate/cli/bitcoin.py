@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -51,7 +51,9 @@ def check(
         for one in findings:
             name = one.pop("account")
             for what, value in one.items():
-                text = "\n".join(value) if isinstance(value, list) else str(value)
+                text = (
+                    "\n".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+                )
                 show.add(table, name, show.words(what), text)
                 name = ""
         show.console().print(table)

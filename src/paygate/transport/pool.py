@@ -59,7 +59,13 @@ class Clock(float):
         self.sent = False
         self.ended = False
 
-    def __new__(cls, timeout_s: float, **_: Any) -> Clock:  # noqa: D102, PYI034
+    def __new__(  # noqa: D102, PYI034
+        cls,
+        timeout_s: float,
+        *,
+        body_follows: bool = False,  # noqa: ARG004
+        answer_bytes_max: int = BODY_BYTES_MAX,  # noqa: ARG004
+    ) -> Clock:
         return super().__new__(cls, timeout_s)
 
     def left(self) -> float:

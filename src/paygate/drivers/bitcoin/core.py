@@ -143,8 +143,9 @@ def _entries(response: Response) -> list[dict[str, Any]]:
     if response.status in (401, 403):
         raise BadReply("the node does not take our user and password (or cookie)")
     told = read_json(response.body)
-    parts: Any = told if isinstance(told, list) else [told]
-    entries: list[Any] = parts
+    entries: list[Any] = [told]
+    if isinstance(told, list):
+        entries[:] = told
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadReply(f"status {response.status}: the node's answer is no JSON-RPC")
     return entries

@@ -96,7 +96,7 @@ class Bitcoin:
             },
             # The same address is told again, whoever asks for it how often.
             idempotency=Keyed(ttl=timedelta(days=36500)),
-            inquiry=InquiryBy.OUR_REF,
+            inquiry=InquiryBy.GATEWAY_REF,
             not_found_is_final_after=timedelta(hours=settings.watch_hours),
         )
 
@@ -123,7 +123,12 @@ class Bitcoin:
     def _charge(self, charge: Charge, place: int) -> Dialogue[Outcome]:
         asked, source, price = charge.amount, "", ""
         if charge.amount.currency != "BTC":
-            rate = yield from self._rates.rate(charge.amount.currency)
+            try:
+                rate = yield from self._rates.rate(charge.amount.currency)
+            except rates.PriceRefused as refusal:
+                return Rejected(
+                    cause=RejectCause.UNAVAILABLE, retryable=True, message=refusal.message
+                )
             asked = rates.quote(charge.amount, rate, self._settings.spread_percent)
             source, price = rate.source, f"{rate.value:f}"
         low, high = self._settings.minimum_satoshis, self._settings.maximum_satoshis

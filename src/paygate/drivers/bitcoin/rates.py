@@ -36,6 +36,10 @@ class Rate:
             raise BadReply(f"{self.source} gives no price of a bitcoin that can be")
 
 
+class PriceRefused(BadReply):
+    """Who publishes prices does not give us one; the payer is not to blame."""
+
+
 class RateSource(Protocol):
     """Tells what one bitcoin costs."""
 
@@ -90,6 +94,10 @@ class HttpRates:
             headers={"Accept": "application/json"},
             repeatable=True,
         )
+        if 400 <= response.status < 500:
+            raise PriceRefused(
+                f"{source} gives no price: status {response.status}", status=response.status
+            )
         if response.status != 200:
             raise BadReply(f"{source} gives no price: status {response.status}")
         told = read_json(response.body)

@@ -81,7 +81,12 @@ class BitcoinSettings(BaseModel):
     rate_path: str = Field(
         default="{currency}", description="The way to the price in the JSON, such as data.amount"
     )
-    spread_percent: Decimal = Field(default=Decimal(0), ge=0, lt=100)
+    spread_percent: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        lt=100,
+        description="How much below the price we reckon, for safety",
+    )
     quote_minutes: int = Field(default=15, ge=1, description="How long a quote is good")
     watch_hours: int = Field(
         default=24, ge=1, description="How long after that the payment is still waited for"
@@ -89,8 +94,12 @@ class BitcoinSettings(BaseModel):
     tolerance_percent: Decimal = Field(
         default=Decimal(0), ge=0, le=10, description="How much less counts as paid in full"
     )
-    minimum_satoshis: int = Field(default=1000, ge=1, le=COINS_MAX)
-    maximum_satoshis: int = Field(default=COINS_MAX, ge=1, le=COINS_MAX)
+    minimum_satoshis: int = Field(
+        default=1000, ge=1, le=COINS_MAX, description="The least that is asked for"
+    )
+    maximum_satoshis: int = Field(
+        default=COINS_MAX, ge=1, le=COINS_MAX, description="The most that is asked for"
+    )
     label: str = Field(default="", max_length=100, description="Who is paid, for the wallet")
     start_height: int | None = Field(
         default=None,
@@ -100,7 +109,9 @@ class BitcoinSettings(BaseModel):
     reorg_depth: int = Field(
         default=100, ge=10, le=1000, description="How far back the chain may change and be followed"
     )
-    blocks_per_page: int = Field(default=20, ge=1, le=500)
+    blocks_per_page: int = Field(
+        default=20, ge=1, le=500, description="How many blocks are read before it is written down"
+    )
     mempool: bool = Field(default=True, description="Look at unconfirmed transactions, too")
 
     @property
