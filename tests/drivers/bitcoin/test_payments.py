@@ -145,6 +145,16 @@ def test_money_after_the_quote_has_expired_is_booked_with_an_alert(shop: Shop) -
     assert any("ended as expired" in text for text in shop.alerts())
 
 
+def test_nothing_expires_while_the_node_cannot_be_asked(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.node.status = 503
+    for _ in range(12):
+        shop.later(hours=6)
+        shop.cashier.recover()
+
+    assert shop.payment(payment).status is PaymentStatus.REQUIRES_ACTION
+
+
 def test_money_for_an_invoice_that_was_paid_otherwise_is_credit(shop: Shop) -> None:
     payment = shop.ask("INV-1")
     script = shop.script(payment)

@@ -15,7 +15,7 @@ from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 from paygate.errors import BadReply
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 HEADER: Final = 80
 NO_OUTPUT: Final = b"\0" * 32
@@ -57,10 +57,11 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
     """Read a block; *watched* are scripts by place, *spent* the outputs others may spend."""
     header = raw[:HEADER]
     found: list[Transaction] = []
+    look = watched.get
     try:
         count, at = _count(raw, HEADER)
         for _ in range(count):
-            at = _transaction(raw, at, watched, spent, found)
+            at = _transaction(raw, at, look, spent, found)
     except IndexError:
         at = -1
     if at != len(raw):
@@ -79,7 +80,7 @@ def read_transaction(
     """Read one transaction; None where it does not concern us."""
     found: list[Transaction] = []
     try:
-        at = _transaction(raw, 0, watched, spent, found)
+        at = _transaction(raw, 0, watched.get, spent, found)
     except IndexError:
         at = -1
     if at != len(raw):
@@ -116,7 +117,7 @@ def _count(raw: bytes, at: int) -> tuple[int, int]:
 def _transaction(
     raw: bytes,
     at: int,
-    watched: Mapping[bytes, int],
+    look: Callable[[bytes], int | None],
     spent: Container[bytes],
     found: list[Transaction],
 ) -> int:
@@ -146,7 +147,7 @@ def _transaction(
         if length >= 0xFD:
             length, begin = _count(raw, at + 8)
         end = begin + length
-        place = watched.get(raw[begin:end])
+        place = look(raw[begin:end])
         if place is not None:
             satoshis = int.from_bytes(raw[at : at + 8], "little")
             if satoshis > COINS_MAX:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.dialogue import at_once
 from paygate.domain.method import Kind
 from paygate.domain.outcome import (
     ActionRequired,
@@ -160,9 +159,13 @@ class Bitcoin:
         )
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        """Tell that nothing is known besides what the feed tells, which is all there is."""
+        """Tell that nothing is known besides what the feed tells, if the node can be asked at all.
+
+        While it can't be, the feed is blind, and nothing must expire for that.
+        """
         del inquiry
-        return at_once(NotFound())
+        yield from self._chain.tip(None)
+        return NotFound()
 
     def check(self) -> Dialogue[AccountFacts]:
         """Ask the node for its newest block, and show the first addresses to compare."""
