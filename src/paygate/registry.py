@@ -15,6 +15,8 @@ from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import BaseModel
+
     from paygate.gateway import Gateway
 
 GROUP = "paygate.gateways"
@@ -106,16 +108,20 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     The entry ``driver`` names the driver, the others are its settings. Raises
     `InvalidSettings` with every field that is wrong, and none of the values.
     """
-    from pydantic import BaseModel, ValidationError
-
     values = dict(settings)
     name = values.pop("driver", None)
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
-    driver = load(name)
+    return make(load(name), name, values)
+
+
+def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
+    """Make an account of *driver*, which is called *name*, from plain settings; see `build`."""
+    from pydantic import ValidationError
+
     model: type[BaseModel] = driver.settings_model
     try:
-        checked = model.model_validate(values)
+        checked = model.model_validate(dict(settings))
     except ValidationError as error:
         # The values are left out: one of them may be a key in the wrong field.
         problems = "; ".join(
