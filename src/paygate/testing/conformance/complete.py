@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from paygate.domain.outcome import ActionRequired, MovementKind, Pending, Unknown
 from paygate.domain.payment import Operation
+from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import MoneyConformance
 
 if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
+    from paygate.testing.conformance.transcripts import Case
 
 _BOASTS: Final = {"status": "paid", "result": "success", "paid": "true", "approved": "1"}
 
@@ -33,6 +35,15 @@ class CompleteConformance(MoneyConformance):
         """Begin to complete."""
         dialogue: Dialogue[Any] = gateway.complete(self.completion(**given))
         return dialogue
+
+    def refused(self) -> Case:
+        """Find the refusal; an inquiry that is refused finds nothing out, and refuses nothing."""
+        reads = self.transcript("complete").facts.get("money") == "none"
+        applies(
+            "refuse" in self.transcript("complete") or not reads,
+            "to complete is only to look here (money = none in complete.txt)",
+        )
+        return super().refused()
 
     def test_a_payer_who_has_not_paid_still_can(self) -> None:
         """Coming back too early is no failure."""

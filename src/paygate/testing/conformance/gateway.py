@@ -116,9 +116,9 @@ class GatewayConformance(Subject):
     def test_a_wrong_setting_is_not_quoted(self) -> None:
         """A key in the wrong field must not be shown in the error."""
         for name in self.driver.settings_model.model_fields:
-            problem = self._refused({**self.settings, name: {"Zx81-quoted": ["Zx81-quoted"]}})
+            problem = self._refused({**self.settings, name: ["Zx81-quoted"]})
             require(
-                "Zx81-quoted" not in problem.replace("settings.Zx81-quoted", ""),
+                "Zx81-quoted" not in problem,
                 expected=f"an error about {name!r} without the value",
                 got=problem,
                 why="operators paste keys into the wrong field, and errors into tickets",

@@ -101,9 +101,13 @@ class OperationConformance(Conversation):
 
     # --- What the processor says --------------------------------------------------------
 
+    def refused(self) -> Case:
+        """Find the case in which the request itself is refused."""
+        return self.case("refuse", "the processor refuses the request, by bad credentials, say")
+
     def test_a_refused_request_is_rejected(self) -> None:
         """A request that the processor refuses says nothing about the payer's method."""
-        case = self.case("refuse", "the processor refuses the request, by bad credentials, say")
+        case = self.refused()
         outcome = self.outcome(case)
         require(
             isinstance(outcome, Rejected),
@@ -116,7 +120,7 @@ class OperationConformance(Conversation):
 
     def test_a_refusal_says_what_is_the_matter(self) -> None:
         """The cause tells whether to mend settings, wait, or ask the payer for another method."""
-        case = self.case("refuse", "the processor refuses the request, by bad credentials, say")
+        case = self.refused()
         outcome = self.outcome(case)
         if not isinstance(outcome, Rejected):
             return  # the case before this one says so
@@ -391,7 +395,7 @@ class MoneyConformance(OperationConformance):
         """What moved in another currency is not what was asked for."""
         case = self.good()
         applies(
-            case.mentions("currency") and case.fact("movement") != "none",
+            case.mentions("currency", "currency_lower") and case.fact("movement") != "none",
             "the processor's answer names no currency (no ${currency} in the transcript)",
         )
         self._not_ours(case, Money(self.other_currency, self.amount.minor), "another currency")

@@ -233,6 +233,7 @@ class Subject:
             "minor": str(money.minor),
             "decimal": f"{money.decimal:f}",
             "currency": money.currency,
+            "currency_lower": money.currency.lower(),
             "amount": self.amount_text(money),
             "now": self.now.isoformat(),
             "now_unix": str(int(self.now.timestamp())),

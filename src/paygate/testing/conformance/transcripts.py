@@ -22,8 +22,8 @@ be left out, and so may the empty line where there are no headers. What a
 processor sends by itself, a callback, begins with ``--- POST`` or ``--- GET``.
 
 ``${our_ref}``, ``${payment}``, ``${key}``, ``${reference}``, ``${minor}`` (the amount in
-minor units), ``${decimal}``, ``${currency}``, ``${amount}`` (as the test's `amount_text`
-writes it) and each fact stand for what is asked.
+minor units), ``${decimal}``, ``${currency}``, ``${currency_lower}``, ``${amount}`` (as the
+test's `amount_text` writes it), ``${now}``, ``${now_unix}`` and each fact stand for what is asked.
 """
 
 from __future__ import annotations
