@@ -409,11 +409,14 @@ class Paper:
             signed_at = self.authenticate(callback)
         try:
             told = json.loads(callback.body)
-            if told["merchant"] != self._settings.merchant:
+            if not self.is_for_us(told):
                 raise NotAuthentic("a callback of another merchant")
             return [self.notice(told, signed_at)]
         except (LookupError, TypeError, ValueError, RecursionError, PaygateError) as error:
             raise NotAuthentic("a callback that does not read") from error
+
+    def is_for_us(self, told: Mapping[str, Any]) -> bool:
+        return bool(told["merchant"] == self._settings.merchant)
 
     def authenticate(self, callback: Callback) -> datetime | None:
         instant, _, theirs = callback.headers.get(SIGNATURE, "").partition(",")

@@ -13,7 +13,7 @@ import pytest
 
 from paygate import registry
 from paygate.domain.method import Kind
-from paygate.gateway import Callback, CallbackProof
+from paygate.gateway import CAPABILITIES, Callback, CallbackProof, Verifies
 from paygate.testing.conformance import (
     OPERATIONS,
     CallbackConformance,
@@ -57,7 +57,7 @@ def sign(settings: Any, body: bytes, at: datetime) -> Callback:
     )
 
 
-def subject(driver: type[Any], **settings: Any) -> type[Subject]:
+def subject(driver: type[Any], *, examples: int = 15, **settings: Any) -> type[Subject]:
     """Say what is held: *driver*, with some settings, on Paper's transcripts."""
 
     class Held(Subject):
@@ -67,19 +67,20 @@ def subject(driver: type[Any], **settings: Any) -> type[Subject]:
     Held.driver = driver
     Held.settings = {**SETTINGS, **settings}
     Held.transcripts = HERE / "transcripts"
-    Held.examples = 15
+    Held.examples = examples
     return Held
 
 
-def classes(driver: type[Any], **settings: Any) -> list[type[Any]]:
+def classes(driver: type[Any], *, examples: int = 15, **settings: Any) -> list[type[Any]]:
     """Make the test classes that an author writes."""
-    held = subject(driver, **settings)
+    held = subject(driver, examples=examples, **settings)
+    gateway = held().gateway()
     made = [
         type(f"Test{of.__name__}", (held, of), {})
         for of in (
-            *OPERATIONS.values(),
+            *(OPERATIONS[each] for each in OPERATIONS if isinstance(gateway, CAPABILITIES[each])),
             LookUpConformance,
-            CallbackConformance,
+            *([CallbackConformance] if isinstance(gateway, Verifies) else []),
             FeedConformance,
             SignInConformance,
             CheckConformance,

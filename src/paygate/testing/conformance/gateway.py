@@ -326,6 +326,7 @@ class GatewayConformance(Subject):
         """Nothing that the driver offers goes untested."""
         from paygate.testing.conformance import CLASSES, OPERATIONS
 
+        gateway = self.gateway()
         family = list(_family(self._root()))
         held = {
             (each.kind, capability)
@@ -337,13 +338,14 @@ class GatewayConformance(Subject):
             f"{OPERATIONS[operation].__name__} for {kind}"
             for kind, rail in self.traits.rails.items()
             for operation in sorted(rail.operations)
-            if (kind, OPERATIONS[operation]) not in held
+            if isinstance(gateway, CAPABILITIES[operation])
+            and (kind, OPERATIONS[operation]) not in held
         ]
         names = {capability.__name__ for _, capability in held}
-        gateway = self.gateway()
         more = {
             "LookUpConformance": isinstance(gateway, LooksUp),
-            "CallbackConformance": self.traits.callbacks is not CallbackStyle.NONE,
+            "CallbackConformance": isinstance(gateway, Verifies)
+            and self.traits.callbacks is not CallbackStyle.NONE,
             "FeedConformance": isinstance(gateway, Feeds),
             "SignInConformance": isinstance(gateway, SignsIn),
             "CheckConformance": isinstance(gateway, CanCheck),
