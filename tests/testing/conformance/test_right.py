@@ -22,9 +22,7 @@ from tests.testing.conformance.running import classes, installed_as, verdicts
     ],
     ids=str,
 )
-def test_a_right_driver_passes(
-    settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_right_driver_passes(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "entry_points", installed_as(Paper))
 
     found = list(verdicts(classes(Paper, **settings)))

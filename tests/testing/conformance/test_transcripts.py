@@ -176,7 +176,7 @@ def test_a_mistake_in_an_amount_names_its_line(tmp_path: Path, text: str, said: 
         ("1099", '{"cents": 21099}', False),
         ("10.9", '{"amount": "10.99"}', False),
         ("amount=1099", "x&amount=1099&y", True),
-        ("amount=1099", "x&total_amount=1099", True),
+        ("amount=1099", "x&total_amount=1099", False),
     ],
 )
 def test_an_amount_is_no_part_of_a_longer_number(written: str, text: str, *, there: bool) -> None:

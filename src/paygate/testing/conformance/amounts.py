@@ -85,6 +85,6 @@ def _require_scales(path: Path, rail: Rail, rows: list[Row]) -> None:
 
 def stands_in(written: str, text: str) -> bool:
     """Tell whether *written* stands in *text* and is not a part of a longer number or word."""
-    before = r"(?<![0-9A-Za-z.])" if written[0].isalnum() else ""
-    after = r"(?![0-9A-Za-z.])" if written[-1].isalnum() else ""
+    before = r"(?<![0-9A-Za-z._])" if written[0].isalnum() else ""
+    after = r"(?![0-9A-Za-z._])" if written[-1].isalnum() else ""
     return re.search(f"{before}{re.escape(written)}{after}", text) is not None
