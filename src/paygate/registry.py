@@ -6,11 +6,21 @@ else's. A driver that cannot be loaded names its culprit and harms nobody else.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from paygate.domain.method import Kind
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
+from paygate.gateway import (
+    CAPABILITIES,
+    CallbackStyle,
+    InquiryBy,
+    LooksUp,
+    Verifies,
+    foreign_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,9 +53,9 @@ class Installed:
 
 
 def installed() -> list[Installed]:
-    """List the drivers that are installed, by name, each tried."""
+    """List the drivers that are installed, by name and package, each tried."""
     found: list[Installed] = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         problem = ""
         try:
             load(point.name)
@@ -59,7 +69,7 @@ def installed() -> list[Installed]:
                 problem=problem,
             )
         )
-    return found
+    return list(dict.fromkeys(found))
 
 
 def load(name: str) -> Driver:
@@ -78,9 +88,9 @@ def load(name: str) -> Driver:
             known=known,
         )
     if len({(point.value, _package_of(point)) for point in points}) > 1:
-        packages = ", ".join(sorted(_package_of(point) for point in points))
+        packages = ", ".join(sorted(f"{_package_of(point)} ({point.value})" for point in points))
         raise DriverBroken(
-            f"the driver {name!r} is brought by several packages ({packages}); remove all but one",
+            f"the driver {name!r} is brought by several packages: {packages}; remove all but one",
             name=name,
         )
     [point, *_] = points
@@ -113,6 +123,46 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
     return make(load(name), name, values)
+
+
+def samples(driver: Driver, name: str) -> list[Gateway]:
+    """
+    Make accounts of *driver* to look at, without anybody's credentials.
+
+    Each setting that has no default is given the first of its `examples`; a driver
+    with a setting `kind` is made once for each kind of payment that it takes.
+    """
+    fields = cast("dict[str, Any]", driver.settings_model.model_fields)
+    given = {
+        each: field.examples[0]
+        for each, field in fields.items()
+        if field.is_required() and field.examples
+    }
+    choices = [{**given, "kind": kind} for kind in Kind] if "kind" in fields else [given]
+    made: list[Gateway] = []
+    for settings in choices:
+        # A stranger's code: that it can't be made of examples is told by an empty list.
+        with suppress(Exception):
+            made.append(make(driver, name, settings))
+    return made
+
+
+def disagreements(gateway: Gateway) -> list[str]:
+    """Say where the traits of *gateway* and its methods contradict each other."""
+    traits = gateway.traits
+    foreign = foreign_version(traits.protocol_version)
+    found = [foreign] if foreign else []
+    found += [
+        f"the traits offer {operation} for {kind}, and there is no method for it"
+        for kind, rail in traits.rails.items()
+        for operation in sorted(rail.operations)
+        if not isinstance(gateway, CAPABILITIES[operation])
+    ]
+    if isinstance(gateway, LooksUp) is (traits.inquiry is InquiryBy.NONE):
+        found.append(f"the traits say inquiry={traits.inquiry}, and look_up says otherwise")
+    if traits.callbacks is not CallbackStyle.NONE and not isinstance(gateway, Verifies):
+        found.append(f"the traits say callbacks={traits.callbacks}, without verify and reply")
+    return found
 
 
 def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:

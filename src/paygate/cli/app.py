@@ -9,6 +9,7 @@ import typer
 
 from paygate import __version__
 from paygate.cli import accounts, books, operations, payments, show
+from paygate.cli.drivers import drivers
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import methods, rotate_keys
@@ -71,7 +72,7 @@ def fake_processor(
 
 
 for command in (
-    accounts.drivers,
+    drivers,
     accounts.check,
     payments.collect,
     operations.authorize,

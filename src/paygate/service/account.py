@@ -15,13 +15,13 @@ from paygate.errors import (
 )
 from paygate.gateway import (
     CAPABILITIES,
-    PROTOCOL_VERSION,
     CarriesProcessor,
     DedupWindow,
     InquiryBy,
     Keyed,
     LooksUp,
     SignsIn,
+    foreign_version,
 )
 
 if TYPE_CHECKING:
@@ -89,11 +89,10 @@ class GatewayAccount:
     def of(cls, name: str, gateway: Gateway) -> GatewayAccount:
         """Take *gateway* as account *name*; raises `Unsupported` for a foreign protocol version."""
         traits = gateway.traits
-        if traits.protocol_version != PROTOCOL_VERSION:
+        foreign = foreign_version(traits.protocol_version)
+        if foreign:
             raise Unsupported(
-                f"the driver {gateway.name} of account {name!r} speaks version "
-                f"{traits.protocol_version} of the gateway protocol, this paygate speaks "
-                f"{PROTOCOL_VERSION}; install a driver for this version",
+                f"the driver {gateway.name} of account {name!r} can't be used: {foreign}",
                 account=name,
             )
         # To ask a protocol whether an object has its methods is slow: it is asked here, once.
