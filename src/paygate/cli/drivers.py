@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,17 +72,17 @@ def drivers(
 
 
 def _report(of: registry.Installed) -> Report:
-    facts = {"name": of.name, "package": of.package, "target": of.target}
+    bare = Report(name=of.name, package=of.package, target=of.target)
     try:
         accounts = registry.samples(registry.load(of.name), of.name)
     except DriverBroken as error:
-        return Report(**facts, problem=error.message)
+        return replace(bare, problem=error.message)
     if not accounts:
-        return Report(**facts)
+        return bare
     problems = {each: None for account in accounts for each in _disagreements(account)}
     abilities = {each.kind: each for account in accounts for each in _abilities(account)}
-    return Report(
-        **facts,
+    return replace(
+        bare,
         disagreements=list(problems),
         kinds=sorted(abilities),
         abilities=[abilities[kind] for kind in sorted(abilities)],
