@@ -23,7 +23,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 PRINTED = "__printed__"
-FILE = re.compile(r"# (\w+\.(?:py|toml|csv))\n")
+FILE = re.compile(r"# (\w+\.(?:py|toml|csv|txt))\n")
 BIN = Path(sys.executable).parent
 
 
@@ -110,6 +110,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser("output", compare),
         CodeBlockParser("console", command),
         CodeBlockParser("toml", lambda example: None if save(example) else "name the file"),
+        CodeBlockParser("text", lambda example: None if save(example) else None),
         SkipParser(),
     ],
     patterns=["*.md"],

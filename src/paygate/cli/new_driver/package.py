@@ -80,7 +80,9 @@ def write_package(name: str, into: Path, chosen: frozenset[str]) -> Written:
     _check(name, chosen)
     folder = into / f"paygate-{name}"
     if folder.exists():
-        raise InvalidValue(f"{folder} is there already; nothing was written. Remove it, or --into")
+        raise InvalidValue(
+            f"{folder} is there already; nothing was written. Choose another folder with --into"
+        )
     names = {
         "@NAME@": name,
         "@MODULE@": f"paygate_{name.replace('-', '_')}",
