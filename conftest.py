@@ -50,6 +50,11 @@ def save(example: Example) -> bool:
     return bool(named)
 
 
+def keep(example: Example) -> None:
+    """Save a text that begins with the name of a file; any other is for people."""
+    save(example)
+
+
 def run(example: Example) -> None:
     """Run a block and keep what it prints."""
     if save(example):
@@ -110,7 +115,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser("output", compare),
         CodeBlockParser("console", command),
         CodeBlockParser("toml", lambda example: None if save(example) else "name the file"),
-        CodeBlockParser("text", lambda example: None if save(example) else None),
+        CodeBlockParser("text", keep),
         SkipParser(),
     ],
     patterns=["*.md"],
