@@ -6,6 +6,7 @@ nox; `tests_on` looks for the other Python versions.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import nox
@@ -109,15 +110,15 @@ def demo(session: nox.Session) -> None:
 def stranger(session: nox.Session) -> None:
     """Do what the author of a driver does: a package of his own, outside of this source tree."""
     session.install(".[cli,testing]")
-    folder = Path(session.create_tmp()).resolve()
-    driver = folder / "paygate-harbour"
-    shutil.rmtree(driver, ignore_errors=True)
-    shutil.copytree(ROOT / "examples" / "new_driver", driver)
-    shutil.rmtree(folder / "paygate-acme", ignore_errors=True)
-    session.chdir(folder)
-    session.run("paygate", "new-driver", "acme", "--all")
-    for package in (driver, folder / "paygate-acme"):
-        session.install("--no-deps", str(package))
-        session.chdir(package)
-        session.run("pytest")
-    session.run("paygate", "drivers", "--check")
+    with tempfile.TemporaryDirectory(prefix="paygate-stranger-") as name:
+        folder = Path(name)
+        driver = folder / "paygate-harbour"
+        shutil.copytree(ROOT / "examples" / "new_driver", driver)
+        session.chdir(folder)
+        session.run("paygate", "new-driver", "acme", "--all")
+        for package in (driver, folder / "paygate-acme"):
+            session.install("--no-deps", str(package))
+            session.chdir(package)
+            session.run("pytest")
+        session.run("paygate", "drivers", "--check")
+        session.chdir(ROOT)

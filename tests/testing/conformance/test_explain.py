@@ -8,7 +8,7 @@ from paygate.testing.conformance import explain
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = [explain.TRANSCRIPTS, explain.PROTOCOL, explain.KIT, explain.UNKNOWN]
-PAGES += [explain.DIALOGUES, explain.CALLBACKS]
+PAGES += [explain.DIALOGUES, explain.CALLBACKS, explain.CASSETTES]
 
 
 @pytest.mark.parametrize("page", PAGES)

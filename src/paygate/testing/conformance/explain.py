@@ -8,6 +8,7 @@ NOT_APPLICABLE: Final = "does not apply: "
 """How the reason of a skipped case begins; the pytest plug-in shows these apart."""
 
 TRANSCRIPTS: Final = "how-to/write-transcripts"
+CASSETTES: Final = "how-to/record-cassettes"
 PROTOCOL: Final = "reference/gateway"
 KIT: Final = "reference/conformance"
 UNKNOWN: Final = "explanation/unknown-outcomes"

@@ -22,7 +22,7 @@ from paygate.gateway import (
 )
 from paygate.gateway import Checks as CanCheck
 from paygate.testing.conformance.conversation import applies
-from paygate.testing.conformance.explain import KIT, PROTOCOL, require
+from paygate.testing.conformance.explain import CASSETTES, KIT, PROTOCOL, require
 from paygate.testing.conformance.showing import shown
 from paygate.testing.conformance.subject import Subject
 
@@ -182,6 +182,21 @@ class GatewayConformance(Subject):
                 why="the first traceback in a log or ticket gives the account away",
                 read=PROTOCOL,
             )
+
+    def test_nothing_secret_is_written_down(self) -> None:
+        """No transcript and no cassette holds a credential or a card number."""
+        folders = [each for each in (self.transcripts, self.cassettes) if each is not None]
+        for path in sorted(path for each in folders for path in each.rglob("*") if path.is_file()):
+            text = path.read_bytes().decode("utf-8", "replace")
+            for name, secret in self.secrets().items():
+                require(
+                    secret not in text,
+                    expected=f"{path.name} without {name}",
+                    got="it stands there",
+                    why="the file is committed, copied and published with the tests; with the "
+                    "credential anybody takes money. Take it out, and change the credential",
+                    read=CASSETTES,
+                )
 
     # --- Traits -------------------------------------------------------------------------
 

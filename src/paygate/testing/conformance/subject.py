@@ -75,6 +75,8 @@ class Subject:
     other_amount: ClassVar[Money] = Money("USD", 2345)
     other_currency: ClassVar[str] = "EUR"
     """A currency that an answer may name by mistake."""
+    cassettes: ClassVar[Path | None] = None
+    """The folder of recorded conversations, if there is one; it is searched for secrets."""
     now: ClassVar[datetime] = NOW
     examples: ClassVar[int] = 60
     """How many made-up answers are tried in each case that makes them up."""
