@@ -23,7 +23,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 PRINTED = "__printed__"
-FILE = re.compile(r"# (\w+\.(?:py|toml|csv))\n")
+FILE = re.compile(r"# (\w+\.(?:py|toml|csv|txt))\n")
 BIN = Path(sys.executable).parent
 
 
@@ -48,6 +48,11 @@ def save(example: Example) -> bool:
     if named:
         Path(named[1]).write_text(str(example.parsed), encoding="utf-8")
     return bool(named)
+
+
+def keep(example: Example) -> None:
+    """Save a text that begins with the name of a file; any other is for people."""
+    save(example)
 
 
 def run(example: Example) -> None:
@@ -110,6 +115,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser("output", compare),
         CodeBlockParser("console", command),
         CodeBlockParser("toml", lambda example: None if save(example) else "name the file"),
+        CodeBlockParser("text", keep),
         SkipParser(),
     ],
     patterns=["*.md"],

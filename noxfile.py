@@ -5,6 +5,8 @@ Every session makes an environment of its own, with the interpreter that runs
 nox; `tests_on` looks for the other Python versions.
 """
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import nox
@@ -110,3 +112,21 @@ def demo(session: nox.Session) -> None:
     session.install("-e", ".[all]")
     session.chdir(session.create_tmp())
     session.run("paygate", "demo", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def stranger(session: nox.Session) -> None:
+    """Do what the author of a driver does: a package of his own, outside of this source tree."""
+    session.install(".[cli,testing]")
+    with tempfile.TemporaryDirectory(prefix="paygate-stranger-") as name:
+        folder = Path(name)
+        driver = folder / "paygate-harbour"
+        shutil.copytree(ROOT / "examples" / "new_driver", driver)
+        session.chdir(folder)
+        session.run("paygate", "new-driver", "acme", "--all")
+        for package in (driver, folder / "paygate-acme"):
+            session.install("--no-deps", str(package))
+            session.chdir(package)
+            session.run("pytest")
+        session.run("paygate", "drivers", "--check")
+        session.chdir(ROOT)

@@ -1,5 +1,7 @@
 """The examples do what they say."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +77,28 @@ def test_the_stripe_example_wants_a_test_key(
     assert done.returncode == 2
     assert says in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_driver_of_a_stranger_passes_the_kit_outside_of_this_tree(tmp_path: Path) -> None:
+    folder = tmp_path / "paygate-harbour"
+    shutil.copytree(EXAMPLES / "new_driver", folder)
+    facts = folder / "src" / "paygate_harbour-0.1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: paygate-harbour\nVersion: 0.1.0\n"
+    )
+    (facts / "entry_points.txt").write_text(
+        "[paygate.gateways]\nharbour = paygate_harbour:Harbour\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed, " in done.stdout

@@ -34,7 +34,23 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Finding, Movement, Outcome
 
 PROTOCOL_VERSION: Final = 1
-"""The version of this protocol; it grows when a driver that was right would become wrong."""
+"""The version of this protocol; it grows when a driver that was right would become wrong.
+
+Within a version names and meanings stay, and what is new has a default: a new field of
+a question may be ignored, a new capability left out. `Traits.protocol_version` says which
+version a driver speaks; the core refuses any other, before anything is stored or sent.
+"""
+
+
+def foreign_version(spoken: int) -> str:
+    """Tell what to do about a driver that speaks version *spoken*; empty if nothing."""
+    if spoken == PROTOCOL_VERSION:
+        return ""
+    mend = "upgrade the driver's package" if spoken < PROTOCOL_VERSION else "upgrade paygate-sdk"
+    return (
+        f"it speaks version {spoken} of the gateway protocol, and this paygate speaks "
+        f"{PROTOCOL_VERSION}: {mend}"
+    )
 
 
 def step_key(key: str, step: str) -> str:
@@ -232,6 +248,19 @@ class CallbackStyle(StrEnum):
     ANSWERED = "answered"
 
 
+class CallbackProof(StrEnum):
+    """What a processor's callbacks prove by themselves.
+
+    A signature covers the bytes, and in most schemes the instant at which it was
+    made, by which the core refuses recordings. Without one the driver believes
+    nothing of the body, and lets the core inquire.
+    """
+
+    SIGNED_WITH_INSTANT = "signed_with_instant"
+    SIGNED = "signed"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The smallest and largest amount, in minor units; None where there is no bound."""
@@ -300,7 +329,10 @@ class Traits:
     not_found_is_final_after: timedelta | None
     max_in_flight: timedelta = timedelta(minutes=2)
     callbacks: CallbackStyle = CallbackStyle.NONE
-    protocol_version: int = PROTOCOL_VERSION
+    callback_proof: CallbackProof = CallbackProof.SIGNED_WITH_INSTANT
+    # Not PROTOCOL_VERSION: a driver that says nothing was written for the first version, and
+    # must not claim a later one because a newer paygate was installed beside it.
+    protocol_version: int = 1
 
     def offers(self, kind: Kind, operation: Operation) -> bool:
         """Tell whether *operation* can be done for payments of *kind* at this account."""

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from paygate.domain.method import Kind
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
-from paygate.gateway import Gateway
+from paygate.gateway import (
+    CAPABILITIES,
+    CallbackStyle,
+    Gateway,
+    InquiryBy,
+    LooksUp,
+    Verifies,
+    foreign_version,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from paygate.domain.method import Kind
+    from pydantic import BaseModel
 
 GROUP = "paygate.gateways"
 
@@ -27,12 +35,7 @@ OF_ACCOUNT: Final = frozenset({"credit_on"})
 
 
 class Driver(Protocol):
-    """
-    What an entry point names: a class made from its settings.
-
-    It may say in ``kinds``, a set of `Kind`, what it serves whatever the account;
-    what an account of it can do, the traits say.
-    """
+    """What an entry point names: a class made from its settings."""
 
     settings_model: type[Any]
 
@@ -52,9 +55,9 @@ class Installed:
 
 
 def installed() -> list[Installed]:
-    """List the drivers that are installed, by name, each tried."""
+    """List the drivers that are installed, by name and package, each tried."""
     found: list[Installed] = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         problem = ""
         try:
             load(point.name)
@@ -68,7 +71,7 @@ def installed() -> list[Installed]:
                 problem=problem,
             )
         )
-    return found
+    return list(dict.fromkeys(found))
 
 
 def load(name: str) -> Driver:
@@ -87,9 +90,9 @@ def load(name: str) -> Driver:
             known=known,
         )
     if len({(point.value, _package_of(point)) for point in points}) > 1:
-        packages = ", ".join(sorted(_package_of(point) for point in points))
+        packages = ", ".join(sorted(f"{_package_of(point)} ({point.value})" for point in points))
         raise DriverBroken(
-            f"the driver {name!r} is brought by several packages ({packages}); remove all but one",
+            f"the driver {name!r} is brought by several packages: {packages}; remove all but one",
             name=name,
         )
     [point, *_] = points
@@ -108,12 +111,6 @@ def load(name: str) -> Driver:
             name=name,
         )
     return cast("Driver", driver)
-
-
-def kinds_of(driver: Driver) -> list[Kind] | None:
-    """Tell the kinds of payment that a driver serves at most; None where it does not say."""
-    kinds: Iterable[Kind] | None = getattr(driver, "kinds", None)
-    return None if kinds is None else sorted(kinds)
 
 
 def filled(
@@ -161,8 +158,6 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     from the environment, now. Instead of them, ``gateway`` may be a driver object.
     Raises `InvalidSettings` with every field that is wrong, and none of the values.
     """
-    from pydantic import BaseModel, ValidationError
-
     values = {key: value for key, value in settings.items() if key not in OF_ACCOUNT}
     made: object = values.pop("gateway", None)
     if made is not None:
@@ -177,10 +172,56 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     name = values.pop("driver", None)
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
-    driver = load(name)
+    return make(load(name), name, values)
+
+
+def samples(driver: Driver, name: str) -> list[Gateway]:
+    """
+    Make accounts of *driver* to look at, without anybody's credentials.
+
+    Each setting that has no default is given the first of its `examples`; a driver
+    with a setting `kind` is made once for each kind of payment that it takes.
+    """
+    fields = cast("dict[str, Any]", driver.settings_model.model_fields)
+    given = {
+        each: field.examples[0]
+        for each, field in fields.items()
+        if field.is_required() and field.examples
+    }
+    choices = [{**given, "kind": kind} for kind in Kind] if "kind" in fields else [given]
+    made: list[Gateway] = []
+    for settings in choices:
+        # A stranger's code: that it can't be made of examples is told by an empty list.
+        with suppress(Exception):
+            made.append(make(driver, name, settings))
+    return made
+
+
+def disagreements(gateway: Gateway) -> list[str]:
+    """Say where the traits of *gateway* and its methods contradict each other."""
+    traits = gateway.traits
+    foreign = foreign_version(traits.protocol_version)
+    found = [foreign] if foreign else []
+    found += [
+        f"the traits offer {operation} for {kind}, and there is no method for it"
+        for kind, rail in traits.rails.items()
+        for operation in sorted(rail.operations)
+        if not isinstance(gateway, CAPABILITIES[operation])
+    ]
+    if isinstance(gateway, LooksUp) is (traits.inquiry is InquiryBy.NONE):
+        found.append(f"the traits say inquiry={traits.inquiry}, and look_up says otherwise")
+    if traits.callbacks is not CallbackStyle.NONE and not isinstance(gateway, Verifies):
+        found.append(f"the traits say callbacks={traits.callbacks}, without verify and reply")
+    return found
+
+
+def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
+    """Make an account of *driver*, which is called *name*, from plain settings; see `build`."""
+    from pydantic import ValidationError
+
     model: type[BaseModel] = driver.settings_model
     try:
-        checked = model.model_validate(values)
+        checked = model.model_validate(dict(settings))
     except ValidationError as error:
         # The values are left out: one of them may be a key in the wrong field.
         problems = "; ".join(

@@ -1,4 +1,4 @@
-"""Drivers and gateway accounts: what is installed, and what a gateway accepts."""
+"""Gateway accounts: what a gateway accepts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from paygate.cashier import Cashier
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, from_app
-from paygate.domain.method import Kind
-from paygate.errors import DriverBroken, PaygateError, UnknownGateway, Unsupported
+from paygate.errors import PaygateError, UnknownGateway, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,30 +28,6 @@ class Finding:
     live: bool | None = None
     merchant_account: str = ""
     problem: str = ""
-
-
-def drivers(as_json: options.JsonOption = False) -> None:
-    """List the installed drivers, what is broken, and the kinds of payment each serves."""
-    found = registry.installed()
-    kinds = {driver.name: _kinds_of(driver) for driver in found}
-    if as_json:
-        show.write_json(
-            {"drivers": [{**show.plain(one), "kinds": kinds[one.name]} for one in found]}
-        )
-        return
-    table = show.table("Driver", "Package", "Kinds", "State")
-    for one in found:
-        served = kinds[one.name]
-        said = "as its account allows" if served is None else ", ".join(map(show.words, served))
-        show.add(
-            table,
-            one.name,
-            one.package,
-            "" if one.problem else said,
-            one.problem or "ready",
-            style="red" if one.problem else "",
-        )
-    show.console().print(table)
 
 
 def check(
@@ -144,11 +119,3 @@ def _table(findings: list[Finding]) -> Any:
             style="red" if one.problem else "",
         )
     return table
-
-
-def _kinds_of(driver: registry.Installed) -> list[Kind] | None:
-    """Tell the kinds that a driver serves, where it can be loaded and says so."""
-    try:
-        return registry.kinds_of(registry.load(driver.name))
-    except (DriverBroken, UnknownGateway):
-        return None

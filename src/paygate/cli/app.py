@@ -10,9 +10,11 @@ import typer
 from paygate import __version__
 from paygate.cli import accounts, books, decisions, operations, payments, show
 from paygate.cli.bitcoin import bitcoin
+from paygate.cli.drivers import drivers
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import enroll, methods, rotate_keys
+from paygate.cli.new_driver import new_driver
 from paygate.cli.told import callbacks, events
 
 app = typer.Typer(
@@ -71,7 +73,7 @@ def fake_processor(
 
 
 for command in (
-    accounts.drivers,
+    drivers,
     accounts.check,
     payments.collect,
     operations.authorize,
@@ -97,6 +99,7 @@ for command in (
     books.resume_sending,
     events,
     rotate_keys,
+    new_driver,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")

@@ -18,13 +18,13 @@ from paygate.errors import (
 )
 from paygate.gateway import (
     CAPABILITIES,
-    PROTOCOL_VERSION,
     CarriesProcessor,
     DedupWindow,
     InquiryBy,
     Keyed,
     LooksUp,
     SignsIn,
+    foreign_version,
 )
 
 if TYPE_CHECKING:
@@ -102,11 +102,10 @@ class GatewayAccount:
         a rail that could never credit.
         """
         traits = gateway.traits
-        if traits.protocol_version != PROTOCOL_VERSION:
+        foreign = foreign_version(traits.protocol_version)
+        if foreign:
             raise Unsupported(
-                f"the driver {gateway.name} of account {name!r} speaks version "
-                f"{traits.protocol_version} of the gateway protocol, this paygate speaks "
-                f"{PROTOCOL_VERSION}; install a driver for this version",
+                f"the driver {gateway.name} of account {name!r} can't be used: {foreign}",
                 account=name,
             )
         # To ask a protocol whether an object has its methods is slow: it is asked here, once.

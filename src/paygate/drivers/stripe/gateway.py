@@ -73,7 +73,6 @@ class Stripe:
 
     name = "stripe"
     settings_model = StripeSettings
-    kinds: Final = frozenset({Kind.CARD, Kind.REDIRECT})
 
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings

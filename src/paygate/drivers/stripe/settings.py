@@ -25,7 +25,8 @@ class StripeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     secret_key: Secret[str] = Field(
-        description="The secret key (sk_…) or a restricted key (rk_…) that may write what is used"
+        description="The secret key (sk_…) or a restricted key (rk_…) that may write what is used",
+        examples=["sk_test_example"],
     )
     publishable_key: str = Field(
         default="", description="The key (pk_…) that the payer's browser uses, to pass it on"

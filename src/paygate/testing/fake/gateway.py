@@ -75,7 +75,6 @@ class FakeDialogues:
     """What both fakes say to the processor."""
 
     name = "fake"
-    kinds: Final = frozenset(RAILS)
 
     def __init__(self, kind: Kind, traits: Traits, url: str, signing_key: str) -> None:
         refuse_production()

@@ -64,4 +64,7 @@ class FakeSettings(_Common):
 class LoopbackSettings(_Common):
     """A fake account whose processor runs in a process of its own."""
 
-    url: str = Field(description="What the fake processor printed when it started.")
+    url: str = Field(
+        description="What the fake processor printed when it started.",
+        examples=["http://127.0.0.1:4000"],
+    )

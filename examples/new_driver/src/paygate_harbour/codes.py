@@ -1,0 +1,25 @@
+"""Harbour Pay's codes, and ours."""
+
+from typing import Final
+
+from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
+
+DIGITS: Final = {"EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3, "USD": 2}
+
+DECLINES: Final = {
+    "nsf": (DeclineCode.INSUFFICIENT_FUNDS, True),
+    "limit": (DeclineCode.LIMIT_EXCEEDED, True),
+    "expired": (DeclineCode.EXPIRED_METHOD, False),
+    "lost": (DeclineCode.LOST_OR_STOLEN, False),
+    "fraud": (DeclineCode.FRAUD_SUSPECTED, False),
+}
+
+REFUSALS: Final = {
+    "bad_login": (RejectCause.CREDENTIALS, False),
+    "bad_field": (RejectCause.VALIDATION, False),
+    "no_card": (RejectCause.METHOD_GONE, False),
+    "too_late": (RejectCause.STATE, False),
+    "slow_down": (RejectCause.RATE_LIMIT, True),
+}
+
+MOVED: Final = {"sale": MovementKind.CHARGE, "back": MovementKind.REFUND}

@@ -1,0 +1,98 @@
+"""Harbour Pay is held to the conformance kit."""
+
+import hashlib
+import hmac
+from datetime import datetime
+from pathlib import Path
+
+from paygate_harbour import Harbour
+
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.gateway import Callback
+from paygate.testing.conformance import (
+    CallbackConformance,
+    ChargeConformance,
+    CheckConformance,
+    CloseConformance,
+    CompleteConformance,
+    EnrollConformance,
+    ForgetConformance,
+    GatewayConformance,
+    LookUpConformance,
+    RefundConformance,
+    Subject,
+)
+
+KEY = "seal-9Zt4Qw"
+
+
+class Cards(Subject):
+    driver = Harbour
+    settings = {"login": "bTpwYXNzd29yZA", "webhook_key": KEY, "merchant": "m-1"}  # noqa: RUF012
+    transcripts = Path(__file__).parent / "transcripts"
+
+    def amount_text(self, money: Money) -> str:
+        """Write "10,99", as the manual of Harbour Pay does."""
+        return f"{money.decimal:f}".replace(".", ",")
+
+    def signed(self, body: bytes, at: datetime) -> Callback:
+        """Seal as the manual says: SHA-512 over the instant, a new line, and the body."""
+        instant = str(int(at.timestamp()))
+        seal = hmac.new(KEY.encode(), f"{instant}\n".encode() + body, hashlib.sha512).hexdigest()
+        return Callback(
+            method="POST",
+            path="/callbacks/harbour",
+            headers={"harbour-seal": f"{instant}:{seal}"},
+            body=body,
+            received_at=at,
+        )
+
+
+class Pages(Cards):
+    kind = Kind.REDIRECT
+    transcripts = Cards.transcripts / "page"
+
+
+class TestGateway(Cards, GatewayConformance):
+    name = "harbour"
+
+
+class TestCharge(Cards, ChargeConformance):
+    pass
+
+
+class TestRefund(Cards, RefundConformance):
+    pass
+
+
+class TestEnroll(Cards, EnrollConformance):
+    pass
+
+
+class TestForget(Cards, ForgetConformance):
+    pass
+
+
+class TestLookUp(Cards, LookUpConformance):
+    pass
+
+
+class TestCheck(Cards, CheckConformance):
+    pass
+
+
+class TestCallbacks(Cards, CallbackConformance):
+    pass
+
+
+class TestPage(Pages, ChargeConformance):
+    pass
+
+
+class TestPaidPage(Pages, CompleteConformance):
+    pass
+
+
+class TestClosedPage(Pages, CloseConformance):
+    pass

@@ -1,0 +1,155 @@
+"""``paygate drivers``: what is installed, what each can do, and what is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paygate import registry
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+from paygate.errors import DriverBroken
+
+if TYPE_CHECKING:
+    from paygate.domain.method import Kind
+    from paygate.domain.payment import Operation
+    from paygate.gateway import Gateway
+
+CURRENCIES_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ability:
+    """What a driver can do for one kind of payment; `currencies` is None where any will do."""
+
+    kind: Kind
+    operations: list[Operation]
+    currencies: list[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One installed driver, looked at.
+
+    `problem` says why it cannot be loaded; `disagreements` where its traits and its
+    methods contradict each other. `kinds` and `abilities` are None where it cannot be
+    looked at without an account of somebody's.
+    """
+
+    name: str
+    package: str
+    target: str
+    problem: str = ""
+    disagreements: list[str] = field(default_factory=list[str])
+    kinds: list[Kind] | None = None
+    abilities: list[Ability] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Tell whether nothing is wrong with it."""
+        return not self.problem and not self.disagreements
+
+
+def drivers(
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Compare traits with methods; end with 1 if one is broken."),
+    ] = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List the installed drivers, what is broken, and what each can do, by kind and currency."""
+    found = [_report(each) for each in registry.installed()]
+    if as_json:
+        show.write_json({"ok": all(each.good for each in found), "drivers": found})
+    elif check:
+        _tell_checked(found)
+    else:
+        show.console().print(_listed(found))
+    if check and not all(each.good for each in found):
+        raise typer.Exit(FINDINGS)
+
+
+def _report(of: registry.Installed) -> Report:
+    bare = Report(name=of.name, package=of.package, target=of.target)
+    try:
+        accounts = registry.samples(registry.load(of.name), of.name)
+    except DriverBroken as error:
+        return replace(bare, problem=error.message)
+    if not accounts:
+        return bare
+    problems = {each: None for account in accounts for each in _disagreements(account)}
+    abilities = {each.kind: each for account in accounts for each in _abilities(account)}
+    return replace(
+        bare,
+        disagreements=list(problems),
+        kinds=sorted(abilities),
+        abilities=[abilities[kind] for kind in sorted(abilities)],
+    )
+
+
+def _disagreements(account: Gateway) -> list[str]:
+    try:
+        return registry.disagreements(account)
+    except Exception as error:  # noqa: BLE001  (a stranger's code must not hide the others)
+        return [f"its traits can't be read: {type(error).__name__}: {error}"]
+
+
+def _abilities(account: Gateway) -> list[Ability]:
+    try:
+        rails = account.traits.rails
+    except Exception:  # noqa: BLE001  (told as a disagreement)
+        return []
+    return [
+        Ability(
+            kind=kind,
+            operations=sorted(rail.operations),
+            currencies=None if rail.currencies is None else sorted(rail.currencies),
+        )
+        for kind, rail in rails.items()
+    ]
+
+
+def _listed(found: list[Report]) -> Any:
+    table = show.table("Driver", "Package", "Kinds", "State")
+    for one in found:
+        kinds = (
+            "as its account allows" if one.kinds is None else ", ".join(map(show.words, one.kinds))
+        )
+        show.add(
+            table,
+            one.name,
+            one.package,
+            "" if one.problem else kinds,
+            one.problem or "; ".join(one.disagreements) or "ready",
+            style="" if one.good else "red",
+        )
+    return table
+
+
+def _tell_checked(found: list[Report]) -> None:
+    console = show.console()
+    table = show.table("Driver", "Package", "Kind", "Can", "Currencies")
+    for one in found:
+        for ability in one.abilities or []:
+            can = ", ".join(map(show.words, ability.operations))
+            kind = show.words(ability.kind)
+            show.add(table, one.name, one.package, kind, can, _currencies(ability.currencies))
+        if not one.abilities and not one.problem:
+            show.add(table, one.name, one.package, "?", "it needs an account: paygate check", "?")
+    console.print(table)
+    for one in found:
+        for problem in [one.problem] if one.problem else one.disagreements:
+            where = "" if one.problem else f"the driver {one.name!r} of package {one.package}: "
+            console.print(f"{where}{problem}", style="red", markup=False)
+    bad = sum(not one.good for one in found)
+    console.print(f"{len(found)} drivers, {bad or 'none'} broken", markup=False)
+
+
+def _currencies(codes: list[str] | None) -> str:
+    if codes is None:
+        return "any"
+    shown = ", ".join(codes[:CURRENCIES_SHOWN])
+    rest = len(codes) - CURRENCIES_SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,202 @@
+"""Hypothesis strategies: money, customers, invoices, outcomes and callbacks, made up.
+
+They need the extra ``testing``. What they draw is what paygate itself can hold: a
+property that fails on one of these values is about your code.
+
+    >>> from hypothesis import given
+    >>> from paygate.testing import strategies
+    >>> @given(strategies.money("USD"))
+    ... def test_nothing_is_lost(amount):
+    ...     assert sum(part.minor for part in amount.split([1, 1, 1])) == amount.minor
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import strategies as st
+
+from paygate.domain.currency import SCALES
+from paygate.domain.customer import Address, Customer
+from paygate.domain.money import Money
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+    Pending,
+    Redirect,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
+from paygate.gateway import Callback
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from paygate.domain.outcome import Outcome
+
+MINOR_MAX: Final = 10_000_000_00
+"""The largest amount that is drawn unless a larger one is asked for: ten million dollars."""
+
+_COMMON: Final = ("USD", "EUR", "JPY", "KWD")
+_DAYS: Final = st.dates(date(2000, 1, 1), date(2099, 12, 31))
+_INSTANTS: Final = st.datetimes(
+    datetime(2000, 1, 1),  # noqa: DTZ001  (the zone is given to what is drawn)
+    datetime(2099, 12, 31),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+# What people are called, and what every store takes: no control characters, no half characters.
+_NAMES: Final = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=40)
+_IDS: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", fullmatch=True)
+_ZONES: Final = ("", "UTC", "America/New_York", "Europe/Prague", "Asia/Kathmandu")
+
+
+def currencies() -> SearchStrategy[str]:
+    """Draw a currency: often one of few, that differ in their scale, else any that is known."""
+    return st.one_of(st.sampled_from(_COMMON), st.sampled_from(sorted(SCALES)))
+
+
+def money(
+    currency: str | None = None, *, minor_min: int = 1, minor_max: int = MINOR_MAX
+) -> SearchStrategy[Money]:
+    """Draw an amount above zero, of *currency* or of any."""
+    codes = st.just(currency) if currency else currencies()
+    return st.builds(Money, codes, st.integers(minor_min, minor_max))
+
+
+def addresses() -> SearchStrategy[Address]:
+    """Draw an address, of which every part may be missing."""
+    some = st.one_of(st.just(""), _NAMES)
+    return st.builds(
+        Address,
+        line1=some,
+        line2=some,
+        city=some,
+        region=some,
+        postal_code=some,
+        country=st.sampled_from(("", "US", "CZ", "JP", "NP")),
+    )
+
+
+def customers() -> SearchStrategy[Customer]:
+    """Draw a customer; all that has to be there is the id."""
+    some = st.one_of(st.just(""), _NAMES)
+    return st.builds(
+        Customer,
+        id=_IDS,
+        name=some,
+        email=st.one_of(st.just(""), st.emails().filter(lambda each: len(each) < 100)),
+        phone=st.one_of(st.just(""), st.from_regex(r"\+[1-9][0-9]{6,13}", fullmatch=True)),
+        address=addresses(),
+        zone=st.sampled_from(_ZONES),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The facts of an invoice that is to be issued: ``cashier.issue(**draft.facts)``."""
+
+    number: str
+    customer: Customer
+    total: Money
+    due: date
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The facts by the names that `issue` has for them."""
+        return {
+            "number": self.number,
+            "customer": self.customer,
+            "total": self.total,
+            "due": self.due,
+        }
+
+
+def invoices(
+    *, currency: str | None = None, customer: Customer | None = None
+) -> SearchStrategy[Draft]:
+    """Draw the facts of an invoice."""
+    return st.builds(
+        Draft,
+        number=_IDS,
+        customer=customers() if customer is None else st.just(customer),
+        total=money(currency),
+        due=_DAYS,
+    )
+
+
+def movements(
+    amount: Money | None = None, kind: MovementKind = MovementKind.CHARGE
+) -> SearchStrategy[Movement]:
+    """Draw a movement of *amount*, or of any."""
+    return st.builds(
+        Movement,
+        movement_id=_IDS,
+        amount=money() if amount is None else st.just(amount),
+        kind=st.just(kind),
+        effective=st.one_of(st.none(), _DAYS),
+    )
+
+
+def outcomes(amount: Money | None = None) -> SearchStrategy[Outcome]:
+    """
+    Draw what a processor may decide of a charge of *amount*, or of any.
+
+    An approval moves the amount, in one movement; each other outcome moves nothing.
+    """
+    amounts = money() if amount is None else st.just(amount)
+    approved = amounts.flatmap(
+        lambda each: st.builds(Approved, reference=_IDS, movements=st.tuples(movements(each)))
+    )
+    return st.one_of(
+        approved,
+        st.builds(Authorized, amount=amounts, reference=_IDS),
+        st.builds(
+            Declined,
+            code=st.sampled_from(DeclineCode),
+            raw_code=_IDS,
+            retryable=st.booleans(),
+            reference=_IDS,
+        ),
+        st.builds(
+            Rejected, cause=st.sampled_from(RejectCause), retryable=st.booleans(), raw_code=_IDS
+        ),
+        st.builds(Pending, reference=_IDS, expected_at=st.one_of(st.none(), _INSTANTS)),
+        st.builds(
+            ActionRequired,
+            action=_IDS.map(lambda each: Redirect(url=f"https://pay.example/{each}")),
+            reference=_IDS,
+        ),
+        st.builds(Closed, how=st.sampled_from(Closing), reference=_IDS),
+        st.builds(Unknown, reason=_NAMES, reference=_IDS),
+    )
+
+
+def callbacks(*, path: str = "/callbacks/card") -> SearchStrategy[Callback]:
+    """
+    Draw what anybody may send to a host's callback address.
+
+    None of them is signed by anybody whose key you have: each must be refused.
+    """
+    names = st.one_of(
+        st.sampled_from(("content-type", "x-signature", "stripe-signature", "authorization")),
+        st.from_regex(r"x-[a-z]{1,20}", fullmatch=True),
+    )
+    return st.builds(
+        Callback,
+        method=st.sampled_from(("POST", "GET")),
+        path=st.just(path),
+        headers=st.dictionaries(names, st.text(max_size=80), max_size=5),
+        body=st.binary(max_size=300),
+        query=st.one_of(st.just(""), _IDS.map(lambda each: f"id={each}")),
+        received_at=_INSTANTS,
+    )
