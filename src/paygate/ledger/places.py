@@ -39,8 +39,8 @@ WHERE source = :source
 _WHOSE = "SELECT tenant FROM paygate_place WHERE source = :source AND number = :number"
 _OF_MOVEMENT = """
 SELECT attempt FROM paygate_receipt
-WHERE tenant = :tenant AND account = :account AND movement_id = :movement_id
-  AND attempt IS NOT NULL
+WHERE tenant = :tenant AND account = :account AND kind IN ('charge', 'return')
+  AND movement_id = :movement_id AND attempt IS NOT NULL
 """
 # One that is on its way, else the oldest that waits, else the newest that ended.
 _AT = """

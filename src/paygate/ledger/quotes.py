@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 
 if TYPE_CHECKING:
-    from paygate.domain.outcome import PayToAddress
+    from paygate.domain.outcome import MovementKind, PayToAddress
     from paygate.ledger.tx import Tx
 
 _INSERT = """
@@ -20,12 +20,12 @@ ON CONFLICT DO NOTHING
 _OF = "SELECT currency, amount_minor, enough_minor FROM paygate_quote WHERE attempt = :attempt"
 _ARRIVED = """
 SELECT coalesce(sum(settled_minor), 0) AS arrived FROM paygate_receipt
-WHERE attempt = :attempt AND inward = 1 AND settled_currency = :currency
+WHERE payment = :payment AND attempt = :attempt AND inward = 1 AND settled_currency = :currency
 """
 _BOOKED = """
 SELECT currency, amount_minor, settled_minor, settled_currency FROM paygate_receipt
 WHERE tenant = :tenant AND account = :account AND movement_id = :movement_id
-  AND (:kind = '' OR kind = :kind)
+  AND kind IN (:kind, :or_kind)
 """
 
 
@@ -68,19 +68,23 @@ def of(tx: Tx, attempt: str) -> Quote | None:
     return Quote(Money(row["currency"], row["amount_minor"]), row["enough_minor"])
 
 
-def arrived(tx: Tx, attempt: str, currency: str) -> int:
+def arrived(tx: Tx, payment: str, attempt: str, currency: str) -> int:
     """Tell how much has arrived for a quote in all, what was returned later included."""
-    row = tx.one(_ARRIVED, {"attempt": attempt, "currency": currency})
+    params = {"payment": payment, "attempt": attempt, "currency": currency}
+    row = tx.one(_ARRIVED, params)
     return 0 if row is None else int(row["arrived"])
 
 
-def booked(tx: Tx, account: str, movement_id: str, kind: str = "") -> Booked | None:
-    """Tell as what a movement was booked."""
+def booked(
+    tx: Tx, account: str, movement_id: str, kind: MovementKind, or_kind: MovementKind
+) -> Booked | None:
+    """Tell as what a movement of one of two kinds was booked."""
     params = {
         "tenant": tx.tenant,
         "account": account,
         "movement_id": movement_id,
-        "kind": kind,
+        "kind": kind.value,
+        "or_kind": or_kind.value,
     }
     row = tx.one(_BOOKED, params)
     if row is None:

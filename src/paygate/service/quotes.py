@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, Moved, PayToAddress
+from paygate.domain.outcome import Approved, Moved, MovementKind, PayToAddress
 from paygate.ledger import payments, quotes
 from paygate.service import telling
 
@@ -38,7 +38,7 @@ def worth(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
     quote = quotes.of(tx, row.attempt.id)
     if quote is None:
         return answer
-    arrived = quotes.arrived(tx, row.attempt.id, quote.amount.currency)
+    arrived = quotes.arrived(tx, row.attempt.payment, row.attempt.id, quote.amount.currency)
     told: list[Movement] = []
     for movement in answer.movements:
         if movement.amount.currency != quote.amount.currency:
@@ -68,12 +68,12 @@ def worth_of(arrived: int, quote: Quote, asked: Money) -> int:
 def _booked(tx: Tx, row: AttemptRow, movement: Movement) -> Money | None:
     """Tell what the same money was worth when it was booked, if it was."""
     account = row.attempt.account
-    before = quotes.booked(tx, account, movement.movement_id, movement.kind.value)
+    before = quotes.booked(tx, account, movement.movement_id, movement.kind, movement.kind)
     if before is not None:
         return before.amount if before.arrived == movement.amount else movement.amount
     if movement.kind.inward or movement.undoes is None:
         return None
-    undone = quotes.booked(tx, account, movement.undoes)
+    undone = quotes.booked(tx, account, movement.undoes, MovementKind.CHARGE, MovementKind.CAPTURE)
     return None if undone is None else undone.amount
 
 
