@@ -15,7 +15,16 @@ from paygate.dialogue import Request, Response
 from paygate.domain.customer import Address, Browser, Customer
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, Declined, Outcome, Pending, Rejected, Unknown
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    Outcome,
+    Pending,
+    Rejected,
+    Unknown,
+)
 from paygate.domain.payment import Operation
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
@@ -238,7 +247,8 @@ def as_xml(order: dict[str, Any], root: str, body: dict[str, Any]) -> bytes:
 
     element = ET.Element(f"{{{NAMESPACE}}}{root}")
     fill(element, order["elements"][root], body)
-    return samples.BOM + ET.tostring(element, encoding="utf-8", xml_declaration=True)
+    written: bytes = ET.tostring(element, encoding="utf-8", xml_declaration=True)
+    return samples.BOM + written
 
 
 ROOTS = {
@@ -325,11 +335,11 @@ def test_the_sheets_other_answers_are_read(problems: Problems, protocols: Path) 
     assert isinstance(back, Approved)
     assert back.movements[1].code == "R01"
     lists = play(net.look_up(samples.inquiry()), told("unsettled_list"), samples.batches())
-    assert lists.outcome == test_look_up.NotFound()
+    assert lists.outcome == NotFound()
     feed = play(net.feed(""), told("batch_list"), samples.batches(), *WINDOWS).outcome
     assert "3990061" in feed.cursor
     hosted = play(net.charge(test_hosted.asked()), told("hosted_token")).outcome
-    assert type(hosted) is test_hosted.ActionRequired
+    assert type(hosted) is ActionRequired
     enrolled = play(
         net.enroll(test_profiles.enrollment()),
         told("profile_duplicate"),
