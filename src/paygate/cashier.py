@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import InboxState, StoredCallback
+    from paygate.domain.chargeback import Chargeback, DisputeState
     from paygate.domain.credit import Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
         book,
+        chargebacks,
         customers,
         inbox,
         items,
@@ -102,7 +104,17 @@ else:
     later(
         globals(),
         "paygate.ledger",
-        *("book", "customers", "inbox", "items", "lots", "methods", "outbox", "payments"),
+        *(
+            "book",
+            "chargebacks",
+            "customers",
+            "inbox",
+            "items",
+            "lots",
+            "methods",
+            "outbox",
+            "payments",
+        ),
         "receipts",
     )
     later(
@@ -469,6 +481,28 @@ class BookDesk:
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
         """List the money that moved for a payment, in and out."""
         return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
+
+    @verb
+    def chargebacks(
+        self,
+        *,
+        payment: Payment | str | None = None,
+        state: DisputeState | str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> Flow[list[Chargeback]]:
+        """
+        List chargebacks by id, behind id *after*, the oldest first.
+
+        *payment* and *state* (``"opened"``, ``"lost"``, ``"won"``) choose some of them.
+        """
+        of = None if payment is None else _id(payment)
+        wanted = None if state is None else _dispute_state(state)
+
+        def work(tx: Tx) -> list[Chargeback]:
+            return chargebacks.page(tx, payment=of, state=wanted, after=after, limit=limit)
+
+        return (yield from look(work))
 
     @verb
     def history(self, payment: Payment | str) -> Flow[history.History]:
@@ -991,8 +1025,9 @@ class _Face:
 
         *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
         directory; four: absolute). A gateway is a driver object, or its settings
-        with the entry ``driver``. *tenant* keeps merchants apart in one ledger;
-        *actor* is who is written down as acting (see `acting_as`); *period_closed*
+        with the entry ``driver``, or an object with settings of the account beside it:
+        ``{"gateway": object, "credit_on": "settled"}``. *tenant* keeps merchants apart in
+        one ledger; *actor* is who is written down as acting (see `acting_as`); *period_closed*
         tells whether reversals may no longer be dated on a day. *token_keys* are Fernet
         keys for the tokens of stored methods: the first encrypts, all of them decrypt.
 
@@ -1006,10 +1041,9 @@ class _Face:
         from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
-            name: GatewayAccount.of(
-                name,
-                gateway if isinstance(gateway, Gateway) else registry.build(gateway),
-            )
+            name: GatewayAccount.of(name, gateway)
+            if isinstance(gateway, Gateway)
+            else GatewayAccount.of(name, registry.build(gateway), gateway.get("credit_on"))
             for name, gateway in (gateways or {}).items()
         }
         face = cls.__new__(cls)
@@ -1265,6 +1299,16 @@ def _inbox_state(state: InboxState | str) -> InboxState:
     except ValueError:
         states = ", ".join(InboxState)
         raise InvalidValue(f"{state!r} is no state of a callback; states are {states}") from None
+
+
+def _dispute_state(state: DisputeState | str) -> DisputeState:
+    from paygate.domain.chargeback import DisputeState
+
+    try:
+        return DisputeState(state)
+    except ValueError:
+        states = ", ".join(DisputeState)
+        raise InvalidValue(f"{state!r} is no state of a dispute; states are {states}") from None
 
 
 def _refund_to(to: RefundTo | str) -> RefundTo:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
+from paygate.gateway import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.gateway import Gateway
-
 GROUP = "paygate.gateways"
+
+OF_ACCOUNT: Final = frozenset({"credit_on"})
+"""Settings that are the account's, whatever its driver is; drivers do not see them."""
 
 
 class Driver(Protocol):
@@ -103,12 +105,23 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     """
     Make a gateway account from plain settings, such as a table of a TOML file.
 
-    The entry ``driver`` names the driver, the others are its settings. Raises
+    The entry ``driver`` names the driver, the others are its settings, but for
+    those of the account (`OF_ACCOUNT`). Instead of them, ``gateway`` may be a
+    driver object. Raises
     `InvalidSettings` with every field that is wrong, and none of the values.
     """
     from pydantic import BaseModel, ValidationError
 
-    values = dict(settings)
+    values = {key: value for key, value in settings.items() if key not in OF_ACCOUNT}
+    made: object = values.pop("gateway", None)
+    if made is not None:
+        if not isinstance(made, Gateway):
+            raise InvalidSettings(f"'gateway' is a driver object, not {type(made).__name__}")
+        if values:
+            raise InvalidSettings(
+                f"a gateway that is made already takes no settings: {', '.join(sorted(values))}"
+            )
+        return made
     name = values.pop("driver", None)
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")

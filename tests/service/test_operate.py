@@ -35,7 +35,7 @@ from paygate.errors import (
 )
 from paygate.gateway import NotIdempotent
 from paygate.service.account import Timing
-from paygate.testing import FakeClock, FakeGateway, Habits
+from paygate.testing import FakeClock, FakeGateway, Habits, Plan
 
 
 def usd(amount: str) -> Money:
@@ -159,6 +159,29 @@ def test_what_was_captured_stays_when_the_rest_runs_out(shop: Shop) -> None:
     over = shop.cashier.payment(payment)
     assert (over.status, over.received) == (PaymentStatus.SUCCEEDED, usd("10"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
+    told = shop.events(payment.id)
+    assert told.count("payment.rest_released") == 1
+    assert "payment.expired" not in told
+
+
+def test_an_authorisation_that_runs_out_without_a_capture_has_expired(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.clock.advance(timedelta(days=8))
+
+    shop.cashier.recover()
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
+    told = shop.events(payment.id)
+    assert ("payment.expired" in told, "payment.rest_released" in told) == (True, False)
+
+
+def test_where_less_was_authorised_the_last_part_frees_what_was_asked_for(shop: Shop) -> None:
+    shop.card.script(Plan(percent=50), operation="authorize")
+    payment = shop.authorize()
+
+    shop.cashier.capture(payment, key="1", amount=usd("15"), final=False)
+
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("15.00", usd("0"))
 
 
 @pytest.mark.parametrize("verb", ["capture", "cancel"])

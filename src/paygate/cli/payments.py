@@ -276,6 +276,8 @@ def _sheet(of: Payment) -> Any:
             "Made credit": of.credited or None,
             "From credit": of.from_credit or None,
             "Unassigned": of.unallocated or None,
+            "On its way": of.awaiting or None,
+            "Disputed": "yes" if of.disputed else None,
             "Reference": of.reference or None,
             "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
             "Reversal": of.reversal,

@@ -17,6 +17,7 @@ from paygate.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from paygate.domain.settlement import CreditOn
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_payment (
-  id, tenant, customer, payer, account, kind, currency, amount_minor, status, reference,
-  method, mandate, created_at, actor)
+  id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on, status,
+  reference, method, mandate, created_at, actor)
 VALUES (
-  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :status, :reference,
-  :method, :mandate, :at, :actor)
+  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on, :status,
+  :reference, :method, :mandate, :at, :actor)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
@@ -41,6 +42,10 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
    WHERE r.payment = p.id) AS unallocated_minor,
+  (SELECT coalesce(sum(awaiting_minor), 0) FROM paygate_receipt r
+   WHERE r.payment = p.id) AS awaiting_minor,
+  (SELECT count(*) > 0 AND sum(abs(in_transit_minor)) = 0 FROM paygate_receipt r
+   WHERE r.payment = p.id AND r.kind IN ('charge', 'capture')) AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor
 FROM paygate_payment p
@@ -82,7 +87,11 @@ _SETTLE_CONFLICT = """
 UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
 """
 
-_SET_DISPUTED = "UPDATE paygate_payment SET disputed = :disputed WHERE id = :id"
+_MARK_DISPUTED = """
+UPDATE paygate_payment SET disputed = EXISTS (
+  SELECT 1 FROM paygate_chargeback k WHERE k.payment = paygate_payment.id AND k.state <> 'won')
+WHERE id = :id
+"""
 _AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :id"
 # Never more captured, or on its way, than was authorised; and nothing while it is being voided.
 _BEGIN_CAPTURE = """
@@ -263,6 +272,7 @@ def insert(
     reference: str = "",
     method: str | None = None,
     mandate: str | None = None,
+    credit_on: CreditOn = CreditOn.ACCEPTED,
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -276,6 +286,7 @@ def insert(
             "kind": kind.value,
             "currency": amount.currency,
             "amount": amount.minor,
+            "credit_on": credit_on.value,
             "status": status.value,
             "reference": reference,
             "method": method,
@@ -298,6 +309,8 @@ def insert(
         credited=nothing,
         unallocated=nothing,
         from_credit=nothing,
+        awaiting=nothing,
+        credit_on=credit_on,
         reference=reference,
         method=method,
         mandate=mandate,
@@ -388,9 +401,9 @@ def set_superseded(tx: Tx, payment: str) -> None:
     tx.run(_SET_SUPERSEDED, {"id": payment})
 
 
-def set_disputed(tx: Tx, payment: str, *, disputed: bool) -> None:
-    """Remember whether the payer's bank has taken money of a payment back."""
-    tx.run(_SET_DISPUTED, {"id": payment, "disputed": int(disputed)})
+def mark_disputed(tx: Tx, payment: str) -> None:
+    """Write whether the payer's bank disputes a payment still, or has its money for good."""
+    tx.run(_MARK_DISPUTED, {"id": payment})
 
 
 @dataclass(frozen=True, slots=True)
@@ -695,12 +708,12 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     tx.run(_SET_CLAIM, {"payment": payment, "position": claim.position, "state": state})
 
 
-def split_claim(tx: Tx, payment: str, claim: Claim, minor: int) -> None:
-    """Count *minor* of a claim as used, and keep the rest of it."""
+def split_claim(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
+    """Count *minor* of a claim as used (or as in *state*), and keep the rest of it."""
     params = {"payment": payment, "position": claim.position, "amount": minor}
     tx.run(_SPLIT_CLAIM, params)
     position = max(each.position for each in claims_of(tx, payment)) + 1
-    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, "used")])
+    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, state)])
 
 
 def soft_on(tx: Tx, item: str) -> list[str]:
@@ -733,6 +746,9 @@ def payment_of(row: Row) -> Payment:
         credited=Money(currency, row["credited_minor"]),
         unallocated=Money(currency, row["unallocated_minor"]),
         from_credit=Money(currency, row["from_credit_minor"]),
+        awaiting=Money(currency, row["awaiting_minor"]),
+        credit_on=CreditOn(row["credit_on"]),
+        settled=bool(row["settled"]),
         reference=row["attempt_reference"] or row["reference"],
         code=row["code"] or "",
         raw_code=row["raw_code"] or "",

@@ -362,7 +362,7 @@ def _receipt_for(tx: Tx, payment: Payment, amount: Money) -> Receipt:
 
 def _hold_credit(tx: Tx, payment: Payment, attempt: str, amount: Money) -> None:
     """Keep the credit that is to be paid out from being used meanwhile."""
-    left = amount.minor - payment.unallocated.minor
+    left = amount.minor - payment.unallocated.minor - payment.awaiting.minor
     for lot in lots.of_payment(tx, payment.id):
         take = min(left, lot.free.minor)
         if take > 0 and lots.reserve(tx, lot.id, take):

@@ -230,13 +230,15 @@ def _answer(
 class Known:
     """What we know of the operation that a notice is about; `early`: its money is not there yet.
 
-    `change` names one that stores or deletes a method, and is of no payment.
+    `change` names one that stores or deletes a method, and is of no payment, `booked`
+    the money of the payment that is in the books.
     """
 
     case: Case | None = None
     payment: Payment | None = None
     early: bool = False
     change: str = ""
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,8 @@ def _apply_in(
 
 def is_hint(notice: Notice) -> bool:
     """Tell whether *notice* says only that something happened, and not what."""
-    return notice.answer is None and not notice.movements and not notice.ready
+    told = notice.answer is not None or notice.movements or notice.disputes
+    return not told and not notice.ready
 
 
 def _contradicts(notice: Notice, known: Known) -> bool:
@@ -398,7 +401,8 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
         if row is None or payment is None:
             return Known()
         early = any(_early(tx, payment, movement) for movement in _besides_answer(notice))
-        return Known(Case(row, None, tx.now), payment, early)
+        known = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
+        return Known(Case(row, None, tx.now), payment, early, booked=frozenset(known))
 
     return work
 
@@ -426,17 +430,23 @@ def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
 def _of_movements(notice: Notice, known: Known) -> list[Answer]:
     """Make answers of the movements that are told without one."""
     moved = tuple(_besides_answer(notice))
-    if not moved or known.case is None or known.payment is None:
+    disputes = notice.disputes
+    if not (moved or disputes) or known.case is None or known.payment is None:
         return []
-    if any(movement.kind in _COMES for movement in moved):
-        return [Approved(reference=notice.reference, movements=moved)]
+    # Money that is booked is told again when it settles, which says no more of how it ended.
+    if any(movement.kind in _COMES and not _is_booked(movement, known) for movement in moved):
+        return [Approved(reference=notice.reference, movements=moved, disputes=disputes)]
     returned = [each for each in moved if each.kind is MovementKind.RETURN]
     if not returned or known.payment.received.minor:
-        return [Moved(movements=moved)]
+        return [Moved(movements=moved, disputes=disputes)]
     # Nothing came that could be returned: an e-check that bounced before it was settled.
     if known.case.row.attempt.state is not AttemptState.PENDING:
         return []
     return [Declined(code=DeclineCode.GENERIC, raw_code=returned[0].code, retryable=False)]
+
+
+def _is_booked(movement: Movement, known: Known) -> bool:
+    return (movement.kind, movement.movement_id) in known.booked
 
 
 def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Answer | None]:

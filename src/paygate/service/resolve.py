@@ -9,7 +9,7 @@ from paygate.domain.outcome import Approved, Closed, Declined
 from paygate.domain.payment import Operation
 from paygate.errors import AlreadyFinal, InvalidValue
 from paygate.ledger import payments
-from paygate.service import booking, merge, reverse
+from paygate.service import merge, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -45,5 +45,5 @@ def resolve_in(
     reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
     resolved = merge.merge_in(tx, asked.id, outcome, reading)
     payments.clear_review(tx, payment.id)
-    booking.emit(tx, "payment.resolved", resolved, evidence=evidence)
+    telling.emit(tx, "payment.resolved", resolved, evidence=evidence)
     return reverse.find(tx, payment.id)

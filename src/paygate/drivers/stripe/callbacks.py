@@ -1,8 +1,8 @@
 """Webhooks: who sent one, and what it concerns.
 
 The body is a hint: it names our operation, and the core asks Stripe for the
-state of it. Only what an inquiry cannot tell is taken from the body: money that
-a dispute moved, a refund that failed after it had succeeded, and a refund that
+state of it. Only what an inquiry cannot tell is taken from the body: how a dispute
+stands and what money it moved, a refund that failed after it had succeeded, and a refund that
 somebody made in the dashboard.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from pydantic_core import from_json
 
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.outcome import Movement, MovementKind
 from paygate.domain.secret import Secret
 from paygate.drivers.stripe import refunds
@@ -24,6 +25,7 @@ from paygate.gateway import Notice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.domain.money import Money
     from paygate.drivers.stripe.settings import StripeSettings
     from paygate.gateway import Callback
 
@@ -88,6 +90,7 @@ class Verifier:
             reference=reference,
             our_ref=our_ref,
             movements=movements,
+            disputes=_stands(about),
             occurred_at=instant(told, "created"),
             signed_at=signed_at,
         )
@@ -158,14 +161,58 @@ def _dispute(type_: str, dispute: object, data: object) -> _Concerns:
     identity, charge = text(dispute, "id"), read_id(dispute, "charge")
     if not ID.fullmatch(identity):
         raise BadReply("Stripe tells of a dispute without its id")
+    taken = kind is MovementKind.CHARGEBACK
     movement = Movement(
         movement_id=identity,
         amount=refunds.read_amount(dispute),
         kind=kind,
-        undoes=(charge or None) if kind is MovementKind.CHARGEBACK else identity,
+        fee=_fee(dispute) if taken else None,
+        undoes=(charge or None) if taken else identity,
         code=text(dispute, "reason"),
     )
     return _by_intent(dispute), "", (movement,)
+
+
+def _fee(dispute: object) -> Money | None:
+    """Read what Stripe charges for a dispute, in the currency of its payouts."""
+    moved = at(dispute, "balance_transactions")
+    for entry in cast("list[object]", moved) if isinstance(moved, list) else []:
+        fee, amount = at(entry, "fee"), at(entry, "amount")
+        if type(fee) is int and fee > 0 and type(amount) is int and amount < 0:
+            return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
+    return None
+
+
+_STATES: Final = {
+    "needs_response": DisputeState.OPENED,
+    "under_review": DisputeState.OPENED,
+    "warning_needs_response": DisputeState.OPENED,
+    "warning_under_review": DisputeState.OPENED,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""How a dispute stands, in our words; a warning that is closed took nothing."""
+
+
+def _stands(told: object) -> tuple[Dispute, ...]:
+    """Read how a dispute stands, where the event tells one that reads as such."""
+    state, identity = _STATES.get(text(told, "status")), text(told, "id")
+    if text(told, "object") != "dispute" or state is None or not ID.fullmatch(identity):
+        return ()
+    try:
+        amount = refunds.read_amount(told)
+    except BadReply:
+        return ()
+    stands = Dispute(
+        reference=identity,
+        state=state,
+        amount=amount,
+        reason=text(told, "reason"),
+        respond_by=instant(told, "evidence_details", "due_by"),
+    )
+    return (stands,)
 
 
 def _nothing(type_: str, told: object, data: object) -> _Concerns:
