@@ -308,15 +308,13 @@ def test_a_hold_is_authorized(net: AuthorizeNet) -> None:
     assert (played.outcome.amount, played.outcome.reference) == (usd("12.50"), T)
 
 
-@pytest.mark.parametrize(("when", "type_"), [("settled", Pending), ("accepted", Approved)])
-def test_an_e_check_counts_when_the_settings_say_so(when: str, type_: type[Outcome]) -> None:
-    net = AuthorizeNet(settings(credit_e_checks=when, accept_raw_bank_accounts=True))
+def test_an_accepted_e_check_is_money_that_is_still_to_settle() -> None:
+    outcome = charged(OPEN, made(accountType="eCheck"), kind=Kind.E_CHECK, method=ACCOUNT).outcome
 
-    outcome = charged(net, made(accountType="eCheck"), kind=Kind.E_CHECK, method=ACCOUNT).outcome
-
-    assert type(outcome) is type_
-    assert net.traits.rails[Kind.E_CHECK].immediate is (when == "accepted")
-    assert not isinstance(outcome, Approved) or outcome.movements[0].amount == usd("12.50")
+    assert isinstance(outcome, Approved)
+    assert outcome.movements == (Movement(movement_id=T, amount=usd("12.50")),)
+    assert outcome.movements[0].settled is None
+    assert all(rail.tells_settlement for rail in OPEN.traits.rails.values())
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from tests.drivers.authorize_net.conftest import (
     entry,
     in_batch,
     sent,
-    settings,
     usd,
 )
 from tests.drivers.authorize_net.test_look_up import returned
@@ -58,7 +57,7 @@ def test_the_first_look_finds_the_batches_of_a_month(net: AuthorizeNet) -> None:
     assert [plan[0] for plan in json.loads(played.outcome.cursor)["plan"]] == ["7", "8"]
 
 
-def test_an_e_check_that_settled_is_a_hint(net: AuthorizeNet) -> None:
+def test_what_settled_is_a_hint(net: AuthorizeNet) -> None:
     look = first_look(net, batch("7"))
 
     played = read(net, look.cursor, in_batch(entry("settledSuccessfully", **ECHECK)))
@@ -72,26 +71,15 @@ def test_an_e_check_that_settled_is_a_hint(net: AuthorizeNet) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        entry("settledSuccessfully", invoiceNumber=ORDER),
-        entry("settledSuccessfully", accountType="eCheck", invoiceNumber="SHOP-7"),
+        entry("settledSuccessfully", invoiceNumber="SHOP-7"),
+        entry("settledSuccessfully"),
         entry("returnedItem", invoiceNumber="SHOP-7", hasReturnedItems="true"),
     ],
 )
-def test_cards_and_what_is_not_ours_are_passed_over(
-    net: AuthorizeNet, told: dict[str, Any]
-) -> None:
+def test_what_is_not_ours_is_passed_over(net: AuthorizeNet, told: dict[str, Any]) -> None:
     look = first_look(net, batch("7"))
 
     assert read(net, look.cursor, in_batch(told)).outcome.notices == ()
-
-
-def test_an_e_check_that_counts_when_accepted_needs_no_hint() -> None:
-    net = AuthorizeNet(settings(credit_e_checks="accepted"))
-    look = first_look(net, batch("7"))
-
-    page = read(net, look.cursor, in_batch(entry("settledSuccessfully", **ECHECK))).outcome
-
-    assert page.notices == ()
 
 
 def test_a_return_is_told_with_its_code_and_its_day(net: AuthorizeNet) -> None:
@@ -114,7 +102,7 @@ def test_a_chargeback_is_told(net: AuthorizeNet) -> None:
 
     page = read(net, look.cursor, in_batch(listed), details("chargeback")).outcome
 
-    (notice,) = page.notices
+    _, notice = page.notices
     assert notice.event_id == f"chargeback-{T}"
     assert notice.movements[0].kind is MovementKind.CHARGEBACK
 

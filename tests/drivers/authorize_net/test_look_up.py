@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -37,7 +38,6 @@ from tests.drivers.authorize_net.conftest import (
     inquiry,
     refuses,
     sent,
-    settings,
     unsettled,
     usd,
 )
@@ -270,23 +270,24 @@ def test_what_was_voided_elsewhere_came_and_went(net: AuthorizeNet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "status", "type_"),
+    ("status", "settled"),
     [
-        ("settled", "capturedPendingSettlement", Pending),
-        ("settled", "settledSuccessfully", Approved),
-        ("settled", "voided", Closed),
-        ("accepted", "capturedPendingSettlement", Approved),
-        ("accepted", "voided", Approved),
+        ("capturedPendingSettlement", None),
+        ("settledSuccessfully", usd("12.50")),
+        ("returnedItem", usd("12.50")),
     ],
 )
-def test_an_e_check_counts_when_the_settings_say_so(
-    when: str, status: str, type_: type[object]
+def test_what_has_settled_is_told_with_its_day(
+    net: AuthorizeNet, status: str, settled: Money | None
 ) -> None:
-    net = AuthorizeNet(settings(credit_e_checks=when))
+    told = details(status, payment=BANK, batch=SETTLED)
 
-    finding = play(net.look_up(inquiry(reference=T)), details(status, payment=BANK)).outcome
+    finding = play(net.look_up(inquiry(reference=T)), told).outcome
 
-    assert type(finding) is type_
+    assert isinstance(finding, Approved)
+    came = finding.movements[0]
+    assert came.settled == settled
+    assert came.settled_on == (None if settled is None else date(2026, 11, 2))
 
 
 def returned(code: str, id_: str = "60012345999") -> dict[str, str]:

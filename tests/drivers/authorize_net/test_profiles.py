@@ -311,11 +311,10 @@ def test_a_hold_stores_what_it_is_held_on(net: AuthorizeNet) -> None:
     assert outcome.method is not None
 
 
-def test_an_e_check_tells_what_it_stored_when_it_has_settled(net: AuthorizeNet) -> None:
+def test_what_was_held_for_review_tells_what_it_stored_later(net: AuthorizeNet) -> None:
     asked = charge(store_method=True, payer=PAYER, kind=Kind.E_CHECK)
-    accepted = made(accountType="eCheck")
 
-    first = play(net.charge(asked), accepted, profile_made("123", "456"), one(payment=BANK))
+    first = play(net.charge(asked), made("4", "252"), profile_made("123", "456"), one(payment=BANK))
     told = details(
         "settledSuccessfully",
         payment=BANK,

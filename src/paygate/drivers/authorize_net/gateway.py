@@ -155,9 +155,9 @@ class AuthorizeNet:
             operation = Operation.AUTHORIZE if hold else Operation.CHARGE
             return (yield from self._first_of(order, told, operation))
         if told.partly and told.code in ("1", "4"):
-            outcome = yield from self._end_partial(charge, told, hold=hold)
+            outcome = yield from self._end_partial(told, hold=hold)
         else:
-            done = transactions.charged(channel, charge, told, charge.amount, hold=hold)
+            done = transactions.charged(told, charge.amount, hold=hold)
             outcome = transactions.outcome_of(told, done)
         if charge.store_method and told.code in ("1", "4") and told.transaction:
             return (yield from self._keep(outcome, charge.payer))
@@ -173,12 +173,12 @@ class AuthorizeNet:
             return Unknown(reason="it was sent before, and is not to be found")
         if found.order != order:
             return replace(told.declined(), reference="")
-        outcome = inquiry.outcome_of(self._channel, found, operation)
+        outcome = inquiry.outcome_of(found, operation)
         if isinstance(outcome, NotFound):
             return Unknown(reason="it was sent before, and is another thing", reference=order)
         return outcome
 
-    def _end_partial(self, charge: Charge, told: Told, *, hold: bool) -> Dialogue[Outcome]:
+    def _end_partial(self, told: Told, *, hold: bool) -> Dialogue[Outcome]:
         """Keep the part that was approved, or let it go; nothing settles before that is said."""
         keep = self._settings.partial_approvals
         part = self._channel.money(told.approved)
@@ -191,7 +191,7 @@ class AuthorizeNet:
         elif not keep:
             return Unknown(reason=f"only {part} was approved", reference=told.transaction)
         if keep:
-            return transactions.charged(self._channel, charge, told, part, hold=hold)
+            return transactions.charged(told, part, hold=hold)
         return Declined(
             code=DeclineCode.INSUFFICIENT_FUNDS,
             raw_code=codes.PARTLY,
@@ -201,7 +201,7 @@ class AuthorizeNet:
         )
 
     def _keep(self, outcome: Outcome, payer: Customer | None) -> Dialogue[Outcome]:
-        """Store what paid; an e-check tells it when it has settled."""
+        """Store what paid; what is held for review tells it when it was approved."""
         if not isinstance(outcome, Approved | Authorized | Pending):
             return outcome
         kept = yield from profiles.try_to_keep(self._channel, outcome.reference, payer)
@@ -422,7 +422,7 @@ class AuthorizeNet:
         """Tell what was found; with the method that was stored on the way, if one was."""
         if found is None:
             return NotFound()
-        finding = inquiry.outcome_of(self._channel, found, operation)
+        finding = inquiry.outcome_of(found, operation)
         profile, method = found.profile
         if not isinstance(finding, Approved | Authorized) or not (profile and method):
             return finding
@@ -580,6 +580,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             closable=False,
             partial_capture=True,
             refund_window=REFUNDED_WITHIN,
+            tells_settlement=True,
         ),
         Kind.E_CHECK: Rail(
             operations=frozenset(
@@ -594,9 +595,9 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             currencies=currencies,
             limits=limits,
             methods=stored | raw_bank,
-            immediate=settings.credit_e_checks == "accepted",
             closable=False,
             refund_window=REFUNDED_WITHIN,
+            tells_settlement=True,
         ),
         Kind.REDIRECT: Rail(
             operations=frozenset(
@@ -609,5 +610,6 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             payer_present=True,
             closable=False,
             refund_window=REFUNDED_WITHIN,
+            tells_settlement=True,
         ),
     }

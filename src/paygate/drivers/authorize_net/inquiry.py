@@ -8,7 +8,7 @@ invoice number, which is the name that we gave the operation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -179,11 +179,11 @@ def _returned(told: Element) -> Returned:
 # --- What its state means ------------------------------------------------------------------------
 
 
-def outcome_of(channel: Channel, found: Details, operation: Operation) -> Finding:
+def outcome_of(found: Details, operation: Operation) -> Finding:
     """Tell what the state of a transaction means for the operation that made it."""
     match operation:
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE:
-            return _collected(channel, found, hold=operation is Operation.AUTHORIZE)
+            return _collected(found, hold=operation is Operation.AUTHORIZE)
         case Operation.CAPTURE:
             return _captured(found)
         case Operation.REFUND:
@@ -192,7 +192,7 @@ def outcome_of(channel: Channel, found: Details, operation: Operation) -> Findin
             return NotFound()
 
 
-def _collected(channel: Channel, found: Details, *, hold: bool) -> Finding:
+def _collected(found: Details, *, hold: bool) -> Finding:
     reference, status = found.transaction, found.status
     if found.is_refund:
         raise BadReply("Authorize.Net tells of a refund where a payment was asked for")
@@ -208,9 +208,6 @@ def _collected(channel: Channel, found: Details, *, hold: bool) -> Finding:
             )
         return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
     kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
-    wait = found.bank and channel.settings.credit_e_checks == "settled"
-    if status in codes.CAPTURED and wait:
-        return Pending(reference=reference)
     if status in codes.CAPTURED or found.has_settled:
         return Approved(
             reference=reference,
@@ -219,7 +216,7 @@ def _collected(channel: Channel, found: Details, *, hold: bool) -> Finding:
             checks=found.checks,
         )
     if status == "voided":
-        return _voided(found, kind, taken=not hold and not wait)
+        return _voided(found, kind, taken=not hold)
     return _ended(found)
 
 
@@ -300,6 +297,7 @@ def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
         kind=kind,
         effective=None if found.submitted is None else found.submitted.date(),
         settled=found.settled if found.has_settled else None,
+        settled_on=found.settled_on if found.has_settled else None,
     )
 
 
@@ -313,13 +311,7 @@ def void_of(transaction: str, amount: Money) -> Movement:
 def refund_of(found: Details) -> Movement:
     """Tell the money that a refund sent back."""
     movement = _movement(found, MovementKind.REFUND, found.settled)
-    return Movement(
-        movement_id=movement.movement_id,
-        amount=movement.amount,
-        kind=movement.kind,
-        effective=movement.effective,
-        undoes=found.related or None,
-    )
+    return replace(movement, undoes=found.related or None)
 
 
 def taken_back(found: Details) -> tuple[Movement, ...]:
@@ -365,7 +357,6 @@ class Entry:
     order: str
     status: str
     submitted: datetime | None
-    bank: bool
     taken_back: bool
 
     @property
@@ -426,7 +417,6 @@ def _entry(told: Element) -> Entry:
         order=text(told, "invoiceNumber"),
         status=status,
         submitted=instant(text(told, "submitTimeUTC")),
-        bank=text(told, "accountType").lower() == "echeck",
         taken_back=text(told, "hasReturnedItems") == "true" or status in codes.TAKEN_BACK,
     )
 

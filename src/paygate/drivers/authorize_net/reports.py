@@ -142,19 +142,15 @@ def _visit(channel: Channel, visit: Visit) -> Steps[tuple[tuple[Notice, ...], bo
     for entry in entries:
         if not fields.is_ours(entry.order):
             continue  # another system's, at the same account
-        if visit.first and _waits_for_settlement(channel, entry):
+        if visit.first:
             notices.append(_settled(entry))
         if entry.taken_back:
             notices += yield from _taken_back(channel, entry)
     return tuple(notices), len(entries) == PAGE
 
 
-def _waits_for_settlement(channel: Channel, entry: Entry) -> bool:
-    """Tell whether we said of it that its money comes when it has settled."""
-    return entry.bank and channel.settings.credit_e_checks == "settled"
-
-
 def _settled(entry: Entry) -> Notice:
+    """Tell that it settled, as a hint: only the operation knows whether it was a capture."""
     return Notice(
         event_id=f"settled-{entry.transaction}",
         type="settled",

@@ -58,11 +58,6 @@ class AuthorizeNetSettings(BaseModel):
         description="How consumers allow debits of their bank account: WEB on the internet, PPD "
         "in writing. An account of a business is always debited as CCD",
     )
-    credit_e_checks: Literal["settled", "accepted"] = Field(
-        default="settled",
-        description="When an e-check counts as paid: when it has settled, after days, or as soon "
-        "as it was accepted. Either way it can be returned later",
-    )
     partial_approvals: bool = Field(
         default=False,
         description="Take what a prepaid card has, where that is less than the amount; otherwise "

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Outcome
     from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-    from paygate.gateway import Capture, Charge, Method, Refunding
+    from paygate.gateway import Capture, Charge, Refunding
 
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
 """The kind of opaque data that Accept.js makes, of cards and of bank accounts."""
@@ -320,7 +320,6 @@ class Told:
     reason: str
     message: str
     transaction: str
-    bank: bool
     checks: dict[str, str]
     network: str
     split: str
@@ -375,7 +374,6 @@ def _told(found: Element, code: str, refused: Refusal | None) -> Told:
         reason=reason,
         message=message,
         transaction=transaction if fields.is_number(transaction) else "",
-        bank=text(found, "accountType").lower() == "echeck",
         checks={name: told for name in names if (told := text(found, name))},
         network=long_text(found, "networkTransId"),
         split=text(found, "splitTenderId"),
@@ -441,8 +439,8 @@ def in_test_mode(told: Told) -> Rejected:
     )
 
 
-def charged(channel: Channel, charge: Charge, told: Told, amount: Money, *, hold: bool) -> Outcome:
-    """Tell what an approved charge comes to."""
+def charged(told: Told, amount: Money, *, hold: bool) -> Outcome:
+    """Tell what an approved charge comes to; a bank account's may still be returned."""
     if hold:
         return Authorized(
             amount=amount,
@@ -450,8 +448,6 @@ def charged(channel: Channel, charge: Charge, told: Told, amount: Money, *, hold
             network_transaction_id=told.network,
             checks=told.checks,
         )
-    if told.bank or charge.kind is Kind.E_CHECK:
-        return accepted(channel, told.transaction, amount)
     return Approved(
         reference=told.transaction,
         movements=(Movement(movement_id=told.transaction, amount=amount),),
@@ -460,26 +456,7 @@ def charged(channel: Channel, charge: Charge, told: Told, amount: Money, *, hold
     )
 
 
-def accepted(channel: Channel, transaction: str, amount: Money) -> Outcome:
-    """Tell of a debit of a bank account, which is only a promise until it has settled."""
-    if channel.settings.credit_e_checks == "settled":
-        return Pending(reference=transaction)
-    movement = Movement(movement_id=transaction, amount=amount)
-    return Approved(reference=transaction, movements=(movement,))
-
-
 def moved(told: Told, amount: Money, kind: MovementKind, *, undoes: str | None = None) -> Approved:
     """Tell that money moved with an approved capture or refund."""
     movement = Movement(movement_id=told.transaction, amount=amount, kind=kind, undoes=undoes)
     return Approved(reference=told.transaction, movements=(movement,))
-
-
-def method_kind(method: Method | None) -> Kind | None:
-    """Tell the kind that raw data is of."""
-    match method:
-        case RawCard():
-            return Kind.CARD
-        case RawBankAccount():
-            return Kind.E_CHECK
-        case _:
-            return None
