@@ -199,3 +199,4 @@ def test_a_declined_try_is_told(net: AuthorizeNet) -> None:
     ).outcome
 
     assert isinstance(outcome, Declined)
+    assert outcome.reference == ORDER, "the next try has the same name, and is to be found by it"

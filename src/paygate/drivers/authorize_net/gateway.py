@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from paygate.dialogue import Note
 from paygate.domain.method import Kind
@@ -219,7 +219,7 @@ class AuthorizeNet:
         finding = yield from self._tell(found, Operation.COMPLETE)
         if isinstance(finding, NotFound):
             return Unknown(reason="the payer has not finished", reference=completion.reference)
-        return finding
+        return _still_open(finding, completion.reference)
 
     def _newest(self, reference: str) -> Dialogue[Details | None]:
         """Find what was paid on a form; how long ago that was opened is not known here."""
@@ -392,7 +392,8 @@ class AuthorizeNet:
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
                 found = yield from self._find(inquiry_)
-                return (yield from self._tell(found, inquiry_.operation))
+                finding = yield from self._tell(found, inquiry_.operation)
+                return _still_open(finding, reference)
             case Operation.CAPTURE if fields.is_number(reference):
                 found = yield from self._details(reference)
                 return (yield from self._tell(found, Operation.CAPTURE))
@@ -529,6 +530,16 @@ def _order_of(reference: str, key: str) -> str:
 def _with(outcome: Approved | Authorized, method: StoredMethod) -> Outcome:
     network = outcome.network_transaction_id
     return replace(outcome, method=replace(method, network_transaction_id=network))
+
+
+F = TypeVar("F", bound="Finding")
+
+
+def _still_open(finding: F, reference: str) -> F:
+    """Let a form keep its name after a declined try: the next one has the same, and pays."""
+    if isinstance(finding, Declined) and fields.is_ours(reference):
+        return replace(finding, reference=reference)
+    return finding
 
 
 def _not_lost(finding: Finding, reference: str) -> Outcome:

@@ -92,6 +92,7 @@ class SimulatedAuthorizeNet:
         self.batches: dict[str, Batch] = {}
         self.forms: dict[str, Form] = {}
         self.asked: list[tuple[str, bytes]] = []
+        self.answered: list[bytes] = []
         self.webhooks: list[tuple[dict[str, str], bytes]] = []
         self.hold_next = False
         self.test_mode = False
@@ -114,7 +115,9 @@ class SimulatedAuthorizeNet:
     def call(self, body: bytes) -> bytes:
         """Answer one call."""
         with self._lock:
-            return self._call(body)
+            answer = self._call(body)
+            self.answered.append(answer)
+            return answer
 
     def _call(self, body: bytes) -> bytes:
         try:
@@ -570,7 +573,7 @@ class SimulatedAuthorizeNet:
         return "getMerchantDetailsResponse", {
             "messages": ok(),
             "isTestMode": "true" if self.test_mode else "false",
-            "processors": {"processor": {"name": "Simulated"}},
+            "processors": {"processor": {"name": "Simulated", "id": 1}},
             "merchantName": "Simulated Merchant",
             "gatewayId": "565697",
             "marketTypes": {"marketType": "eCommerce"},
@@ -780,7 +783,7 @@ class SimulatedAuthorizeNet:
         if one.order:
             payload["invoiceNumber"] = one.order
         told = {
-            "notificationId": str(UUID(int=len(self.webhooks) + 1)),
+            "notificationId": str(UUID(int=int(self._number()))),
             "eventType": f"net.authorize.payment.{event}",
             "eventDate": f"{self.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}7Z",
             "webhookId": "849eb87e-078a-4169-a34b-c0bded5019a8",
