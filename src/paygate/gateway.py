@@ -228,6 +228,19 @@ class CallbackStyle(StrEnum):
     ANSWERED = "answered"
 
 
+class CallbackProof(StrEnum):
+    """What a processor's callbacks prove by themselves.
+
+    A signature covers the bytes, and in most schemes the instant at which it was
+    made, by which the core refuses recordings. Without one the driver believes
+    nothing of the body, and lets the core inquire.
+    """
+
+    SIGNED_WITH_INSTANT = "signed_with_instant"
+    SIGNED = "signed"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The smallest and largest amount, in minor units; None where there is no bound."""
@@ -284,6 +297,7 @@ class Traits:
     not_found_is_final_after: timedelta | None
     max_in_flight: timedelta = timedelta(minutes=2)
     callbacks: CallbackStyle = CallbackStyle.NONE
+    callback_proof: CallbackProof = CallbackProof.SIGNED_WITH_INSTANT
     protocol_version: int = PROTOCOL_VERSION
 
     def offers(self, kind: Kind, operation: Operation) -> bool:

@@ -16,6 +16,8 @@ from paygate.gateway import Gateway
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import BaseModel
+
 GROUP = "paygate.gateways"
 
 OF_ACCOUNT: Final = frozenset({"credit_on"})
@@ -110,8 +112,6 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     driver object. Raises
     `InvalidSettings` with every field that is wrong, and none of the values.
     """
-    from pydantic import BaseModel, ValidationError
-
     values = {key: value for key, value in settings.items() if key not in OF_ACCOUNT}
     made: object = values.pop("gateway", None)
     if made is not None:
@@ -125,10 +125,16 @@ def build(settings: Mapping[str, Any]) -> Gateway:
     name = values.pop("driver", None)
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
-    driver = load(name)
+    return make(load(name), name, values)
+
+
+def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
+    """Make an account of *driver*, which is called *name*, from plain settings; see `build`."""
+    from pydantic import ValidationError
+
     model: type[BaseModel] = driver.settings_model
     try:
-        checked = model.model_validate(values)
+        checked = model.model_validate(dict(settings))
     except ValidationError as error:
         # The values are left out: one of them may be a key in the wrong field.
         problems = "; ".join(

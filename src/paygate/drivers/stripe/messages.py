@@ -203,8 +203,7 @@ def read_page(response: Response) -> tuple[list[object], str]:
 
 def read_id(told: object, *path: str) -> str:
     """Read an id of a related object, whether that was expanded or not."""
-    related = at(told, *path)
-    return related[:256] if isinstance(related, str) else text(related, "id")
+    return text(told, *path) or text(told, *path, "id")
 
 
 def check_live(settings: StripeSettings, told: dict[str, Any]) -> None:

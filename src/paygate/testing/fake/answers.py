@@ -31,6 +31,7 @@ from paygate.domain.outcome import (
     ShowVoucher,
     Unknown,
 )
+from paygate.domain.payment import Operation
 from paygate.domain.secret import Secret
 from paygate.errors import BadReply, PaygateError
 from paygate.gateway import AccountFacts, FeedPage, Notice
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Action, Finding, Outcome
 
 T = TypeVar("T")
+
+_KNOWN = frozenset(Operation)
+"""Operations that an event can be about; one of another kind is nothing of ours."""
 
 
 def parse_opened(response: Response) -> str | Rejected:
@@ -188,6 +192,8 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
 def read_notice(event: Mapping[str, Any]) -> Notice:
     """Make a notice of an event of the feed or of a callback."""
     order = _part(event, "order")
+    if order["operation"] not in _KNOWN:
+        return Notice(event_id=_text(event, "id"), type=_text(event, "type"))
     reference = _text(order, "reference")
     # A declined try leaves the page payable, which the order itself cannot tell.
     tried = "tried" in event
@@ -283,7 +289,13 @@ def _stored_method(order: Mapping[str, Any]) -> StoredMethod | None:
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
-    return _typed(row[name], name, str)
+    text = _typed(row[name], name, str)
+    if not text.isascii() or "\0" in text:
+        # What no store takes is refused here: UTF-8 raises a ValueError for half a character.
+        text.encode()
+        if "\0" in text:
+            raise ValueError(f"{name} has a NUL")
+    return text
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:

@@ -1,0 +1,94 @@
+"""The conformance kit: what a correct gateway must do, case by case.
+
+Say in a `Subject` what is held to the cases, and make a test class of it and of
+the class of each capability that the driver has::
+
+    class Acme(Subject):
+        driver = acme.Acme
+        settings = {"api_key": "test-1"}
+        transcripts = Path(__file__).parent / "transcripts"
+
+    class TestGateway(Acme, GatewayConformance):
+        name = "acme"
+
+    class TestCharge(Acme, ChargeConformance):
+        pass
+
+It needs the extra ``testing`` (pytest and hypothesis).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.payment import Operation
+from paygate.testing.conformance.authorize import AuthorizeConformance
+from paygate.testing.conformance.callbacks import CallbackConformance
+from paygate.testing.conformance.capture import CaptureConformance
+from paygate.testing.conformance.charge import ChargeConformance
+from paygate.testing.conformance.check import CheckConformance
+from paygate.testing.conformance.close import CloseConformance
+from paygate.testing.conformance.complete import CompleteConformance
+from paygate.testing.conformance.enroll import EnrollConformance
+from paygate.testing.conformance.feed import FeedConformance
+from paygate.testing.conformance.forget import ForgetConformance
+from paygate.testing.conformance.gateway import GatewayConformance
+from paygate.testing.conformance.look_up import LookUpConformance
+from paygate.testing.conformance.refund import RefundConformance
+from paygate.testing.conformance.sign_in import SignInConformance
+from paygate.testing.conformance.subject import ACCOUNT, CARD, NOW, PAYER, Subject
+from paygate.testing.conformance.transcripts import TranscriptError
+from paygate.testing.conformance.void import VoidConformance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ACCOUNT",
+    "CARD",
+    "CLASSES",
+    "NOW",
+    "OPERATIONS",
+    "PAYER",
+    "AuthorizeConformance",
+    "CallbackConformance",
+    "CaptureConformance",
+    "ChargeConformance",
+    "CheckConformance",
+    "CloseConformance",
+    "CompleteConformance",
+    "EnrollConformance",
+    "FeedConformance",
+    "ForgetConformance",
+    "GatewayConformance",
+    "LookUpConformance",
+    "RefundConformance",
+    "SignInConformance",
+    "Subject",
+    "TranscriptError",
+    "VoidConformance",
+]
+
+OPERATIONS: Final[Mapping[Operation, type[Subject]]] = {
+    Operation.CHARGE: ChargeConformance,
+    Operation.AUTHORIZE: AuthorizeConformance,
+    Operation.COMPLETE: CompleteConformance,
+    Operation.CAPTURE: CaptureConformance,
+    Operation.VOID: VoidConformance,
+    Operation.REFUND: RefundConformance,
+    Operation.CLOSE: CloseConformance,
+    Operation.ENROLL: EnrollConformance,
+    Operation.FORGET: ForgetConformance,
+}
+"""The class of cases for each operation."""
+
+CLASSES: Final[tuple[type[Subject], ...]] = (
+    GatewayConformance,
+    *OPERATIONS.values(),
+    LookUpConformance,
+    CallbackConformance,
+    FeedConformance,
+    SignInConformance,
+    CheckConformance,
+)
+"""Every class of cases."""

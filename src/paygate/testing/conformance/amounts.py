@@ -1,0 +1,90 @@
+"""amounts.txt: how the processor writes amounts, one for each scale that it takes.
+
+A row is an amount and how it stands in the request, or ``refused``::
+
+    USD 10.99   "cents": 1099
+    JPY 500     "cents": 500
+    KWD 1.234   refused
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.currency import SCALES
+from paygate.domain.money import Money
+from paygate.errors import UsageError
+from paygate.testing.conformance.transcripts import TranscriptError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paygate.gateway import Rail
+
+_ROW: Final = re.compile(r"([A-Z]{3}) +([0-9.]+) +(\S.*?) *")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: an amount, and how it is written; empty where it is refused."""
+
+    money: Money
+    written: str
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the processor cannot be asked for it."""
+        return not self.written
+
+
+def read_amounts(path: Path, rail: Rail) -> list[Row]:
+    """Read the rows; each scale of the rail's currencies needs one that is not refused."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise TranscriptError(
+            f"{path}: there is no such file; write a row for each scale of currency, such as "
+            "'USD 10.99   \"cents\": 1099', or '… refused'",
+            file=str(path),
+            lacks="amounts",
+        ) from None
+    rows: list[Row] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        rows.append(_row(path, number, line))
+    _require_scales(path, rail, rows)
+    return rows
+
+
+def _row(path: Path, number: int, line: str) -> Row:
+    row = _ROW.fullmatch(line)
+    problem = "expected 'USD 10.99   how it is written' or '… refused'"
+    if row is not None:
+        try:
+            return Row(Money.of(row[1], row[2]), "" if row[3] == "refused" else row[3])
+        except UsageError as error:
+            problem = error.message
+    raise TranscriptError(f"{path}, line {number}: {problem}", file=str(path), line=number)
+
+
+def _require_scales(path: Path, rail: Rail, rows: list[Row]) -> None:
+    wanted = {SCALES[each] for each in rail.currencies or () if each in SCALES}
+    lacking = wanted - {SCALES[row.money.currency] for row in rows if not row.refused}
+    if lacking or not rows:
+        digits = ", ".join(str(scale) for scale in sorted(lacking)) or "any number of"
+        raise TranscriptError(
+            f"{path}: no amount with {digits} digits after the point, though the traits take "
+            "such a currency; add a row",
+            file=str(path),
+            lacks="amounts",
+        )
+
+
+def stands_in(written: str, text: str) -> bool:
+    """Tell whether *written* stands in *text* and is not a part of a longer number or word."""
+    before = r"(?<![0-9A-Za-z._])" if written[0].isalnum() else ""
+    after = r"(?![0-9A-Za-z._])" if written[-1].isalnum() else ""
+    return re.search(f"{before}{re.escape(written)}{after}", text) is not None

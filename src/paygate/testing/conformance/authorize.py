@@ -1,0 +1,51 @@
+"""Authorising: holding an amount to take it later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paygate.domain.outcome import Approved, Authorized, MovementKind
+from paygate.domain.payment import Operation
+from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.operation import DeclinesConformance
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+
+
+class AuthorizeConformance(DeclinesConformance):
+    """What a gateway must do that has `authorize`: ``authorize.txt``, as for a charge."""
+
+    about: ClassVar[str] = "authorize"
+    operation: ClassVar[Operation] = Operation.AUTHORIZE
+    movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset()
+
+    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
+        """Begin to hold an amount."""
+        dialogue: Dialogue[Any] = gateway.authorize(self.charge(**given))
+        return dialogue
+
+    def test_a_hold_is_not_a_payment(self) -> None:
+        """What is held has not moved."""
+        outcome = self.outcome(self.good())
+        require(
+            not isinstance(outcome, Approved),
+            expected="authorize: Authorized, with no movement",
+            got=outcome,
+            why="an approval counts as received money: the invoice is closed, nothing is ever "
+            "captured, and the hold runs out",
+            read=PROTOCOL,
+        )
+
+    def test_what_is_held_is_told(self) -> None:
+        """Captures are limited by what is held."""
+        outcome = self.outcome(self.good())
+        if not isinstance(outcome, Authorized):
+            return
+        require(
+            outcome.amount == self.amount,
+            expected=f"authorize: {self.amount} held",
+            got=outcome,
+            why="we stop captures at this amount, because not every processor does",
+            read=PROTOCOL,
+        )

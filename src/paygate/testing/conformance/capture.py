@@ -1,0 +1,64 @@
+"""Capturing: taking what is held."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import Operation
+from paygate.errors import UsageError
+from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.held import hold, then_silence
+from paygate.testing.conformance.operation import AmountConformance, carries
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+
+
+class CaptureConformance(AmountConformance):
+    """What a gateway must do that has `capture`: ``capture.txt`` with approve, refuse, error."""
+
+    about: ClassVar[str] = "capture"
+    operation: ClassVar[Operation] = Operation.CAPTURE
+    movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.CAPTURE})
+
+    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
+        """Begin to capture."""
+        dialogue: Dialogue[Any] = gateway.capture(self.capture(**given))
+        return dialogue
+
+    def test_what_is_captured_is_named(self) -> None:
+        """The capture names the authorisation that it takes from."""
+        about = self.capture().reference
+        require(
+            any(carries(each, about) for each in self.held(self.good()).requests),
+            expected=f"capture: the reference {about!r} in a request",
+            got=self.held(self.good()).requests,
+            why="another payer's authorisation would be taken",
+            read=PROTOCOL,
+        )
+
+    def test_only_the_last_capture_lets_go_of_the_rest(self) -> None:
+        """`final` reaches the processor, or a capture that is not final is refused."""
+        case = self.good()
+        replies = case.responses(self.values(case))
+        first = hold(partial(self.opened, final=False), then_silence(replies))
+        if not self.rail.multiple_capture:
+            require(
+                isinstance(first.raised, UsageError) and not first.requests,
+                expected="capture: Unsupported for final=False, since the traits say that an "
+                "authorisation is captured once",
+                got=first.raised or first.requests,
+                why="the processor lets go of the rest, and the next capture finds nothing",
+                read=PROTOCOL,
+            )
+            return
+        require(
+            first.requests != self.held(case).requests,
+            expected="capture: other bytes for final=False, since the traits say that an "
+            "authorisation is captured more than once",
+            got="the same request",
+            why="either the rest is let go too early, or the payer's limit stays blocked",
+            read=PROTOCOL,
+        )

@@ -1,0 +1,67 @@
+"""Closing: withdrawing a page or slip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paygate.domain.outcome import Approved, Closed
+from paygate.domain.payment import Operation
+from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.held import then_silence
+from paygate.testing.conformance.operation import OperationConformance, carries
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+
+
+class CloseConformance(OperationConformance):
+    """
+    What a gateway must do that has `close`.
+
+    ``close.txt``: approve, too_late (it was paid in the meantime), refuse, error.
+    """
+
+    about: ClassVar[str] = "close"
+    operation: ClassVar[Operation] = Operation.CLOSE
+
+    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
+        """Begin to close."""
+        dialogue: Dialogue[Any] = gateway.close(self.closing(**given))
+        return dialogue
+
+    def test_what_is_closed_is_named_and_closed(self) -> None:
+        """The right page, and Approved or Closed at the end."""
+        held = self.held(self.good())
+        about = self.closing().reference
+        require(
+            isinstance(held.outcome, (Approved, Closed))
+            and any(carries(each, about) for each in held.requests),
+            expected=f"close: the reference {about!r} in a request, and Approved or Closed",
+            got=(held.outcome, held.requests),
+            why="a page that stays open is paid beside the next payment",
+            read=PROTOCOL,
+        )
+
+    def test_closing_moves_no_money(self) -> None:
+        """No request of it is marked as moving money."""
+        moving = [each.step for each in self.held(self.good()).requests if each.moves_money]
+        require(
+            not moving,
+            expected="close: no request with moves_money",
+            got=moving,
+            why="a lost closing would hold the invoice as if it might have been charged",
+            read=PROTOCOL,
+        )
+
+    def test_a_paid_page_is_not_called_closed(self) -> None:
+        """Who paid before we closed has paid."""
+        case = self.case("too_late", "it was paid in the meantime")
+        answer = self.concluded(then_silence(case.responses(self.values(case))))
+        moved = getattr(answer, "movements", ())
+        require(
+            not isinstance(answer, Closed) and not (isinstance(answer, Approved) and not moved),
+            expected="close, case 'too_late': Rejected, or Approved with the movement, or Unknown",
+            got=answer,
+            why="believed closed, the invoice is charged by another way as well",
+            read=PROTOCOL,
+        )

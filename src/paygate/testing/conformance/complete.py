@@ -1,0 +1,74 @@
+"""Completing: finishing what the payer approved elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from paygate.domain.outcome import ActionRequired, MovementKind, Pending, Unknown
+from paygate.domain.payment import Operation
+from paygate.testing.conformance.conversation import applies
+from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.held import then_silence
+from paygate.testing.conformance.operation import MoneyConformance
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+    from paygate.testing.conformance.transcripts import Case
+
+_BOASTS: Final = {"status": "paid", "result": "success", "paid": "true", "approved": "1"}
+
+
+class CompleteConformance(MoneyConformance):
+    """
+    What a gateway must do that has `complete`.
+
+    ``complete.txt``: approve, waiting (the payer came back and has not paid), refuse, error.
+    """
+
+    about: ClassVar[str] = "complete"
+    operation: ClassVar[Operation] = Operation.COMPLETE
+    movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset(
+        {MovementKind.CHARGE, MovementKind.CAPTURE}
+    )
+
+    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
+        """Begin to complete."""
+        dialogue: Dialogue[Any] = gateway.complete(self.completion(**given))
+        return dialogue
+
+    def refused(self) -> Case:
+        """Find the refusal; an inquiry that is refused finds nothing out, and refuses nothing."""
+        reads = self.transcript("complete").facts.get("money") == "none"
+        applies(
+            "refuse" in self.transcript("complete") or not reads,
+            "to complete is only to look here (money = none in complete.txt)",
+        )
+        return super().refused()
+
+    def test_a_payer_who_has_not_paid_still_can(self) -> None:
+        """Coming back too early is no failure."""
+        answer = self._waiting({})
+        require(
+            isinstance(answer, (ActionRequired, Pending, Unknown)),
+            expected="complete, case 'waiting': ActionRequired, Pending or Unknown",
+            got=answer,
+            why="the page is still open: called failed, the invoice is paid once more elsewhere "
+            "while the payer finishes here",
+            read=PROTOCOL,
+        )
+
+    def test_the_payers_own_word_is_not_believed(self) -> None:
+        """The parameters of the return page are written by the payer's browser."""
+        answer = self._waiting(_BOASTS)
+        require(
+            answer == self._waiting({}),
+            expected="complete, case 'waiting': the same whatever the return page says",
+            got=f"{answer!r} with {_BOASTS}",
+            why="anybody types ?status=paid behind the address, and has paid",
+            read=PROTOCOL,
+        )
+
+    def _waiting(self, parameters: dict[str, str]) -> Any:
+        case = self.case("waiting", "the payer came back and has not paid")
+        replies = case.responses(self.values(case))
+        return self.concluded(then_silence(replies), parameters=parameters)

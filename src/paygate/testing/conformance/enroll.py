@@ -1,0 +1,106 @@
+"""Storing a method at the processor."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paygate.domain.outcome import Approved, Declined
+from paygate.domain.payment import Operation
+from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.operation import OperationConformance
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+    from paygate.domain.method import StoredMethod
+
+
+class EnrollConformance(OperationConformance):
+    """
+    What a gateway must do that has `enroll`.
+
+    ``enroll.txt``: the facts `token` and `last4`; approve, decline, refuse, error.
+    """
+
+    about: ClassVar[str] = "enroll"
+    operation: ClassVar[Operation] = Operation.ENROLL
+
+    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
+        """Begin to store a method."""
+        dialogue: Dialogue[Any] = gateway.enroll(self.enrollment(**given))
+        return dialogue
+
+    def stored(self) -> StoredMethod | None:
+        """Tell the method in the approval."""
+        outcome = self.outcome(self.good())
+        return outcome.method if isinstance(outcome, Approved) else None
+
+    def test_the_stored_method_comes_with_the_approval(self) -> None:
+        """The token is what is charged from now on."""
+        wanted = self.good().fact("token")
+        method = self.stored()
+        require(
+            method is not None and method.token.reveal() == wanted,
+            expected=f"enroll: Approved with the token {wanted!r}",
+            got="no method" if method is None else "another token",
+            why="without the right token the payer has a stored card that nobody can charge, or "
+            "somebody else's",
+            read=PROTOCOL,
+        )
+
+    def test_the_stored_method_is_of_the_kind_asked(self) -> None:
+        """A card stays a card."""
+        method = self.stored()
+        require(
+            method is None or method.kind is self.kind,
+            expected=f"enroll: a method of kind {self.kind}",
+            got=method,
+            why="autopay chooses a bank account before a card, and the rules of the rail differ",
+            read=PROTOCOL,
+        )
+
+    def test_the_payer_recognises_the_stored_method(self) -> None:
+        """Its last four digits, and never more of the number."""
+        wanted = self.good().fact("last4")
+        method = self.stored()
+        require(
+            method is None or method.last4 == wanted,
+            expected=f"enroll: last4 {wanted!r}",
+            got="more or other digits" if method else "",
+            why="the payer chooses by it; and five digits more are a card number in your ledger",
+            read=PROTOCOL,
+        )
+
+    def test_no_number_comes_back_with_the_stored_method(self) -> None:
+        """No text of it looks like a card number."""
+        method = self.stored()
+        texts = [
+            text
+            for name in ("brand", "last4", "holder", "fingerprint", "network_transaction_id")
+            for text in ([getattr(method, name)] if method else [])
+        ]
+        require(
+            not any(re.search(r"[0-9]{13,19}", text) and _luhn(text) for text in texts),
+            expected="enroll: no card number in what is told of the method",
+            got="a text with a number that passes the check digit",
+            why="it would be stored in the clear, in every backup, for ever",
+            read=PROTOCOL,
+        )
+
+    def test_a_method_that_the_bank_refuses_is_declined(self) -> None:
+        """The bank's no to storing is the payer's to mend."""
+        case = self.case("decline", "the bank refuses the method")
+        outcome = self.outcome(case)
+        require(
+            isinstance(outcome, Declined) and outcome.raw_code == case.fact("raw_code"),
+            expected=f"enroll, case 'decline': Declined with {case.fact('raw_code')!r}",
+            got=outcome,
+            why="stored all the same, the first autopay run finds out in the payer's absence",
+            read=PROTOCOL,
+        )
+
+
+def _luhn(text: str) -> bool:
+    digits = [int(digit) for digit in text if digit.isdigit()]
+    even = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(even)) % 10 == 0

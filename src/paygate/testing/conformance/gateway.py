@@ -1,0 +1,388 @@
+"""The gateway itself: entry point, settings, and traits that agree with its methods."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from paygate import registry
+from paygate.domain.currency import SCALES
+from paygate.domain.payment import Operation
+from paygate.errors import PaygateError
+from paygate.gateway import (
+    CAPABILITIES,
+    PROTOCOL_VERSION,
+    CallbackStyle,
+    Feeds,
+    Gateway,
+    InquiryBy,
+    LooksUp,
+    SignsIn,
+    Verifies,
+)
+from paygate.gateway import Checks as CanCheck
+from paygate.testing.conformance.conversation import applies
+from paygate.testing.conformance.explain import KIT, PROTOCOL, require
+from paygate.testing.conformance.showing import shown
+from paygate.testing.conformance.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class GatewayConformance(Subject):
+    """What every gateway must do; it needs no transcript."""
+
+    name: ClassVar[str]
+    """The name of the entry point."""
+
+    # --- How it is found ----------------------------------------------------------------
+
+    def test_the_entry_point_leads_here(self) -> None:
+        """A host finds the driver by its name in the settings."""
+        try:
+            loaded: object = registry.load(self.name)
+        except PaygateError as error:
+            loaded = f"{error.message}. Install the package: pip install -e ."
+        require(
+            loaded is cast("object", self.driver),
+            expected=f"an entry point {self.name!r} in the group {registry.GROUP!r} for "
+            f"{self.driver.__module__}:{self.driver.__qualname__}",
+            got=loaded,
+            why="without it nobody can use the driver, or gets another one under its name",
+        )
+
+    def test_it_is_named_as_its_entry_point(self) -> None:
+        """Each attempt is stored with the name of its driver."""
+        require(
+            self.gateway().name == self.name,
+            expected=f"the name {self.name!r}",
+            got=self.gateway().name,
+            why="books that name another driver than the settings do explain nothing",
+            read=PROTOCOL,
+        )
+
+    def test_it_speaks_this_protocol(self) -> None:
+        """The version is the one it was written for."""
+        require(
+            self.traits.protocol_version == PROTOCOL_VERSION,
+            expected=f"protocol_version {PROTOCOL_VERSION}, the one of this paygate",
+            got=self.traits.protocol_version,
+            why="between versions a driver that was right may become wrong about money, so the "
+            "core refuses it",
+            read=PROTOCOL,
+        )
+
+    def test_each_attempt_can_tell_the_drivers_version(self) -> None:
+        """Which code sent it."""
+        require(
+            bool(self.traits.driver_version.strip()),
+            expected="a driver_version in the traits",
+            got=self.traits.driver_version,
+            why="after a bug you want to find the payments that were made with it",
+            read=PROTOCOL,
+        )
+
+    # --- Settings -----------------------------------------------------------------------
+
+    def test_an_unknown_setting_is_refused(self) -> None:
+        """A typing error must not be silent."""
+        problem = self._refused({**self.settings, "no_such_setting_7": "x"})
+        require(
+            "no_such_setting_7" in problem,
+            expected="an error that names the setting 'no_such_setting_7'",
+            got=problem or "it is ignored",
+            why="a misspelt 'test_mode' charges real cards; forbid extra fields in the model",
+        )
+
+    def test_a_missing_setting_is_named(self) -> None:
+        """The operator reads which one."""
+        required = [
+            name
+            for name, field in self.driver.settings_model.model_fields.items()
+            if field.is_required()
+        ]
+        applies(required, "all settings of this driver have defaults")
+        for name in required:
+            rest = {each: value for each, value in self.settings.items() if each != name}
+            problem = self._refused(rest)
+            require(
+                name in problem,
+                expected=f"an error that names the setting {name!r}",
+                got=problem or "nothing is missed",
+                why="whoever sets up the account can't guess it",
+            )
+
+    def test_a_wrong_setting_is_not_quoted(self) -> None:
+        """A key in the wrong field must not be shown in the error."""
+        for name in self.driver.settings_model.model_fields:
+            problem = self._refused({**self.settings, name: ["Zx81-quoted"]})
+            require(
+                "Zx81-quoted" not in problem,
+                expected=f"an error about {name!r} without the value",
+                got=problem,
+                why="operators paste keys into the wrong field, and errors into tickets",
+            )
+
+    def _refused(self, settings: dict[str, Any]) -> str:
+        """Tell why *settings* are refused, as the operator reads it; empty if they are taken."""
+        try:
+            registry.make(cast("registry.Driver", self.driver), self.name, settings)
+        except PaygateError as error:
+            return error.message
+        return ""
+
+    def test_settings_make_a_form(self) -> None:
+        """A portal asks its merchants for them."""
+        schema: dict[str, Any] = self.driver.settings_model.model_json_schema()
+        fields = cast("dict[str, Any]", schema.get("properties", {}))
+        undescribed = [name for name, field in fields.items() if not field.get("description")]
+        require(
+            bool(json.dumps(schema)) and not undescribed,
+            expected="a JSON schema in which each setting has a description",
+            got=f"none for {', '.join(undescribed)}",
+            why="the form that is made of it asks the merchant for 'key2'",
+        )
+
+    def test_credentials_are_secrets(self) -> None:
+        """What opens the account is of type `Secret`."""
+        telling = ("secret", "password", "private", "signing", "api_key", "token", "credential")
+        model = self.driver.settings_model.model_validate(dict(self.settings))
+        fields: dict[str, object] = {
+            str(name): getattr(model, name) for name in self.driver.settings_model.model_fields
+        }
+        bare = [
+            name
+            for name, value in fields.items()
+            if any(word in name for word in telling) and isinstance(value, (str, bytes)) and value
+        ]
+        require(
+            not bare,
+            expected="Secret[str] for settings that are credentials",
+            got=f"plain text: {', '.join(bare)}",
+            why="plain text prints in the first traceback and pickles into the first queue",
+            read=PROTOCOL,
+        )
+
+    def test_no_credential_is_shown_by_the_gateway(self) -> None:
+        """Neither by its repr, nor by a pickle, nor by its settings."""
+        gateway = self.gateway()
+        model = self.driver.settings_model.model_validate(dict(self.settings))
+        texts = {"gateway": shown(gateway), "settings": shown(model), "traits": repr(self.traits)}
+        try:
+            texts["settings as JSON"] = model.model_dump_json()
+        except Exception:  # noqa: BLE001  (what does not serialise shows nothing)
+            texts["settings as JSON"] = ""
+        for name, secret in self.secrets().items():
+            where = [each for each, text in texts.items() if secret in text]
+            require(
+                not where,
+                expected=f"{name} is not shown",
+                got=f"it is shown by the {', '.join(where)}",
+                why="the first traceback in a log or ticket gives the account away",
+                read=PROTOCOL,
+            )
+
+    # --- Traits -------------------------------------------------------------------------
+
+    def test_traits_stay_the_same(self) -> None:
+        """They are read once, and from any thread."""
+        gateway = self.gateway()
+        require(
+            gateway.traits == gateway.traits and gateway.traits == self.gateway().traits,
+            expected="equal traits each time, for the same settings",
+            got="traits that differ",
+            why="a button is shown by one answer, and the payment refused by the next",
+            read=PROTOCOL,
+        )
+
+    def test_test_settings_are_not_live(self) -> None:
+        """The tests hold an account whose money is not real."""
+        require(
+            self.traits.live is False,
+            expected="live=False for the settings in the tests",
+            got=self.traits.live,
+            why="a live flag that does not follow the credentials lets test money pay invoices",
+            read=PROTOCOL,
+        )
+
+    def test_what_the_traits_offer_can_be_done(self) -> None:
+        """An operation in a rail has its method."""
+        gateway = self.gateway()
+        lacking = [
+            f"{operation} ({kind})"
+            for kind, rail in self.traits.rails.items()
+            for operation in sorted(rail.operations)
+            if not isinstance(gateway, CAPABILITIES[operation])
+        ]
+        require(
+            not lacking,
+            expected="a method for each operation that a rail offers",
+            got=f"none for {', '.join(lacking)}",
+            why="the portal shows the button, and the clerk's click ends in an error",
+            read=PROTOCOL,
+        )
+
+    def test_what_can_be_done_is_offered(self) -> None:
+        """A method that no rail offers is never called."""
+        gateway = self.gateway()
+        offered = {each for rail in self.traits.rails.values() for each in rail.operations}
+        idle = [
+            str(operation)
+            for operation, capability in CAPABILITIES.items()
+            if isinstance(gateway, capability) and operation not in offered
+        ]
+        applies(
+            not self._serves_part(),
+            "this account serves one kind of several, and what it offers depends on that",
+        )
+        require(
+            not idle,
+            expected="each operation that the driver has a method for, in some rail",
+            got=f"in none: {', '.join(idle)}",
+            why="a refund that works and is not offered is made by hand, past the books",
+            read=PROTOCOL,
+        )
+
+    def _serves_part(self) -> bool:
+        """Tell whether the settings choose a kind, so that other accounts offer the rest."""
+        return "kind" in self.driver.settings_model.model_fields
+
+    def test_inquiry_is_as_the_traits_say(self) -> None:
+        """`look_up` and `inquiry` go together."""
+        gateway, by = self.gateway(), self.traits.inquiry
+        require(
+            isinstance(gateway, LooksUp) is (by is not InquiryBy.NONE),
+            expected=f"{'no look_up' if by is InquiryBy.NONE else 'look_up'}, as inquiry={by} says",
+            got=gateway,
+            why="what can't be inquired ends with a person, and what can must not",
+            read=PROTOCOL,
+        )
+
+    def test_callbacks_are_as_the_traits_say(self) -> None:
+        """A gateway that gets callbacks can verify them."""
+        gateway, style = self.gateway(), self.traits.callbacks
+        require(
+            style is CallbackStyle.NONE or isinstance(gateway, Verifies),
+            expected=f"verify and reply, as callbacks={style} says",
+            got=gateway,
+            why="the host gives the processor an address at which nobody can be believed",
+            read=PROTOCOL,
+        )
+
+    def test_holds_can_be_taken_and_let_go(self) -> None:
+        """An authorisation leads somewhere."""
+        stuck = [
+            str(kind)
+            for kind, rail in self.traits.rails.items()
+            if Operation.AUTHORIZE in rail.operations
+            and not {Operation.CAPTURE, Operation.VOID} <= rail.operations
+        ]
+        require(
+            not stuck,
+            expected="capture and void beside authorize",
+            got=f"not for {', '.join(stuck)}",
+            why="the payer's limit is blocked, and nobody can take the money or set it free",
+            read=PROTOCOL,
+        )
+
+    def test_currencies_and_limits_are_real(self) -> None:
+        """Codes of ISO 4217 (and BTC), and bounds that are bounds."""
+        wrong: list[str] = []
+        for kind, rail in self.traits.rails.items():
+            codes = set(rail.currencies or ()) | set(rail.limits)
+            wrong += [f"{kind}: {code}" for code in sorted(codes) if code not in SCALES]
+            for code, limit in rail.limits.items():
+                low, high = limit.minimum_minor, limit.maximum_minor
+                if (low is not None and low < 0) or (
+                    low is not None and high is not None and low > high
+                ):
+                    wrong.append(f"{kind}: {limit} for {code}")
+        require(
+            not wrong,
+            expected="currencies of ISO 4217 or BTC, and limits with minimum <= maximum",
+            got=", ".join(wrong),
+            why="an amount in a currency that nobody knows has no place for its point",
+            read=PROTOCOL,
+        )
+
+    def test_waiting_is_not_shorter_than_the_wire(self) -> None:
+        """'Not found' is believed only after the request can't be on its way any more."""
+        traits = self.traits
+        final = traits.not_found_is_final_after
+        require(
+            traits.max_in_flight.total_seconds() > 0
+            and (final is None or final.total_seconds() > 0),
+            expected="max_in_flight and not_found_is_final_after above zero",
+            got=(traits.max_in_flight, final),
+            why="an inquiry that overtakes the request finds nothing, and the payment is made "
+            "again",
+            read=PROTOCOL,
+        )
+
+    # --- The tests themselves -----------------------------------------------------------
+
+    def test_every_capability_is_held_to_its_cases(self) -> None:
+        """Nothing that the driver offers goes untested."""
+        from paygate.testing.conformance import CLASSES, OPERATIONS
+
+        gateway = self.gateway()
+        family = list(_family(self._root()))
+        held = {
+            (each.kind, capability)
+            for each in family
+            for capability in CLASSES
+            if issubclass(each, capability)
+        }
+        lacking = [
+            f"{OPERATIONS[operation].__name__} for {kind}"
+            for kind, rail in self.traits.rails.items()
+            for operation in sorted(rail.operations)
+            if isinstance(gateway, CAPABILITIES[operation])
+            and (kind, OPERATIONS[operation]) not in held
+        ]
+        names = {capability.__name__ for _, capability in held}
+        more = {
+            "LookUpConformance": isinstance(gateway, LooksUp),
+            "CallbackConformance": isinstance(gateway, Verifies)
+            and self.traits.callbacks is not CallbackStyle.NONE,
+            "FeedConformance": isinstance(gateway, Feeds),
+            "SignInConformance": isinstance(gateway, SignsIn),
+            "CheckConformance": isinstance(gateway, CanCheck),
+        }
+        lacking += [name for name, has in more.items() if has and name not in names]
+        require(
+            not lacking,
+            expected="a test class for each capability, all in this module: "
+            "class TestRefund(YourSubject, RefundConformance): pass",
+            got=f"none for {', '.join(lacking)}",
+            why="what is not tried is wrong in some case, and it is about somebody's money",
+            read=KIT,
+        )
+
+    def _root(self) -> type[Subject]:
+        """Find the author's class that names the driver."""
+        roots = [
+            each
+            for each in type(self).__mro__
+            if issubclass(each, Subject) and "driver" in vars(each)
+        ]
+        return roots[-1] if roots else type(self)
+
+    def test_it_is_a_gateway(self) -> None:
+        """It has what every gateway has, and can be made twice."""
+        gateway = self.gateway()
+        require(
+            isinstance(cast("object", gateway), Gateway) and self.gateway() is not gateway,
+            expected="an object with `name` and `traits`, a new one for each account",
+            got=gateway,
+            why="two merchants with one object between them pay into one account",
+            read=PROTOCOL,
+        )
+
+
+def _family(root: type[Subject]) -> Iterator[type[Subject]]:
+    """Tell *root* and every class made of it."""
+    yield root
+    for child in root.__subclasses__():
+        yield from _family(child)

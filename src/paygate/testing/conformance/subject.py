@@ -1,0 +1,279 @@
+"""What is held to the cases: a driver, its settings, and what its processor says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from paygate.domain.customer import Address, Customer
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+from paygate.gateway import (
+    Capture,
+    Charge,
+    ClosingUp,
+    Completion,
+    Enrollment,
+    Forgetting,
+    Inquiry,
+    Refunding,
+    StoredToken,
+    Voiding,
+)
+from paygate.testing.conformance.explain import does_not_apply
+from paygate.testing.conformance.transcripts import TranscriptError, read_transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from paygate.domain.payment import Operation
+    from paygate.gateway import Callback, Gateway, Method, Rail, Traits
+    from paygate.testing.conformance.transcripts import Case, Transcript
+
+NOW: Final = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
+"""When everything in the kit happens."""
+
+CARD: Final = RawCard(Secret("4111111111111111"), 12, 2030, Secret("7379"), "Ada Example")
+ACCOUNT: Final = RawBankAccount(
+    Secret("021000021"), Secret("98761234567"), "checking", "Ada Example"
+)
+
+PAYER: Final = Customer(
+    id="C-7",
+    name="Ada Example",
+    email="ada@example.com",
+    phone="+1 202 555 0143",
+    address=Address(
+        line1="1 Main Street",
+        city="Springfield",
+        region="IL",
+        postal_code="62701",
+        country="US",
+    ),
+    zone="America/Chicago",
+    language="en",
+)
+
+
+class Subject:
+    """
+    Say here what is held to the cases; every class of the driver's tests inherits from it.
+
+    `driver` is what the entry point names, `settings` what an account of it is made
+    of, `transcripts` the folder with a file for each operation. `kind` is the kind of
+    payment that is tried: a driver of several has a `Subject` for each of them.
+    """
+
+    driver: ClassVar[type[Any]]
+    settings: ClassVar[Mapping[str, Any]]
+    transcripts: ClassVar[Path]
+    kind: ClassVar[Kind] = Kind.CARD
+    amount: ClassVar[Money] = Money("USD", 1099)
+    """What is charged wherever a case needs some amount."""
+    other_amount: ClassVar[Money] = Money("USD", 2345)
+    other_currency: ClassVar[str] = "EUR"
+    """A currency that an answer may name by mistake."""
+    now: ClassVar[datetime] = NOW
+    examples: ClassVar[int] = 60
+    """How many made-up answers are tried in each case that makes them up."""
+    methods: ClassVar[Mapping[type, Method]] = {
+        OneTimeToken: OneTimeToken.of("tok_visa"),
+        StoredToken: StoredToken(Secret("stored-4Kq9")),
+        RawCard: CARD,
+        RawBankAccount: ACCOUNT,
+    }
+    """What is charged, by the type that traits name."""
+
+    # --- What an author may say otherwise ----------------------------------------------------
+
+    def gateway(self, **changed: Any) -> Gateway:
+        """Make the gateway account, with some settings *changed*."""
+        model = self.driver.settings_model
+        made: Gateway = self.driver(model.model_validate({**self.settings, **changed}))
+        return made
+
+    def amount_text(self, money: Money) -> str:
+        """Write *money* as the processor does, for ``${amount}`` in a transcript."""
+        return str(money.minor)
+
+    def signed(self, body: bytes, at: datetime) -> Callback:
+        """Make the callback that the processor sends with *body*, signed at the instant *at*.
+
+        Sign it here by the processor's manual, and not by the driver's own code.
+        """
+        del body, at
+        raise TranscriptError(
+            f"{type(self).__name__} does not say how the processor signs its callbacks: define "
+            "signed(self, body, at), which returns the Callback that arrives",
+            lacks="signed",
+        )
+
+    # --- What is asked -----------------------------------------------------------------------
+
+    def method(self) -> Method | None:
+        """Tell what is charged: the first type that the traits of the rail name."""
+        for of in (OneTimeToken, StoredToken, RawCard, RawBankAccount):
+            if of in self.rail.methods:
+                return self.methods[of]
+        return None
+
+    def charge(self, **given: Any) -> Charge:
+        """Make the charge that is tried, and the authorisation."""
+        facts: dict[str, Any] = {
+            "key": "k-conformance-1",
+            "our_ref": "att-7f3a",
+            "payment": "pay-7f3a",
+            "amount": self.amount,
+            "kind": self.kind,
+            "method": self.method(),
+            "payer": PAYER,
+            "invoices": ("INV-7",),
+            "description": "Invoice INV-7",
+            "return_url": "https://shop.example/back",
+            **given,
+        }
+        return Charge(**facts)
+
+    def completion(self, **given: Any) -> Completion:
+        """Make the completion that is tried."""
+        return Completion(**{**self._follow("complete"), **given})
+
+    def capture(self, **given: Any) -> Capture:
+        """Make the capture that is tried."""
+        return Capture(**{**self._follow("capture"), **given})
+
+    def voiding(self, **given: Any) -> Voiding:
+        """Make the void that is tried."""
+        return Voiding(**{**self._follow("void"), **given})
+
+    def refunding(self, **given: Any) -> Refunding:
+        """Make the refund that is tried."""
+        facts: dict[str, Any] = self._follow("refund")
+        of = self.transcript("refund").fact("of", "the movement that is sent back")
+        facts |= {"movement_id": of, "reason": "requested_by_customer"}
+        return Refunding(**{**facts, **given})
+
+    def closing(self, **given: Any) -> ClosingUp:
+        """Make the closing of a page that is tried."""
+        facts: dict[str, Any] = self._follow("close")
+        del facts["amount"]
+        return ClosingUp(**{**facts, **given})
+
+    def enrollment(self, **given: Any) -> Enrollment:
+        """Make the storing of a method that is tried."""
+        facts: dict[str, Any] = {
+            "key": "k-conformance-1",
+            "our_ref": "att-7f3a",
+            "customer": PAYER,
+            "kind": self.kind,
+            "method": self.method(),
+            "return_url": "https://shop.example/back",
+            **given,
+        }
+        return Enrollment(**facts)
+
+    def forgetting(self, **given: Any) -> Forgetting:
+        """Make the deletion of a stored method that is tried."""
+        token = cast("StoredToken", self.methods[StoredToken])
+        facts: dict[str, Any] = {"key": "k-conformance-1", "our_ref": "att-7f3a", "token": token}
+        return Forgetting(**{**facts, **given})
+
+    def inquiry(self, operation: Operation, **given: Any) -> Inquiry:
+        """Make the inquiry about *operation* that is tried."""
+        facts: dict[str, Any] = {
+            "operation": operation,
+            "key": "k-conformance-1",
+            "our_ref": "att-7f3a",
+            "payment": "pay-7f3a",
+            "reference": self.transcript("look_up").facts.get("about", ""),
+            "amount": self.amount,
+            "sent_at": self.now,
+            **given,
+        }
+        return Inquiry(**facts)
+
+    def _follow(self, operation: str) -> dict[str, Any]:
+        about = self.transcript(operation).fact("about", "the reference of what it follows")
+        return {
+            "key": "k-conformance-1",
+            "our_ref": "att-7f3a",
+            "payment": "pay-7f3a",
+            "reference": about,
+            "amount": self.amount,
+        }
+
+    # --- What the cases lean on ---------------------------------------------------------------
+
+    @property
+    def traits(self) -> Traits:
+        """The traits of the account."""
+        return self.gateway().traits
+
+    @property
+    def rail(self) -> Rail:
+        """The traits of the kind that is tried."""
+        rail = self.traits.rails.get(self.kind)
+        if rail is None:
+            does_not_apply(f"the traits have no rail for {self.kind}")
+        return rail
+
+    def transcript(self, name: str) -> Transcript:
+        """Read the transcript *name*."""
+        return read_transcript(self.transcripts / f"{name}.txt")
+
+    def values(self, case: Case, money: Money | None = None, **more: str) -> dict[str, str]:
+        """Tell what the placeholders of *case* stand for."""
+        money = money or self.amount
+        found = {
+            "key": "k-conformance-1",
+            "our_ref": "att-7f3a",
+            "payment": "pay-7f3a",
+            "minor": str(money.minor),
+            "decimal": f"{money.decimal:f}",
+            "currency": money.currency,
+            "currency_lower": money.currency.lower(),
+            "amount": self.amount_text(money),
+            "now": self.now.isoformat(),
+            "now_unix": str(int(self.now.timestamp())),
+            **more,
+        }
+        return {
+            name: text for name, text in found.items() if name not in case.facts or name in more
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Name everything that must never be shown: credentials, and test card and account."""
+        model = self.driver.settings_model.model_validate(dict(self.settings))
+        found = dict(_secrets_in(model, ""))
+        assert CARD.security_code is not None
+        found["the card number"] = CARD.number.reveal()
+        found["the security code"] = CARD.security_code.reveal()
+        found["the account number"] = ACCOUNT.account_number.reveal()
+        return found
+
+
+def _secrets_in(value: Any, name: str) -> list[tuple[str, str]]:
+    from pydantic import BaseModel
+
+    if isinstance(value, Secret):
+        revealed = cast("Secret[str] | Secret[bytes]", value).reveal()
+        text = revealed if isinstance(revealed, str) else revealed.decode("latin-1")
+        return [(f"the setting {name}", text)] if len(text) > 3 else []
+    if isinstance(value, BaseModel):
+        return [
+            found
+            for field in type(value).model_fields
+            for found in _secrets_in(getattr(value, field), f"{name}.{field}".lstrip("."))
+        ]
+    if isinstance(value, list | tuple | set | frozenset):
+        members = cast("Iterable[object]", value)
+        return [found for each in members for found in _secrets_in(each, name)]
+    if isinstance(value, dict):
+        return [
+            found
+            for key, each in cast("dict[str, object]", value).items()
+            for found in _secrets_in(each, f"{name}.{key}")
+        ]
+    return []

@@ -1,0 +1,127 @@
+"""Stripe is held to the kit that every driver is held to."""
+
+import hashlib
+import hmac
+from datetime import datetime
+from pathlib import Path
+
+from paygate.domain.method import Kind
+from paygate.domain.secret import OneTimeToken, Secret
+from paygate.drivers.stripe import Stripe
+from paygate.gateway import Callback, StoredToken
+from paygate.testing.conformance import (
+    AuthorizeConformance,
+    CallbackConformance,
+    CaptureConformance,
+    ChargeConformance,
+    CheckConformance,
+    CloseConformance,
+    CompleteConformance,
+    EnrollConformance,
+    ForgetConformance,
+    GatewayConformance,
+    LookUpConformance,
+    RefundConformance,
+    Subject,
+    VoidConformance,
+)
+
+SIGNING = "whsec_8Hq2vB"
+
+
+class Cards(Subject):
+    driver = Stripe
+    settings = {  # noqa: RUF012  (said once, and never changed)
+        "secret_key": "sk_test_4eC39HqLyjW",
+        "webhook_secrets": [SIGNING],
+        "account": "acct_1",
+    }
+    transcripts = Path(__file__).parent / "transcripts"
+    methods = {  # noqa: RUF012
+        OneTimeToken: OneTimeToken.of("pm_card_visa"),
+        StoredToken: StoredToken(Secret("cus_9/pm_8")),
+    }
+
+    def signed(self, body: bytes, at: datetime) -> Callback:
+        stamp = str(int(at.timestamp()))
+        mac = hmac.new(SIGNING.encode(), stamp.encode() + b"." + body, hashlib.sha256)
+        return Callback(
+            method="POST",
+            path="/callbacks/card",
+            headers={"stripe-signature": f"t={stamp},v1={mac.hexdigest()}"},
+            body=body,
+            received_at=at,
+        )
+
+
+class Pages(Cards):
+    kind = Kind.REDIRECT
+    transcripts = Path(__file__).parent / "transcripts" / "page"
+
+
+class TestGateway(Cards, GatewayConformance):
+    name = "stripe"
+
+
+class TestCharge(Cards, ChargeConformance):
+    pass
+
+
+class TestAuthorize(Cards, AuthorizeConformance):
+    pass
+
+
+class TestComplete(Cards, CompleteConformance):
+    pass
+
+
+class TestCapture(Cards, CaptureConformance):
+    pass
+
+
+class TestVoid(Cards, VoidConformance):
+    pass
+
+
+class TestRefund(Cards, RefundConformance):
+    pass
+
+
+class TestClose(Cards, CloseConformance):
+    pass
+
+
+class TestEnroll(Cards, EnrollConformance):
+    pass
+
+
+class TestForget(Cards, ForgetConformance):
+    pass
+
+
+class TestLookUp(Cards, LookUpConformance):
+    pass
+
+
+class TestCheck(Cards, CheckConformance):
+    pass
+
+
+class TestCallbacks(Cards, CallbackConformance):
+    pass
+
+
+class TestPage(Pages, ChargeConformance):
+    pass
+
+
+class TestPaidPage(Pages, CompleteConformance):
+    pass
+
+
+class TestClosedPage(Pages, CloseConformance):
+    pass
+
+
+class TestRefundedPage(Pages, RefundConformance):
+    pass

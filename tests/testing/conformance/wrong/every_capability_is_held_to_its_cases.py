@@ -1,0 +1,14 @@
+"""It serves a kind that no test tries."""
+
+from dataclasses import replace
+
+from paygate.domain.method import Kind
+from paygate.gateway import Traits
+from tests.testing.conformance.right import Paper
+
+
+class Wrong(Paper):
+    @property
+    def traits(self) -> Traits:
+        traits = super().traits
+        return replace(traits, rails={**traits.rails, Kind.TERMINAL: self.card()})

@@ -1,0 +1,14 @@
+"""It believes that looking moves money."""
+
+from dataclasses import replace
+
+from paygate.dialogue import Dialogue
+from paygate.domain.outcome import Finding
+from paygate.gateway import Inquiry
+from tests.testing.conformance.relay import changing
+from tests.testing.conformance.right import Paper
+
+
+class Wrong(Paper):
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        return changing(super().look_up(inquiry), lambda each: replace(each, moves_money=True))

@@ -1,0 +1,15 @@
+"""It tells an instant that no signature covers."""
+
+from dataclasses import replace
+
+from paygate.gateway import Callback, CallbackProof, Notice
+from tests.testing.conformance.right import Paper
+
+SETTINGS = {"proof": CallbackProof.SIGNED}
+
+
+class Wrong(Paper):
+    def authentic(self, callback: Callback) -> list[Notice]:
+        return [
+            replace(each, signed_at=callback.received_at) for each in super().authentic(callback)
+        ]

@@ -1,0 +1,13 @@
+"""It begins again where nothing is new."""
+
+from dataclasses import replace
+
+from paygate.dialogue import Dialogue
+from paygate.gateway import FeedPage
+from tests.testing.conformance.right import Paper
+
+
+class Wrong(Paper):
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        page = yield from super().feed(cursor)
+        return page if page.notices else replace(page, cursor="")

@@ -1,0 +1,17 @@
+"""It calls a card a bank account."""
+
+from dataclasses import replace
+
+from paygate.dialogue import Dialogue
+from paygate.domain.method import Kind
+from paygate.domain.outcome import Approved, Outcome
+from paygate.gateway import Enrollment
+from tests.testing.conformance.right import Paper
+
+
+class Wrong(Paper):
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        outcome = yield from super().enroll(enrollment)
+        if isinstance(outcome, Approved) and outcome.method is not None:
+            return replace(outcome, method=replace(outcome.method, kind=Kind.E_CHECK))
+        return outcome
