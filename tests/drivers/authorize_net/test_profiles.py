@@ -11,6 +11,7 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
+    Declined,
     HostedForm,
     NotFound,
     Pending,
@@ -171,8 +172,8 @@ def test_a_card_that_is_not_accepted_is_not_stored(net: AuthorizeNet) -> None:
 
     outcome = play(net.enroll(enrollment()), profile_made(), refused).outcome
 
-    assert isinstance(outcome, Rejected)
-    assert outcome.cause is RejectCause.VALIDATION
+    assert isinstance(outcome, Declined)
+    assert (outcome.raw_code, outcome.retryable) == ("E00027", False)
 
 
 @pytest.mark.parametrize("ids", [{}, {"customerPaymentProfileId": ""}])

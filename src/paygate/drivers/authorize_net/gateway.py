@@ -46,6 +46,7 @@ from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 from paygate.errors import BadReply, Unsupported
 from paygate.gateway import (
     AccountFacts,
+    CallbackProof,
     CallbackStyle,
     DedupWindow,
     InquiryBy,
@@ -115,6 +116,7 @@ class AuthorizeNet:
             callbacks=(
                 CallbackStyle.ACKNOWLEDGED if settings.signature_keys else CallbackStyle.NONE
             ),
+            callback_proof=CallbackProof.SIGNED,
         )
 
     def __repr__(self) -> str:

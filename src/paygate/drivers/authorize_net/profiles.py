@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.method import Kind, StoredMethod
-from paygate.domain.outcome import Approved, RejectCause, Rejected
+from paygate.domain.outcome import Approved, DeclineCode, Declined
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import codes, fields, transactions
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
@@ -180,15 +180,15 @@ def parse_method(channel: Channel, response: Response, order: str) -> str | Outc
 
 
 def _not_stored(refusal: Refusal) -> Outcome:
-    """Tell why nothing was stored: the check of a card may have been a decline."""
-    if refusal.code == "E00027":
-        return Rejected(
-            cause=RejectCause.VALIDATION,
-            retryable=False,
-            raw_code=refusal.code,
-            message=f"the card was not accepted: {refusal.message}",
-        )
-    return refusal.outcome()
+    """Tell why nothing was stored: a card is tried with nothing, and the bank may say no."""
+    if refusal.code != "E00027":
+        return refusal.outcome()
+    return Declined(
+        code=DeclineCode.GENERIC,
+        raw_code=refusal.code,
+        retryable=False,
+        message=refusal.message,
+    )
 
 
 def build_get_method(channel: Channel, profile: str, method: str) -> Request:
