@@ -6,6 +6,8 @@ else's. A driver that cannot be loaded names its culprit and harms nobody else.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -14,7 +16,9 @@ from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
 from paygate.gateway import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
+
+    from paygate.domain.method import Kind
 
     from pydantic import BaseModel
 
@@ -25,7 +29,12 @@ OF_ACCOUNT: Final = frozenset({"credit_on"})
 
 
 class Driver(Protocol):
-    """What an entry point names: a class made from its settings."""
+    """
+    What an entry point names: a class made from its settings.
+
+    It may say in ``kinds``, a set of `Kind`, what it serves whatever the account;
+    what an account of it can do, the traits say.
+    """
 
     settings_model: type[Any]
 
@@ -103,14 +112,56 @@ def load(name: str) -> Driver:
     return cast("Driver", driver)
 
 
+def kinds_of(driver: Driver) -> list[Kind] | None:
+    """Tell the kinds of payment that a driver serves at most; None where it does not say."""
+    kinds: Iterable[Kind] | None = getattr(driver, "kinds", None)
+    return None if kinds is None else sorted(kinds)
+
+
+def filled(
+    settings: Mapping[str, Any], environment: Mapping[str, str], secrets: list[str]
+) -> dict[str, Any]:
+    """
+    Put values of the environment where *settings* say ``{"env": "NAME"}``, at any depth.
+
+    What was put in is noted in *secrets*. Raises `InvalidSettings` with every name
+    that the environment lacks.
+    """
+    missing: set[str] = set()
+
+    def fill(value: object) -> Any:
+        if isinstance(value, list):
+            return [fill(each) for each in cast("list[object]", value)]
+        if not isinstance(value, Mapping):
+            return value
+        pairs = cast("Mapping[str, object]", value)
+        name = pairs.get("env")
+        if len(pairs) > 1 or not isinstance(name, str):
+            return {key: fill(each) for key, each in pairs.items()}
+        if name not in environment:
+            missing.add(name)
+            return ""
+        secrets.append(environment[name])
+        return environment[name]
+
+    done = {name: fill(value) for name, value in settings.items()}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise InvalidSettings(
+            f"settings are to be taken from the environment, which has no {names}",
+            missing=sorted(missing),
+        )
+    return done
+
+
 def build(settings: Mapping[str, Any]) -> Gateway:
     """
     Make a gateway account from plain settings, such as a table of a TOML file.
 
     The entry ``driver`` names the driver, the others are its settings, but for
-    those of the account (`OF_ACCOUNT`). Instead of them, ``gateway`` may be a
-    driver object. Raises
-    `InvalidSettings` with every field that is wrong, and none of the values.
+    those of the account (`OF_ACCOUNT`); one that is ``{"env": "NAME"}`` is read
+    from the environment, now. Instead of them, ``gateway`` may be a driver object.
+    Raises `InvalidSettings` with every field that is wrong, and none of the values.
     """
     values = {key: value for key, value in settings.items() if key not in OF_ACCOUNT}
     made: object = values.pop("gateway", None)
@@ -122,6 +173,7 @@ def build(settings: Mapping[str, Any]) -> Gateway:
                 f"a gateway that is made already takes no settings: {', '.join(sorted(values))}"
             )
         return made
+    values = filled(values, os.environ, [])
     name = values.pop("driver", None)
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")

@@ -147,18 +147,8 @@ def _table(findings: list[Finding]) -> Any:
 
 
 def _kinds_of(driver: registry.Installed) -> list[Kind] | None:
-    """Tell the kinds that a driver serves, where it can be built without an account's settings."""
+    """Tell the kinds that a driver serves, where it can be loaded and says so."""
     try:
-        found = registry.load(driver.name)
+        return registry.kinds_of(registry.load(driver.name))
     except (DriverBroken, UnknownGateway):
         return None
-    choices: list[dict[str, Any]] = [{}]
-    if "kind" in found.settings_model.model_fields:
-        choices = [{"kind": kind} for kind in Kind]
-    served: set[Kind] = set()
-    for settings in choices:
-        try:
-            served |= set(registry.build({"driver": driver.name, **settings}).traits.rails)
-        except Exception:  # noqa: BLE001, S112  (a stranger's code; that it needs settings is no fault)
-            continue
-    return sorted(served) or None

@@ -18,6 +18,8 @@ from paygate.domain.payment import (
     PaymentStatus,
 )
 from paygate.domain.settlement import CreditOn
+from paygate.errors import SendingStopped
+from paygate.ledger import sending
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -79,8 +81,15 @@ WHERE id = :id
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
+_CLEAR_ATTEMPT_REVIEW = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
+"""
+# While another attempt of it waits for a person, so does the payment.
 _CLEAR_REVIEW = """
-UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :id AND NOT EXISTS (
+  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
+    AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
 """
 
 _SETTLE_CONFLICT = """
@@ -152,10 +161,11 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
   sends, sent_at, lease_until, next_check_at, created_at, actor)
-VALUES (
+SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor)
+  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor
+WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
 _ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
@@ -198,10 +208,18 @@ _SEND_AGAIN = """
 UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
   next_check_at = :lease_until, absences = 0, version = version + 1
 WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
+  AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _OF_METHOD = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
+"""
+_CHANGES_PAGE = """
+SELECT id FROM paygate_attempt
+WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND id > :after
+  AND (:needs_review IS NULL OR :needs_review = (needs_review = 1
+    AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')))
+ORDER BY id LIMIT :limit
 """
 _INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
@@ -368,9 +386,15 @@ def set_status(
     tx.run(_SET_STATUS, params)
 
 
-def clear_review(tx: Tx, payment: str) -> None:
-    """Note that a person has looked."""
+def clear_review(tx: Tx, payment: str, attempt: str) -> None:
+    """Note that a person has looked at one attempt of a payment."""
+    clear_attempt_review(tx, attempt)
     tx.run(_CLEAR_REVIEW, {"id": payment})
+
+
+def clear_attempt_review(tx: Tx, attempt: str) -> None:
+    """Note that a person has looked at an attempt."""
+    tx.run(_CLEAR_ATTEMPT_REVIEW, {"id": attempt})
 
 
 def settle_conflict(tx: Tx, payment: str) -> None:
@@ -514,6 +538,8 @@ def insert_attempt(
     that of the money a refund sends back, and *then* what a refund does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
+
+    Raises `SendingStopped` while nothing is sent from this ledger.
     """
     params = {
         "id": id_,
@@ -539,7 +565,15 @@ def insert_attempt(
         "sends": sends,
         "actor": tx.actor,
     }
-    tx.run(_INSERT_ATTEMPT, params)
+    if not tx.run(_INSERT_ATTEMPT, params):
+        found = sending.stopped(tx)
+        assert found is not None, "nothing else keeps an attempt from being written"
+        raise SendingStopped(
+            f"nothing is sent since {found.since:%Y-%m-%d %H:%M} UTC ({found.reason}); "
+            "recover until the ledger has caught up, and resume sending",
+            since=found.since,
+            reason=found.reason,
+        )
     if request is not None:
         tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
 
@@ -590,6 +624,17 @@ def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
     """Read the attempts to store or delete a method, the oldest first."""
     rows = tx.all(_OF_METHOD, {"tenant": tx.tenant, "method": method})
     return [attempt_of(row) for row in rows]
+
+
+def changes_page(tx: Tx, *, needs_review: bool | None, after: str, limit: int) -> list[str]:
+    """Tell which attempts behind id *after* are about a method alone, by id."""
+    params = {
+        "tenant": tx.tenant,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
+    return [row["id"] for row in tx.all(_CHANGES_PAGE, params)]
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:

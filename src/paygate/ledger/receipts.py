@@ -47,6 +47,10 @@ UPDATE paygate_receipt SET in_transit_minor = :in_transit, settled_minor = :sett
   settled_on = :settled_on
 WHERE id = :id
 """
+_TAKEN_BACK = """
+SELECT inward, attempt, undoes, amount_minor FROM paygate_receipt
+WHERE payment = :payment AND kind NOT IN ('charge', 'capture')
+"""
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 """
@@ -80,6 +84,16 @@ class Booked:
     amount: Money
     payment: str | None
     settlement: Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Money that went back, or came again after that, with what it undoes and who asked for it."""
+
+    inward: bool
+    attempt: str
+    undoes: str
+    minor: int
 
 
 def book(
@@ -145,6 +159,16 @@ def booked(
 def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     """Read the receipts of a payment, in and out, the oldest first."""
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
+
+
+def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
+    """Read what moved for a payment beside the money that it brought."""
+    return [
+        TakenBack(
+            bool(row["inward"]), row["attempt"] or "", row["undoes"] or "", row["amount_minor"]
+        )
+        for row in tx.all(_TAKEN_BACK, {"payment": payment})
+    ]
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:

@@ -200,7 +200,9 @@ def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
 
 
 def _checks(before: AttemptRow, reading: Reading) -> int:
-    return before.attempt.checks + (reading.source is Source.INQUIRY)
+    """Count how often we tried to find out: by an inquiry, or by the same request once more."""
+    repeated = reading.source is Source.RESPONSE and before.sends > 1
+    return before.attempt.checks + (reading.source is Source.INQUIRY or repeated)
 
 
 def _tired(before: AttemptRow, changes: Changes, next_check_at: datetime | None) -> bool:

@@ -328,6 +328,8 @@ def _apply_in(
         return Done(Applied.NO_CHANGE)
     known = _about(account.name, notice)(tx)
     case, before = known.case, known.payment
+    if case is not None and known.change:
+        return _of_method(tx, row, case, notice, account, finding, timing)
     if case is None or before is None:
         if not notice.our_ref and not notice.reference:
             inbox.end(tx, id_, InboxState.IGNORED)
@@ -359,6 +361,37 @@ def _apply_in(
             inbox.end(tx, id_, InboxState.APPLIED)
     after = payments.by_id(tx, before.id)
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
+
+
+def _of_method(
+    tx: Tx,
+    row: InboxRow,
+    case: Case,
+    notice: Notice,
+    account: GatewayAccount,
+    finding: Answer | None,
+    timing: Timing,
+) -> Done:
+    """
+    Merge what is told, or was found out, about storing or deleting a method.
+
+    This is the way of what is answered with the result: the answer is in hand, with
+    the token that the inbox does not keep. What is acknowledged is asked for later.
+    """
+    attempt = case.row.attempt
+    news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
+    if news is not None:
+        merge.merge_any_in(tx, attempt.id, news, inquire.reading_of(case, account, timing))
+    elif notice.answer is not None:
+        merge.merge_any_in(tx, attempt.id, notice.answer, _reading(case, account, timing))
+    else:
+        # Recovery follows the attempt up by itself, whatever becomes of this hint.
+        inbox.end(tx, row.callback.id, InboxState.IGNORED, _why(finding))
+        return Done(Applied.NO_CHANGE)
+    inbox.end(tx, row.callback.id, InboxState.APPLIED)
+    after = payments.attempt(tx, attempt.id)
+    changed = after is not None and after.attempt.state is not attempt.state
+    return Done(Applied.BOOKED if changed else Applied.NO_CHANGE)
 
 
 def is_hint(notice: Notice) -> bool:
@@ -396,7 +429,7 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
             tx, account, our_ref=notice.our_ref, reference=notice.reference
         ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
         if row is not None and not row.attempt.payment:
-            return Known(change=row.attempt.id)
+            return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
         if row is None or payment is None:
             return Known()
@@ -455,6 +488,8 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if known.case is not None and known.payment is not None:
         # A notice is kept without the token of the method that was to be stored.
         wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
+    if known.change:
+        wanted = notice.answer is None
     if known.case is None or not wanted:
         return None
     inquiry = inquire.inquiry_about(known.case.row)

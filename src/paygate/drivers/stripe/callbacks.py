@@ -9,6 +9,7 @@ somebody made in the dashboard.
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -48,9 +49,11 @@ class Verifier:
         """Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`."""
         signed_at = self._authenticate(callback)
         try:
-            return self._read_event(from_json(callback.body), signed_at)
+            event: object = from_json(callback.body)
+            notice = read_event(event, live=self._live, account=self._account)
         except (BadReply, ValueError) as error:
             raise NotAuthentic("the webhook is signed, and does not read as an event") from error
+        return replace(notice, signed_at=signed_at)
 
     def _authenticate(self, callback: Callback) -> datetime:
         stamp, signatures = _parts(callback.headers.get(SIGNATURE, ""))
@@ -67,33 +70,34 @@ class Verifier:
             raise NotAuthentic(f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
         return signed_at
 
-    def _read_event(self, event: object, signed_at: datetime) -> Notice:
-        told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
-        if told.get("object") != "event":
-            # Stripe's newer, thin events say v2.core.event and carry no object.
-            raise NotAuthentic("the webhook is no event of Stripe's first version")
-        if told.get("livemode") is not self._live:
-            raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
-        account = told.get("account")
-        if account is not None and self._account and account != self._account:
-            raise NotAuthentic("the webhook is of another Stripe account")
-        event_id, type_ = text(told, "id"), text(told, "type")
-        if not ID.fullmatch(event_id) or not type_:
-            raise NotAuthentic("the webhook has no id or no type")
-        data = told.get("data")
-        about = at(data, "object")
-        reader = _READERS.get(text(about, "object"), _nothing)
-        reference, our_ref, movements = reader(type_, about, data)
-        return Notice(
-            event_id=event_id,
-            type=type_,
-            reference=reference,
-            our_ref=our_ref,
-            movements=movements,
-            disputes=_stands(about),
-            occurred_at=instant(told, "created"),
-            signed_at=signed_at,
-        )
+
+def read_event(event: object, *, live: bool, account: str) -> Notice:
+    """Read an event of the account, or raise `NotAuthentic` where it is none."""
+    told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
+    if told.get("object") != "event":
+        # Stripe's newer, thin events say v2.core.event and carry no object.
+        raise NotAuthentic("the webhook is no event of Stripe's first version")
+    if told.get("livemode") is not live:
+        raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
+    of = told.get("account")
+    if of is not None and account and of != account:
+        raise NotAuthentic("the webhook is of another Stripe account")
+    event_id, type_ = text(told, "id"), text(told, "type")
+    if not ID.fullmatch(event_id) or not type_:
+        raise NotAuthentic("the webhook has no id or no type")
+    data = told.get("data")
+    about = at(data, "object")
+    reader = _READERS.get(text(about, "object"), _nothing)
+    reference, our_ref, movements = reader(type_, about, data)
+    return Notice(
+        event_id=event_id,
+        type=type_,
+        reference=reference,
+        our_ref=our_ref,
+        movements=movements,
+        disputes=_stands(about),
+        occurred_at=instant(told, "created"),
+    )
 
 
 def _parts(header: str) -> tuple[str, list[bytes]]:

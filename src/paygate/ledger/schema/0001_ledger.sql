@@ -198,7 +198,7 @@ CREATE TABLE paygate_receipt (
   unallocated_minor INTEGER NOT NULL DEFAULT 0,
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
-  undoes TEXT,
+  undoes TEXT, -- the movement it takes back, or of a reversal the receipt
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
@@ -373,14 +373,16 @@ CREATE TABLE paygate_method (
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, id);
 
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
+-- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
+-- only its digest; notice is what is applied, and holds no token.
 CREATE TABLE paygate_inbox (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   event_id TEXT NOT NULL,
   type TEXT NOT NULL,
-  headers TEXT NOT NULL,
-  body BLOB NOT NULL,
+  raw_encrypted BLOB,
+  body_digest TEXT NOT NULL,
   notice TEXT NOT NULL,
   received_at TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'new',
