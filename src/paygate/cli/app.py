@@ -12,6 +12,7 @@ from paygate.cli import accounts, books, decisions, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import enroll, methods, rotate_keys
+from paygate.cli.new_driver import new_driver
 from paygate.cli.told import callbacks, events
 
 app = typer.Typer(
@@ -96,6 +97,7 @@ for command in (
     books.resume_sending,
     events,
     rotate_keys,
+    new_driver,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")

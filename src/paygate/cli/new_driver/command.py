@@ -1,0 +1,46 @@
+"""The command: check the name, write the package, and say what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paygate.cli import show
+from paygate.cli.new_driver.package import CAPABILITIES, write_package
+
+
+def new_driver(
+    name: Annotated[str, typer.Argument(help="The name that settings will call it by: acme.")],
+    into: Annotated[Path, typer.Option(help="The folder in which the package is made.")] = Path(),
+    authorize: Annotated[bool, typer.Option("--authorize", help="Hold, capture and void.")] = False,
+    refund: Annotated[bool, typer.Option("--refund", help="Send money back.")] = False,
+    redirect: Annotated[
+        bool, typer.Option("--redirect", help="A page of the processor's, where the payer pays.")
+    ] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep cards for later.")] = False,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="Callbacks, signed with HMAC-SHA256.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
+) -> None:
+    """Write a package with a gateway driver that passes the conformance kit at once.
+
+    It charges cards at a made-up processor and can be asked what became of a charge;
+    the options add more. Replace that processor by yours, message by message.
+    """
+    asked = {
+        "authorize": authorize,
+        "refund": refund,
+        "redirect": redirect,
+        "store": store,
+        "webhooks": webhooks,
+    }
+    chosen = frozenset(CAPABILITIES if everything else (key for key in asked if asked[key]))
+    written = write_package(name, into, chosen)
+    out = show.console()
+    out.print(f"{len(written.files)} files in {written.folder}", markup=False, soft_wrap=True)
+    out.print(
+        f"Next: cd {written.folder}; pip install -e '.[dev]'; pytest", markup=False, soft_wrap=True
+    )

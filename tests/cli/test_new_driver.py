@@ -1,0 +1,117 @@
+"""`paygate new-driver`: what it writes passes its tests, lint and both type checkers at once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paygate.cli.new_driver.package import CAPABILITIES, write_package
+from paygate.errors import InvalidValue
+from tests.cli.conftest import Run
+
+COMBINATIONS = [
+    frozenset[str](),
+    frozenset({"refund"}),
+    frozenset({"authorize", "webhooks"}),
+    frozenset({"redirect", "store"}),
+    frozenset(CAPABILITIES),
+]
+
+
+def ended(command: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+def installed(folder: Path, name: str) -> str:
+    """Put what pip writes about the package beside its modules, and tell where to look."""
+    module = f"paygate_{name.replace('-', '_')}"
+    facts = folder / "src" / f"{module}-0.1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: paygate-{name}\nVersion: 0.1.0\n"
+    )
+    (facts / "entry_points.txt").write_text(
+        f"[paygate.gateways]\n{name} = {module}:{''.join(map(str.capitalize, name.split('-')))}\n"
+    )
+    return str(folder / "src")
+
+
+@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
+def test_a_new_driver_passes_the_kit(tmp_path: Path, chosen: frozenset[str]) -> None:
+    folder = write_package("acme-pay", tmp_path, chosen).folder
+    path = installed(folder, "acme-pay")
+
+    done = ended(["pytest", "-q", "-p", "no:cacheprovider"], folder, PYTHONPATH=path)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "passed" in done.stdout
+    assert "failed" not in done.stdout
+    assert "cases that do not apply" in done.stdout
+
+
+@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
+@pytest.mark.parametrize("name", ["ax", "a-driver-with-a-name-very-long"])
+def test_a_new_driver_is_formatted_and_clean(
+    tmp_path: Path, chosen: frozenset[str], name: str
+) -> None:
+    folder = write_package(name, tmp_path, chosen).folder
+
+    formatted = ended(["ruff", "format", "--diff", "."], folder)
+    clean = ended(["ruff", "check", "."], folder)
+
+    assert formatted.returncode == 0, formatted.stdout
+    assert clean.returncode == 0, clean.stdout
+
+
+def test_a_new_driver_is_clean_for_both_type_checkers(tmp_path: Path) -> None:
+    for number, chosen in enumerate(COMBINATIONS):
+        write_package(f"acme{number}", tmp_path, chosen)
+    folders = sorted(str(each) for each in tmp_path.glob("paygate-*"))
+    (tmp_path / "pyrightconfig.json").write_text(
+        '{"typeCheckingMode": "strict", "executionEnvironments": ['
+        + ", ".join(f'{{"root": "{each}", "extraPaths": ["{each}/src"]}}' for each in folders)
+        + "]}"
+    )
+
+    for folder in folders:
+        checked = ended(
+            ["mypy", "src", "tests"], Path(folder), MYPY_CACHE_DIR=str(tmp_path / "cache")
+        )
+        assert checked.returncode == 0, checked.stdout
+    strictly = ended(["pyright", "--pythonpath", sys.executable], tmp_path)
+    assert strictly.returncode == 0, strictly.stdout
+
+
+def test_the_command_says_what_to_do_next(run: Run, tmp_path: Path) -> None:
+    done = run("new-driver", "acme", "--into", str(tmp_path), "--refund")
+
+    assert done.code == 0
+    assert "pip install -e '.[dev]'" in done.out
+    assert (tmp_path / "paygate-acme" / "tests" / "transcripts" / "refund.txt").exists()
+    assert not (tmp_path / "paygate-acme" / "tests" / "transcripts" / "void.txt").exists()
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "paygate-acme").mkdir()
+
+    with pytest.raises(InvalidValue, match="is there already; nothing was written"):
+        write_package("acme", tmp_path, frozenset())
+
+    assert list((tmp_path / "paygate-acme").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "Acme", "7pay", "a_b", "a--b", "class", "../acme", "x" * 31])
+def test_a_name_that_no_driver_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidValue, match="is no name for a driver"):
+        write_package(name, tmp_path, frozenset())
+
+    assert list(tmp_path.iterdir()) == []
