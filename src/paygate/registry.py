@@ -18,9 +18,9 @@ from paygate.gateway import Gateway
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.domain.method import Kind
-
     from pydantic import BaseModel
+
+    from paygate.domain.method import Kind
 
 GROUP = "paygate.gateways"
 
