@@ -19,8 +19,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.payment import Operation
-from paygate.drivers.authorize_net import AuthorizeNet
-from paygate.drivers.authorize_net import inquiry as inquiries
+from paygate.drivers.authorize_net import AuthorizeNet, lists
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.errors import BadReply
 from paygate.testing.play import play
@@ -90,7 +89,7 @@ def test_the_unsettled_are_asked_for_newest_first(net: AuthorizeNet) -> None:
 def test_pages_are_read_until_they_are_too_old(
     net: AuthorizeNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inquiries, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     young = entry("declined", submitTimeUTC="2026-11-02T12:30:00Z")
     old = entry("declined", submitTimeUTC="2026-11-02T11:57:59Z")
 

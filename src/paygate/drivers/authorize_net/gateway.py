@@ -36,6 +36,7 @@ from paygate.drivers.authorize_net import (
     fields,
     hosted,
     inquiry,
+    lists,
     profiles,
     reports,
     transactions,
@@ -227,8 +228,8 @@ class AuthorizeNet:
         """Find what was paid on a form; how long ago that was opened is not known here."""
         if fields.is_number(reference):
             return (yield from self._details(reference))
-        reply = yield inquiry.build_unsettled(self._channel, 1)
-        entries = inquiry.parse_list(self._channel, "getUnsettledTransactionList", reply)
+        reply = yield lists.build_unsettled(self._channel, 1)
+        entries = lists.parse_list(self._channel, "getUnsettledTransactionList", reply)
         ours = [entry for entry in entries if entry.order == reference]
         best = min(ours, key=lambda entry: entry.rank, default=None)
         return None if best is None else (yield from self._details(best.transaction))
@@ -414,7 +415,7 @@ class AuthorizeNet:
                 raise BadReply("Authorize.Net does not know what it named; is it another account?")
             return found
         order = _order_of(asked.reference, asked.key)
-        entry = yield from inquiry.search(self._channel, order, asked.sent_at)
+        entry = yield from lists.search(self._channel, order, asked.sent_at)
         return None if entry is None else (yield from self._details(entry.transaction))
 
     def _details(self, transaction: str) -> Dialogue[Details | None]:

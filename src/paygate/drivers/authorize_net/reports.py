@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.drivers.authorize_net import fields, inquiry
+from paygate.drivers.authorize_net import fields, inquiry, lists
 from paygate.drivers.authorize_net.messages import now_of
 from paygate.errors import BadReply
 from paygate.gateway import FeedPage, Notice
@@ -26,7 +26,7 @@ from paygate.gateway import FeedPage, Notice
 if TYPE_CHECKING:
     from paygate.dialogue import Request
     from paygate.domain.outcome import Movement
-    from paygate.drivers.authorize_net.inquiry import Batch, Entry
+    from paygate.drivers.authorize_net.lists import Batch, Entry
     from paygate.drivers.authorize_net.messages import Channel, Steps
 
 PAGE: Final = 100
@@ -87,20 +87,18 @@ def build_today(channel: Channel) -> Request:
 
 def _look_around(channel: Channel, place: Place) -> Steps[Place]:
     reply = yield build_today(channel)
-    latest = inquiry.parse_batches(channel, reply)
+    latest = lists.parse_batches(channel, reply)
     now = now_of(reply)
     if now is None:
         raise BadReply("Authorize.Net does not say what time it is")
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
     found = {batch.id: batch for batch in latest}
-    found |= {
-        batch.id: batch for batch in (yield from inquiry.batches_between(channel, since, now))
-    }
+    found |= {batch.id: batch for batch in (yield from lists.batches_between(channel, since, now))}
     new = [batch for batch in found.values() if batch.settled and batch.id not in place.recent]
     plan = [Visit(batch=batch.id, page=1, first=True) for batch in sorted(new, key=_number)]
     swept = place.swept
     if swept != now.date():
-        old = yield from inquiry.batches_between(channel, now - RETURNS_AT_ALL, now)
+        old = yield from lists.batches_between(channel, now - RETURNS_AT_ALL, now)
         planned = {visit.batch for visit in plan}
         plan += [
             Visit(batch=batch.id, page=1, first=False)
@@ -136,8 +134,8 @@ def _may_have_returns(batch: Batch, now: datetime) -> bool:
 
 
 def _visit(channel: Channel, visit: Visit) -> Steps[tuple[tuple[Notice, ...], bool]]:
-    reply = yield inquiry.build_batch(channel, visit.batch, visit.page, PAGE)
-    entries = inquiry.parse_list(channel, "getTransactionList", reply)
+    reply = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
+    entries = lists.parse_list(channel, "getTransactionList", reply)
     notices: list[Notice] = []
     for entry in entries:
         if not fields.is_ours(entry.order):
