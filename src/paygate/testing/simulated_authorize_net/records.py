@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 Told: TypeAlias = dict[str, Any]
 """An element as the names and texts in it."""
@@ -186,3 +186,13 @@ def _month(text: str) -> str:
         month, year = text.split("/")
         return f"{year:>04}-{month:>02}" if len(year) == 4 else f"20{year}-{month:>02}"
     return text
+
+
+def utc(at: datetime) -> str:
+    """Write an instant in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def local(at: datetime) -> str:
+    """Write an instant as the merchant's clock shows it."""
+    return f"{at.astimezone(UTC) - timedelta(hours=7):%Y-%m-%dT%H:%M:%S}"
