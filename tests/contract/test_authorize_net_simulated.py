@@ -7,6 +7,7 @@ schema, which it runs on every request; what it answers is checked by it too.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 from lxml import etree
 
-from paygate import Cashier, Money, OneTimeToken, PaymentStatus, Secret
+from paygate import AsyncCashier, Cashier, Money, OneTimeToken, PaymentStatus, Secret
 from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
 from paygate.domain.outcome import HostedForm, MovementKind
@@ -53,10 +54,21 @@ class Shop:
         self.net = processor
         self.clock = clock
         self.url = url
-        self.cashier = self.open({})
+        self.cashier = self.open()
 
-    def open(self, credit_on: Any) -> Cashier:
-        settings = {
+    def open(self, credit_on: Any = None, **given: Any) -> Cashier:
+        return Cashier.in_memory(
+            gateways={"net": self.settings(credit_on, **given)},
+            clock=self.clock,
+            token_keys=TOKEN_KEYS,
+        )
+
+    def reopen(self, credit_on: Any = None, **given: Any) -> None:
+        self.cashier.close()
+        self.cashier = self.open(credit_on, **given)
+
+    def settings(self, credit_on: Any = None, **given: Any) -> dict[str, Any]:
+        return {
             "driver": "authorize_net",
             "login": self.net.login,
             "transaction_key": self.net.transaction_key,
@@ -66,10 +78,8 @@ class Shop:
             "accept_raw_bank_accounts": True,
             "accept_raw_cards": True,
             **({"credit_on": credit_on} if credit_on else {}),
+            **given,
         }
-        return Cashier.in_memory(
-            gateways={"net": settings}, clock=self.clock, token_keys=TOKEN_KEYS
-        )
 
     def owe(self, *totals: str) -> list[str]:
         numbers = [f"INV-{number}" for number in range(1, len(totals) + 1)]
@@ -266,6 +276,45 @@ def test_wrong_credentials_blame_no_card(shop: Shop) -> None:
     assert shop.open_of("INV-1") == ["30.00"]
 
 
+def test_a_prepaid_card_pays_what_it_has(shop: Shop) -> None:
+    shop.reopen(partial_approvals=True)
+    poor = replace(ADA, address=Address(postal_code="46225"))
+
+    payment = shop.pay("30.00", payer=poor)
+
+    assert (payment.status, payment.received) == (PaymentStatus.SUCCEEDED, usd("1.23"))
+    assert shop.open_of("INV-1") == ["28.77"]
+    rest = shop.cashier.collect("INV-1", via="net", kind="card", method=shop.card(), key="k2")
+    assert rest.received == usd("28.77")
+
+
+def test_a_stored_card_that_is_gone_is_told_as_such(shop: Shop) -> None:
+    shop.pay("1.00", save_method=True, mandate=MANDATE)
+    (stored,) = shop.cashier.methods("C-1")
+    for profile in shop.net.profiles.values():
+        profile.methods.clear()
+    shop.cashier.issue(number="B", customer=ADA, total=usd("2.00"), due="2026-12-01")
+
+    payment = shop.cashier.collect("B", via="net", method=stored, key="k2")
+
+    assert (payment.status, payment.code) == (PaymentStatus.FAILED, "method_gone")
+    assert shop.open_of("B") == ["2.00"]
+
+
+async def test_the_awaited_face_takes_money_too(shop: Shop) -> None:
+    async with AsyncCashier.in_memory(
+        gateways={"net": shop.settings()}, clock=shop.clock
+    ) as cashier:
+        await cashier.issue(number="A", customer=ADA, total=usd("5.00"), due="2026-12-01")
+        payment = await cashier.collect("A", via="net", kind="card", method=shop.card(), key="k")
+        shop.net.settle()
+        shop.clock.advance(hours=1)
+        await cashier.recover()
+
+        assert (await cashier.payment(payment)).settled
+        assert (await cashier.invoice("A")).open == usd("0.00")
+
+
 def test_the_credentials_are_proved(shop: Shop) -> None:
     assert shop.cashier.check("net").name == "Simulated Merchant"
 
@@ -371,8 +420,7 @@ def test_an_e_check_counts_at_once_and_is_returned_later(shop: Shop) -> None:
 
 
 def test_an_e_check_that_counts_when_it_settled_waits_for_that(shop: Shop) -> None:
-    shop.cashier.close()
-    shop.cashier = shop.open({"e_check": "settled"})
+    shop.reopen({"e_check": "settled"})
     payment = shop.pay("45.00", method=shop.account(), kind="e_check")
     assert shop.open_of("INV-1") == ["45.00"]
     assert payment.awaiting == usd("45.00")
@@ -385,8 +433,7 @@ def test_an_e_check_that_counts_when_it_settled_waits_for_that(shop: Shop) -> No
 
 
 def test_an_e_check_that_comes_back_before_it_settled_frees_its_invoice(shop: Shop) -> None:
-    shop.cashier.close()
-    shop.cashier = shop.open({"e_check": "settled"})
+    shop.reopen({"e_check": "settled"})
     payment = shop.pay("45.00", method=shop.account(), kind="e_check")
     shop.net.settle()
     shop.net.return_e_check(payment.reference, "R03")
@@ -550,6 +597,20 @@ def test_a_card_is_stored_on_their_form(shop: Shop) -> None:
     assert after.method is not None
     assert after.method.last4 == "1111"
     assert str(after.method.expires) == "2030-12-31"
+
+
+def test_what_paid_on_the_form_is_stored(shop: Shop) -> None:
+    payment, form = opened(shop, "30.00")
+    shop.fill_in(form, **BANK)
+    paid = shop.cashier.complete(payment)
+
+    change = shop.cashier.enroll(
+        ADA, via="net", kind="e_check", from_payment=paid.id, mandate=MANDATE, key="e"
+    )
+
+    assert change.state is AttemptState.SUCCEEDED
+    assert change.method is not None
+    assert (change.method.kind, change.method.last4) == ("e_check", "6789")
 
 
 def test_a_stored_method_is_forgotten_there_too(shop: Shop) -> None:
