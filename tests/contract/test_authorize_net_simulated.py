@@ -539,6 +539,18 @@ def test_a_form_that_nobody_paid_ends_by_itself(shop: Shop) -> None:
     assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
 
 
+def test_a_form_on_which_every_try_was_declined_ends_by_itself(shop: Shop) -> None:
+    payment, form = opened(shop, "30.00")
+    shop.fill_in(form, **{**VISA, "cardCode": "901"})
+    shop.clock.advance(hours=7)
+
+    shop.cashier.recover()
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
+    again = shop.cashier.collect("INV-1", via="net", kind="card", method=shop.card(), key="k2")
+    assert again.status is PaymentStatus.SUCCEEDED
+
+
 def test_a_bank_account_is_taken_on_the_form_too(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
     shop.fill_in(form, **BANK)

@@ -14,7 +14,6 @@ from paygate.gateway import FeedPage
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import (
     BANK,
-    DATE,
     OK,
     T,
     answers,
@@ -132,16 +131,16 @@ def test_e_checks_are_looked_at_again_every_day(net: AuthorizeNet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days_ago", "weekday", "counts", "looked_at"),
+    ("settled", "last_looked", "counts", "looked_at"),
     [
-        ("2026-10-25T08:00:00Z", NEXT_DAY, 0, True),
-        ("2026-09-20T08:00:00Z", NEXT_DAY, 0, False),
-        ("2026-09-20T08:00:00Z", NEXT_DAY, 2, True),
-        ("2026-09-20T08:00:00Z", DATE, 0, True),  # a Monday
+        ("2026-10-25T08:00:00Z", "2026-11-02", 0, True),
+        ("2026-09-20T08:00:00Z", "2026-11-02", 0, False),
+        ("2026-09-20T08:00:00Z", "2026-11-02", 2, True),
+        ("2026-09-20T08:00:00Z", "2026-11-01", 0, True),  # a Sunday, so a week has begun since
     ],
 )
 def test_old_e_checks_are_looked_at_once_a_week_or_where_something_came_back(
-    net: AuthorizeNet, days_ago: str, weekday: str, counts: int, looked_at: bool
+    net: AuthorizeNet, settled: str, last_looked: str, counts: int, looked_at: bool
 ) -> None:
     statistics = {
         "statistic": {
@@ -156,13 +155,13 @@ def test_old_e_checks_are_looked_at_once_a_week_or_where_something_came_back(
             "returnedItemCount": str(counts),
         }
     }
-    old = batch("3", at=days_ago, statistics=statistics)
+    old = batch("3", at=settled, statistics=statistics)
     before = json.dumps(
-        {"until": "2026-11-02T00:00:00+00:00", "swept": None, "recent": ["3"], "plan": []}
+        {"until": "2026-11-02T00:00:00+00:00", "swept": last_looked, "recent": ["3"], "plan": []}
     )
 
     page = read(
-        net, before, batches(date=weekday), batches(), batches(old), batches(), batches()
+        net, before, batches(date=NEXT_DAY), batches(), batches(old), batches(), batches()
     ).outcome
 
     assert page.more is looked_at

@@ -1,7 +1,7 @@
 """Authorize.Net's own form: opened, come back from, and looked up."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
+    Closed,
     Declined,
     HostedForm,
     Outcome,
@@ -29,9 +30,13 @@ from tests.drivers.authorize_net.conftest import (
     PAYER,
     T,
     answers,
+    batch,
+    batches,
     charge,
     details,
     entry,
+    in_batch,
+    inquiry,
     refuses,
     sent,
     settings,
@@ -40,6 +45,7 @@ from tests.drivers.authorize_net.conftest import (
 )
 
 ORDER = order_number("k7")
+NOW = datetime(2026, 11, 2, 13, 0, tzinfo=UTC)  # as the answers say
 BACK = "https://shop.example/back?a=1&b=2"
 TOKEN = "x" * 900 + "==.89nE4Beh"
 FORM = answers("getHostedPaymentPageResponse", {"messages": OK, "token": TOKEN})
@@ -200,3 +206,41 @@ def test_a_declined_try_is_told(net: AuthorizeNet) -> None:
 
     assert isinstance(outcome, Declined)
     assert outcome.reference == ORDER, "the next try has the same name, and is to be found by it"
+
+
+# --- The end --------------------------------------------------------------------------------
+
+
+TRIED = entry("declined", invoiceNumber=ORDER)
+
+
+@pytest.mark.parametrize(("hours", "type_"), [(1, Declined), (3, Closed)])
+def test_a_form_on_which_every_try_was_declined_ends(
+    net: AuthorizeNet, hours: int, type_: type[Outcome]
+) -> None:
+    asked_ = inquiry(reference=ORDER, sent_at=NOW - timedelta(hours=hours))
+
+    finding = play(
+        net.look_up(asked_), unsettled(TRIED), batches(), details("declined", reason="2")
+    ).outcome
+
+    assert type(finding) is type_
+    assert getattr(finding, "reference", "") == ORDER
+
+
+def test_what_was_paid_after_a_declined_try_is_found_though_it_has_settled(
+    net: AuthorizeNet,
+) -> None:
+    paid = entry("settledSuccessfully", transId="7", invoiceNumber=ORDER)
+
+    finding = play(
+        net.look_up(inquiry(reference=ORDER)),
+        unsettled(TRIED),
+        batches(batch("1"), batch("2")),
+        in_batch(TRIED),
+        in_batch(paid),
+        details("settledSuccessfully", transId="7"),
+    ).outcome
+
+    assert isinstance(finding, Approved)
+    assert finding.reference == "7"

@@ -19,6 +19,8 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Approved,
     Authorized,
+    Closed,
+    Closing,
     DeclineCode,
     Declined,
     MovementKind,
@@ -394,9 +396,7 @@ class AuthorizeNet:
         reference = inquiry_.reference
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
-                found = yield from self._find(inquiry_)
-                finding = yield from self._tell(found, inquiry_.operation)
-                return _still_open(finding, reference)
+                return (yield from self._find(inquiry_))
             case Operation.CAPTURE if fields.is_number(reference):
                 found = yield from self._details(reference)
                 return (yield from self._tell(found, Operation.CAPTURE))
@@ -408,15 +408,22 @@ class AuthorizeNet:
                 # Nothing was sent, or a method is to be forgotten, which may be done again.
                 return NotFound()
 
-    def _find(self, asked: Inquiry) -> Dialogue[Details | None]:
+    def _find(self, asked: Inquiry) -> Dialogue[Finding]:
         if fields.is_number(asked.reference):
             found = yield from self._details(asked.reference)
             if found is None:
                 raise BadReply("Authorize.Net does not know what it named; is it another account?")
-            return found
+            return (yield from self._tell(found, asked.operation))
         order = _order_of(asked.reference, asked.key)
-        entry = yield from lists.search(self._channel, order, asked.sent_at)
-        return None if entry is None else (yield from self._details(entry.transaction))
+        searched = yield from lists.search(self._channel, order, asked.sent_at)
+        if searched.entry is None:
+            return NotFound()
+        found = yield from self._details(searched.entry.transaction)
+        finding = yield from self._tell(found, asked.operation)
+        form = fields.is_ours(asked.reference)
+        if form and isinstance(finding, Declined) and hosted.has_ended(asked.sent_at, searched.at):
+            return Closed(how=Closing.EXPIRED, reference=asked.reference)
+        return _still_open(finding, asked.reference)
 
     def _details(self, transaction: str) -> Dialogue[Details | None]:
         reply = yield inquiry.build_details(self._channel, transaction)

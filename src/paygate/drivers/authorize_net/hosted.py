@@ -19,6 +19,8 @@ from paygate.drivers.authorize_net.messages import Refusal, busy, now_of
 from paygate.errors import BadReply, Unsupported
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from paygate.dialogue import Request, Response
     from paygate.domain.outcome import Outcome
     from paygate.drivers.authorize_net.messages import Channel
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from paygate.gateway import Charge, Enrollment
 
 TOKEN_LASTS: Final = timedelta(minutes=15)
+
+ENDED_AFTER: Final = timedelta(hours=2)
+"""After this long no payer can still be at a form, even one who opened it in the last second."""
 
 COMMUNICATOR_PAGE: Final = """\
 <!doctype html>
@@ -135,6 +140,11 @@ def parse_payment_page(channel: Channel, charge: Charge, response: Response) -> 
     order = fields.order_number(charge.key)
     url = f"{channel.settings.forms}/payment/payment"
     return _form(channel, "getHostedPaymentPage", response, url, order=order, reference=order)
+
+
+def has_ended(opened_at: datetime, now: datetime | None) -> bool:
+    """Tell whether nothing can come of a form any more: it says so nowhere itself."""
+    return now is not None and now - opened_at > ENDED_AFTER
 
 
 # --- To store a method on ---------------------------------------------------------------------

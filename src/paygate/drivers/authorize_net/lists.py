@@ -20,8 +20,8 @@ from paygate.errors import BadReply
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Request, Response
-    from paygate.drivers.authorize_net.messages import Channel, Steps
+    from paygate.dialogue import Dialogue, Request, Response
+    from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 1000
 PAGES_MAX: Final = 50
@@ -53,6 +53,11 @@ class Entry:
             if self.status in statuses:
                 return number
         return len(codes.FURTHEST)
+
+    @property
+    def lives(self) -> bool:
+        """Tell whether it came to something: a decline, or what was voided, did not."""
+        return self.rank < len(codes.FURTHEST)
 
 
 def build_unsettled(channel: Channel, page: int) -> Request:
@@ -111,8 +116,16 @@ def _entry(told: Element) -> Entry:
 # --- The search --------------------------------------------------------------------------------
 
 
-def search(channel: Channel, order: str, sent_at: datetime) -> Steps[Entry | None]:
-    """Find the transaction that carries our name, of those that got furthest if there are two."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What a search found, of those that got furthest if there are two, and when it was."""
+
+    entry: Entry | None
+    at: datetime | None
+
+
+def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched]:
+    """Find the transaction that carries our name."""
     begun = sent_at - CLOCKS_APART
     found: list[Entry] = []
     now: datetime | None = None
@@ -126,25 +139,27 @@ def search(channel: Channel, order: str, sent_at: datetime) -> Steps[Entry | Non
             break
     else:
         raise BadReply("too many transactions since then to find this one among them")
-    if not found:
-        found = yield from _search_batches(channel, order, begun, now)
-    return min(found, key=lambda entry: entry.rank, default=None)
+    if not any(entry.lives for entry in found):
+        # A declined try on a form never settles, and what was paid on it later may have.
+        found += yield from _search_batches(channel, order, begun, now)
+    return Searched(entry=min(found, key=lambda entry: entry.rank, default=None), at=now)
 
 
 def _search_batches(
     channel: Channel, order: str, begun: datetime, now: datetime | None
-) -> Steps[list[Entry]]:
+) -> Dialogue[list[Entry]]:
     """Search what settled meanwhile; a batch may close a minute after we sent."""
+    found: list[Entry] = []
     for batch in (yield from batches_between(channel, begun, now or begun + PERIOD_MAX)):
         for page in range(1, PAGES_MAX + 1):
             reply = yield build_batch(channel, batch.id, page)
             entries = parse_list(channel, "getTransactionList", reply)
-            found = [entry for entry in entries if entry.order == order]
-            if found:
+            found += [entry for entry in entries if entry.order == order]
+            if any(entry.lives for entry in found):
                 return found
             if len(entries) < PAGE:
                 break
-    return []
+    return found
 
 
 # --- Batches ----------------------------------------------------------------------------------
@@ -206,7 +221,7 @@ def _batch(told: Element) -> Batch:
     )
 
 
-def batches_between(channel: Channel, first: datetime, last: datetime) -> Steps[list[Batch]]:
+def batches_between(channel: Channel, first: datetime, last: datetime) -> Dialogue[list[Batch]]:
     """Read the batches of a time of any length, a month at a time."""
     found: dict[str, Batch] = {}
     while first < last:

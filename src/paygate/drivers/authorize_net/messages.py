@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import Request
 from paygate.domain.money import Money
@@ -30,15 +30,11 @@ from paygate.drivers.authorize_net.markup import (
 from paygate.errors import BadReply, InvalidAmount
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import TypeVar
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Note, Response
+    from paygate.dialogue import Response
     from paygate.domain.outcome import Outcome
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-
-    T = TypeVar("T")
 
 HEADERS: Final = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml"}
 
@@ -185,8 +181,3 @@ def now_of(response: Response) -> datetime | None:
     except ValueError:
         return None
     return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
-
-
-if TYPE_CHECKING:
-    # The steps of a conversation that a driver's own parts hold for it.
-    Steps: TypeAlias = Generator[Request | Note, Response, T]

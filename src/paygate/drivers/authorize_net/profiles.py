@@ -22,10 +22,10 @@ from paygate.gateway import StoredToken
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Request, Response
+    from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.customer import Customer
     from paygate.domain.outcome import Outcome
-    from paygate.drivers.authorize_net.messages import Channel, Steps
+    from paygate.drivers.authorize_net.messages import Channel
     from paygate.gateway import Enrollment, Forgetting
 
 _NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
@@ -260,7 +260,7 @@ def build_from_transaction(
 
 def keep_from_transaction(
     channel: Channel, transaction: str, customer: Customer | None
-) -> Steps[StoredMethod | Refusal]:
+) -> Dialogue[StoredMethod | Refusal]:
     """Store what paid a transaction, and tell what it is."""
     # The answer has the name of another call, because a profile is what it makes.
     name = "createCustomerProfile"
@@ -289,7 +289,7 @@ def _ids(root: Element | None) -> tuple[str, str] | None:
 
 def try_to_keep(
     channel: Channel, transaction: str, customer: Customer | None
-) -> Steps[StoredMethod | None]:
+) -> Dialogue[StoredMethod | None]:
     """Store what paid, if that works: the money has come, and that must not get lost."""
     try:
         kept = yield from keep_from_transaction(channel, transaction, customer)

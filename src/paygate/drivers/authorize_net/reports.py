@@ -24,10 +24,10 @@ from paygate.errors import BadReply
 from paygate.gateway import FeedPage, Notice
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request
+    from paygate.dialogue import Dialogue, Request
     from paygate.domain.outcome import Movement
     from paygate.drivers.authorize_net.lists import Batch, Entry
-    from paygate.drivers.authorize_net.messages import Channel, Steps
+    from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 100
 
@@ -40,8 +40,6 @@ OVERLAP: Final = timedelta(days=3)
 RETURNS_SOON: Final = timedelta(days=14)
 RETURNS_AT_ALL: Final = timedelta(days=70)
 """A consumer may dispute a debit for 60 days, and it takes some until that shows."""
-
-_MONDAY: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +61,7 @@ class Place:
     plan: tuple[Visit, ...] = ()
 
 
-def read(channel: Channel, cursor: str) -> Steps[FeedPage]:
+def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
     """Read one page of one batch, or find out which batches there are."""
     place = _read_cursor(cursor)
     notices: tuple[Notice, ...] = ()
@@ -85,7 +83,7 @@ def build_today(channel: Channel) -> Request:
     return channel.call("getSettledBatchList", step="batches")
 
 
-def _look_around(channel: Channel, place: Place) -> Steps[Place]:
+def _look_around(channel: Channel, place: Place) -> Dialogue[Place]:
     reply = yield build_today(channel)
     latest = lists.parse_batches(channel, reply)
     now = now_of(reply)
@@ -100,10 +98,11 @@ def _look_around(channel: Channel, place: Place) -> Steps[Place]:
     if swept != now.date():
         old = yield from lists.batches_between(channel, now - RETURNS_AT_ALL, now)
         planned = {visit.batch for visit in plan}
+        new_week = swept is None or swept.isocalendar()[:2] != now.isocalendar()[:2]
         plan += [
             Visit(batch=batch.id, page=1, first=False)
             for batch in sorted(old, key=_number)
-            if batch.id not in planned and _may_have_returns(batch, now)
+            if batch.id not in planned and _may_have_returns(batch, now, whole=new_week)
         ]
         swept = now.date()
     recent = [
@@ -123,17 +122,17 @@ def _number(batch: Batch) -> int:
     return int(batch.id)
 
 
-def _may_have_returns(batch: Batch, now: datetime) -> bool:
+def _may_have_returns(batch: Batch, now: datetime, *, whole: bool) -> bool:
     if not batch.settled:
         return False
     young = batch.settled_at is None or now - batch.settled_at <= RETURNS_SOON
-    return batch.back > 0 or (batch.e_checks and (young or now.weekday() == _MONDAY))
+    return batch.back > 0 or (batch.e_checks and (young or whole))
 
 
 # --- What is in one -------------------------------------------------------------------------
 
 
-def _visit(channel: Channel, visit: Visit) -> Steps[tuple[tuple[Notice, ...], bool]]:
+def _visit(channel: Channel, visit: Visit) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
     reply = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
     entries = lists.parse_list(channel, "getTransactionList", reply)
     notices: list[Notice] = []
@@ -157,7 +156,7 @@ def _settled(entry: Entry) -> Notice:
     )
 
 
-def _taken_back(channel: Channel, entry: Entry) -> Steps[list[Notice]]:
+def _taken_back(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
     """Ask what a bank did to a transaction: the list only says that it did."""
     reply = yield inquiry.build_details(channel, entry.transaction)
     found = inquiry.parse_details(channel, entry.transaction, reply)
