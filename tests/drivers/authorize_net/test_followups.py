@@ -174,6 +174,20 @@ def test_what_is_only_held_is_released_without_money(net: AuthorizeNet) -> None:
     assert outcome == Approved(reference=f"void-{T}-0")
 
 
+@pytest.mark.parametrize(
+    ("kind", "minor"), [("authCaptureTransaction", 1250), ("authOnlyTransaction", 0)]
+)
+def test_what_somebody_voided_before_us_goes_out_as_well(
+    net: AuthorizeNet, kind: str, minor: int
+) -> None:
+    voided = details("voided", kind=kind, settleAmount="0.00")
+
+    outcome = play(net.void(voiding()), voided, made("1", "310")).outcome
+
+    assert isinstance(outcome, Approved)
+    assert sum(one.amount.minor for one in outcome.movements) == minor
+
+
 @pytest.mark.parametrize("status", ["settledSuccessfully", "returnedItem", "chargeback"])
 def test_what_has_settled_is_not_voided_and_nothing_is_sent(net: AuthorizeNet, status: str) -> None:
     played = play(net.void(voiding()), details(status))

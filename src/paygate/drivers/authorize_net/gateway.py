@@ -279,7 +279,7 @@ class AuthorizeNet:
                 message=f"Authorize.Net {what}; only what has not settled is voided",
             )
         # What is taken back is not told any more once it is void, so it is written down before.
-        taken = found.settled if found.status in codes.CAPTURED else _nothing(found.settled)
+        taken = inquiry.voidable(found)
         note = f"void-{transaction}-{taken.minor}"
         yield Note(note)
         reply = yield transactions.build_void(self._channel, voiding.key, transaction)
@@ -557,10 +557,6 @@ def _not_lost(finding: Finding, reference: str) -> Outcome:
     if isinstance(finding, NotFound):
         return Unknown(reason="it was done before, and does not show", reference=reference)
     return finding
-
-
-def _nothing(amount: Money) -> Money:
-    return Money.zero(amount.currency)
 
 
 def _taken_back(transaction: str, taken: Money) -> tuple[Movement, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from paygate.dialogue import Request, Response
-    from paygate.domain.money import Money
     from paygate.domain.outcome import Finding
     from paygate.drivers.authorize_net.messages import Channel
 
@@ -283,6 +283,18 @@ def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
         settled=found.settled if found.has_settled else None,
         settled_on=found.settled_on if found.has_settled else None,
     )
+
+
+def voidable(found: Details) -> Money:
+    """Tell what goes out again with a void: a hold moved nothing, and a charge all of it.
+
+    One that somebody voided before us does not show its amount to settle any more.
+    """
+    if found.status in codes.CAPTURED:
+        return found.settled
+    if found.status == "voided" and found.kind == "authCaptureTransaction":
+        return found.authorized
+    return Money.zero(found.settled.currency)
 
 
 def void_of(transaction: str, amount: Money) -> Movement:
