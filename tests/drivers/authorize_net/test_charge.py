@@ -552,6 +552,16 @@ def test_what_is_no_answer_says_nothing_about_the_money(net: AuthorizeNet, reply
     assert "passwd" not in str(caught.value)
 
 
+def test_an_approval_that_leans_on_an_entity_is_no_answer(net: AuthorizeNet) -> None:
+    told = made().body
+    declared = b"?><!DOCTYPE createTransactionResponse [<!ENTITY id '60012345678'>]>"
+    body = told.replace(b"?>", declared, 1).replace(b">60012345678<", b">&id;<")
+    assert body.count(b"&id;") == 1
+
+    with pytest.raises(BadReply, match="document type"):
+        charged(net, Response(status=200, body=body))
+
+
 def test_the_answer_to_another_call_is_not_believed(net: AuthorizeNet) -> None:
     with pytest.raises(BadReply, match="another call"):
         charged(net, made(ref="pg-somebody-else"))
