@@ -346,18 +346,21 @@ class Callback:
 class Notice:
     """One thing that a callback or feed tells, already authenticated.
 
-    It concerns the operation of ours that `our_ref` or `reference` names. `answer`
-    is what it says, or None where it is only a hint to inquire; `ready` says that
-    the payer approved and the operation now wants `complete`. `signed_at` is the
-    instant that the signature covers, where the scheme has one: the core refuses
-    what is too old or from the future. `movements` tell money that moved or settled
-    beside what the answer says, `disputes` how disputes of it stand.
+    It concerns the operation of ours that `our_ref` or `reference` names, or, if we
+    do not know that name yet, `earlier_reference`: what it went by before the
+    processor named it, such as the order number of a page. `answer` is what it
+    says, or None where it is only a hint to inquire; `ready` says that the payer
+    approved and the operation now wants `complete`. `signed_at` is the instant that
+    the signature covers, where the scheme has one: the core refuses what is too old
+    or from the future. `movements` tell money that moved or settled beside what the
+    answer says, `disputes` how disputes of it stand.
     """
 
     event_id: str
     type: str
     reference: str = ""
     our_ref: str = ""
+    earlier_reference: str = ""
     answer: Outcome | None = None
     ready: bool = False
     movements: tuple[Movement, ...] = ()

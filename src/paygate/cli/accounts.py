@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate import registry
 from paygate.cashier import Cashier
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS

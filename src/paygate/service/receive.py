@@ -427,7 +427,7 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
     def work(tx: Tx) -> Known:
         row = payments.attempt_named(
             tx, account, our_ref=notice.our_ref, reference=notice.reference
-        )
+        ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
         if row is not None and not row.attempt.payment:
             return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
@@ -493,7 +493,8 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if known.case is None or not wanted:
         return None
     inquiry = inquire.inquiry_about(known.case.row)
-    inquiry = replace(inquiry, reference=inquiry.reference or notice.reference)
+    if inquiry.reference in ("", notice.earlier_reference):
+        inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference)
     if gateway is None:
         return None
