@@ -102,7 +102,7 @@ class Sweeping(Cashier):
                 self.world.check_step(self)
                 return result
             case Exchange() if step.account in self.world.fakes:
-                return self.world.exchange(self, step, super()._do)
+                return self.world.exchange(step, super()._do)
             case _:
                 return super()._do(step)
 
@@ -190,7 +190,7 @@ class InMemory(World):
 
     # --- The wire -----------------------------------------------------------------------------
 
-    def exchange(self, cashier: Cashier, step: Exchange, do: Any) -> Any:
+    def exchange(self, step: Exchange, do: Any) -> Any:
         request = step.request
         # The request that the fault was meant for, or one that asks about it.
         path = request.url.partition("/v1/")[2]

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
 
-_THAT_SEND = ("collect", "operate", "inquire")
+THAT_SEND: Final = ("collect", "operate", "inquire")
+"""The use cases that ask a gateway to move money."""
+
+
+_IDS: Final = "_ids"
 
 
 class _Ids:
@@ -36,7 +40,9 @@ class _Ids:
         return self
 
 
-class _NotYet(Exception):  # noqa: N818  (no error: it undoes a transaction and brings its result)
+class _NotYet(Exception):
+    """No error: it undoes a transaction and brings its result."""
+
     def __init__(self, result: Any) -> None:
         self.result = result
 
@@ -48,10 +54,9 @@ def _send_before_intent(original: Any) -> Any:
         kept: list[_Ids] = []
 
         def intent(tx: Tx, *, only_look: bool) -> Any:
-            source: Any = tx
             if not kept:
-                kept.append(_Ids(source._ids))
-            source._ids = kept[0].again()
+                kept.append(_Ids(getattr(tx, _IDS)))
+            setattr(tx, _IDS, kept[0].again())
             kind = vars(service)["_kind_of"](order)
             rail = order.account.rail(kind, order.operation)
             opened = service.open_payment(tx, order, kind, rail, timing)
@@ -202,7 +207,7 @@ MUTANTS: Final = (
         breaks="four causes: a retry that holds the network call",
         shows="the answer is lost and the processor keeps no keys",
         patches=tuple(
-            Patch(f"service.{module}", "ask", _retry_around_sending) for module in _THAT_SEND
+            Patch(f"service.{module}", "ask", _retry_around_sending) for module in THAT_SEND
         ),
     ),
     Mutant(
@@ -210,9 +215,7 @@ MUTANTS: Final = (
         plants="the end of the lease does not keep a process from sending",
         breaks="§3: the lease guards sending",
         shows="a process stalls between its intent and its request",
-        patches=tuple(
-            Patch(f"service.{module}", "ask", _after_the_lease) for module in _THAT_SEND
-        ),
+        patches=tuple(Patch(f"service.{module}", "ask", _after_the_lease) for module in THAT_SEND),
     ),
     Mutant(
         name="rebuilt-without-its-token",
