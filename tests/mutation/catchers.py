@@ -12,6 +12,7 @@ from paygate.testing.mutants import Mutant
 from tests.service.test_properties import Machine
 from tests.sweep import run as sweeping
 from tests.sweep.run import Case, Caught, plan
+from tests.sweep.stories import SURE
 
 FIRST_SEED = 1_000
 EXAMPLES = 60
@@ -29,7 +30,7 @@ def by_simulator(mutant: Mutant, seeds: int) -> tuple[int, str]:
 
 
 def by_sweep(mutant: Mutant) -> tuple[int, str]:
-    """Sweep: every fault first, then one crash anywhere; tell after how many cases."""
+    """Sweep: each fault alone, then one crash anywhere; tell after how many cases."""
     for number, case in enumerate(_cases()):
         sweeping.unstopped(sweeping.BY_NAME[case.story].like or case.story, case.profile)
         try:
@@ -42,11 +43,16 @@ def by_sweep(mutant: Mutant) -> tuple[int, str]:
 
 
 def _cases() -> Iterator[Case]:
-    for story, profile, fault in plan():
+    whole = plan()
+    first = [task for task in whole if task[1] == "keyed"]
+    rest = [task for task in whole if task[1] == "not idempotent"]
+    for story, profile, fault in (*first, *(each for each in whole if each[1] not in SURE)):
         yield Case(story, profile, fault)
-    for story, profile, fault in plan():
-        if profile == "keyed" and fault in ("answered", "answer lost"):
+    for story, profile, fault in first:
+        if fault == "answered":
             yield from (Case(story, profile, fault, first=first) for first in range(1, 6))
+    for story, profile, fault in rest:
+        yield Case(story, profile, fault)
 
 
 def by_machine(mutant: Mutant) -> tuple[int, str]:

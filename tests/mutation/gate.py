@@ -19,7 +19,7 @@ from paygate.testing.mutants import MUTANTS, Mutant
 from tests.mutation.catchers import by_machine, by_simulator, by_sweep
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "mutants.md"
-SEEDS = 150
+SEEDS = 60
 
 
 @dataclass(frozen=True)
