@@ -92,10 +92,10 @@ def approve_late(world: World, _: str, rolls: Dice) -> None:
 
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
-    "return check": (2, return_check),
-    "dispute": (2, dispute),
-    "win dispute": (1, win_dispute),
-    "fail refund": (2, fail_refund),
+    "return check": (3, return_check),
+    "dispute": (3, dispute),
+    "win dispute": (2, win_dispute),
+    "fail refund": (4, fail_refund),
     "late success": (2, approve_late),
 }
 

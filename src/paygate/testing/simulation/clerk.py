@@ -136,6 +136,20 @@ def write_off(world: World, name: str, rolls: Dice) -> None:
         )
 
 
+def issue(world: World, name: str, rolls: Dice) -> None:
+    """Issue another invoice."""
+    key, total = f"INV-{name}", Money("USD", rolls.choice((500, 1234, 3000, 10_000)))
+    customer = rolls.choice(("C-1", "C-1", "C-2"))
+    _order(
+        world,
+        name,
+        rolls,
+        "issue",
+        key,
+        lambda host: host.issue(number=key, customer=customer, total=total, due="2026-02-01"),
+    )
+
+
 def void(world: World, name: str, rolls: Dice) -> None:
     """Void an invoice that should not have been issued."""
     invoices = world.invoices()
@@ -193,15 +207,16 @@ def close_page(world: World, name: str, rolls: Dice) -> None:
 
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
-    "capture": (7, capture),
+    "issue": (8, issue),
+    "capture": (10, capture),
     "cancel": (3, cancel),
-    "refund": (5, refund),
+    "refund": (7, refund),
     "reverse": (2, reverse),
     "record": (3, record),
     "write off": (2, write_off),
     "void": (1, void),
     "undo credit": (1, undo_credit),
-    "assign": (2, assign),
+    "assign": (3, assign),
     "resolve": (2, resolve),
     "close page": (2, close_page),
 }

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.invoice import Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
+from paygate.domain.payment import Operation, PaymentStatus
 from paygate.testing.processor.order import PAYABLE
+from paygate.testing.simulation import clerk
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import Call
 
@@ -127,7 +128,7 @@ def use_credit(world: World, name: str, rolls: Dice) -> None:
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "pay": (12, pay),
-    "hold": (4, hold),
+    "hold": (6, hold),
     "top up": (1, top_up),
     "click again": (5, click_again),
     "page": (8, act_on_page),
@@ -138,6 +139,8 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 
 def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
     numbers = _open(world)
+    if not numbers or rolls.random() < 0.1:
+        numbers = [str(row["number"]) for row in world.invoices()]
     if not numbers:
         return
     account, more = _through(world, rolls)
@@ -160,10 +163,27 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         make = host.collect if verb == "collect" else host.authorize
         return make(items, via=account, key=key, **more)
 
-    _place(world, name, Call(verb, key, call), rolls)
+    order = Call(verb, key, call)
+    follow = weighted(rolls, {"": 10, "capture": 6, "cancel": 1, "refund": 2})
+    if follow:
+        order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
+    _place(world, name, order, rolls)
     if rolls.random() < 0.15:
         # The button was pressed twice: the second call reaches another host.
         click_again(world, f"{name}b", rolls)
+
+
+def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:
+    """Let a clerk go on with what was just paid, as hosts do when they ship or cannot."""
+    match verb, payment.status:
+        case "capture", PaymentStatus.AUTHORIZED:
+            clerk.capture(world, f"{name}c", rolls)
+        case "cancel", PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
+            clerk.cancel(world, f"{name}c", rolls)
+        case "refund", PaymentStatus.SUCCEEDED:
+            clerk.refund(world, f"{name}c", rolls)
+        case _:
+            pass
 
 
 def _place(world: World, name: str, order: Call, rolls: Dice) -> None:
@@ -191,11 +211,12 @@ def _through(world: World, rolls: Dice) -> tuple[str, dict[str, Any]]:
 
 
 def _open(world: World) -> list[str]:
-    return [str(row["number"]) for row in world.invoices()]
+    rows = world.invoices("total_minor > allocated_minor + written_off_minor")
+    return [str(row["number"]) for row in rows]
 
 
 def _pages(world: World) -> list[tuple[str, Order]]:
-    """Find every page or slip that a payer may still have before him."""
+    """Find every page or slip that a payer was sent to and may still have before him."""
     since = world.clock.now() - timedelta(days=20)
     shown: list[tuple[str, Order]] = []
     for account, gateway in world.gateways.items():
@@ -204,8 +225,6 @@ def _pages(world: World) -> list[tuple[str, Order]]:
         shown += [
             (account, order)
             for order in processor.truth.orders.values()
-            if order.operation in ("charge", "authorize")
-            and "action" in order.told
-            and order.at > since
+            if (account, order.reference) in world.shown and order.at > since
         ]
     return shown

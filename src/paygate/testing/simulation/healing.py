@@ -24,8 +24,10 @@ _PASSES_MAX: Final = 150
 _DUE: Final = """
 SELECT min(at) AS at FROM (
   SELECT min(next_check_at) AS at FROM paygate_attempt
+    WHERE needs_review = 0 AND checks < 40
   UNION ALL SELECT min(next_try_at) FROM paygate_inbox
-  UNION ALL SELECT min(next_try_at) FROM paygate_delivery WHERE dead = 0
+  UNION ALL SELECT max(min(d.next_try_at), coalesce(s.lease_until, ''))
+    FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0
   UNION ALL SELECT min(lease_until) FROM paygate_feed
   UNION ALL SELECT lease_until FROM paygate_sink
     WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))

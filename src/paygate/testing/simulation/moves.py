@@ -40,9 +40,9 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 }
 """Every action by name, with its weight."""
 
-_ALWAYS: Final = frozenset({"pay", "time passes", "callbacks arrive", "poller", "relay"})
+_ALWAYS: Final = frozenset({"pay", "issue", "time passes", "callbacks arrive", "poller", "relay"})
 _LENGTHS: Final = {8: 3, 16: 4, 28: 2, 48: 1}
-_TICKS: Final = {0: 3, 1: 3, 2: 3, 4: 4, 8: 4, 20: 2}
+_TICKS: Final = {0: 2, 2: 2, 4: 3, 8: 4, 16: 4, 40: 2}
 
 
 def draw_moves(seed: int) -> list[Move]:

@@ -32,6 +32,7 @@ _KINDS: Final = {
     Kind.VOUCHER: 2,
     Kind.BITCOIN: 1,
 }
+_CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _MINUTE: Final = timedelta(minutes=1)
 _IDEMPOTENCY: Final[dict[str, Idempotency]] = {
     "keyed": Keyed(ttl=timedelta(hours=24)),
@@ -84,10 +85,14 @@ class Profile:
 
 def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
     """Draw an account; with *traits* it is one of a driver that declares these."""
-    rule = rolls.choice(list(_IDEMPOTENCY))
+    kind = weighted(rolls, _KINDS)
+    rules = list(_IDEMPOTENCY)
+    if kind not in _CHARGED:  # a window is for money that moves, not for pages that look alike
+        rules = [each for each in rules if not each.startswith("window")]
+    rule = rolls.choice(rules)
     final_after = weighted(rolls, _FINAL_AFTER)
     own = fake_traits(
-        [weighted(rolls, _KINDS)],
+        [kind],
         {
             "idempotency": _IDEMPOTENCY[rule],
             "inquiry": weighted(rolls, _INQUIRIES),

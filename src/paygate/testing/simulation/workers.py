@@ -121,7 +121,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "relay": (3, relay),
     "kill": (3, kill),
     "restart": (1, restart),
-    "time passes": (14, wait),
+    "time passes": (11, wait),
     "clock": (4, set_clock),
 }
 

@@ -54,6 +54,7 @@ class Call:
     verb: str
     key: str
     call: Callable[[Host], Flow[Any]]
+    after: Callable[[Any], None] = ignore
     answered: bool = False
     payment: str = ""
 
@@ -89,6 +90,8 @@ class World:
     acknowledged: dict[str, set[int]] = field(default_factory=dict[str, "set[int]"])
     disturbed: set[str] = field(default_factory=set[str])
     """Payments to which something happened at the bank that we did not ask for."""
+    shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
+    """Pages and slips that their payer was sent to, by account and reference."""
     judged: set[str] = field(default_factory=set[str])
     """Payments about which a clerk decided by hand."""
 
@@ -195,7 +198,9 @@ class World:
                 self.violated(
                     "I2", f"{order.verb} {order.key} is {order.payment} and then {payment}"
                 )
-            order.payment = payment
+            first, order.payment = not order.payment, payment
+            if first:
+                order.after(result)
 
         def failed(error: BaseException | None) -> None:
             if isinstance(error, Refused | UsageError):
@@ -253,6 +258,8 @@ class World:
         except StopIteration as end:
             self._ended(task)
             self.note(f"{task.name} = {_shown(end.value)}")
+            if getattr(end.value, "action", None) is not None:
+                self.shown.add((end.value.account, end.value.reference))
             task.then(end.value)
         except (Stopped, PowerCut):
             raise
