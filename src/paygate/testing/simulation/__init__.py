@@ -7,5 +7,7 @@ when the faults are over, they are compared with the processors' own truth.
 
 from paygate.testing.simulation.results import Result, Violation
 from paygate.testing.simulation.running import run
+from paygate.testing.simulation.shrinking import shrink
+from paygate.testing.simulation.sweeping import Summary, sweep
 
-__all__ = ["Result", "Violation", "run"]
+__all__ = ["Result", "Summary", "Violation", "run", "shrink", "sweep"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.money import Money
@@ -13,7 +15,7 @@ from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import Weather
 from paygate.testing.simulation.moves import draw_moves, play
 from paygate.testing.simulation.profiles import draw
-from paygate.testing.simulation.results import Result
+from paygate.testing.simulation.results import Result, Violation
 from paygate.testing.simulation.world import BugAlarm, Stopped, World
 
 if TYPE_CHECKING:
@@ -49,6 +51,10 @@ def run(
         _play(world, draw_moves(seed) if moves is None else moves, alarm)
     except Stopped:
         pass
+    except Exception as error:  # noqa: BLE001  (whoever broke it, the seed tells how)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        world.violations.append(Violation("errors", f"{type(error).__name__} at {where}: {error}"))
     finally:
         logger.removeHandler(alarm)
         logger.propagate = propagates
