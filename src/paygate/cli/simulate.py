@@ -13,7 +13,7 @@ from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 
 if TYPE_CHECKING:
-    from paygate.testing.simulation import Result, Summary
+    from paygate.testing.simulation import Catch, Result, Summary
 
 _SHRUNK_MAX = 3
 """How many of the broken seeds are made small; it takes some seconds each."""
@@ -79,8 +79,7 @@ def _told(total: Summary, small: list[Result], took_s: float) -> dict[str, objec
         "seconds": round(took_s, 1),
         "covered": dict(sorted(total.covered.items())),
         "broken": [
-            {"seed": result.seed, "violation": str(result.violations[0])}
-            for result in total.broken
+            {"seed": result.seed, "violation": str(result.violations[0])} for result in total.broken
         ],
         "shrunken": [
             {
@@ -108,3 +107,33 @@ def _tell(total: Summary, small: list[Result], took_s: float) -> None:
         f"{total.seeds / took_s:.0f} schedules a second"
     )
     console.print(f"{total.seeds} seeds, {len(total.broken)} violations")
+
+
+def _gate(seeds: int, first: int, *, as_json: bool) -> None:
+    from paygate.testing.simulation import gate
+
+    console = show.console()
+    catches: list[Catch] = []
+    for catch in gate(first, seeds):
+        catches.append(catch)
+        if not as_json:
+            told = (
+                f"after {catch.seeds} seeds by {catch.violation}" if catch.seeds else "NOT CAUGHT"
+            )
+            console.print(Text(f"{catch.mutant.name}: {told}"), soft_wrap=True)
+    caught = sum(bool(catch.seeds) for catch in catches)
+    if as_json:
+        rows = [
+            {
+                "mutant": catch.mutant.name,
+                "plants": catch.mutant.plants,
+                "seeds": catch.seeds,
+                "violation": str(catch.violation or ""),
+            }
+            for catch in catches
+        ]
+        show.write_json({"planted": len(catches), "caught": caught, "mutants": rows})
+    else:
+        console.print(f"{caught}/{len(catches)} planted bugs caught")
+    if caught < len(catches):
+        raise typer.Exit(FINDINGS)

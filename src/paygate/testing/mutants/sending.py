@@ -210,9 +210,7 @@ MUTANTS: Final = (
         plants="the end of the lease does not keep a process from sending",
         breaks="§3: the lease guards sending",
         shows="a process stalls between its intent and its request",
-        patches=tuple(
-            Patch(f"service.{module}", "ask", _after_the_lease) for module in _THAT_SEND
-        ),
+        patches=tuple(Patch(f"service.{module}", "ask", _after_the_lease) for module in _THAT_SEND),
     ),
     Mutant(
         name="rebuilt-without-its-token",

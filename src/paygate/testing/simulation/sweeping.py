@@ -54,8 +54,7 @@ def play_block(first: int, count: int) -> Summary:
 def sweep(first: int, count: int, jobs: int = 1) -> Iterator[Summary]:
     """Play *count* seeds from *first* on, and tell of each block of them when it is done."""
     blocks = [
-        (start, min(_BLOCK, first + count - start))
-        for start in range(first, first + count, _BLOCK)
+        (start, min(_BLOCK, first + count - start)) for start in range(first, first + count, _BLOCK)
     ]
     if jobs == 1:
         for block in blocks:
