@@ -95,6 +95,8 @@ def test_the_table(state: AttemptState, answer: str, then: AttemptState | None) 
         (S.REQUIRES_ACTION, Absence.FINAL, S.EXPIRED, False),
         (S.PENDING, Absence.WAIT, None, False),
         (S.PENDING, Absence.FINAL, None, True),
+        (S.AUTHORIZED, Absence.WAIT, None, False),
+        (S.AUTHORIZED, Absence.NEVER, None, False),
         (S.AUTHORIZED, Absence.FINAL, None, True),
         (S.DECLINED, Absence.FINAL, None, False),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from paygate.testing.simulation import run as simulate
+from paygate.testing.simulation.gate import catch
 
 from paygate.testing.mutants import Mutant
 from tests.service.test_properties import Machine
@@ -20,13 +20,8 @@ EXAMPLES = 60
 
 def by_simulator(mutant: Mutant, seeds: int) -> tuple[int, str]:
     """Play schedules; tell the number of the first that shows a violation, and which."""
-    for number in range(seeds):
-        with mutant.planted():
-            result = simulate(FIRST_SEED + number)
-        # What goes wrong without the bug as well was not caught, but found.
-        if not result.sound and simulate(FIRST_SEED + number).sound:
-            return number + 1, str(result.violations[0])
-    return 0, ""
+    found = catch(mutant, FIRST_SEED, seeds)
+    return found.seeds, str(found.violation or "")
 
 
 def by_sweep(mutant: Mutant) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
+from paygate.domain.outcome import Closed, Closing
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
@@ -380,3 +381,67 @@ def test_a_payment_that_is_pending_longer_than_expected_is_not_asked_about_all_t
 
     assert asked == [1, 0, 0]
     assert on_its_way(cashier.payment(payment))
+
+
+NOBODY_TO_ASK: dict[str, Any] = {"idempotency": NotIdempotent(), "inquiry": InquiryBy.NONE}
+
+
+def test_what_we_are_told_after_all_no_person_must_find_out(world: World) -> None:
+    fake = world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    lost = cashier.collect("INV-1", via="card", method="tok_unknown_executed", key="k1")
+
+    for callback in fake.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+
+    found = cashier.payment(lost)
+    assert (lost.status, lost.needs_review) == (PaymentStatus.UNKNOWN, True)
+    assert (found.status, found.needs_review) == (PaymentStatus.SUCCEEDED, False)
+    assert not any(attempt.needs_review for attempt in cashier.attempts(lost))
+
+
+def test_no_person_is_called_while_another_process_may_be_sending(world: World) -> None:
+    world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    with pytest.raises(PowerCut):
+        world.doomed(2, lost=False).collect("INV-1", via="card", method="tok_visa", key="k1")
+    cashier = world.process()
+    [payment] = cashier.payments()
+
+    early = cashier.inquire(payment)
+    world.clock.advance(LEASE)
+    late = cashier.inquire(payment)
+
+    assert (early.status, early.needs_review) == (PaymentStatus.UNKNOWN, False)
+    assert (late.status, late.needs_review) == (PaymentStatus.UNKNOWN, True)
+
+
+def test_other_money_waits_for_a_person_whatever_else_he_decides(world: World) -> None:
+    world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_currency", key="k1")
+    world.fakes["card"].script("unknown_lost", operation="void")
+    cashier.cancel(payment, key="void")
+
+    void = Closed(how=Closing.CANCELED)
+    resolved = cashier.resolve(payment, void, evidence="no void on their dashboard")
+
+    assert resolved.conflicted
+    assert resolved.needs_review
+
+
+def test_other_money_that_was_assigned_is_no_news_when_it_is_told_again(world: World) -> None:
+    world.add("card", Kind.CARD)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_currency", key="k1")
+    assigned = cashier.assign(payment, reason="a credit in euros")
+    events = len(cashier.events())
+
+    assert cashier.inquire(payment) == assigned
+    assert not assigned.needs_review
+    assert len(cashier.events()) == events

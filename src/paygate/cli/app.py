@@ -12,6 +12,7 @@ from paygate.cli import accounts, books, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import methods, rotate_keys
+from paygate.cli.simulate import simulate
 from paygate.cli.told import callbacks, events
 
 app = typer.Typer(
@@ -86,6 +87,7 @@ for command in (
     books.publish,
     events,
     rotate_keys,
+    simulate,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")

@@ -214,7 +214,7 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
             )
     conflict = bool(alerts)
     allocate = _as_asked(facts, answer)
-    if not allocate:
+    if new and not allocate:
         alerts.append(f"asked for {facts.asked}, and other money came")
     return Changes(
         book=tuple(new),
@@ -307,9 +307,7 @@ def _not_found(facts: Facts) -> Changes:
             return Changes(state=AttemptState.FAILED, code="not_found", reason=text, retryable=True)
         case AttemptState.REQUIRES_ACTION, Absence.FINAL:
             return Changes(state=AttemptState.EXPIRED, reason=text)
-        case AttemptState.PENDING, Absence.FINAL:
-            return Changes(review=text)
-        case AttemptState.AUTHORIZED, _:
+        case ((AttemptState.PENDING | AttemptState.AUTHORIZED), Absence.FINAL):
             return Changes(review=text)
         case AttemptState.SUCCEEDED, _:
             return Changes(alerts=(text,))

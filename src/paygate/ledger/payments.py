@@ -74,10 +74,17 @@ WHERE id = :id
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
+# Whether other money than was asked for came is another question, and `assign` answers it.
 _CLEAR_REVIEW = """
-UPDATE paygate_payment SET needs_review = 0 WHERE id = :id
+UPDATE paygate_payment SET needs_review = 0 WHERE id = :id AND conflicted = 0
 """
 
+# What else a person must look at stays: other money than was asked for, more that went back.
+_SETTLE_DOUBT = """
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
+  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
+"""
 _SETTLE_CONFLICT = """
 UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
 """
@@ -358,6 +365,11 @@ def set_status(
 def clear_review(tx: Tx, payment: str) -> None:
     """Note that a person has looked."""
     tx.run(_CLEAR_REVIEW, {"id": payment})
+
+
+def settle_doubt(tx: Tx, payment: str) -> None:
+    """Note that we were told what a person was to find out."""
+    tx.run(_SETTLE_DOUBT, {"id": payment})
 
 
 def settle_conflict(tx: Tx, payment: str) -> None:

@@ -276,8 +276,11 @@ def absence(case: Case, traits: Traits) -> Absence:
 def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment | None]:
     """Nobody can be asked: say so, and plan the next look or call a person."""
     name = case.row.attempt.account
-    # While another process may be sending, nobody sends again; after that somebody can.
-    later = account is None or _repeatable(case, account, max(case.now, case.row.lease_until))
+    # While another process may be sending, its answer may come, and nobody sends again; after
+    # that somebody can.
+    later = (
+        account is None or case.now < case.row.lease_until or _repeatable(case, account, case.now)
+    )
     reason = (
         f"the account {name!r} is not configured here"
         if account is None
