@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from paygate.testing.simulation.gate import catch
 
 from paygate.testing.mutants import Mutant
+from paygate.testing.simulation.gate import catch
 from tests.service.test_properties import Machine
 from tests.sweep import run as sweeping
 from tests.sweep.run import Case, Caught, plan
