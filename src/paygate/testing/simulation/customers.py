@@ -42,6 +42,7 @@ _CHECKS: Final = {
     "tok_bank_returned_r01": 4,
 }
 _ODD_CHECKS: Final = {"tok_partial": 3, "tok_other_amount": 2, "tok_other_currency": 2}
+_FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
 
 
 def pay(world: World, name: str, rolls: Dice) -> None:
@@ -148,14 +149,14 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
     if verb == "authorize" and not profile.traits.offers(profile.kind, Operation.AUTHORIZE):
         verb = "collect"
     items: list[str | Share] = [rolls.choice(numbers)]
-    shape = weighted(rolls, {"one": 12, "two": 3, "part": 3, "more": 1})
+    shape = weighted(rolls, {"one": 11, "two": 3, "part": 3, "more": 3})
     if shape == "two" and len(numbers) > 1:
         items = list(rolls.sample(numbers, 2))
     elif shape == "part":
         items = [Share(str(items[0]), Money("USD", rolls.choice((100, 250))))]
     elif shape == "more" and verb == "collect":
         more["amount"] = Money("USD", 50_000)
-    if verb == "collect" and shape == "one" and rolls.random() < 0.1:
+    if verb == "collect" and shape == "one" and rolls.random() < 0.2:
         more["credit"] = Money("USD", 100)
     key = f"pay-{name}"
 
@@ -164,7 +165,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         return make(items, via=account, key=key, **more)
 
     order = Call(verb, key, call)
-    follow = weighted(rolls, {"": 10, "capture": 6, "cancel": 1, "refund": 2})
+    follow = weighted(rolls, _FOLLOW_UPS)
     if follow:
         order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)
@@ -176,6 +177,13 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
 def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:
     """Let a clerk go on with what was just paid, as hosts do when they ship or cannot."""
     match verb, payment.status:
+        case _, PaymentStatus.REQUIRES_ACTION:
+            act_on_page(world, name, rolls)
+            if rolls.random() < 0.5:
+                come_back(world, f"{name}r", rolls)
+        case "both", PaymentStatus.AUTHORIZED:
+            clerk.cancel(world, f"{name}v", rolls)
+            clerk.capture(world, f"{name}c", rolls)
         case "capture", PaymentStatus.AUTHORIZED:
             clerk.capture(world, f"{name}c", rolls)
         case "cancel", PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:

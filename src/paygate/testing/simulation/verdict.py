@@ -49,6 +49,8 @@ def check_end(world: World) -> None:
     _check_truth(world)
     _check_states(world)
     _check_claims(world)
+    _check_charged_once(world)
+    _check_fees(world)
     _check_mail(world)
     _check_secrets(world)
 
@@ -206,6 +208,26 @@ def _check_claims(world: World) -> None:
         profile = world.profiles.get(row["account"])
         if profile is None or not _blind(profile):
             world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
+
+
+def _check_charged_once(world: World) -> None:
+    """See that no invoice was charged to somebody's card or account when it was paid (I3)."""
+    rows = world.store.look(
+        "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
+        "WHERE c.reason = 'already_paid' AND p.kind IN ('card', 'e_check') AND NOT EXISTS ("
+        "  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = p.id"
+        "  AND o.type IN ('payment.requires_action', 'payment.late_success'))"
+    )
+    for row in rows:
+        if row["payment"] not in world.disturbed | world.judged:
+            world.violated("I3", f"{row['payment']} charged what was paid already")
+
+
+def _check_fees(world: World) -> None:
+    """See that a reversal and its fee are there together."""
+    for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
+        if row["payment"] in world.fees and row["fee_item"] is None:
+            world.violated("fee", f"the reversal of {row['payment']} has no fee invoice")
 
 
 def _check_mail(world: World) -> None:
