@@ -9,13 +9,14 @@ from paygate.domain.invoice import Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.ledger import methods
 from paygate.testing.processor.order import PAYABLE
 from paygate.testing.simulation import clerk
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from paygate.service.flow import Flow
     from paygate.testing.processor.order import Order
@@ -118,6 +119,28 @@ def come_back(world: World, name: str, rolls: Dice) -> None:
         world.count("actor:come back")
 
 
+def store_method(world: World, name: str, rolls: Dice) -> None:
+    """Let an account store a card or bank account, or forget a stored one."""
+    host = rolls.choice(world.hosts)
+    stored = _stored(world)
+    if stored and rolls.random() < 0.3:
+        id_, key = str(rolls.choice(stored)["id"]), f"forget-{name}"
+        order = Call("forget_method", key, lambda host: host.forget_method(id_, key=key))
+        _place(world, name, order, rolls)
+        return
+    able = [
+        profile
+        for profile in world.profiles.values()
+        if profile.traits.offers(profile.kind, Operation.ENROLL)
+    ]
+    if able:
+        profile, key = rolls.choice(able), f"enroll-{name}"
+        token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
+        flow = host.enroll("C-1", via=profile.name, key=key, method=token)
+        world.begin(name, host, flow, rolls)
+        world.count("actor:enroll")
+
+
 def use_credit(world: World, name: str, rolls: Dice) -> None:
     """Pay an invoice from the balance."""
     numbers = _open(world)
@@ -135,6 +158,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "page": (8, act_on_page),
     "come back": (4, come_back),
     "use credit": (2, use_credit),
+    "store method": (3, store_method),
 }
 
 
@@ -158,6 +182,11 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         more["amount"] = Money("USD", 50_000)
     if verb == "collect" and shape == "one" and rolls.random() < 0.2:
         more["credit"] = Money("USD", 100)
+    if more.get("method") and rolls.random() < 0.1:
+        more["save_method"] = True
+    stored = _stored(world, account)
+    if stored and rolls.random() < 0.5:
+        items, more = _by_stored_method(world, rolls.choice(stored), items, more)
     key = f"pay-{name}"
 
     def call(host: Host) -> Flow[Any]:
@@ -172,6 +201,31 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
     if rolls.random() < 0.15:
         # The button was pressed twice: the second call reaches another host.
         click_again(world, f"{name}b", rolls)
+
+
+def _by_stored_method(
+    world: World, row: Any, items: list[str | Share], more: dict[str, Any]
+) -> tuple[list[str | Share], dict[str, Any]]:
+    """Charge a stored method instead of a token, for an invoice of the customer who has it."""
+    own = [
+        str(each["number"])
+        for each in world.invoices("total_minor > allocated_minor + written_off_minor")
+        if each["customer"] == row["customer"]
+    ]
+    if not own:
+        return items, more
+    context = world.hosts[0].context
+    method = world.store.read(context, lambda tx: methods.by_id(tx, str(row["id"])))
+    world.count("stored method charged")
+    return own[:1], {"method": method}
+
+
+def _stored(world: World, account: str | None = None) -> Sequence[Any]:
+    return world.store.look(
+        "SELECT * FROM paygate_method WHERE forgotten_at IS NULL "
+        "AND (:account IS NULL OR account = :account) ORDER BY id",
+        account=account,
+    )
 
 
 def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
 _SECRETS: Final = (b"tok_", b"fake-signing-key", b"somebody else's key")
+# A callback is kept word for word, so the inbox's body has whatever the processor wrote into it.
+_TOKENS_LEFT: Final = """
+SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
+UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
+UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
+UNION ALL SELECT 'attempt' FROM paygate_attempt
+  WHERE instr(reason || then_do || reference || code || raw_code, 'pm_')
+UNION ALL SELECT 'method' FROM paygate_method WHERE instr(token_encrypted, CAST('pm_' AS BLOB))
+"""
 
 
 def check_doubts(world: World) -> None:
@@ -82,7 +91,8 @@ def _blind(profile: Profile) -> bool:
 def _why(world: World, row: Any, profile: Profile) -> str:
     """Tell why a person must look at a payment; empty where that could have been avoided."""
     if not row["needs_review"]:
-        return "nobody can tell" if _blind(profile) else ""
+        untold = _blind(profile) or _original_of_another(world, row["id"])
+        return "nobody can tell" if untold else ""
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
     if row["returned_minor"] > row["received_minor"]:
@@ -216,7 +226,7 @@ def _check_charged_once(world: World) -> None:
         "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
         "WHERE c.reason = 'already_paid' AND p.kind IN ('card', 'e_check') AND NOT EXISTS ("
         "  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = p.id"
-        "  AND o.type IN ('payment.requires_action', 'payment.late_success'))"
+        "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
     )
     for row in rows:
         if row["payment"] not in world.disturbed | world.judged:
@@ -260,6 +270,8 @@ def _can_ask(world: World, account: str) -> bool:
 
 def _check_secrets(world: World) -> None:
     """See that no secret is anywhere in the ledger's file, nor in the trace (I11)."""
+    for row in world.store.look(_TOKENS_LEFT):
+        world.violated("I11", f"the token of a stored method is in {row['place']}")
     copy = world.store.connection.serialize()
     text = "\n".join(world.trace.lines).encode()
     for secret in _SECRETS:

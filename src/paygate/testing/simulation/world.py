@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from paygate.errors import LedgerCorrupt, NotAuthentic, NotSent, Refused, StoreError, UsageError
+from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
 from paygate.service.flow import Exchange, Read, Tell, Write
 from paygate.testing.clock import FakeClock
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 STOP_AFTER: Final = 20_000
 """Steps after which a schedule that does not end is a violation of its own."""
 
+_VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
 _WAITING: Final = object()
 
 
@@ -157,6 +159,7 @@ class World:
             self.accounts,
             self.timing,
             self.take,
+            _VAULT,
         )
 
     def take(self, event: Any) -> None:
