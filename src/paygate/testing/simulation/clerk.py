@@ -275,7 +275,7 @@ def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed |
     live = [order for order in found if order.state not in _DEAD]
     if live:
         return None
-    if any(order.state is State.DECLINED for order in found):
+    if operation == "close" or any(order.state is State.DECLINED for order in found):
         return Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True)
     return Closed(how=Closing.CANCELED)
 

@@ -11,7 +11,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.ledger import methods
 from paygate.testing.processor.order import PAYABLE
-from paygate.testing.simulation import clerk
+from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import Call
 
@@ -195,8 +195,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
 
     order = Call(verb, key, call)
     follow = weighted(rolls, _FOLLOW_UPS)
-    if follow:
-        order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
+    order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)
     if rolls.random() < 0.15:
         # The button was pressed twice: the second call reaches another host.
@@ -229,9 +228,13 @@ def _stored(world: World, account: str | None = None) -> Sequence[Any]:
 
 
 def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:
-    """Let a clerk go on with what was just paid, as hosts do when they ship or cannot."""
+    """Go on with what was just paid, as payers do on a page, clerks when they ship, and banks."""
+    if payment.conflicted and verb:
+        clerk.assign(world, f"{name}a", rolls)
     match verb, payment.status:
-        case _, PaymentStatus.REQUIRES_ACTION:
+        case "capture" | "both", PaymentStatus.DECLINED:
+            bank.approve_late(world, f"{name}l", rolls)
+        case _, PaymentStatus.REQUIRES_ACTION if verb:
             act_on_page(world, name, rolls)
             if rolls.random() < 0.5:
                 come_back(world, f"{name}r", rolls)
