@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 
+from paygate.domain.decide import Absence
 from paygate.service import inquire
 from paygate.testing.fake import FakeGateway
 from paygate.testing.simulation import Result, Summary, run, shrink, sweep
@@ -148,7 +149,7 @@ def test_an_authors_traits_are_played() -> None:
 
 def test_it_tells_which_seed_broke_a_rule_and_shrinks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a bug in the engine: whatever an inquiry does not find has failed."""
-    monkeypatch.setattr(inquire, "absence", lambda *_: inquire.Absence.FINAL)
+    monkeypatch.setattr(inquire, "absence", lambda *_: Absence.FINAL)
 
     broken = next(result for result in map(run, range(300)) if not result.sound)
     small = shrink(broken)

@@ -206,7 +206,7 @@ def _by_stored_method(
     world: World, row: Any, items: list[str | Share], more: dict[str, Any]
 ) -> tuple[list[str | Share], dict[str, Any]]:
     """Charge a stored method instead of a token, for an invoice of the customer who has it."""
-    own = [
+    own: list[str | Share] = [
         str(each["number"])
         for each in world.invoices("total_minor > allocated_minor + written_off_minor")
         if each["customer"] == row["customer"]
