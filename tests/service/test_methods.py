@@ -25,6 +25,7 @@ from paygate import (
     PaymentStatus,
     Secret,
 )
+from paygate.domain.callback import InboxState
 from paygate.domain.method import MandateScope
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import (
@@ -38,6 +39,7 @@ from paygate.errors import (
     UnknownMethod,
     Unsupported,
 )
+from paygate.gateway import CallbackStyle
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -462,6 +464,22 @@ def test_a_deletion_is_tried_until_it_is_done(shop: Shop, fault: str) -> None:
     assert list(shop.tokens.values()) == [""]
 
 
+def test_a_deletion_that_fails_again_and_again_is_tried_ever_more_seldom(shop: Shop) -> None:
+    """A processor may keep its server error under our key, and give the same one for a day."""
+    method = shop.stored()
+    shop.card.script(*["500"] * 40, operation="forget")
+    change = shop.cashier.forget_method(method, key="f")
+
+    waited = SOON
+    tried = 40 - shop.card.processor.script.left
+    while waited < timedelta(hours=24):
+        shop.recover(SOON)
+        waited += SOON
+
+    assert shop.cashier.inquire_method(change).state is AttemptState.UNKNOWN
+    assert 40 - shop.card.processor.script.left - tried < 10
+
+
 def test_a_deletion_that_is_refused_for_good_can_be_tried_anew(shop: Shop) -> None:
     method = shop.stored()
     shop.card.script("rejected_credentials", operation="forget")
@@ -672,6 +690,20 @@ def test_a_callback_tells_that_the_page_was_filled_in(shop: Shop) -> None:
 
     assert len(shop.cashier.methods("C-1")) == 1
     assert shop.cashier.orphans() == []
+
+
+def test_a_kiosk_that_tells_of_a_stored_method_names_no_unknown_operation(shop: Shop) -> None:
+    kiosk = FakeGateway(Kind.CARD, clock=shop.clock, callbacks=CallbackStyle.ANSWERED)
+    cashier = shop.open(url="kiosk.db", kiosk=kiosk)
+    change = cashier.enroll("C-1", via="kiosk", key="e", return_url=BACK)
+    kiosk.pay(change.reference)
+
+    replies = [cashier.receive("kiosk", callback) for callback in kiosk.callbacks()]
+    cashier.recover()
+
+    assert {reply.status for reply in replies} == {200}
+    assert len(cashier.methods("C-1")) == 1
+    assert {callback.state for callback in cashier.callbacks()} == {InboxState.APPLIED}
 
 
 def test_a_callback_that_is_faster_than_we_does_not_lose_the_method(shop: Shop) -> None:

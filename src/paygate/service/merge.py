@@ -231,6 +231,8 @@ def _next_check(
         return None
     timing = reading.timing
     if state.in_doubt:
+        # What is sent again instead of being asked about follows the plan as well.
+        checks = max(checks, before.sends - 1)
         return tx.now + timing.plan[checks] if checks < len(timing.plan) else None
     expected: datetime | None = None
     if isinstance(answer, Pending):

@@ -325,6 +325,8 @@ def _apply_in(
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
     known = _about(account.name, notice)(tx)
+    if known.change:  # the gateway must be asked, so it waits for whoever applies callbacks
+        return Done(Applied.NO_CHANGE)
     case, before = known.case, known.payment
     if case is None or before is None:
         if not notice.our_ref and not notice.reference:

@@ -15,6 +15,7 @@ from paygate.domain.outcome import (
     MovementKind,
 )
 from paygate.testing.processor.order import State
+from paygate.testing.simulation.tasks import ignore
 from paygate.testing.simulation.world import Call
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
     row = _some(world, rolls, "kind IN ('check', 'cash', 'transfer')")
     if row is None:
         return
-    fee = Money("USD", 25) if rolls.random() < 0.5 else None
-    key = f"reverse-{row['id']}"
+    payment, fee = str(row["id"]), Money("USD", 25) if rolls.random() < 0.5 else None
+    key = f"reverse-{payment}"
     world.count("clerk:reverse with a fee" if fee else "clerk:reverse")
     _order(
         world,
@@ -94,7 +95,8 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
         rolls,
         "reverse",
         key,
-        lambda host: host.reverse(str(row["id"]), reason="bounced", fee=fee),
+        lambda host: host.reverse(payment, reason="bounced", fee=fee),
+        after=lambda _: world.fees.add(payment) if fee else None,
     )
 
 
@@ -211,8 +213,8 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "capture": (10, capture),
     "cancel": (3, cancel),
     "refund": (7, refund),
-    "reverse": (2, reverse),
-    "record": (3, record),
+    "reverse": (4, reverse),
+    "record": (4, record),
     "write off": (2, write_off),
     "void": (1, void),
     "undo credit": (1, undo_credit),
@@ -273,7 +275,7 @@ def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed |
     live = [order for order in found if order.state not in _DEAD]
     if live:
         return None
-    if any(order.state is State.DECLINED for order in found):
+    if operation == "close" or any(order.state is State.DECLINED for order in found):
         return Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True)
     return Closed(how=Closing.CANCELED)
 
@@ -296,8 +298,9 @@ def _order(
     verb: str,
     key: str,
     call: Callable[[Host], Flow[Any]],
+    after: Callable[[Any], None] = ignore,
 ) -> None:
-    order = Call(verb, key, call)
+    order = Call(verb, key, call, after)
     world.orders.append(order)
     world.place(name, order, rolls.choice(world.hosts), rolls)
     world.count(f"actor:{verb}")

@@ -9,13 +9,14 @@ from paygate.domain.invoice import Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.ledger import methods
 from paygate.testing.processor.order import PAYABLE
-from paygate.testing.simulation import clerk
+from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from paygate.service.flow import Flow
     from paygate.testing.processor.order import Order
@@ -42,6 +43,7 @@ _CHECKS: Final = {
     "tok_bank_returned_r01": 4,
 }
 _ODD_CHECKS: Final = {"tok_partial": 3, "tok_other_amount": 2, "tok_other_currency": 2}
+_FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
 
 
 def pay(world: World, name: str, rolls: Dice) -> None:
@@ -117,6 +119,28 @@ def come_back(world: World, name: str, rolls: Dice) -> None:
         world.count("actor:come back")
 
 
+def store_method(world: World, name: str, rolls: Dice) -> None:
+    """Let an account store a card or bank account, or forget a stored one."""
+    host = rolls.choice(world.hosts)
+    stored = _stored(world)
+    if stored and rolls.random() < 0.3:
+        id_, key = str(rolls.choice(stored)["id"]), f"forget-{name}"
+        order = Call("forget_method", key, lambda host: host.forget_method(id_, key=key))
+        _place(world, name, order, rolls)
+        return
+    able = [
+        profile
+        for profile in world.profiles.values()
+        if profile.traits.offers(profile.kind, Operation.ENROLL)
+    ]
+    if able:
+        profile, key = rolls.choice(able), f"enroll-{name}"
+        token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
+        flow = host.enroll("C-1", via=profile.name, key=key, method=token)
+        world.begin(name, host, flow, rolls)
+        world.count("actor:enroll")
+
+
 def use_credit(world: World, name: str, rolls: Dice) -> None:
     """Pay an invoice from the balance."""
     numbers = _open(world)
@@ -134,6 +158,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "page": (8, act_on_page),
     "come back": (4, come_back),
     "use credit": (2, use_credit),
+    "store method": (3, store_method),
 }
 
 
@@ -148,15 +173,20 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
     if verb == "authorize" and not profile.traits.offers(profile.kind, Operation.AUTHORIZE):
         verb = "collect"
     items: list[str | Share] = [rolls.choice(numbers)]
-    shape = weighted(rolls, {"one": 12, "two": 3, "part": 3, "more": 1})
+    shape = weighted(rolls, {"one": 11, "two": 3, "part": 3, "more": 3})
     if shape == "two" and len(numbers) > 1:
         items = list(rolls.sample(numbers, 2))
     elif shape == "part":
         items = [Share(str(items[0]), Money("USD", rolls.choice((100, 250))))]
     elif shape == "more" and verb == "collect":
         more["amount"] = Money("USD", 50_000)
-    if verb == "collect" and shape == "one" and rolls.random() < 0.1:
+    if verb == "collect" and shape == "one" and rolls.random() < 0.2:
         more["credit"] = Money("USD", 100)
+    if more.get("method") and rolls.random() < 0.1:
+        more["save_method"] = True
+    stored = _stored(world, account)
+    if stored and rolls.random() < 0.5:
+        items, more = _by_stored_method(world, rolls.choice(stored), items, more)
     key = f"pay-{name}"
 
     def call(host: Host) -> Flow[Any]:
@@ -164,18 +194,53 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         return make(items, via=account, key=key, **more)
 
     order = Call(verb, key, call)
-    follow = weighted(rolls, {"": 10, "capture": 6, "cancel": 1, "refund": 2})
-    if follow:
-        order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
+    follow = weighted(rolls, _FOLLOW_UPS)
+    order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)
     if rolls.random() < 0.15:
         # The button was pressed twice: the second call reaches another host.
         click_again(world, f"{name}b", rolls)
 
 
+def _by_stored_method(
+    world: World, row: Any, items: list[str | Share], more: dict[str, Any]
+) -> tuple[list[str | Share], dict[str, Any]]:
+    """Charge a stored method instead of a token, for an invoice of the customer who has it."""
+    own: list[str | Share] = [
+        str(each["number"])
+        for each in world.invoices("total_minor > allocated_minor + written_off_minor")
+        if each["customer"] == row["customer"]
+    ]
+    if not own:
+        return items, more
+    context = world.hosts[0].context
+    method = world.store.read(context, lambda tx: methods.by_id(tx, str(row["id"])))
+    world.count("stored method charged")
+    return own[:1], {"method": method}
+
+
+def _stored(world: World, account: str | None = None) -> Sequence[Any]:
+    return world.store.look(
+        "SELECT * FROM paygate_method WHERE forgotten_at IS NULL "
+        "AND (:account IS NULL OR account = :account) ORDER BY id",
+        account=account,
+    )
+
+
 def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:
-    """Let a clerk go on with what was just paid, as hosts do when they ship or cannot."""
+    """Go on with what was just paid, as payers do on a page, clerks when they ship, and banks."""
+    if payment.conflicted and verb:
+        clerk.assign(world, f"{name}a", rolls)
     match verb, payment.status:
+        case "capture" | "both", PaymentStatus.DECLINED:
+            bank.approve_late(world, f"{name}l", rolls)
+        case _, PaymentStatus.REQUIRES_ACTION if verb:
+            act_on_page(world, name, rolls)
+            if rolls.random() < 0.5:
+                come_back(world, f"{name}r", rolls)
+        case "both", PaymentStatus.AUTHORIZED:
+            clerk.cancel(world, f"{name}v", rolls)
+            clerk.capture(world, f"{name}c", rolls)
         case "capture", PaymentStatus.AUTHORIZED:
             clerk.capture(world, f"{name}c", rolls)
         case "cancel", PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:

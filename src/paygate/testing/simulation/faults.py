@@ -77,9 +77,12 @@ LEDGER: Final = (
 CONSUMER: Final = (Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
 CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORDED)
 
+POST: Final = frozenset({*CALLBACK, Fault.REORDERED})
+
 _ON: Final = 0.4
 _STRENGTHS: Final = (0.02, 0.08, 0.3)
 _LEDGER_STRENGTHS: Final = (0.01, 0.03, 0.08)
+_POST_STRENGTHS: Final = (0.1, 0.3, 0.6)
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ class Weather:
         """Draw which faults a seed has on, and how strong each is."""
         chances: dict[Fault, float] = {}
         for fault in Fault:
-            strength = rolls.choice(_LEDGER_STRENGTHS if fault in LEDGER else _STRENGTHS)
+            strength = rolls.choice(_strengths(fault))
             if rolls.random() < _ON:
                 chances[fault] = strength
         return cls(chances)
@@ -106,3 +109,9 @@ class Weather:
             if chance is not None and rolls.random() < chance:
                 return fault
         return None
+
+
+def _strengths(fault: Fault) -> tuple[float, ...]:
+    if fault in LEDGER:
+        return _LEDGER_STRENGTHS
+    return _POST_STRENGTHS if fault in POST else _STRENGTHS

@@ -32,6 +32,11 @@ SELECT min(at) AS at FROM (
   UNION ALL SELECT lease_until FROM paygate_sink
     WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))
 """
+_UNTOLD: Final = """
+SELECT 1 FROM paygate_outbox o WHERE o.position > coalesce(
+  (SELECT max(position) FROM paygate_sink), 0)
+UNION ALL SELECT 1 FROM paygate_delivery LIMIT 1
+"""
 
 
 def heal(world: World) -> None:
@@ -83,13 +88,24 @@ def _work(world: World, number: int, rolls: Dice) -> None:
             send_callback(world, f"heal-{number}.{index}", account, index, rolls)
             world.drain(rolls)
     world.run(f"recover-{number}", host.recover(), rolls)
-    if any(profile.feed for profile in world.profiles.values()):
+    if _feed_waits(world):
         world.run(f"feeds-{number}", host.read_feeds(), rolls)
         world.run(f"apply-{number}", host.apply_callbacks(), rolls)
     if world.store.look("SELECT 1 FROM paygate_delivery WHERE dead = 1"):
         world.count("dead letter")
         world.run(f"replay-{number}", host.replay_dead_letters("consumer"), rolls)
-    world.run(f"publish-{number}", host.publish(), rolls)
+    if world.store.look(_UNTOLD):
+        world.run(f"publish-{number}", host.publish(), rolls)
+
+
+def _feed_waits(world: World) -> bool:
+    """Tell whether some feed has been read only in part."""
+    rows = world.store.look("SELECT account, cursor FROM paygate_feed")
+    read = {row["account"]: int(row["cursor"] or 0) for row in rows}
+    return any(
+        profile.feed and len(world.gateways[name].processor.truth.events) > read.get(name, 0)
+        for name, profile in world.profiles.items()
+    )
 
 
 def _next_due(world: World) -> datetime | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from paygate.domain.event import Event
+    from paygate.ledger.vault import Vault
     from paygate.service.account import GatewayAccount, Timing
     from paygate.testing.clock import Clock
 
@@ -55,10 +56,11 @@ class Host(Desk):
         accounts: Mapping[str, GatewayAccount],
         timing: Timing,
         consumer: Callable[[Event], Any],
+        vault: Vault,
     ) -> None:
         self.name = name
         self.clock = clock
-        self.context = Context(tenant="main", actor=name, clock=clock, ids=ids)
+        self.context = Context(tenant="main", actor=name, clock=clock, ids=ids, vault=vault)
         self._context = self.context
         self._accounts = dict(accounts)
         self._timing = timing

@@ -19,6 +19,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import MovementKind
 from paygate.errors import NoReply, NotSent
 from paygate.gateway import Keyed
+from paygate.ledger.tx import instant
 from paygate.testing.processor.keys import Call
 from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.order import State
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.hosts import Host
     from paygate.testing.simulation.world import World
 
 DEADLINE: Final = timedelta(seconds=30)
@@ -47,7 +49,7 @@ _TOO_MANY: Final = json.dumps(
     }
 ).encode()
 # Done twice, these are money or a promise of it twice.
-_ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
+ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
 _DIRECT: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _HAPPENED: Final = frozenset({State.APPROVED, State.AUTHORIZED, State.PENDING})
 
@@ -60,6 +62,7 @@ class Wire:
     sent_at: datetime
     fault: Fault | None
     response: Response | None = None
+    clean: bool = False
     fate: Exception | None = None
     slow: int = 0
 
@@ -76,13 +79,13 @@ class Network:
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict["tuple[str, str]", bytes])
     delayed: int = 0
 
-    def send(self, exchange: Exchange, rolls: Dice) -> Wire:
+    def send(self, exchange: Exchange, host: Host, rolls: Dice) -> Wire:
         """Let a request leave, or fail to connect."""
         world = self.world
         if world.store.writing:
             world.violated("I13", f"{exchange.request.step} is sent while a transaction is open")
         if exchange.request.moves_money:
-            self._watch_leaving(exchange)
+            self._watch_leaving(exchange, host)
         fault = world.strikes(rolls, *WIRE)
         if fault is Fault.CONNECT:
             raise NotSent("simulated: the connection was refused")
@@ -108,8 +111,9 @@ class Network:
         if wire.slow:
             wire.slow -= 1
             return None
-        if self.world.clock.now() > wire.sent_at + DEADLINE:
+        if self.world.clock.now() > wire.sent_at + DEADLINE and rolls.random() < 0.5:
             raise NoReply("simulated: the answer took longer than anybody waits")
+        # Or it came in time, and the host was stopped before it could read it.
         return wire.response
 
     def next_late(self) -> datetime | None:
@@ -172,7 +176,7 @@ class Network:
             case Fault.GATEWAY_AFTER:
                 response = Response(status=502, body=_HTML)
             case _:
-                pass
+                wire.clean = response.status == 200
         wire.response = response
 
     def _turn(self, account: str, request: Request, rolls: Dice) -> None:
@@ -223,21 +227,27 @@ class Network:
             self._watch_done(account, request)
         return response
 
-    def _watch_leaving(self, exchange: Exchange) -> None:
-        """See that the intent is stored, and that a repetition is the same request."""
+    def _watch_leaving(self, exchange: Exchange, host: Host) -> None:
+        """See that the intent is stored, its lease runs, and a repetition is the same request."""
         world, request = self.world, exchange.request
         body = _object(request)
         our_ref = str(body.get("our_ref", ""))
         key = request.headers.get("idempotency-key", "")
         rows = world.store.look(
-            "SELECT a.operation, p.superseded FROM paygate_attempt a "
+            "SELECT a.lease_until, a.reference, p.superseded, p.voiding FROM paygate_attempt a "
             "LEFT JOIN paygate_payment p ON p.id = a.payment WHERE a.id = :id",
             id=our_ref,
         )
         if not rows:
             world.violated("intent", f"{request.step} leaves, and its attempt is not stored")
+        elif rows[0]["lease_until"] <= instant(host.clock.now()):
+            world.violated("lease", f"{request.step} of {our_ref} leaves after its lease")
         elif request.step == "complete" and rows[0]["superseded"]:
             world.violated("I3", "a page is completed that another payment has superseded")
+        elif request.step == "capture" and rows[0]["voiding"]:
+            world.violated("I3", "a capture leaves while its authorisation is being voided")
+        elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
+            world.violated("note", f"the debit of {our_ref} leaves, and its e-check is not noted")
         name = (exchange.account, request.step, our_ref)
         if self.keys.setdefault(name, key) != key:
             world.violated("I2", f"{request.step} of {our_ref} is repeated under another key")
@@ -270,13 +280,15 @@ class Network:
         """See that nothing was done twice."""
         world = self.world
         kind = world.profiles[account].kind
-        if request.step not in _ONCE or kind not in _DIRECT:
+        if request.step not in ONCE or kind not in _DIRECT:
             return
-        our_ref = str(_object(request).get("our_ref", ""))
+        our_ref = our_ref_of(request)
         truth = world.gateways[account].processor.truth
         done = [order for order in truth.found(request.step, our_ref) if happened(order)]
         if len(done) > 1:
             world.violated("I2", f"{request.step} of {our_ref} was done {len(done)} times")
+        if done and world.auditor.has_given_up(our_ref, done[0]):
+            world.violated("doubt", f"{request.step} of {our_ref} is done, and was called failed")
 
 
 def happened(order: Order) -> bool:
@@ -284,6 +296,11 @@ def happened(order: Order) -> bool:
     return order.state in _HAPPENED or any(
         entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
     )
+
+
+def our_ref_of(request: Request) -> str:
+    """Tell which attempt of ours a request is about."""
+    return str(_object(request).get("our_ref", ""))
 
 
 def _object(request: Request) -> dict[str, Any]:

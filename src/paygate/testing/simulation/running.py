@@ -109,3 +109,6 @@ def _issue(world: World) -> None:
             due="2026-02-01",
         )
         world.run(f"issue-{number}", flow, rolls)
+    if rolls.random() < 0.4:
+        cash = host.record([], customer="C-1", amount=Money("USD", 400), by="cash", key="first")
+        world.run("first", cash, rolls)

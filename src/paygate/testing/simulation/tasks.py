@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,4 +34,5 @@ class Task:
     step: Step | None = None
     wire: Wire | None = None
     steps: int = 0
-    marks: list[str] = field(default_factory=list[str])
+    answered: str = ""
+    """The attempt whose money request was answered, and well."""

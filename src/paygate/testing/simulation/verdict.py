@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
 _SECRETS: Final = (b"tok_", b"fake-signing-key", b"somebody else's key")
+# A callback is kept word for word, so the inbox's body has whatever the processor wrote into it.
+_TOKENS_LEFT: Final = """
+SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
+UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
+UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
+UNION ALL SELECT 'attempt' FROM paygate_attempt
+  WHERE instr(reason || then_do || reference || code || raw_code, 'pm_')
+UNION ALL SELECT 'method' FROM paygate_method WHERE instr(token_encrypted, CAST('pm_' AS BLOB))
+"""
 
 
 def check_doubts(world: World) -> None:
@@ -49,6 +58,8 @@ def check_end(world: World) -> None:
     _check_truth(world)
     _check_states(world)
     _check_claims(world)
+    _check_charged_once(world)
+    _check_fees(world)
     _check_mail(world)
     _check_secrets(world)
 
@@ -80,7 +91,8 @@ def _blind(profile: Profile) -> bool:
 def _why(world: World, row: Any, profile: Profile) -> str:
     """Tell why a person must look at a payment; empty where that could have been avoided."""
     if not row["needs_review"]:
-        return "nobody can tell" if _blind(profile) else ""
+        untold = _blind(profile) or _original_of_another(world, row["id"])
+        return "nobody can tell" if untold else ""
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
     if row["returned_minor"] > row["received_minor"]:
@@ -204,8 +216,28 @@ def _check_claims(world: World) -> None:
     )
     for row in rows:
         profile = world.profiles.get(row["account"])
-        if profile is None or not _blind(profile):
+        if profile is None or not (_blind(profile) or _original_of_another(world, row["id"])):
             world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
+
+
+def _check_charged_once(world: World) -> None:
+    """See that no invoice was charged to somebody's card or account when it was paid (I3)."""
+    rows = world.store.look(
+        "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
+        "WHERE c.reason = 'already_paid' AND p.kind IN ('card', 'e_check') AND NOT EXISTS ("
+        "  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = p.id"
+        "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
+    )
+    for row in rows:
+        if row["payment"] not in world.disturbed | world.judged:
+            world.violated("I3", f"{row['payment']} charged what was paid already")
+
+
+def _check_fees(world: World) -> None:
+    """See that a reversal and its fee are there together."""
+    for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
+        if row["payment"] in world.fees and row["fee_item"] is None:
+            world.violated("fee", f"the reversal of {row['payment']} has no fee invoice")
 
 
 def _check_mail(world: World) -> None:
@@ -238,6 +270,8 @@ def _can_ask(world: World, account: str) -> bool:
 
 def _check_secrets(world: World) -> None:
     """See that no secret is anywhere in the ledger's file, nor in the trace (I11)."""
+    for row in world.store.look(_TOKENS_LEFT):
+        world.violated("I11", f"the token of a stored method is in {row['place']}")
     copy = world.store.connection.serialize()
     text = "\n".join(world.trace.lines).encode()
     for secret in _SECRETS:

@@ -42,7 +42,10 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
             return
         account, indices = rolls.choice(waiting)
         index = indices[0]
-        if len(indices) > 1 and world.strikes(rolls, Fault.REORDERED):
+        if world.acknowledged[account] and world.strikes(rolls, Fault.DUPLICATED):
+            # Sent again though it was acknowledged long ago: everything came after it.
+            index = rolls.choice(sorted(world.acknowledged[account]))
+        elif len(indices) > 1 and world.strikes(rolls, Fault.REORDERED):
             index = rolls.choice(indices)
         _send(world, f"{name}.{number}", account, index, rolls)
 
@@ -178,6 +181,8 @@ def _begin(
 ) -> None:
     def heard(reply: Any) -> None:
         world.note(f"{account} hears {reply.status} for event {index}")
+        if world.replies.setdefault((account, index), reply) != reply:
+            world.violated("callbacks", f"{account}: event {index} got two different replies")
         if 200 <= reply.status < 300:
             world.acknowledged[account].add(index)
 

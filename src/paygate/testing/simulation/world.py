@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from paygate.errors import LedgerCorrupt, NotAuthentic, NotSent, Refused, StoreError, UsageError
+from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
 from paygate.service.flow import Exchange, Read, Tell, Write
 from paygate.testing.clock import FakeClock
@@ -22,7 +23,7 @@ from paygate.testing.simulation.consumer import Consumer
 from paygate.testing.simulation.faults import LEDGER, Fault, Weather
 from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
 from paygate.testing.simulation.ledger import PowerCut, SimulatedStore
-from paygate.testing.simulation.network import Network
+from paygate.testing.simulation.network import Network, our_ref_of
 from paygate.testing.simulation.profiles import open_gateway
 from paygate.testing.simulation.results import Violation
 from paygate.testing.simulation.tasks import Task, ignore
@@ -31,6 +32,7 @@ from paygate.testing.simulation.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from paygate.gateway import Reply
     from paygate.service.flow import Flow
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 STOP_AFTER: Final = 20_000
 """Steps after which a schedule that does not end is a violation of its own."""
 
+_VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
 _WAITING: Final = object()
 
 
@@ -88,6 +91,9 @@ class World:
     acting: Task | None = None
     told: Counter[str] = field(default_factory=Counter[str])
     acknowledged: dict[str, set[int]] = field(default_factory=dict[str, "set[int]"])
+    replies: dict[tuple[str, int], Reply] = field(default_factory=dict["tuple[str, int]", "Reply"])
+    fees: set[str] = field(default_factory=set[str])
+    """Payments that a clerk reversed with a fee."""
     disturbed: set[str] = field(default_factory=set[str])
     """Payments to which something happened at the bank that we did not ask for."""
     shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
@@ -153,6 +159,7 @@ class World:
             self.accounts,
             self.timing,
             self.take,
+            _VAULT,
         )
 
     def take(self, event: Any) -> None:
@@ -258,6 +265,8 @@ class World:
         except StopIteration as end:
             self._ended(task)
             self.note(f"{task.name} = {_shown(end.value)}")
+            if task.answered:
+                self.auditor.check_answered(task.answered)
             if getattr(end.value, "action", None) is not None:
                 self.shown.add((end.value.account, end.value.reference))
             task.then(end.value)
@@ -311,10 +320,14 @@ class World:
             if step.not_after is not None and task.host.clock.now() >= step.not_after:
                 self.count("lease ended before sending")
                 raise NotSent("simulated: this process was stopped for too long")
-            task.wire = self.network.send(step, task.rolls)
+            task.wire = self.network.send(step, task.host, task.rolls)
             return _WAITING
         response = self.network.go_on(task.wire, task.rolls)
-        return _WAITING if response is None else response
+        if response is None:
+            return _WAITING
+        if task.wire.clean and step.request.moves_money:
+            task.answered = our_ref_of(step.request)
+        return response
 
     # --- Time ---------------------------------------------------------------------------------
 
