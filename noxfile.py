@@ -58,6 +58,27 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Stop every flow at every change, under every fault, and again in what follows."""
+    install(session, "test")
+    session.run("python", "-m", "tests.sweep", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Plant bugs, and see that simulator, sweep or state machine catch each; three minutes."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session(default=False)
+def ordinary(session: nox.Session) -> None:
+    """Run the tests in which nothing goes wrong with each bug planted; ten minutes."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation.ordinary", *session.posargs)
+
+
+@nox.session(default=False)
 def ordeal(session: nox.Session) -> None:
     """Play 200,000 schedules on every core: some hours; the seeds follow those of `simulate`."""
     session.install("-e", ".[cli]")
