@@ -12,7 +12,7 @@ from paygate.testing.simulation.gate import catch
 from tests.service.test_properties import Machine
 from tests.sweep import run as sweeping
 from tests.sweep.run import Case, Caught, plan
-from tests.sweep.stories import SURE
+from tests.sweep.stories import BY_NAME, SURE
 
 FIRST_SEED = 1_000
 EXAMPLES = 60
@@ -27,7 +27,7 @@ def by_simulator(mutant: Mutant, seeds: int) -> tuple[int, str]:
 def by_sweep(mutant: Mutant) -> tuple[int, str]:
     """Sweep: each fault alone, then one crash anywhere; tell after how many cases."""
     for number, case in enumerate(_cases()):
-        sweeping.unstopped(sweeping.BY_NAME[case.story].like or case.story, case.profile)
+        sweeping.unstopped(BY_NAME[case.story].like or case.story, case.profile)
         try:
             with mutant.planted():
                 sweeping.run(case)

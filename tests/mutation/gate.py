@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -37,11 +38,12 @@ def catch(name: str, seeds: int) -> Catch:
     """Plant a bug and let everybody look for it in turn."""
     [mutant] = [each for each in MUTANTS if each.name == name]
     began = time.monotonic()
-    for who, look in (
-        ("simulator", lambda: by_simulator(mutant, seeds)),
-        ("sweep", lambda: by_sweep(mutant)),
-        ("state machine", lambda: by_machine(mutant)),
-    ):
+    looking: dict[str, Callable[[], tuple[int, str]]] = {
+        "simulator": lambda: by_simulator(mutant, seeds),
+        "sweep": lambda: by_sweep(mutant),
+        "state machine": lambda: by_machine(mutant),
+    }
+    for who, look in looking.items():
         after, saw = look()
         if saw:
             return Catch(name, who, after, saw, time.monotonic() - began)

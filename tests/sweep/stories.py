@@ -68,7 +68,7 @@ def build(story: Story, profile: str) -> InMemory:
     world = InMemory(timing=story.timing)
     traits = {**PROFILES[profile], **story.traits}
     # Pages and holds outlive the plan of inquiries, or they would end while nobody looks.
-    patient = {
+    patient: dict[str, Any] = {
         "page_expires_after": timedelta(days=60),
         "hold_expires_after": timedelta(days=60),
         "voidable_for": timedelta(days=40),

@@ -131,7 +131,7 @@ def _torn(step: Write, after: int) -> Any:
             many(sql, params)
             count()
 
-        tx.run, tx.many = torn_run, torn_many  # type: ignore[misc]
+        tx.run, tx.many = torn_run, torn_many
         return step.work(tx)
 
     return work
