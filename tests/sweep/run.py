@@ -151,7 +151,9 @@ def held_for_a_person(case: Case, cashier: Cashier) -> bool:
     if case.profile in SURE or not held:
         return False
     if case.profile == "keyed, cannot be asked" and case.story != "charge":
-        return False  # its request can be built again, and the same request again is the answer
+        # Its request can be built again, and the same request again is the answer; but it is sent
+        # three times at most.
+        return bool(case.first) and case.fault == "answer lost, then refused"
     certain = {"answered", "unsent", "slow"}
     if case.story == "charge an e-check":  # its own name was noted before the money was asked for
         certain |= {"answer lost", "garbage", "truncated", "500, done"}

@@ -107,9 +107,12 @@ def _late_success_is_nothing(original: Any) -> Any:
 
 
 def _forget_the_note(original: Any) -> Any:
+    def nothing(_: Tx) -> None:
+        pass
+
     def note(attempt: str, reference: str) -> Any:
         original(attempt, reference)
-        return lambda _: None
+        return nothing
 
     return note
 

@@ -44,11 +44,14 @@ def _first_money_only(original: Any) -> Any:
 def _forget_used_credit(original: Any) -> Any:
     allocation = import_module("paygate.service.allocation")
 
+    def nothing(*_: Any, **__: Any) -> Any:
+        return [], []
+
     def document(tx: Tx, *args: Any, **more: Any) -> Any:
         if "gateway" not in args:
             return original(tx, *args, **more)
         give_back = allocation.give_back_credit
-        vars(allocation)["give_back_credit"] = lambda *_, **__: ([], [])
+        vars(allocation)["give_back_credit"] = nothing
         try:
             return original(tx, *args, **more)
         finally:
@@ -67,11 +70,14 @@ def _superseded_or_not(original: Any) -> Any:
 
 
 def _keep_the_hold(original: Any) -> Any:
+    def nothing(*_: Any) -> None:
+        pass
+
     def end(tx: Tx, row: Any, payment: Any, changes: Any) -> None:
         if row.attempt.operation is Operation.REFUND and changes.state is AttemptState.FAILED:
             lots = import_module("paygate.ledger.lots")
             release = lots.release
-            vars(lots)["release"] = lambda *_: None
+            vars(lots)["release"] = nothing
             try:
                 original(tx, row, payment, changes)
             finally:
@@ -91,10 +97,13 @@ def _fee_apart(original: Any) -> Any:
     def reverse(wish: Any) -> Flow[Any]:
         later: list[Any] = []
 
+        def put_off(_: Tx, *what: Any) -> None:
+            later.append(what)
+
         def opposite(tx: Tx) -> Any:
             issue_fee = vars(service)["_issue_fee"]
             later.clear()
-            vars(service)["_issue_fee"] = lambda _, *what: later.append(what)
+            vars(service)["_issue_fee"] = put_off
             try:
                 return service.reverse_in(tx, wish)
             finally:

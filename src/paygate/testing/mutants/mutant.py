@@ -16,7 +16,7 @@ from paygate.errors import PaygateError
 from paygate.service.flow import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
     from paygate.service.flow import Flow, Step
 
@@ -34,7 +34,7 @@ class Patch:
     make: Callable[[Any], Any]
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> Generator[None, None, None]:
         """Replace it for as long as the context lasts."""
         owner = import_module(f"paygate.{self.module}")
         if self.name not in vars(owner):
@@ -61,7 +61,7 @@ class Mutant:
     patches: tuple[Patch, ...]
 
     @contextmanager
-    def planted(self) -> Iterator[None]:
+    def planted(self) -> Generator[None, None, None]:
         """Run the engine of this process with the bug for as long as the context lasts."""
         with ExitStack() as stack:
             for patch in self.patches:

@@ -76,9 +76,10 @@ def _send_before_intent(original: Any) -> Any:
             sent = opened.result
         else:
             return found.payment
-        answer = yield from service.ask(
+        asking: Flow[Any] = service.ask(
             order.account.name, sent.dialogue, attempt=sent.attempt, not_after=sent.lease_until
         )
+        answer = yield from asking
         stored = yield from transact(lambda tx: intent(tx, only_look=False))
         answer = service.without_secrets(answer, stored.method)
         reading = service.merge.Reading(
@@ -89,7 +90,8 @@ def _send_before_intent(original: Any) -> Any:
             can_inquire=order.account.can_be_asked,
             timing=timing,
         )
-        return (yield from service.merge.merge(sent.attempt, answer, reading))
+        merging: Flow[Any] = service.merge.merge(sent.attempt, answer, reading)
+        return (yield from merging)
 
     del original
     return collect
@@ -102,7 +104,8 @@ def _new_key(original: Any) -> Any:
         if hasattr(request, "key"):
             request = replace(request, key=key)
         row = replace(case.row, gateway_key=key)
-        return (yield from original(replace(case, row=row, request=request), account, timing))
+        flow: Flow[Any] = original(replace(case, row=row, request=request), account, timing)
+        return (yield from flow)
 
     return send_again
 
@@ -128,14 +131,16 @@ def _twice(dialogue: Dialogue[Any]) -> Dialogue[Any]:
 
 def _retry_around_sending(original: Any) -> Any:
     def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
-        return (yield from original(account, _twice(dialogue), **more))
+        flow: Flow[Any] = original(account, _twice(dialogue), **more)
+        return (yield from flow)
 
     return ask
 
 
 def _after_the_lease(original: Any) -> Any:
     def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
-        return (yield from original(account, dialogue, **(more | {"not_after": None})))
+        flow: Flow[Any] = original(account, dialogue, **(more | {"not_after": None}))
+        return (yield from flow)
 
     return ask
 
@@ -160,7 +165,8 @@ def _claim_after_look(original: Any) -> Any:
             ]
 
         items = yield from look(seen)
-        return (yield from original(replace(order, items=items), timing))
+        flow: Flow[Any] = original(replace(order, items=items), timing)
+        return (yield from flow)
 
     return collect
 

@@ -28,7 +28,8 @@ def _mark_first(original: Any) -> Any:
 
         about: dict[str, Any] = {}
         for id_ in (yield from transact(take)):
-            payment = yield from vars(service)["_apply_safely"](id_, accounts, timing)
+            applying: Flow[Any] = vars(service)["_apply_safely"](id_, accounts, timing)
+            payment = yield from applying
             if payment is not None:
                 about[payment.id] = payment
         return list(about.values())
@@ -43,11 +44,14 @@ def _tell_later(original: Any) -> Any:
     def merge_any(attempt: str, answer: Any, reading: Any) -> Flow[Any]:
         touched: list[str] = []
 
+        def put_off(_: Tx, ids: list[str], **__: Any) -> None:
+            touched.extend(ids)
+
         def quietly(step: Write) -> Flow[Any]:
             def work(tx: Tx) -> Any:
                 tell = allocation.tell_items
                 touched.clear()
-                vars(allocation)["tell_items"] = lambda _, ids, **__: touched.extend(ids)
+                vars(allocation)["tell_items"] = put_off
                 try:
                     return step.work(tx)
                 finally:
@@ -80,8 +84,14 @@ def _cursor_first(original: Any) -> Any:
             if not isinstance(work, partial) or work.func is not vars(service)["_keep"]:
                 return (yield step)
             page = work.keywords["page"]
-            empty = partial(work.func, **{**work.keywords, "page": _Emptied(page.cursor)})
-            moved = yield Write(empty)
+            empty = {**work.keywords, "page": _Emptied(page.cursor)}
+
+            only_move: Any = work.func
+
+            def move(tx: Tx) -> Any:
+                return only_move(tx, **empty)
+
+            moved = yield Write(move)
             if moved is None:
                 return None
             keep = vars(service)["_keep_notice"]
@@ -112,7 +122,8 @@ def _position_first(original: Any) -> Any:
             yield from transact(
                 lambda tx: service.outbox.advance_sink(tx, reader.name, lease, last)
             )
-        return (yield from original(reader, lease, position))
+        reading: Flow[Any] = original(reader, lease, position)
+        return (yield from reading)
 
     return next_batch
 
