@@ -60,7 +60,7 @@ def refund(world: World, name: str, rolls: Dice) -> None:
     if row is None:
         return
     key, amount = f"refund-{name}", _part(rolls, row["received_minor"])
-    to = rolls.choice((None, "reopen", "credit_note", "from_credit"))
+    to = rolls.choice((None, "reopen", "credit_note", "from_credit", "from_credit"))
     _order(
         world,
         name,

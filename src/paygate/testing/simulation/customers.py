@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.hosts import Host
+    from paygate.testing.simulation.profiles import Profile
     from paygate.testing.simulation.world import World
 
 RETURN_URL: Final = "https://shop.example/back"
@@ -40,7 +41,7 @@ _CHECKS: Final = {
     "tok_bank": 14,
     "tok_declined": 2,
     "tok_bank_unpaid_r01": 3,
-    "tok_bank_returned_r01": 4,
+    "tok_bank_returned_r01": 6,
 }
 _ODD_CHECKS: Final = {"tok_partial": 3, "tok_other_amount": 2, "tok_other_currency": 2}
 _FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
@@ -121,7 +122,6 @@ def come_back(world: World, name: str, rolls: Dice) -> None:
 
 def store_method(world: World, name: str, rolls: Dice) -> None:
     """Let an account store a card or bank account, or forget a stored one."""
-    host = rolls.choice(world.hosts)
     stored = _stored(world)
     if stored and rolls.random() < 0.3:
         id_, key = str(rolls.choice(stored)["id"]), f"forget-{name}"
@@ -134,11 +134,16 @@ def store_method(world: World, name: str, rolls: Dice) -> None:
         if profile.traits.offers(profile.kind, Operation.ENROLL)
     ]
     if able:
-        profile, key = rolls.choice(able), f"enroll-{name}"
-        token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
-        flow = host.enroll("C-1", via=profile.name, key=key, method=token)
-        world.begin(name, host, flow, rolls)
-        world.count("actor:enroll")
+        enroll(world, name, rolls.choice(able), rolls)
+
+
+def enroll(world: World, name: str, profile: Profile, rolls: Dice) -> None:
+    """Let the account of *profile* store a method of the first customer."""
+    token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
+    key, host = f"enroll-{name}", rolls.choice(world.hosts)
+    flow = host.enroll("C-1", via=profile.name, key=key, method=token)
+    world.begin(name, host, flow, rolls)
+    world.count("actor:enroll")
 
 
 def use_credit(world: World, name: str, rolls: Dice) -> None:
@@ -180,7 +185,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         items = [Share(str(items[0]), Money("USD", rolls.choice((100, 250))))]
     elif shape == "more" and verb == "collect":
         more["amount"] = Money("USD", 50_000)
-    if verb == "collect" and shape == "one" and rolls.random() < 0.2:
+    if verb == "collect" and shape == "one" and rolls.random() < 0.3:
         more["credit"] = Money("USD", 100)
     if more.get("method") and rolls.random() < 0.1:
         more["save_method"] = True

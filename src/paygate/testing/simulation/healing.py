@@ -84,7 +84,10 @@ def _work(world: World, number: int, rolls: Dice) -> None:
     """Do once what workers do."""
     host = world.hosts[0]
     for account in world.profiles:
-        for index in unheard(world, account):
+        waiting = unheard(world, account)
+        if rolls.random() < 0.5:
+            rolls.shuffle(waiting)  # any order gives the same in the end
+        for index in waiting:
             send_callback(world, f"heal-{number}.{index}", account, index, rolls)
             world.drain(rolls)
     world.run(f"recover-{number}", host.recover(), rolls)

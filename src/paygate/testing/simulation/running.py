@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.money import Money
+from paygate.domain.payment import Operation
 from paygate.service.account import Timing
-from paygate.testing.simulation import healing, verdict
+from paygate.testing.simulation import customers, healing, verdict
 from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import Weather
 from paygate.testing.simulation.moves import draw_moves, play
@@ -109,6 +110,10 @@ def _issue(world: World) -> None:
             due="2026-02-01",
         )
         world.run(f"issue-{number}", flow, rolls)
+    for profile in world.profiles.values():
+        if rolls.random() < 0.3 and profile.traits.offers(profile.kind, Operation.ENROLL):
+            customers.enroll(world, f"enroll-{profile.name}", profile, rolls)
+            world.drain(rolls)
     if rolls.random() < 0.4:
         cash = host.record([], customer="C-1", amount=Money("USD", 400), by="cash", key="first")
         world.run("first", cash, rolls)

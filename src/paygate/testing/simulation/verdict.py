@@ -31,7 +31,9 @@ UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
 UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
 UNION ALL SELECT 'attempt' FROM paygate_attempt
   WHERE instr(reason || then_do || reference || code || raw_code, 'pm_')
-UNION ALL SELECT 'method' FROM paygate_method WHERE instr(token_encrypted, CAST('pm_' AS BLOB))
+UNION ALL SELECT 'method' FROM paygate_method
+  WHERE instr(token_encrypted, CAST('pm_visa' AS BLOB))
+  OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
 """
 
 

@@ -80,7 +80,8 @@ def relay(world: World, name: str, rolls: Dice) -> None:
 def kill(world: World, name: str, rolls: Dice) -> None:
     """End a host where it stands."""
     del name
-    world.kill(rolls.choice(world.hosts))
+    busy = [task.host for task in world.tasks]
+    world.kill(rolls.choice(busy or world.hosts))
     world.count("actor:kill")
 
 
@@ -122,7 +123,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "poller": (8, poll),
     "feeds": (3, read_feeds),
     "relay": (3, relay),
-    "kill": (3, kill),
+    "kill": (5, kill),
     "restart": (1, restart),
     "time passes": (11, wait),
     "clock": (4, set_clock),
