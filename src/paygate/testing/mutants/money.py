@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.decide import Source
 from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
-from paygate.service.flow import transact
-from paygate.testing.mutants.mutant import Mutant, Patch, without
+from paygate.service.flow import Write, transact
+from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -60,13 +60,28 @@ def _forget_used_credit(original: Any) -> Any:
     return document
 
 
-def _superseded_or_not(original: Any) -> Any:
-    def check(tx: Tx, payment: Any, task: Any, rail: Any) -> Any:
-        if task.operation is Operation.COMPLETE and task.key is None:
-            payment = replace(payment, superseded=False)
-        return original(tx, payment, task, rail)
+def _approval_overrules(original: Any) -> Any:
+    operate = import_module("paygate.service.operate")
 
-    return check
+    def complete(row: Any, payment: Any, accounts: Any, timing: Any) -> Flow[Any]:
+        def leniently(step: Write) -> Flow[Any]:
+            def work(tx: Tx) -> Any:
+                check = vars(operate)["_check_page"]
+
+                def see_no_other(tx: Tx, payment: Any, task: Any, rail: Any) -> Any:
+                    return check(tx, replace(payment, superseded=False), task, rail)
+
+                vars(operate)["_check_page"] = see_no_other
+                try:
+                    return step.work(tx)
+                finally:
+                    vars(operate)["_check_page"] = check
+
+            return (yield Write(work))
+
+        return (yield from rewritten(original(row, payment, accounts, timing), leniently))
+
+    return complete
 
 
 def _keep_the_hold(original: Any) -> Any:
@@ -179,10 +194,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="superseded-page-is-completed",
-        plants="a payer's approval completes a page that another payment took over",
+        plants="a callback of the payer's approval completes a page that another payment took over",
         breaks="§2: from then on we never complete it",
         shows="the payer approves an old page after a new payment began",
-        patches=(Patch("service.operate", "_check_page", _superseded_or_not),),
+        patches=(Patch("service.receive", "_complete", _approval_overrules),),
     ),
     Mutant(
         name="failed-refund-keeps-its-hold",
