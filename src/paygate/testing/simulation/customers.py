@@ -175,8 +175,10 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         return
     account, more = _through(world, rolls)
     profile = world.profiles[account]
-    if verb == "authorize" and not profile.traits.offers(profile.kind, Operation.AUTHORIZE):
+    if not profile.traits.offers(profile.kind, Operation.AUTHORIZE):
         verb = "collect"
+    elif rolls.random() < 0.25:
+        verb = "authorize"
     items: list[str | Share] = [rolls.choice(numbers)]
     shape = weighted(rolls, {"one": 11, "two": 3, "part": 3, "more": 3})
     if shape == "two" and len(numbers) > 1:

@@ -80,7 +80,7 @@ CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORD
 POST: Final = frozenset({*CALLBACK, Fault.REORDERED})
 
 _ON: Final = 0.4
-_STRENGTHS: Final = (0.02, 0.08, 0.3)
+_STRENGTHS: Final = (0.03, 0.12, 0.4)
 _LEDGER_STRENGTHS: Final = (0.01, 0.03, 0.08)
 _POST_STRENGTHS: Final = (0.1, 0.3, 0.6)
 

@@ -83,6 +83,8 @@ def judge(world: World) -> int:
 def _work(world: World, number: int, rolls: Dice) -> None:
     """Do once what workers do."""
     host = world.hosts[0]
+    for gateway in world.gateways.values():
+        gateway.processor.catch_up()
     for account in world.profiles:
         waiting = unheard(world, account)
         if rolls.random() < 0.5:

@@ -86,6 +86,8 @@ class Network:
             world.violated("I13", f"{exchange.request.step} is sent while a transaction is open")
         if exchange.request.moves_money:
             self._watch_leaving(exchange, host)
+        if exchange.request.method == "POST":
+            self._watch_repetition(exchange)
         fault = world.strikes(rolls, *WIRE)
         if fault is Fault.CONNECT:
             raise NotSent("simulated: the connection was refused")
@@ -228,11 +230,10 @@ class Network:
         return response
 
     def _watch_leaving(self, exchange: Exchange, host: Host) -> None:
-        """See that the intent is stored, its lease runs, and a repetition is the same request."""
+        """See that the intent is stored, and that its lease runs."""
         world, request = self.world, exchange.request
         body = _object(request)
         our_ref = str(body.get("our_ref", ""))
-        key = request.headers.get("idempotency-key", "")
         rows = world.store.look(
             "SELECT a.lease_until, a.reference, p.superseded, p.voiding FROM paygate_attempt a "
             "LEFT JOIN paygate_payment p ON p.id = a.payment WHERE a.id = :id",
@@ -248,7 +249,14 @@ class Network:
             world.violated("I3", "a capture leaves while its authorisation is being voided")
         elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
             world.violated("note", f"the debit of {our_ref} leaves, and its e-check is not noted")
+
+    def _watch_repetition(self, exchange: Exchange) -> None:
+        """See that what is sent again has the same key and the same body."""
+        world, request = self.world, exchange.request
+        our_ref, key = our_ref_of(request), request.headers.get("idempotency-key", "")
         name = (exchange.account, request.step, our_ref)
+        if name in self.keys:
+            world.count(f"sent again:{request.step}")
         if self.keys.setdefault(name, key) != key:
             world.violated("I2", f"{request.step} of {our_ref} is repeated under another key")
         known = self.bodies.setdefault((exchange.account, key), request.body)

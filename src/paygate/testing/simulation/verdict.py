@@ -50,7 +50,8 @@ def check_doubts(world: World) -> None:
         world.count(f"review:{why}")
     for row in world.payments("status IN ('requires_action', 'authorized')"):
         profile = world.profiles[row["account"]]
-        if not _blind(profile) and not row["needs_review"]:
+        untold = _blind(profile) or _original_of_another(world, row["id"])
+        if not untold and not row["needs_review"]:
             world.violated("ends", f"{row['id']} is still {row['status']}")
 
 
@@ -139,14 +140,16 @@ def _other_money(world: World, row: Any) -> bool:
 
 
 def _original_of_another(world: World, payment: str) -> bool:
-    """Tell whether a window for duplicates answered with what was done for another payment."""
+    """Tell whether a window for duplicates answered with what was done for another attempt."""
     for attempt in world.store.look(
         "SELECT * FROM paygate_attempt WHERE payment = :payment AND reference <> ''",
         payment=payment,
     ):
         truth = world.gateways[attempt["account"]].processor.truth
         order = truth.orders.get(attempt["reference"])
-        if order is not None and order.payment not in ("", payment):
+        if order is None or order.operation != attempt["operation"]:
+            continue
+        if order.our_ref != attempt["id"]:
             return True
     return False
 
