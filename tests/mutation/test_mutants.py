@@ -36,6 +36,16 @@ def test_a_planted_bug_is_there_until_it_is_taken_out(mutant: Mutant) -> None:
     assert mutant.shows
 
 
+def test_the_page_tells_of_each_who_catches_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/explanation/mutants.md").read_text(encoding="utf-8")
+    rows = {
+        row.split("`")[1]: row.split(" | ")[4] for row in page.splitlines() if row.startswith("| `")
+    }
+
+    assert list(rows) == [mutant.name for mutant in MUTANTS]
+    assert set(rows.values()) <= {"simulator", "sweep", "state machine"}
+
+
 def test_a_bug_is_taken_out_though_the_engine_failed() -> None:
     [mutant, *_] = MUTANTS
     before = [there(patch) for patch in mutant.patches]
