@@ -471,3 +471,22 @@ def test_other_money_that_was_assigned_is_no_news_when_it_is_told_again(world: W
     assert cashier.inquire(payment) == assigned
     assert not assigned.needs_review
     assert len(cashier.events()) == events
+
+
+def test_a_doubt_waits_for_a_person_though_other_money_was_assigned(world: World) -> None:
+    fake = world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_amount", key="k1")
+    fake.script("unknown_executed", operation="void")
+    cashier.cancel(payment, key="void")
+
+    assigned = cashier.assign(payment, reason="a credit")
+    for callback in fake.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+    told = cashier.payment(payment)
+
+    assert (assigned.conflicted, assigned.needs_review) == (False, True)
+    assert told.returned == usd("60.00")
+    assert not told.needs_review
