@@ -383,6 +383,32 @@ def test_a_payment_that_is_pending_longer_than_expected_is_not_asked_about_all_t
     assert on_its_way(cashier.payment(payment))
 
 
+def test_a_request_that_left_at_the_end_of_its_lease_is_waited_for_as_long(
+    world: World,
+) -> None:
+    """Its sender waits for his deadline, and after that it may still be on its way."""
+    world.add(
+        "it",
+        Kind.CARD,
+        idempotency=NotIdempotent(),
+        max_in_flight=timedelta(minutes=1),
+        not_found_is_final_after=timedelta(0),
+    )
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        pay(world.doomed(2, lost=True), "tok_unknown_lost")
+    cashier = world.process()
+    [payment] = cashier.payments()
+
+    world.clock.advance(LEASE + timedelta(seconds=89))
+    early = [cashier.inquire(payment).status for _ in range(3)]
+    world.clock.advance(timedelta(seconds=2))
+    late = [cashier.inquire(payment).status for _ in range(2)]
+
+    assert early == [PaymentStatus.PROCESSING] * 3
+    assert late == [PaymentStatus.PROCESSING, PaymentStatus.FAILED]
+
+
 NOBODY_TO_ASK: dict[str, Any] = {"idempotency": NotIdempotent(), "inquiry": InquiryBy.NONE}
 
 
@@ -445,3 +471,22 @@ def test_other_money_that_was_assigned_is_no_news_when_it_is_told_again(world: W
     assert cashier.inquire(payment) == assigned
     assert not assigned.needs_review
     assert len(cashier.events()) == events
+
+
+def test_a_doubt_waits_for_a_person_though_other_money_was_assigned(world: World) -> None:
+    fake = world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_amount", key="k1")
+    fake.script("unknown_executed", operation="void")
+    cashier.cancel(payment, key="void")
+
+    assigned = cashier.assign(payment, reason="a credit")
+    for callback in fake.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+    told = cashier.payment(payment)
+
+    assert (assigned.conflicted, assigned.needs_review) == (False, True)
+    assert told.returned == usd("60.00")
+    assert not told.needs_review

@@ -96,6 +96,7 @@ def test_what_waits_for_a_person_could_not_be_found_out() -> None:
     assert set(reviews) <= {
         "review:nobody can be asked",
         "review:nobody can be asked without a reference",
+        "review:nobody can be asked about a declined try",
         "review:nobody can tell",
         "review:not found is never final",
         "review:other money came",

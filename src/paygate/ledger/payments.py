@@ -74,9 +74,11 @@ WHERE id = :id
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
-# Whether other money than was asked for came is another question, and `assign` answers it.
+# Whether other money came than was asked for is another question, and `assign` answers it; so is
+# whether more went back than came.
 _CLEAR_REVIEW = """
-UPDATE paygate_payment SET needs_review = 0 WHERE id = :id AND conflicted = 0
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor
 """
 
 # What else a person must look at stays: other money than was asked for, more that went back.
@@ -85,9 +87,11 @@ UPDATE paygate_payment SET needs_review = 0
 WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
 """
-_SETTLE_CONFLICT = """
-UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
+_SETTLE_ATTEMPTS = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1
+WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
 """
+_SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 
 _SET_DISPUTED = "UPDATE paygate_payment SET disputed = :disputed WHERE id = :id"
 _AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :id"
@@ -375,6 +379,8 @@ def settle_doubt(tx: Tx, payment: str) -> None:
 def settle_conflict(tx: Tx, payment: str) -> None:
     """Note that a person has decided about money that was not what was asked for."""
     tx.run(_SETTLE_CONFLICT, {"id": payment})
+    tx.run(_SETTLE_ATTEMPTS, {"id": payment})
+    settle_doubt(tx, payment)
 
 
 def add_moved(

@@ -10,7 +10,8 @@ time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
@@ -250,10 +251,13 @@ def _merge(
 def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
     """Tell how to read what an inquiry about *case* found."""
     rail = account.traits.rails.get(case.row.kind)
+    # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
+    waits = timedelta(seconds=timing.deadline_s)
+    traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     return merge.Reading(
         source=Source.INQUIRY,
         variable_amount=rail is not None and rail.variable_amount,
-        absence=absence(case, account.traits),
+        absence=absence(case, traits),
         timing=timing,
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.payment import AttemptState
+from paygate.gateway import InquiryBy
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.network import ONCE, happened
@@ -25,6 +26,10 @@ _LET_GO: Final = """
 SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.payment = a.payment
 WHERE a.operation IN ('charge', 'authorize') AND a.state IN ('sending', 'unknown')
   AND c.state <> 'hard'
+"""
+_UNSEEN: Final = """
+SELECT p.id FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
+WHERE a.needs_review = 1 AND a.state IN ('sending', 'unknown') AND p.needs_review = 0
 """
 _STANDING: Final = """
 SELECT p.id, sum(a.amount_minor) FROM paygate_payment p
@@ -53,7 +58,8 @@ class Auditor:
         self._check_books(touched)
         if "attempt" in touched:
             self._check_states()
-            self._check_doubt_holds()
+        if "payment" in touched or "attempt" in touched:
+            self._check_doubts()
         if "payment" in touched:
             self._check_told()
         if "item" in touched:
@@ -107,6 +113,9 @@ class Auditor:
         processor.catch_up()
         if row["operation"] not in ONCE:
             return
+        unasked = self.world.profiles[row["account"]].traits.inquiry is InquiryBy.NONE
+        if unasked and row["state"] == "declined" and row["expires_at"] is not None:
+            return  # a declined try on a page was told late, and nobody can be asked about it
         for order in processor.truth.found(row["operation"], attempt):
             if order.operation == "authorize" and order.state is State.APPROVED:
                 continue  # a part of it was captured, and the rest has run out
@@ -146,10 +155,12 @@ class Auditor:
             self.world.violated("I8", f"{aggregate} became {now}, and no event tells it")
         self.told[aggregate] = count
 
-    def _check_doubt_holds(self) -> None:
-        """See that nobody else can pay what a payment in doubt may have paid."""
+    def _check_doubts(self) -> None:
+        """See that a doubt keeps others from paying, and is seen by who must look."""
         for id_, item in self.world.store.look(_LET_GO):
             self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
+        for (id_,) in self.world.store.look(_UNSEEN):
+            self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
 
     def _check_reversed(self) -> None:
         """See that nothing stands of a payment that was reversed (I9)."""

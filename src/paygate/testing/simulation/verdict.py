@@ -108,11 +108,24 @@ def _why(world: World, row: Any, profile: Profile) -> str:
             return _why_unknown(profile, attempt)
     if _original_of_another(world, row["id"]):
         return "the original of another payment was returned"
+    if profile.traits.inquiry is InquiryBy.NONE and _was_tried(world, row["id"]):
+        return "nobody can be asked about a declined try"
     if row["id"] in world.disturbed:
         return "the bank changed its mind"
     if row["id"] in world.judged:
         return "a clerk decided"
     return ""
+
+
+def _was_tried(world: World, payment: str) -> bool:
+    """Tell whether a try of the payer's was declined; that may be told when it is long past."""
+    return any(
+        "tried" in event and event["order"]["our_ref"] == row["id"]
+        for row in world.store.look(
+            "SELECT id, account FROM paygate_attempt WHERE payment = :payment", payment=payment
+        )
+        for event in world.gateways[row["account"]].processor.truth.events
+    )
 
 
 def _why_unknown(profile: Profile, attempt: Any) -> str:
