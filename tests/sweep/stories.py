@@ -302,6 +302,11 @@ def deliver(*, backwards: bool = False) -> Act:
     return act
 
 
+def ask_and_hear(world: InMemory, cashier: Cashier, key: str) -> None:
+    cashier.inquire(world.known["paid"])
+    deliver()(world, cashier, key)
+
+
 def read_feeds(world: InMemory, cashier: Cashier, key: str) -> None:
     world.clock.advance(timedelta(minutes=6))  # longer than the lease of a reader that died
     cashier.read_feeds()
@@ -436,6 +441,13 @@ STORIES = [
 CALLBACKS = [
     Story("a page is paid", deliver(), given_paid_page(), sends=False),
     Story("a page is paid twice", deliver(), given_paid_page(times=2), sends=False),
+    Story(
+        "a page is paid twice, and asked about",
+        ask_and_hear,
+        given_paid_page(times=2),
+        like="a page is paid twice",
+        sends=False,
+    ),
     Story("a page is paid too late", deliver(), given_paid_page(late=True), sends=False),
     Story("a try failed before", deliver(), given_failed_try, sends=False),
     Story(

@@ -97,7 +97,7 @@ class Facts:
 class Changes:
     """What to write down; everything at its default means: nothing new.
 
-    `allocate` is false when the money is not what was asked for and a person
+    `held` are those movements of `book` that were not asked for, so that a person
     must decide; so must he about a `conflict`, a movement that contradicts the
     books. `alerts` are sentences for people. `tried` notes a declined try
     on a page that stays payable; `void_late` asks for the late authorisation to
@@ -106,7 +106,7 @@ class Changes:
 
     state: AttemptState | None = None
     book: tuple[Movement, ...] = ()
-    allocate: bool = True
+    held: tuple[Movement, ...] = ()
     conflict: bool = False
     reference: str = ""
     code: str = ""
@@ -213,12 +213,12 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
                 f"and is now reported as {movement.amount}"
             )
     conflict = bool(alerts)
-    allocate = _as_asked(facts, answer)
-    if new and not allocate:
+    held = [movement for movement in _not_asked_for(facts, answer) if movement in new]
+    if held:
         alerts.append(f"asked for {facts.asked}, and other money came")
     return Changes(
         book=tuple(new),
-        allocate=allocate,
+        held=tuple(held),
         conflict=conflict,
         reference=answer.reference,
         alerts=tuple(alerts),
@@ -226,15 +226,23 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
     )
 
 
-def _as_asked(facts: Facts, answer: Approved | Moved) -> bool:
-    """Tell whether the inward money is in the right currency and not more than was asked."""
+def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
+    """
+    Tell the money in another currency, and what comes beyond the amount that was asked for.
+
+    What was asked for finds its place, whether the rest is told along with it or later.
+    """
+    movements = list(answer.movements)
+    if any(movement.amount.currency != facts.asked.currency for movement in movements):
+        return movements
+    beyond: list[Movement] = []
     total = 0
-    for movement in answer.movements:
-        if movement.amount.currency != facts.asked.currency:
-            return False
+    for movement in movements:
         if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
             total += movement.amount.minor
-    return facts.variable_amount or total <= facts.asked.minor
+            if total > facts.asked.minor and not facts.variable_amount:
+                beyond.append(movement)
+    return beyond
 
 
 def _authorized(facts: Facts, answer: Authorized) -> Changes:

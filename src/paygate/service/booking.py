@@ -96,7 +96,7 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
         case Operation.CHARGE:
             # A partial approval frees what it did not bring. Other money than was asked for frees
             # nothing: until a person has decided about it, nobody shall pay the invoice again.
-            if done and (changes.allocate or not changes.book):
+            if done and not changes.held:
                 _release(tx, payment)
         case Operation.CAPTURE:
             if counted:
@@ -221,7 +221,7 @@ def _book(
         return []
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement)
-    if not changes.allocate:
+    if movement in changes.held:
         return _suspend(tx, payment, receipt, movement)
     match movement.kind:
         case (

@@ -264,7 +264,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
 
 def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
+    conflicted = changes.conflict or bool(changes.held)
     review = bool(changes.review) or conflicted
     status = payment.status
     if changes.state is not None:
