@@ -149,6 +149,14 @@ def _other_money(world: World, row: Any) -> bool:
         return True
     if any(order.minor > asked for order in orders) or sum(e.minor for e in came) > asked:
         return True
+    elsewhere = world.store.look(
+        "SELECT movement_id FROM paygate_receipt WHERE account = :account AND payment <> :payment",
+        account=row["account"],
+        payment=row["id"],
+    )
+    booked = {each["movement_id"] for each in elsewhere}
+    if any(entry.movement_id in booked for entry in came):
+        return True  # another payment was answered with what was done for this one
     return _original_of_another(world, row["id"])
 
 
