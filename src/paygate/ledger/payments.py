@@ -75,10 +75,12 @@ _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
 # Whether other money came than was asked for is another question, and `assign` answers it; so is
-# whether more went back than came.
+# whether more went back than came. While another attempt waits for a person, so does the payment.
 _CLEAR_REVIEW = """
 UPDATE paygate_payment SET needs_review = 0
-WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor
+WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
+  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
+    AND a.state IN ('sending', 'unknown'))
 """
 
 # What else a person must look at stays: other money than was asked for, more that went back.

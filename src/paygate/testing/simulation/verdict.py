@@ -50,7 +50,7 @@ def check_doubts(world: World) -> None:
         world.count(f"review:{why}")
     for row in world.payments("status IN ('requires_action', 'authorized')"):
         profile = world.profiles[row["account"]]
-        untold = _blind(profile) or _original_of_another(world, row["id"])
+        untold = _blind(profile) or row["id"] in _mistaken(world)
         if not untold and not row["needs_review"]:
             world.violated("ends", f"{row['id']} is still {row['status']}")
 
@@ -94,7 +94,7 @@ def _blind(profile: Profile) -> bool:
 def _why(world: World, row: Any, profile: Profile) -> str:
     """Tell why a person must look at a payment; empty where that could have been avoided."""
     if not row["needs_review"]:
-        untold = _blind(profile) or _original_of_another(world, row["id"])
+        untold = _blind(profile) or row["id"] in _mistaken(world)
         return "nobody can tell" if untold else ""
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
@@ -106,7 +106,7 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     for attempt in doubts:
         if attempt["state"] in ("sending", "unknown"):
             return _why_unknown(profile, attempt)
-    if _original_of_another(world, row["id"]):
+    if row["id"] in _mistaken(world):
         return "the original of another payment was returned"
     if profile.traits.inquiry is InquiryBy.NONE and _was_tried(world, row["id"]):
         return "nobody can be asked about a declined try"
@@ -149,22 +149,25 @@ def _other_money(world: World, row: Any) -> bool:
         return True
     if any(order.minor > asked for order in orders) or sum(e.minor for e in came) > asked:
         return True
-    return _original_of_another(world, row["id"])
+    return row["id"] in _mistaken(world)
 
 
-def _original_of_another(world: World, payment: str) -> bool:
-    """Tell whether a window for duplicates answered with what was done for another attempt."""
-    for attempt in world.store.look(
-        "SELECT * FROM paygate_attempt WHERE payment = :payment AND reference <> ''",
-        payment=payment,
-    ):
-        truth = world.gateways[attempt["account"]].processor.truth
-        order = truth.orders.get(attempt["reference"])
-        if order is None or order.operation != attempt["operation"]:
+def _mistaken(world: World) -> set[str]:
+    """
+    Find the payments that a window for duplicates took for one another.
+
+    Two payments look alike to it, and it answers the second with what it did for the
+    first. Their money is booked once all the same; for whom, a person must find out.
+    """
+    found: set[str] = set()
+    for row in world.store.look("SELECT * FROM paygate_attempt WHERE reference <> ''"):
+        truth = world.gateways[row["account"]].processor.truth
+        order = truth.orders.get(row["reference"])
+        if order is None or order.operation != row["operation"]:
             continue
-        if order.our_ref != attempt["id"]:
-            return True
-    return False
+        if order.our_ref != row["id"]:
+            found |= {str(row["payment"]), order.payment}
+    return found
 
 
 # --- Agreement ----------------------------------------------------------------------------
@@ -217,7 +220,7 @@ def _check_states(world: World) -> None:
         status = row["status"]
         if _blind(world.profiles[row["account"]]) and status in _LIVE:
             continue
-        if row["needs_review"] and _original_of_another(world, row["id"]):
+        if row["id"] in _mistaken(world):
             continue
         if bool(came) != (status == "succeeded"):
             world.violated(
@@ -234,7 +237,7 @@ def _check_claims(world: World) -> None:
     )
     for row in rows:
         profile = world.profiles.get(row["account"])
-        if profile is None or not (_blind(profile) or _original_of_another(world, row["id"])):
+        if profile is None or not (_blind(profile) or row["id"] in _mistaken(world)):
             world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
 
 
@@ -247,7 +250,7 @@ def _check_charged_once(world: World) -> None:
         "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
     )
     for row in rows:
-        if row["payment"] not in world.disturbed | world.judged:
+        if row["payment"] not in world.disturbed | world.judged | _mistaken(world):
             world.violated("I3", f"{row['payment']} charged what was paid already")
 
 
