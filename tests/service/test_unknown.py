@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import Closed, Closing
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import ItemAlreadyBeingPaid
+from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
 from paygate.testing import FakeClock, Habits
@@ -192,6 +192,37 @@ def test_where_the_key_is_kept_the_same_request_is_sent_again(
     assert list(fake.processor._truth.orders) == [last.reference], "one page was made: this one"
     fake.pay(last.reference)
     assert_sound(cashier)
+
+
+def test_a_repetition_that_is_rejected_says_nothing_of_the_first_and_ends_with_a_person(
+    world: World,
+) -> None:
+    fake = world.add("it", Kind.CARD, **PROFILES["keyed, declares no inquiry"])
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    for fault in ("unknown_lost", "rejected_rate_limit"):
+        fake.script(fault, operation="refund")
+
+    sent = cashier.refund(payment, key="r", to="reopen")
+    asked = [cashier.attempts(sent)[-1]]
+    while asked[-1].next_check_at is not None:
+        assert asked[-1].state.in_doubt, "nobody said that the first did not arrive"
+        world.clock.advance(asked[-1].next_check_at - world.clock.now())
+        cashier.recover()
+        asked.append(cashier.attempts(sent)[-1])
+
+    assert len(asked) > 2, "it was sent again, and that was refused"
+    assert [each.needs_review for each in asked] == [False] * (len(asked) - 1) + [True]
+    assert [each.id for each in cashier.payments(needs_review=True)] == [payment.id]
+    with pytest.raises(NotRefundable):
+        cashier.refund(payment, key="another", to="reopen")
+    no = Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
+    resolved = cashier.resolve(payment, no, evidence="their dashboard has no refund")
+    assert (resolved.needs_review, resolved.returned) == (False, usd("0"))
+    assert cashier.refund(payment, key="another", to="reopen").returned == usd("30.00")
+    assert_sound(cashier)
+    assert_truth(world, cashier)
 
 
 @pytest.mark.parametrize("lag", [timedelta(0), timedelta(minutes=4)], ids=["at once", "later"])
