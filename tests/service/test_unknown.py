@@ -440,6 +440,31 @@ def test_a_request_that_left_at_the_end_of_its_lease_is_waited_for_as_long(
     assert late == [PaymentStatus.PROCESSING, PaymentStatus.FAILED]
 
 
+def test_what_the_first_sending_did_is_found_after_a_second(world: World) -> None:
+    """A list is read from when the request can first have left, not from its repetition."""
+    fake = world.add(
+        "it",
+        Kind.CARD,
+        inquiry=InquiryBy.LIST_SCAN,
+        not_found_is_final_after=timedelta(minutes=20),
+        habits=Habits(inquiry_lag=timedelta(minutes=15)),
+    )
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    fake.script("500_executed", operation="refund")
+    cashier.refund(payment, key="refund")
+
+    world.clock.advance(timedelta(minutes=10))
+    cashier.recover()  # the list does not show it yet, so it is sent again; the answer is the 500
+    for _ in range(4):
+        world.clock.advance(timedelta(minutes=20))
+        cashier.recover()
+
+    assert cashier.payment(payment).returned == usd("30.00")
+    assert_truth(world, cashier)
+
+
 NOBODY_TO_ASK: dict[str, Any] = {"idempotency": NotIdempotent(), "inquiry": InquiryBy.NONE}
 
 

@@ -137,7 +137,8 @@ def inquiry_about(row: AttemptRow) -> Inquiry:
         payment=row.attempt.payment,
         reference=row.attempt.reference,
         amount=row.attempt.amount,
-        sent_at=row.sent_at,
+        sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
+        last_sent_at=row.sent_at,
     )
 
 
