@@ -87,6 +87,14 @@ def ordeal(session: nox.Session) -> None:
     session.run("paygate", "simulate", *asked, *session.posargs)
 
 
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill a collection run of 500 invoices fifty times; half a minute."""
+    install(session, "test")
+    test = "tests/concurrency/test_kill.py"
+    session.run("pytest", test, *session.posargs, env={"PAYGATE_KILLS": "50"})
+
+
 @nox.session(python=["3.12", "3.13"], default=False)
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, where there is one."""

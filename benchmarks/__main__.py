@@ -42,6 +42,12 @@ def _webhook(rounds: int) -> list[Measured]:
     return [stripe_webhook.measure(rounds)]
 
 
+def _callbacks(rounds: int) -> list[Measured]:
+    from benchmarks import callbacks
+
+    return callbacks.measure(rounds)
+
+
 def _collect(rounds: int) -> list[Measured]:
     from benchmarks import collecting
 
@@ -53,6 +59,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "stripe": _stripe,
     "in-flight": _in_flight,
     "webhook": _webhook,
+    "callbacks": _callbacks,
     "collect": _collect,
 }
 
@@ -88,7 +95,7 @@ def show(results: Sequence[Measured]) -> None:
                 result.unit,
                 f"{result.ratio:.2f}",
                 f"{low:.2f} to {high:.2f}",
-                str(result.target),
+                str(result.target or "none"),
                 f"{result.floor_name}{'' if result.met else '  (falls short)'}",
             )
         )
@@ -102,7 +109,7 @@ def machine() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{name: _version(name) for name in ("httpx", "httpcore", "h11", "pydantic")},
+        **{name: _version(name) for name in ("httpx", "httpcore", "h11", "httptools", "pydantic")},
         "processor": _processor(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),

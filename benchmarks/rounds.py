@@ -34,7 +34,7 @@ class Measured:
     unit: str
     ours: list[float]
     floor: list[float]
-    target: Target
+    target: Target | None = None
     notes: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
@@ -47,7 +47,7 @@ class Measured:
 
     @property
     def met(self) -> bool:
-        return self.target.met_by(self.ratio)
+        return self.target is None or self.target.met_by(self.ratio)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -59,7 +59,7 @@ class Measured:
             "ratio_median": self.ratio,
             "ratio_lowest": min(self.ratios),
             "ratio_highest": max(self.ratios),
-            "target": str(self.target),
+            "target": str(self.target or "none"),
             "met": self.met,
             "rounds": len(self.ratios),
             "notes": self.notes,

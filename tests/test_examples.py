@@ -48,6 +48,21 @@ def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_shop_on_fastapi_is_called_back_and_books_once(tmp_path: Path) -> None:
+    first, second = run("webhooks_fastapi.py", tmp_path), run("webhooks_fastapi.py", tmp_path)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    assert first.stdout.splitlines() == [
+        "webhook: 200 received",
+        "once more: 200 received",
+        "forged: 400 refused",
+        "{'status': 'paid', 'open': '0.00 USD'}",
+        "received 80.00 USD",
+        "the books are sound",
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [({}, "Set STRIPE_SECRET_KEY"), ({"STRIPE_SECRET_KEY": "sk_live_1"}, "not a test key")],

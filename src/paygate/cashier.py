@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import InboxState, StoredCallback
+    from paygate.domain.chargeback import Chargeback, DisputeState
     from paygate.domain.credit import Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
         book,
+        chargebacks,
         customers,
         inbox,
         items,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
         receipts,
     )
     from paygate.ledger.book import Violation
+    from paygate.ledger.sending import Stopped
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
     from paygate.service import (
@@ -89,6 +92,7 @@ if TYPE_CHECKING:
         recover,
         resolve,
         reverse,
+        sending,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -102,7 +106,17 @@ else:
     later(
         globals(),
         "paygate.ledger",
-        *("book", "customers", "inbox", "items", "lots", "methods", "outbox", "payments"),
+        *(
+            "book",
+            "chargebacks",
+            "customers",
+            "inbox",
+            "items",
+            "lots",
+            "methods",
+            "outbox",
+            "payments",
+        ),
         "receipts",
     )
     later(
@@ -110,7 +124,7 @@ else:
         "paygate.service",
         *("assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
-        *("reverse", "write_off"),
+        *("reverse", "sending", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -334,16 +348,42 @@ class BookDesk:
 
     @verb
     def resolve(
-        self, payment: Payment | str, outcome: Approved | Declined | Closed, *, evidence: str
+        self,
+        payment: Payment | str,
+        outcome: resolve.Resolution,
+        *,
+        evidence: str,
+        attempt: Attempt | str | None = None,
     ) -> Flow[Payment]:
         """
-        Say how a payment ended that we could not find out about.
+        Say how an attempt of a payment ended that we could not find out about.
 
-        *evidence* is where you saw it, and stays in the event. An `Approved`
-        needs the movement, so that a late answer does not book it again. Raises
-        `AlreadyFinal` where there is nothing to resolve.
+        It is the one in doubt, or else the one that waits; where there are several
+        (`SeveralInDoubt`), *attempt* says which. *evidence* is where you saw it, and
+        stays in the event. An `Approved` needs the movement, so that a late answer
+        does not book it again; `Authorized` says that an amount is held. Raises
+        `OutcomeDoesNotFit` for what such an operation cannot end in, `AlreadyFinal`
+        where there is nothing to resolve.
         """
-        return (yield from resolve.resolve(_id(payment), outcome, evidence=evidence))
+        named = None if attempt is None else _id(attempt)
+        flow = resolve.resolve(_id(payment), outcome, evidence=evidence, attempt=named)
+        return (yield from flow)
+
+    @verb
+    def resolve_method(
+        self,
+        change: MethodChange | str,
+        outcome: Approved | Declined | Closed,
+        *,
+        evidence: str,
+    ) -> Flow[MethodChange]:
+        """
+        Say how storing (or deleting) a method ended that we could not find out about.
+
+        To say that it was stored needs the method with its token at the gateway:
+        ``Approved(method=StoredMethod(…))``. Otherwise as `resolve`.
+        """
+        return (yield from resolve.resolve_method(_id(change), outcome, evidence=evidence))
 
     @verb
     def assign(
@@ -393,6 +433,23 @@ class BookDesk:
     def method(self, id_: str) -> Flow[PaymentMethod]:
         """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
         return (yield from look(lambda tx: enroll.find(tx, id_)))
+
+    @verb
+    def method_changes(
+        self, *, needs_review: bool | None = None, after: str = "", limit: int = 100
+    ) -> Flow[list[MethodChange]]:
+        """
+        List what was asked of gateways about methods alone: to store one, to delete one.
+
+        A page at a time: pass the last one's id as *after* for the next. With
+        ``needs_review=True`` it is the list of those a person must look at.
+        """
+
+        def work(tx: Tx) -> list[MethodChange]:
+            page = payments.changes_page(tx, needs_review=needs_review, after=after, limit=limit)
+            return [enroll.change_of(tx, id_) for id_ in page]
+
+        return (yield from look(work))
 
     @verb
     def mandate(self, method: PaymentMethod) -> Flow[Mandate | None]:
@@ -471,6 +528,28 @@ class BookDesk:
         return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
 
     @verb
+    def chargebacks(
+        self,
+        *,
+        payment: Payment | str | None = None,
+        state: DisputeState | str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> Flow[list[Chargeback]]:
+        """
+        List chargebacks by id, behind id *after*, the oldest first.
+
+        *payment* and *state* (``"opened"``, ``"lost"``, ``"won"``) choose some of them.
+        """
+        of = None if payment is None else _id(payment)
+        wanted = None if state is None else _dispute_state(state)
+
+        def work(tx: Tx) -> list[Chargeback]:
+            return chargebacks.page(tx, payment=of, state=wanted, after=after, limit=limit)
+
+        return (yield from look(work))
+
+    @verb
     def history(self, payment: Payment | str) -> Flow[history.History]:
         """Read all that is written down about a payment: asked, moved, put on invoices, told."""
         return (yield from look(lambda tx: history.of(tx, _id(payment))))
@@ -523,6 +602,21 @@ class BookDesk:
         """List what processors told us about operations that nobody here knows."""
         state = _inbox_state("orphan")
         return (yield from look(lambda tx: inbox.page(tx, state=state, after=after, limit=limit)))
+
+    @verb
+    def stop_sending(self, *, reason: str) -> Flow[Stopped]:
+        """
+        Let nothing be sent from this ledger, for any tenant: it was restored from a backup.
+
+        What would send raises `SendingStopped` and stores nothing; inquiries, callbacks
+        and feeds go on. It lasts, for every process, until `resume_sending`.
+        """
+        return (yield from sending.stop(reason))
+
+    @verb
+    def sending_stopped(self) -> Flow[Stopped | None]:
+        """Tell since when and why nothing is sent; None where it may be."""
+        return (yield from sending.standing())
 
     @verb
     def fsck(self) -> Flow[list[Violation]]:
@@ -833,7 +927,7 @@ class Desk(BookDesk):
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
         """
-        Encrypt every token of a stored method under the first of the ``token_keys``.
+        Encrypt tokens of stored methods, and callbacks, under the first of the ``token_keys``.
 
         Open the cashier with the new key first and the old ones behind it; when this is
         done, the old ones can go. Stopped anywhere, it goes on where it is called again.
@@ -856,6 +950,18 @@ class Desk(BookDesk):
         once. Returns the payments that it asked or was told about.
         """
         return (yield from recover.recover(self._accounts, self._timing, limit))
+
+    @verb
+    def resume_sending(self, *, evidence: str, force: bool = False) -> Flow[None]:
+        """
+        Let things be sent again, after the ledger has caught up with the processors.
+
+        *evidence* is how you know. Raises `StillCatchingUp` while an inquiry or a
+        callback of this tenant is due, or a feed was not read to its end since; with
+        *force* not even then. It holds for all tenants, so look at each of them before.
+        Where nothing is stopped, this does nothing.
+        """
+        yield from sending.resume(evidence, self._accounts, force=force)
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:
@@ -991,8 +1097,9 @@ class _Face:
 
         *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
         directory; four: absolute). A gateway is a driver object, or its settings
-        with the entry ``driver``. *tenant* keeps merchants apart in one ledger;
-        *actor* is who is written down as acting (see `acting_as`); *period_closed*
+        with the entry ``driver``, or an object with settings of the account beside it:
+        ``{"gateway": object, "credit_on": "settled"}``. *tenant* keeps merchants apart in
+        one ledger; *actor* is who is written down as acting (see `acting_as`); *period_closed*
         tells whether reversals may no longer be dated on a day. *token_keys* are Fernet
         keys for the tokens of stored methods: the first encrypts, all of them decrypt.
 
@@ -1006,10 +1113,9 @@ class _Face:
         from paygate.service.account import GatewayAccount, Timing
 
         accounts = {
-            name: GatewayAccount.of(
-                name,
-                gateway if isinstance(gateway, Gateway) else registry.build(gateway),
-            )
+            name: GatewayAccount.of(name, gateway)
+            if isinstance(gateway, Gateway)
+            else GatewayAccount.of(name, registry.build(gateway), gateway.get("credit_on"))
             for name, gateway in (gateways or {}).items()
         }
         face = cls.__new__(cls)
@@ -1267,6 +1373,16 @@ def _inbox_state(state: InboxState | str) -> InboxState:
         raise InvalidValue(f"{state!r} is no state of a callback; states are {states}") from None
 
 
+def _dispute_state(state: DisputeState | str) -> DisputeState:
+    from paygate.domain.chargeback import DisputeState
+
+    try:
+        return DisputeState(state)
+    except ValueError:
+        states = ", ".join(DisputeState)
+        raise InvalidValue(f"{state!r} is no state of a dispute; states are {states}") from None
+
+
 def _refund_to(to: RefundTo | str) -> RefundTo:
     from paygate.service.booking import RefundTo
 
@@ -1291,5 +1407,5 @@ def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMeth
     return OneTimeToken.of(method) if isinstance(method, str) else method
 
 
-def _id(row: Payment | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
+def _id(row: Payment | Attempt | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
     return row if isinstance(row, str) else row.id

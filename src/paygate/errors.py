@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
 
 class PaygateError(Exception):
@@ -117,6 +117,17 @@ class UnknownPayment(NotFoundError):
 
 class UnknownMethod(NotFoundError):
     """No stored method, and no storing of one, of that id."""
+
+
+class UnknownAttempt(NotFoundError):
+    """The payment has no attempt of this id."""
+
+
+class OutcomeDoesNotFit(UsageError):
+    """What a person says happened is nothing that this operation can end in."""
+
+    attempt: str
+    operation: str
 
 
 class TokenKeysMissing(UsageError):
@@ -283,10 +294,30 @@ class BadReversalDate(Refused):
     on: date
 
 
+class SendingStopped(Refused):
+    """Nothing is sent from this ledger until a person resumes it: it came from a backup."""
+
+    since: datetime
+    reason: str
+
+
+class StillCatchingUp(Refused):
+    """The ledger can still learn by itself what happened; sending is not resumed before."""
+
+    waits: list[str]
+
+
 class AlreadyFinal(Refused):
-    """The payment has its final outcome; there is nothing to resolve."""
+    """It has its final outcome; there is nothing to resolve."""
 
     payment: str
+
+
+class SeveralInDoubt(Refused):
+    """More than one attempt of the payment is in doubt; say which is meant."""
+
+    payment: str
+    attempts: list[str]
 
 
 # --- Thrown into a dialogue at its yield ---------------------------------------

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.dialogue import Dialogue, Request, Response
+    from paygate.domain.chargeback import Dispute
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate
     from paygate.domain.outcome import Finding, Movement, Outcome
@@ -145,7 +146,12 @@ class ClosingUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """Ask what became of an operation; `reference` is empty if the processor never named it."""
+    """
+    Ask what became of an operation; `reference` is empty if the processor never named it.
+
+    `sent_at` is when it can first have been sent, `last_sent_at` when it was last; who
+    looks for it in a list looks from the one to the other.
+    """
 
     operation: Operation
     key: str
@@ -154,6 +160,7 @@ class Inquiry:
     reference: str
     amount: Money
     sent_at: datetime
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +250,8 @@ class Rail:
     payer chooses on the processor's page. `currencies` is None where any will do.
     `variable_amount` says that the payer decides what arrives; `closable` that a
     page or slip can be withdrawn; `immediate` that the result usually comes with
-    the answer; `payer_present` that it can't be charged without the payer, so
+    the answer; `tells_settlement` that it tells when accepted money has reached
+    the merchant; `payer_present` that it can't be charged without the payer, so
     never by autopay.
     """
 
@@ -261,6 +269,7 @@ class Rail:
     multiple_capture: bool = False
     partial_refund: bool = True
     refund_window: timedelta | None = None
+    tells_settlement: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +324,8 @@ class Notice:
     is what it says, or None where it is only a hint to inquire; `ready` says that
     the payer approved and the operation now wants `complete`. `signed_at` is the
     instant that the signature covers, where the scheme has one: the core refuses
-    what is too old or from the future.
+    what is too old or from the future. `movements` tell money that moved or settled
+    beside what the answer says, `disputes` how disputes of it stand.
     """
 
     event_id: str
@@ -325,6 +335,7 @@ class Notice:
     answer: Outcome | None = None
     ready: bool = False
     movements: tuple[Movement, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
 

@@ -58,6 +58,7 @@ def test_drivers_are_listed_with_their_kinds(run: Run) -> None:
     found = {one["name"]: one for one in run("drivers", "--json").json["drivers"]}
 
     assert found["fake"]["kinds"] == ["bitcoin", "card", "e_check", "redirect", "voucher"]
+    assert found["stripe"]["kinds"] == ["card", "redirect"]
     assert found["fake"]["problem"] == ""
     assert "e check" in run("drivers").out
 

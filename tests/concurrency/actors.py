@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from typing import Any
 
 from paygate import Cashier, Kind, PaygateError
 from paygate.errors import Refused
-from paygate.service.flow import Step
+from paygate.gateway import Callback
+from paygate.service.account import Timing
+from paygate.service.flow import Exchange, Step
 from paygate.testing import LoopbackGateway, WallClock
 
 PATIENCE_S = 60.0
@@ -48,12 +51,13 @@ class ProcessorProcess:
 
     journal: Path
     url: str = ""
+    options: tuple[str, ...] = ()
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     def start(self) -> None:
         """Start it; after a kill it goes on from its journal, at the same address."""
         command = [sys.executable, "-m", "paygate.testing.fake_server", "--parent"]
-        command += ["--journal", str(self.journal)]
+        command += ["--journal", str(self.journal), *self.options]
         if self.url:
             command += ["--port", self.url.rpartition(":")[2]]
         running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -73,8 +77,8 @@ class ProcessorProcess:
 
 
 @contextmanager
-def processor(journal: Path) -> Iterator[ProcessorProcess]:
-    running = ProcessorProcess(journal)
+def processor(journal: Path, *options: str) -> Iterator[ProcessorProcess]:
+    running = ProcessorProcess(journal, options=options)
     running.start()
     try:
         yield running
@@ -86,7 +90,13 @@ def processor(journal: Path) -> Iterator[ProcessorProcess]:
 
 
 def open_cashier(ledger: Path, url: str, face: type[Cashier] = Cashier, **more: Any) -> Cashier:
-    gateways = {"card": LoopbackGateway(Kind.CARD, url=url)}
+    """Open a ledger with a card account, and one for pages, at the processor at *url*."""
+    gateways = {
+        "card": LoopbackGateway(Kind.CARD, url=url),
+        "page": LoopbackGateway(Kind.REDIRECT, url=url),
+    }
+    # One feed tells of both accounts, which no real processor's does.
+    more.setdefault("timing", Timing(feed_pause=None))
     return face.open(f"sqlite:///{ledger}", gateways=gateways, **more)
 
 
@@ -122,6 +132,53 @@ def do_at_once(
             told.send(type(refusal).__name__)
         else:
             told.send("done")
+    told.close()
+
+
+class Holding(Cashier):
+    """A cashier that has an answer in hand, and waits for the others before it is merged."""
+
+    together: Barrier
+
+    def _do(self, step: Step) -> Any:
+        answer = super()._do(step)
+        if isinstance(step, Exchange):
+            self.together.wait(PATIENCE_S)
+        return answer
+
+
+def pay_and_hold(
+    ledger: Path, url: str, number: str, token: str, holds: Barrier, told: Connection
+) -> None:
+    """Pay an invoice, and merge the answer when the others are ready; tell the status."""
+    with open_cashier(ledger, url, Holding) as cashier:
+        assert isinstance(cashier, Holding)
+        cashier.together = holds
+        payment = cashier.collect(number, via="card", method=token, key=f"pay-{number}")
+        told.send((payment.status.value, payment.id))
+    told.close()
+
+
+def hear_and_apply(ledger: Path, url: str, number: str, holds: Barrier, told: Connection) -> None:
+    """Get the processor's callback about the customer of that name, and apply it together."""
+    with open_cashier(ledger, url) as cashier:
+        deadline = time.monotonic() + PATIENCE_S
+        heard: list[Callback] = []
+        while not heard:
+            assert time.monotonic() < deadline, "the processor told nothing"
+            ours = [
+                attempt.id.encode()
+                for payment in cashier.payments(customer=number)
+                for attempt in cashier.attempts(payment)
+            ]
+            told_now = LoopbackGateway(Kind.CARD, url=url).callbacks()
+            heard = [each for each in told_now if any(id_ in each.body for id_ in ours)]
+        holds.wait(PATIENCE_S)
+        for _ in range(2):  # webhooks come twice
+            for callback in heard:
+                cashier.receive("card", callback)
+            cashier.apply_callbacks()
+        told.send(("heard", str(len(heard))))
     told.close()
 
 

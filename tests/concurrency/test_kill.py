@@ -19,12 +19,12 @@ from tests.concurrency.actors import (
 )
 from tests.service.world import assert_sound, receipts_of
 
-INVOICES = 500
-KILLS = int(os.environ.get("PAYGATE_KILLS", "50"))
+KILLS = int(os.environ.get("PAYGATE_KILLS") or "15")
+INVOICES = 10 * KILLS
 SEED = 20260101
 
 
-def test_a_run_that_is_killed_fifty_times_charges_each_invoice_once(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_many_times_charges_each_invoice_once(tmp_path: Path) -> None:
     """
     The moments are pseudo-random: the parent kills after a number of steps that a seed gives.
 

@@ -175,6 +175,7 @@ def test_what_we_ask_for_is_what_stripe_answers(protocols: Path) -> None:
         *play(stripe.look_up(of(Operation.REFUND, "re_1")), answers(refund())).requests,
         *play(stripe.look_up(of(Operation.REFUND, "ch_1")), page_of({"id": "re_9"}), last).requests,
         *play(stripe.look_up(of(Operation.REFUND, "")), page_of({"id": "re_9"}), last).requests,
+        *(play(stripe.feed(at), last).requests[0] for at in ("", "evt_1", "evt_2>evt_1")),
     ]
 
     for request in requests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,7 +40,7 @@ from paygate.errors import (
     UnknownMethod,
     Unsupported,
 )
-from paygate.gateway import CallbackStyle
+from paygate.gateway import Callback, CallbackStyle
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -692,18 +693,51 @@ def test_a_callback_tells_that_the_page_was_filled_in(shop: Shop) -> None:
     assert shop.cashier.orphans() == []
 
 
-def test_a_kiosk_that_tells_of_a_stored_method_names_no_unknown_operation(shop: Shop) -> None:
-    kiosk = FakeGateway(Kind.CARD, clock=shop.clock, callbacks=CallbackStyle.ANSWERED)
-    cashier = shop.open(url="kiosk.db", kiosk=kiosk)
-    change = cashier.enroll("C-1", via="kiosk", key="e", return_url=BACK)
-    kiosk.pay(change.reference)
+class Terse(FakeGateway):
+    """A gateway that tells that something happened, and only if it is asked, what."""
 
-    replies = [cashier.receive("kiosk", callback) for callback in kiosk.callbacks()]
-    cashier.recover()
+    def verify(self, callback: Callback) -> Any:
+        (notice,) = yield from super().verify(callback)
+        return [replace(notice, answer=None)]
 
-    assert {reply.status for reply in replies} == {200}
-    assert len(cashier.methods("C-1")) == 1
-    assert {callback.state for callback in cashier.callbacks()} == {InboxState.APPLIED}
+
+@pytest.mark.parametrize("driver", [FakeGateway, Terse])
+def test_an_answered_callback_about_a_method_is_applied_before_the_reply(
+    driver: type[FakeGateway],
+) -> None:
+    card = driver(callbacks=CallbackStyle.ANSWERED)
+    with Cashier.in_memory(gateways={"card": card}, token_keys=[KEY]) as cashier:
+        change = cashier.enroll("C-1", via="card", key="e", return_url=BACK)
+        card.callbacks()
+        card.pay(change.reference)
+        [told] = card.callbacks()
+
+        reply = cashier.receive("card", told)
+
+        assert json.loads(reply.body) == {"result": "booked"}
+        assert [method.last4 for method in cashier.methods("C-1")] == ["4242"]
+        assert cashier.receive("card", told) == reply
+        assert (cashier.orphans(), cashier.apply_callbacks()) == ([], [])
+        [kept] = cashier.callbacks()
+        assert kept.state is InboxState.APPLIED
+        [method] = cashier.methods("C-1")
+        paid = cashier.top_up("C-1", usd("5"), via="card", method=method, key="t")
+        assert paid.status is PaymentStatus.SUCCEEDED
+
+
+def test_an_answered_callback_that_a_method_was_refused_is_applied() -> None:
+    card = FakeGateway(callbacks=CallbackStyle.ANSWERED)
+    with Cashier.in_memory(gateways={"card": card}, token_keys=[KEY]) as cashier:
+        change = cashier.enroll("C-1", via="card", key="e", return_url=BACK)
+        card.callbacks()
+        card.cancel(change.reference)
+        [told] = card.callbacks()
+
+        reply = cashier.receive("card", told)
+
+        assert json.loads(reply.body) == {"result": "booked"}
+        assert cashier.method_changes()[0].state is AttemptState.CANCELED
+        assert cashier.methods("C-1") == []
 
 
 def test_a_callback_that_is_faster_than_we_does_not_lose_the_method(shop: Shop) -> None:

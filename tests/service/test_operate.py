@@ -1,5 +1,6 @@
 """The later life of a payment: authorised, captured in parts, voided, refunded, completed."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from paygate import (
     PaymentStatus,
 )
 from paygate.dialogue import Request, Response
-from paygate.domain.outcome import Approved, Closed, Closing, Movement
+from paygate.domain.outcome import Approved, Closed, Closing, Movement, MovementKind
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -35,7 +36,7 @@ from paygate.errors import (
 )
 from paygate.gateway import NotIdempotent
 from paygate.service.account import Timing
-from paygate.testing import FakeClock, FakeGateway, Habits
+from paygate.testing import FakeClock, FakeGateway, Habits, Plan
 
 
 def usd(amount: str) -> Money:
@@ -159,6 +160,29 @@ def test_what_was_captured_stays_when_the_rest_runs_out(shop: Shop) -> None:
     over = shop.cashier.payment(payment)
     assert (over.status, over.received) == (PaymentStatus.SUCCEEDED, usd("10"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
+    told = shop.events(payment.id)
+    assert told.count("payment.rest_released") == 1
+    assert "payment.expired" not in told
+
+
+def test_an_authorisation_that_runs_out_without_a_capture_has_expired(shop: Shop) -> None:
+    payment = shop.authorize()
+    shop.clock.advance(timedelta(days=8))
+
+    shop.cashier.recover()
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
+    told = shop.events(payment.id)
+    assert ("payment.expired" in told, "payment.rest_released" in told) == (True, False)
+
+
+def test_where_less_was_authorised_the_last_part_frees_what_was_asked_for(shop: Shop) -> None:
+    shop.card.script(Plan(percent=50), operation="authorize")
+    payment = shop.authorize()
+
+    shop.cashier.capture(payment, key="1", amount=usd("15"), final=False)
+
+    assert (shop.open(), shop.cashier.invoice("A").claimed) == ("15.00", usd("0"))
 
 
 @pytest.mark.parametrize("verb", ["capture", "cancel"])
@@ -508,6 +532,48 @@ def test_a_refund_pays_out_credit_where_there_is_some(shop: Shop) -> None:
         shop.cashier.refund(payment, key="r2", amount=usd("6"), to="from_credit")
 
 
+def test_credit_is_paid_out_though_the_customer_owes_elsewhere_if_a_person_says_so(
+    shop: Shop,
+) -> None:
+    payment = shop.charge(amount=usd("50"))
+    shop.invoice("B", "40")
+
+    back = shop.cashier.refund(payment, key="r", amount=usd("20"))
+
+    # The amount was the person's word; what is owed is not paid by it, nor made more.
+    assert back.returned == usd("20")
+    assert (shop.open("A"), shop.open("B")) == ("0.00", "40.00")
+    assert shop.cashier.balance("C-1") == {}
+
+
+def test_credit_is_paid_out_though_the_customer_owes_us_money_back() -> None:
+    clock = FakeClock()
+    bank = FakeGateway(Kind.E_CHECK, clock=clock)
+    card = FakeGateway(clock=clock)
+    with Cashier.in_memory(gateways={"bank": bank, "card": card}, clock=clock) as cashier:
+        for number in ("A", "B"):
+            cashier.issue(number=number, customer="C", total=usd("20"), due="2026-02-01")
+        bounced = cashier.collect(
+            "A", via="bank", method="tok_bank_returned_r01", key="k", amount=usd("30")
+        )
+        clock.advance(days=4)
+        cashier.inquire(bounced)
+        cashier.pay_from_credit("B", key="use")
+        clock.advance(days=10)
+        cashier.inquire(bounced)
+        assert cashier.balance("C") == {"USD": usd("-10")}
+        paid = cashier.top_up("C", usd("15"), via="card", method="tok_visa", key="t")
+        assert cashier.balance("C") == {"USD": usd("5")}
+
+        back = cashier.refund(paid, key="r")
+
+        assert back.returned == usd("15")
+        assert cashier.balance("C") == {"USD": usd("-10")}, "the debt stands as it stood"
+        with pytest.raises(NotEnoughCredit):
+            cashier.pay_from_credit("A", key="more")
+        assert cashier.fsck() == []
+
+
 def test_credit_that_is_being_paid_out_is_not_used(shop: Shop) -> None:
     payment = shop.charge(amount=usd("50"))
     shop.invoice("B", "20")
@@ -548,6 +614,117 @@ def test_a_refund_goes_to_the_capture_of_which_enough_is_left(shop: Shop) -> Non
         shop.cashier.refund(payment, key=key, amount=usd(amount))
 
     assert shop.cashier.payment(payment).returned == usd("30")
+
+
+def captured_in_parts(shop: Shop) -> Payment:
+    payment = shop.authorize()
+    for part in ("12", "10", "8"):
+        payment = shop.cashier.capture(payment, key=f"cap-{part}", amount=usd(part), final=False)
+    return payment
+
+
+def refunded(shop: Shop, payment: Payment) -> list[str]:
+    """Tell what went back of each capture, the first one first, as the processor has it."""
+    back: Counter[str] = Counter()
+    for entry in shop.card.processor.journal:
+        if entry.kind is MovementKind.REFUND:
+            back[entry.undoes or ""] += entry.minor
+    came = [each for each in shop.cashier.receipts(payment) if each.kind is MovementKind.CAPTURE]
+    return [str(back[each.movement_id]) for each in came]
+
+
+def test_a_refund_of_more_than_any_capture_is_spread_newest_first(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+
+    back = shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen")
+
+    assert (back.returned, shop.moved(), shop.open()) == (usd("20"), usd("10"), "20.00")
+    assert refunded(shop, payment) == ["200", "1000", "800"]
+    parts = [each for each in shop.cashier.attempts(payment) if each.operation == "refund"]
+    assert [each.amount for each in parts] == [usd("8"), usd("10"), usd("2")]
+    assert shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen") == back
+    shop.cashier.refund(payment, key="rest")
+    assert refunded(shop, payment) == ["1200", "1000", "800"]
+    with pytest.raises(NotRefundable):
+        shop.cashier.refund(payment, amount=usd("0.01"), key="more")
+
+
+def test_a_refund_that_one_capture_can_bear_is_one_request(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+
+    shop.cashier.refund(payment, amount=usd("9"), key="r")
+
+    assert refunded(shop, payment) == ["0", "900", "0"]
+
+
+def test_a_canceled_payment_of_several_captures_goes_back_by_each_of_them(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+    shop.clock.advance(timedelta(days=3))
+
+    back = shop.cashier.cancel(payment, key="c")
+
+    assert (back.returned, shop.open()) == (usd("30"), "30.00")
+    assert refunded(shop, payment) == ["1200", "1000", "800"]
+
+
+def test_what_the_payers_bank_took_back_is_not_asked_of_the_same_capture(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+    captures = [each for each in shop.cashier.attempts(payment) if each.operation == "capture"]
+    shop.card.dispute(captures[-1].reference)
+    shop.cashier.recover()
+    assert shop.cashier.payment(payment).returned == usd("8")
+
+    shop.cashier.refund(payment, key="rest")
+
+    assert refunded(shop, payment) == ["1200", "1000", "0"]
+
+
+def test_a_refund_that_failed_after_all_can_be_asked_of_its_capture_again(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+    shop.cashier.refund(payment, key="1", amount=usd("20"))
+    failed = shop.cashier.attempts(payment)[-2]
+    assert failed.amount == usd("10")
+    shop.card.fail_refund(failed.reference)
+    shop.cashier.recover()
+    assert shop.cashier.payment(payment).received == usd("40")
+
+    shop.cashier.refund(payment, key="2")
+
+    assert refunded(shop, payment) == ["1200", "2000", "800"]
+
+
+def test_to_cancel_what_went_back_in_part_refunds_the_rest(shop: Shop) -> None:
+    payment = shop.charge()
+    shop.cashier.refund(payment, key="r", amount=usd("10"))
+
+    back = shop.cashier.cancel(payment, key="c")
+
+    assert (back.returned, shop.moved(), shop.open()) == (usd("30"), usd("0"), "30.00")
+    assert shop.cashier.cancel(payment, key="c") == back
+    with pytest.raises(NotCancelable):
+        shop.cashier.cancel(payment, key="again")
+
+
+def test_a_part_of_a_refund_that_is_refused_leaves_the_others(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+    shop.card.script("declined", operation="refund")
+
+    back = shop.cashier.refund(payment, key="r", to="reopen")
+
+    assert (back.returned, shop.open()) == (usd("22"), "22.00")
+    assert refunded(shop, payment) == ["1200", "1000", "0"]
+    again = shop.cashier.refund(payment, key="again", to="reopen")
+    assert (again.returned, refunded(shop, payment)) == (usd("30"), ["1200", "1000", "800"])
+
+
+def test_credit_and_loose_money_are_each_paid_out_once_by_the_parts(shop: Shop) -> None:
+    payment = captured_in_parts(shop)
+    shop.cashier.void("A", reason="not delivered")
+
+    back = shop.cashier.refund(payment, key="r")
+
+    assert back.returned == usd("30")
+    assert shop.cashier.balance("C-1").get("USD", usd("0")) == usd("0")
 
 
 def test_a_refund_under_way_counts(shop: Shop) -> None:

@@ -1,5 +1,7 @@
 """What processors tell by themselves: twice, in any order, too early, too late, or forged."""
 
+import base64
+import hashlib
 import json
 import os
 import random
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from paygate import AsyncCashier, Cashier, Kind, Payment, PaymentStatus
 from paygate.dialogue import Dialogue
@@ -29,9 +32,12 @@ from paygate.gateway import (
     Notice,
     Reply,
 )
+from paygate.ledger import inbox
 from paygate.service import notices
 from paygate.service.receive import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway, Habits
+from paygate.testing.processor import SIGNING_KEY
+from paygate.testing.processor.callbacks import read_written, signed_events
 from tests.service.world import (
     BACK,
     LEASE,
@@ -79,7 +85,9 @@ class Shop:
         for name, fake in gateways.items():
             self.fakes[name] = fake
             fake.processor.clock = self.clock
-        self.cashier = Cashier.in_memory(gateways=self.fakes, clock=self.clock)
+        self.cashier = Cashier.in_memory(
+            gateways=self.fakes, clock=self.clock, token_keys=[Fernet.generate_key()]
+        )
 
     def collect(self, via: str = "card", token: str | None = "tok_visa", no: str = "A") -> Payment:
         self.cashier.issue(number=no, customer=PAYER, total=usd("30.00"), due="2026-02-01")
@@ -154,8 +162,12 @@ def test_no_credential_of_the_sender_is_stored(shop: Shop) -> None:
     shop.cashier.receive("page", replace(told, headers=headers))
 
     connection = shop.cashier._store._writer()
-    [row] = connection.execute("SELECT headers FROM paygate_inbox").fetchall()
-    assert sorted(json.loads(row["headers"])) == sorted([
+    query = "SELECT raw_encrypted, account, event_id FROM paygate_inbox"
+    [(sealed, account, event_id)] = connection.execute(query).fetchall()
+    vault = shop.cashier._context.vault
+    assert vault is not None
+    raw = json.loads(vault.open(sealed, of=inbox._owner(account, event_id)).reveal())
+    assert sorted(raw["headers"]) == sorted([
         ":method", ":path", ":query", "content-type", "fake-signature",
     ])  # fmt: skip
 
@@ -848,3 +860,86 @@ def test_a_reader_that_is_stopped_anywhere_skips_nothing(tmp_path: Path, *, lost
         if finished:
             break
     assert step == 8  # which feeds rest, the lease, two pages read and kept, the release, no more
+
+
+# --- What came word for word ----------------------------------------------------------------
+
+TOKEN = "tok_4711_of_a_stored_card"
+
+
+@pytest.fixture
+def carrier(tmp_path: Path) -> Iterator[tuple[World, Callback]]:
+    """A ledger in a file, and a signed callback that carries a token in headers and body."""
+    world = World(tmp_path)
+    page = world.add("page", Kind.REDIRECT)
+    cashier = world.process()
+    cashier.issue(number="A", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("A", via="page", key="k", payer=PAYER, return_url=BACK)
+    page.callbacks()
+    page.pay(payment.reference)
+    [told] = page.callbacks()
+    event = {**json.loads(told.body), "card": {"token": TOKEN}}
+    [written] = signed_events([event], SIGNING_KEY, world.clock.now())
+    written["headers"]["x-card"] = TOKEN
+    yield world, read_written(written)
+    world.close()
+
+
+def open_under(world: World, *keys: bytes) -> Cashier:
+    world.close()
+    url = f"sqlite:///{world.folder / 'ledger.db'}"
+    more: dict[str, Any] = {"token_keys": keys} if keys else {}
+    cashier = Cashier.open(
+        url, gateways=world.gateways, clock=world.clock, timing=world.timing, **more
+    )
+    world.running.append(cashier)
+    return cashier
+
+
+def bytes_on_disk(world: World) -> bytes:
+    return b"".join(path.read_bytes() for path in world.folder.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_token_in_a_callback_is_nowhere_on_the_disk(
+    keyed: bool, carrier: tuple[World, Callback]
+) -> None:
+    world, told = carrier
+    cashier = open_under(world, *([Fernet.generate_key()] if keyed else []))
+
+    for _ in range(2):
+        cashier.receive("page", told)
+    assert TOKEN.encode() not in bytes_on_disk(world)
+    [payment] = cashier.apply_callbacks()
+    assert payment.received == usd("30.00")
+    assert cashier.replay_callback(1).state is InboxState.APPLIED
+
+    [stored] = cashier.callbacks()
+    assert stored.body == (told.body if keyed else b"")
+    assert stored.digest == hashlib.sha256(told.body).hexdigest()
+    for spelled in (TOKEN.encode(), base64.b64encode(told.body)):
+        assert spelled not in bytes_on_disk(world)
+    world.close()  # which writes the log back into the file
+    assert TOKEN.encode() not in bytes_on_disk(world)
+
+
+def test_what_came_is_read_under_a_new_key_once_it_was_rotated(
+    carrier: tuple[World, Callback],
+) -> None:
+    world, told = carrier
+    old, new = Fernet.generate_key(), Fernet.generate_key()
+    open_under(world, old).receive("page", told)
+
+    def bodies(*keys: bytes) -> list[bytes]:
+        return [stored.body for stored in open_under(world, *keys).callbacks()]
+
+    assert bodies(new) == [b""]
+    rotated = open_under(world, new, old).rotate_keys()
+    assert (rotated.rotated, rotated.current) == (1, 0)
+    assert bodies(new) == [told.body]
+    assert bodies(old) == [b""]
+    cashier = open_under(world, old)
+    assert cashier.rotate_keys().rotated == 0  # what no key opens is left alone
+    [payment] = cashier.apply_callbacks()
+    assert payment.status is PaymentStatus.SUCCEEDED
+    assert bodies(new) == [told.body]

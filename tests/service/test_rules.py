@@ -50,6 +50,7 @@ from paygate.errors import (
     NothingToAssign,
     NothingToReverse,
     NumberReused,
+    OutcomeDoesNotFit,
     OutcomeUnknown,
     UnknownGateway,
     UnknownInvoice,
@@ -806,7 +807,7 @@ def test_resolving_needs_evidence_and_a_movement(shop: Shop) -> None:
 
     with pytest.raises(InvalidValue):
         shop.cashier.resolve(payment, declined, evidence="")
-    with pytest.raises(InvalidValue):
+    with pytest.raises(OutcomeDoesNotFit):
         shop.cashier.resolve(payment, Approved(), evidence="dashboard")
 
     assert shop.cashier.resolve(payment, declined, evidence="x").status is PaymentStatus.DECLINED

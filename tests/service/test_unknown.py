@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import Closed, Closing
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import ItemAlreadyBeingPaid
+from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
 from paygate.testing import FakeClock, Habits
@@ -192,6 +192,37 @@ def test_where_the_key_is_kept_the_same_request_is_sent_again(
     assert list(fake.processor._truth.orders) == [last.reference], "one page was made: this one"
     fake.pay(last.reference)
     assert_sound(cashier)
+
+
+def test_a_repetition_that_is_rejected_says_nothing_of_the_first_and_ends_with_a_person(
+    world: World,
+) -> None:
+    fake = world.add("it", Kind.CARD, **PROFILES["keyed, declares no inquiry"])
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    for fault in ("unknown_lost", "rejected_rate_limit"):
+        fake.script(fault, operation="refund")
+
+    sent = cashier.refund(payment, key="r", to="reopen")
+    asked = [cashier.attempts(sent)[-1]]
+    while asked[-1].next_check_at is not None:
+        assert asked[-1].state.in_doubt, "nobody said that the first did not arrive"
+        world.clock.advance(asked[-1].next_check_at - world.clock.now())
+        cashier.recover()
+        asked.append(cashier.attempts(sent)[-1])
+
+    assert len(asked) > 2, "it was sent again, and that was refused"
+    assert [each.needs_review for each in asked] == [False] * (len(asked) - 1) + [True]
+    assert [each.id for each in cashier.payments(needs_review=True)] == [payment.id]
+    with pytest.raises(NotRefundable):
+        cashier.refund(payment, key="another", to="reopen")
+    no = Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
+    resolved = cashier.resolve(payment, no, evidence="their dashboard has no refund")
+    assert (resolved.needs_review, resolved.returned) == (False, usd("0"))
+    assert cashier.refund(payment, key="another", to="reopen").returned == usd("30.00")
+    assert_sound(cashier)
+    assert_truth(world, cashier)
 
 
 @pytest.mark.parametrize("lag", [timedelta(0), timedelta(minutes=4)], ids=["at once", "later"])
@@ -407,6 +438,31 @@ def test_a_request_that_left_at_the_end_of_its_lease_is_waited_for_as_long(
 
     assert early == [PaymentStatus.PROCESSING] * 3
     assert late == [PaymentStatus.PROCESSING, PaymentStatus.FAILED]
+
+
+def test_what_the_first_sending_did_is_found_after_a_second(world: World) -> None:
+    """A list is read from when the request can first have left, not from its repetition."""
+    fake = world.add(
+        "it",
+        Kind.CARD,
+        inquiry=InquiryBy.LIST_SCAN,
+        not_found_is_final_after=timedelta(minutes=20),
+        habits=Habits(inquiry_lag=timedelta(minutes=15)),
+    )
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    fake.script("500_executed", operation="refund")
+    cashier.refund(payment, key="refund")
+
+    world.clock.advance(timedelta(minutes=10))
+    cashier.recover()  # the list does not show it yet, so it is sent again; the answer is the 500
+    for _ in range(4):
+        world.clock.advance(timedelta(minutes=20))
+        cashier.recover()
+
+    assert cashier.payment(payment).returned == usd("30.00")
+    assert_truth(world, cashier)
 
 
 NOBODY_TO_ASK: dict[str, Any] = {"idempotency": NotIdempotent(), "inquiry": InquiryBy.NONE}

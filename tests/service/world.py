@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -85,16 +85,22 @@ class World:
     folder: Path
     clock: FakeClock = field(default_factory=FakeClock)
     fakes: dict[str, FakeGateway] = field(default_factory=dict[str, FakeGateway])
-    gateways: dict[str, Gateway] = field(default_factory=dict[str, Gateway])
+    gateways: dict[str, Gateway | Mapping[str, Any]] = field(
+        default_factory=dict[str, Gateway | Mapping[str, Any]]
+    )
     # Feeds would tell what these tests want to see found out.
     timing: Timing = field(default_factory=lambda: Timing(feed_pause=None))
     running: list[Cashier] = field(default_factory=list[Cashier])
 
-    def add(self, name: str, kind: Kind, *, blind: bool = False, **traits: Any) -> FakeGateway:
+    def add(
+        self, name: str, kind: Kind, *, blind: bool = False, credit_on: str = "", **traits: Any
+    ) -> FakeGateway:
         """Add a gateway account; a *blind* one cannot be asked what became of a charge."""
         fake = FakeGateway(kind, clock=self.clock, **traits)
         self.fakes[name] = fake
         self.gateways[name] = Blind(fake) if blind else fake
+        if credit_on:
+            self.gateways[name] = {"gateway": fake, "credit_on": credit_on}
         return fake
 
     def process(self) -> Cashier:

@@ -5,7 +5,6 @@ import logging
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from paygate.domain.secret import Secret
 from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent, Unsupported
 from paygate.gateway import AccessToken
 from paygate.testing import FakeClock
-from paygate.transport import AsyncCourier, Courier
+from paygate.transport import AsyncCourier, Courier, tokens
 from tests.transport.script import AsyncScript, Carried, Part, Signer, SyncScript, Told, request
 
 OK = Response(status=200)
@@ -48,6 +47,31 @@ class Processor:
     def parts(self) -> Iterator[Part]:
         while True:
             yield self
+
+
+PATIENCE_S = 20.0
+"""How long a test waits for others before it fails; never reached when all is well."""
+
+
+class Queue:
+    """Counts the threads that have joined the sign-in of another."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._changed = threading.Condition()
+        self._joined = 0
+        share = tokens._shared
+
+        def joining(theirs: Any, left_s: float) -> Any:
+            with self._changed:
+                self._joined += 1
+                self._changed.notify_all()
+            return share(theirs, left_s)
+
+        monkeypatch.setattr(tokens, "_shared", joining)
+
+    def await_joined(self, threads: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._joined >= threads, PATIENCE_S)
 
 
 def steps(carried: Carried) -> list[str]:
@@ -89,14 +113,14 @@ def test_an_account_that_cannot_sign_in_says_so_before_anything_leaves(face: str
         carried.exchange(MONEY)
 
 
-def test_fifty_threads_sign_in_once() -> None:
-    processor, clock = Processor(), FakeClock()
+def test_fifty_threads_sign_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor, clock, queue = Processor(), FakeClock(), Queue(monkeypatch)
     answers: list[Response] = []
 
     class Slow(SyncScript):
         def exchange(self, request: Request) -> Response:
             if request.step == "sign_in":
-                time.sleep(0.05)
+                queue.await_joined(49 * (processor.given + 1))
             return self.tell(request)
 
     script = Slow(processor.parts(), clock)
@@ -129,17 +153,20 @@ async def test_a_hundred_tasks_sign_in_once() -> None:
 
 
 async def test_who_stops_waiting_does_not_stop_the_others() -> None:
-    processor, clock, go = Processor(), FakeClock(), asyncio.Event()
+    processor, clock = Processor(), FakeClock()
+    began, go = asyncio.Event(), asyncio.Event()
 
     class Slow(AsyncScript):
         async def exchange(self, request: Request) -> Response:
             if request.step == "sign_in":
+                began.set()
                 await go.wait()
             return await super().exchange(request)
 
     courier = AsyncCourier(Slow(processor.parts(), clock), Signer(), now=clock.now)
     first, second = (asyncio.ensure_future(courier.exchange(WANTS_TOKEN)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    # The task that signs in was made after both, so both wait for it by now.
+    await asyncio.wait_for(began.wait(), PATIENCE_S)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -150,14 +177,17 @@ async def test_who_stops_waiting_does_not_stop_the_others() -> None:
 
 
 async def test_closing_stops_a_sign_in_that_is_under_way() -> None:
+    began = asyncio.Event()
+
     class Never(AsyncScript):
         async def exchange(self, request: Request) -> Response:
+            began.set()
             await asyncio.Event().wait()
             return self.tell(request)
 
     courier = AsyncCourier(Never(iter([]), FakeClock()), Signer())
     waiting = asyncio.ensure_future(courier.exchange(MONEY))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(began.wait(), PATIENCE_S)
 
     await courier.aclose()
 
@@ -368,9 +398,11 @@ def test_a_sign_in_may_note_what_nobody_keeps(face: str) -> None:
     assert carried.exchange(WANTS_TOKEN) is OK
 
 
-def test_a_failure_is_shared_by_all_who_wait_for_it_and_not_remembered() -> None:
+def test_a_failure_is_shared_by_all_who_wait_for_it_and_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each thread gets an error of its own, and the next request asks again."""
-    began, go = threading.Event(), threading.Event()
+    began, go, queue = threading.Event(), threading.Event(), Queue(monkeypatch)
     faults: list[BaseException] = []
 
     class Slow(SyncScript):
@@ -395,7 +427,7 @@ def test_a_failure_is_shared_by_all_who_wait_for_it_and_not_remembered() -> None
     began.wait(20)
     for thread in threads[1:]:
         thread.start()
-    time.sleep(0.1)  # until they wait
+    queue.await_joined(9)
     go.set()
     for thread in threads:
         thread.join(20)

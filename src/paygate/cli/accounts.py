@@ -18,8 +18,6 @@ from paygate.errors import DriverBroken, PaygateError, UnknownGateway, Unsupport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from paygate.gateway import Gateway
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -88,8 +86,7 @@ def _findings(where: Where, only: str | None) -> Iterator[Finding]:
     for name in _chosen(settings, only):
         # Each by itself: one bad account must not hide what is said of the others.
         try:
-            gateway: Gateway = registry.build(settings[name])
-            with Cashier.in_memory(gateways={name: gateway}) as cashier:
+            with Cashier.in_memory(gateways={name: settings[name]}) as cashier:
                 yield _ask(cashier, name)
         except PaygateError as error:
             driver = str(settings[name].get("driver", ""))
@@ -150,18 +147,8 @@ def _table(findings: list[Finding]) -> Any:
 
 
 def _kinds_of(driver: registry.Installed) -> list[Kind] | None:
-    """Tell the kinds that a driver serves, where it can be built without an account's settings."""
+    """Tell the kinds that a driver serves, where it can be loaded and says so."""
     try:
-        found = registry.load(driver.name)
+        return registry.kinds_of(registry.load(driver.name))
     except (DriverBroken, UnknownGateway):
         return None
-    choices: list[dict[str, Any]] = [{}]
-    if "kind" in found.settings_model.model_fields:
-        choices = [{"kind": kind} for kind in Kind]
-    served: set[Kind] = set()
-    for settings in choices:
-        try:
-            served |= set(registry.build({"driver": driver.name, **settings}).traits.rails)
-        except Exception:  # noqa: BLE001, S112  (a stranger's code; that it needs settings is no fault)
-            continue
-    return sorted(served) or None

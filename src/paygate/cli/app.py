@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from paygate import __version__
-from paygate.cli import accounts, books, operations, payments, show
+from paygate.cli import accounts, books, decisions, operations, payments, show
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
-from paygate.cli.methods import methods, rotate_keys
+from paygate.cli.methods import enroll, methods, rotate_keys
 from paygate.cli.simulate import simulate
 from paygate.cli.told import callbacks, events
 
@@ -80,11 +80,21 @@ for command in (
     operations.cancel,
     payments.record,
     payments.reverse,
+    decisions.resolve,
+    decisions.assign,
+    decisions.write_off,
+    decisions.undo_write_off,
+    decisions.pay_from_credit,
+    decisions.undo_credit_use,
+    decisions.credit,
+    enroll,
     payments.inquire,
     payments.recover,
     books.fsck,
     books.status,
     books.publish,
+    books.stop_sending,
+    books.resume_sending,
     events,
     rotate_keys,
     simulate,

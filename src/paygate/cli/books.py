@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.invoices import each_invoice
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.cli.payments import each_payment
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.errors import InvalidValue
 from paygate.ledger.book import RULES
 
+if TYPE_CHECKING:
+    from paygate.ledger.sending import Stopped
 
+
+@with_ledger
 def fsck(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Rebuild every balance of the ledger and compare; exits with 1 where one differs."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.fsck()
-    if as_json:
+    if where.as_json:
         show.write_json({"rules": len(RULES), "violations": found})
     else:
         console = show.console()
@@ -44,31 +44,35 @@ def fsck(
         raise typer.Exit(FINDINGS)
 
 
+@with_ledger
 def status(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Tell how invoices and payments stand, and what waits for a person."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         standing = _standing(list(each_invoice(cashier)))
         payments = list(each_payment(cashier))
         dead = len(cashier.dead_letters())
+        stopped = cashier.sending_stopped()
+        changes = [one.id for one in cashier.method_changes(needs_review=True)]
     stand = Counter(payment.status for payment in payments)
     waiting = [one.id for one in payments if one.needs_review or one.conflicted]
-    if as_json:
+    if where.as_json:
         show.write_json(
             {
                 "invoices": standing,
                 "payments": stand,
                 "needs_review": waiting,
+                "methods_need_review": changes,
                 "dead_letters": dead,
+                "sending_stopped": stopped,
             }
         )
         return
     console = show.console()
+    if stopped is not None:
+        console.print(_stopped(stopped), style="bold yellow", soft_wrap=True)
+        console.print()
     table = show.table("Currency", ">Open", ">Partially paid", ">Paid", ">Overdue", ">Still open")
     for row in standing:
         show.add(
@@ -82,8 +86,47 @@ def status(
     console.print(f"{len(payments)} payments" + (f": {counts}" if counts else ""))
     if waiting:
         console.print(f"A person must look at: {', '.join(waiting)}", style="yellow")
+    if changes:
+        told = ", ".join(changes)
+        console.print(f"A person must look at storing or deleting: {told}", style="yellow")
     if dead:
         console.print(f"{dead} events were refused for good by a sink", style="yellow")
+
+
+@with_ledger
+def stop_sending(
+    where: Where,
+    reason: Annotated[str, typer.Option(help="Why, such as the backup it came from.")],
+) -> None:
+    """Let nothing be sent from a ledger that came from a backup, until it has caught up."""
+    with where.open() as cashier:
+        found = cashier.stop_sending(reason=reason)
+    if where.as_json:
+        show.write_json({"sending_stopped": found})
+        return
+    show.console().print(_stopped(found), soft_wrap=True)
+
+
+@with_gateways
+def resume_sending(
+    where: Where,
+    evidence: Annotated[str, typer.Option(help="How you know that it has caught up.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Although something waits, such as a feed.")
+    ] = False,
+) -> None:
+    """Let things be sent again, once the ledger has caught up with the processors."""
+    with where.open() as cashier:
+        cashier.resume_sending(evidence=evidence, force=force)
+    if where.as_json:
+        show.write_json({"sending_stopped": None})
+        return
+    show.console().print("Things are sent again.")
+
+
+def _stopped(of: Stopped) -> str:
+    since = f"{of.since:%Y-%m-%d %H:%M} UTC"
+    return f"Nothing is sent since {since}, by {of.actor}: {of.reason}"
 
 
 def publish(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from paygate.cli import show
 
 if TYPE_CHECKING:
+    from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
 
@@ -22,3 +23,8 @@ def payment(of: Payment) -> dict[str, Any]:
     if of.action is not None:
         written["action"]["type"] = type(of.action).__name__
     return written
+
+
+def credit(of: Credit) -> dict[str, Any]:
+    """Write a lot of credit, with what is free of it."""
+    return {**show.plain(of), "free": show.plain(of.free)}

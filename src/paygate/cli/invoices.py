@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paygate.cli import facts, options, show
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue
 
@@ -20,32 +20,28 @@ if TYPE_CHECKING:
     from paygate.cashier import Cashier
     from paygate.domain.invoice import Invoice
 
-invoice = typer.Typer(no_args_is_help=True, help="Import, list and show invoices.")
+invoice = typer.Typer(no_args_is_help=True, help="Issue, import, list, show and void invoices.")
 
 
 @invoice.command("import")
+@with_ledger
 def import_(
-    ctx: typer.Context,
+    where: Where,
     file: Annotated[str, typer.Argument(help="CSV file in UTF-8; - reads standard input.")],
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the good rows where others are bad.")
     ] = False,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Issue the invoices of a CSV file: number, customer, currency, total, due [, name, email]."""
     content = _read(file)
-    where = Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant)
     with where.open(make=True) as cashier:
         try:
             done = cashier.import_invoices(content, skip_bad=skip_bad)
         except ImportRejected as rejected:
-            if not as_json:
+            if not where.as_json:
                 _print_problems(rejected.problems)
             raise
-    if as_json:
+    if where.as_json:
         show.write_json(
             {
                 "issued": [one.number for one in done.issued],
@@ -66,22 +62,49 @@ def import_(
     _print_problems([(problem.line, problem.reason) for problem in done.problems])
 
 
+@invoice.command("issue")
+@with_ledger
+def issue(
+    where: Where,
+    number: Annotated[str, typer.Argument(help="Its number.")],
+    customer: Annotated[str, typer.Option(help="Id of the customer.")],
+    total: Annotated[str, typer.Option(metavar="AMOUNT", help="Such as '30.00 USD'.")],
+    due: Annotated[str, typer.Option(metavar="DATE", help="When it is to be paid.")],
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Its own date.")] = None,
+) -> None:
+    """Issue an invoice, once per number."""
+    with where.open(make=True) as cashier:
+        money = read_amount(cashier, total)
+        made = cashier.issue(number=number, customer=customer, total=money, due=due, on=on)
+    _tell(made, where)
+
+
+@invoice.command("void")
+@with_ledger
+def void(
+    where: Where,
+    number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+) -> None:
+    """Void an invoice that should not have been issued; money on it becomes credit."""
+    with where.open() as cashier:
+        made = cashier.void(number, reason=reason)
+    _tell(made, where)
+
+
 @invoice.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     customer: options.CustomerOption = None,
     only_open: Annotated[
         bool, typer.Option("--open", help="Only those on which something is open.")
     ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List invoices, a page at a time."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = (
             one
             for one in each_invoice(cashier, customer=customer, after=after)
@@ -90,7 +113,7 @@ def list_(
         page = list(islice(found, limit))
         more = next(found, None) is not None
     following = page[-1].id if more else None
-    if as_json:
+    if where.as_json:
         show.write_json({"invoices": [facts.invoice(one) for one in page], "next": following})
         return
     console = show.console()
@@ -106,37 +129,20 @@ def list_(
 
 
 @invoice.command("show")
+@with_ledger
 def show_(
-    ctx: typer.Context,
+    where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Show an invoice, and what was put on it and taken off again."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.invoice(number)
         allocations = cashier.allocations(found)
-    if as_json:
+    if where.as_json:
         show.write_json({"invoice": facts.invoice(found), "allocations": allocations})
         return
     console = show.console()
-    console.print(
-        show.sheet(
-            {
-                "Invoice": found.number,
-                "Customer": found.customer,
-                "Status": show.words(found.status),
-                "Due": found.due,
-                "Total": found.total,
-                "Open": found.open,
-                "Held by a payment": found.claimed or None,
-                "Written off": found.written_off or None,
-                "Fee of reversal": found.reversal,
-            }
-        )
-    )
+    console.print(_sheet(found))
     if allocations:
         table = show.table("When", "From", ">Amount")
         for one in allocations:
@@ -144,6 +150,29 @@ def show_(
             show.add(table, one.booked_at.date(), source, one.amount)
         console.print()
         console.print(table)
+
+
+def _tell(made: Invoice, where: Where) -> None:
+    if where.as_json:
+        show.write_json({"invoice": facts.invoice(made)})
+    else:
+        show.console().print(_sheet(made))
+
+
+def _sheet(of: Invoice) -> Any:
+    return show.sheet(
+        {
+            "Invoice": of.number,
+            "Customer": of.customer,
+            "Status": show.words(of.status),
+            "Due": of.due,
+            "Total": of.total,
+            "Open": of.open,
+            "Held by a payment": of.claimed or None,
+            "Written off": of.written_off or None,
+            "Fee of reversal": of.reversal,
+        }
+    )
 
 
 def each_invoice(

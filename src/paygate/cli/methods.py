@@ -1,4 +1,4 @@
-"""Stored methods: list them, choose the default one, forget one; and their keys."""
+"""Stored methods: store one, list them, choose the default one, forget one; and their keys."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import options, show
-from paygate.cli.exits import FINDINGS, without_secrets
-from paygate.cli.opening import KEYS_VARIABLE, Where
-from paygate.domain.payment import AttemptState
+from paygate.cli import decisions, options, show
+from paygate.cli.exits import FINDINGS, hide, without_secrets
+from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
+from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.outcome import Approved, Closed, Declined, HostedForm, Redirect
+from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.secret import Secret
 from paygate.errors import TokenKeysMissing
 
 if TYPE_CHECKING:
     from paygate.domain.method import MethodChange, PaymentMethod
 
-methods = typer.Typer(no_args_is_help=True, help="List, choose and forget stored methods.")
+methods = typer.Typer(no_args_is_help=True, help="Store, list, choose and forget methods.")
 
+ChangeArgument = Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the change.")]
 MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the stored method.")]
 
 
 @methods.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     customer: Annotated[str, typer.Argument(help="Id of the customer.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List the stored methods of a customer."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.methods(customer)
-    if as_json:
+    if where.as_json:
         show.write_json({"methods": found})
         return
     console = show.console()
@@ -48,57 +49,131 @@ def list_(
     console.print(table)
 
 
+@with_gateways
+def enroll(
+    where: Where,
+    customer: Annotated[str, typer.Argument(help="Id of the customer.")],
+    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    key: options.KeyOption,
+    method: options.MethodOption = None,
+    from_payment: Annotated[
+        str | None, typer.Option(metavar="PAYMENT", help="Store the method of this payment.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
+    return_url: Annotated[str, typer.Option(help="Where its page leads the payer back to.")] = "",
+) -> None:
+    """Store a customer's method at a gateway; exits with 1 where it is not stored yet."""
+    hide(where.ctx, method)
+    with where.open() as cashier:
+        change = cashier.enroll(
+            customer,
+            via=via,
+            key=key,
+            method=method,
+            from_payment=from_payment,
+            kind=kind,
+            return_url=return_url,
+        )
+    _tell(where, change)
+
+
+@methods.command("inquire")
+@with_gateways
+def inquire(where: Where, change: ChangeArgument) -> None:
+    """Ask how storing (or deleting) a method stands; exits with 1 while it is not done."""
+    with where.open() as cashier:
+        found = cashier.inquire_method(change)
+    _tell(where, found)
+
+
+@methods.command("changes")
+@with_ledger
+def changes(
+    where: Where,
+    review: Annotated[
+        bool, typer.Option("--review", help="Only those that a person must look at.")
+    ] = False,
+    after: Annotated[str, typer.Option(help="Go on behind the change of this id.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+) -> None:
+    """List what was asked of gateways about methods: to store one, to delete one."""
+    with where.open() as cashier:
+        found = cashier.method_changes(needs_review=review or None, after=after, limit=limit)
+    if where.as_json:
+        show.write_json({"changes": found})
+        return
+    table = show.table("Change", "What", "Customer", "Via", "State")
+    for one in found:
+        show.add(table, one.id, one.operation, one.customer, one.account, show.words(one.state))
+    show.console().print(table)
+
+
+@methods.command("resolve")
+@with_ledger
+def resolve(
+    where: Where,
+    change: ChangeArgument,
+    ended: decisions.EndOption,
+    evidence: decisions.EvidenceOption,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="PAYGATE_METHOD",
+            help="The gateway's token of the method that was stored.",
+        ),
+    ] = None,
+    brand: Annotated[str, typer.Option(help="Of the card.")] = "",
+    last4: Annotated[str, typer.Option(help="The last digits of its number.")] = "",
+    kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.CARD,
+) -> None:
+    """Say how storing (or deleting) a method ended that nobody could find out about."""
+    hide(where.ctx, method)
+    decisions.check_held(ended)
+    with where.open() as cashier:
+        outcome: Approved | Declined | Closed = decisions.not_done(ended)
+        if ended is decisions.End.SUCCEEDED:
+            stored = None
+            if method is not None:
+                stored = StoredMethod(token=Secret(method), kind=kind, brand=brand, last4=last4)
+            outcome = Approved(method=stored)
+        found = cashier.resolve_method(change, outcome, evidence=evidence)
+    _tell(where, found, stop=False)
+
+
 @methods.command("default")
+@with_ledger
 def default(
-    ctx: typer.Context,
+    where: Where,
     method: MethodArgument,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Make a stored method the default one of its customer."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.set_default_method(method)
-    if as_json:
+    if where.as_json:
         show.write_json({"method": found})
         return
     show.console().print(_sheet(found))
 
 
 @methods.command("forget")
+@with_gateways
 def forget(
-    ctx: typer.Context,
+    where: Where,
     method: MethodArgument,
     key: options.KeyOption,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Charge a method no more and have its gateway delete it; exits with 1 where it did not yet."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         change = cashier.forget_method(method, key=key)
-    change = replace(change, reason=without_secrets(ctx, change.reason))
-    if as_json:
-        show.write_json({"change": change})
-    else:
-        show.console().print(_change(change))
-    if change.state is not AttemptState.SUCCEEDED:
-        raise typer.Exit(FINDINGS)
+    _tell(where, change)
 
 
+@with_ledger
 def rotate_keys(
-    ctx: typer.Context,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
+    where: Where,
 ) -> None:
     """Encrypt every token of a stored method under the first of the keys."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant)
     with where.open() as cashier:
         try:
             done = cashier.rotate_keys()
@@ -107,7 +182,7 @@ def rotate_keys(
                 f"there is no key; give the new one and behind it the old ones in {KEYS_VARIABLE}, "
                 "with a comma between them"
             ) from None
-    if as_json:
+    if where.as_json:
         show.write_json({"rotated": done.rotated, "current": done.current})
         return
     show.console().print(f"{done.rotated} rotated, {done.current} were under the first key already")
@@ -127,18 +202,42 @@ def _sheet(of: PaymentMethod) -> Any:
     )
 
 
+def _tell(where: Where, change: MethodChange, *, stop: bool = True) -> None:
+    """Tell a change, and stop a script where it is not done."""
+    change = replace(change, reason=without_secrets(where.ctx, change.reason))
+    if where.as_json:
+        show.write_json({"change": change})
+    else:
+        show.console().print(_change(change))
+    if stop and change.state is not AttemptState.SUCCEEDED:
+        raise typer.Exit(FINDINGS)
+
+
 def _change(of: MethodChange) -> Any:
     done = of.state is AttemptState.SUCCEEDED
-    left = "a person must delete it at the gateway" if of.state.closed else None
-    if not done and not of.state.final:
-        left = "it is not charged any more; 'paygate recover' tries the deletion again"
+    deletes = of.operation is Operation.FORGET
     return show.sheet(
         {
+            "Change": of.id,
             "Method": None if of.method is None else of.method.id,
             "Customer": of.customer,
             "Via": of.account,
-            "Deleted there": "yes" if done else show.words(of.state),
+            "Deleted there" if deletes else "Stored": "yes" if done else show.words(of.state),
             "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
-            "Next": left,
+            "Next": _next_step(of, deletes=deletes),
         }
     )
+
+
+def _next_step(of: MethodChange, *, deletes: bool) -> str | None:
+    """Say what is to be done about a change, where something is."""
+    if isinstance(of.action, Redirect | HostedForm):
+        return f"the payer goes to {of.action.url}"
+    if of.state.final:
+        failed = deletes and of.state.closed
+        return "a person must delete it at the gateway" if failed else None
+    if of.needs_review:
+        return "a person must look at it: 'paygate methods resolve'"
+    if deletes:
+        return "it is not charged any more; 'paygate recover' tries the deletion again"
+    return "'paygate recover' asks how it ended"

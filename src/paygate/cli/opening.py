@@ -1,4 +1,7 @@
-"""How a command finds its ledger and its gateways.
+"""How a command finds its ledger and its gateways: the options that it shares with others.
+
+`with_ledger` and `with_gateways` give them to a command, which gets what they say
+as its first argument.
 
 Settings of gateways stand in a TOML file, a table for each account. What is
 secret stays out of it: ``api_key = { env = "STRIPE_SECRET_KEY" }`` is read from
@@ -14,10 +17,15 @@ import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, get_type_hints
 
+import typer
+
+from paygate import registry
 from paygate.cashier import Cashier
+from paygate.cli import options
 from paygate.cli.exits import hide
 from paygate.domain.money import Money
 from paygate.errors import InvalidSettings, InvalidValue, PaygateError
@@ -25,8 +33,7 @@ from paygate.errors import InvalidSettings, InvalidValue, PaygateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    import typer
-
+P = ParamSpec("P")
 
 KEYS_VARIABLE = "PAYGATE_TOKEN_KEYS"
 """The environment variable with the keys to the tokens of stored methods, the first encrypting."""
@@ -41,6 +48,7 @@ class Where:
     gateways: Path | None
     app: str | None
     tenant: str
+    as_json: bool = False
 
     @contextmanager
     def open(self, *, make: bool = False) -> Generator[Cashier]:
@@ -78,40 +86,52 @@ class Where:
         return keys or None
 
 
+def with_ledger(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
+    """Give *command* the options that say which ledger, and how to tell what was found."""
+    return _sharing(command, "ledger", "app", "tenant", "as_json")
+
+
+def with_gateways(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
+    """Give *command* the options of `with_ledger`, and the one for settings of gateways."""
+    return _sharing(command, "ledger", "gateways", "app", "tenant", "as_json")
+
+
+def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
+    """Make the function that typer sees, with the options of *command* and then the *shared*."""
+
+    def call(ctx: typer.Context, **given: Any) -> None:
+        said: dict[str, Any] = {"gateways": None}
+        said |= {name: given.pop(name) for name in shared}
+        command(Where(ctx=ctx, **said), **given)
+
+    hints = get_type_hints(command, include_extras=True)
+    own = list(signature(command).parameters.values())[1:]
+    context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [
+        each.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in own
+    ]
+    parameters += [options.SHARED[name] for name in shared]
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__module__ = command.__module__
+    call.__signature__ = Signature([context, *parameters])  # type: ignore[attr-defined]
+    call.__annotations__ = {each.name: each.annotation for each in (context, *parameters)}
+    return call
+
+
 def read_gateways(
     file: Path, environment: Mapping[str, str], secrets: list[str]
 ) -> dict[str, dict[str, Any]]:
     """Read accounts from a TOML file; what the environment gave is noted in *secrets*."""
-    accounts: dict[str, dict[str, Any]] = {}
-    missing: list[str] = []
-
-    def fill(value: object) -> Any:
-        if isinstance(value, list):
-            return [fill(each) for each in cast("list[object]", value)]
-        if not isinstance(value, dict):
-            return value
-        pairs = cast("dict[str, object]", value)
-        name = pairs.get("env")
-        if len(pairs) > 1 or not isinstance(name, str):
-            return {key: fill(each) for key, each in pairs.items()}
-        if name not in environment:
-            missing.append(name)
-            return ""
-        secrets.append(environment[name])
-        return environment[name]
-
-    for name, table in _toml(file).items():
+    tables = _toml(file)
+    for name, table in tables.items():
         if not isinstance(table, dict):
             raise InvalidSettings(
                 f"{file}: {name} is no table; an account is [{name}] with its settings below"
             )
-        accounts[name] = fill(cast("object", table))
-    if missing:
-        names = ", ".join(sorted(set(missing)))
-        raise InvalidSettings(
-            f"{file} takes settings from the environment, which has no {names}", missing=missing
-        )
-    return accounts
+    try:
+        return registry.filled(tables, environment, secrets)
+    except InvalidSettings as error:
+        raise InvalidSettings(f"{file}: {error.message}", **error.facts) from None
 
 
 def from_app(target: str) -> Cashier:

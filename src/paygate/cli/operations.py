@@ -9,7 +9,7 @@ import typer
 
 from paygate.cli import options, payments
 from paygate.cli.exits import FINDINGS, hide, without_secrets
-from paygate.cli.opening import Where, read_amount
+from paygate.cli.opening import Where, read_amount, with_gateways
 from paygate.domain.payment import AttemptState, Operation
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of t
 _UNDERTAKEN = frozenset({AttemptState.SUCCEEDED, AttemptState.PENDING})
 
 
+@with_gateways
 def authorize(
-    ctx: typer.Context,
+    where: Where,
     invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to hold for.")],
     via: Annotated[str, typer.Option(help="Name of the gateway account.")],
     key: options.KeyOption,
@@ -32,15 +33,9 @@ def authorize(
     amount: options.AmountOption = None,
     kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
     return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Hold the amount of invoices, to be captured later; exits with 1 where it is not held."""
-    hide(ctx, method)
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    hide(where.ctx, method)
     with where.open() as cashier:
         made = cashier.authorize(
             invoices,
@@ -51,11 +46,12 @@ def authorize(
             kind=kind,
             return_url=return_url,
         )
-    payments.tell_collected(ctx, made, as_json=as_json)
+    payments.tell_collected(where.ctx, made, as_json=where.as_json)
 
 
+@with_gateways
 def capture(
-    ctx: typer.Context,
+    where: Where,
     payment: PaymentArgument,
     key: options.KeyOption,
     amount: Annotated[
@@ -64,23 +60,18 @@ def capture(
     keep_rest: Annotated[
         bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
     ] = False,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Take what was authorised, or a part of it; exits with 1 where it was not taken."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.capture(payment, key=key, amount=wanted, final=not keep_rest)
         done = _undertaken(cashier, made, Operation.CAPTURE)
-    _tell(ctx, made, done=done, as_json=as_json)
+    _tell(where.ctx, made, done=done, as_json=where.as_json)
 
 
+@with_gateways
 def refund(
-    ctx: typer.Context,
+    where: Where,
     payment: PaymentArgument,
     key: options.KeyOption,
     amount: Annotated[
@@ -91,37 +82,26 @@ def refund(
         typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the processor.")] = "",
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Send money of a payment back to the payer; exits with 1 where it was not sent."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.refund(payment, key=key, amount=wanted, to=to, reason=reason)
         done = _undertaken(cashier, made, Operation.REFUND)
-    _tell(ctx, made, done=done, as_json=as_json)
+    _tell(where.ctx, made, done=done, as_json=where.as_json)
 
 
+@with_gateways
 def cancel(
-    ctx: typer.Context,
+    where: Where,
     payment: PaymentArgument,
     key: options.KeyOption,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Undo a payment in the cheapest way that works; exits with 1 where it was not undone."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         made = cashier.cancel(payment, key=key)
         done = _undertaken(cashier, made, Operation.CLOSE, Operation.VOID, Operation.REFUND)
-    _tell(ctx, made, done=done, as_json=as_json)
+    _tell(where.ctx, made, done=done, as_json=where.as_json)
 
 
 def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
@@ -135,8 +115,14 @@ def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
 
 def _undertaken(cashier: Cashier, payment: Payment, *operations: Operation) -> bool:
     """Tell whether the last of such operations did what it was to do, or is on its way."""
-    asked = [one.state for one in cashier.attempts(payment) if one.operation in operations]
-    return not asked or asked[-1] in _UNDERTAKEN
+    asked = [one for one in cashier.attempts(payment) if one.operation in operations]
+    # A refund may be several attempts, stored at once.
+    last = [
+        one.state
+        for one in asked
+        if (one.operation, one.created_at) == (asked[-1].operation, asked[-1].created_at)
+    ]
+    return all(state in _UNDERTAKEN for state in last)
 
 
 def _tell(ctx: typer.Context, made: Payment, *, done: bool, as_json: bool) -> None:

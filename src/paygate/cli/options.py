@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -41,6 +43,18 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", callback=remember_json, is_eager=True, help="Write JSON, for programs."),
 ]
+SHARED: Final[Mapping[str, Parameter]] = {
+    name: Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    for name, default, annotation in (
+        ("ledger", LEDGER, LedgerOption),
+        ("gateways", None, GatewaysOption),
+        ("app", None, AppOption),
+        ("tenant", "main", TenantOption),
+        ("as_json", False, JsonOption),
+    )
+}
+"""What most commands share, as `paygate.cli.opening.with_gateways` gives it to them."""
+
 KeyOption = Annotated[
     str,
     typer.Option("--key", help="Idempotency key of yours: the same key again does nothing twice."),

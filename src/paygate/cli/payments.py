@@ -9,7 +9,7 @@ import typer
 
 from paygate.cli import facts, options, show, timeline
 from paygate.cli.exits import FINDINGS, hide, without_secrets
-from paygate.cli.opening import Where, read_amount
+from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
 from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
 from paygate.domain.payment import PaymentStatus
 
@@ -33,8 +33,9 @@ NOT_COLLECTED = frozenset(
 """Statuses with which ``collect`` exits with 1, so that a script does not go on."""
 
 
+@with_gateways
 def collect(
-    ctx: typer.Context,
+    where: Where,
     invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to collect.")],
     via: Annotated[str, typer.Option(help="Name of the gateway account.")],
     key: options.KeyOption,
@@ -44,15 +45,9 @@ def collect(
     kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
     customer: options.CustomerOption = None,
     return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Collect invoices through a gateway; exits with 1 where the money was not collected."""
-    hide(ctx, method)
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    hide(where.ctx, method)
     with where.open() as cashier:
         made = cashier.collect(
             invoices,
@@ -64,11 +59,12 @@ def collect(
             customer=customer,
             return_url=return_url,
         )
-    tell_collected(ctx, made, as_json=as_json)
+    tell_collected(where.ctx, made, as_json=where.as_json)
 
 
+@with_ledger
 def record(
-    ctx: typer.Context,
+    where: Where,
     by: Annotated[str, typer.Option(help="check, cash or transfer.")],
     key: options.KeyOption,
     invoices: Annotated[
@@ -78,14 +74,10 @@ def record(
     reference: Annotated[str, typer.Option(help="The check's number, the transfer's text.")] = "",
     on: Annotated[str | None, typer.Option(metavar="DATE", help="When it came in.")] = None,
     customer: options.CustomerOption = None,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Record money that came in by hand; what is more than open becomes credit."""
     numbers = invoices or []
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         made = cashier.record(
             numbers,
             by=by,
@@ -95,11 +87,12 @@ def record(
             on=on,
             customer=customer,
         )
-    tell(made, as_json=as_json)
+    tell(made, as_json=where.as_json)
 
 
+@with_ledger
 def reverse(
-    ctx: typer.Context,
+    where: Where,
     payment: Annotated[str, typer.Argument(help="Id of the payment.")],
     reason: Annotated[str, typer.Option(help="Why, for the books.")],
     on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of the reversal.")] = None,
@@ -110,13 +103,9 @@ def reverse(
     bank_charge: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What the bank took from us.")
     ] = None,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Book the opposite of a payment, as for a check that bounced; no money is sent."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         made = cashier.reverse(
             payment,
             reason=reason,
@@ -125,7 +114,7 @@ def reverse(
             fee=None if fee is None else read_amount(cashier, fee),
             bank_charge=None if bank_charge is None else read_amount(cashier, bank_charge),
         )
-    if as_json:
+    if where.as_json:
         show.write_json({"reversal": made})
         return
     show.console().print(
@@ -143,36 +132,26 @@ def reverse(
     )
 
 
+@with_gateways
 def inquire(
-    ctx: typer.Context,
+    where: Where,
     payment: Annotated[str, typer.Argument(help="Id of the payment.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Ask the gateway how a payment stands, and write down what it says."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         made = cashier.inquire(payment)
-    tell(made, as_json=as_json)
+    tell(made, as_json=where.as_json)
 
 
+@with_gateways
 def recover(
-    ctx: typer.Context,
+    where: Where,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Ask once about every payment that is due for it: after a crash, or by a timer."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         asked = cashier.recover(limit=limit)
-    if as_json:
+    if where.as_json:
         show.write_json({"payments": [facts.payment(one) for one in asked]})
         return
     console = show.console()
@@ -183,22 +162,24 @@ def recover(
 
 
 @payment.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     customer: options.CustomerOption = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Only those that a person must look at.")
+    ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List payments, a page at a time."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
-        page = cashier.payments(customer=customer, after=after, limit=limit + 1)
+    with where.open() as cashier:
+        page = cashier.payments(
+            customer=customer, needs_review=review or None, after=after, limit=limit + 1
+        )
     following = page[limit - 1].id if len(page) > limit else None
     page = page[:limit]
-    if as_json:
+    if where.as_json:
         show.write_json({"payments": [facts.payment(one) for one in page], "next": following})
         return
     console = show.console()
@@ -208,19 +189,16 @@ def list_(
 
 
 @payment.command("show")
+@with_ledger
 def show_(
-    ctx: typer.Context,
+    where: Where,
     id_: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Show a payment, and its whole history as a timeline."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         history = cashier.history(id_)
     line = timeline.moments(history)
-    if as_json:
+    if where.as_json:
         show.write_json(
             {
                 "payment": facts.payment(history.payment),
@@ -276,6 +254,8 @@ def _sheet(of: Payment) -> Any:
             "Made credit": of.credited or None,
             "From credit": of.from_credit or None,
             "Unassigned": of.unallocated or None,
+            "On its way": of.awaiting or None,
+            "Disputed": "yes" if of.disputed else None,
             "Reference": of.reference or None,
             "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
             "Reversal": of.reversal,
@@ -302,7 +282,8 @@ def _next_step(of: Payment) -> str | None:
 
 
 def _table(payments: list[Payment]) -> Any:
-    table = show.table("Payment", "Status", ">Amount", "Via")
+    table = show.table("Payment", "Status", ">Amount", "Via", "")
     for one in payments:
-        show.add(table, one.id, show.status(one.status), one.amount, one.account)
+        review = "a person must look" if one.needs_review or one.conflicted else ""
+        show.add(table, one.id, show.status(one.status), one.amount, one.account, review)
     return table

@@ -69,9 +69,20 @@ def _moved(receipt: Receipt) -> Moment:
     facts = [
         f"{_signed(receipt.amount, inward=receipt.kind.inward)} by {show.words(receipt.kind)}",
         f"counts on {receipt.effective}" if receipt.effective != receipt.booked_at.date() else "",
+        f"awaits settlement of {show.amount(receipt.awaiting)}" if receipt.awaiting.minor else "",
+        _settled(receipt),
         receipt.movement_id,
     ]
     return Moment(at=receipt.booked_at, sort="moved", text=_joined(facts))
+
+
+def _settled(receipt: Receipt) -> str:
+    """Say what of a receipt reached us, when, and what it cost."""
+    if receipt.settled is None:
+        return "" if receipt.fee is None else f"fee {show.amount(receipt.fee)}"
+    on = "" if receipt.settled_on is None else f" on {receipt.settled_on}"
+    fee = "" if receipt.fee is None else f", fee {show.amount(receipt.fee)}"
+    return f"settled {show.amount(receipt.settled)}{on}{fee}"
 
 
 def _put(allocation: Allocation, number: str) -> Moment:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import options, show
+from paygate.cli import show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.domain.callback import InboxState
 
 if TYPE_CHECKING:
@@ -21,19 +21,16 @@ AfterOption = Annotated[int, typer.Option("--after", help="Begin behind this num
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
 
 
+@with_ledger
 def events(
-    ctx: typer.Context,
+    where: Where,
     after: AfterOption = 0,
     limit: LimitOption = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List events, the oldest first, a page at a time."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.events(after=after, limit=limit)
-    if as_json:
+    if where.as_json:
         show.write_json({"events": found})
         return
     table = show.table(">No.", "When", "What", "About", "By")
@@ -44,22 +41,19 @@ def events(
 
 
 @callbacks.command("list")
+@with_ledger
 def list_(
-    ctx: typer.Context,
+    where: Where,
     state: Annotated[
         InboxState | None, typer.Option("--state", help="Only those, such as orphan.")
     ] = None,
     after: AfterOption = 0,
     limit: LimitOption = 100,
-    ledger: options.LedgerOption = options.LEDGER,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """List what processors told us; what came word for word is never shown."""
-    with Where(ctx=ctx, ledger=ledger, gateways=None, app=app, tenant=tenant).open() as cashier:
+    with where.open() as cashier:
         found = cashier.callbacks(state=state, after=after, limit=limit)
-    if as_json:
+    if where.as_json:
         show.write_json({"callbacks": [_facts(one) for one in found]})
         return
     table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
@@ -70,20 +64,15 @@ def list_(
 
 
 @callbacks.command("replay")
+@with_gateways
 def replay(
-    ctx: typer.Context,
+    where: Where,
     number: Annotated[int, typer.Argument(metavar="NO.", help="Number of the callback.")],
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Apply one callback again, such as an orphan; exits with 1 where it still cannot be."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         done = cashier.replay_callback(number)
-    if as_json:
+    if where.as_json:
         show.write_json({"callback": _facts(done)})
     else:
         why = f": {done.error}" if done.error else ""

@@ -29,8 +29,9 @@ class InboxState(StrEnum):
 class StoredCallback:
     """One thing that a processor told, as it lies in the inbox.
 
-    `body` is what came, word for word; empty where a feed told it. `error` says
-    why it is not applied yet.
+    `body` is what came, word for word, in a list of callbacks. It is empty where a
+    feed told it, and where no key of the cashier opens it; `digest` is its SHA-256.
+    `error` says why it is not applied yet.
     """
 
     id: int
@@ -39,7 +40,8 @@ class StoredCallback:
     type: str
     state: InboxState
     received_at: datetime
-    body: bytes
+    body: bytes = b""
+    digest: str = ""
     tries: int = 0
     next_try_at: datetime | None = None
     applied_at: datetime | None = None

@@ -38,13 +38,16 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.settlement import NOTHING_SETTLED, progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from paygate.domain.chargeback import Dispute
     from paygate.domain.money import Money
     from paygate.domain.outcome import Action, Answer, Movement
+    from paygate.domain.settlement import Settlement
 
 
 class Source(StrEnum):
@@ -78,7 +81,8 @@ class Facts:
 
     `sends` counts how often its request may have left; `booked` holds the
     amounts of movements that are in the books already, `foreign` those of them
-    that are another payment's; `absence` matters only for `NotFound`.
+    that are another payment's, `settled` what is known of their settlement;
+    `absence` matters only for `NotFound`.
     """
 
     operation: Operation
@@ -90,6 +94,9 @@ class Facts:
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
     foreign: frozenset[tuple[MovementKind, str]] = frozenset()
+    settled: Mapping[tuple[MovementKind, str], Settlement] = field(
+        default_factory=dict["tuple[MovementKind, str]", "Settlement"]
+    )
     absence: Absence = Absence.WAIT
 
 
@@ -97,7 +104,8 @@ class Facts:
 class Changes:
     """What to write down; everything at its default means: nothing new.
 
-    `held` are those movements of `book` that were not asked for, so that a person
+    `settle` are movements of the books whose settlement is news, `disputes` what is
+    told of disputes. `held` are those movements of `book` that were not asked for, so that a person
     must decide; so must he about a `conflict`, a movement that contradicts the
     books. `alerts` are sentences for people. `tried` notes a declined try
     on a page that stays payable; `void_late` asks for the late authorisation to
@@ -107,6 +115,8 @@ class Changes:
     state: AttemptState | None = None
     book: tuple[Movement, ...] = ()
     held: tuple[Movement, ...] = ()
+    settle: tuple[Movement, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     conflict: bool = False
     reference: str = ""
     code: str = ""
@@ -199,12 +209,16 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
 def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
     """Book what is new of the money that moved; the state is another question."""
     new: list[Movement] = []
+    settle: list[Movement] = []
     alerts: list[str] = []
+    doubts: list[str] = []
     for movement in answer.movements:
         key = movement.kind, movement.movement_id
         booked = facts.booked.get(key)
+        fresh, doubt = progress(movement, facts.settled.get(key, NOTHING_SETTLED))
         if booked is None:
-            new.append(movement)
+            new.append(_with(movement, fresh or NOTHING_SETTLED))
+            doubts += [doubt] if doubt else []
         elif key in facts.foreign:
             alerts.append(f"movement {movement.movement_id} is booked for another payment")
         elif booked != movement.amount:
@@ -212,18 +226,28 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
                 f"movement {movement.movement_id} was booked as {booked} "
                 f"and is now reported as {movement.amount}"
             )
+        else:
+            settle += [_with(movement, fresh)] if fresh else []
+            doubts += [doubt] if doubt else []
     conflict = bool(alerts)
     held = [movement for movement in _not_asked_for(facts, answer) if movement in new]
     if held:
         alerts.append(f"asked for {facts.asked}, and other money came")
+    alerts += doubts
     return Changes(
         book=tuple(new),
         held=tuple(held),
+        settle=tuple(settle),
+        disputes=answer.disputes,
         conflict=conflict,
         reference=answer.reference,
         alerts=tuple(alerts),
         review=alerts[0] if alerts else "",
     )
+
+
+def _with(movement: Movement, known: Settlement) -> Movement:
+    return replace(movement, settled=known.settled, fee=known.fee, settled_on=known.on)
 
 
 def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:

@@ -28,7 +28,8 @@ class Invoice:
 
     `open` is `total` less what was allocated and written off; `claimed` is the
     part of it that a live payment holds right now. `reversal` is set on a fee
-    invoice and names the reversal that caused it.
+    invoice and names the reversal that caused it. `disputed` says that a payer's bank
+    took money off it that may be lost: it is not charged by itself.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Invoice:
     issued_at: datetime
     assignment_key: str | None = None
     reversal: str | None = None
+    disputed: bool = False
 
     @property
     def open(self) -> Money:

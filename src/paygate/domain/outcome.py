@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from paygate.domain.chargeback import Dispute
     from paygate.domain.method import StoredMethod
     from paygate.domain.money import Money
 
@@ -56,7 +57,9 @@ class Movement:
     `movement_id` is the processor's own id of this one movement: together with
     account and kind it makes booking idempotent. `amount` is always positive.
     `undoes` is the movement id that this one takes back, `code` the processor's
-    reason for it (an ACH return code, say).
+    reason for it (an ACH return code, say). `settled` is what of it reached us until
+    now (or left us), on the day `settled_on`, and `fee` what the processor took for
+    it; the same movement told again with more of these is its settlement.
     """
 
     movement_id: str
@@ -65,6 +68,7 @@ class Movement:
     effective: date | None = None
     settled: Money | None = None
     fee: Money | None = None
+    settled_on: date | None = None
     undoes: str | None = None
     code: str = ""
 
@@ -158,12 +162,14 @@ Action: TypeAlias = Redirect | HostedForm | ShowVoucher | PayToAddress
 class Approved:
     """Done. *movements* say what money moved; none for an operation that moves none.
 
+    `disputes` say how disputes of the money stand, where the processor tells that.
     `method` is the card or account that the processor stored on the way.
     `checks` holds address and security-code results under the processor's names.
     """
 
     reference: str = ""
     movements: tuple[Movement, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     method: StoredMethod | None = None
     network_transaction_id: str = ""
     checks: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -271,10 +277,13 @@ class NotFound:
 class Moved:
     """Money of an operation moved later: sent back elsewhere, returned, disputed, won again.
 
+    `disputes` say how disputes of it stand, with or without a movement.
+
     It says nothing of how the operation itself ended.
     """
 
-    movements: tuple[Movement, ...]
+    movements: tuple[Movement, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     reference: str = ""
 
 

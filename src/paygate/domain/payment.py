@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paygate.domain.settlement import CreditOn
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
@@ -113,6 +115,8 @@ class Payment:
     `amount` is what was asked for, `received` what came in, `returned` what went
     out again (voids, refunds, returns, reversals). `credited` is the part of the
     money that became customer credit, `unallocated` what a person must decide on,
+    `awaiting` what was accepted and counts only when it has settled; until then it
+    holds what it is to pay. `settled` tells that all of its money reached us.
     `authorized` what was held for us before any capture.
     `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
@@ -131,6 +135,8 @@ class Payment:
     credited: Money
     unallocated: Money
     from_credit: Money
+    awaiting: Money
+    credit_on: CreditOn = CreditOn.ACCEPTED
     reference: str = ""
     code: str = ""
     raw_code: str = ""
@@ -141,6 +147,7 @@ class Payment:
     needs_review: bool = False
     conflicted: bool = False
     superseded: bool = False
+    settled: bool = False
     disputed: bool = False
     authorized: Money | None = None
     reversal: str | None = None
@@ -186,7 +193,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Money that moved, booked once: the gateway's movement id makes it unique."""
+    """Money that moved, booked once: the gateway's movement id makes it unique.
+
+    `awaiting` is what of it counts only when it has settled. `settled` is what
+    reached us until now, `fee` what the processor kept, `in_transit` what stands
+    between, negative for money that is still to be taken from us.
+    """
 
     id: str
     payment: str
@@ -199,8 +211,11 @@ class Receipt:
     allocated: Money
     credited: Money
     unallocated: Money
+    awaiting: Money
+    in_transit: Money
     settled: Money | None = None
     fee: Money | None = None
+    settled_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

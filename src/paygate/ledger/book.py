@@ -81,6 +81,35 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "awaiting-rebuilds",
+        "what of a receipt counts only when it has settled is what its postings sum to",
+        """
+        SELECT r.id AS subject,
+          'stored ' || r.awaiting_minor
+          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
+        FROM paygate_receipt r
+        LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'awaiting'
+        WHERE r.tenant = :tenant GROUP BY r.id
+        HAVING -coalesce(sum(p.amount_minor), 0) <> r.awaiting_minor
+        """,
+    ),
+    Rule(
+        "in-transit-rebuilds",
+        "what of a payment has not settled is what its postings in transit sum to",
+        """
+        SELECT payment AS subject,
+          'stored ' || sum(stored) || ' ' || currency || ', postings say ' || sum(posted) AS detail
+        FROM (
+          SELECT payment, currency, in_transit_minor AS stored, 0 AS posted
+          FROM paygate_receipt WHERE tenant = :tenant AND payment IS NOT NULL
+          UNION ALL
+          SELECT payment, currency, 0, amount_minor
+          FROM paygate_posting
+          WHERE tenant = :tenant AND account = 'in_transit' AND payment IS NOT NULL)
+        GROUP BY payment, currency HAVING sum(stored) <> sum(posted)
+        """,
+    ),
+    Rule(
         "allocated-adds-up",
         "what is allocated on an invoice is the sum of its allocations",
         """
@@ -128,7 +157,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "dead-payments-hold-nothing",
-        "a payment that ended holds no claim, unless a person must decide about its money",
+        "a payment that ended holds at most what awaits settlement, unless a person must decide",
         """
         SELECT p.id AS subject, p.status || ' with a live claim' AS detail
         FROM paygate_payment p
@@ -137,6 +166,25 @@ RULES: Final[tuple[Rule, ...]] = (
           AND p.conflicted = 0
           AND EXISTS (SELECT 1 FROM paygate_claim c
                       WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
+          AND (SELECT coalesce(sum(r.awaiting_minor), 0) FROM paygate_receipt r
+               WHERE r.payment = p.id)
+            < (SELECT max(1, coalesce(sum(c.amount_minor), 0)) FROM paygate_claim c
+               WHERE c.payment = p.id AND c.state = 'hard' AND c.credit IS NULL)
+        """,
+    ),
+    Rule(
+        "disputes-are-marked",
+        "an invoice, or a payment, is disputed where a chargeback of it stands",
+        """
+        SELECT number AS subject, 'disputed is ' || disputed AS detail FROM paygate_item
+        WHERE tenant = :tenant AND disputed <> EXISTS (
+          SELECT 1 FROM paygate_chargeback_item c JOIN paygate_chargeback k ON k.id = c.chargeback
+          WHERE c.item = paygate_item.id AND k.state <> 'won')
+        UNION ALL
+        SELECT id, 'disputed is ' || disputed FROM paygate_payment
+        WHERE tenant = :tenant AND disputed <> EXISTS (
+          SELECT 1 FROM paygate_chargeback k
+          WHERE k.payment = paygate_payment.id AND k.state <> 'won')
         """,
     ),
     Rule(
@@ -175,7 +223,7 @@ RULES: Final[tuple[Rule, ...]] = (
         FROM (
           SELECT customer, currency,
             CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END AS received,
-            unallocated_minor AS accounted
+            unallocated_minor + awaiting_minor AS accounted
           FROM paygate_receipt WHERE tenant = :tenant
           UNION ALL
           SELECT i.customer, a.currency, 0, a.amount_minor

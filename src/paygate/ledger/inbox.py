@@ -1,13 +1,24 @@
-"""The inbox: what processors told us, kept before anything is made of it, once per event."""
+"""The inbox: what processors told us, kept before anything is made of it, once per event.
+
+A callback may carry the token of a stored method, and no driver can promise that
+it does not. So what came word for word goes through the vault; without a vault
+only the digest of the body is kept. What is applied, now or in a replay, is the
+notice that was read when the signature held, and that holds no token.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.callback import InboxState, StoredCallback
+from paygate.domain.secret import Secret
+from paygate.errors import TokenUnreadable
+from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -17,9 +28,10 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_inbox (
-  tenant, account, event_id, type, headers, body, notice, received_at, next_try_at)
+  tenant, account, event_id, type, raw_encrypted, body_digest, notice, received_at,
+  next_try_at)
 VALUES (
-  :tenant, :account, :event_id, :type, :headers, :body, :notice, :received_at, :at)
+  :tenant, :account, :event_id, :type, :raw, :digest, :notice, :received_at, :at)
 ON CONFLICT (tenant, account, event_id) DO NOTHING
 """
 _BY_EVENT = """
@@ -51,6 +63,12 @@ UPDATE paygate_inbox
 SET state = 'new', tries = 0, next_try_at = :at, applied_at = NULL, error = ''
 WHERE tenant = :tenant AND id = :id AND state <> 'new'
 """
+_SEALED = """
+SELECT id, account, event_id, raw_encrypted FROM paygate_inbox
+WHERE tenant = :tenant AND id > :after AND raw_encrypted IS NOT NULL
+ORDER BY id LIMIT :limit
+"""
+_RESEAL = "UPDATE paygate_inbox SET raw_encrypted = :raw WHERE id = :id"
 _KEEP_REPLY = "UPDATE paygate_inbox SET reply = :reply WHERE id = :id"
 
 
@@ -80,8 +98,8 @@ def insert(
         "account": account,
         "event_id": event_id,
         "type": type_,
-        "headers": json.dumps(dict(headers), sort_keys=True),
-        "body": body,
+        "raw": _sealed(tx, account, event_id, headers, body),
+        "digest": hashlib.sha256(body).hexdigest() if body else "",
         "notice": notice,
         "received_at": instant(received_at),
         "at": tx.at,
@@ -109,14 +127,14 @@ def due(tx: Tx, limit: int) -> list[int]:
 
 
 def page(tx: Tx, *, state: InboxState | None, after: int, limit: int) -> list[StoredCallback]:
-    """Read what is behind *after*, in the order in which it came."""
+    """Read what is behind *after*, in the order in which it came, word for word."""
     params = {
         "tenant": tx.tenant,
         "state": None if state is None else state.value,
         "after": after,
         "limit": limit,
     }
-    return [inbox_row_of(row).callback for row in tx.all(_PAGE, params)]
+    return [_opened(tx, row) for row in tx.all(_PAGE, params)]
 
 
 def end(tx: Tx, id_: int, state: InboxState, error: str = "") -> bool:
@@ -146,8 +164,56 @@ def keep_reply(tx: Tx, id_: int, reply: str) -> None:
     tx.run(_KEEP_REPLY, {"id": id_, "reply": reply})
 
 
+def reseal_page(tx: Tx, after: int, limit: int) -> tuple[int, int, int]:
+    """
+    Put what came behind *after* under the first key, at most *limit*.
+
+    Tells as `methods.reseal_page` does. What none of the keys opens stays as it is:
+    it is evidence, which no payment waits for.
+    """
+    vault = vault_of(tx)
+    rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})
+    changed = 0
+    for row in rows:
+        try:
+            owner = _owner(row["account"], row["event_id"])
+            raw = vault.reseal(row["raw_encrypted"], of=owner)
+        except TokenUnreadable:
+            continue
+        if raw is not None:
+            changed += tx.run(_RESEAL, {"id": row["id"], "raw": raw})
+    return (rows[-1]["id"] if rows else after, len(rows), changed)
+
+
+def _owner(account: str, event_id: str) -> str:
+    """Name the callback that is sealed in; a processor's id of an event may be any text."""
+    return f"callback {hashlib.sha256(json.dumps([account, event_id]).encode()).hexdigest()}"
+
+
+def _sealed(
+    tx: Tx, account: str, event_id: str, headers: Mapping[str, str], body: bytes
+) -> bytes | None:
+    """Encrypt what came; None where nothing came, or where there is no key."""
+    if tx.vault is None or not body:
+        return None
+    raw = {"headers": dict(headers), "body": base64.b64encode(body).decode()}
+    return tx.vault.seal(Secret(json.dumps(raw)), of=_owner(account, event_id))
+
+
+def _opened(tx: Tx, row: Row) -> StoredCallback:
+    """Read a callback, with what came where one of the keys opens it."""
+    told = inbox_row_of(row).callback
+    if row["raw_encrypted"] is None or tx.vault is None:
+        return told
+    try:
+        raw = tx.vault.open(row["raw_encrypted"], of=_owner(told.account, told.event_id))
+    except TokenUnreadable:
+        return told
+    return replace(told, body=base64.b64decode(json.loads(raw.reveal())["body"]))
+
+
 def inbox_row_of(row: Row) -> InboxRow:
-    """Read what is in the inbox from its row."""
+    """Read what is in the inbox from its row, without what came word for word."""
     return InboxRow(
         StoredCallback(
             id=row["id"],
@@ -156,7 +222,7 @@ def inbox_row_of(row: Row) -> InboxRow:
             type=row["type"],
             state=InboxState(row["state"]),
             received_at=datetime.fromisoformat(row["received_at"]),
-            body=bytes(row["body"]),
+            digest=row["body_digest"],
             tries=row["tries"],
             next_try_at=read_instant(row["next_try_at"]),
             applied_at=read_instant(row["applied_at"]),

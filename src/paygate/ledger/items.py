@@ -51,6 +51,12 @@ UPDATE paygate_item SET written_off_minor = written_off_minor - :amount WHERE id
 _VOID = """
 UPDATE paygate_item SET status = 'void' WHERE id = :id AND status = 'open' AND claimed_minor = 0
 """
+_MARK_DISPUTED = """
+UPDATE paygate_item SET disputed = EXISTS (
+  SELECT 1 FROM paygate_chargeback_item c JOIN paygate_chargeback k ON k.id = c.chargeback
+  WHERE c.item = paygate_item.id AND k.state <> 'won')
+WHERE id = :id
+"""
 _PAGE = """
 SELECT * FROM paygate_item
 WHERE tenant = :tenant AND kind = 'invoice' AND id > :after
@@ -154,6 +160,11 @@ def undo_write_off(tx: Tx, item: str, minor: int) -> None:
     tx.run(_UNDO_WRITE_OFF, {"id": item, "amount": minor})
 
 
+def mark_disputed(tx: Tx, item: str) -> None:
+    """Write whether a chargeback that stands took money off *item*."""
+    tx.run(_MARK_DISPUTED, {"id": item})
+
+
 def void(tx: Tx, item: str) -> bool:
     """Mark *item* void, unless a live payment holds part of it."""
     return bool(tx.run(_VOID, {"id": item}))
@@ -184,4 +195,5 @@ def invoice_of(row: Row) -> Invoice:
         issued_at=datetime.fromisoformat(row["issued_at"]),
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],
+        disputed=bool(row["disputed"]),
     )

@@ -71,6 +71,12 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
     return str(row["result"])
 
 
+def used(tx: Tx, operation: str, key: str) -> bool:
+    """Tell whether *key* was taken for *operation*."""
+    params = {"tenant": tx.tenant, "operation": operation, "key": key}
+    return tx.one(_SELECT, params) is not None
+
+
 def next_number(tx: Tx, name: str) -> int:
     """Count on in the sequence *name*; without gaps, because a rollback takes it back."""
     row = tx.one(_SEQUENCE, {"tenant": tx.tenant, "name": name})

@@ -17,6 +17,9 @@ from paygate.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from paygate.domain.settlement import CreditOn
+from paygate.errors import SendingStopped
+from paygate.ledger import sending
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -27,11 +30,11 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_payment (
-  id, tenant, customer, payer, account, kind, currency, amount_minor, status, reference,
-  method, mandate, created_at, actor)
+  id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on, status,
+  reference, method, mandate, created_at, actor)
 VALUES (
-  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :status, :reference,
-  :method, :mandate, :at, :actor)
+  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on, :status,
+  :reference, :method, :mandate, :at, :actor)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
@@ -41,6 +44,10 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
    WHERE r.payment = p.id) AS unallocated_minor,
+  (SELECT coalesce(sum(awaiting_minor), 0) FROM paygate_receipt r
+   WHERE r.payment = p.id) AS awaiting_minor,
+  (SELECT count(*) > 0 AND sum(abs(in_transit_minor)) = 0 FROM paygate_receipt r
+   WHERE r.payment = p.id AND r.kind IN ('charge', 'capture')) AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor
 FROM paygate_payment p
@@ -74,13 +81,16 @@ WHERE id = :id
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
+_CLEAR_ATTEMPT_REVIEW = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
+"""
 # Whether other money came than was asked for is another question, and `assign` answers it; so is
 # whether more went back than came. While another attempt waits for a person, so does the payment.
 _CLEAR_REVIEW = """
 UPDATE paygate_payment SET needs_review = 0
 WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
-    AND a.state IN ('sending', 'unknown'))
+    AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
 """
 
 # What else a person must look at stays: other money than was asked for, more that went back.
@@ -95,7 +105,11 @@ WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
 """
 _SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 
-_SET_DISPUTED = "UPDATE paygate_payment SET disputed = :disputed WHERE id = :id"
+_MARK_DISPUTED = """
+UPDATE paygate_payment SET disputed = EXISTS (
+  SELECT 1 FROM paygate_chargeback k WHERE k.payment = paygate_payment.id AND k.state <> 'won')
+WHERE id = :id
+"""
 _AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :id"
 # Never more captured, or on its way, than was authorised; and nothing while it is being voided.
 _BEGIN_CAPTURE = """
@@ -156,10 +170,11 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
   sends, sent_at, lease_until, next_check_at, created_at, actor)
-VALUES (
+SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor)
+  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor
+WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
 _ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
@@ -202,10 +217,18 @@ _SEND_AGAIN = """
 UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
   next_check_at = :lease_until, absences = 0, version = version + 1
 WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
+  AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _OF_METHOD = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
+"""
+_CHANGES_PAGE = """
+SELECT id FROM paygate_attempt
+WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND id > :after
+  AND (:needs_review IS NULL OR :needs_review = (needs_review = 1
+    AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')))
+ORDER BY id LIMIT :limit
 """
 _INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
@@ -276,6 +299,7 @@ def insert(
     reference: str = "",
     method: str | None = None,
     mandate: str | None = None,
+    credit_on: CreditOn = CreditOn.ACCEPTED,
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -289,6 +313,7 @@ def insert(
             "kind": kind.value,
             "currency": amount.currency,
             "amount": amount.minor,
+            "credit_on": credit_on.value,
             "status": status.value,
             "reference": reference,
             "method": method,
@@ -311,6 +336,8 @@ def insert(
         credited=nothing,
         unallocated=nothing,
         from_credit=nothing,
+        awaiting=nothing,
+        credit_on=credit_on,
         reference=reference,
         method=method,
         mandate=mandate,
@@ -368,14 +395,20 @@ def set_status(
     tx.run(_SET_STATUS, params)
 
 
-def clear_review(tx: Tx, payment: str) -> None:
-    """Note that a person has looked."""
+def clear_review(tx: Tx, payment: str, attempt: str) -> None:
+    """Note that a person has looked at one attempt of a payment."""
+    clear_attempt_review(tx, attempt)
     tx.run(_CLEAR_REVIEW, {"id": payment})
 
 
 def settle_doubt(tx: Tx, payment: str) -> None:
     """Note that we were told what a person was to find out."""
     tx.run(_SETTLE_DOUBT, {"id": payment})
+
+
+def clear_attempt_review(tx: Tx, attempt: str) -> None:
+    """Note that a person has looked at an attempt."""
+    tx.run(_CLEAR_ATTEMPT_REVIEW, {"id": attempt})
 
 
 def settle_conflict(tx: Tx, payment: str) -> None:
@@ -408,9 +441,9 @@ def set_superseded(tx: Tx, payment: str) -> None:
     tx.run(_SET_SUPERSEDED, {"id": payment})
 
 
-def set_disputed(tx: Tx, payment: str, *, disputed: bool) -> None:
-    """Remember whether the payer's bank has taken money of a payment back."""
-    tx.run(_SET_DISPUTED, {"id": payment, "disputed": int(disputed)})
+def mark_disputed(tx: Tx, payment: str) -> None:
+    """Write whether the payer's bank disputes a payment still, or has its money for good."""
+    tx.run(_MARK_DISPUTED, {"id": payment})
 
 
 @dataclass(frozen=True, slots=True)
@@ -521,6 +554,8 @@ def insert_attempt(
     that of the money a refund sends back, and *then* what a refund does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
+
+    Raises `SendingStopped` while nothing is sent from this ledger.
     """
     params = {
         "id": id_,
@@ -546,7 +581,15 @@ def insert_attempt(
         "sends": sends,
         "actor": tx.actor,
     }
-    tx.run(_INSERT_ATTEMPT, params)
+    if not tx.run(_INSERT_ATTEMPT, params):
+        found = sending.stopped(tx)
+        assert found is not None, "nothing else keeps an attempt from being written"
+        raise SendingStopped(
+            f"nothing is sent since {found.since:%Y-%m-%d %H:%M} UTC ({found.reason}); "
+            "recover until the ledger has caught up, and resume sending",
+            since=found.since,
+            reason=found.reason,
+        )
     if request is not None:
         tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
 
@@ -597,6 +640,17 @@ def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
     """Read the attempts to store or delete a method, the oldest first."""
     rows = tx.all(_OF_METHOD, {"tenant": tx.tenant, "method": method})
     return [attempt_of(row) for row in rows]
+
+
+def changes_page(tx: Tx, *, needs_review: bool | None, after: str, limit: int) -> list[str]:
+    """Tell which attempts behind id *after* are about a method alone, by id."""
+    params = {
+        "tenant": tx.tenant,
+        "needs_review": None if needs_review is None else int(needs_review),
+        "after": after,
+        "limit": limit,
+    }
+    return [row["id"] for row in tx.all(_CHANGES_PAGE, params)]
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:
@@ -715,12 +769,12 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     tx.run(_SET_CLAIM, {"payment": payment, "position": claim.position, "state": state})
 
 
-def split_claim(tx: Tx, payment: str, claim: Claim, minor: int) -> None:
-    """Count *minor* of a claim as used, and keep the rest of it."""
+def split_claim(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
+    """Count *minor* of a claim as used (or as in *state*), and keep the rest of it."""
     params = {"payment": payment, "position": claim.position, "amount": minor}
     tx.run(_SPLIT_CLAIM, params)
     position = max(each.position for each in claims_of(tx, payment)) + 1
-    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, "used")])
+    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, state)])
 
 
 def soft_on(tx: Tx, item: str) -> list[str]:
@@ -753,6 +807,9 @@ def payment_of(row: Row) -> Payment:
         credited=Money(currency, row["credited_minor"]),
         unallocated=Money(currency, row["unallocated_minor"]),
         from_credit=Money(currency, row["from_credit_minor"]),
+        awaiting=Money(currency, row["awaiting_minor"]),
+        credit_on=CreditOn(row["credit_on"]),
+        settled=bool(row["settled"]),
         reference=row["attempt_reference"] or row["reference"],
         code=row["code"] or "",
         raw_code=row["raw_code"] or "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import Allocation, Receipt
+from paygate.domain.settlement import Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_receipt (
   id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
-  amount_minor, undoes, code, settled_minor, settled_currency, fee_minor, fee_currency,
-  effective, booked_at, actor)
+  amount_minor, in_transit_minor, undoes, code, effective, booked_at, actor)
 VALUES (
   :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
-  :amount, :undoes, :code, :settled, :settled_currency, :fee, :fee_currency,
-  :effective, :at, :actor)
+  :amount, :in_transit, :undoes, :code, :effective, :at, :actor)
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
 """
 _BOOKED = """
-SELECT currency, amount_minor, payment FROM paygate_receipt
+SELECT currency, amount_minor, payment, settled_minor, settled_currency, fee_minor, fee_currency,
+  settled_on
+FROM paygate_receipt
 WHERE tenant = :tenant AND account = :account AND kind = :kind AND movement_id = :movement_id
 """
 _OF_PAYMENT = """
@@ -38,6 +39,17 @@ SELECT r.*,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
 FROM paygate_receipt r WHERE r.payment = :payment ORDER BY r.booked_at, r.id
+"""
+_SET_AWAITING = "UPDATE paygate_receipt SET awaiting_minor = :amount WHERE id = :id"
+_SETTLE = """
+UPDATE paygate_receipt SET in_transit_minor = :in_transit, settled_minor = :settled,
+  settled_currency = :settled_currency, fee_minor = :fee, fee_currency = :fee_currency,
+  settled_on = :settled_on
+WHERE id = :id
+"""
+_TAKEN_BACK = """
+SELECT inward, attempt, undoes, amount_minor FROM paygate_receipt
+WHERE payment = :payment AND kind NOT IN ('charge', 'capture')
 """
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
@@ -71,6 +83,17 @@ class Booked:
 
     amount: Money
     payment: str | None
+    settlement: Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Money that went back, or came again after that, with what it undoes and who asked for it."""
+
+    inward: bool
+    attempt: str
+    undoes: str
+    minor: int
 
 
 def book(
@@ -81,11 +104,15 @@ def book(
     customer: str,
     payment: str | None,
     attempt: str | None,
-    undoes: str | None = None,
+    in_transit: bool,
 ) -> str | None:
-    """Write a receipt and tell its id, or None where this movement is in the books already."""
+    """
+    Write a receipt and tell its id, or None where this movement is in the books already.
+
+    *in_transit* says that its money stands at a gateway or bank; see `settle`.
+    """
     id_ = tx.new_id("rcp")
-    settled, fee = movement.settled, movement.fee
+    sign = 1 if movement.kind.inward else -1
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -98,12 +125,9 @@ def book(
         "movement_id": movement.movement_id,
         "currency": movement.amount.currency,
         "amount": movement.amount.minor,
-        "undoes": undoes,
+        "in_transit": sign * movement.amount.minor if in_transit else 0,
+        "undoes": movement.undoes,
         "code": movement.code,
-        "settled": None if settled is None else settled.minor,
-        "settled_currency": None if settled is None else settled.currency,
-        "fee": None if fee is None else fee.minor,
-        "fee_currency": None if fee is None else fee.currency,
         "effective": (movement.effective or tx.today).isoformat(),
         "at": tx.at,
         "actor": tx.actor,
@@ -126,7 +150,9 @@ def booked(
         row = tx.one(_BOOKED, params)
         if row is not None:
             amount = Money(row["currency"], row["amount_minor"])
-            found[movement.kind, movement.movement_id] = Booked(amount, row["payment"])
+            found[movement.kind, movement.movement_id] = Booked(
+                amount, row["payment"], settlement_of(row)
+            )
     return found
 
 
@@ -135,9 +161,38 @@ def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
 
 
+def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
+    """Read what moved for a payment beside the money that it brought."""
+    return [
+        TakenBack(
+            bool(row["inward"]), row["attempt"] or "", row["undoes"] or "", row["amount_minor"]
+        )
+        for row in tx.all(_TAKEN_BACK, {"payment": payment})
+    ]
+
+
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
     """Write how much of a receipt waits for a person's decision."""
     tx.run(_SET_UNALLOCATED, {"id": receipt, "amount": minor})
+
+
+def set_awaiting(tx: Tx, receipt: str, minor: int) -> None:
+    """Write how much of a receipt counts only when it has settled."""
+    tx.run(_SET_AWAITING, {"id": receipt, "amount": minor})
+
+
+def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
+    """Write what is *known* of a receipt's settlement, and what is still in transit."""
+    params = {
+        "id": receipt,
+        "in_transit": in_transit,
+        "settled": None if known.settled is None else known.settled.minor,
+        "settled_currency": None if known.settled is None else known.settled.currency,
+        "fee": None if known.fee is None else known.fee.minor,
+        "fee_currency": None if known.fee is None else known.fee.currency,
+        "settled_on": None if known.on is None else known.on.isoformat(),
+    }
+    tx.run(_SETTLE, params)
 
 
 def allocate(
@@ -225,6 +280,7 @@ def put_by_payment(tx: Tx, payment: str) -> list[Allocation]:
 def receipt_of(row: Row) -> Receipt:
     """Read a receipt from its row."""
     currency: str = row["currency"]
+    known = settlement_of(row)
     return Receipt(
         id=row["id"],
         payment=row["payment"],
@@ -237,8 +293,21 @@ def receipt_of(row: Row) -> Receipt:
         allocated=Money(currency, row["allocated_minor"]),
         credited=Money(currency, row["credited_minor"]),
         unallocated=Money(currency, row["unallocated_minor"]),
+        awaiting=Money(currency, row["awaiting_minor"]),
+        in_transit=Money(currency, row["in_transit_minor"]),
+        settled=known.settled,
+        fee=known.fee,
+        settled_on=known.on,
+    )
+
+
+def settlement_of(row: Row) -> Settlement:
+    """Read what is known of a receipt's settlement."""
+    on = row["settled_on"]
+    return Settlement(
         settled=_optional(row["settled_currency"], row["settled_minor"]),
         fee=_optional(row["fee_currency"], row["fee_minor"]),
+        on=None if on is None else date.fromisoformat(on),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.domain.reversal import Reversal, WriteOff
+from paygate.ledger.posting import Account
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Row, Tx
@@ -29,13 +30,18 @@ _BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
 
 _INSERT_WRITE_OFF = """
 INSERT INTO paygate_write_off (
-  id, tenant, item, currency, amount_minor, payment, reason, effective, booked_at, actor)
+  id, tenant, item, currency, amount_minor, account, payment, reason, effective, booked_at, actor)
 VALUES (
-  :id, :tenant, :item, :currency, :amount, :payment, :reason, :effective, :at, :actor)
+  :id, :tenant, :item, :currency, :amount, :account, :payment, :reason, :effective, :at, :actor)
 """
 _WRITE_OFF = "SELECT * FROM paygate_write_off WHERE tenant = :tenant AND id = :id"
 _WRITE_OFFS_OF_PAYMENT = """
 SELECT * FROM paygate_write_off WHERE payment = :payment AND undone_at IS NULL ORDER BY id
+"""
+_POSTED_TO = "SELECT account FROM paygate_write_off WHERE id = :id"
+_GIVEN_UP = """
+SELECT account, sum(amount_minor) AS minor FROM paygate_write_off
+WHERE item = :item AND undone_at IS NULL GROUP BY account ORDER BY account
 """
 _UNDO = """
 UPDATE paygate_write_off SET undone_at = :at, undone_by = :actor
@@ -89,15 +95,23 @@ def by_number(tx: Tx, number: str) -> Reversal | None:
 
 
 def insert_write_off(
-    tx: Tx, *, id_: str, item: str, amount: Money, reason: str, effective: date
+    tx: Tx,
+    *,
+    id_: str,
+    item: str,
+    amount: Money,
+    reason: str,
+    effective: date,
+    account: Account = Account.WRITE_OFF,
 ) -> None:
-    """Write a write-off."""
+    """Write a write-off, which is posted to *account*."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
         "item": item,
         "currency": amount.currency,
         "amount": amount.minor,
+        "account": account.value,
         "payment": None,
         "reason": reason,
         "effective": effective.isoformat(),
@@ -116,6 +130,19 @@ def write_off(tx: Tx, id_: str) -> WriteOff | None:
 def write_offs_of_payment(tx: Tx, payment: str) -> list[WriteOff]:
     """Read the write-offs that a payment caused and that stand."""
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_PAYMENT, {"payment": payment})]
+
+
+def posted_to(tx: Tx, write_off_id: str) -> Account:
+    """Tell to which account a write-off was posted."""
+    row = tx.one(_POSTED_TO, {"id": write_off_id})
+    assert row is not None, f"write-off {write_off_id} was just read"
+    return Account(row["account"])
+
+
+def given_up(tx: Tx, item: str) -> dict[Account, int]:
+    """Tell what is written off *item*, by the account that it was posted to."""
+    rows = tx.all(_GIVEN_UP, {"item": item})
+    return {Account(row["account"]): row["minor"] for row in rows}
 
 
 def mark_undone(tx: Tx, write_off_id: str) -> bool:

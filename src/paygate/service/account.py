@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.settlement import CreditOn
 from paygate.errors import (
     AmountOutsideLimits,
+    InvalidSettings,
     InvalidValue,
     MissingPayerField,
     Unsupported,
@@ -25,8 +28,9 @@ from paygate.gateway import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.domain.customer import Customer
-    from paygate.domain.method import Kind
     from paygate.domain.payment import Operation
     from paygate.gateway import Gateway, Method, Rail, Traits
 
@@ -74,7 +78,8 @@ class GatewayAccount:
 
     `inquirer` is the gateway where it can be asked what became of an operation,
     `processor` where it answers its own requests, as the fake in memory does, and
-    `signs_in` where its requests need an access token.
+    `signs_in` where its requests need an access token. `credit_on` says for each of
+    its rails when accepted money counts for the customer.
     """
 
     name: str
@@ -84,10 +89,18 @@ class GatewayAccount:
     inquirer: LooksUp | None
     processor: CarriesProcessor | None
     signs_in: SignsIn | None
+    credit_on: Mapping[Kind, CreditOn]
 
     @classmethod
-    def of(cls, name: str, gateway: Gateway) -> GatewayAccount:
-        """Take *gateway* as account *name*; raises `Unsupported` for a foreign protocol version."""
+    def of(
+        cls, name: str, gateway: Gateway, credit_on: Mapping[str, Any] | str | None = None
+    ) -> GatewayAccount:
+        """
+        Take *gateway* as account *name*, which credits on what *credit_on* says.
+
+        Raises `Unsupported` for a foreign protocol version, `InvalidSettings` for
+        a rail that could never credit.
+        """
         traits = gateway.traits
         if traits.protocol_version != PROTOCOL_VERSION:
             raise Unsupported(
@@ -111,6 +124,7 @@ class GatewayAccount:
             else None,
             processor=gateway if isinstance(gateway, CarriesProcessor) else None,
             signs_in=gateway if isinstance(gateway, SignsIn) else None,
+            credit_on=_read_credit_on(name, traits, credit_on),
         )
 
     @property
@@ -223,3 +237,31 @@ class GatewayAccount:
                 minimum=low,
                 maximum=high,
             )
+
+
+def _read_credit_on(
+    name: str, traits: Traits, given: Mapping[str, Any] | str | None
+) -> Mapping[Kind, CreditOn]:
+    """Read ``"settled"`` for all rails, or ``{"e_check": "settled"}`` for some of them."""
+    by_kind = dict.fromkeys(traits.rails, CreditOn.ACCEPTED)
+    if given is None:
+        return by_kind
+    wanted = dict.fromkeys(traits.rails, given) if isinstance(given, str) else given
+    for kind, when in wanted.items():
+        if kind not in traits.rails:
+            raise InvalidSettings(
+                f"credit_on of the account {name!r} names {kind}; it takes "
+                f"{', '.join(traits.rails)}"
+            )
+        if when not in tuple(CreditOn):
+            raise InvalidSettings(
+                f"credit_on of the account {name!r} is 'accepted' or 'settled', not {when!r}"
+            )
+        rail = traits.rails[Kind(kind)]
+        if when == CreditOn.SETTLED and not rail.tells_settlement:
+            raise InvalidSettings(
+                f"the account {name!r} cannot credit {kind} on settlement: its driver does not "
+                "tell when money has settled; leave credit_on at 'accepted'"
+            )
+        by_kind[Kind(kind)] = CreditOn(when)
+    return by_kind

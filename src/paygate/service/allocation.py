@@ -340,6 +340,6 @@ def undo_write_offs(tx: Tx, payment: Payment) -> tuple[list[Line], list[str]]:
         touched.append(write_off.invoice)
         lines += [
             Line(Account.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
-            Line(Account.WRITE_OFF, -write_off.amount.minor),
+            Line(reversals.posted_to(tx, write_off.id), -write_off.amount.minor),
         ]
     return lines, touched

@@ -8,7 +8,7 @@ from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingT
 from paygate.ledger import payments, receipts
 from paygate.ledger.payments import Claim
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, booking, issue, reverse
+from paygate.service import allocation, issue, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: st
         allocation.tell_items(tx, touched)
     payments.settle_conflict(tx, payment.id)
     found = reverse.find(tx, payment.id)
-    booking.emit(tx, "payment.assigned", found, why=reason)
+    telling.emit(tx, "payment.assigned", found, why=reason)
     return found
 
 

@@ -15,9 +15,11 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
-from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
+from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
+from paygate.ledger import items, lots, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue, reverse
+from paygate.service import allocation, dispute, issue, reverse, settle
+from paygate.service.telling import alert, emit, tell_credited, tell_receipt
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,6 +61,10 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
     for movement in changes.book:
         touched += _book(tx, row, payment, claims, movement, changes)
         claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
+    for movement in changes.settle:
+        touched += settle.told(tx, payment, movement)
+    for told in changes.disputes:
+        dispute.told(tx, payment, told)
     if changes.state is not None:
         _end(tx, row, payment, changes)
     return touched
@@ -93,21 +99,21 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     done = state is AttemptState.SUCCEEDED
     counted = not attempt.state.final  # a late success was let go of before
     match attempt.operation:
-        case Operation.CHARGE:
+        case Operation.CHARGE | Operation.AUTHORIZE:
             # A partial approval frees what it did not bring. Other money than was asked for frees
             # nothing: until a person has decided about it, nobody shall pay the invoice again.
             if done and not changes.held:
-                _release(tx, payment)
+                settle.release(tx, payment, ended=True)
         case Operation.CAPTURE:
             if counted:
                 payments.end_capture(tx, payment.id, attempt.amount.minor)
             if done and _is_last(tx, row):
-                _release(tx, payment)
+                settle.release(tx, payment, ended=True)
                 payments.end_authorization(tx, payment.id)
         case Operation.VOID:
             payments.end_void(tx, payment.id)
             if done and payment.status is PaymentStatus.AUTHORIZED:
-                _release(tx, payment)
+                settle.release(tx, payment, ended=True)
                 payments.end_authorization(tx, payment.id)
         case Operation.REFUND:
             if counted:
@@ -124,10 +130,6 @@ def _is_last(tx: Tx, row: AttemptRow) -> bool:
     """Tell whether nothing is left to capture after this capture."""
     under_way = payments.under_way(tx, row.attempt.payment)
     return row.final or under_way.collected >= under_way.authorized
-
-
-def _release(tx: Tx, payment: Payment) -> None:
-    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
 
 
 def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
@@ -160,7 +162,7 @@ def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
             | AttemptState.CANCELED
             | AttemptState.EXPIRED
         ):
-            allocation.release(tx, payment.id, claims)
+            settle.release(tx, payment, ended=True)
         case _:
             return claims
     return payments.claims_of(tx, payment.id)
@@ -216,11 +218,28 @@ def _book(
         customer=payment.customer,
         payment=payment.id,
         attempt=row.attempt.id,
+        in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
     )
     if receipt is None:
         return []
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement)
+    touched = _place(tx, row, payment, receipt, claims, movement, changes)
+    if settlement_of(movement) != NOTHING_SETTLED:
+        touched += settle.told(tx, payment, movement)
+    return touched
+
+
+def _place(
+    tx: Tx,
+    row: AttemptRow,
+    payment: Payment,
+    receipt: str,
+    claims: list[Claim],
+    movement: Movement,
+    changes: Changes,
+) -> list[str]:
+    """Put the money of one movement where it belongs, or take it off there."""
     if movement in changes.held:
         return _suspend(tx, payment, receipt, movement)
     match movement.kind:
@@ -249,6 +268,16 @@ def _inward(
     claims: list[Claim],
 ) -> list[str]:
     amount = movement.amount
+    on = movement.effective or tx.today
+    if payment.superseded:
+        alert(tx, payment, "money came on a page that another payment had superseded")
+    if movement.kind is MovementKind.REFUND_FAILED:
+        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
+    if movement.kind is MovementKind.CHARGEBACK_WON:
+        dispute.given_back(tx, payment, movement)
+    if settle.waits(tx, payment, movement):
+        settle.accept(tx, payment, receipt, amount, on)
+        return []
     if movement.kind in _COMES_BACK:
         # It goes where it was before. What is held waits for money that is still to come.
         claims = [claim for claim in claims if claim.state != "hard"]
@@ -259,18 +288,11 @@ def _inward(
         amount,
         claims,
         source=Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
-        on=movement.effective or tx.today,
-        keep_rest=row.attempt.operation is Operation.CAPTURE and not row.final,
+        on=on,
+        # The last capture lets go of the rest when it ends, in `_end`.
+        keep_rest=row.attempt.operation is Operation.CAPTURE,
     )
-    if placed.credited is CreditReason.ALREADY_PAID:
-        alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
-    if payment.superseded:
-        alert(tx, payment, "money came on a page that another payment had superseded")
-    if movement.kind is MovementKind.REFUND_FAILED:
-        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
-    if movement.kind is MovementKind.CHARGEBACK_WON:
-        payments.set_disputed(tx, payment.id, disputed=False)
-        emit(tx, "payment.chargeback_won", payment)
+    tell_credited(tx, payment, placed.credited)
     return placed.items
 
 
@@ -303,12 +325,15 @@ def _outward(
         _review_excess(tx, payment)
     lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
+    # What awaited settlement and went back frees the invoices that were held for it.
+    waited = any(line.account is Account.AWAITING for line in lines)
+    freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
-        _give_up(tx, payment, lines, amount.currency, on)
+        reopened = [(line.item, line.minor) for line in lines if line.item is not None]
+        _give_up(tx, payment, [*reopened, *freed], amount.currency, on)
     allocation.tell_items(tx, touched, reopened=True)
     if movement.kind is MovementKind.CHARGEBACK:
-        payments.set_disputed(tx, payment.id, disputed=True)
-        emit(tx, "payment.charged_back", payment, code=movement.code)
+        dispute.taken(tx, payment, movement, lines)
     return []
 
 
@@ -321,9 +346,11 @@ def _review_excess(tx: Tx, payment: Payment) -> None:
 
 
 def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
-    """Pay out credit that the payment made, where there is enough of it, else reopen invoices."""
-    free = payment.unallocated.minor + sum(
-        lot.free.minor for lot in lots.of_payment(tx, payment.id) if lot.free.minor > 0
+    """Pay out what is on no invoice, where there is enough of it, else reopen invoices."""
+    free = (
+        payment.unallocated.minor
+        + payment.awaiting.minor
+        + sum(lot.free.minor for lot in lots.of_payment(tx, payment.id) if lot.free.minor > 0)
     )
     return RefundTo.FROM_CREDIT if free >= amount.minor else RefundTo.REOPEN
 
@@ -340,9 +367,9 @@ def _take_off(
         lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
         minor -= held
     payments.end_holds(tx, row.attempt.id, "used")
-    places = [_from_suspense, _from_lots, _from_items]
+    places = [_from_awaiting, _from_suspense, _from_lots, _from_items]
     if to is not RefundTo.FROM_CREDIT:
-        places = [_from_suspense, _from_items, _from_lots]
+        places = [_from_awaiting, _from_suspense, _from_items, _from_lots]
     for place in places:
         if minor > 0:
             found = place(tx, payment, minor, on)
@@ -350,6 +377,10 @@ def _take_off(
             minor -= sum(line.minor for line in found)
             touched += [line.item for line in found if line.item is not None]
     return lines, touched
+
+
+def _from_awaiting(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
+    return settle.take_off(tx, payment, minor)
 
 
 def _from_suspense(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
@@ -399,23 +430,26 @@ def _from_items(tx: Tx, payment: Payment, minor: int, on: date) -> list[Line]:
     return lines
 
 
-def _give_up(tx: Tx, payment: Payment, lines: list[Line], currency: str, on: date) -> None:
+def _give_up(
+    tx: Tx, payment: Payment, reopened: list[tuple[str, int]], currency: str, on: date
+) -> None:
     """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
-    for line in lines:
-        if line.item is None or not items.write_off(tx, line.item, line.minor):
+    for item, minor in reopened:
+        if not items.write_off(tx, item, minor):
             continue
         id_ = tx.new_id("wof")
         reversals.insert_write_off(
             tx,
             id_=id_,
-            item=line.item,
-            amount=Money(currency, line.minor),
+            item=item,
+            amount=Money(currency, minor),
             reason="credit note for a refund",
             effective=on,
+            account=Account.BILLED,
         )
         note = [
-            Line(Account.BILLED, line.minor, item=line.item),
-            Line(Account.RECEIVABLE, -line.minor, item=line.item),
+            Line(Account.BILLED, minor, item=item),
+            Line(Account.RECEIVABLE, -minor, item=item),
         ]
         _post(tx, payment, id_, currency, note, on)
 
@@ -456,46 +490,3 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
         payments.add_moved(tx, payment.id, received=minor)
     else:
         payments.add_moved(tx, payment.id, returned=minor)
-
-
-# --- Telling -----------------------------------------------------------------------------
-
-
-def alert(tx: Tx, payment: Payment, text: str) -> None:
-    """Tell people that something about a payment contradicts what was known."""
-    emit(tx, "payment.alert", payment, reason=text)
-
-
-def emit(tx: Tx, type_: str, payment: Payment, **more: object) -> None:
-    """Emit an event about *payment*, with its facts."""
-    data = {
-        "payment": payment.id,
-        "customer": payment.customer,
-        "account": payment.account,
-        "kind": payment.kind.value,
-        "status": payment.status.value,
-        "amount_minor": payment.amount.minor,
-        "currency": payment.amount.currency,
-    }
-    if payment.code:
-        data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
-    outbox.emit(tx, type_, payment.id, data | more)
-
-
-def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
-    """Emit that money moved and was booked."""
-    outbox.emit(
-        tx,
-        "receipt.booked",
-        payment.id,
-        {
-            "payment": payment.id,
-            "customer": payment.customer,
-            "account": payment.account,
-            "receipt": receipt,
-            "kind": movement.kind.value,
-            "movement_id": movement.movement_id,
-            "amount_minor": movement.amount.minor,
-            "currency": movement.amount.currency,
-        },
-    )

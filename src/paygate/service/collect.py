@@ -40,7 +40,7 @@ from paygate.errors import (
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
-from paygate.service import booking, issue, merge, reverse
+from paygate.service import issue, merge, reverse, telling
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
@@ -259,6 +259,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         status=PaymentStatus.PROCESSING,
         method=stored,
         mandate=mandate,
+        credit_on=order.account.credit_on[kind],
     )
     payments.insert_claims(tx, id_, plan.claims)
     attempt = tx.new_id("att")
@@ -300,7 +301,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         method=tx.new_id("met") if order.save_method else stored,
         request=write_charge(charge, stored) if stored or method is None else None,
     )
-    booking.emit(tx, "payment.started", payment)
+    telling.emit(tx, "payment.started", payment)
     return Opened(
         payment=payment,
         attempt=attempt,

@@ -11,7 +11,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import items, keys, lots, payments, posting
-from paygate.service import allocation, booking, collect, issue, reverse
+from paygate.service import allocation, collect, issue, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         effective=tx.today,
     )
     payment = reverse.find(tx, id_)
-    booking.emit(tx, "credit.used", payment)
-    booking.emit(tx, "payment.succeeded", payment)
+    telling.emit(tx, "credit.used", payment)
+    telling.emit(tx, "payment.succeeded", payment)
     allocation.tell_items(tx, [claim.item for claim in claims])
     return payment
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind, Mandate, MethodChange
@@ -28,7 +28,7 @@ from paygate.errors import (
     UnknownMethod,
 )
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
-from paygate.ledger import customers, keys, methods, payments
+from paygate.ledger import customers, inbox, keys, methods, payments
 from paygate.service import collect, keeping, merge, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
@@ -44,6 +44,15 @@ if TYPE_CHECKING:
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
+
+_Id = TypeVar("_Id", str, int)
+
+
+class _ResealPage(Protocol[_Id]):
+    """Puts a page of rows behind an id under the first key: its last id, how many, how many new."""
+
+    def __call__(self, tx: Tx, after: _Id, limit: int) -> tuple[_Id, int, int]: ...
+
 
 # No money moves, and a row wants some: none, in a currency that every ledger knows.
 _NO_MONEY = Money("USD", 0)
@@ -76,7 +85,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotated:
-    """How many tokens were put under the first key, and how many were under it already."""
+    """How many tokens and callbacks were put under the first key, and how many were already."""
 
     rotated: int
     current: int
@@ -414,16 +423,21 @@ def set_default(method: str) -> Flow[PaymentMethod]:
 
 def rotate() -> Flow[Rotated]:
     """
-    Put every token under the first key, a page in a transaction.
+    Put every token, and what callbacks said, under the first key, a page in a transaction.
 
-    Stopped anywhere, it leaves tokens that all keys together open; run again, it
-    does the rest.
+    Stopped anywhere, it leaves what all keys together open; run again, it does the
+    rest.
     """
-    after, seen, rotated = "", 0, 0
+    tokens = yield from _reseal(methods.reseal_page, "")
+    told = yield from _reseal(inbox.reseal_page, 0)
+    return Rotated(rotated=tokens.rotated + told.rotated, current=tokens.current + told.current)
+
+
+def _reseal(reseal_page: _ResealPage[_Id], after: _Id) -> Flow[Rotated]:
+    seen, rotated = 0, 0
     while True:
-        work = partial(methods.reseal_page, after=after, limit=_PAGE)
-        page: tuple[str, int, int] = yield from transact(work)
-        after, found, changed = page
+        work = partial(reseal_page, after=after, limit=_PAGE)
+        after, found, changed = yield from transact(work)
         seen, rotated = seen + found, rotated + changed
         if found < _PAGE:
             return Rotated(rotated=rotated, current=seen - rotated)

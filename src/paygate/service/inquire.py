@@ -21,7 +21,7 @@ from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
 from paygate.gateway import Charge, Enrollment, Forgetting, Inquiry
-from paygate.ledger import payments
+from paygate.ledger import payments, sending
 from paygate.service import collect, enroll, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
@@ -62,6 +62,7 @@ class Case:
     row: AttemptRow
     request: Request | None
     now: datetime
+    stopped: bool = False
 
 
 def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
@@ -136,7 +137,8 @@ def inquiry_about(row: AttemptRow) -> Inquiry:
         payment=row.attempt.payment,
         reference=row.attempt.reference,
         amount=row.attempt.amount,
-        sent_at=row.sent_at,
+        sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
+        last_sent_at=row.sent_at,
     )
 
 
@@ -144,7 +146,7 @@ def _case(tx: Tx, attempt: str) -> Case:
     row = payments.attempt(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-    return Case(row, _request(tx, row), tx.now)
+    return Case(row, _request(tx, row), tx.now, sending.stopped(tx) is not None)
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:
@@ -193,6 +195,8 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
         return until if payments.send_again(tx, row, until) else None
 
     lease_until = yield from transact(take_lease)
+    if lease_until is None and case.stopped:
+        return (yield from _leave(case, account, timing))
     if lease_until is None:  # or somebody else is at it
         return (yield from look(lambda tx: _payment_of(tx, row)))
     answer = yield from ask(
@@ -285,10 +289,10 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
     later = (
         account is None or case.now < case.row.lease_until or _repeatable(case, account, case.now)
     )
-    reason = (
-        f"the account {name!r} is not configured here"
-        if account is None
-        else f"the gateway of account {name!r} cannot be asked"
-    )
+    reason = f"the gateway of account {name!r} cannot be asked"
+    if account is None:
+        reason = f"the account {name!r} is not configured here"
+    elif case.stopped:
+        reason = "nothing is sent from this ledger until a person resumes it"
     reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, timing=timing)
     return (yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading))

@@ -15,7 +15,7 @@ from paygate.errors import (
     NumberReused,
     UnknownInvoice,
 )
-from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts
+from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation
 from paygate.service.flow import Flow, transact
@@ -149,8 +149,8 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
         Line(Account.RECEIVABLE, -invoice.open.minor, item=invoice.id),
         Line(Account.BILLED, invoice.total.minor, item=invoice.id),
     ]
-    if invoice.written_off.minor:
-        lines.append(Line(Account.WRITE_OFF, -invoice.written_off.minor, item=invoice.id))
+    for account, minor in reversals.given_up(tx, invoice.id).items():
+        lines.append(Line(account, -minor, item=invoice.id))
     lines += _money_to_credit(tx, invoice)
     posting.post(
         tx,

@@ -21,7 +21,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import AttemptState, Operation
 from paygate.ledger import methods, outbox, payments
-from paygate.service import booking
+from paygate.service import telling
 
 if TYPE_CHECKING:
     from paygate.domain.decide import Changes
@@ -99,7 +99,7 @@ def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) ->
     if tx.vault is None:
         # The money comes first: it is booked, and the card must be asked for again.
         text = "the gateway stored the method, and there is no key here to keep its token under"
-        booking.alert(tx, payment, text)
+        telling.alert(tx, payment, text)
         return
     keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
     payments.set_method(tx, payment.id, row.attempt.method)

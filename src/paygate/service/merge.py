@@ -25,7 +25,7 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.ledger import payments, receipts
-from paygate.service import allocation, booking, keeping
+from paygate.service import allocation, booking, keeping, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
@@ -105,6 +105,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             sends=before.sends,
             variable_amount=reading.variable_amount,
             booked={key: value.amount for key, value in booked.items()},
+            settled={key: value.settlement for key, value in booked.items()},
             foreign=frozenset(
                 key for key, value in booked.items() if value.payment != before.attempt.payment
             ),
@@ -212,7 +213,9 @@ def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
 
 
 def _checks(before: AttemptRow, reading: Reading) -> int:
-    return before.attempt.checks + (reading.source is Source.INQUIRY)
+    """Count how often we tried to find out: by an inquiry, or by the same request once more."""
+    repeated = reading.source is Source.RESPONSE and before.sends > 1
+    return before.attempt.checks + (reading.source is Source.INQUIRY or repeated)
 
 
 def _tired(before: AttemptRow, changes: Changes, next_check_at: datetime | None) -> bool:
@@ -279,18 +282,20 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
         reason=changes.reason,
     )
     event = _event_of(before.attempt.operation, changes.state)
+    if event in _ENDS_HOLD and status is PaymentStatus.SUCCEEDED:
+        event = "payment.rest_released"  # what was captured of it before stays
     if event:
-        booking.emit(tx, event, now)
+        telling.emit(tx, event, now)
     if changes.late:
-        booking.emit(tx, "payment.late_success", now)
+        telling.emit(tx, "payment.late_success", now)
     if changes.tried:
-        booking.emit(tx, "payment.declined_try", now)
+        telling.emit(tx, "payment.declined_try", now)
     if conflicted:
-        booking.emit(tx, "payment.conflicted", now, reason=changes.review)
+        telling.emit(tx, "payment.conflicted", now, reason=changes.review)
     elif changes.review and not payment.needs_review:
-        booking.emit(tx, "payment.needs_review", now, reason=changes.review)
+        telling.emit(tx, "payment.needs_review", now, reason=changes.review)
     for text in changes.alerts:
-        booking.alert(tx, now, text)
+        telling.alert(tx, now, text)
 
 
 def _event_of(operation: Operation, state: AttemptState | None) -> str:
@@ -305,6 +310,7 @@ def _event_of(operation: Operation, state: AttemptState | None) -> str:
     return failed if state.final else ""
 
 
+_ENDS_HOLD = ("payment.declined", "payment.failed", "payment.canceled", "payment.expired")
 _EVENTS_AFTER: dict[Operation, tuple[str, str]] = {
     Operation.CAPTURE: ("payment.captured", "payment.capture_failed"),
     Operation.VOID: ("payment.voided", "payment.void_failed"),

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.domain import outcome
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.method import StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
@@ -35,7 +36,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
         *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
         *(outcome.Redirect, outcome.HostedForm, outcome.ShowVoucher, outcome.PayToAddress),
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
-        *(outcome.Movement, Money, Notice),
+        *(outcome.Movement, Money, Notice, Dispute, DisputeState),
     )
 }
 

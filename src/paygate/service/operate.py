@@ -5,6 +5,10 @@ conditional update, stored, asked once, merged. So no more is captured than was
 authorised, no more goes back than came, and a void that may be under way keeps
 everything else out, however many clerks press at once.
 
+A refund of more than one capture brought goes out in parts, each an attempt of
+its own under a key of its own; all are stored before the first is sent, so that
+recovery sends what a crash left behind.
+
 None of them needs a token or card data, so all can be built again from what is
 stored: see `begin`.
 """
@@ -12,7 +16,6 @@ stored: see `begin`.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
@@ -20,7 +23,6 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import (
     CurrencyMismatch,
@@ -48,17 +50,18 @@ from paygate.gateway import (
     Voids,
     digest_key,
 )
-from paygate.ledger import keys, lots, payments, receipts
-from paygate.service import booking, merge, reverse
+from paygate.ledger import keys, lots, payments
+from paygate.service import booking, merge, parts, reverse
 from paygate.service.booking import RefundTo
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Outcome
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
     from paygate.gateway import Gateway, Rail
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
@@ -85,25 +88,43 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A stored intent; `row` is None where the key was used before and nothing is to be sent."""
+    """A stored intent; there are no `rows` where the key was used before and nothing is sent."""
 
     payment: Payment
     account: GatewayAccount
-    row: AttemptRow | None = None
+    rows: tuple[AttemptRow, ...] = ()
     request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one attempt asks for; a refund may need several."""
+
+    amount: Money
+    movement: str = ""
 
 
 def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
     """Do *task* once, however often this is called or interrupted, and tell the payment."""
     stored = yield from transact(lambda tx: _store(tx, task, accounts, timing))
-    row = stored.row
-    if row is None:
-        return stored.payment
+    payment = stored.payment
+    for row in stored.rows:
+        payment = yield from _send(row, stored, timing)
+    return payment
+
+
+def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     account = stored.account
+
+    def take_lease(tx: Tx) -> datetime | None:
+        until = tx.now + timing.lease
+        return until if payments.send_again(tx, row, until) else None
+
+    lease_until = row.lease_until if row.sends else (yield from transact(take_lease))
+    if lease_until is None:  # the parts before it took so long that recovery sends this one
+        return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
     dialogue = deferred(partial(begin, account.gateway, row, stored.request))
-    answer = yield from ask(
-        account.name, dialogue, attempt=row.attempt.id, not_after=row.lease_until
-    )
+    answer = yield from ask(account.name, dialogue, attempt=row.attempt.id, not_after=lease_until)
     reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
     return (yield from merge.merge(row.attempt.id, answer, reading))
 
@@ -117,7 +138,7 @@ def cancel(
     A page is closed, an authorisation voided, a charge voided while that is
     possible and refunded after. A void of unknown outcome is left alone.
     """
-    found = yield from look(lambda tx: reverse.find(tx, payment))
+    found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
     account = _account_of(found, accounts)
     match found.status:
         case PaymentStatus.REQUIRES_ACTION:
@@ -132,7 +153,8 @@ def cancel(
                 payment=payment,
             )
     refundable = found.status is PaymentStatus.SUCCEEDED
-    if account.traits.offers(found.kind, first) or not refundable:
+    voidable = account.traits.offers(found.kind, first) and not in_part
+    if voidable or not refundable:
         task = Task(operation=first, payment=payment, key=key)
         after = yield from operate(task, accounts, timing)
         refused = yield from look(lambda tx: _was_refused(tx, payment, first))
@@ -140,6 +162,15 @@ def cancel(
             return after
     back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
     return (yield from operate(back, accounts, timing))
+
+
+def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
+    """Tell a payment, and whether a part of it went back: a charge is voided whole, or not."""
+    payment = reverse.find(tx, which)
+    if payment.status is not PaymentStatus.SUCCEEDED or keys.used(tx, Operation.VOID, key):
+        return payment, False
+    in_part = 0 < payment.returned.minor < payment.received.minor
+    return payment, in_part or keys.used(tx, Operation.REFUND, key)
 
 
 def _was_refused(tx: Tx, payment: str, operation: Operation) -> bool:
@@ -229,12 +260,12 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         return Stored(payment=payment, account=account)
     rail = account.rail(payment.kind, task.operation)
     main = payments.main_attempt(tx, payment.id)
-    amount, movement, to = payment.amount, "", ""
+    steps, to = [Step(payment.amount)], ""
     match task.operation:
         case Operation.CAPTURE:
-            amount = _check_capture(tx, payment, task, rail)
+            steps = [Step(_check_capture(tx, payment, task, rail))]
         case Operation.REFUND:
-            amount, movement, to = _check_refund(tx, payment, task, rail)
+            steps, to = _check_refund(tx, payment, task, rail)
         case Operation.VOID:
             _check_void(tx, payment)
         case _:
@@ -242,29 +273,44 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     request = None
     if task.reason or task.parameters:
         request = json.dumps({"reason": task.reason, "parameters": dict(task.parameters or {})})
-    payments.insert_attempt(
-        tx,
-        id_=id_,
-        payment=payment.id,
-        operation=task.operation,
-        account=account.name,
-        kind=payment.kind,
-        driver=account.gateway.name,
-        driver_version=account.traits.driver_version,
-        livemode=account.traits.live,
-        merchant_account=account.traits.merchant_account,
-        gateway_key=digest_key(tx.tenant, task.operation, key),
-        amount=amount,
-        lease_until=tx.now + timing.lease,
-        request=request,
-        final=task.final,
-        movement=movement,
-        about=main.attempt.reference,
-        then=to,
-    )
+    ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
+    for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
+        payments.insert_attempt(
+            tx,
+            id_=each,
+            payment=payment.id,
+            operation=task.operation,
+            account=account.name,
+            kind=payment.kind,
+            driver=account.gateway.name,
+            driver_version=account.traits.driver_version,
+            livemode=account.traits.live,
+            merchant_account=account.traits.merchant_account,
+            gateway_key=_gateway_key(tx, task, key, number),
+            amount=step.amount,
+            lease_until=tx.now + timing.lease,
+            request=request,
+            final=task.final,
+            movement=step.movement,
+            about=main.attempt.reference,
+            then=to,
+            sends=0 if number else 1,
+        )
     if to == RefundTo.FROM_CREDIT:
-        _hold_credit(tx, payment, id_, amount)
-    return Stored(payment=payment, account=account, row=payments.attempt(tx, id_), request=request)
+        _hold_credit(tx, payment, ids, steps)
+    rows = [payments.attempt(tx, each) for each in ids]
+    return Stored(payment=payment, account=account, rows=tuple(filter(None, rows)), request=request)
+
+
+def _gateway_key(tx: Tx, task: Task, key: str, number: int) -> str:
+    """
+    Derive the key of a part by its number, and not by the movement it sends back.
+
+    If a ledger that lost a part of its memory spreads the money in another way, the
+    processor sees another request under a key that it knows, and refuses it.
+    """
+    part = [str(number)] if number else []
+    return digest_key(tx.tenant, task.operation, key, *part)
 
 
 def _next_key(tx: Tx, task: Task, payment: Payment) -> str:
@@ -316,7 +362,7 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     return amount
 
 
-def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[Money, str, str]:
+def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[list[Step], RefundTo]:
     under_way = payments.under_way(tx, payment.id)
     left = payment.received.minor - payment.returned.minor - under_way.refunding
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
@@ -335,44 +381,34 @@ def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[Mon
             payment=payment.id,
             left=Money(amount.currency, left),
         )
-    receipt = _receipt_for(tx, payment, amount)
-    if rail.refund_window is not None and tx.today > receipt.effective + rail.refund_window:
+    spread = parts.spread(tx, payment, amount)
+    oldest = min(part.receipt.effective for part in spread)
+    if rail.refund_window is not None and tx.today > oldest + rail.refund_window:
         raise NotRefundable(
             f"the account {payment.account!r} refunds within {rail.refund_window.days} days; "
             "send the money back another way and record that",
             payment=payment.id,
         )
-    to = task.to or booking.default_refund_to(tx, payment, amount)
-    return amount, receipt.movement_id, to.value
+    steps = [Step(part.amount, part.receipt.movement_id) for part in spread]
+    return steps, task.to or booking.default_refund_to(tx, payment, amount)
 
 
-def _receipt_for(tx: Tx, payment: Payment, amount: Money) -> Receipt:
-    """Choose the money that goes back: the last movement with enough left, else the last."""
-    kinds = (MovementKind.CHARGE, MovementKind.CAPTURE)
-    came = [each for each in receipts.of_payment(tx, payment.id) if each.kind in kinds]
-    refunded = Counter[str]()
-    for row in payments.attempts_of(tx, payment.id):
-        if row.attempt.operation is Operation.REFUND and not row.attempt.state.closed:
-            refunded[row.movement] += row.attempt.amount.minor
-    enough = [
-        each for each in came if each.amount.minor - refunded[each.movement_id] >= amount.minor
-    ]
-    return (enough or came)[-1]
-
-
-def _hold_credit(tx: Tx, payment: Payment, attempt: str, amount: Money) -> None:
+def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step]) -> None:
     """Keep the credit that is to be paid out from being used meanwhile."""
-    left = amount.minor - payment.unallocated.minor
-    for lot in lots.of_payment(tx, payment.id):
-        take = min(left, lot.free.minor)
-        if take > 0 and lots.reserve(tx, lot.id, take):
-            payments.hold_credit(tx, attempt, lot.id, take)
-            left -= take
-    if left > 0:
-        raise NotEnoughCredit(
-            f"payment {payment.id} made no credit of {amount} that is still there; "
-            "refund to 'reopen' or 'credit_note' instead"
-        )
+    loose = payment.unallocated.minor + payment.awaiting.minor
+    for attempt, step in zip(attempts, steps, strict=True):
+        left = step.amount.minor - loose
+        loose = max(-left, 0)
+        for lot in lots.of_payment(tx, payment.id):
+            take = min(left, lot.free.minor)
+            if take > 0 and lots.reserve(tx, lot.id, take):
+                payments.hold_credit(tx, attempt, lot.id, take)
+                left -= take
+        if left > 0:
+            raise NotEnoughCredit(
+                f"payment {payment.id} made no credit of {step.amount} that is still there; "
+                "refund to 'reopen' or 'credit_note' instead"
+            )
 
 
 def _check_void(tx: Tx, payment: Payment) -> None:

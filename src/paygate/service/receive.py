@@ -230,13 +230,15 @@ def _answer(
 class Known:
     """What we know of the operation that a notice is about; `early`: its money is not there yet.
 
-    `change` names one that stores or deletes a method, and is of no payment.
+    `change` names one that stores or deletes a method, and is of no payment, `booked`
+    the money of the payment that is in the books.
     """
 
     case: Case | None = None
     payment: Payment | None = None
     early: bool = False
     change: str = ""
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,9 +327,9 @@ def _apply_in(
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
     known = _about(account.name, notice)(tx)
-    if known.change:  # the gateway must be asked, so it waits for whoever applies callbacks
-        return Done(Applied.NO_CHANGE)
     case, before = known.case, known.payment
+    if case is not None and known.change:
+        return _of_method(tx, row, case, notice, account, finding, timing)
     if case is None or before is None:
         if not notice.our_ref and not notice.reference:
             inbox.end(tx, id_, InboxState.IGNORED)
@@ -361,9 +363,41 @@ def _apply_in(
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
 
 
+def _of_method(
+    tx: Tx,
+    row: InboxRow,
+    case: Case,
+    notice: Notice,
+    account: GatewayAccount,
+    finding: Answer | None,
+    timing: Timing,
+) -> Done:
+    """
+    Merge what is told, or was found out, about storing or deleting a method.
+
+    This is the way of what is answered with the result: the answer is in hand, with
+    the token that the inbox does not keep. What is acknowledged is asked for later.
+    """
+    attempt = case.row.attempt
+    news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
+    if news is not None:
+        merge.merge_any_in(tx, attempt.id, news, inquire.reading_of(case, account, timing))
+    elif notice.answer is not None:
+        merge.merge_any_in(tx, attempt.id, notice.answer, _reading(case, account, timing))
+    else:
+        # Recovery follows the attempt up by itself, whatever becomes of this hint.
+        inbox.end(tx, row.callback.id, InboxState.IGNORED, _why(finding))
+        return Done(Applied.NO_CHANGE)
+    inbox.end(tx, row.callback.id, InboxState.APPLIED)
+    after = payments.attempt(tx, attempt.id)
+    changed = after is not None and after.attempt.state is not attempt.state
+    return Done(Applied.BOOKED if changed else Applied.NO_CHANGE)
+
+
 def is_hint(notice: Notice) -> bool:
     """Tell whether *notice* says only that something happened, and not what."""
-    return notice.answer is None and not notice.movements and not notice.ready
+    told = notice.answer is not None or notice.movements or notice.disputes
+    return not told and not notice.ready
 
 
 def _contradicts(notice: Notice, known: Known) -> bool:
@@ -395,12 +429,13 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
             tx, account, our_ref=notice.our_ref, reference=notice.reference
         )
         if row is not None and not row.attempt.payment:
-            return Known(change=row.attempt.id)
+            return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
         if row is None or payment is None:
             return Known()
         early = any(_early(tx, payment, movement) for movement in _besides_answer(notice))
-        return Known(Case(row, None, tx.now), payment, early)
+        known = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
+        return Known(Case(row, None, tx.now), payment, early, booked=frozenset(known))
 
     return work
 
@@ -428,17 +463,23 @@ def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
 def _of_movements(notice: Notice, known: Known) -> list[Answer]:
     """Make answers of the movements that are told without one."""
     moved = tuple(_besides_answer(notice))
-    if not moved or known.case is None or known.payment is None:
+    disputes = notice.disputes
+    if not (moved or disputes) or known.case is None or known.payment is None:
         return []
-    if any(movement.kind in _COMES for movement in moved):
-        return [Approved(reference=notice.reference, movements=moved)]
+    # Money that is booked is told again when it settles, which says no more of how it ended.
+    if any(movement.kind in _COMES and not _is_booked(movement, known) for movement in moved):
+        return [Approved(reference=notice.reference, movements=moved, disputes=disputes)]
     returned = [each for each in moved if each.kind is MovementKind.RETURN]
     if not returned or known.payment.received.minor:
-        return [Moved(movements=moved)]
+        return [Moved(movements=moved, disputes=disputes)]
     # Nothing came that could be returned: an e-check that bounced before it was settled.
     if known.case.row.attempt.state is not AttemptState.PENDING:
         return []
     return [Declined(code=DeclineCode.GENERIC, raw_code=returned[0].code, retryable=False)]
+
+
+def _is_booked(movement: Movement, known: Known) -> bool:
+    return (movement.kind, movement.movement_id) in known.booked
 
 
 def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Answer | None]:
@@ -447,6 +488,8 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if known.case is not None and known.payment is not None:
         # A notice is kept without the token of the method that was to be stored.
         wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
+    if known.change:
+        wanted = notice.answer is None
     if known.case is None or not wanted:
         return None
     inquiry = inquire.inquiry_about(known.case.row)

@@ -11,8 +11,8 @@ from paygate.domain.outcome import Movement
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import keys, payments, receipts
-from paygate.ledger.posting import Line
-from paygate.service import allocation, booking, collect, issue, reverse
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, collect, issue, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     payments.insert_claims(tx, id_, plan.claims)
     _book(tx, opened, plan.claims, slip.on or tx.today)
     payment = reverse.find(tx, id_)
-    booking.emit(tx, "payment.succeeded", payment, reference=slip.reference)
+    telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])
     return payment
 
@@ -100,10 +100,11 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
         customer=payment.customer,
         payment=payment.id,
         attempt=None,
+        in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor
     payments.add_moved(tx, payment.id, received=minor, collected=minor)
     source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
     allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
-    booking.tell_receipt(tx, payment, receipt, movement)
+    telling.tell_receipt(tx, payment, receipt, movement)

@@ -1,49 +1,187 @@
-"""Resolve: an operator says how an attempt ended, with evidence."""
+"""Resolve: an operator says how an attempt ended, with evidence.
+
+What a person says is merged like any other answer, so it is checked first: it
+must be about one attempt, of which nobody knows the end, and it must be
+something that such an operation can end in.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, Closed, Declined
+from paygate.domain.outcome import Approved, Authorized, Closed, Declined, MovementKind
 from paygate.domain.payment import Operation
-from paygate.errors import AlreadyFinal, InvalidValue
-from paygate.ledger import payments
-from paygate.service import booking, merge, reverse
+from paygate.errors import (
+    AlreadyFinal,
+    InvalidValue,
+    OutcomeDoesNotFit,
+    SeveralInDoubt,
+    UnknownAttempt,
+)
+from paygate.ledger import methods, outbox, payments
+from paygate.service import enroll, keeping, merge, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.method import MethodChange
     from paygate.domain.payment import Payment
+    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
 
+Resolution: TypeAlias = Approved | Authorized | Declined | Closed
+"""What a person can say of how an attempt ended."""
 
-def resolve(payment: str, outcome: Approved | Declined | Closed, *, evidence: str) -> Flow[Payment]:
+MOVES: Final[Mapping[Operation, MovementKind | None]] = {
+    Operation.CHARGE: MovementKind.CHARGE,
+    Operation.AUTHORIZE: MovementKind.CAPTURE,
+    Operation.CAPTURE: MovementKind.CAPTURE,
+    Operation.REFUND: MovementKind.REFUND,
+    Operation.VOID: MovementKind.VOID,
+    Operation.CLOSE: None,
+    Operation.ENROLL: None,
+    Operation.FORGET: None,
+}
+"""What kind of movement an operation brings about; a completion does what it completes."""
+
+
+def resolve(
+    payment: str, outcome: Resolution, *, evidence: str, attempt: str | None = None
+) -> Flow[Payment]:
     """Merge what an operator found out about the attempt of *payment* that is in doubt."""
-    return (yield from transact(lambda tx: resolve_in(tx, payment, outcome, evidence=evidence)))
+
+    def work(tx: Tx) -> Payment:
+        _check_evidence(evidence)
+        found = reverse.find(tx, payment)
+        row = _chosen(tx, found, attempt)
+        _check_fit(row, outcome, _does(tx, row))
+        # Recovery goes on to ask about what is held; about what has ended nobody is asked.
+        held = isinstance(outcome, Authorized)
+        reading = merge.Reading(source=Source.OPERATOR, can_inquire=held)
+        resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
+        payments.clear_review(tx, found.id, row.attempt.id)
+        telling.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
+        return reverse.find(tx, found.id)
+
+    return (yield from transact(work))
 
 
-def resolve_in(
-    tx: Tx, which: str, outcome: Approved | Declined | Closed, *, evidence: str
-) -> Payment:
-    """Merge what an operator found out, in this transaction."""
+def resolve_method(
+    change: str, outcome: Approved | Declined | Closed, *, evidence: str
+) -> Flow[MethodChange]:
+    """Merge what an operator found out about a method that was to be stored, or deleted."""
+
+    def work(tx: Tx) -> MethodChange:
+        _check_evidence(evidence)
+        found = enroll.change_of(tx, change)
+        row = payments.attempt(tx, found.id)
+        assert row is not None, f"the change {found.id} was just read"
+        if found.state.final:
+            raise AlreadyFinal(
+                f"{found.operation} {found.id} is {found.state}; there is nothing to resolve"
+            )
+        _check_fit(row, outcome, found.operation)
+        if isinstance(outcome, Approved) and found.operation is Operation.ENROLL:
+            methods.vault_of(tx)
+        reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
+        merge.merge_any_in(tx, found.id, outcome, reading)
+        payments.clear_attempt_review(tx, found.id)
+        outbox.emit(
+            tx,
+            "method.resolved",
+            row.attempt.method,
+            {
+                "method": row.attempt.method,
+                "customer": keeping.read_plan(row)["customer"],
+                "account": found.account,
+                "kind": found.kind.value,
+                "evidence": evidence,
+            },
+        )
+        return enroll.change_of(tx, found.id)
+
+    return (yield from transact(work))
+
+
+def _check_evidence(evidence: str) -> None:
     if not evidence.strip():
         raise InvalidValue(
             "say where you saw it: evidence='processor's dashboard, transaction 4711'"
         )
-    payment = reverse.find(tx, which)
-    live = [row for row in payments.attempts_of(tx, payment.id) if not row.attempt.state.final]
-    if not live:
+
+
+def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
+    """Find the attempt that is meant: the one that was named, else the only one in doubt."""
+    rows = payments.attempts_of(tx, payment.id)
+    if named is not None:
+        row = next((row for row in rows if row.attempt.id == named), None)
+        if row is None:
+            raise UnknownAttempt(f"payment {payment.id} has no attempt {named!r}")
+        if row.attempt.state.final:
+            raise AlreadyFinal(
+                f"the {row.attempt.operation} {named} is {row.attempt.state}; "
+                "there is nothing to resolve",
+                payment=payment.id,
+            )
+        return row
+    live = [row for row in rows if not row.attempt.state.final]
+    # An authorisation and a page live on below a capture or completion that nobody knows about.
+    asked = [row for row in live if row.attempt.state.in_doubt] or live
+    if not asked:
         raise AlreadyFinal(
             f"payment {payment.id} is {payment.status}; there is nothing to resolve",
             payment=payment.id,
         )
-    # An authorisation and a page live on below a capture or completion that nobody knows about.
-    asked = next((row for row in live if row.attempt.state.in_doubt), live[0]).attempt
-    moves = asked.operation not in (Operation.VOID, Operation.CLOSE)
-    if isinstance(outcome, Approved) and not outcome.movements and moves:
-        raise InvalidValue("an approval needs the movement: its id at the processor and amount")
-    reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
-    resolved = merge.merge_in(tx, asked.id, outcome, reading)
-    payments.clear_review(tx, payment.id)
-    booking.emit(tx, "payment.resolved", resolved, evidence=evidence)
-    return reverse.find(tx, payment.id)
+    if len(asked) > 1:
+        told = ", ".join(f"{row.attempt.operation} {row.attempt.id}" for row in asked)
+        raise SeveralInDoubt(
+            f"say which attempt of payment {payment.id} you mean: {told}",
+            payment=payment.id,
+            attempts=[row.attempt.id for row in asked],
+        )
+    return asked[0]
+
+
+def _does(tx: Tx, row: AttemptRow) -> Operation:
+    """Tell what an attempt does; to complete is to do what waited for the payer."""
+    if row.attempt.operation is not Operation.COMPLETE:
+        return row.attempt.operation
+    return payments.main_attempt(tx, row.attempt.payment).attempt.operation
+
+
+def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> None:
+    """Refuse an outcome that this operation cannot have."""
+    problem = _misfit(outcome, operation)
+    if problem:
+        raise OutcomeDoesNotFit(
+            f"attempt {row.attempt.id} is to {operation}: {problem}",
+            attempt=row.attempt.id,
+            operation=str(operation),
+        )
+
+
+def _misfit(outcome: Resolution, operation: Operation) -> str:
+    """Say why an operation cannot end in *outcome*; nothing where it can."""
+    match outcome:
+        case Authorized() if operation is not Operation.AUTHORIZE:
+            return "only an authorisation ends in an amount that is held"
+        case Approved():
+            return _misfit_of_approval(outcome, operation)
+        case _:
+            return ""
+
+
+def _misfit_of_approval(outcome: Approved, operation: Operation) -> str:
+    kind = MOVES[operation]
+    if any(movement.kind is not kind for movement in outcome.movements):
+        wanted = "it moves no money" if kind is None else f"its movements are of kind {kind}"
+        told = ", ".join(sorted({str(movement.kind) for movement in outcome.movements}))
+        return f"{wanted}, not {told}"
+    # To void an authorisation moves nothing.
+    if not outcome.movements and kind is not None and operation is not Operation.VOID:
+        return "an approval needs the movement: its id at the processor and amount"
+    if operation is Operation.ENROLL and outcome.method is None:
+        return "an approval needs the method: its token at the processor"
+    return ""

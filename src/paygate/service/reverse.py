@@ -83,6 +83,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             movement_id=f"{reversal}:{receipt.id}",
             amount=receipt.amount,
             effective=on,
+            undoes=receipt.id,
         )
         booked = receipts.book(
             tx,
@@ -91,7 +92,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             customer=payment.customer,
             payment=payment.id,
             attempt=None,
-            undoes=receipt.id,
+            in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
         )
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
@@ -303,8 +304,9 @@ def _document(
             number=number,
             differs=["payment"],
         )
-    if payment.conflicted:
+    if payment.conflicted or payment.awaiting.minor:
         allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    if payment.conflicted:
         payments.settle_conflict(tx, payment.id)
     payments.set_reversal(tx, payment.id, reversal)
     outbox.emit(
@@ -328,6 +330,9 @@ def _document(
 def _take_back(tx: Tx, payment: Payment, receipt: Receipt) -> list[Line]:
     """Take the money itself out of the books, and out of what waits for a decision."""
     lines = [Line(allocation.cash_account(payment.kind), -receipt.amount.minor, receipt=receipt.id)]
+    if receipt.awaiting.minor:
+        receipts.set_awaiting(tx, receipt.id, 0)
+        lines.append(Line(Account.AWAITING, receipt.awaiting.minor, receipt=receipt.id))
     if receipt.unallocated.minor:
         receipts.set_unallocated(tx, receipt.id, 0)
         lines.append(Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))

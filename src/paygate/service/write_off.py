@@ -90,7 +90,8 @@ def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
         )
     if not found.undone and reversals.mark_undone(tx, found.id):
         items.undo_write_off(tx, found.invoice, found.amount.minor)
-        _post(tx, invoice, f"undo:{found.id}", -found.amount.minor)
+        account = reversals.posted_to(tx, found.id)
+        _post(tx, invoice, f"undo:{found.id}", -found.amount.minor, account)
         allocation.tell_items(tx, [found.invoice], reopened=True)
     return _find(tx, which)
 
@@ -102,9 +103,11 @@ def _find(tx: Tx, which: str) -> WriteOff:
     return found
 
 
-def _post(tx: Tx, invoice: Invoice, entry: str, minor: int) -> None:
+def _post(
+    tx: Tx, invoice: Invoice, entry: str, minor: int, account: Account = Account.WRITE_OFF
+) -> None:
     lines = [
-        Line(Account.WRITE_OFF, minor, item=invoice.id),
+        Line(account, minor, item=invoice.id),
         Line(Account.RECEIVABLE, -minor, item=invoice.id),
     ]
     posting.post(

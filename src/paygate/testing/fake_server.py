@@ -23,6 +23,7 @@ from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import FakeProcessor
 from paygate.testing.processor.faults import Late
 from paygate.testing.processor.keys import JSON_HEADERS
+from paygate.testing.processor.rails import Habits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from paygate.gateway import Traits
     from paygate.testing.clock import Clock
-    from paygate.testing.processor.rails import Habits
 
 LATE_S: Final = 5.0
 """How long the server holds back an answer that should come late."""
@@ -183,8 +183,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--journal", help="file of the processor's truth; made if missing")
     parser.add_argument("--parent", action="store_true", help="end when stdin closes")
     parser.add_argument("--late-s", type=float, default=LATE_S, help="how late a late answer is")
+    parser.add_argument(
+        "--needs-complete", action="store_true", help="a payer's approval moves no money by itself"
+    )
     given = parser.parse_args(arguments)
-    serve(given.host, given.port, journal=given.journal, parent=given.parent, late_s=given.late_s)
+    serve(
+        given.host,
+        given.port,
+        journal=given.journal,
+        parent=given.parent,
+        late_s=given.late_s,
+        habits=Habits(needs_complete=given.needs_complete),
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,11 @@ What a fault proves decides what happens to the money:
 The deadline is for the whole exchange. No redirect is followed, no cookie kept,
 no proxy taken from the environment, and certificates are verified.
 
-The pool is ours (see `pool`), but it is called through httpx's own transports,
-so whatever records or replaces exchanges there (vcrpy, pytest-httpx) still does.
+The pools are ours. The sync one (see `pool`) is called through httpx's own
+transport, so whatever records or replaces exchanges there (vcrpy, pytest-httpx)
+still does. The async one (see `aio`) is called directly, because httpx's
+objects cost as much as the driver does; as soon as somebody has replaced
+httpx's handler, it is called through that as well.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import os
 import zlib
 from functools import cache
 from time import monotonic
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -43,9 +47,13 @@ from paygate.errors import (
 from paygate.transport import redact
 from paygate.transport.aio import AsyncPool
 from paygate.transport.pool import Clock, Pool
+from paygate.transport.reading import too_large
+from paygate.transport.writing import place_of, written
 
 if TYPE_CHECKING:
     import ssl
+
+    from paygate.transport.pool import Address
 
 # Answers are a few kilobytes: unpacking them would cost more than their transport.
 DEFAULT_HEADERS: Final = {
@@ -103,7 +111,7 @@ class HttpTransport:
                     body.add(part)
             finally:
                 answer.close()
-            response = body.response(answer)
+            response = _response(answer.status_code, _joined(answer.headers.raw), body.whole())
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = _fault(request, clock, error)
         else:
@@ -151,28 +159,20 @@ class AsyncHttpTransport:
     async def exchange(self, request: Request) -> Response:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
         _check_open(closed=self._closed)
-        wire_to = _AsyncWire(self._pool_here())
+        pool = self._pool_here()
         started = monotonic()
         clock = Clock(_deadline_s(request, self._timeout_s))
-        wire = _wire_request(request, clock)
-        mark = redact.exchanging.set(True)
+        if _is_replaced():
+            asking = _ask_through_httpx(pool, _wire_request(request, clock), clock)
+        else:
+            asking = _ask(pool, *_message(request), clock)
         try:
-            body = _Body()
-            async with asyncio.timeout(clock.left()):
-                answer = await wire_to.handle_async_request(wire)
-                try:
-                    async for part in cast("httpx.AsyncByteStream", answer.stream):
-                        body.add(part)
-                finally:
-                    await answer.aclose()
-            response = body.response(answer)
+            response = await asking
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = _fault(request, clock, error)
         else:
             redact.tell_answer(request, response, monotonic() - started)
             return response
-        finally:
-            redact.exchanging.reset(mark)
         redact.tell_fault(request, fault, monotonic() - started)
         raise fault
 
@@ -213,6 +213,38 @@ class _AsyncWire(httpx.AsyncHTTPTransport):
         self._pool = cast("Any", pool)
 
 
+def _is_replaced() -> bool:
+    """
+    Tell whether somebody put himself in the place of httpx's handler.
+
+    It is not compared with what it was when this was imported, for that may have
+    been while somebody recorded. What httpx wrote itself stands beside its own
+    constructor.
+    """
+    handler: object = httpx.AsyncHTTPTransport.handle_async_request
+    return not (
+        isinstance(handler, FunctionType)
+        and handler.__globals__ is httpx.AsyncHTTPTransport.__init__.__globals__
+    )
+
+
+async def _ask(pool: AsyncPool, address: Address, message: bytes, clock: Clock) -> Response:
+    answer = await pool.exchange(address, message, clock)
+    return _response(answer.status, answer.headers, answer.body)
+
+
+async def _ask_through_httpx(pool: AsyncPool, wire: httpx.Request, clock: Clock) -> Response:
+    async with asyncio.timeout(clock.left()):
+        answer = await _AsyncWire(pool).handle_async_request(wire)
+        body = _Body()
+        try:
+            async for part in cast("httpx.AsyncByteStream", answer.stream):
+                body.add(part)
+        finally:
+            await answer.aclose()
+    return _response(answer.status_code, _joined(answer.headers.raw), body.whole())
+
+
 @cache
 def _verifying() -> ssl.SSLContext:
     return httpx.create_ssl_context()
@@ -232,31 +264,68 @@ def _wire_request(request: Request, clock: Clock) -> httpx.Request:
     problem: PaygateError
     try:
         url = httpx.URL(request.url)
-        # A driver's header replaces ours, however it is written.
-        headers = DEFAULT_HEADERS | {name.lower(): text for name, text in request.headers.items()}
         if url.scheme in ("http", "https") and url.host:
             return httpx.Request(
                 request.method,
                 url,
-                headers=headers,
+                headers=_headers(request),
                 content=request.body,
                 extensions={
                     "timeout": {"connect": clock, "read": clock, "write": clock, "pool": clock}
                 },
             )
-        problem = InvalidSettings(
-            f"{request.step}: {redact.place(request.url)} is no http or https address; "
-            "correct the account's settings",
-            step=request.step,
-        )
+        problem = _elsewhere(request)
     except (httpx.InvalidURL, TypeError):
-        problem = InvalidSettings(
-            f"{request.step}: the address cannot be read; correct the account's settings",
-            step=request.step,
-        )
+        problem = _unreadable(request)
     except UnicodeError:
         problem = _uncarried(request)
     raise problem
+
+
+def _message(request: Request) -> tuple[Address, bytes]:
+    """Write the bytes that httpx would, or raise `InvalidSettings` or `InvalidValue`."""
+    problem: PaygateError
+    try:
+        place = place_of(request.url)
+        scheme, host, _ = place.address
+        if scheme in (b"http", b"https") and host:
+            method, body = request.method.upper(), request.body
+            headers = {"host": place.host.decode()} | _headers(request)
+            if body:
+                headers.setdefault("content-length", str(len(body)))
+            elif method in _BODY_EXPECTED:
+                headers.setdefault("content-length", "0")
+            raw = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
+            return place.address, written(method.encode("ascii"), place.target, raw, body)
+        problem = _elsewhere(request)
+    except (httpx.InvalidURL, TypeError):
+        problem = _unreadable(request)
+    except (UnicodeError, httpx.LocalProtocolError):
+        problem = _uncarried(request)
+    raise problem
+
+
+_BODY_EXPECTED: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def _headers(request: Request) -> dict[str, str]:
+    # A driver's header replaces ours, however it is written.
+    return DEFAULT_HEADERS | {name.lower(): text for name, text in request.headers.items()}
+
+
+def _elsewhere(request: Request) -> InvalidSettings:
+    return InvalidSettings(
+        f"{request.step}: {redact.place(request.url)} is no http or https address; "
+        "correct the account's settings",
+        step=request.step,
+    )
+
+
+def _unreadable(request: Request) -> InvalidSettings:
+    return InvalidSettings(
+        f"{request.step}: the address cannot be read; correct the account's settings",
+        step=request.step,
+    )
 
 
 def _uncarried(request: Request) -> InvalidValue:
@@ -276,23 +345,29 @@ class _Body:
     def add(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > BODY_BYTES_MAX:
-            raise _too_large()
+            raise too_large()
         self._parts.append(part)
 
-    def response(self, answer: httpx.Response) -> Response:
-        headers: dict[str, str] = {}
-        for raw_name, raw_text in answer.headers.raw:
-            name, text = raw_name.decode("latin-1").lower(), raw_text.decode("latin-1")
-            headers[name] = f"{headers[name]}, {text}" if name in headers else text
-        body = b"".join(self._parts)
-        encoding = headers.get("content-encoding")
-        if encoding and body:
-            body = _unpacked(body, encoding)
-        return Response(status=answer.status_code, headers=headers, body=body)
+    def whole(self) -> bytes:
+        return b"".join(self._parts)
 
 
-def _too_large() -> BadReply:
-    return BadReply(f"the answer has more than {BODY_BYTES_MAX} bytes; the rest was not read")
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_text in raw:
+        name, text = raw_name.decode("latin-1").lower(), raw_text.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
+
+
+def _response(status: int, headers: dict[str, str], body: bytes) -> Response:
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # One of them is wrong, and a proxy on the way may have believed that one (RFC 9112, 6.3).
+        raise httpx.RemoteProtocolError("the answer says twice how long it is")
+    encoding = headers.get("content-encoding")
+    if encoding and body:
+        body = _unpacked(body, encoding)
+    return Response(status=status, headers=headers, body=body)
 
 
 def _unpacked(body: bytes, encodings: str) -> bytes:
@@ -312,7 +387,7 @@ def _unpacked(body: bytes, encodings: str) -> bytes:
         except zlib.error:
             raise BadReply("the answer's content encoding is broken") from None
         if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
+            raise too_large()
         if not unpack.eof:
             raise BadReply("the answer's content encoding is broken off")
     return body

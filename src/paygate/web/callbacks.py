@@ -167,17 +167,20 @@ class _Desk:
         from anyio import move_on_after
         from starlette.requests import ClientDisconnect
 
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._bytes_max:
+            return _hang_up(request, 413, "too long")
         body = bytearray()
         with move_on_after(self._timeout_s):
             try:
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > self._bytes_max:
-                        return _plain(413, "too long")
+                        return _hang_up(request, 413, "too long")
             except ClientDisconnect:
                 return _plain(400, "refused")
             return bytes(body)
-        return _plain(408, "too slow")
+        return _hang_up(request, 408, "too slow")
 
     async def _call(self, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
         """Await a verb of the async face; let one that blocks run in a thread."""
@@ -198,6 +201,16 @@ def _headers(request: Request) -> dict[str, str]:
     for name, text in request.headers.items():
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
+
+
+def _hang_up(request: Request, status: int, text: str) -> Response:
+    """Refuse what was not read to its end, and let the server close the connection."""
+    response = _plain(status, text)
+    # Else a server reads on, and throws away, what a sender never ends. HTTP/2 ends a stream by
+    # itself, and WSGI leaves connections to the server: both forbid the header.
+    if request.scope["http_version"].startswith("1") and "wsgi_environ" not in request.scope:
+        response.headers["connection"] = "close"
+    return response
 
 
 def _plain(status: int, text: str) -> Response:

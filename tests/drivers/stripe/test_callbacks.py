@@ -292,11 +292,48 @@ def test_a_dispute_takes_money_and_gives_it_back_once_each() -> None:
     )
 
 
-@pytest.mark.parametrize("what", ["created", "updated", "closed"])
-def test_a_dispute_that_moves_no_money_is_a_hint(what: str) -> None:
-    notice = read(signed(event(f"charge.dispute.{what}", dispute())))
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("needs_response", "opened"),
+        ("warning_under_review", "opened"),
+        ("warning_closed", "won"),
+        ("prevented", "won"),
+        ("won", "won"),
+        ("lost", "lost"),
+    ],
+)
+def test_a_dispute_says_how_it_stands_and_until_when(status: str, state: str) -> None:
+    due = {"due_by": 1_800_000_000, "has_evidence": False}
+    told = dispute(status=status, evidence_details=due)
+
+    notice = read(signed(event("charge.dispute.updated", told)))
 
     assert (notice.reference, notice.movements) == ("pi_1", ())
+    [stands] = notice.disputes
+    assert (stands.reference, stands.state) == ("dp_1", state)
+    assert (stands.amount, stands.reason) == (Money("USD", 1099), "fraudulent")
+    assert stands.respond_by == datetime.fromtimestamp(1_800_000_000, UTC)
+
+
+@pytest.mark.parametrize("odd", [{"status": "new"}, {"amount": None}, {"id": "x y"}])
+def test_a_dispute_that_does_not_read_is_a_hint(odd: dict[str, Any]) -> None:
+    notice = read(signed(event("charge.dispute.updated", dispute(**odd))))
+
+    assert (notice.reference, notice.movements, notice.disputes) == ("pi_1", (), ())
+
+
+def test_the_fee_of_a_dispute_comes_with_the_money_that_it_takes() -> None:
+    moved = [
+        {"amount": -1000, "currency": "eur", "fee": 1500, "net": -2500},
+        {"amount": 1000, "currency": "eur", "fee": -1500, "net": 2500},
+    ]
+    told = dispute(balance_transactions=moved)
+
+    [taken] = read(signed(event("charge.dispute.funds_withdrawn", told))).movements
+    [back] = read(signed(event("charge.dispute.funds_reinstated", told))).movements
+
+    assert (taken.fee, back.fee) == (Money("EUR", 1500), None)
 
 
 @pytest.mark.parametrize(

@@ -145,3 +145,7 @@ def test_limits_come_from_the_settings() -> None:
         "USD": Limits(50, 99_999_999),
         "JPY": Limits(50, None),
     }
+
+
+def test_the_class_says_what_an_account_serves_before_there_is_one() -> None:
+    assert Stripe(settings()).traits.rails.keys() == Stripe.kinds

@@ -1,19 +1,21 @@
 """Webhooks: who sent one, and what it concerns.
 
 The body is a hint: it names our operation, and the core asks Stripe for the
-state of it. Only what an inquiry cannot tell is taken from the body: money that
-a dispute moved, a refund that failed after it had succeeded, and a refund that
+state of it. Only what an inquiry cannot tell is taken from the body: how a dispute
+stands and what money it moved, a refund that failed after it had succeeded, and a refund that
 somebody made in the dashboard.
 """
 
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from pydantic_core import from_json
 
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.outcome import Movement, MovementKind
 from paygate.domain.secret import Secret
 from paygate.drivers.stripe import refunds
@@ -24,6 +26,7 @@ from paygate.gateway import Notice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.domain.money import Money
     from paygate.drivers.stripe.settings import StripeSettings
     from paygate.gateway import Callback
 
@@ -46,9 +49,11 @@ class Verifier:
         """Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`."""
         signed_at = self._authenticate(callback)
         try:
-            return self._read_event(from_json(callback.body), signed_at)
+            event: object = from_json(callback.body)
+            notice = read_event(event, live=self._live, account=self._account)
         except (BadReply, ValueError) as error:
             raise NotAuthentic("the webhook is signed, and does not read as an event") from error
+        return replace(notice, signed_at=signed_at)
 
     def _authenticate(self, callback: Callback) -> datetime:
         stamp, signatures = _parts(callback.headers.get(SIGNATURE, ""))
@@ -65,32 +70,34 @@ class Verifier:
             raise NotAuthentic(f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
         return signed_at
 
-    def _read_event(self, event: object, signed_at: datetime) -> Notice:
-        told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
-        if told.get("object") != "event":
-            # Stripe's newer, thin events say v2.core.event and carry no object.
-            raise NotAuthentic("the webhook is no event of Stripe's first version")
-        if told.get("livemode") is not self._live:
-            raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
-        account = told.get("account")
-        if account is not None and self._account and account != self._account:
-            raise NotAuthentic("the webhook is of another Stripe account")
-        event_id, type_ = text(told, "id"), text(told, "type")
-        if not ID.fullmatch(event_id) or not type_:
-            raise NotAuthentic("the webhook has no id or no type")
-        data = told.get("data")
-        about = at(data, "object")
-        reader = _READERS.get(text(about, "object"), _nothing)
-        reference, our_ref, movements = reader(type_, about, data)
-        return Notice(
-            event_id=event_id,
-            type=type_,
-            reference=reference,
-            our_ref=our_ref,
-            movements=movements,
-            occurred_at=instant(told, "created"),
-            signed_at=signed_at,
-        )
+
+def read_event(event: object, *, live: bool, account: str) -> Notice:
+    """Read an event of the account, or raise `NotAuthentic` where it is none."""
+    told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
+    if told.get("object") != "event":
+        # Stripe's newer, thin events say v2.core.event and carry no object.
+        raise NotAuthentic("the webhook is no event of Stripe's first version")
+    if told.get("livemode") is not live:
+        raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
+    of = told.get("account")
+    if of is not None and account and of != account:
+        raise NotAuthentic("the webhook is of another Stripe account")
+    event_id, type_ = text(told, "id"), text(told, "type")
+    if not ID.fullmatch(event_id) or not type_:
+        raise NotAuthentic("the webhook has no id or no type")
+    data = told.get("data")
+    about = at(data, "object")
+    reader = _READERS.get(text(about, "object"), _nothing)
+    reference, our_ref, movements = reader(type_, about, data)
+    return Notice(
+        event_id=event_id,
+        type=type_,
+        reference=reference,
+        our_ref=our_ref,
+        movements=movements,
+        disputes=_stands(about),
+        occurred_at=instant(told, "created"),
+    )
 
 
 def _parts(header: str) -> tuple[str, list[bytes]]:
@@ -158,14 +165,58 @@ def _dispute(type_: str, dispute: object, data: object) -> _Concerns:
     identity, charge = text(dispute, "id"), read_id(dispute, "charge")
     if not ID.fullmatch(identity):
         raise BadReply("Stripe tells of a dispute without its id")
+    taken = kind is MovementKind.CHARGEBACK
     movement = Movement(
         movement_id=identity,
         amount=refunds.read_amount(dispute),
         kind=kind,
-        undoes=(charge or None) if kind is MovementKind.CHARGEBACK else identity,
+        fee=_fee(dispute) if taken else None,
+        undoes=(charge or None) if taken else identity,
         code=text(dispute, "reason"),
     )
     return _by_intent(dispute), "", (movement,)
+
+
+def _fee(dispute: object) -> Money | None:
+    """Read what Stripe charges for a dispute, in the currency of its payouts."""
+    moved = at(dispute, "balance_transactions")
+    for entry in cast("list[object]", moved) if isinstance(moved, list) else []:
+        fee, amount = at(entry, "fee"), at(entry, "amount")
+        if type(fee) is int and fee > 0 and type(amount) is int and amount < 0:
+            return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
+    return None
+
+
+_STATES: Final = {
+    "needs_response": DisputeState.OPENED,
+    "under_review": DisputeState.OPENED,
+    "warning_needs_response": DisputeState.OPENED,
+    "warning_under_review": DisputeState.OPENED,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""How a dispute stands, in our words; a warning that is closed took nothing."""
+
+
+def _stands(told: object) -> tuple[Dispute, ...]:
+    """Read how a dispute stands, where the event tells one that reads as such."""
+    state, identity = _STATES.get(text(told, "status")), text(told, "id")
+    if text(told, "object") != "dispute" or state is None or not ID.fullmatch(identity):
+        return ()
+    try:
+        amount = refunds.read_amount(told)
+    except BadReply:
+        return ()
+    stands = Dispute(
+        reference=identity,
+        state=state,
+        amount=amount,
+        reason=text(told, "reason"),
+        respond_by=instant(told, "evidence_details", "due_by"),
+    )
+    return (stands,)
 
 
 def _nothing(type_: str, told: object, data: object) -> _Concerns:

@@ -26,7 +26,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, NotFound, Unknown
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
-from paygate.drivers.stripe import callbacks, codes, refunds, sessions, stored, wire
+from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
 from paygate.drivers.stripe.settings import StripeSettings
 from paygate.gateway import (
     CallbackStyle,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         ClosingUp,
         Completion,
         Enrollment,
+        FeedPage,
         Forgetting,
         Inquiry,
         Notice,
@@ -72,6 +73,7 @@ class Stripe:
 
     name = "stripe"
     settings_model = StripeSettings
+    kinds: Final = frozenset({Kind.CARD, Kind.REDIRECT})
 
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings
@@ -405,6 +407,11 @@ class Stripe:
         """Authenticate a webhook and read it."""
         yield from ()
         return [self._verifier.read(callback)]
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        """Read the events after *cursor*: those whose webhooks were lost are among them."""
+        reply = yield events.build_list(self._settings, cursor)
+        return events.parse_list(self._settings, cursor, reply)
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
         """Thank for whatever Stripe signed: what it means to us is not Stripe's to know."""

@@ -60,6 +60,7 @@ CREATE TABLE paygate_item (
   assignment_key TEXT,
   reversal TEXT,
   autopay INTEGER NOT NULL DEFAULT 1,
+  disputed INTEGER NOT NULL DEFAULT 0, -- a chargeback that stands took money off it
   method TEXT,
   effective TEXT NOT NULL,
   issued_at TEXT NOT NULL,
@@ -80,6 +81,7 @@ CREATE TABLE paygate_payment (
   kind TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  credit_on TEXT NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
@@ -194,7 +196,9 @@ CREATE TABLE paygate_receipt (
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   unallocated_minor INTEGER NOT NULL DEFAULT 0,
-  undoes TEXT,
+  awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
+  in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
+  undoes TEXT, -- the movement it takes back, or of a reversal the receipt
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
@@ -258,6 +262,7 @@ CREATE TABLE paygate_write_off (
   item TEXT NOT NULL REFERENCES paygate_item (id),
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  account TEXT NOT NULL, -- where it was posted: undoing it takes it from there
   payment TEXT,
   reason TEXT NOT NULL,
   undone_at TEXT,
@@ -288,21 +293,33 @@ CREATE TABLE paygate_reversal (
   UNIQUE (tenant, number)
 ) STRICT, WITHOUT ROWID;
 
+-- A dispute of a payment; the money that it moves stands in receipts with the same reference.
 CREATE TABLE paygate_chargeback (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
-  payment TEXT NOT NULL,
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
   account TEXT NOT NULL,
   reference TEXT NOT NULL,
-  state TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('opened', 'lost', 'won')),
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
-  fee_minor INTEGER,
   reason TEXT NOT NULL,
+  respond_by TEXT,
   opened_at TEXT NOT NULL,
   closed_at TEXT,
   UNIQUE (tenant, account, reference)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment);
+
+-- What a chargeback took off an invoice, and the write-off where that was lost for good.
+CREATE TABLE paygate_chargeback_item (
+  chargeback TEXT NOT NULL REFERENCES paygate_chargeback (id),
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  write_off TEXT REFERENCES paygate_write_off (id),
+  PRIMARY KEY (chargeback, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_chargeback_item_by_item ON paygate_chargeback_item (item);
 
 -- Double entry: each entry sums to zero per currency. Debits are positive.
 CREATE TABLE paygate_posting (
@@ -356,14 +373,16 @@ CREATE TABLE paygate_method (
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, id);
 
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
+-- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
+-- only its digest; notice is what is applied, and holds no token.
 CREATE TABLE paygate_inbox (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   event_id TEXT NOT NULL,
   type TEXT NOT NULL,
-  headers TEXT NOT NULL,
-  body BLOB NOT NULL,
+  raw_encrypted BLOB,
+  body_digest TEXT NOT NULL,
   notice TEXT NOT NULL,
   received_at TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'new',

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from paygate.dialogue import BODY_BYTES_MAX
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.method import Kind, StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -158,6 +159,7 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
             return Approved(
                 reference=reference,
                 movements=tuple(_movement(row) for row in _rows(order, "movements", needed=False)),
+                disputes=tuple(_dispute(row) for row in _rows(order, "disputes", needed=False)),
                 method=_stored_method(order),
             )
         case "authorized":
@@ -198,6 +200,7 @@ def read_notice(event: Mapping[str, Any]) -> Notice:
         answer=answer,
         ready=order["state"] == "ready",
         movements=tuple(_movement(row) for row in _rows(event, "moved", needed=False)),
+        disputes=tuple(_dispute(row) for row in _rows(event, "disputes", needed=False)),
         occurred_at=_instant(event, "occurred_at"),
     )
 
@@ -229,6 +232,19 @@ def _movement(row: Mapping[str, Any]) -> Movement:
         effective=date.fromisoformat(_text(row, "effective")),
         undoes=_text(row, "undoes") if "undoes" in row else None,
         code=_text(row, "code") if "code" in row else "",
+        settled=_money(_part(row, "settled")) if "settled" in row else None,
+        fee=_money(_part(row, "fee")) if "fee" in row else None,
+        settled_on=date.fromisoformat(_text(row, "settled_on")) if "settled_on" in row else None,
+    )
+
+
+def _dispute(row: Mapping[str, Any]) -> Dispute:
+    return Dispute(
+        reference=_text(row, "reference"),
+        state=DisputeState(row["state"]),
+        amount=_money(row),
+        reason=_text(row, "reason"),
+        respond_by=_instant(row, "respond_by"),
     )
 
 

@@ -111,9 +111,25 @@ class Controls:
         """Let the card holder's bank take the money back, all or *amount* of it."""
         self._play("dispute", reference=reference, minor=amount.minor if amount else 0)
 
+    def open_dispute(self, reference: str, amount: Money | None = None, *, days: int = 14) -> None:
+        """Let the bank dispute the money; it takes it by `dispute`, evidence is due in *days*."""
+        minor = amount.minor if amount else 0
+        self._play("open_dispute", reference=reference, minor=minor, days=days)
+
     def win_dispute(self, reference: str) -> None:
-        """Give back what `dispute` took."""
+        """Decide the disputes for the merchant, and give back what `dispute` took."""
         self._play("win_dispute", reference=reference)
+
+    def lose_dispute(self, reference: str) -> None:
+        """Decide the disputes against the merchant: what `dispute` took is gone."""
+        self._play("lose_dispute", reference=reference)
+
+    # --- The processor's payouts ------------------------------------------------------------
+
+    def pay_out(self, reference: str, *, percent: int = 100, fee: Money | None = None) -> None:
+        """Pay out what moved for an order, *percent* of it until now, less *fee* on each."""
+        fee_minor = None if fee is None else fee.minor
+        self._play("pay_out", reference=reference, percent=percent, fee_minor=fee_minor)
 
     def fail_refund(self, reference: str) -> None:
         """Let a refund, named by its own reference, fail after all."""

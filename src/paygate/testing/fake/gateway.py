@@ -22,7 +22,7 @@ from paygate.testing.fake.controls import Controls
 from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import SIGNING_KEY, FakeProcessor
 from paygate.testing.processor.callbacks import read_callback, reply_to
-from paygate.testing.processor.rails import fake_traits
+from paygate.testing.processor.rails import RAILS, fake_traits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,7 @@ class FakeDialogues:
     """What both fakes say to the processor."""
 
     name = "fake"
+    kinds: Final = frozenset(RAILS)
 
     def __init__(self, kind: Kind, traits: Traits, url: str, signing_key: str) -> None:
         refuse_production()

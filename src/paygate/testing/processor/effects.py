@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.currency import scale_of
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
@@ -14,7 +16,7 @@ from paygate.testing.processor.order import PAYABLE, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from paygate.testing.processor.checks import Checks
     from paygate.testing.processor.journal import Entry
@@ -165,9 +167,10 @@ class Effects:
         if order.kind == Kind.BITCOIN:
             # As an outpoint: the transaction, and which of its outputs.
             movement_id = f"{_digest(self._truth.new_id(order.reference))}:0"
-        self._truth.move(
+        entry = self._truth.move(
             order, MovementKind.CHARGE, minor, now, currency=currency, movement_id=movement_id
         )
+        self._expect_payout(order, entry, now)
 
     def _held(self, order: Order, minor: int, now: datetime) -> None:
         until = now + self._habits.hold_expires_after
@@ -188,7 +191,8 @@ class Effects:
         state = State.APPROVED if done else State.AUTHORIZED
         self._truth.change(about, state, captured=captured)
         self._truth.change(order, State.APPROVED)
-        self._truth.move(order, MovementKind.CAPTURE, minor, now)
+        entry = self._truth.move(order, MovementKind.CAPTURE, minor, now)
+        self._expect_payout(order, entry, now)
 
     def _voided(self, order: Order, _: int, now: datetime) -> None:
         about = self._truth.orders[order.about]
@@ -248,6 +252,8 @@ class Effects:
                 self._end(order, due.at)
             case "confirm":
                 self.approve(order, due.minor, due.at)
+            case "pay_out":
+                self.pay_out(order, due.at)
             case "return":
                 self.take_back(order, MovementKind.RETURN, due.at, code=order.plan["returns"])
             case _:
@@ -264,6 +270,55 @@ class Effects:
         """Let *order* fail after all, and tell about it."""
         self._decline(order, plan)
         self._truth.tell(order.state, order, now)
+
+    def _expect_payout(self, order: Order, entry: Entry, now: datetime) -> None:
+        if self._habits.pays_out_after is not None:
+            self._truth.expect(order, now + self._habits.pays_out_after, "pay_out", entry.minor)
+
+    def pay_out(
+        self, order: Order, now: datetime, *, percent: int = 100, fee_minor: int | None = None
+    ) -> None:
+        """Pay out what moved for *order*, or a part of it, and tell what of it until now."""
+        shown: list[dict[str, Any]] = []
+        for entry in order.movements:
+            fee = share(entry.minor, self._habits.fee_percent) if self._habits.fee_percent else 0
+            fee = fee if fee_minor is None else fee_minor
+            # What went back was paid out of the next money: there the fee comes on top.
+            whole = entry.minor - fee if entry.kind.inward else entry.minor + fee
+            order.settled[entry.movement_id] = {
+                "settled": {"currency": entry.currency, "minor": share(whole, percent)},
+                "fee": {"currency": entry.currency, "minor": fee},
+                "settled_on": now.date().isoformat(),
+            }
+            shown.append(order.show(entry))
+        self._truth.change(order, order.state)
+        self._truth.tell("settled", order, now, moved=shown)
+
+    def dispute(self, order: Order, now: datetime, *, code: str, minor: int, days: int) -> None:
+        """Open a dispute of what came for *order*; no money moves yet."""
+        came = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
+        until = now + timedelta(days=days)
+        for entry in came:
+            reference = self._truth.new_id("dp")
+            order.disputes[reference] = {
+                "reference": reference,
+                "state": DisputeState.OPENED,
+                "currency": entry.currency,
+                "minor": minor or entry.minor,
+                "reason": code,
+                "respond_by": until.isoformat(),
+                "takes": entry.movement_id,
+            }
+        self._truth.change(order, order.state)
+        self._truth.tell("disputed", order, now, disputes=list(order.disputes.values()))
+
+    def end_disputes(self, order: Order, state: DisputeState, now: datetime) -> None:
+        """Decide the disputes of *order* that are open."""
+        for told in order.disputes.values():
+            if told["state"] == DisputeState.OPENED or state is DisputeState.WON:
+                told["state"] = state
+        self._truth.change(order, order.state)
+        self._truth.tell(f"dispute_{state}", order, now, disputes=list(order.disputes.values()))
 
     def take_back(
         self, order: Order, kind: MovementKind, now: datetime, *, code: str, minor: int = 0
@@ -292,11 +347,19 @@ class Effects:
         for entry in entries:
             rest = self._truth.rest(entry)
             if rest:
+                opened = [
+                    told["reference"]
+                    for told in order.disputes.values()
+                    if kind is MovementKind.CHARGEBACK and told["takes"] == entry.movement_id
+                ]
                 self._truth.move(
                     order,
                     kind,
                     min(rest, minor or rest),
                     now,
+                    movement_id=next(
+                        (one for one in opened if self._truth.movement(one) is None), ""
+                    ),
                     currency=entry.currency,
                     undoes=entry.movement_id,
                     code=code,

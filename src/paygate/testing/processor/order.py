@@ -46,7 +46,8 @@ class Order:
 
     `movement` is what a refund takes back. `token` is the magic token that it was
     made with, `plan` how it will end, and `told` what its answers show beside the
-    state (a decline, an action, a stored method).
+    state (a decline, an action, a stored method). `settled` is what was paid out of
+    each movement, `disputes` how disputes stand, by the movement that takes the money.
     """
 
     reference: str
@@ -65,6 +66,8 @@ class Order:
     told: dict[str, Any] = field(default_factory=dict[str, Any])
     due: list[Due] = field(default_factory=list[Due])
     movements: list[Entry] = field(default_factory=list["Entry"])
+    settled: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def view(self) -> dict[str, Any]:
         """Show the order as the processor's answers do."""
@@ -79,9 +82,15 @@ class Order:
         if self.about:
             shown["about"] = self.about
         if self.movements:
-            shown["movements"] = [shown_movement(entry) for entry in self.movements]
+            shown["movements"] = [self.show(entry) for entry in self.movements]
+        if self.disputes:
+            shown["disputes"] = list(self.disputes.values())
         shown.update(self.told)
         return shown
+
+    def show(self, entry: Entry) -> dict[str, Any]:
+        """Show one of its movements, with what is settled of it."""
+        return {**shown_movement(entry), **self.settled.get(entry.movement_id, {})}
 
     def as_json(self) -> dict[str, Any]:
         """Write the order as plain JSON values; its movements stand in the journal."""
@@ -100,6 +109,8 @@ class Order:
             "token": self.token,
             "plan": self.plan,
             "told": self.told,
+            "settled": self.settled,
+            "disputes": self.disputes,
             "due": [[due.at.isoformat(), due.number, due.what, due.minor] for due in self.due],
         }
 

@@ -44,6 +44,7 @@ class Overrides(TypedDict, total=False):
     multiple_capture: bool
     partial_refund: bool
     refund_window: timedelta | None
+    tells_settlement: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class Habits:
 
     With `needs_complete` a payer's approval moves no money before `complete` does.
     `inquiry_lag` is how long an operation stays invisible to inquiries; a page of a
-    list or feed holds `page_size` rows.
+    list or feed holds `page_size` rows. Money that came is paid out
+    `pays_out_after` it came, less `fee_percent` of it; with None when the test says.
     """
 
     needs_complete: bool = False
@@ -68,6 +70,8 @@ class Habits:
     quote_expires_after: timedelta = timedelta(hours=1)
     bitcoin_confirms_after: timedelta = timedelta(minutes=30)
     page_size: int = 100
+    pays_out_after: timedelta | None = None
+    fee_percent: int = 0
 
 
 _MONEY_BACK = {Operation.VOID, Operation.REFUND}
@@ -131,7 +135,9 @@ def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = Non
         live=False,
         merchant_account="fake-merchant",
         driver_version=DRIVER_VERSION,
-        rails={kind: replace(_rail(kind), **of_rail) for kind in kinds},
+        rails={
+            kind: replace(_rail(kind), **{"tells_settlement": True, **of_rail}) for kind in kinds
+        },
         idempotency=Keyed(ttl=timedelta(hours=24)),
         inquiry=InquiryBy.OUR_REF,
         not_found_is_final_after=timedelta(minutes=5),

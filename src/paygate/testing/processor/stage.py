@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind
 from paygate.errors import InvalidValue
@@ -47,7 +48,10 @@ class Stage:
             "cancel": self._cancel,
             "return_check": self._return_check,
             "dispute": self._dispute,
+            "open_dispute": self._open_dispute,
             "win_dispute": self._win_dispute,
+            "lose_dispute": self._lose_dispute,
+            "pay_out": self._pay_out,
             "fail_refund": self._fail_refund,
             "approve_late": self._approve_late,
             "script": self._script,
@@ -143,9 +147,22 @@ class Stage:
         order = self._order(what)
         self._effects.take_back(order, MovementKind.CHARGEBACK, now, code=code, minor=minor)
 
+    def _open_dispute(self, what: Mapping[str, Any], now: datetime) -> None:
+        minor, code, days = what.get("minor") or 0, what.get("code") or "10.4", what["days"]
+        self._effects.dispute(self._order(what), now, code=code, minor=minor, days=days)
+
     def _win_dispute(self, what: Mapping[str, Any], now: datetime) -> None:
-        self._effects.give_back(
-            self._order(what), MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON, now
+        order = self._order(what)
+        self._effects.give_back(order, MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON, now)
+        if order.disputes:
+            self._effects.end_disputes(order, DisputeState.WON, now)
+
+    def _lose_dispute(self, what: Mapping[str, Any], now: datetime) -> None:
+        self._effects.end_disputes(self._order(what), DisputeState.LOST, now)
+
+    def _pay_out(self, what: Mapping[str, Any], now: datetime) -> None:
+        self._effects.pay_out(
+            self._order(what), now, percent=what["percent"], fee_minor=what.get("fee_minor")
         )
 
     def _fail_refund(self, what: Mapping[str, Any], now: datetime) -> None:

@@ -175,7 +175,7 @@ class Truth:
         new = {entry.movement_id for entry in self._line.moved}
         moved = [movement for movement in shown.get("movements", ()) if movement["id"] in new]
         if moved:
-            event["moved"] = moved
+            event["moved"] = [*event.get("moved", ()), *moved]
         self.events.append(event)
         self._line.events.append(event)
         return shown

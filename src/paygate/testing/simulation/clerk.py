@@ -246,7 +246,9 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     world.note(f"clerk decides {payment} {type(outcome).__name__}")
     world.count(f"clerk:resolve {type(outcome).__name__}")
     host = world.hosts[0]
-    flow = host.resolve(payment, outcome, evidence="the processor's dashboard")
+    flow = host.resolve(
+        payment, outcome, attempt=str(row["id"]), evidence="the processor's dashboard"
+    )
     world.begin(name, host, flow, rolls)
     return True
 
@@ -285,7 +287,7 @@ _MOVEMENTS: Final = {
     "complete": frozenset({MovementKind.CHARGE}),
     "authorize": frozenset({MovementKind.CAPTURE}),
     "capture": frozenset({MovementKind.CAPTURE}),
-    "refund": frozenset({MovementKind.REFUND, MovementKind.REFUND_FAILED}),
+    "refund": frozenset({MovementKind.REFUND}),
     "void": frozenset({MovementKind.VOID}),
 }
 _DEAD: Final = frozenset({State.OPENED, State.DECLINED, State.EXPIRED, State.CANCELED})

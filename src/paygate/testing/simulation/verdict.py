@@ -204,7 +204,8 @@ def _untold(world: World, account: str, entry: Entry) -> bool:
     profile = world.profiles[account]
     if profile.tells():
         return False
-    return _blind(profile) or entry.kind is MovementKind.RETURN
+    untold = _blind(profile) or entry.payment in _mistaken(world)
+    return untold or entry.kind is MovementKind.RETURN
 
 
 def _check_states(world: World) -> None:

@@ -1,0 +1,93 @@
+"""A FastAPI shop that its processor calls back, over HTTP: no account, no other machine.
+
+    python examples/webhooks_fastapi.py
+
+It serves itself on this machine, plays payer and processor, and ends. Run it twice: it does
+the same once. The ledger is shop.db in the working directory.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from paygate import Cashier, Money, PaymentStatus
+from paygate.domain.outcome import Redirect
+from paygate.testing import FakeGateway
+from paygate.web import callbacks
+
+ORDER = "ORDER-12"
+
+
+def make_app(cashier: Cashier) -> FastAPI:
+    app = FastAPI()
+    # For the account "page": /payments/page takes its callbacks, /payments/page/return its payers.
+    app.mount("/payments", callbacks(cashier, landing=f"/orders/{ORDER}"))
+
+    @app.post("/orders/{number}/checkout")
+    def checkout(number: str) -> dict[str, str]:
+        back = "https://shop.example/payments/page/return"
+        payment = cashier.collect(number, via="page", key=f"checkout-{number}", return_url=back)
+        action = payment.action
+        return {"payment": payment.id, "go to": action.url if isinstance(action, Redirect) else ""}
+
+    @app.get("/orders/{number}")
+    def order(number: str) -> dict[str, str]:
+        invoice = cashier.invoice(number)
+        return {"status": invoice.status, "open": str(invoice.open)}
+
+    return app
+
+
+def main() -> None:
+    # The journal lets the fake processor remember, as a real one does.
+    page = FakeGateway("redirect", journal="processor.jsonl")
+    with Cashier.open("sqlite:///shop.db", gateways={"page": page}) as cashier:
+        total = Money.of("USD", "80.00")
+        cashier.issue(number=ORDER, customer="C-1", total=total, due="2026-12-01")
+        with served(make_app(cashier)) as url, httpx.Client(base_url=url) as client:
+            begun = client.post(f"/orders/{ORDER}/checkout").json()
+            payment = cashier.payment(begun["payment"])
+            if payment.status is PaymentStatus.REQUIRES_ACTION:
+                page.pay(payment.reference)
+
+            webhook = page.callbacks()[-1]
+            headers = dict(webhook.headers)
+            for what, body in {
+                "webhook": webhook.body,
+                "once more": webhook.body,
+                "forged": webhook.body.replace(b"8000", b"9999"),
+            }.items():
+                reply = client.post("/payments/page", content=body, headers=headers)
+                print(f"{what}: {reply.status_code} {reply.text}")
+
+            # Your worker does this, among other things, with `recover`.
+            cashier.apply_callbacks()
+            back = f"/payments/page/return?payment={payment.id}"
+            print(client.get(back, follow_redirects=True).json())
+        print(f"received {cashier.payment(payment).received}")
+        print(cashier.fsck() or "the books are sound")
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve *app* on a free port of this machine until the block is left."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    listener = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while thread.is_alive() and not server.started:
+            thread.join(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

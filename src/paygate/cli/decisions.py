@@ -1,0 +1,220 @@
+"""What only a person can decide: how something ended, where money goes, what is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paygate.cli import facts, options, payments, show
+from paygate.cli.opening import Where, read_amount, with_ledger
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+)
+from paygate.domain.payment import Operation
+from paygate.errors import InvalidValue
+from paygate.service.resolve import MOVES
+
+if TYPE_CHECKING:
+    from paygate.cashier import Cashier
+    from paygate.domain.money import Money
+    from paygate.domain.reversal import WriteOff
+
+PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
+EvidenceOption = Annotated[str, typer.Option("--evidence", help="Where you saw it.")]
+
+
+class End(StrEnum):
+    """How an attempt can have ended."""
+
+    SUCCEEDED = "succeeded"
+    HELD = "held"
+    DECLINED = "declined"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+EndOption = Annotated[End, typer.Option("--ended", help="How it ended.")]
+
+
+def not_done(ended: End) -> Declined | Closed:
+    """Say that nothing came of it."""
+    match ended:
+        case End.CANCELED:
+            return Closed(how=Closing.CANCELED)
+        case End.EXPIRED:
+            return Closed(how=Closing.EXPIRED)
+        case _:
+            return Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
+
+
+@with_ledger
+def resolve(
+    where: Where,
+    payment: PaymentArgument,
+    ended: EndOption,
+    evidence: EvidenceOption,
+    movement: Annotated[
+        str, typer.Option(metavar="ID", help="The processor's own id of the money that moved.")
+    ] = "",
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="How much; else what was asked for.")
+    ] = None,
+    reference: Annotated[str, typer.Option(help="The processor's name of the operation.")] = "",
+    attempt: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which attempt, where several are in doubt.")
+    ] = None,
+) -> None:
+    """Say how an attempt of a payment ended that nobody could find out about."""
+    with where.open() as cashier:
+        asked = _asked(cashier, payment, attempt)
+        money = asked.amount if amount is None else read_amount(cashier, amount)
+        outcome: Approved | Authorized | Declined | Closed
+        match ended:
+            case End.SUCCEEDED:
+                moved = Movement(movement_id=movement, amount=money, kind=asked.kind)
+                outcome = Approved(reference=reference, movements=(moved,) if movement else ())
+            case End.HELD:
+                outcome = Authorized(amount=money, reference=reference)
+            case _:
+                outcome = not_done(ended)
+        made = cashier.resolve(payment, outcome, evidence=evidence, attempt=attempt)
+    payments.tell(made, as_json=where.as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the attempt that is meant was to bring about."""
+
+    amount: Money
+    kind: MovementKind
+
+
+def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
+    """Find what is meant; where that is nothing, or several are, the cashier will say so."""
+    rows = cashier.attempts(payment)
+    live = [row for row in rows if not row.state.final]
+    meant = [row for row in rows if row.id == attempt]
+    meant = meant or [row for row in live if row.state.in_doubt] or live
+    if not meant:
+        return _Asked(cashier.payment(payment).amount, MovementKind.CHARGE)
+    operation = meant[0].operation
+    if operation is Operation.COMPLETE:
+        operation = rows[0].operation
+    return _Asked(meant[0].amount, MOVES[operation] or MovementKind.CHARGE)
+
+
+@with_ledger
+def assign(
+    where: Where,
+    payment: PaymentArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    invoices: Annotated[
+        list[str] | None, typer.Argument(help="Invoices it goes on, in order.")
+    ] = None,
+) -> None:
+    """Put money that is not what was asked for on invoices; the rest becomes credit."""
+    with where.open() as cashier:
+        made = cashier.assign(payment, invoices or (), reason=reason)
+    payments.tell(made, as_json=where.as_json)
+
+
+@with_ledger
+def write_off(
+    where: Where,
+    invoice: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    key: options.KeyOption,
+    amount: options.AmountOption = None,
+) -> None:
+    """Give up an open amount of an invoice."""
+    with where.open() as cashier:
+        wanted = None if amount is None else read_amount(cashier, amount, [invoice])
+        made = cashier.write_off(invoice, reason=reason, key=key, amount=wanted)
+    _tell(made, where)
+
+
+@with_ledger
+def undo_write_off(
+    where: Where,
+    id_: Annotated[str, typer.Argument(metavar="WRITE-OFF", help="Id of the write-off.")],
+) -> None:
+    """Make an amount that was written off open again."""
+    with where.open() as cashier:
+        made = cashier.undo_write_off(id_)
+    _tell(made, where)
+
+
+def _tell(made: WriteOff, where: Where) -> None:
+    if where.as_json:
+        show.write_json({"write_off": made})
+        return
+    sheet = {
+        "Write-off": made.id,
+        "Invoice": made.invoice,
+        "Amount": made.amount,
+        "Reason": made.reason,
+        "Undone": "yes" if made.undone else None,
+    }
+    show.console().print(show.sheet(sheet))
+
+
+@with_ledger
+def pay_from_credit(
+    where: Where,
+    invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to pay.")],
+    key: options.KeyOption,
+    amount: options.AmountOption = None,
+) -> None:
+    """Pay invoices from the customer's credit, the oldest lots first."""
+    with where.open() as cashier:
+        wanted = None if amount is None else read_amount(cashier, amount, invoices)
+        made = cashier.pay_from_credit(invoices, key=key, amount=wanted)
+    payments.tell(made, as_json=where.as_json)
+
+
+@with_ledger
+def undo_credit_use(where: Where, payment: PaymentArgument) -> None:
+    """Give the credit that a payment used back; its invoices are open again."""
+    with where.open() as cashier:
+        made = cashier.undo_credit_use(payment)
+    payments.tell(made, as_json=where.as_json)
+
+
+@with_ledger
+def credit(
+    where: Where, customer: Annotated[str, typer.Argument(help="Id of the customer.")]
+) -> None:
+    """List the lots of a customer's balance, and what is free of them."""
+    with where.open() as cashier:
+        lots = cashier.credits(customer)
+        balance = cashier.balance(customer)
+    if where.as_json:
+        show.write_json({"lots": [facts.credit(one) for one in lots], "balance": balance})
+        return
+    console = show.console()
+    if not lots:
+        console.print("No credit.")
+        return
+    table = show.table("Lot", "Since", "From", ">Amount", ">Used", ">Free")
+    for one in lots:
+        since, reason = one.created_at.date(), show.words(one.reason)
+        show.add(table, one.id, since, reason, one.amount, one.used, one.free)
+    console.print(table)
+    console.print()
+    console.print("Balance: " + ", ".join(map(str, balance.values())))
+
+
+def check_held(ended: End) -> None:
+    """Refuse to say of a method that an amount is held."""
+    if ended is End.HELD:
+        raise InvalidValue("a method is stored or not; no amount is held of it")

@@ -1,0 +1,169 @@
+"""Chargebacks as they stand in the books, and what each took off which invoice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.chargeback import Chargeback, DisputeState
+from paygate.domain.money import Money
+from paygate.ledger.tx import instant, read_instant
+
+if TYPE_CHECKING:
+    from paygate.domain.chargeback import Dispute
+    from paygate.domain.payment import Payment
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_chargeback (
+  id, tenant, payment, account, reference, state, currency, amount_minor, reason, respond_by,
+  opened_at)
+VALUES (
+  :id, :tenant, :payment, :account, :reference, 'opened', :currency, :amount, :reason, :respond_by,
+  :at)
+ON CONFLICT (tenant, account, reference) DO NOTHING
+"""
+# What is known of the money stands in the receipts that carry the reference of the dispute.
+_SELECT = """
+SELECT k.*,
+  (SELECT coalesce(sum(CASE r.kind WHEN 'chargeback' THEN r.amount_minor ELSE -r.amount_minor END),
+     0)
+   FROM paygate_receipt r WHERE r.tenant = k.tenant AND r.account = k.account
+     AND (r.kind = 'chargeback' AND r.movement_id = k.reference
+          OR r.kind = 'chargeback_won' AND coalesce(r.undoes, r.movement_id) = k.reference)
+  ) AS taken_minor,
+  (SELECT coalesce(sum(w.amount_minor), 0)
+   FROM paygate_chargeback_item c JOIN paygate_write_off w ON w.id = c.write_off
+   WHERE c.chargeback = k.id AND w.undone_at IS NULL) AS lost_minor,
+  f.fee_minor, f.fee_currency
+FROM paygate_chargeback k
+LEFT JOIN paygate_receipt f ON f.tenant = k.tenant AND f.account = k.account
+  AND f.kind = 'chargeback' AND f.movement_id = k.reference
+"""
+_BY_REFERENCE = f"""
+{_SELECT} WHERE k.tenant = :tenant AND k.account = :account AND k.reference = :reference
+"""
+_PAGE = f"""
+{_SELECT}
+WHERE k.tenant = :tenant AND k.id > :after
+  AND (:payment IS NULL OR k.payment = :payment)
+  AND (:state IS NULL OR k.state = :state)
+ORDER BY k.id LIMIT :limit
+"""
+_DESCRIBE = """
+UPDATE paygate_chargeback SET
+  reason = CASE reason WHEN '' THEN :reason ELSE reason END,
+  respond_by = coalesce(:respond_by, respond_by)
+WHERE id = :id
+"""
+_SET_STATE = """
+UPDATE paygate_chargeback SET state = :state, closed_at = :at WHERE id = :id
+"""
+_TAKE = """
+INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor)
+VALUES (:chargeback, :item, :amount) ON CONFLICT (chargeback, item) DO NOTHING
+"""
+_ITEMS = """
+SELECT item, amount_minor, write_off FROM paygate_chargeback_item
+WHERE chargeback = :chargeback ORDER BY item
+"""
+_LOSE = """
+UPDATE paygate_chargeback_item SET write_off = :write_off
+WHERE chargeback = :chargeback AND item = :item
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a chargeback took off one invoice, and the write-off of it, where it was lost."""
+
+    item: str
+    minor: int
+    write_off: str | None
+
+
+def open_(tx: Tx, payment: Payment, dispute: Dispute) -> bool:
+    """Write a dispute of *payment*; false where it is there already."""
+    params = {
+        "id": tx.new_id("cbk"),
+        "tenant": tx.tenant,
+        "payment": payment.id,
+        "account": payment.account,
+        "reference": dispute.reference,
+        "currency": dispute.amount.currency,
+        "amount": dispute.amount.minor,
+        "reason": dispute.reason,
+        "respond_by": None if dispute.respond_by is None else instant(dispute.respond_by),
+        "at": tx.at,
+    }
+    return bool(tx.run(_INSERT, params))
+
+
+def find(tx: Tx, account: str, reference: str) -> Chargeback | None:
+    """Find a chargeback by the processor's name of it."""
+    params = {"tenant": tx.tenant, "account": account, "reference": reference}
+    row = tx.one(_BY_REFERENCE, params)
+    return None if row is None else chargeback_of(row)
+
+
+def page(
+    tx: Tx, *, payment: str | None, state: DisputeState | None, after: str, limit: int
+) -> list[Chargeback]:
+    """Read the chargebacks behind id *after*, by id; None asks for all."""
+    params = {
+        "tenant": tx.tenant,
+        "payment": payment,
+        "state": None if state is None else state.value,
+        "after": after,
+        "limit": limit,
+    }
+    return [chargeback_of(row) for row in tx.all(_PAGE, params)]
+
+
+def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
+    """Write the reason of a dispute and its deadline, where they are told later."""
+    respond_by = None if dispute.respond_by is None else instant(dispute.respond_by)
+    tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
+
+
+def set_state(tx: Tx, chargeback: str, state: DisputeState) -> None:
+    """Write how a dispute ended."""
+    tx.run(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
+
+
+def take(tx: Tx, chargeback: str, item: str, minor: int) -> None:
+    """Write that a chargeback took *minor* off an invoice."""
+    tx.run(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
+
+
+def taken(tx: Tx, chargeback: str) -> list[Taken]:
+    """Read what a chargeback took off invoices."""
+    rows = tx.all(_ITEMS, {"chargeback": chargeback})
+    return [Taken(row["item"], row["amount_minor"], row["write_off"]) for row in rows]
+
+
+def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
+    """Name the write-off of what was lost on an invoice; None where it came back."""
+    tx.run(_LOSE, {"chargeback": chargeback, "item": item, "write_off": write_off})
+
+
+def chargeback_of(row: Row) -> Chargeback:
+    """Read a chargeback from its row."""
+    currency: str = row["currency"]
+    fee: int | None = row["fee_minor"]
+    return Chargeback(
+        id=row["id"],
+        payment=row["payment"],
+        account=row["account"],
+        reference=row["reference"],
+        state=DisputeState(row["state"]),
+        amount=Money(currency, row["amount_minor"]),
+        taken=Money(currency, row["taken_minor"]),
+        lost=Money(currency, row["lost_minor"]),
+        opened_at=datetime.fromisoformat(row["opened_at"]),
+        closed_at=read_instant(row["closed_at"]),
+        fee=None if fee is None else Money(row["fee_currency"], fee),
+        reason=row["reason"],
+        respond_by=read_instant(row["respond_by"]),
+    )

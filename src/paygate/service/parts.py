@@ -1,0 +1,77 @@
+"""How a refund is spread over the money that came: a processor takes back no more than a capture.
+
+A payment may have been captured several times, and a refund is asked of one of
+those movements. It goes to the newest that can bear all of it, so that one
+request is enough; where none can, to the newest first, each as far as it
+reaches. What each can still bear is counted from the books, inside the
+transaction that stores the intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import Operation
+from paygate.ledger import payments, receipts
+
+if TYPE_CHECKING:
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.ledger.tx import Tx
+
+_CAME = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes back of one movement."""
+
+    receipt: Receipt
+    amount: Money
+
+
+def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
+    """Tell what of *amount* goes back by which movement of *payment*."""
+    newest_first = [
+        each
+        for each in reversed(receipts.of_payment(tx, payment.id))
+        if each.kind in _CAME and each.amount.currency == amount.currency
+    ]
+    left = _left(tx, payment, newest_first)
+    for receipt in newest_first:
+        if left[receipt.movement_id] >= amount.minor:
+            return [Part(receipt, amount)]
+    wanted = amount.minor
+    taken: dict[str, int] = {}
+    for receipt in newest_first:
+        taken[receipt.movement_id] = min(wanted, max(left[receipt.movement_id], 0))
+        wanted -= taken[receipt.movement_id]
+    # The payment has it, so some movement does, whatever we know of each: the processor decides.
+    taken[newest_first[0].movement_id] += wanted
+    return [
+        Part(receipt, Money(amount.currency, taken[receipt.movement_id]))
+        for receipt in newest_first
+        if taken[receipt.movement_id]
+    ]
+
+
+def _left(tx: Tx, payment: Payment, came: list[Receipt]) -> dict[str, int]:
+    """Tell what can still go back of each movement: what did not go back, and is not on its way."""
+    left = {receipt.movement_id: receipt.amount.minor for receipt in came}
+    asked = {
+        row.attempt.id: row
+        for row in payments.attempts_of(tx, payment.id)
+        if row.attempt.operation is Operation.REFUND and row.movement in left
+    }
+    for row in asked.values():
+        if not row.attempt.state.closed:
+            left[row.movement] -= row.attempt.amount.minor
+    for gone in receipts.taken_back(tx, payment.id):
+        ours = asked.get(gone.attempt)
+        if gone.inward and ours is not None:
+            left[ours.movement] += gone.minor  # a refund of ours that failed after all
+        elif not gone.inward and ours is None and gone.undoes in left:
+            left[gone.undoes] -= gone.minor  # made at the processor, or by the payer's bank
+    return left

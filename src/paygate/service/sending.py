@@ -1,0 +1,82 @@
+"""Stop sending, and resume: a ledger from a backup has forgotten what the processors have not.
+
+While it is stopped nothing new is sent and nothing is sent again; callbacks,
+feeds and inquiries go on, because by them the ledger catches up. Whether it has
+can't be known from the ledger alone, so a person says so, and why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.errors import InvalidValue, StillCatchingUp
+from paygate.gateway import Feeds
+from paygate.ledger import outbox, sending
+from paygate.service.flow import Flow, look, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.ledger.sending import Stopped
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+_LEDGER = "ledger"
+
+
+def stop(reason: str) -> Flow[Stopped]:
+    """Let nothing be sent from this ledger until somebody resumes it."""
+    _require(reason, "why: reason='restored from the backup of 3 May'")
+
+    def work(tx: Tx) -> Stopped:
+        if sending.stop(tx, reason):
+            outbox.emit(tx, "ledger.sending_stopped", _LEDGER, {"reason": reason})
+        found = sending.stopped(tx)
+        assert found is not None, "it was just stopped"
+        return found
+
+    return (yield from transact(work))
+
+
+def standing() -> Flow[Stopped | None]:
+    """Tell since when and why nothing is sent; None where it may be."""
+    return (yield from look(sending.stopped))
+
+
+def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool) -> Flow[None]:
+    """Let things be sent again, if nothing that the ledger knows of waits, or by *force*."""
+    _require(evidence, "how you know: evidence='compared with the dashboards since 3 May'")
+
+    def work(tx: Tx) -> None:
+        found = sending.stopped(tx)
+        if found is None:
+            return
+        waits = _waits(tx, found, accounts)
+        if waits and not force:
+            raise StillCatchingUp(
+                f"this ledger does not know all yet: {', '.join(waits)}; let it recover first",
+                waits=waits,
+            )
+        sending.resume(tx)
+        told = {"evidence": evidence, "reason": found.reason, "waits": waits}
+        outbox.emit(tx, "ledger.sending_resumed", _LEDGER, told)
+
+    yield from transact(work)
+
+
+def _waits(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> list[str]:
+    """Tell what the ledger could still learn by itself."""
+    waits: list[str] = []
+    attempts, callbacks = sending.attempts_due(tx), sending.callbacks_due(tx)
+    if attempts:
+        waits.append(f"{attempts} attempts to inquire about")
+    if callbacks:
+        waits.append(f"{callbacks} callbacks to apply")
+    fed = {name for name, account in accounts.items() if isinstance(account.gateway, Feeds)}
+    unread = sorted(fed - sending.feeds_read(tx, stopped.since))
+    return waits + [f"the feed of account {name!r}" for name in unread]
+
+
+def _require(text: str, wanted: str) -> None:
+    if not text.strip():
+        raise InvalidValue(f"say {wanted}")

@@ -1,0 +1,266 @@
+"""Settlement: accepted money reaches us, or waits until it does.
+
+Two things are kept apart. What a processor tells of the settlement is posted
+whatever we do with it: out of transit, into settled and fees. Where the account
+credits on settlement, accepted money also *awaits* it: it is received and not
+yet on an invoice, and what it is to pay stays held, so that nobody pays it
+twice. As it settles it is placed by the rule of any other money; if it goes
+back before, its invoices are free again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.domain.payment import PaymentStatus
+from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
+from paygate.ledger import items, outbox, payments, posting, receipts
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, issue
+from paygate.service.telling import emit, tell_credited
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.domain.outcome import Movement
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.ledger.payments import Claim
+    from paygate.ledger.tx import Tx
+
+_BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
+# --- Money that waits ------------------------------------------------------------------
+
+
+def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
+    """Tell whether the money of *movement* counts only when it, or its payment, has settled."""
+    if payment.credit_on is CreditOn.ACCEPTED:
+        return False
+    return movement.kind in _BROUGHT or bool(_under_way(tx, payment))
+
+
+def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
+    """Book that *amount* was accepted, and hold what it is to pay until it settles."""
+    receipts.set_awaiting(tx, receipt, amount.minor)
+    lines = [
+        Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
+        Line(Account.AWAITING, -amount.minor, receipt=receipt),
+    ]
+    _post(tx, payment, lines, receipt, amount.currency, on)
+    _hold(tx, payment, still_to_come(tx, payment))
+
+
+def take_off(tx: Tx, payment: Payment, minor: int) -> list[Line]:
+    """Take up to *minor* off what awaits settlement: it goes back before it counted."""
+    lines: list[Line] = []
+    for receipt in receipts.of_payment(tx, payment.id):
+        take = min(minor, receipt.awaiting.minor)
+        if take <= 0 or receipt.amount.currency != payment.amount.currency:
+            continue
+        receipts.set_awaiting(tx, receipt.id, receipt.awaiting.minor - take)
+        lines.append(Line(Account.AWAITING, take, receipt=receipt.id))
+        minor -= take
+    return lines
+
+
+def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
+    """Tell how much may still come onto invoices: what awaits, and what can be captured.
+
+    With *ended* nothing more is captured.
+    """
+    awaiting = sum(
+        receipt.awaiting.minor
+        for receipt in receipts.of_payment(tx, payment.id)
+        if receipt.amount.currency == payment.amount.currency
+    )
+    if ended or payment.status is not PaymentStatus.AUTHORIZED:
+        return awaiting
+    under_way = payments.under_way(tx, payment.id)
+    return awaiting + max(0, under_way.authorized - under_way.collected)
+
+
+def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str, int]]:
+    """Let go of what *payment* holds and no money will come for; tell what, by invoice."""
+    claims = payments.claims_of(tx, payment.id)
+    needed = still_to_come(tx, payment, ended=ended)
+    if not needed:
+        allocation.release(tx, payment.id, claims)
+        return [(each.item, each.minor) for each in claims if each.state == "hard"]
+    held = [each for each in claims if each.state == "hard" and each.credit is None]
+    excess = sum(each.minor for each in held) - needed
+    freed: list[tuple[str, int]] = []
+    for claim in reversed(held):  # they are filled in order, so the last go first
+        gone = min(claim.minor, excess)
+        if gone <= 0:
+            break
+        items.unclaim(tx, claim.item, gone)
+        if gone == claim.minor:
+            payments.set_claim(tx, payment.id, claim, "released")
+        else:
+            payments.split_claim(tx, payment.id, claim, gone, "released")
+        freed.append((claim.item, gone))
+        excess -= gone
+    return freed
+
+
+def _hold(tx: Tx, payment: Payment, needed: int) -> None:
+    """Hold again what was let go of, as far as it is free: money for it is on its way."""
+    claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
+    missing = needed - sum(each.minor for each in claims if each.state == "hard")
+    for claim in claims:
+        if claim.state == "hard":
+            continue
+        invoice = items.by_id(tx, claim.item)
+        room = 0 if invoice is None else invoice.open.minor - invoice.claimed.minor
+        take = min(claim.minor, room, missing)
+        if take <= 0 or not items.claim(tx, claim.item, take):
+            continue
+        for page in payments.soft_on(tx, claim.item):
+            if page != payment.id:
+                issue.supersede(tx, page)
+        _hold_of(tx, payment, claim, take)
+        missing -= take
+
+
+def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:
+    if take == claim.minor:
+        payments.set_claim(tx, payment.id, claim, "hard")
+    else:
+        payments.split_claim(tx, payment.id, claim, take, "hard")
+
+
+# --- Money that settles ----------------------------------------------------------------
+
+
+def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
+    """Post what *movement* tells of its settlement, place what it freed; tell the invoices."""
+    receipt = next(
+        each
+        for each in receipts.of_payment(tx, payment.id)
+        if (each.kind, each.movement_id) == (movement.kind, movement.movement_id)
+    )
+    before = payments.by_id(tx, payment.id)
+    known, news = _known(receipt), settlement_of(movement)
+    left = in_transit(movement, news)
+    on = news.on or tx.today
+    entry = f"{receipt.id}:settled"
+    for currency, lines in _moves(movement, receipt, known, news, left).items():
+        _post(tx, payment, lines, entry, currency, on)
+    receipts.settle(tx, receipt.id, news, left)
+    _tell(tx, payment, receipt, news)
+    touched = _place_settled(tx, payment, on)
+    after = payments.by_id(tx, payment.id)
+    if before is not None and after is not None and after.settled and not before.settled:
+        emit(tx, "payment.settled", payment)
+    return touched
+
+
+def _moves(
+    movement: Movement, receipt: Receipt, known: Settlement, news: Settlement, left: int
+) -> dict[str, list[Line]]:
+    """Make the lines of what is new, by currency: out of transit, into settled and fees."""
+    sign = 1 if movement.kind.inward else -1
+    own = movement.amount.currency
+    lines: dict[str, list[Line]] = {own: []}
+    if news.settled is not None:
+        before = 0 if known.settled is None else known.settled.minor
+        came = sign * (news.settled.minor - before)
+        there = lines.setdefault(news.settled.currency, [])
+        there.append(Line(Account.SETTLED, came, receipt=receipt.id))
+        if news.settled.currency != own:
+            there.append(Line(Account.EXCHANGE, -came, receipt=receipt.id))
+    if news.fee is not None:
+        kept = news.fee.minor - (0 if known.fee is None else known.fee.minor)
+        there = lines.setdefault(news.fee.currency, [])
+        there.append(Line(Account.FEES, kept, receipt=receipt.id))
+        if news.fee.currency != own:
+            there.append(Line(Account.EXCHANGE, -kept, receipt=receipt.id))
+    lines[own].append(Line(Account.IN_TRANSIT, left - receipt.in_transit.minor, receipt=receipt.id))
+    # What left transit without arriving in its own currency arrived in another.
+    rest = -sum(line.minor for line in lines[own])
+    lines[own].append(Line(Account.EXCHANGE, rest, receipt=receipt.id))
+    return lines
+
+
+def _place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
+    """Put what awaited settlement and has settled on what it is to pay."""
+    touched: list[str] = []
+    placed = False
+    under_way = _under_way(tx, payment)
+    for receipt in receipts.of_payment(tx, payment.id):
+        waiting = receipt.awaiting.minor
+        if receipt.kind in _BROUGHT:
+            ready = waiting - min(waiting, max(0, receipt.in_transit.minor))
+        else:  # it came back, and counts when what its payment brought has settled
+            ready = 0 if under_way else waiting
+        if ready > 0:
+            touched += _place(tx, payment, receipt, ready, on)
+            placed = True
+    if placed:
+        now = payments.by_id(tx, payment.id) or payment
+        release(tx, now)
+    return touched
+
+
+def _place(tx: Tx, payment: Payment, receipt: Receipt, minor: int, on: date) -> list[str]:
+    receipts.set_awaiting(tx, receipt.id, receipt.awaiting.minor - minor)
+    claims = payments.claims_of(tx, payment.id)
+    placed = allocation.place(
+        tx,
+        payment,
+        receipt.id,
+        Money(receipt.amount.currency, minor),
+        sorted(claims, key=lambda claim: claim.state != "hard"),
+        source=Line(Account.AWAITING, minor, receipt=receipt.id),
+        on=on,
+        entry=f"{receipt.id}:credited",
+        keep_rest=True,
+    )
+    tell_credited(tx, payment, placed.credited)
+    return placed.items
+
+
+def _under_way(tx: Tx, payment: Payment) -> list[Receipt]:
+    """Tell what the payment brought that has not settled."""
+    return [
+        each
+        for each in receipts.of_payment(tx, payment.id)
+        if each.kind in _BROUGHT and each.in_transit.minor
+    ]
+
+
+def _known(receipt: Receipt) -> Settlement:
+    return Settlement(settled=receipt.settled, fee=receipt.fee, on=receipt.settled_on)
+
+
+def _tell(tx: Tx, payment: Payment, receipt: Receipt, news: Settlement) -> None:
+    data: dict[str, object] = {
+        "payment": payment.id,
+        "customer": payment.customer,
+        "account": payment.account,
+        "receipt": receipt.id,
+        "kind": receipt.kind.value,
+        "movement_id": receipt.movement_id,
+    }
+    if news.settled is not None:
+        data |= {"settled_minor": news.settled.minor, "settled_currency": news.settled.currency}
+    if news.fee is not None:
+        data |= {"fee_minor": news.fee.minor, "fee_currency": news.fee.currency}
+    if news.on is not None:
+        data |= {"settled_on": news.on.isoformat()}
+    outbox.emit(tx, "receipt.settled", payment.id, data)
+
+
+def _post(tx: Tx, payment: Payment, lines: list[Line], entry: str, currency: str, on: date) -> None:
+    posting.post(
+        tx,
+        lines,
+        entry=entry,
+        currency=currency,
+        customer=payment.customer,
+        payment=payment.id,
+        effective=on,
+    )

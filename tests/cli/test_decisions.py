@@ -1,0 +1,156 @@
+"""What a person decides, from the shell: resolve, assign, write off, use credit."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from paygate import Cashier
+from tests.cli.conftest import Run
+
+GATEWAYS = ("--gateways", "gateways.toml")
+KEYS = Fernet.generate_key().decode()
+
+
+def collected(run: Run, token: str, *more: str) -> str:
+    collect = ("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", token)
+    done = run(*collect, "--json", *more)
+    return str(done.json["payment"]["id"])
+
+
+def still_open(number: str = "A-1") -> str:
+    with Cashier.open("sqlite:///paygate.db") as cashier:
+        assert cashier.fsck() == []
+        return str(cashier.invoice(number).open)
+
+
+def test_a_lost_payment_is_resolved_as_what_the_dashboard_shows(imported: Run) -> None:
+    payment = collected(imported, "tok_unknown_lost")
+    command = ("resolve", payment, "--ended", "succeeded", "--evidence", "dashboard", "--json")
+
+    refused = imported(*command)
+    done = imported(*command, "--movement", "ch_9")
+    again = imported(*command, "--movement", "ch_9")
+
+    assert (refused.code, refused.error["type"]) == (2, "OutcomeDoesNotFit")
+    assert done.json["payment"]["received"]["text"] == "30.00 USD"
+    assert still_open() == "0.00 USD"
+    assert (again.code, again.error["type"]) == (3, "AlreadyFinal")
+
+
+@pytest.mark.parametrize(
+    ("ended", "status"),
+    [("declined", "declined"), ("canceled", "canceled"), ("expired", "expired")],
+)
+def test_a_lost_payment_is_resolved_as_not_paid(imported: Run, ended: str, status: str) -> None:
+    payment = collected(imported, "tok_unknown_lost")
+
+    done = imported("resolve", payment, "--ended", ended, "--evidence", "statement", "--json")
+
+    assert done.json["payment"]["status"] == status
+    assert still_open() == "30.00 USD"
+
+
+def test_a_lost_authorisation_is_resolved_as_held(imported: Run) -> None:
+    authorize = ("authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--json")
+    made = imported(*authorize, "--method", "tok_unknown_lost")
+    payment = made.json["payment"]["id"]
+
+    done = imported("resolve", payment, "--ended", "held", "--evidence", "dashboard", "--json")
+
+    assert done.json["payment"]["status"] == "authorized"
+    assert done.json["payment"]["authorized"]["text"] == "30.00 USD"
+
+
+def test_an_invoice_is_issued_written_off_opened_again_and_voided(run: Run) -> None:
+    issue = ("invoice", "issue", "B-1", "--customer", "C-1", "--total", "10 USD")
+    issued = run(*issue, "--due", "2026-12-01", "--json")
+    assert issued.json["invoice"]["open"]["text"] == "10.00 USD"
+
+    gone = run("write-off", "B-1", "--reason", "bankrupt", "--key", "w", "--amount", "4", "--json")
+    assert (gone.json["write_off"]["amount"]["text"], still_open("B-1")) == ("4.00 USD", "6.00 USD")
+    back = run("undo-write-off", gone.json["write_off"]["id"], "--json")
+    assert (back.json["write_off"]["undone"], still_open("B-1")) == (True, "10.00 USD")
+    voided = run("invoice", "void", "B-1", "--reason", "wrong customer")
+
+    assert (voided.code, still_open("B-1")) == (0, "0.00 USD")
+
+
+def test_credit_is_listed_used_and_given_back(imported: Run) -> None:
+    record = ("record", "--by", "cash", "--key", "r", "--amount", "20 USD", "--customer", "C-1")
+    assert imported(*record).code == 0
+    listed = imported("credit", "C-1", "--json")
+    assert [lot["free"]["text"] for lot in listed.json["lots"]] == ["20.00 USD"]
+    assert listed.json["balance"]["USD"]["text"] == "20.00 USD"
+
+    paid = imported("pay-from-credit", "A-1", "--key", "p", "--json")
+    assert still_open() == "10.00 USD"
+    imported("undo-credit-use", paid.json["payment"]["id"])
+
+    assert still_open() == "30.00 USD"
+    assert "Balance: 20.00 USD" in imported("credit", "C-1").out
+    assert "No credit." in imported("credit", "C-9").out
+
+
+def test_money_that_was_not_asked_for_is_assigned(imported: Run) -> None:
+    payment = collected(imported, "tok_other_currency")
+    with Cashier.open("sqlite:///paygate.db") as cashier:
+        assert cashier.payment(payment).unallocated.minor == 3000
+
+    done = imported("assign", payment, "--reason", "the customer meant it so", "--json")
+
+    assert done.code == 0
+    assert done.json["payment"]["unallocated"]["minor"] == 0
+
+
+def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
+    enroll = ("enroll", "C-1", *GATEWAYS, "--via", "card", "--json")
+    stored = imported(*enroll, "--key", "1", "--method", "tok_visa", PAYGATE_TOKEN_KEYS=KEYS)
+    lost = imported(*enroll, "--key", "2", "--method", "tok_unknown_lost", PAYGATE_TOKEN_KEYS=KEYS)
+    assert (stored.code, lost.code) == (0, 1)
+    change = lost.json["change"]["id"]
+
+    resolve = ("methods", "resolve", change, "--evidence", "dashboard", "--json")
+    held = imported(*resolve, "--ended", "held")
+    done = imported(
+        *resolve, "--ended", "succeeded", PAYGATE_METHOD="pm_secret_9", PAYGATE_TOKEN_KEYS=KEYS
+    )
+
+    assert held.code == 2
+    assert done.json["change"]["state"] == "succeeded"
+    assert "pm_secret_9" not in done.all
+    listed = imported("methods", "changes", "--json").json["changes"]
+    assert [one["state"] for one in listed] == ["succeeded", "succeeded"]
+    assert imported("methods", "changes", "--review", "--json").json["changes"] == []
+    asked = imported("methods", "inquire", change, *GATEWAYS, "--json")
+    assert asked.json["change"]["state"] == "succeeded"
+
+
+def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -> None:
+    stopped = imported("stop-sending", "--reason", "restored", "--json")
+    collect = ("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_visa")
+
+    refused = imported(*collect, "--json")
+    status = imported("status").out
+    early = imported("resume-sending", *GATEWAYS, "--evidence", "looked", "--json")
+    imported("recover", *GATEWAYS)
+    resumed = imported("resume-sending", *GATEWAYS, "--evidence", "looked")
+
+    assert stopped.json["sending_stopped"]["reason"] == "restored"
+    assert (refused.code, refused.error["type"]) == (3, "SendingStopped")
+    assert "Nothing is sent since" in status
+    assert (early.code, early.error["facts"]["waits"]) == (3, ["the feed of account 'card'"])
+    assert resumed.code == imported(*collect).code == 0
+    assert imported("status", "--json").json["sending_stopped"] is None
+
+
+def test_what_a_person_must_look_at_is_listed(imported: Run) -> None:
+    other = ("record", "A-2", "--by", "cash", "--key", "r")
+    assert imported(*other).code == 0
+    payment = collected(imported, "tok_other_currency")
+
+    listed = imported("payment", "list", "--review", "--json").json["payments"]
+
+    assert [one["id"] for one in listed] == [payment]
+    assert imported("payment", "list").out.count("a person must look") == 1
+    assert payment in imported("status").out

@@ -1,0 +1,106 @@
+"""Every verb of the cashier that a clerk would use has a command; the others have a reason."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import typer.main
+
+from paygate.cashier import Cashier, each_verb
+from paygate.cli.app import app
+
+COMMANDS: Final = {
+    "issue": "invoice issue",
+    "import_invoices": "invoice import",
+    "void": "invoice void",
+    "invoice": "invoice show",
+    "invoices": "invoice list",
+    "open_invoices": "invoice list",
+    "allocations": "invoice show",
+    "record": "record",
+    "reverse": "reverse",
+    "pay_from_credit": "pay-from-credit",
+    "undo_credit_use": "undo-credit-use",
+    "credits": "credit",
+    "balance": "credit",
+    "write_off": "write-off",
+    "undo_write_off": "undo-write-off",
+    "resolve": "resolve",
+    "resolve_method": "methods resolve",
+    "assign": "assign",
+    "methods": "methods list",
+    "method_changes": "methods changes",
+    "inquire_method": "methods inquire",
+    "set_default_method": "methods default",
+    "forget_method": "methods forget",
+    "enroll": "enroll",
+    "rotate_keys": "rotate-keys",
+    "payment": "payment show",
+    "payments": "payment list",
+    "attempts": "payment show",
+    "receipts": "payment show",
+    "history": "payment show",
+    "collect": "collect",
+    "authorize": "authorize",
+    "capture": "capture",
+    "refund": "refund",
+    "cancel": "cancel",
+    "close_page": "cancel",
+    "inquire": "inquire",
+    "recover": "recover",
+    "apply_callbacks": "recover",
+    "read_feeds": "recover",
+    "callbacks": "callbacks list",
+    "orphans": "callbacks list",
+    "replay_callback": "callbacks replay",
+    "events": "events",
+    "dead_letters": "status",
+    "publish": "publish",
+    "fsck": "fsck",
+    "stop_sending": "stop-sending",
+    "sending_stopped": "status",
+    "resume_sending": "resume-sending",
+    "check": "check",
+}
+REASONS: Final = {
+    "save_customer": "customers are kept by the host, who passes them along",
+    "erase_contact": "customers are kept by the host, who must erase his own copy too",
+    "customer": "customers are kept by the host",
+    "method": "`methods list` shows it",
+    "mandate": "it is shown where the host asked the payer for it",
+    "complete": "the payer who comes back to the host does it; a clerk inquires",
+    "top_up": "the customer does it at the host's; a clerk records what he is given",
+    "receive": "processors call it, through the host's web server",
+    "subscribe": "a handler is code of the host",
+    "replay_dead_letters": "a sink is code of the host, who knows when it is mended",
+}
+
+
+def commands() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    # The commands are click's own or the copy that newer versions of typer bring.
+    def walk(group: Any, above: str) -> None:
+        for name, command in group.commands.items():
+            path = f"{above} {name}".strip()
+            if hasattr(command, "commands"):
+                walk(command, path)
+            else:
+                found[path] = command
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_every_verb_has_a_command_or_a_reason_why_not() -> None:
+    verbs = set(each_verb(Cashier))
+
+    assert verbs == COMMANDS.keys() | REASONS.keys()
+    assert not COMMANDS.keys() & REASONS.keys()
+
+
+def test_the_commands_that_verbs_are_said_to_have_are_there() -> None:
+    there = commands()
+
+    assert set(COMMANDS.values()) <= there.keys()
+    assert all(command.help for command in there.values())
