@@ -186,7 +186,7 @@ class InMemory(World):
             _EMPTY.append((opened, empty))
         [(opened, empty)] = _EMPTY
         empty.backup(_connection(opened))
-        accounts = {name: GatewayAccount.of(name, each) for name, each in self.gateways.items()}
+        accounts = {name: GatewayAccount.of(name, fake) for name, fake in self.fakes.items()}
         cashier = copy(opened)
         vars(cashier).update(
             _context=replace(opened._context, clock=self.clock),
