@@ -162,7 +162,12 @@ class ClosingUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """Ask what became of an operation; `reference` is empty if the processor never named it."""
+    """
+    Ask what became of an operation; `reference` is empty if the processor never named it.
+
+    `sent_at` is when it can first have been sent, `last_sent_at` when it was last; who
+    looks for it in a list looks from the one to the other.
+    """
 
     operation: Operation
     key: str
@@ -171,6 +176,7 @@ class Inquiry:
     reference: str
     amount: Money
     sent_at: datetime
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
