@@ -27,6 +27,11 @@ SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.paymen
 WHERE a.operation IN ('charge', 'authorize') AND a.state IN ('sending', 'unknown')
   AND c.state <> 'hard'
 """
+_TOO_MUCH_BACK: Final = """
+SELECT id FROM paygate_payment p
+WHERE refunding_minor > 0 AND returned_minor + refunding_minor > received_minor
+  AND NOT EXISTS (SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.kind = 'return')
+"""
 _UNSEEN: Final = """
 SELECT p.id FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
 WHERE a.needs_review = 1 AND a.state IN ('sending', 'unknown') AND p.needs_review = 0
@@ -156,9 +161,12 @@ class Auditor:
         self.told[aggregate] = count
 
     def _check_doubts(self) -> None:
-        """See that a doubt keeps others from paying, and is seen by who must look."""
+        """See that what is in doubt or on its way is counted, and seen by who must look."""
         for id_, item in self.world.store.look(_LET_GO):
             self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
+        for (id_,) in self.world.store.look(_TOO_MUCH_BACK):
+            if id_ not in self.world.disturbed:
+                self.world.violated("I10", f"{id_}: more is on its way back than is there")
         for (id_,) in self.world.store.look(_UNSEEN):
             self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
 

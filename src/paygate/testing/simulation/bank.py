@@ -40,6 +40,9 @@ def dispute(world: World, _: str, rolls: Dice) -> None:
         account, order = rolls.choice(found)
         _act(world, order, "dispute")
         world.gateways[account].dispute(order.reference)
+        if rolls.random() < 0.3:  # and we win it before anybody has looked
+            _act(world, order, "won dispute")
+            world.gateways[account].win_dispute(order.reference)
 
 
 def win_dispute(world: World, _: str, rolls: Dice) -> None:
@@ -94,7 +97,7 @@ def approve_late(world: World, _: str, rolls: Dice) -> None:
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "return check": (3, return_check),
     "dispute": (3, dispute),
-    "win dispute": (2, win_dispute),
+    "win dispute": (4, win_dispute),
     "fail refund": (4, fail_refund),
     "late success": (2, approve_late),
 }

@@ -70,14 +70,14 @@ def refund(world: World, name: str, rolls: Dice) -> None:
         lambda host: host.refund(str(row["id"]), key=key, amount=amount, to=to),
     )
     if rolls.random() < 0.5:  # two clerks at once
-        again = f"{key}b"
+        again, other = f"{key}b", _part(rolls, row["received_minor"])
         _order(
             world,
             f"{name}b",
             rolls,
             "refund",
             again,
-            lambda host: host.refund(str(row["id"]), key=again, amount=amount, to=to),
+            lambda host: host.refund(str(row["id"]), key=again, amount=other, to=to),
         )
 
 
@@ -213,7 +213,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "capture": (10, capture),
     "cancel": (3, cancel),
     "refund": (7, refund),
-    "reverse": (4, reverse),
+    "reverse": (7, reverse),
     "record": (4, record),
     "write off": (2, write_off),
     "void": (1, void),

@@ -189,6 +189,8 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         more["amount"] = Money("USD", 50_000)
     if verb == "collect" and shape == "one" and rolls.random() < 0.3:
         more["credit"] = Money("USD", 100)
+        if profile.kind is Kind.E_CHECK and rolls.random() < 0.5:
+            more["method"] = "tok_bank_returned_r01"
     if more.get("method") and rolls.random() < 0.1:
         more["save_method"] = True
     stored = _stored(world, account)

@@ -61,6 +61,8 @@ def settle(world: World, rolls: Dice) -> None:
     for number in range(_PASSES_MAX):
         _work(world, number, rolls)
         due = _next_due(world)
+        if due is None and _feed_waits(world):
+            due = world.clock.now() + timedelta(minutes=1)  # read too lately, by a clock ahead
         if due is None:
             return
         world.advance(max(due - world.clock.now(), timedelta(0)) + timedelta(seconds=1))

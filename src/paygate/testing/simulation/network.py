@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.dialogue import Request, Response
@@ -25,6 +25,7 @@ from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.order import State
 from paygate.testing.processor.truth import Stored
 from paygate.testing.simulation.faults import WIRE, Fault
+from paygate.testing.simulation.profiles import DEADLINE
 
 if TYPE_CHECKING:
     from paygate.service.flow import Exchange
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.hosts import Host
     from paygate.testing.simulation.world import World
-
-DEADLINE: Final = timedelta(seconds=30)
-"""How long a host waits for an answer."""
 
 _HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
 _TOO_MANY: Final = json.dumps(

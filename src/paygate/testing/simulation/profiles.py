@@ -32,6 +32,9 @@ _KINDS: Final = {
     Kind.VOUCHER: 2,
     Kind.BITCOIN: 1,
 }
+DEADLINE: Final = timedelta(seconds=30)
+"""How long a host waits for an answer."""
+
 _CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _MINUTE: Final = timedelta(minutes=1)
 _IDEMPOTENCY: Final[dict[str, Idempotency]] = {
@@ -107,7 +110,9 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
         final_after = own.not_found_is_final_after
     [kind] = own.rails
     lags = rolls.random() < 0.3
-    lag = timedelta(0) if final_after is None else final_after * rolls.random()
+    # What arrives late and shows late is there before "not found" is declared to be final.
+    room = (final_after or timedelta(0)) - own.max_in_flight - DEADLINE
+    lag = max(room, timedelta(0)) * rolls.random()
     habits = Habits(
         needs_complete=rolls.random() < 0.4,
         inquiry_lag=lag if lags else timedelta(0),

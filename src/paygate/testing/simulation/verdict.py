@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
-_SECRETS: Final = (b"tok_", b"fake-signing-key", b"somebody else's key")
+_SECRETS: Final = (
+    b"tok_visa",
+    b"tok_bank",
+    b"tok_declined",
+    b"fake-signing-key",
+    b"somebody else's key",
+)
 # A callback is kept word for word, so the inbox's body has whatever the processor wrote into it.
 _TOKENS_LEFT: Final = """
 SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
@@ -223,6 +229,12 @@ def _check_states(world: World) -> None:
             continue
         if row["id"] in _mistaken(world):
             continue
+        if (
+            status == "authorized"
+            and row["id"] in world.judged
+            and not _can_ask(world, row["account"])
+        ):
+            continue  # that its rest had run out was told while a capture was in doubt
         if bool(came) != (status == "succeeded"):
             world.violated(
                 "I12", f"{row['id']} is {status}, and its processor took {len(came)} amounts"
