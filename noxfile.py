@@ -5,6 +5,7 @@ Every session makes an environment of its own, with the interpreter that runs
 nox; `tests_on` looks for the other Python versions.
 """
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -49,6 +50,43 @@ def orders(session: nox.Session) -> None:
     session.run(
         "pytest", "-k", "any_order", test, *session.posargs, env={"PAYGATE_ORDERS": "10000"}
     )
+
+
+@nox.session(default=False)
+def simulate(session: nox.Session) -> None:
+    """Play 3,000 schedules of the simulator; two minutes or three."""
+    session.install("-e", ".[cli]")
+    session.run("paygate", "simulate", "--seeds", "3000", "--jobs", "2", *session.posargs)
+
+
+@nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Stop every flow at every change, under every fault, and again in what follows."""
+    install(session, "test")
+    session.run("python", "-m", "tests.sweep", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Plant bugs, and see that simulator, sweep or state machine catch each; three minutes."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session(default=False)
+def ordinary(session: nox.Session) -> None:
+    """Run the tests in which nothing goes wrong with each bug planted; ten minutes."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation.ordinary", *session.posargs)
+
+
+@nox.session(default=False)
+def ordeal(session: nox.Session) -> None:
+    """Play 200,000 schedules on every core: some hours; the seeds follow those of `simulate`."""
+    session.install("-e", ".[cli]")
+    jobs = str(os.cpu_count() or 1)
+    asked = ["--seeds", "200000", "--first", "100000", "--jobs", jobs]
+    session.run("paygate", "simulate", *asked, *session.posargs)
 
 
 @nox.session(default=False)

@@ -30,6 +30,12 @@ def _stripe(rounds: int) -> list[Measured]:
     return [stripe_charge.measure(rounds)]
 
 
+def _authorize_net(rounds: int) -> list[Measured]:
+    from benchmarks import authorize_net_charge
+
+    return [authorize_net_charge.measure(rounds)]
+
+
 def _in_flight(rounds: int) -> list[Measured]:
     from benchmarks import in_flight
 
@@ -63,6 +69,7 @@ def _bitcoin(rounds: int) -> list[Measured]:
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
+    "authorize-net": _authorize_net,
     "in-flight": _in_flight,
     "webhook": _webhook,
     "callbacks": _callbacks,

@@ -50,6 +50,30 @@ def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
     ]
 
 
+def test_authorize_net_from_the_form_to_the_returned_e_check(tmp_path: Path) -> None:
+    done = run("authorize_net.py", tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "three invoices: requires_action",
+        "the form leads back to https://portal.example/paid",
+        "three invoices: succeeded",
+        "a card: declined invalid_security_code",
+        "a card: succeeded",
+        "stored: checking account ending in 6789",
+        "an e-check: succeeded",
+        "an e-check settled: True",
+        "an e-check returned: 90.00 USD; INV-5 is open again",
+        "  2026-01-01 charge  60.00 USD redirect",
+        "  2026-01-01 charge  35.00 USD card",
+        "  2026-01-01 charge  90.00 USD e_check",
+        "  2026-01-05 return  90.00 USD e_check",
+        "open: INV-5 90.00 USD",
+        "open: INV-5-FEE 25.00 USD",
+        "the books are sound",
+    ]
+
+
 def test_a_shop_on_fastapi_is_called_back_and_books_once(tmp_path: Path) -> None:
     first, second = run("webhooks_fastapi.py", tmp_path), run("webhooks_fastapi.py", tmp_path)
 

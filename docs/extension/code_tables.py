@@ -36,6 +36,7 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.stripe.codes import DECLINES
 from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
@@ -159,17 +160,35 @@ def errors_by_family() -> Iterator[Row]:
 
 
 def declines() -> Iterator[Row]:
-    yield "Code", "At Stripe, the card may be tried again", "At Stripe, it may not", "At the fake"
+    again, not_again = "may be tried again", "may not"
+    yield (
+        "Code",
+        *(f"At Stripe, it {each}" for each in (again, not_again)),
+        *(f"At Authorize.Net, it {each}" for each in (again, not_again)),
+        "At the fake",
+    )
     for ours in DeclineCode:
-        told = {
-            again: ", ".join(
+        told = [
+            ", ".join(
                 code(raw)
-                for raw, (theirs, retry) in sorted(DECLINES.items())
-                if theirs is ours and retry is again
+                for raw, (theirs, retry) in sorted(table.items())
+                if theirs is ours and retry is wanted
             )
-            for again in (True, False)
-        }
-        yield code(ours), told[True], told[False], code(magic.DECLINES[ours][0])
+            for table in (DECLINES, authorize_net.DECLINES)
+            for wanted in (True, False)
+        ]
+        yield code(ours), *told, code(magic.DECLINES[ours][0])
+
+
+def authorize_net_checks() -> Iterator[Row]:
+    yield "Check", "Letter", "Meaning"
+    for name, table in (
+        ("avsResultCode", authorize_net.AVS),
+        ("cvvResultCode", authorize_net.CVV),
+        ("cavvResultCode", authorize_net.CAVV),
+    ):
+        for letter, meaning in table.items():
+            yield code(name), code(letter), meaning
 
 
 def rejects() -> Iterator[Row]:
@@ -235,6 +254,12 @@ def bitcoin_settings() -> Iterator[Row]:
     return settings_of(BitcoinSettings)
 
 
+def authorize_net_settings() -> Iterator[Row]:
+    from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+
+    return settings_of(AuthorizeNetSettings)
+
+
 def actions() -> Iterator[Row]:
     yield "Action", "What the host does"
     for action in get_args(Action):
@@ -258,6 +283,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "actions": actions,
     "stripe-settings": stripe_settings,
     "bitcoin-settings": bitcoin_settings,
+    "authorize-net-settings": authorize_net_settings,
+    "authorize-net-checks": authorize_net_checks,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),
     "loopback-settings": lambda: settings_of(LoopbackGateway.settings_model),
 }

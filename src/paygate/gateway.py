@@ -166,7 +166,12 @@ class ClosingUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """Ask what became of an operation; `reference` is empty if the processor never named it."""
+    """
+    Ask what became of an operation; `reference` is empty if the processor never named it.
+
+    `sent_at` is when it can first have been sent, `last_sent_at` when it was last; who
+    looks for it in a list looks from the one to the other.
+    """
 
     operation: Operation
     key: str
@@ -175,6 +180,7 @@ class Inquiry:
     reference: str
     amount: Money
     sent_at: datetime
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,19 +368,22 @@ class Callback:
 class Notice:
     """One thing that a callback or feed tells, already authenticated.
 
-    It concerns the operation of ours that `our_ref` or `reference` names. `answer`
-    is what it says, or None where it is only a hint to inquire; `ready` says that
-    the payer approved and the operation now wants `complete`. `signed_at` is the
-    instant that the signature covers, where the scheme has one: the core refuses
-    what is too old or from the future. `movements` tell money that moved or settled
-    beside what the answer says, `disputes` how disputes of it stand. `place` is the
-    number of the place that was paid to, where the core numbers them.
+    It concerns the operation of ours that `our_ref` or `reference` names, or, if we
+    do not know that name yet, `earlier_reference`: what it went by before the
+    processor named it, such as the order number of a page. `answer` is what it
+    says, or None where it is only a hint to inquire; `ready` says that the payer
+    approved and the operation now wants `complete`. `signed_at` is the instant that
+    the signature covers, where the scheme has one: the core refuses what is too old
+    or from the future. `movements` tell money that moved or settled beside what the
+    answer says, `disputes` how disputes of it stand. `place` is the number of the
+    place that was paid to, where the core numbers them.
     """
 
     event_id: str
     type: str
     reference: str = ""
     our_ref: str = ""
+    earlier_reference: str = ""
     answer: Outcome | None = None
     ready: bool = False
     movements: tuple[Movement, ...] = ()

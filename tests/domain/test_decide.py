@@ -95,6 +95,8 @@ def test_the_table(state: AttemptState, answer: str, then: AttemptState | None) 
         (S.REQUIRES_ACTION, Absence.FINAL, S.EXPIRED, False),
         (S.PENDING, Absence.WAIT, None, False),
         (S.PENDING, Absence.FINAL, None, True),
+        (S.AUTHORIZED, Absence.WAIT, None, False),
+        (S.AUTHORIZED, Absence.NEVER, None, False),
         (S.AUTHORIZED, Absence.FINAL, None, True),
         (S.DECLINED, Absence.FINAL, None, False),
     ],
@@ -201,8 +203,22 @@ def test_other_money_than_asked_waits_for_a_person(
     changes = decide(facts(S.SENDING, variable_amount=variable), answer, Source.RESPONSE)
 
     assert changes.book == answer.movements
-    assert changes.allocate is allocated
+    assert changes.held == (() if allocated else answer.movements)
     assert bool(changes.review) is not allocated
+
+
+def test_money_beyond_what_was_asked_for_does_not_hold_the_rest_back() -> None:
+    """A page that was paid twice ends the same, whether we hear of it at once or one by one."""
+    once, twice = Movement(movement_id="m1", amount=TEN), Movement(movement_id="m2", amount=TEN)
+    answer = Approved(movements=(once, twice))
+
+    at_once = decide(facts(S.REQUIRES_ACTION), answer, Source.INQUIRY)
+    later = decide(
+        facts(S.SUCCEEDED, booked={(MovementKind.CHARGE, "m1"): TEN}), answer, Source.CALLBACK
+    )
+
+    assert (at_once.book, at_once.held) == ((once, twice), (twice,))
+    assert (later.book, later.held) == ((twice,), (twice,))
 
 
 answers = st.sampled_from(

@@ -465,6 +465,22 @@ def test_a_deletion_is_tried_until_it_is_done(shop: Shop, fault: str) -> None:
     assert list(shop.tokens.values()) == [""]
 
 
+def test_a_deletion_that_fails_again_and_again_is_tried_ever_more_seldom(shop: Shop) -> None:
+    """A processor may keep its server error under our key, and give the same one for a day."""
+    method = shop.stored()
+    shop.card.script(*["500"] * 40, operation="forget")
+    change = shop.cashier.forget_method(method, key="f")
+
+    waited = SOON
+    tried = 40 - shop.card.processor.script.left
+    while waited < timedelta(hours=24):
+        shop.recover(SOON)
+        waited += SOON
+
+    assert shop.cashier.inquire_method(change).state is AttemptState.UNKNOWN
+    assert 40 - shop.card.processor.script.left - tried < 10
+
+
 def test_a_deletion_that_is_refused_for_good_can_be_tried_anew(shop: Shop) -> None:
     method = shop.stored()
     shop.card.script("rejected_credentials", operation="forget")

@@ -32,8 +32,9 @@ from paygate.errors import (
     Refused,
 )
 from paygate.service.account import Timing
+from paygate.service.flow import Read, Step
 from paygate.testing import FakeClock, FakeGateway, Habits
-from tests.service.world import BACK, PAYER, on_its_way, receipts_of
+from tests.service.world import BACK, PAYER, PowerCut, on_its_way, receipts_of
 
 amounts = st.integers(min_value=1, max_value=5_000)
 tenths = st.integers(min_value=1, max_value=15)
@@ -72,6 +73,25 @@ TOKENS = {
 DOUBTFUL = {"tok_unknown_executed": 100, "tok_timeout_late": 100, "tok_unknown_lost": 0}
 TO = [None, "reopen", "credit_note", "from_credit"]
 CHECKS = {"tok_bank": 100, "tok_bank_unpaid_r01": 0}
+
+
+class Mortal(Cashier):
+    """A cashier whose process dies before a change."""
+
+    left: int
+
+    def _do(self, step: Step) -> Any:
+        self.left -= not isinstance(step, Read)
+        if not self.left:
+            raise PowerCut
+        return super()._do(step)
+
+
+def mortal(cashier: Cashier, dies_at: int) -> Mortal:
+    """Start another process on the same ledger; it dies before change number *dies_at*."""
+    process = Mortal.__new__(Mortal)
+    vars(process).update(vars(cashier), left=dies_at)
+    return process
 
 
 class Machine(RuleBasedStateMachine):
@@ -288,6 +308,44 @@ class Machine(RuleBasedStateMachine):
         assert told.status is PaymentStatus.SUCCEEDED
         self.arrives(id_, payment.amount.minor)
 
+    @precondition(lambda self: self.pages)
+    @rule(which=choice, backwards=st.booleans(), again=st.booleans())
+    def payer_pays_page_and_we_are_told(self, which: int, backwards: bool, again: bool) -> None:
+        """Callbacks come in any order, and more than once; nobody asks."""
+        id_ = self.pick(which, self.pages)
+        self.fakes["redirect"].pay(self.pages.pop(id_))
+        mail = self.fakes["redirect"].callbacks()
+        for callback in (reversed(mail) if backwards else mail) if not again else [*mail, *mail]:
+            self.cashier.receive("redirect", callback)
+        self.cashier.apply_callbacks()
+        payment = self.cashier.payment(id_)
+        assert payment.status is PaymentStatus.SUCCEEDED
+        self.arrives(id_, payment.amount.minor)
+
+    @precondition(lambda self: self.open and not self.doubtful)
+    @rule(which=choice, dies_at=st.integers(min_value=1, max_value=3))
+    def collect_and_die(self, which: int, dies_at: int) -> None:
+        """Die before the intent, the request or the merge; recover, and call again."""
+        number = self.pick(which, self.open)
+        amount = self.room(number)
+        if not amount:
+            return
+        wanted: dict[str, Any] = {"via": "card", "method": "tok_visa", "amount": usd(amount)}
+        key = self.key()
+        with pytest.raises(PowerCut):
+            mortal(self.cashier, dies_at).collect(number, key=key, **wanted)
+        for pause in (Timing().lease, *Timing().plan[:6]):
+            self.clock.advance(pause + timedelta(seconds=1))
+            self.cashier.recover()
+        payment = self.cashier.collect(number, key=key, **wanted)
+        self.known[payment.id] = Known(number, asked=amount)
+        if dies_at == 2:  # the request never left, and that is known by now
+            assert payment.status is PaymentStatus.FAILED
+        else:
+            assert payment.status is PaymentStatus.SUCCEEDED
+            self.arrives(payment.id, amount)
+        self.holds_run_out()
+
     @precondition(lambda self: self.open)
     @rule(which=choice, part=tenths)
     def record(self, which: int, part: int) -> None:
@@ -486,10 +544,16 @@ class Machine(RuleBasedStateMachine):
         self.goes_back(payment, amount, to or ("from_credit" if free >= amount else "reopen"))
 
     @precondition(lambda self: self.held)
-    @rule(which=choice)
-    def cancel_authorisation(self, which: int) -> None:
+    @rule(which=choice, lost=st.booleans())
+    def cancel_authorisation(self, which: int, lost: bool) -> None:
         id_ = self.pick(which, self.held)
+        if lost:
+            self.fakes["card"].script("unknown_executed", operation="void")
         payment = self.cashier.cancel(id_, key=self.key())
+        if lost:
+            with pytest.raises(NotCapturable):
+                self.cashier.capture(id_, key=self.key())
+            payment = self.cashier.inquire(id_)
         expected = PaymentStatus.SUCCEEDED if payment.received.minor else PaymentStatus.CANCELED
         assert payment.status is expected
         self.claimed[self.known[id_].number] -= self.held.pop(id_)
@@ -576,6 +640,9 @@ class Machine(RuleBasedStateMachine):
             else:
                 assert payment.status in (PaymentStatus.FAILED, PaymentStatus.DECLINED)
         self.doubtful.clear()
+        self.holds_run_out()
+
+    def holds_run_out(self) -> None:
         for id_ in list(self.held):
             if self.cashier.inquire(id_).status is not PaymentStatus.AUTHORIZED:
                 self.claimed[self.known[id_].number] -= self.held.pop(id_)

@@ -19,7 +19,7 @@ from paygate import AsyncCashier, Cashier, Kind, Payment, PaymentStatus
 from paygate.dialogue import Dialogue
 from paygate.domain.callback import InboxState
 from paygate.domain.method import StoredMethod
-from paygate.domain.outcome import Approved, Movement, MovementKind, Unknown
+from paygate.domain.outcome import Approved, Finding, Movement, MovementKind, Unknown
 from paygate.domain.secret import Secret
 from paygate.errors import BadReply, NotAuthentic, NotFoundError, UnknownGateway, Unsupported
 from paygate.gateway import (
@@ -72,6 +72,20 @@ class Told(FakeGateway):
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         yield from super().verify(callback)
         return list(self.told)
+
+
+class Renamed(Told):
+    """A processor that names a page's order only when it is paid."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(Kind.REDIRECT, **given)
+        self.asked: list[Inquiry] = []
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        yield from ()
+        self.asked.append(inquiry)
+        money = Movement(movement_id="m-1", amount=inquiry.amount)
+        return Approved(reference="new-name", movements=(money,))
 
 
 class Shop:
@@ -192,6 +206,30 @@ def test_the_token_of_a_stored_method_is_not_kept_as_text(*, can_ask: bool) -> N
     assert "pm_secret" not in row["notice"]
     expected = None if can_ask else replace(answer, method=None)
     assert notices.read_notice(row["notice"]) == replace(notice, answer=expected)
+
+
+def test_an_operation_is_found_by_what_it_went_by_before() -> None:
+    page = Renamed()
+    shop = Shop(told=page)
+    payment = shop.collect("told", None)
+    shop.fakes["told"].pay(payment.reference)
+    *_, callback = shop.fakes["told"].callbacks()
+    hint = Notice(
+        event_id="e-1", type="t", reference="new-name", earlier_reference=payment.reference
+    )
+    page.told = (hint,)
+
+    shop.cashier.receive("told", callback)
+    [applied] = shop.cashier.apply_callbacks()
+
+    assert [inquiry.reference for inquiry in page.asked] == ["new-name"]
+    assert (applied.received, applied.reference) == (usd("30.00"), "new-name")
+    page.told = (replace(hint, event_id="e-2"),)
+    shop.cashier.receive("told", callback)
+    shop.cashier.apply_callbacks()
+    assert {each.state for each in shop.cashier.callbacks()} == {InboxState.APPLIED}
+    assert shop.cashier.payment(payment).received == usd("30.00")
+    assert_sound(shop.cashier)
 
 
 def test_a_declined_try_that_comes_after_the_money_is_no_news(shop: Shop) -> None:

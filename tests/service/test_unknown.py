@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import DeclineCode, Declined
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
@@ -412,3 +412,137 @@ def test_a_payment_that_is_pending_longer_than_expected_is_not_asked_about_all_t
 
     assert asked == [1, 0, 0]
     assert on_its_way(cashier.payment(payment))
+
+
+def test_a_request_that_left_at_the_end_of_its_lease_is_waited_for_as_long(
+    world: World,
+) -> None:
+    """Its sender waits for his deadline, and after that it may still be on its way."""
+    world.add(
+        "it",
+        Kind.CARD,
+        idempotency=NotIdempotent(),
+        max_in_flight=timedelta(minutes=1),
+        not_found_is_final_after=timedelta(0),
+    )
+    issue(world.process())
+    with pytest.raises(PowerCut):
+        pay(world.doomed(2, lost=True), "tok_unknown_lost")
+    cashier = world.process()
+    [payment] = cashier.payments()
+
+    world.clock.advance(LEASE + timedelta(seconds=89))
+    early = [cashier.inquire(payment).status for _ in range(3)]
+    world.clock.advance(timedelta(seconds=2))
+    late = [cashier.inquire(payment).status for _ in range(2)]
+
+    assert early == [PaymentStatus.PROCESSING] * 3
+    assert late == [PaymentStatus.PROCESSING, PaymentStatus.FAILED]
+
+
+def test_what_the_first_sending_did_is_found_after_a_second(world: World) -> None:
+    """A list is read from when the request can first have left, not from its repetition."""
+    fake = world.add(
+        "it",
+        Kind.CARD,
+        inquiry=InquiryBy.LIST_SCAN,
+        not_found_is_final_after=timedelta(minutes=20),
+        habits=Habits(inquiry_lag=timedelta(minutes=15)),
+    )
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    fake.script("500_executed", operation="refund")
+    cashier.refund(payment, key="refund")
+
+    world.clock.advance(timedelta(minutes=10))
+    cashier.recover()  # the list does not show it yet, so it is sent again; the answer is the 500
+    for _ in range(4):
+        world.clock.advance(timedelta(minutes=20))
+        cashier.recover()
+
+    assert cashier.payment(payment).returned == usd("30.00")
+    assert_truth(world, cashier)
+
+
+NOBODY_TO_ASK: dict[str, Any] = {"idempotency": NotIdempotent(), "inquiry": InquiryBy.NONE}
+
+
+def test_what_we_are_told_after_all_no_person_must_find_out(world: World) -> None:
+    fake = world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    lost = cashier.collect("INV-1", via="card", method="tok_unknown_executed", key="k1")
+
+    for callback in fake.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+
+    found = cashier.payment(lost)
+    assert (lost.status, lost.needs_review) == (PaymentStatus.UNKNOWN, True)
+    assert (found.status, found.needs_review) == (PaymentStatus.SUCCEEDED, False)
+    assert not any(attempt.needs_review for attempt in cashier.attempts(lost))
+
+
+def test_no_person_is_called_while_another_process_may_be_sending(world: World) -> None:
+    world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    with pytest.raises(PowerCut):
+        world.doomed(2, lost=False).collect("INV-1", via="card", method="tok_visa", key="k1")
+    cashier = world.process()
+    [payment] = cashier.payments()
+
+    early = cashier.inquire(payment)
+    world.clock.advance(LEASE)
+    late = cashier.inquire(payment)
+
+    assert (early.status, early.needs_review) == (PaymentStatus.UNKNOWN, False)
+    assert (late.status, late.needs_review) == (PaymentStatus.UNKNOWN, True)
+
+
+def test_other_money_waits_for_a_person_whatever_else_he_decides(world: World) -> None:
+    world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_currency", key="k1")
+    world.fakes["card"].script("unknown_lost", operation="void")
+    cashier.cancel(payment, key="void")
+
+    void = Closed(how=Closing.CANCELED)
+    resolved = cashier.resolve(payment, void, evidence="no void on their dashboard")
+
+    assert resolved.conflicted
+    assert resolved.needs_review
+
+
+def test_other_money_that_was_assigned_is_no_news_when_it_is_told_again(world: World) -> None:
+    world.add("card", Kind.CARD)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_currency", key="k1")
+    assigned = cashier.assign(payment, reason="a credit in euros")
+    events = len(cashier.events())
+
+    assert cashier.inquire(payment) == assigned
+    assert not assigned.needs_review
+    assert len(cashier.events()) == events
+
+
+def test_a_doubt_waits_for_a_person_though_other_money_was_assigned(world: World) -> None:
+    fake = world.add("card", Kind.CARD, **NOBODY_TO_ASK)
+    cashier = world.process()
+    cashier.issue(number="INV-1", customer=PAYER, total=usd("30.00"), due="2026-02-01")
+    payment = cashier.collect("INV-1", via="card", method="tok_other_amount", key="k1")
+    fake.script("unknown_executed", operation="void")
+    cashier.cancel(payment, key="void")
+
+    assigned = cashier.assign(payment, reason="a credit")
+    for callback in fake.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+    told = cashier.payment(payment)
+
+    assert (assigned.conflicted, assigned.needs_review) == (False, True)
+    assert told.returned == usd("60.00")
+    assert not told.needs_review

@@ -15,6 +15,7 @@ from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
 from paygate.cli.methods import enroll, methods, rotate_keys
 from paygate.cli.new_driver import new_driver
+from paygate.cli.simulate import simulate
 from paygate.cli.told import callbacks, events
 
 app = typer.Typer(
@@ -100,6 +101,7 @@ for command in (
     events,
     rotate_keys,
     new_driver,
+    simulate,
 ):
     app.command()(command)
 app.add_typer(invoice, name="invoice")

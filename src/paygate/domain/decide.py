@@ -105,7 +105,7 @@ class Changes:
     """What to write down; everything at its default means: nothing new.
 
     `settle` are movements of the books whose settlement is news, `disputes` what is
-    told of disputes. `allocate` is false when the money is not what was asked for and a person
+    told of disputes. `held` are those movements of `book` that were not asked for, so that a person
     must decide; so must he about a `conflict`, a movement that contradicts the
     books. `alerts` are sentences for people. `tried` notes a declined try
     on a page that stays payable; `void_late` asks for the late authorisation to
@@ -114,9 +114,9 @@ class Changes:
 
     state: AttemptState | None = None
     book: tuple[Movement, ...] = ()
+    held: tuple[Movement, ...] = ()
     settle: tuple[Movement, ...] = ()
     disputes: tuple[Dispute, ...] = ()
-    allocate: bool = True
     conflict: bool = False
     reference: str = ""
     code: str = ""
@@ -230,15 +230,15 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
             settle += [_with(movement, fresh)] if fresh else []
             doubts += [doubt] if doubt else []
     conflict = bool(alerts)
-    allocate = _as_asked(facts, answer)
-    if not allocate:
+    held = [movement for movement in _not_asked_for(facts, answer) if movement in new]
+    if held:
         alerts.append(f"asked for {facts.asked}, and other money came")
     alerts += doubts
     return Changes(
         book=tuple(new),
+        held=tuple(held),
         settle=tuple(settle),
         disputes=answer.disputes,
-        allocate=allocate,
         conflict=conflict,
         reference=answer.reference,
         alerts=tuple(alerts),
@@ -250,15 +250,23 @@ def _with(movement: Movement, known: Settlement) -> Movement:
     return replace(movement, settled=known.settled, fee=known.fee, settled_on=known.on)
 
 
-def _as_asked(facts: Facts, answer: Approved | Moved) -> bool:
-    """Tell whether the inward money is in the right currency and not more than was asked."""
+def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
+    """
+    Tell the money in another currency, and what comes beyond the amount that was asked for.
+
+    What was asked for finds its place, whether the rest is told along with it or later.
+    """
+    movements = list(answer.movements)
+    if any(movement.amount.currency != facts.asked.currency for movement in movements):
+        return movements
+    beyond: list[Movement] = []
     total = 0
-    for movement in answer.movements:
-        if movement.amount.currency != facts.asked.currency:
-            return False
+    for movement in movements:
         if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
             total += movement.amount.minor
-    return facts.variable_amount or total <= facts.asked.minor
+            if total > facts.asked.minor and not facts.variable_amount:
+                beyond.append(movement)
+    return beyond
 
 
 def _authorized(facts: Facts, answer: Authorized) -> Changes:
@@ -331,9 +339,7 @@ def _not_found(facts: Facts) -> Changes:
             return Changes(state=AttemptState.FAILED, code="not_found", reason=text, retryable=True)
         case AttemptState.REQUIRES_ACTION, Absence.FINAL:
             return Changes(state=AttemptState.EXPIRED, reason=text)
-        case AttemptState.PENDING, Absence.FINAL:
-            return Changes(review=text)
-        case AttemptState.AUTHORIZED, _:
+        case ((AttemptState.PENDING | AttemptState.AUTHORIZED), Absence.FINAL):
             return Changes(review=text)
         case AttemptState.SUCCEEDED, _:
             return Changes(alerts=(text,))

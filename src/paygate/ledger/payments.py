@@ -84,17 +84,26 @@ _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
 _CLEAR_ATTEMPT_REVIEW = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
 """
-# While another attempt of it waits for a person, so does the payment.
+# Whether other money came than was asked for is another question, and `assign` answers it; so is
+# whether more went back than came. While another attempt waits for a person, so does the payment.
 _CLEAR_REVIEW = """
 UPDATE paygate_payment SET needs_review = 0
-WHERE id = :id AND NOT EXISTS (
+WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
     AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
 """
 
-_SETTLE_CONFLICT = """
-UPDATE paygate_payment SET needs_review = 0, conflicted = 0 WHERE id = :id
+# What else a person must look at stays: other money than was asked for, more that went back.
+_SETTLE_DOUBT = """
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
+  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
 """
+_SETTLE_ATTEMPTS = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1
+WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
+"""
+_SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 
 _MARK_DISPUTED = """
 UPDATE paygate_payment SET disputed = EXISTS (
@@ -392,6 +401,11 @@ def clear_review(tx: Tx, payment: str, attempt: str) -> None:
     tx.run(_CLEAR_REVIEW, {"id": payment})
 
 
+def settle_doubt(tx: Tx, payment: str) -> None:
+    """Note that we were told what a person was to find out."""
+    tx.run(_SETTLE_DOUBT, {"id": payment})
+
+
 def clear_attempt_review(tx: Tx, attempt: str) -> None:
     """Note that a person has looked at an attempt."""
     tx.run(_CLEAR_ATTEMPT_REVIEW, {"id": attempt})
@@ -400,6 +414,8 @@ def clear_attempt_review(tx: Tx, attempt: str) -> None:
 def settle_conflict(tx: Tx, payment: str) -> None:
     """Note that a person has decided about money that was not what was asked for."""
     tx.run(_SETTLE_CONFLICT, {"id": payment})
+    tx.run(_SETTLE_ATTEMPTS, {"id": payment})
+    settle_doubt(tx, payment)
 
 
 def add_moved(

@@ -102,7 +102,7 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
         case Operation.CHARGE | Operation.AUTHORIZE:
             # A partial approval frees what it did not bring. Other money than was asked for frees
             # nothing: until a person has decided about it, nobody shall pay the invoice again.
-            if done and (changes.allocate or not changes.book):
+            if done and not changes.held:
                 settle.release(tx, payment, ended=True)
         case Operation.CAPTURE:
             if counted:
@@ -240,7 +240,7 @@ def _place(
     changes: Changes,
 ) -> list[str]:
     """Put the money of one movement where it belongs, or take it off there."""
-    if not changes.allocate:
+    if movement in changes.held:
         return _suspend(tx, payment, receipt, movement)
     match movement.kind:
         case (

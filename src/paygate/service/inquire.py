@@ -10,7 +10,8 @@ time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
@@ -136,7 +137,8 @@ def inquiry_about(row: AttemptRow) -> Inquiry:
         payment=row.attempt.payment,
         reference=row.attempt.reference,
         amount=row.attempt.amount,
-        sent_at=row.sent_at,
+        sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
+        last_sent_at=row.sent_at,
     )
 
 
@@ -253,10 +255,13 @@ def _merge(
 def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
     """Tell how to read what an inquiry about *case* found."""
     rail = account.traits.rails.get(case.row.kind)
+    # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
+    waits = timedelta(seconds=timing.deadline_s)
+    traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     return merge.Reading(
         source=Source.INQUIRY,
         variable_amount=rail is not None and rail.variable_amount,
-        absence=absence(case, account.traits),
+        absence=absence(case, traits),
         timing=timing,
     )
 
@@ -279,8 +284,11 @@ def absence(case: Case, traits: Traits) -> Absence:
 def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment | None]:
     """Nobody can be asked: say so, and plan the next look or call a person."""
     name = case.row.attempt.account
-    # While another process may be sending, nobody sends again; after that somebody can.
-    later = account is None or _repeatable(case, account, max(case.now, case.row.lease_until))
+    # While another process may be sending, its answer may come, and nobody sends again; after
+    # that somebody can.
+    later = (
+        account is None or case.now < case.row.lease_until or _repeatable(case, account, case.now)
+    )
     reason = f"the gateway of account {name!r} cannot be asked"
     if account is None:
         reason = f"the account {name!r} is not configured here"

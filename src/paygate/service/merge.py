@@ -188,8 +188,21 @@ def _write_attempt(
         next_check_at=next_check_at,
         checks=_checks(before, reading),
         absences=absences,
-        needs_review=attempt.needs_review or bool(changes.review),
+        needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
+    )
+
+
+def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
+    if changes.review:
+        return True
+    return before.attempt.needs_review and not _found_out(before, changes)
+
+
+def _found_out(before: AttemptRow, changes: Changes) -> bool:
+    """Tell whether this ends a doubt: a person need not look for what we were told after all."""
+    return before.attempt.state.in_doubt and (
+        changes.state is not None and not changes.state.in_doubt
     )
 
 
@@ -221,6 +234,8 @@ def _next_check(
         return None
     timing = reading.timing
     if state.in_doubt:
+        # What is sent again instead of being asked about follows the plan as well.
+        checks = max(checks, before.sends - 1)
         return tx.now + timing.plan[checks] if checks < len(timing.plan) else None
     expected: datetime | None = None
     if isinstance(answer, Pending):
@@ -242,6 +257,8 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     state = changes.state or attempt.state
     if changes.state is not None and state.final:
         payments.forget_request(tx, attempt.id)
+    if attempt.needs_review and _found_out(before, changes):
+        payments.settle_doubt(tx, payment.id)
     _tell(tx, before, payment, changes)
     allocation.tell_items(tx, touched)
     found = payments.by_id(tx, payment.id)
@@ -251,7 +268,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
 
 def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Write the payment's status and flags, and emit what changed."""
-    conflicted = changes.conflict or (not changes.allocate and bool(changes.book))
+    conflicted = changes.conflict or bool(changes.held)
     review = bool(changes.review) or conflicted
     status = payment.status
     if changes.state is not None:

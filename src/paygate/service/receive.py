@@ -430,7 +430,7 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
         if notice.place is None:
             row = payments.attempt_named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
-            )
+            ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
         else:
             row = places.attempt_at(tx, account, notice.reference, notice.movements)
         if row is not None and not row.attempt.payment:
@@ -504,7 +504,8 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if known.case is None or not wanted:
         return None
     inquiry = inquire.inquiry_about(known.case.row)
-    inquiry = replace(inquiry, reference=inquiry.reference or notice.reference)
+    if inquiry.reference in ("", notice.earlier_reference):
+        inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference)
     if gateway is None:
         return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Response
     from paygate.domain.outcome import Outcome
     from paygate.drivers.stripe.settings import StripeSettings
+    from paygate.gateway import Inquiry
 
 API_VERSION: Final = "2026-06-24.dahlia"
 
@@ -102,11 +103,12 @@ def named(reference: str) -> str:
     return reference
 
 
-def scanned(sent_at: datetime, after: str) -> Form:
+def scanned(inquiry: Inquiry, after: str) -> Form:
     """Ask a list for what was made about the time of sending, after the object *after*."""
+    last = inquiry.last_sent_at or inquiry.sent_at
     query: Form = [
-        ("created[gte]", str(int((sent_at - SCAN_BEFORE).timestamp()))),
-        ("created[lte]", str(int((sent_at + SCAN_AFTER).timestamp()))),
+        ("created[gte]", str(int((inquiry.sent_at - SCAN_BEFORE).timestamp()))),
+        ("created[lte]", str(int((last + SCAN_AFTER).timestamp()))),
         ("limit", str(PAGE)),
     ]
     if after:

@@ -123,7 +123,7 @@ def build_list(settings: StripeSettings, charge_or_intent: str, after: str) -> R
 
 def build_scan(settings: StripeSettings, inquiry: Inquiry, after: str) -> Request:
     """Ask for the refunds of the time of *inquiry*, after the refund *after*."""
-    return get(settings, f"/v1/refunds?{urlencode(scanned(inquiry.sent_at, after))}", step="scan")
+    return get(settings, f"/v1/refunds?{urlencode(scanned(inquiry, after))}", step="scan")
 
 
 def parse_list(response: Response) -> tuple[list[dict[str, Any]], str]:

@@ -336,7 +336,7 @@ def parse_refunded(response: Response) -> str:
 
 def build_list(settings: StripeSettings, inquiry: Inquiry, after: str) -> Request:
     """Ask for the intents of the time of *inquiry*, newest first, after the intent *after*."""
-    query = [*scanned(inquiry.sent_at, after), ("expand[0]", "data.latest_charge")]
+    query = [*scanned(inquiry, after), ("expand[0]", "data.latest_charge")]
     return get(settings, f"/v1/payment_intents?{urlencode(query)}", step="scan")
 
 

@@ -134,3 +134,7 @@ class Controls:
     def fail_refund(self, reference: str) -> None:
         """Let a refund, named by its own reference, fail after all."""
         self._play("fail_refund", reference=reference)
+
+    def approve_late(self, reference: str) -> None:
+        """Let the money of a declined charge come after all."""
+        self._play("approve_late", reference=reference)

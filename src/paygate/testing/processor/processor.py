@@ -125,6 +125,16 @@ class FakeProcessor:
         lines = [json.dumps(entry.as_json(), separators=(",", ":")) for entry in self.journal]
         return "".join(f"{line}\n" for line in lines).encode()
 
+    @property
+    def truth(self) -> Truth:
+        """Everything that the processor knows; a test may read it, and changes it by `play`."""
+        return self._truth
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        with self._lock:
+            self._catch_up(self.clock.now())
+
     def close(self) -> None:
         """Close the journal file, if there is one."""
         with self._lock:

@@ -53,6 +53,7 @@ class Stage:
             "lose_dispute": self._lose_dispute,
             "pay_out": self._pay_out,
             "fail_refund": self._fail_refund,
+            "approve_late": self._approve_late,
             "script": self._script,
             "advance": self._advance,
             "callbacks": self._callbacks,
@@ -170,6 +171,12 @@ class Stage:
             self._effects.decline(order, declined(DeclineCode.ACCOUNT_CLOSED), now)
         else:
             self._effects.give_back(order, MovementKind.REFUND, MovementKind.REFUND_FAILED, now)
+
+    def _approve_late(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        if order.state is not State.DECLINED:
+            raise InvalidValue(f"{order.reference} is {order.state}: only a decline is corrected")
+        self._effects.approve(order, order.minor, now)
 
     # --- The test ---------------------------------------------------------------------------
 

@@ -89,6 +89,11 @@ class Truth:
         """Find every order that carries *our_ref*."""
         return self._by_our_ref.get((operation, our_ref), [])
 
+    @property
+    def due_at(self) -> datetime | None:
+        """Tell when the next thing happens by itself; it may turn out to be nothing."""
+        return self._due[0][0] if self._due else None
+
     def next_due(self, now: datetime) -> Iterator[tuple[Order, Due]]:
         """Take out, one by one, what was to happen until *now*, in the order of time."""
         while self._due and self._due[0][0] <= now:

@@ -1,0 +1,139 @@
+"""Simulate: prove the engine on this machine, seed by seed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+
+if TYPE_CHECKING:
+    from paygate.testing.simulation import Catch, Result, Summary
+
+_SHRUNK_MAX = 3
+"""How many of the broken seeds are made small; it takes some seconds each."""
+
+
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many schedules to play.")] = 1000,
+    first: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes to play them in.")] = 1,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Plant bugs, and see that each is caught.")
+    ] = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Play the engine against crashes, faults and odd processors; exits with 1 where a rule breaks.
+
+    The same seed plays the same schedule. A seed that breaks a rule is told with the
+    fewest events that still break it.
+    """
+    if mutants:
+        _gate(seeds, first, as_json=as_json)
+    else:
+        _sweep(seeds, first, jobs, as_json=as_json)
+
+
+def _sweep(seeds: int, first: int, jobs: int, *, as_json: bool) -> None:
+    from paygate.testing.simulation import Summary, shrink, sweep
+
+    total, began = Summary(), time.monotonic()
+    with _progress(as_json) as progress:
+        task = progress.add_task("", total=seeds)
+        for block in sweep(first, seeds, jobs):
+            total.add(block)
+            progress.advance(task, block.seeds)
+    took_s = time.monotonic() - began
+    small = [shrink(result) for result in total.broken[:_SHRUNK_MAX]]
+    if as_json:
+        show.write_json(_told(total, small, took_s))
+    else:
+        _tell(total, small, took_s)
+    if total.broken:
+        raise typer.Exit(FINDINGS)
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("schedules"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=show.console(stderr=True),
+        transient=True,
+        disable=quiet,
+    )
+
+
+def _told(total: Summary, small: list[Result], took_s: float) -> dict[str, object]:
+    return {
+        "seeds": total.seeds,
+        "violations": len(total.broken),
+        "steps": total.steps,
+        "commits": total.commits,
+        "seconds": round(took_s, 1),
+        "covered": dict(sorted(total.covered.items())),
+        "broken": [
+            {"seed": result.seed, "violation": str(result.violations[0])} for result in total.broken
+        ],
+        "shrunken": [
+            {
+                "seed": result.seed,
+                "violation": str(result.violations[0]),
+                "events": list(result.events),
+            }
+            for result in small
+        ],
+    }
+
+
+def _tell(total: Summary, small: list[Result], took_s: float) -> None:
+    console = show.console()
+    for result in small:
+        console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
+        console.print(Text("The fewest events that still do:"))
+        for line in result.events:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print()
+    for result in total.broken[len(small) :]:
+        console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
+    console.print(
+        f"{total.steps} steps and {total.commits} commits in {took_s:.0f} s, "
+        f"{total.seeds / took_s:.0f} schedules a second"
+    )
+    console.print(f"{total.seeds} seeds, {len(total.broken)} violations")
+
+
+def _gate(seeds: int, first: int, *, as_json: bool) -> None:
+    from paygate.testing.simulation import gate
+
+    console = show.console()
+    catches: list[Catch] = []
+    for catch in gate(first, seeds):
+        catches.append(catch)
+        if not as_json:
+            told = (
+                f"after {catch.seeds} seeds by {catch.violation}" if catch.seeds else "NOT CAUGHT"
+            )
+            console.print(Text(f"{catch.mutant.name}: {told}"), soft_wrap=True)
+    caught = sum(bool(catch.seeds) for catch in catches)
+    if as_json:
+        rows = [
+            {
+                "mutant": catch.mutant.name,
+                "plants": catch.mutant.plants,
+                "seeds": catch.seeds,
+                "violation": str(catch.violation or ""),
+            }
+            for catch in catches
+        ]
+        show.write_json({"planted": len(catches), "caught": caught, "mutants": rows})
+    else:
+        console.print(f"{caught}/{len(catches)} planted bugs caught")
+    if caught < len(catches):
+        raise typer.Exit(FINDINGS)

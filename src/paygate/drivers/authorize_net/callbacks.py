@@ -1,0 +1,100 @@
+"""Webhooks: who sent one, and which transaction it is about.
+
+The signature covers the body and no time, so that a repetition is told by its
+id alone; and the body is a hint: what became of the transaction is asked for.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pydantic_core import from_json
+
+from paygate.domain.secret import Secret
+from paygate.drivers.authorize_net import fields
+from paygate.drivers.authorize_net.messages import instant
+from paygate.errors import NotAuthentic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+    from paygate.gateway import Callback
+
+SIGNATURE: Final = "x-anet-signature"
+SCHEME: Final = "sha512="
+ID_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a webhook tells; `transaction` is empty where it is about something else."""
+
+    id: str
+    type: str
+    at: datetime | None
+    transaction: str
+    order: str
+
+    @property
+    def is_refund(self) -> bool:
+        """Tell whether money went back."""
+        return self.type == "net.authorize.payment.refund.created"
+
+
+class Verifier:
+    """Reads webhooks that are signed with one of the account's keys."""
+
+    def __init__(self, settings: AuthorizeNetSettings) -> None:
+        # The text of the key signs, not the bytes that its digits stand for.
+        self._keys = [Secret(key.reveal().encode()) for key in settings.signature_keys]
+
+    def read(self, callback: Callback) -> Event:
+        """Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`."""
+        self._authenticate(callback)
+        try:
+            told: object = from_json(callback.body)
+        except ValueError:
+            told = None
+        event = _read(told)
+        if event is None:
+            raise NotAuthentic("the webhook is signed, and does not read as an event")
+        return event
+
+    def _authenticate(self, callback: Callback) -> None:
+        header = callback.headers.get(SIGNATURE, "")
+        theirs = header.removeprefix(SCHEME).strip().upper().encode("utf-8", "replace")
+        good = False
+        for key in self._keys:
+            ours = hmac.digest(key.reveal(), callback.body, "sha512").hex().upper().encode()
+            good = hmac.compare_digest(ours, theirs) or good
+        if not (good and header.startswith(SCHEME)):
+            raise NotAuthentic("the webhook's signature is none that was made with our key")
+
+
+def _read(told: object) -> Event | None:
+    if not isinstance(told, dict):
+        return None
+    event = cast("dict[str, Any]", told)
+    payload: Any = event.get("payload")
+    facts = cast("dict[str, Any]", payload) if isinstance(payload, dict) else {}
+    identity, type_ = _text(event, "notificationId"), _text(event, "eventType")
+    if not identity or not type_:
+        return None
+    transaction = _text(facts, "id") if facts.get("entityName") == "transaction" else ""
+    orders = (_text(facts, "merchantReferenceId"), _text(facts, "invoiceNumber"))
+    return Event(
+        id=identity,
+        type=type_,
+        at=instant(_text(event, "eventDate")),
+        transaction=transaction if fields.is_number(transaction) else "",
+        order=next(filter(fields.is_ours, orders), ""),
+    )
+
+
+def _text(facts: dict[str, Any], name: str) -> str:
+    found = facts.get(name)
+    fits = isinstance(found, str) and len(found) <= ID_MAX and found.isascii()
+    return found if fits and isinstance(found, str) and found.isprintable() else ""

@@ -1,0 +1,342 @@
+"""What became of a transaction: its details, and what its state means for our operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+    NotFound,
+    Pending,
+    Unknown,
+)
+from paygate.domain.payment import Operation
+from paygate.drivers.authorize_net import codes, fields
+from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
+from paygate.drivers.authorize_net.messages import Refusal, instant
+from paygate.errors import BadReply
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from paygate.dialogue import Request, Response
+    from paygate.domain.outcome import Finding
+    from paygate.drivers.authorize_net.messages import Channel
+
+# --- One transaction -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A debit of a bank account that the bank gave back, or what else it had to say of one."""
+
+    id: str
+    code: str
+    on: date | None
+
+    @property
+    def is_notice(self) -> bool:
+        """Tell whether it only corrects the account's data (C01 …); the money stays."""
+        return self.code.upper().startswith("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """A transaction as it is now."""
+
+    transaction: str
+    order: str
+    our_reference: str
+    status: str
+    kind: str
+    related: str
+    reason: str
+    message: str
+    authorized: Money
+    settled: Money
+    submitted: datetime | None
+    settled_on: date | None
+    returned: tuple[Returned, ...]
+    bank: bool
+    card: str
+    account: tuple[str, str, str, str]
+    profile: tuple[str, str]
+    network: str
+    checks: dict[str, str]
+
+    @property
+    def is_refund(self) -> bool:
+        """Tell whether it sends money back."""
+        return self.kind == "refundTransaction" or self.status.startswith("refund")
+
+    @property
+    def has_settled(self) -> bool:
+        """Tell whether it was settled, whatever came after."""
+        return self.status in codes.SETTLED or self.status in codes.TAKEN_BACK
+
+    def paid_with(self) -> str:
+        """Write what paid, in the masked form that a refund is sent back to."""
+        if not self.bank:
+            return node(
+                "creditCard", leaf("cardNumber", self.card[-4:]), leaf("expirationDate", "XXXX")
+            )
+        kind, routing, number, holder = self.account
+        return node(
+            "bankAccount",
+            leaf("accountType", kind),
+            leaf("routingNumber", routing),
+            leaf("accountNumber", number),
+            leaf("nameOnAccount", holder),
+        )
+
+
+def build_details(channel: Channel, transaction: str, *, step: str = "look_up") -> Request:
+    """Ask for one transaction."""
+    return channel.call("getTransactionDetails", leaf("transId", transaction), step=step)
+
+
+def parse_details(channel: Channel, transaction: str, response: Response) -> Details | None:
+    """Read one transaction; None where the account has none of that id."""
+    root = channel.answer("getTransactionDetails", response)
+    if isinstance(root, Refusal):
+        if root.code == codes.NOTHING_FOUND:
+            return None
+        raise BadReply(f"Authorize.Net did not answer the inquiry: {root.code} {root.message}")
+    told = find(root, "transaction")
+    if text(told, "transId") != transaction:
+        raise BadReply("Authorize.Net answered with another transaction than was asked for")
+    bank = find(told, "payment/bankAccount")
+    settled_at = instant(text(told, "batch/settlementTimeUTC"))
+    names = {
+        "avsResultCode": "AVSResponse",
+        "cvvResultCode": "cardCodeResponse",
+        "cavvResultCode": "CAVVResponse",
+    }
+    return Details(
+        transaction=transaction,
+        order=text(told, "order/invoiceNumber"),
+        our_reference=text(root, "transrefId"),
+        status=text(told, "transactionStatus"),
+        kind=text(told, "transactionType"),
+        related=text(told, "refTransId"),
+        reason=text(told, "responseReasonCode"),
+        message=text(told, "responseReasonDescription"),
+        authorized=channel.money(text(told, "authAmount")),
+        settled=channel.money(text(told, "settleAmount")),
+        submitted=instant(text(told, "submitTimeUTC")),
+        settled_on=None if settled_at is None else settled_at.date(),
+        returned=tuple(_returned(one) for one in each(told, "returnedItems/returnedItem")),
+        bank=bank is not None,
+        card=text(told, "payment/creditCard/cardNumber"),
+        account=(
+            text(bank, "accountType"),
+            text(bank, "routingNumber"),
+            text(bank, "accountNumber"),
+            text(bank, "nameOnAccount"),
+        ),
+        profile=(
+            text(told, "profile/customerProfileId"),
+            text(told, "profile/customerPaymentProfileId"),
+        ),
+        network=text(told, "networkTransId"),
+        checks={ours: code for ours, name in names.items() if (code := text(told, name))},
+    )
+
+
+def _returned(told: Element) -> Returned:
+    identity, at = text(told, "id"), instant(text(told, "dateUTC"))
+    if not fields.is_number(identity):
+        raise BadReply("a returned item without its id")
+    return Returned(id=identity, code=text(told, "code"), on=None if at is None else at.date())
+
+
+# --- What its state means ------------------------------------------------------------------------
+
+
+def outcome_of(found: Details, operation: Operation) -> Finding:
+    """Tell what the state of a transaction means for the operation that made it."""
+    match operation:
+        case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE:
+            return _collected(found, hold=operation is Operation.AUTHORIZE)
+        case Operation.CAPTURE:
+            return _captured(found)
+        case Operation.REFUND:
+            return _refunded(found)
+        case _:
+            return NotFound()
+
+
+def _collected(found: Details, *, hold: bool) -> Finding:
+    reference, status = found.transaction, found.status
+    if found.is_refund:
+        raise BadReply("Authorize.Net tells of a refund where a payment was asked for")
+    if status in codes.HELD:
+        return Pending(reference=reference)
+    if status in codes.AUTHORIZED:
+        if hold:
+            return Authorized(
+                amount=found.authorized,
+                reference=reference,
+                network_transaction_id=found.network,
+                checks=found.checks,
+            )
+        return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
+    kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
+    if status in codes.CAPTURED or found.has_settled:
+        return Approved(
+            reference=reference,
+            movements=(_inward(found, kind), *taken_back(found)),
+            network_transaction_id=found.network,
+            checks=found.checks,
+        )
+    if status == "voided":
+        return _voided(found, kind, taken=not hold)
+    return _ended(found)
+
+
+def _voided(found: Details, kind: MovementKind, *, taken: bool) -> Finding:
+    """Tell of what was undone: money that was booked goes out again, a hold just ends."""
+    if not taken:
+        return Closed(how=Closing.CANCELED, reference=found.transaction)
+    return Approved(
+        reference=found.transaction,
+        movements=(
+            _movement(found, kind, found.authorized),
+            void_of(found.transaction, found.authorized),
+        ),
+    )
+
+
+def _ended(found: Details) -> Finding:
+    """Tell how a transaction ended without money."""
+    if found.status == "expired":
+        return Closed(how=Closing.EXPIRED, reference=found.transaction)
+    if found.status not in codes.FAILED:
+        # A settlement that failed, a void that did: a person must look, and may mend it there.
+        return Unknown(
+            reason=f"Authorize.Net says {found.status[:40]!r}", reference=found.transaction
+        )
+    if found.status == "failedReview":
+        code, retryable = DeclineCode.FRAUD_SUSPECTED, False
+    elif found.status == "declined":
+        code, retryable = codes.decline_of(found.reason)
+    else:
+        code, retryable = DeclineCode.TRY_AGAIN_LATER, True
+    return Declined(
+        code=code,
+        raw_code=found.reason or found.status,
+        retryable=retryable,
+        message=found.message,
+        reference=found.transaction,
+    )
+
+
+def _captured(found: Details) -> Finding:
+    if found.status in codes.CAPTURED or found.has_settled:
+        captured = _inward(found, MovementKind.CAPTURE)
+        return Approved(reference=found.transaction, movements=(captured,))
+    if found.status in codes.AUTHORIZED:
+        return NotFound()
+    return (
+        _ended(found)
+        if found.status != "voided"
+        else _voided(found, MovementKind.CAPTURE, taken=False)
+    )
+
+
+def _refunded(found: Details) -> Finding:
+    if not found.is_refund:
+        raise BadReply("Authorize.Net tells of a payment where a refund was asked for")
+    if found.status in codes.CAPTURED or found.has_settled:
+        return Approved(
+            reference=found.transaction, movements=(refund_of(found), *taken_back(found))
+        )
+    if found.status in codes.HELD:
+        return Pending(reference=found.transaction)
+    if found.status == "voided":
+        return Closed(how=Closing.CANCELED, reference=found.transaction)
+    return _ended(found)
+
+
+def _inward(found: Details, kind: MovementKind) -> Movement:
+    return _movement(found, kind, found.settled)
+
+
+def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
+    if not amount.minor:
+        raise BadReply("Authorize.Net says that money moved, and that it is none")
+    return Movement(
+        movement_id=found.transaction,
+        amount=amount,
+        kind=kind,
+        effective=None if found.submitted is None else found.submitted.date(),
+        settled=found.settled if found.has_settled else None,
+        settled_on=found.settled_on if found.has_settled else None,
+    )
+
+
+def voidable(found: Details) -> Money:
+    """Tell what goes out again with a void: a hold moved nothing, and a charge all of it.
+
+    One that somebody voided before us does not show its amount to settle any more.
+    """
+    if found.status in codes.CAPTURED:
+        return found.settled
+    if found.status == "voided" and found.kind == "authCaptureTransaction":
+        return found.authorized
+    return Money.zero(found.settled.currency)
+
+
+def void_of(transaction: str, amount: Money) -> Movement:
+    """Tell that a charge was undone; the void has no name of its own."""
+    return Movement(
+        movement_id=transaction, amount=amount, kind=MovementKind.VOID, undoes=transaction
+    )
+
+
+def refund_of(found: Details) -> Movement:
+    """Tell the money that a refund sent back."""
+    movement = _movement(found, MovementKind.REFUND, found.settled)
+    return replace(movement, undoes=found.related or None)
+
+
+def taken_back(found: Details) -> tuple[Movement, ...]:
+    """Tell what the payer's bank did to a transaction after it had settled."""
+    kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
+    movements = [
+        Movement(
+            movement_id=item.id,
+            amount=found.settled,
+            kind=kind,
+            effective=item.on,
+            undoes=found.transaction,
+            code=item.code,
+        )
+        for item in found.returned
+        if not item.is_notice
+    ]
+    if found.status in ("chargeback", "chargebackReversal"):
+        movements.append(_dispute(found, MovementKind.CHARGEBACK))
+    if found.status == "chargebackReversal":
+        movements.append(_dispute(found, MovementKind.CHARGEBACK_WON))
+    return tuple(movements)
+
+
+def _dispute(found: Details, kind: MovementKind) -> Movement:
+    return Movement(
+        movement_id=found.transaction,
+        amount=found.settled,
+        kind=kind,
+        undoes=found.transaction,
+        code=found.status,
+    )

@@ -1,0 +1,183 @@
+"""What all calls share: the address, the credentials, the reading of refusals.
+
+Every call is a POST to one address; the name of the root element says which.
+The status is 200 for business errors too, so anything else is a fault on the
+way. Only a response code says what became of a transaction: declines come with
+and without an error in the messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from paygate.dialogue import Request
+from paygate.domain.money import Money
+from paygate.domain.outcome import RejectCause, Rejected, Unknown
+from paygate.domain.secret import Secret
+from paygate.drivers.authorize_net import codes
+from paygate.drivers.authorize_net.markup import (
+    document,
+    find,
+    leaf,
+    name_of,
+    node,
+    read,
+    text,
+)
+from paygate.errors import BadReply, InvalidAmount
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from paygate.dialogue import Response
+    from paygate.domain.outcome import Outcome
+    from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+
+HEADERS: Final = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml"}
+
+# The bank of a card may take long, and to hang up early makes an unknown of an approval.
+TIMEOUT_S: Final = 60.0
+
+
+class Channel:
+    """One account's credentials and address: it writes calls and reads their answers."""
+
+    def __init__(self, settings: AuthorizeNetSettings) -> None:
+        self.settings = settings
+        self._url = settings.api_url
+        self._credentials = Secret(
+            node(
+                "merchantAuthentication",
+                leaf("name", settings.login),
+                leaf("transactionKey", settings.transaction_key.reveal()),
+            )
+        )
+
+    def call(
+        self, name: str, *children: str, step: str, order: str = "", moves_money: bool = False
+    ) -> Request:
+        """Build the call *name*; the schema wants credentials and reference before the rest."""
+        root = f"{name}Request"
+        return Request(
+            method="POST",
+            url=self._url,
+            step=step,
+            headers=HEADERS,
+            body=document(root, self._credentials.reveal(), leaf("refId", order), *children),
+            moves_money=moves_money,
+            repeatable=name.startswith("get"),
+            timeout_s=TIMEOUT_S,
+        )
+
+    def answer(self, name: str, response: Response, *, order: str = "") -> Element | Refusal:
+        """Read the answer to the call *name*; `BadReply` for what is none."""
+        if response.status != 200:
+            raise BadReply(f"status {response.status} instead of an answer", status=response.status)
+        root = read(response.body)
+        told = name_of(root)
+        if told not in (f"{name}Response", "ErrorResponse"):
+            raise BadReply(f"the answer to {name} is another one")
+        result = text(root, "messages/resultCode")
+        if result not in ("Ok", "Error"):
+            raise BadReply("an answer that does not say whether it is one")
+        echoed = text(root, "refId")
+        if order and echoed and echoed != order:
+            raise BadReply("the answer to another call")
+        if told == "ErrorResponse" or result == "Error":
+            code, message = message_of(root)
+            return Refusal(code, message, None if told == "ErrorResponse" else root)
+        return root
+
+    def expect(self, name: str, response: Response, *, order: str = "") -> Element:
+        """Read the answer to an inquiry, which finds nothing out where it is refused."""
+        told = self.answer(name, response, order=order)
+        if isinstance(told, Refusal):
+            raise BadReply(f"Authorize.Net did not answer the inquiry: {told.code} {told.message}")
+        return told
+
+    def money(self, amount: str) -> Money:
+        """Read an amount in the account's currency, or raise `BadReply`."""
+        try:
+            return Money.of(self.settings.currency, amount)
+        except InvalidAmount:
+            raise BadReply("an amount that is none in the account's currency") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that was answered with an error; `root` holds what else came with it."""
+
+    code: str
+    message: str
+    root: Element | None = None
+
+    def outcome(self, *, money_may_move: bool = False, reference: str = "") -> Outcome:
+        """Tell what the refusal means for an operation."""
+        if self.code in codes.UNKNOWN:
+            reason = f"Authorize.Net cannot tell what happened ({self.code}): {self.message}"
+            if money_may_move:
+                return Unknown(reason=reason, reference=reference)
+            return Rejected(
+                cause=RejectCause.UNAVAILABLE, retryable=True, raw_code=self.code, message=reason
+            )
+        cause, retryable = codes.reject_of(self.code)
+        return Rejected(
+            cause=cause,
+            retryable=retryable,
+            raw_code=self.code,
+            message=self.message,
+            reference=reference,
+        )
+
+
+def message_of(root: Element | None) -> tuple[str, str]:
+    """Read the first message of an answer: its code, and its text."""
+    first = find(root, "messages/message")
+    return text(first, "code") or "no code", text(first, "text")
+
+
+def busy(response: Response) -> Rejected | None:
+    """Tell that they turned us away at the door, before anything was looked at."""
+    if response.status != 429:
+        return None
+    return Rejected(
+        cause=RejectCause.RATE_LIMIT,
+        retryable=True,
+        raw_code="429",
+        message="Authorize.Net asks for fewer calls",
+    )
+
+
+def instant(found: str) -> datetime | None:
+    """Read an instant, which they tell in UTC with or without saying so."""
+    try:
+        read_ = datetime.fromisoformat(_six_digits(found))
+    except ValueError:
+        return None
+    return read_.replace(tzinfo=UTC) if read_.tzinfo is None else read_.astimezone(UTC)
+
+
+def _six_digits(found: str) -> str:
+    """Cut fractions of a second that Python does not count (it takes six digits)."""
+    head, dot, rest = found.partition(".")
+    digits = rest.rstrip("Z")
+    if not dot or not digits.isdigit():
+        return found
+    return f"{head}.{digits[:6]}{rest[len(digits) :]}"
+
+
+def wire_time(moment: datetime) -> str:
+    """Write an instant as the schema wants it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def now_of(response: Response) -> datetime | None:
+    """Tell the time at the processor: a driver has no clock, and their batches go by theirs."""
+    try:
+        told = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)

@@ -1,0 +1,377 @@
+"""Customer profiles: cards and bank accounts that Authorize.Net keeps.
+
+A customer has one profile there, found by our id of him; what he stored are the
+payment profiles in it. Both may be there already: then Authorize.Net answers
+with an error (E00039) that names them, and they are the result.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.outcome import Approved, DeclineCode, Declined
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+from paygate.drivers.authorize_net import codes, fields, transactions
+from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
+from paygate.drivers.authorize_net.messages import Refusal, busy
+from paygate.errors import BadReply, GatewayError, Unsupported
+from paygate.gateway import StoredToken
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from paygate.dialogue import Dialogue, Request, Response
+    from paygate.domain.customer import Customer
+    from paygate.domain.outcome import Outcome
+    from paygate.drivers.authorize_net.messages import Channel
+    from paygate.gateway import Enrollment, Forgetting
+
+_NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
+_PLACE: Final = re.compile(r"cim-(\d{1,30})-(\d{1,30})")
+
+
+def check(enrollment: Enrollment) -> None:
+    """Raise `Unsupported` for what cannot be stored."""
+    if enrollment.kind not in (Kind.CARD, Kind.E_CHECK):
+        raise Unsupported(f"Authorize.Net stores cards and bank accounts, not {enrollment.kind}")
+    given = enrollment.from_reference or enrollment.method is not None or enrollment.return_url
+    if not given:
+        raise Unsupported(
+            "a method is stored from a token of Accept.js, from a payment just made, or on "
+            "Authorize.Net's page, which needs a return_url"
+        )
+    if isinstance(enrollment.method, StoredToken):
+        raise Unsupported("that method is stored already")
+
+
+# --- The profile of a customer --------------------------------------------------------------
+
+
+def build_profile(channel: Channel, customer: Customer, order: str) -> Request:
+    """Make a profile for a customer."""
+    return channel.call(
+        "createCustomerProfile",
+        node("profile", *who(customer)),
+        step="profile",
+        order=order,
+    )
+
+
+def who(customer: Customer) -> tuple[str, str]:
+    """Write whose profile it is."""
+    return (
+        leaf("merchantCustomerId", fields.customer_id(customer.id)),
+        leaf("email", fields.email(customer.email)),
+    )
+
+
+def parse_profile(channel: Channel, response: Response, order: str) -> tuple[str, bool] | Outcome:
+    """Read the id of the profile, and whether it was there before."""
+    refused = busy(response)
+    if refused is not None:
+        return refused
+    told = channel.answer("createCustomerProfile", response, order=order)
+    if isinstance(told, Refusal):
+        there = _named(told)
+        return (there, True) if there else told.outcome()
+    identity = text(told, "customerProfileId")
+    if not fields.is_number(identity):
+        raise BadReply("Authorize.Net made a profile and does not say which")
+    return identity, False
+
+
+def _named(refusal: Refusal) -> str:
+    """Read which profile is there already."""
+    if refusal.code != codes.EXISTS:
+        return ""
+    told = text(refusal.root, "customerProfileId")
+    found = _NAMED.search(refusal.message)
+    return told or ("" if found is None else found.group(1))
+
+
+def build_get_profile(channel: Channel, profile: str) -> Request:
+    """Ask for everything that a customer stored."""
+    return channel.call(
+        "getCustomerProfile",
+        leaf("customerProfileId", profile),
+        leaf("unmaskExpirationDate", "true"),
+        step="profile",
+    )
+
+
+def build_find_profile(channel: Channel, customer: str) -> Request:
+    """Ask for everything that a customer of ours stored, by our id of him."""
+    return channel.call(
+        "getCustomerProfile",
+        leaf("merchantCustomerId", fields.customer_id(customer)),
+        leaf("unmaskExpirationDate", "true"),
+        step="profile",
+    )
+
+
+def parse_get_profile(channel: Channel, response: Response) -> list[StoredMethod] | None:
+    """Read what a customer stored, in the order that it was; None where there is no profile."""
+    told = channel.answer("getCustomerProfile", response)
+    if isinstance(told, Refusal):
+        if told.code == codes.NOTHING_FOUND:
+            return None
+        raise BadReply(f"Authorize.Net did not answer the inquiry: {told.code} {told.message}")
+    profile = text(told, "profile/customerProfileId")
+    stored = [_stored(profile, one) for one in each(told, "profile/paymentProfiles")]
+    return sorted(stored, key=number_of)
+
+
+def number_of(method: StoredMethod) -> int:
+    """Tell the number of a payment profile; later ones are higher."""
+    return int(method.token.reveal().rpartition("/")[2])
+
+
+# --- A payment profile ----------------------------------------------------------------------
+
+
+def build_method(channel: Channel, enrollment: Enrollment, profile: str) -> Request:
+    """Store a card or a bank account."""
+    settings, method, validation = channel.settings, enrollment.method, channel.settings.validation
+    match method:
+        case OneTimeToken():
+            data = transactions.opaque(method)
+        case RawCard() if settings.accept_raw_cards and enrollment.kind is Kind.CARD:
+            data = transactions.raw_card(method)
+        case RawBankAccount() if (
+            settings.accept_raw_bank_accounts and enrollment.kind is Kind.E_CHECK
+        ):
+            data = transactions.raw_bank_account(settings, method, enrollment.customer)
+            validation = "none"  # a bank cannot be asked whether an account exists
+        case _:
+            raise Unsupported(
+                "the Authorize.Net driver stores a token of Accept.js; numbers of cards and bank "
+                "accounts only where the settings accept them"
+            )
+    return channel.call(
+        "createCustomerPaymentProfile",
+        leaf("customerProfileId", profile),
+        node(
+            "paymentProfile",
+            transactions.address(enrollment.customer),
+            node("payment", data),
+        ),
+        leaf("validationMode", validation),
+        step="method",
+        order=fields.order_number(enrollment.key),
+    )
+
+
+def parse_method(channel: Channel, response: Response, order: str) -> str | Outcome:
+    """Read the id of what was stored, or of the same that was stored before."""
+    refused = busy(response)
+    if refused is not None:
+        return refused
+    told = channel.answer("createCustomerPaymentProfile", response, order=order)
+    root = told.root if isinstance(told, Refusal) else told
+    identity = text(root, "customerPaymentProfileId")
+    if isinstance(told, Refusal):
+        there = told.code == codes.EXISTS and fields.is_number(identity)
+        return identity if there else _not_stored(told)
+    if not fields.is_number(identity):
+        raise BadReply("Authorize.Net stored a method and does not say which")
+    return identity
+
+
+def _not_stored(refusal: Refusal) -> Outcome:
+    """Tell why nothing was stored: a card is tried with nothing, and the bank may say no."""
+    if refusal.code != "E00027":
+        return refusal.outcome()
+    return Declined(
+        code=DeclineCode.GENERIC,
+        raw_code=refusal.code,
+        retryable=False,
+        message=refusal.message,
+    )
+
+
+def build_get_method(channel: Channel, profile: str, method: str) -> Request:
+    """Ask for one payment profile."""
+    return channel.call(
+        "getCustomerPaymentProfile",
+        leaf("customerProfileId", profile),
+        leaf("customerPaymentProfileId", method),
+        leaf("unmaskExpirationDate", "true"),
+        step="stored",
+    )
+
+
+def parse_get_method(channel: Channel, profile: str, response: Response) -> StoredMethod:
+    """Read one payment profile."""
+    told = channel.expect("getCustomerPaymentProfile", response)
+    found = find(told, "paymentProfile")
+    if found is None:
+        raise BadReply("Authorize.Net answered with no payment profile")
+    return _stored(profile, found)
+
+
+def _stored(profile: str, told: Element) -> StoredMethod:
+    identity = text(told, "customerPaymentProfileId")
+    if not (fields.is_number(identity) and fields.is_number(profile)):
+        raise BadReply("Authorize.Net tells of a stored method without its ids")
+    token = Secret(f"{profile}/{identity}")
+    bank = find(told, "payment/bankAccount")
+    if bank is not None:
+        return StoredMethod(
+            token=token,
+            kind=Kind.E_CHECK,
+            brand=text(bank, "accountType"),
+            last4=text(bank, "accountNumber")[-4:],
+            holder=text(bank, "nameOnAccount"),
+        )
+    card = find(told, "payment/creditCard")
+    year, _, month = text(card, "expirationDate").partition("-")
+    known = len(year) == 4 and year.isdigit() and month.isdigit()
+    holder = f"{text(told, 'billTo/firstName')} {text(told, 'billTo/lastName')}".strip()
+    return StoredMethod(
+        token=token,
+        kind=Kind.CARD,
+        brand=text(card, "cardType"),
+        last4=text(card, "cardNumber")[-4:],
+        expires_year=int(year) if known else None,
+        expires_month=int(month) if known else None,
+        holder=holder,
+        network_transaction_id=text(told, "originalNetworkTransId"),
+    )
+
+
+# --- From a payment just made -----------------------------------------------------------------
+
+
+def build_from_transaction(
+    channel: Channel, transaction: str, *, customer: Customer | None = None, profile: str = ""
+) -> Request:
+    """Store what paid a transaction, for a customer or in a profile that is there."""
+    new = customer is not None and not profile
+    return channel.call(
+        "createCustomerProfileFromTransaction",
+        leaf("transId", transaction),
+        node("customer", *who(customer)) if new and customer is not None else "",
+        leaf("customerProfileId", profile),
+        step="keep",
+    )
+
+
+def keep_from_transaction(
+    channel: Channel, transaction: str, customer: Customer | None
+) -> Dialogue[StoredMethod | Refusal]:
+    """Store what paid a transaction, and tell what it is."""
+    # The answer has the name of another call, because a profile is what it makes.
+    name = "createCustomerProfile"
+    told = channel.answer(
+        name, (yield build_from_transaction(channel, transaction, customer=customer))
+    )
+    if isinstance(told, Refusal) and not _ids(told.root) and (profile := _named(told)):
+        told = channel.answer(
+            name, (yield build_from_transaction(channel, transaction, profile=profile))
+        )
+    root = told.root if isinstance(told, Refusal) else told
+    ids = _ids(root)
+    if ids is None or (isinstance(told, Refusal) and told.code != codes.EXISTS):
+        return told if isinstance(told, Refusal) else Refusal("no id", "nothing was stored")
+    profile, method = ids
+    reply = yield build_get_method(channel, profile, method)
+    return parse_get_method(channel, profile, reply)
+
+
+def _ids(root: Element | None) -> tuple[str, str] | None:
+    """Read the ids of a profile and of the first payment profile in it."""
+    profile = text(root, "customerProfileId")
+    method = text(root, "customerPaymentProfileIdList/numericString")
+    return (profile, method) if fields.is_number(profile) and fields.is_number(method) else None
+
+
+def try_to_keep(
+    channel: Channel, transaction: str, customer: Customer | None
+) -> Dialogue[StoredMethod | None]:
+    """Store what paid, if that works: the money has come, and that must not get lost."""
+    try:
+        kept = yield from keep_from_transaction(channel, transaction, customer)
+    except GatewayError:
+        return None
+    return None if isinstance(kept, Refusal) else kept
+
+
+# --- Where a new method will be found ---------------------------------------------------------
+
+
+def place_of(profile: str, there: list[StoredMethod]) -> str:
+    """Name what is about to be stored: in which profile, and after which method."""
+    return f"cim-{profile}-{max(map(number_of, there), default=0)}"
+
+
+def read_place(reference: str) -> tuple[str, int] | None:
+    """Read a name that `place_of` made."""
+    found = _PLACE.fullmatch(reference)
+    return None if found is None else (found.group(1), int(found.group(2)))
+
+
+def newer_than(methods: list[StoredMethod] | None, number: int) -> StoredMethod | None:
+    """Find what was stored after the method of that number."""
+    return next((method for method in methods or () if number_of(method) > number), None)
+
+
+# --- Change and delete ------------------------------------------------------------------------
+
+
+def build_update(
+    channel: Channel, token: StoredToken, method: StoredMethod, masked: str, payer: Customer
+) -> Request:
+    """Change whose address a stored method has, or until when a card is good."""
+    profile, identity = transactions.profile_ids(token)
+    return channel.call(
+        "updateCustomerPaymentProfile",
+        leaf("customerProfileId", profile),
+        node(
+            "paymentProfile",
+            transactions.address(payer),
+            node("payment", masked),
+            leaf("customerPaymentProfileId", identity),
+        ),
+        leaf("validationMode", "none" if method.kind is Kind.E_CHECK else "testMode"),
+        step="update",
+    )
+
+
+def parse_masked(response_root: Element, expires: tuple[int, int] | None) -> str:
+    """Write what is stored in its masked form, which leaves it as it is."""
+    bank = find(response_root, "paymentProfile/payment/bankAccount")
+    if bank is not None:
+        names = ("accountType", "routingNumber", "accountNumber", "nameOnAccount", "echeckType")
+        return node("bankAccount", *(leaf(name, text(bank, name)) for name in names))
+    card = find(response_root, "paymentProfile/payment/creditCard")
+    year, month = expires or (0, 0)
+    return node(
+        "creditCard",
+        leaf("cardNumber", text(card, "cardNumber")),
+        leaf("expirationDate", f"{year:04}-{month:02}" if expires else "XXXX"),
+    )
+
+
+def build_delete(channel: Channel, forgetting: Forgetting) -> Request:
+    """Delete a stored method."""
+    profile, method = transactions.profile_ids(forgetting.token)
+    return channel.call(
+        "deleteCustomerPaymentProfile",
+        leaf("customerProfileId", profile),
+        leaf("customerPaymentProfileId", method),
+        step="forget",
+        order=fields.order_number(forgetting.key),
+    )
+
+
+def parse_delete(channel: Channel, response: Response, order: str) -> Outcome:
+    """Read whether it is deleted; what is not there is."""
+    refused = busy(response)
+    if refused is not None:
+        return refused
+    told = channel.answer("deleteCustomerPaymentProfile", response, order=order)
+    if isinstance(told, Refusal) and told.code != codes.NOTHING_FOUND:
+        return told.outcome()
+    return Approved()

@@ -1,0 +1,175 @@
+"""What an Authorize.Net account needs to be told."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from paygate.domain.currency import SCALES
+from paygate.domain.money import Money
+from paygate.domain.secret import Secret
+from paygate.errors import UsageError
+
+DUPLICATE_WINDOW_S_MAX: Final = 28_800
+
+_LOGIN = re.compile(r"[\x21-\x7e]{1,25}")
+_KEY = re.compile(r"[\x21-\x7e]{1,16}")
+_SIGNATURE_KEY = re.compile(r"[0-9A-Fa-f]{128}")
+_LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+
+SANDBOX: Final = ("https://apitest.authorize.net", "https://test.authorize.net")
+PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net")
+"""Where the interface is, and where the forms are."""
+
+
+class AuthorizeNetSettings(BaseModel):
+    """Settings of one Authorize.Net account; sandbox and production are two accounts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    login: str = Field(description="The API login id (up to 25 characters)")
+    transaction_key: Secret[str] = Field(description="The transaction key (up to 16 characters)")
+    live: bool = Field(default=False, description="Production instead of the sandbox")
+    signature_keys: tuple[Secret[str], ...] = Field(
+        default=(),
+        description="The signature key, 128 hexadecimal digits, that signs webhooks; two while "
+        "one is being replaced. Without any, webhooks are refused",
+    )
+    currency: str = Field(
+        default="USD", description="The one currency of the account, which its processor settles in"
+    )
+    client_key: str = Field(
+        default="", description="The public client key for Accept.js in the browser, to pass it on"
+    )
+    accept_raw_cards: bool = Field(
+        default=False,
+        description="Charge card numbers that passed through you, which makes you handle card data "
+        "under PCI DSS; otherwise tokens of Accept.js and stored cards only",
+    )
+    accept_raw_bank_accounts: bool = Field(
+        default=False, description="Charge bank account numbers that passed through you"
+    )
+    e_check_type: Literal["WEB", "PPD"] = Field(
+        default="WEB",
+        description="How consumers allow debits of their bank account: WEB on the internet, PPD "
+        "in writing. An account of a business is always debited as CCD",
+    )
+    partial_approvals: bool = Field(
+        default=False,
+        description="Take what a prepaid card has, where that is less than the amount; otherwise "
+        "such a card is declined",
+    )
+    duplicate_window_s: int = Field(
+        default=DUPLICATE_WINDOW_S_MAX,
+        ge=60,
+        le=DUPLICATE_WINDOW_S_MAX,
+        description="For how long Authorize.Net refuses the same transaction again; within it a "
+        "lost answer can be found out by sending once more",
+    )
+    validation: Literal["liveMode", "testMode", "none"] = Field(
+        default="liveMode",
+        description="How a card is checked when it is stored; tokens of Accept.js want liveMode",
+    )
+    communicator_url: str = Field(
+        default="",
+        description="Your page that passes on what the hosted form in an iframe tells "
+        "(https; see COMMUNICATOR_PAGE)",
+    )
+    merchant_name: str = Field(
+        default="", max_length=255, description="Shown above the order on the hosted form"
+    )
+    hosted_bank_accounts: bool = Field(
+        default=True, description="Offer bank accounts on the hosted form beside cards"
+    )
+    captcha: bool = Field(default=False, description="Ask for a captcha on the hosted form")
+    api_base: str = Field(
+        default="", description="Another place of the interface; http only on loopback, for tests"
+    )
+    form_base: str = Field(
+        default="", description="Another place of the forms; http only on loopback, for tests"
+    )
+    minimum: Decimal | None = Field(default=None, description="The smallest amount")
+    maximum: Decimal | None = Field(default=None, description="The largest amount")
+
+    @property
+    def api_url(self) -> str:
+        """Where every call goes."""
+        base = self.api_base or (PRODUCTION if self.live else SANDBOX)[0]
+        return f"{base}/xml/v1/request.api"
+
+    @property
+    def forms(self) -> str:
+        """Where the payer's browser opens the forms."""
+        return self.form_base or (PRODUCTION if self.live else SANDBOX)[1]
+
+    @field_validator("login")
+    @classmethod
+    def _is_a_login(cls, login: str) -> str:
+        if not _LOGIN.fullmatch(login):
+            raise ValueError("an API login id has 1 to 25 characters and no spaces")
+        return login
+
+    @field_validator("transaction_key")
+    @classmethod
+    def _is_a_key(cls, key: Secret[str]) -> Secret[str]:
+        if not _KEY.fullmatch(key.reveal()):
+            raise ValueError(
+                "a transaction key has 1 to 16 characters and no spaces; the signature key, which "
+                "is longer, goes into signature_keys"
+            )
+        return key
+
+    @field_validator("signature_keys", mode="before")
+    @classmethod
+    def _is_a_list(cls, keys: object) -> object:
+        given: object = keys
+        return (given,) if isinstance(keys, str | Secret) else given
+
+    @field_validator("signature_keys")
+    @classmethod
+    def _are_signature_keys(cls, keys: tuple[Secret[str], ...]) -> tuple[Secret[str], ...]:
+        if not all(_SIGNATURE_KEY.fullmatch(key.reveal()) for key in keys):
+            raise ValueError("a signature key has 128 hexadecimal digits")
+        return keys
+
+    @field_validator("currency")
+    @classmethod
+    def _is_a_currency(cls, currency: str) -> str:
+        if SCALES.get(currency) != 2:
+            raise ValueError("a currency with two digits after the point, such as USD or CAD")
+        return currency
+
+    @field_validator("communicator_url")
+    @classmethod
+    def _is_a_page(cls, address: str) -> str:
+        return _safe(address) if address else ""
+
+    @field_validator("api_base", "form_base")
+    @classmethod
+    def _is_a_place(cls, address: str) -> str:
+        return _safe(address.rstrip("/")) if address else ""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for amount in (self.minimum, self.maximum):
+            try:
+                _ = None if amount is None else Money.of(self.currency, amount)
+            except UsageError as error:
+                raise ValueError(error.message) from None
+        if self.live and (self.api_base or self.form_base):
+            raise ValueError("a live account is where Authorize.Net is; leave the addresses out")
+        return self
+
+
+def _safe(address: str) -> str:
+    parts = urlsplit(address)
+    loopback = _LOOPBACK.fullmatch(parts.hostname or "")
+    if not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        raise ValueError("https is needed (or http on this machine)")
+    if not parts.hostname or parts.fragment or parts.username:
+        raise ValueError("an address without user and fragment is needed")
+    return address

@@ -1,0 +1,462 @@
+"""createTransaction: charges, holds, captures, voids and refunds, and their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    Declined,
+    Movement,
+    MovementKind,
+    Pending,
+    RejectCause,
+    Rejected,
+    Unknown,
+)
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
+from paygate.drivers.authorize_net import codes, fields
+from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
+from paygate.drivers.authorize_net.messages import Refusal, busy, message_of
+from paygate.errors import BadReply, InvalidValue, Unsupported
+from paygate.gateway import StoredToken
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from paygate.dialogue import Request, Response
+    from paygate.domain.customer import Customer
+    from paygate.domain.money import Money
+    from paygate.domain.outcome import Outcome
+    from paygate.drivers.authorize_net.messages import Channel
+    from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+    from paygate.gateway import Capture, Charge, Refunding
+
+ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
+"""The kind of opaque data that Accept.js makes, of cards and of bank accounts."""
+
+_BUSINESS: Final = frozenset({"business_checking", "businessChecking", "business"})
+_CONSUMER: Final = frozenset({"checking", "savings"})
+
+
+# --- Charge ------------------------------------------------------------------------------
+
+
+def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
+    """Raise for what Authorize.Net, or this driver, cannot charge."""
+    check_currency(settings, charge.amount)
+    if charge.kind not in (Kind.CARD, Kind.E_CHECK):
+        raise Unsupported(f"the Authorize.Net driver charges cards and e-checks, not {charge.kind}")
+    _ = payment(settings, charge)
+    _ = payer_fields(charge.payer)
+
+
+def check_currency(settings: AuthorizeNetSettings, amount: Money) -> None:
+    """Raise `Unsupported` for what the account does not settle in."""
+    if amount.currency != settings.currency:
+        raise Unsupported(
+            f"this Authorize.Net account settles in {settings.currency}, not {amount.currency}",
+            currency=amount.currency,
+        )
+
+
+def build_charge(channel: Channel, charge: Charge, *, hold: bool) -> Request:
+    """Charge a method, or hold the amount on it."""
+    settings = channel.settings
+    stored = isinstance(charge.method, StoredToken)
+    order = fields.order_number(charge.key)
+    ip = charge.browser.ip if charge.browser is not None else ""
+    return channel.call(
+        "createTransaction",
+        node(
+            "transactionRequest",
+            leaf("transactionType", "authOnlyTransaction" if hold else "authCaptureTransaction"),
+            leaf("amount", f"{charge.amount.decimal:f}"),
+            leaf("currencyCode", charge.amount.currency),
+            payment(settings, charge),
+            _order(order, charge),
+            # What a profile holds must not be sent again beside it.
+            "" if stored else payer_fields(charge.payer),
+            leaf("customerIP", fields.whole(ip, 45, "an IP address")),
+            _settings(settings, card=charge.kind is Kind.CARD),
+            _who_started(charge),
+        ),
+        step="authorize" if hold else "charge",
+        order=order,
+        moves_money=True,
+    )
+
+
+def payment(settings: AuthorizeNetSettings, charge: Charge) -> str:
+    """Write what is charged, or raise where it cannot be."""
+    card, method = charge.kind is Kind.CARD, charge.method
+    match method:
+        case StoredToken():
+            profile, stored = profile_ids(method)
+            return node(
+                "profile",
+                leaf("customerProfileId", profile),
+                node("paymentProfile", leaf("paymentProfileId", stored)),
+            )
+        case OneTimeToken():
+            return node("payment", opaque(method))
+        case RawCard() if card and settings.accept_raw_cards:
+            return node("payment", raw_card(method))
+        case RawBankAccount() if not card and settings.accept_raw_bank_accounts:
+            return node("payment", raw_bank_account(settings, method, charge.payer))
+        case RawCard() | RawBankAccount():
+            raise Unsupported(
+                "numbers of cards and bank accounts are charged only where the settings "
+                "accept_raw_cards or accept_raw_bank_accounts say so; use a token of Accept.js"
+            )
+        case None:
+            raise Unsupported(f"a {charge.kind} needs a method: a token of Accept.js, or a stored")
+
+
+def opaque(token: OneTimeToken) -> str:
+    """Write a token of Accept.js."""
+    return node(
+        "opaqueData",
+        leaf("dataDescriptor", ACCEPT_JS),
+        leaf("dataValue", fields.token(token.value.reveal())),
+    )
+
+
+def raw_card(card: RawCard) -> str:
+    """Write a card number."""
+    number = card.number.reveal()
+    if len(number) > 16:
+        raise InvalidValue("Authorize.Net takes card numbers of up to 16 digits")
+    code = card.security_code.reveal() if card.security_code is not None else ""
+    if code and not (code.isascii() and code.isdigit() and len(code) in (3, 4)):
+        raise InvalidValue("a security code has three or four digits")
+    return node(
+        "creditCard",
+        leaf("cardNumber", number),
+        leaf("expirationDate", f"{card.expires_year:04}-{card.expires_month:02}"),
+        leaf("cardCode", code),
+    )
+
+
+def raw_bank_account(
+    settings: AuthorizeNetSettings, account: RawBankAccount, payer: Customer | None
+) -> str:
+    """Write a bank account; who owns it decides how it may be debited."""
+    if account.account_type in _BUSINESS:
+        kind, allowed = "businessChecking", "CCD"
+    elif account.account_type in _CONSUMER:
+        kind, allowed = account.account_type, settings.e_check_type
+    else:
+        raise InvalidValue("an account is checking, savings or business_checking")
+    # A bank's files have 22 characters for the name, and cut it as we do.
+    name = fields.plain(account.holder or (payer.name if payer is not None else ""), 22)
+    if not name:
+        raise InvalidValue("an e-check needs the name of the account's holder")
+    return node(
+        "bankAccount",
+        leaf("accountType", kind),
+        leaf("routingNumber", fields.routing_number(account.routing_number.reveal())),
+        leaf("accountNumber", fields.account_number(account.account_number.reveal())),
+        leaf("nameOnAccount", name),
+        leaf("echeckType", allowed),
+    )
+
+
+def profile_ids(token: StoredToken) -> tuple[str, str]:
+    """Read the two ids of a stored method, or raise `Unsupported`."""
+    profile, _, stored = token.value.reveal().partition("/")
+    if not (fields.is_number(profile) and fields.is_number(stored)):
+        raise Unsupported("that is no method that the Authorize.Net driver stored")
+    return profile, stored
+
+
+def _order(number: str, charge: Charge) -> str:
+    about = charge.description or fields.listed(charge.invoices)
+    return node(
+        "order", leaf("invoiceNumber", number), leaf("description", fields.plain(about, 255))
+    )
+
+
+def payer_fields(payer: Customer | None) -> str:
+    """Write who pays and where the bill goes."""
+    if payer is None:
+        return ""
+    customer = node(
+        "customer",
+        leaf("id", fields.customer_id(payer.id)),
+        leaf("email", fields.email(payer.email)),
+    )
+    return customer + address(payer)
+
+
+def address(payer: Customer) -> str:
+    """Write where the bill goes; the first line of the address is the one that is checked."""
+    first, last = fields.name_parts(payer.name)
+    home = payer.address
+    street = ", ".join(filter(None, (home.line1, home.line2)))
+    return node(
+        "billTo",
+        leaf("firstName", first),
+        leaf("lastName", last),
+        leaf("address", fields.plain(street, 60)),
+        leaf("city", fields.plain(home.city, 40)),
+        leaf("state", fields.plain(home.region, 40)),
+        leaf("zip", fields.whole(home.postal_code, 20, "a postal code")),
+        leaf("country", fields.plain(home.country, 60)),
+        leaf("phoneNumber", fields.whole(payer.phone, 25, "a phone number")),
+    )
+
+
+def _settings(settings: AuthorizeNetSettings, *, card: bool) -> str:
+    """Write how to treat the transaction; the account's own defaults are nobody's to know."""
+    partial = "true" if settings.partial_approvals else "false"
+    return node(
+        "transactionSettings",
+        setting("allowPartialAuth", partial) if card else "",
+        # Without it a duplicate is refused without telling of which transaction.
+        setting("duplicateWindow", str(settings.duplicate_window_s)),
+    )
+
+
+def setting(name: str, value: str) -> str:
+    """Write one setting."""
+    return node("setting", leaf("settingName", name), leaf("settingValue", value))
+
+
+def _who_started(charge: Charge) -> str:
+    """Write what the card networks want to know of stored cards."""
+    if charge.kind is not Kind.CARD:
+        return ""
+    if charge.store_method:
+        return node("processingOptions", leaf("isFirstSubsequentAuth", "true"))
+    if not isinstance(charge.method, StoredToken):
+        return ""
+    if charge.payer_present:
+        return node("processingOptions", leaf("isStoredCredentials", "true"))
+    network = charge.method.network_transaction_id
+    known = network if network.isascii() and network.replace(" ", "").isalnum() else ""
+    return node("processingOptions", leaf("isSubsequentAuth", "true")) + node(
+        "subsequentAuthInformation", leaf("originalNetworkTransId", known)
+    )
+
+
+# --- What follows --------------------------------------------------------------------------
+
+
+def build_capture(channel: Channel, capture: Capture) -> Request:
+    """Take what is held, or a part of it; Authorize.Net releases the rest."""
+    return _following(
+        channel,
+        "priorAuthCaptureTransaction",
+        leaf("amount", f"{capture.amount.decimal:f}"),
+        leaf("refTransId", capture.reference),
+        step="capture",
+        order=fields.order_number(capture.key),
+    )
+
+
+def build_void(channel: Channel, key: str, transaction: str) -> Request:
+    """Undo what has not settled."""
+    return _following(
+        channel,
+        "voidTransaction",
+        leaf("refTransId", transaction),
+        step="void",
+        order=fields.order_number(key),
+    )
+
+
+def build_refund(channel: Channel, refunding: Refunding, transaction: str, paid: str) -> Request:
+    """Send money of a transaction back to what *paid* it, which is told masked."""
+    order = fields.order_number(refunding.key)
+    about = fields.plain(refunding.reason, 255)
+    return _following(
+        channel,
+        "refundTransaction",
+        leaf("amount", f"{refunding.amount.decimal:f}"),
+        leaf("currencyCode", refunding.amount.currency),
+        node("payment", paid),
+        leaf("refTransId", transaction),
+        # Its own name, by which it is found again in the lists.
+        node("order", leaf("invoiceNumber", order), leaf("description", about)),
+        _settings(channel.settings, card=False),
+        step="refund",
+        order=order,
+    )
+
+
+def _following(channel: Channel, kind: str, *children: str, step: str, order: str) -> Request:
+    return channel.call(
+        "createTransaction",
+        node("transactionRequest", leaf("transactionType", kind), *children),
+        step=step,
+        order=order,
+        moves_money=True,
+    )
+
+
+def build_end_split(channel: Channel, split: str, *, keep: bool) -> Request:
+    """End the group of a partial approval: keep what came, or let it go."""
+    return channel.call(
+        "updateSplitTenderGroup",
+        leaf("splitTenderId", split),
+        leaf("splitTenderStatus", "completed" if keep else "voided"),
+        step="end_split",
+    )
+
+
+# --- The answer ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Authorize.Net tells of a transaction that it made, or looked at."""
+
+    code: str
+    reason: str
+    message: str
+    transaction: str
+    checks: dict[str, str]
+    network: str
+    split: str
+    approved: str
+
+    def declined(self) -> Declined:
+        """Tell that somebody said no."""
+        code, retryable = codes.decline_of(self.reason)
+        return Declined(
+            code=code,
+            raw_code=self.reason,
+            retryable=retryable,
+            message=self.message,
+            reference=self.transaction,
+        )
+
+    @property
+    def partly(self) -> bool:
+        """Tell whether only a part was approved, which a prepaid card can lead to."""
+        return bool(self.approved)
+
+
+def parse(channel: Channel, response: Response, order: str) -> Told | Outcome:
+    """
+    Read the answer to a transaction, or why there is none.
+
+    What is not an answer of theirs is `BadReply`, which makes an unknown of the operation.
+    """
+    turned_away = busy(response)
+    if turned_away is not None:
+        return turned_away
+    root = channel.answer("createTransaction", response, order=order)
+    refused = root if isinstance(root, Refusal) else None
+    found = find(root.root if isinstance(root, Refusal) else root, "transactionResponse")
+    code = text(found, "responseCode")
+    if found is None or not code:
+        if refused is None:
+            raise BadReply("an answer to a transaction without its response code")
+        return refused.outcome(money_may_move=True)
+    return _told(found, code, refused)
+
+
+def _told(found: Element, code: str, refused: Refusal | None) -> Told:
+    reason = text(found, "errors/error/errorCode") or text(found, "messages/message/code")
+    message = text(found, "errors/error/errorText") or text(found, "messages/message/description")
+    if not reason and refused is not None:
+        reason, message = message_of(refused.root)
+    transaction = text(found, "transId")
+    names = ("avsResultCode", "cvvResultCode", "cavvResultCode")
+    return Told(
+        code=code,
+        reason=reason,
+        message=message,
+        transaction=transaction if fields.is_number(transaction) else "",
+        checks={name: told for name in names if (told := text(found, name))},
+        network=long_text(found, "networkTransId"),
+        split=text(found, "splitTenderId"),
+        approved=_less(
+            text(found, "prePaidCard/approvedAmount"), text(found, "prePaidCard/requestedAmount")
+        ),
+    )
+
+
+def _less(approved: str, requested: str) -> str:
+    """Tell the amount that was approved, where it is less than was asked for."""
+    try:
+        return approved if Decimal(approved) < Decimal(requested) else ""
+    except InvalidOperation:
+        return ""
+
+
+def outcome_of(told: Told, done: Outcome) -> Outcome:
+    """Tell what an answer means; *done* is what the operation comes to if it was approved."""
+    match told.code:
+        case "1":
+            return done if told.transaction else in_test_mode(told)
+        case "2":
+            return told.declined()
+        case "4":
+            if not told.transaction:
+                raise BadReply("a transaction is held for review, and it is not said which")
+            return Pending(reference=told.transaction)
+        case "3":
+            return _error(told)
+        case _:
+            return Unknown(
+                reason=f"Authorize.Net answered with response code {told.code[:10]!r}",
+                reference=told.transaction,
+            )
+
+
+def _error(told: Told) -> Outcome:
+    if told.reason in codes.UNKNOWN:
+        return Unknown(
+            reason=f"Authorize.Net cannot tell what happened ({told.reason}): {told.message}",
+            reference=told.transaction,
+        )
+    if told.reason in codes.DECLINES:
+        return told.declined()
+    cause, retryable = codes.reject_of(told.reason)
+    return Rejected(
+        cause=cause,
+        retryable=retryable,
+        raw_code=told.reason,
+        message=told.message,
+        reference=told.transaction,
+    )
+
+
+def in_test_mode(told: Told) -> Rejected:
+    """Tell that nothing was charged: an account in test mode approves, and stores nothing."""
+    return Rejected(
+        cause=RejectCause.PERMISSION,
+        retryable=False,
+        raw_code=told.reason,
+        message="the Authorize.Net account is in Test Mode: it approves and charges nothing",
+    )
+
+
+def charged(told: Told, amount: Money, *, hold: bool) -> Outcome:
+    """Tell what an approved charge comes to; a bank account's may still be returned."""
+    if hold:
+        return Authorized(
+            amount=amount,
+            reference=told.transaction,
+            network_transaction_id=told.network,
+            checks=told.checks,
+        )
+    return Approved(
+        reference=told.transaction,
+        movements=(Movement(movement_id=told.transaction, amount=amount),),
+        network_transaction_id=told.network,
+        checks=told.checks,
+    )
+
+
+def moved(told: Told, amount: Money, kind: MovementKind, *, undoes: str | None = None) -> Approved:
+    """Tell that money moved with an approved capture or refund."""
+    movement = Movement(movement_id=told.transaction, amount=amount, kind=kind, undoes=undoes)
+    return Approved(reference=told.transaction, movements=(movement,))

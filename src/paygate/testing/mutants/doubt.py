@@ -1,0 +1,191 @@
+"""Bugs of doubt: concluding too early, too late, or from the wrong sign."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.decide import Absence, Changes, Source
+from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
+from paygate.domain.payment import AttemptState, PaymentStatus
+from paygate.testing.mutants.mutant import Mutant, Patch
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+
+def _silence_is_failure(original: Any) -> Any:
+    def fault(sent: Any, reason: str) -> Any:
+        del sent
+        return original(False, reason)  # noqa: FBT003  (as it is called there)
+
+    return fault
+
+
+def _absence_is_final(original: Any) -> Any:
+    def absence(case: Any, traits: Any) -> Any:
+        found = original(case, traits)
+        return Absence.FINAL if found in (Absence.WAIT, Absence.ONCE) else found
+
+    return absence
+
+
+def _fault_is_absence(original: Any) -> Any:
+    def news(answer: Any) -> Any:
+        return NotFound() if isinstance(answer, Unsent | Unknown) else original(answer)
+
+    return news
+
+
+def _refused_again_is_failure(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        if isinstance(answer, Rejected):
+            facts = replace(facts, sends=1)
+        return original(facts, answer, source)
+
+    return decide
+
+
+def _tired_is_failure(original: Any) -> Any:
+    payments = import_module("paygate.ledger.payments")
+
+    def merge_any_in(tx: Tx, attempt: str, answer: Any, reading: Any) -> Any:
+        told = original(tx, attempt, answer, reading)
+        row = payments.attempt(tx, attempt)
+        tired = row.attempt.state.in_doubt and row.attempt.next_check_at is None
+        if tired and reading.source is not Source.OPERATOR:
+            given_up = replace(reading, source=Source.OPERATOR)
+            return original(tx, attempt, Unsent(reason="nobody knows"), given_up)
+        return told
+
+    return merge_any_in
+
+
+def _fence(original: Any) -> Any:
+    payments = import_module("paygate.ledger.payments")
+
+    def merge_any_in(tx: Tx, attempt: str, answer: Any, reading: Any) -> Any:
+        row = payments.attempt(tx, attempt)
+        late = reading.source is Source.RESPONSE and tx.now >= row.lease_until
+        if late and row.attempt.state.in_doubt:
+            answer = Unknown(reason="the answer came after the lease")
+        return original(tx, attempt, answer, reading)
+
+    return merge_any_in
+
+
+def _unknown_frees(original: Any) -> Any:
+    allocation = import_module("paygate.service.allocation")
+
+    def move(tx: Tx, payment: Any, claims: Any, changes: Any) -> Any:
+        if changes.state is AttemptState.UNKNOWN:
+            allocation.release(tx, payment.id, claims)
+            return import_module("paygate.ledger.payments").claims_of(tx, payment.id)
+        return original(tx, payment, claims, changes)
+
+    return move
+
+
+def _failure_keeps(original: Any) -> Any:
+    def move(tx: Tx, payment: Any, claims: Any, changes: Any) -> Any:
+        doubted = payment.status is PaymentStatus.UNKNOWN
+        if doubted and changes.state is AttemptState.FAILED:
+            return claims
+        return original(tx, payment, claims, changes)
+
+    return move
+
+
+def _late_success_is_nothing(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        if facts.state.closed and isinstance(answer, Approved):
+            return Changes(reference=answer.reference)
+        return original(facts, answer, source)
+
+    return decide
+
+
+def _forget_the_note(original: Any) -> Any:
+    def nothing(_: Tx) -> None:
+        pass
+
+    def note(attempt: str, reference: str) -> Any:
+        original(attempt, reference)
+        return nothing
+
+    return note
+
+
+MUTANTS: Final = (
+    Mutant(
+        name="silence-is-failure",
+        plants="a request without an answer counts as never sent",
+        breaks="§3: after the first byte of the money request: UNKNOWN",
+        shows="the answer is lost and the money moved",
+        patches=(Patch("service.flow", "_fault", _silence_is_failure),),
+    ),
+    Mutant(
+        name="absence-is-failure",
+        plants="what an inquiry does not find has failed, at once",
+        breaks="§3: not found is believed after max_in_flight, and twice",
+        shows="the request is late, or the inquiry lags behind",
+        patches=(Patch("service.inquire", "absence", _absence_is_final),),
+    ),
+    Mutant(
+        name="failed-inquiry-is-absence",
+        plants="an inquiry that gets no answer counts as one that found nothing",
+        breaks="§3: a fault of the inquiry says nothing about the operation",
+        shows="the answer is lost, and then the inquiries are",
+        patches=(Patch("service.inquire", "_news", _fault_is_absence),),
+    ),
+    Mutant(
+        name="refused-repetition-is-failure",
+        plants="a request that was executed and is refused when it is sent again has failed",
+        breaks="§3: unsent and rejected end an attempt only as the answer to its only sending",
+        shows="the answer is lost, and the repetition meets a rate limit",
+        patches=(Patch("service.merge", "decide", _refused_again_is_failure),),
+    ),
+    Mutant(
+        name="tired-is-failure",
+        plants="when the plan of inquiries is at its end, the attempt has failed",
+        breaks="§3: never FAILED because we got tired of asking",
+        shows="the answer is lost and nobody can be asked",
+        patches=(Patch("service.merge", "merge_any_in", _tired_is_failure),),
+    ),
+    Mutant(
+        name="lease-fences-the-answer",
+        plants="an answer that comes after the lease is thrown away",
+        breaks="§3: merging an answer is never fenced",
+        shows="the processor is slow, and cannot be asked again",
+        patches=(Patch("service.merge", "merge_any_in", _fence),),
+    ),
+    Mutant(
+        name="doubt-frees-the-invoice",
+        plants="a payment of unknown outcome lets go of what it claimed",
+        breaks="§3: the claim is kept until we know; another payment is refused",
+        shows="the answer is lost, and somebody pays again",
+        patches=(Patch("service.booking", "_move_claims", _unknown_frees),),
+    ),
+    Mutant(
+        name="claim-not-released",
+        plants="a payment that failed after it was in doubt keeps its claim",
+        breaks="§2: claims of what ended are free",
+        shows="the request is lost",
+        patches=(Patch("service.booking", "_move_claims", _failure_keeps),),
+    ),
+    Mutant(
+        name="late-success-is-dropped",
+        plants="a success after the end of a payment is ignored",
+        breaks="§2: money that arrives is never refused and never lost",
+        shows="a page is paid after it expired or was given up",
+        patches=(Patch("service.merge", "decide", _late_success_is_nothing),),
+    ),
+    Mutant(
+        name="note-is-not-kept",
+        plants="the name that the processor gave to its object is not written down",
+        breaks="§3: a note is committed before the dialogue goes on",
+        shows="a process dies between create and confirm, and the processor wants its own name",
+        patches=(Patch("service.flow", "_note", _forget_the_note),),
+    ),
+)

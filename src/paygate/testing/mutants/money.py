@@ -1,0 +1,229 @@
+"""Bugs of money: counted too little, given away twice, or left where it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.decide import Source
+from paygate.domain.outcome import Declined, MovementKind, Pending
+from paygate.domain.payment import AttemptState, Operation
+from paygate.service.flow import Write, transact
+from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+
+
+def _last_word_wins(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        changes = original(facts, answer, source)
+        if source is Source.CALLBACK and facts.state is AttemptState.SUCCEEDED:
+            if isinstance(answer, Pending):
+                return replace(changes, state=AttemptState.PENDING)
+            if isinstance(answer, Declined):
+                return replace(changes, state=AttemptState.DECLINED, review="")
+        return changes
+
+    return decide
+
+
+def _first_money_only(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        changes = original(facts, answer, source)
+        if facts.state is AttemptState.SUCCEEDED and facts.booked:
+            book = [each for each in changes.book if each.kind is not MovementKind.CHARGE]
+            return replace(changes, book=tuple(book))
+        return changes
+
+    return decide
+
+
+def _forget_used_credit(original: Any) -> Any:
+    allocation = import_module("paygate.service.allocation")
+
+    def nothing(*_: Any, **__: Any) -> Any:
+        return [], []
+
+    def document(tx: Tx, *args: Any, **more: Any) -> Any:
+        if "gateway" not in args:
+            return original(tx, *args, **more)
+        give_back = allocation.give_back_credit
+        vars(allocation)["give_back_credit"] = nothing
+        try:
+            return original(tx, *args, **more)
+        finally:
+            vars(allocation)["give_back_credit"] = give_back
+
+    return document
+
+
+def _approval_overrules(original: Any) -> Any:
+    operate = import_module("paygate.service.operate")
+
+    def complete(row: Any, payment: Any, accounts: Any, timing: Any) -> Flow[Any]:
+        def leniently(step: Write) -> Flow[Any]:
+            def work(tx: Tx) -> Any:
+                check = vars(operate)["_check_page"]
+
+                def see_no_other(tx: Tx, payment: Any, task: Any, rail: Any) -> Any:
+                    return check(tx, replace(payment, superseded=False), task, rail)
+
+                vars(operate)["_check_page"] = see_no_other
+                try:
+                    return step.work(tx)
+                finally:
+                    vars(operate)["_check_page"] = check
+
+            return (yield Write(work))
+
+        return (yield from rewritten(original(row, payment, accounts, timing), leniently))
+
+    return complete
+
+
+def _keep_the_hold(original: Any) -> Any:
+    def nothing(*_: Any) -> None:
+        pass
+
+    def end(tx: Tx, row: Any, payment: Any, changes: Any) -> None:
+        if row.attempt.operation is Operation.REFUND and changes.state is AttemptState.FAILED:
+            lots = import_module("paygate.ledger.lots")
+            release = lots.release
+            vars(lots)["release"] = nothing
+            try:
+                original(tx, row, payment, changes)
+            finally:
+                vars(lots)["release"] = release
+            return
+        original(tx, row, payment, changes)
+
+    return end
+
+
+_SET_FEE = "UPDATE paygate_reversal SET fee_item = :fee WHERE id = :id"
+
+
+def _fee_apart(original: Any) -> Any:
+    service = import_module("paygate.service.reverse")
+
+    def reverse(wish: Any) -> Flow[Any]:
+        later: list[Any] = []
+
+        def put_off(_: Tx, *what: Any) -> None:
+            later.append(what)
+
+        def opposite(tx: Tx) -> Any:
+            issue_fee = vars(service)["_issue_fee"]
+            later.clear()
+            vars(service)["_issue_fee"] = put_off
+            try:
+                return service.reverse_in(tx, wish)
+            finally:
+                vars(service)["_issue_fee"] = issue_fee
+
+        def fee(tx: Tx) -> Any:
+            [what] = later
+            item = vars(service)["_issue_fee"](tx, *what)
+            tx.run(_SET_FEE, {"fee": item, "id": found.id})
+            return service.reversals.of_payment(tx, wish.payment)[0]
+
+        found = yield from transact(opposite)
+        return (yield from transact(fee)) if later and wish.fee is not None else found
+
+    del original
+    return reverse
+
+
+MUTANTS: Final = (
+    Mutant(
+        name="late-event-overwrites",
+        plants="a callback that says pending or declined undoes a success",
+        breaks="§3: a fact of lower rank changes nothing (I7)",
+        shows="callbacks overtake each other",
+        patches=(Patch("service.merge", "decide", _last_word_wins),),
+    ),
+    Mutant(
+        name="second-receipt-is-dropped",
+        plants="a payment that succeeded books no other money",
+        breaks="§2: a new movement is always booked (I1)",
+        shows="a page is paid twice",
+        patches=(Patch("service.merge", "decide", _first_money_only),),
+    ),
+    Mutant(
+        name="refund-on-its-way-is-not-counted",
+        plants="a refund counts only when it is done",
+        breaks="§2: refunds live and done are at most what came (I10)",
+        shows="a refund is in doubt, and somebody clicks again",
+        patches=(
+            Patch(
+                "ledger.payments",
+                "_BEGIN_REFUND",
+                without("returned_minor + refunding_minor + :amount", "returned_minor + :amount"),
+            ),
+        ),
+    ),
+    Mutant(
+        name="capture-on-its-way-is-not-counted",
+        plants="a capture counts only when it is done",
+        breaks="§2: captured and in flight are at most what was authorised",
+        shows="a capture is in doubt, and somebody captures again",
+        patches=(
+            Patch(
+                "ledger.payments",
+                "_BEGIN_CAPTURE",
+                without("collected_minor + capturing_minor + :amount", "collected_minor + :amount"),
+            ),
+        ),
+    ),
+    Mutant(
+        name="captures-while-it-is-voided",
+        plants="a void that may be under way does not keep a capture out",
+        breaks="§2: a live void excludes captures",
+        shows="a void is in doubt, and somebody captures",
+        patches=(Patch("ledger.payments", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
+    ),
+    Mutant(
+        name="reversal-forgets-used-credit",
+        plants="a return that the gateway reports leaves the credit used that was paid beside it",
+        breaks="§4: credit lots it consumed are given back (I9)",
+        shows="an e-check that was paid beside credit comes back",
+        patches=(Patch("service.reverse", "_document", _forget_used_credit),),
+    ),
+    Mutant(
+        name="superseded-page-is-completed",
+        plants="a callback of the payer's approval completes a page that another payment took over",
+        breaks="§2: from then on we never complete it",
+        shows="the payer approves an old page after a new payment began",
+        patches=(Patch("service.receive", "_complete", _approval_overrules),),
+    ),
+    Mutant(
+        name="failed-refund-keeps-its-hold",
+        plants="credit that a refund held stays held when the refund failed",
+        breaks="I5: reserved credit is the sum of what holds it",
+        shows="a refund from credit never leaves, or is lost",
+        patches=(Patch("service.booking", "_end", _keep_the_hold),),
+    ),
+    Mutant(
+        name="fee-in-its-own-transaction",
+        plants="a reversal is committed before its fee invoice",
+        breaks="§4: reversal and fee in one transaction",
+        shows="a process dies between the two",
+        patches=(Patch("service.reverse", "reverse", _fee_apart),),
+    ),
+    Mutant(
+        name="writes-off-what-is-being-paid",
+        plants="a write-off does not see what a live payment holds",
+        breaks="I5: paid, given up and held are at most the total",
+        shows="a clerk writes off while a payment is in doubt",
+        patches=(
+            Patch(
+                "ledger.items",
+                "_WRITE_OFF",
+                without(" - claimed_minor"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,252 @@
+"""Bugs of sending: too early, too often, too late, or something else than before."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.errors import NoReply
+from paygate.service.flow import look, transact
+from paygate.testing.mutants.mutant import Mutant, Patch, without
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Dialogue
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+
+THAT_SEND: Final = ("collect", "operate", "inquire")
+"""The use cases that ask a gateway to move money."""
+
+
+_IDS: Final = "_ids"
+
+
+class _Ids:
+    """Gives the ids of a first run out again in a second one."""
+
+    def __init__(self, ids: Any) -> None:
+        self._ids, self._given, self._again = ids, list[str](), itertools.count()
+
+    def new(self, noun: str) -> str:
+        number = next(self._again)
+        if number == len(self._given):
+            self._given.append(self._ids.new(noun))
+        return self._given[number]
+
+    def again(self) -> _Ids:
+        self._again = itertools.count()
+        return self
+
+
+class _NotYet(Exception):
+    """No error: it undoes a transaction and brings its result."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+def _send_before_intent(original: Any) -> Any:
+    service = import_module("paygate.service.collect")
+
+    def collect(order: Any, timing: Any) -> Flow[Any]:
+        kept: list[_Ids] = []
+
+        def intent(tx: Tx, *, only_look: bool) -> Any:
+            if not kept:
+                kept.append(_Ids(getattr(tx, _IDS)))
+            setattr(tx, _IDS, kept[0].again())
+            kind = vars(service)["_kind_of"](order)
+            rail = order.account.rail(kind, order.operation)
+            opened = service.open_payment(tx, order, kind, rail, timing)
+            if only_look and opened.dialogue is not None:
+                raise _NotYet(opened)
+            return opened
+
+        sent: Any = None
+        vars(service)["_check_saving"](
+            order,
+            vars(service)["_kind_of"](order),
+            order.account.rail(vars(service)["_kind_of"](order), order.operation),
+        )
+        try:
+            found = yield from transact(lambda tx: intent(tx, only_look=True))
+        except _NotYet as opened:
+            sent = opened.result
+        else:
+            return found.payment
+        asking: Flow[Any] = service.ask(
+            order.account.name, sent.dialogue, attempt=sent.attempt, not_after=sent.lease_until
+        )
+        answer = yield from asking
+        stored = yield from transact(lambda tx: intent(tx, only_look=False))
+        answer = service.without_secrets(answer, stored.method)
+        reading = service.merge.Reading(
+            source=service.Source.RESPONSE,
+            variable_amount=order.account.traits.rails[
+                vars(service)["_kind_of"](order)
+            ].variable_amount,
+            can_inquire=order.account.can_be_asked,
+            timing=timing,
+        )
+        merging: Flow[Any] = service.merge.merge(sent.attempt, answer, reading)
+        return (yield from merging)
+
+    del original
+    return collect
+
+
+def _new_key(original: Any) -> Any:
+    def send_again(case: Any, account: Any, timing: Any) -> Flow[Any]:
+        key = f"{case.row.gateway_key}-{case.row.sends}"
+        request = case.request
+        if hasattr(request, "key"):
+            request = replace(request, key=key)
+        row = replace(case.row, gateway_key=key)
+        flow: Flow[Any] = original(replace(case, row=row, request=request), account, timing)
+        return (yield from flow)
+
+    return send_again
+
+
+def _twice(dialogue: Dialogue[Any]) -> Dialogue[Any]:
+    try:
+        step = next(dialogue)
+        while True:
+            try:
+                try:
+                    got = yield step
+                except NoReply:
+                    got = yield step  # what retries holds the call that moves money
+            except Exception as fault:  # noqa: BLE001  (the dialogue decides)
+                step = dialogue.throw(fault)
+            else:
+                step = dialogue.send(got)
+    except StopIteration as end:
+        return end.value
+    finally:
+        dialogue.close()
+
+
+def _retry_around_sending(original: Any) -> Any:
+    def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
+        flow: Flow[Any] = original(account, _twice(dialogue), **more)
+        return (yield from flow)
+
+    return ask
+
+
+def _after_the_lease(original: Any) -> Any:
+    def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
+        flow: Flow[Any] = original(account, dialogue, **(more | {"not_after": None}))
+        return (yield from flow)
+
+    return ask
+
+
+def _without_token(original: Any) -> Any:
+    def rebuild(tx: Tx, attempt: str) -> Any:
+        charge = original(tx, attempt)
+        return None if charge is None else replace(charge, method=None)
+
+    return rebuild
+
+
+def _claim_after_look(original: Any) -> Any:
+    service = import_module("paygate.service.collect")
+    issue = service.issue
+
+    def collect(order: Any, timing: Any) -> Flow[Any]:
+        def seen(tx: Tx) -> list[Any]:
+            return [
+                item if isinstance(item, service.Share) else _Seen(issue.find(tx, item))
+                for item in order.items
+            ]
+
+        items = yield from look(seen)
+        flow: Flow[Any] = original(replace(order, items=items), timing)
+        return (yield from flow)
+
+    return collect
+
+
+class _Seen:
+    """An invoice as it was when somebody looked."""
+
+    def __init__(self, invoice: Any) -> None:
+        self.invoice = invoice
+
+
+def _believe_the_look(original: Any) -> Any:
+    def share(tx: Tx, item: Any) -> Any:
+        return (item.invoice, None) if isinstance(item, _Seen) else original(tx, item)
+
+    return share
+
+
+def _name_of_the_look(original: Any) -> Any:
+    def name_of(item: Any) -> Any:
+        return item.invoice.number if isinstance(item, _Seen) else original(item)
+
+    return name_of
+
+
+MUTANTS: Final = (
+    Mutant(
+        name="sends-before-the-intent",
+        plants="a charge is sent first, and written down with its answer",
+        breaks="§3: the intent is stored before anything is sent",
+        shows="a process dies while it waits for the answer",
+        patches=(Patch("service.collect", "collect", _send_before_intent),),
+    ),
+    Mutant(
+        name="new-key-when-sent-again",
+        plants="a request that is sent again gets a key of its own",
+        breaks="§3: the same key and the same body again",
+        shows="the first request was executed, or arrives late",
+        patches=(Patch("service.inquire", "_send_again", _new_key),),
+    ),
+    Mutant(
+        name="retry-wraps-the-send",
+        plants="a request without an answer is sent once more at once",
+        breaks="four causes: a retry that holds the network call",
+        shows="the answer is lost and the processor keeps no keys",
+        patches=tuple(
+            Patch(f"service.{module}", "ask", _retry_around_sending) for module in THAT_SEND
+        ),
+    ),
+    Mutant(
+        name="sends-after-the-lease",
+        plants="the end of the lease does not keep a process from sending",
+        breaks="§3: the lease guards sending",
+        shows="a process stalls between its intent and its request",
+        patches=tuple(Patch(f"service.{module}", "ask", _after_the_lease) for module in THAT_SEND),
+    ),
+    Mutant(
+        name="rebuilt-without-its-token",
+        plants="a charge that is built again lacks the stored method's token",
+        breaks="§3: the same body again, only if it can be rebuilt",
+        shows="a charge of a stored method is lost on its way",
+        patches=(Patch("service.collect", "rebuild", _without_token),),
+    ),
+    Mutant(
+        name="looks-then-claims",
+        plants="what is free on an invoice is read before the transaction that claims it",
+        breaks="§2: one conditional update per item claims; never decide on an earlier read",
+        shows="two payments of one invoice begin at once",
+        patches=(
+            Patch("service.collect", "collect", _claim_after_look),
+            Patch("service.collect", "_share", _believe_the_look),
+            Patch("service.collect", "name_of", _name_of_the_look),
+            Patch(
+                "ledger.items",
+                "_CLAIM",
+                without(
+                    " AND total_minor - allocated_minor - written_off_minor - claimed_minor"
+                    " >= :amount"
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,18 @@
+"""Every planted bug, by where in the life of a payment it bites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.testing.mutants import doubt, money, sending, telling
+
+if TYPE_CHECKING:
+    from paygate.testing.mutants.mutant import Mutant
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *sending.MUTANTS,
+    *doubt.MUTANTS,
+    *money.MUTANTS,
+    *telling.MUTANTS,
+)
+"""The planted bugs, each under a name of its own."""

@@ -1,0 +1,167 @@
+"""Bugs of telling: what was heard or is to be told is lost, or is out of order."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.service.flow import Write, look, transact
+from paygate.testing.mutants.mutant import Mutant, Patch, rewritten
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+
+_TAKE = "UPDATE paygate_inbox SET next_try_at = NULL WHERE tenant = :tenant AND id = :id"
+
+
+def _mark_first(original: Any) -> Any:
+    service = import_module("paygate.service.receive")
+
+    def apply_callbacks(accounts: Any, timing: Any, limit: int) -> Flow[Any]:
+        def take(tx: Tx) -> list[int]:
+            due: list[int] = service.inbox.due(tx, limit)
+            for id_ in due:
+                tx.run(_TAKE, {"tenant": tx.tenant, "id": id_})
+            return due
+
+        about: dict[str, Any] = {}
+        for id_ in (yield from transact(take)):
+            applying: Flow[Any] = vars(service)["_apply_safely"](id_, accounts, timing)
+            payment = yield from applying
+            if payment is not None:
+                about[payment.id] = payment
+        return list(about.values())
+
+    del original
+    return apply_callbacks
+
+
+def _tell_later(original: Any) -> Any:
+    allocation = import_module("paygate.service.allocation")
+
+    def merge_any(attempt: str, answer: Any, reading: Any) -> Flow[Any]:
+        touched: list[str] = []
+
+        def put_off(_: Tx, ids: list[str], **__: Any) -> None:
+            touched.extend(ids)
+
+        def quietly(step: Write) -> Flow[Any]:
+            def work(tx: Tx) -> Any:
+                tell = allocation.tell_items
+                touched.clear()
+                vars(allocation)["tell_items"] = put_off
+                try:
+                    return step.work(tx)
+                finally:
+                    vars(allocation)["tell_items"] = tell
+
+            return (yield Write(work))
+
+        payment = yield from rewritten(original(attempt, answer, reading), quietly)
+        if touched:
+            yield from transact(lambda tx: allocation.tell_items(tx, touched))
+        return payment
+
+    return merge_any
+
+
+def _reply_anew(original: Any) -> Any:
+    def keep_reply(tx: Tx, id_: int, reply: str) -> None:
+        del tx, id_, reply
+
+    del original
+    return keep_reply
+
+
+def _cursor_first(original: Any) -> Any:
+    service = import_module("paygate.service.feed")
+
+    def read(account: Any) -> Flow[Any]:
+        def apart(step: Write) -> Flow[Any]:
+            work: Any = step.work
+            if not isinstance(work, partial) or work.func is not vars(service)["_keep"]:
+                return (yield step)
+            page = work.keywords["page"]
+            empty = {**work.keywords, "page": _Emptied(page.cursor)}
+
+            only_move: Any = work.func
+
+            def move(tx: Tx) -> Any:
+                return only_move(tx, **empty)
+
+            moved = yield Write(move)
+            if moved is None:
+                return None
+            keep = vars(service)["_keep_notice"]
+            return (yield Write(lambda tx: sum(keep(tx, account, each) for each in page.notices)))
+
+        return (yield from rewritten(original(account), apart))
+
+    return read
+
+
+class _Emptied:
+    """A page of a feed of which only the end is left."""
+
+    notices = ()
+
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+
+
+def _position_first(original: Any) -> Any:
+    service = import_module("paygate.service.publish")
+
+    def next_batch(reader: Any, lease: str, position: int) -> Flow[Any]:
+        batch: int = vars(service)["_BATCH"]
+        events = yield from look(lambda tx: service.outbox.after(tx, position, batch))
+        if events:
+            last = events[-1].position
+            yield from transact(
+                lambda tx: service.outbox.advance_sink(tx, reader.name, lease, last)
+            )
+        reading: Flow[Any] = original(reader, lease, position)
+        return (yield from reading)
+
+    return next_batch
+
+
+MUTANTS: Final = (
+    Mutant(
+        name="inbox-marked-before-applying",
+        plants="a callback is taken off the inbox before it is applied",
+        breaks="§3: merge and inbox mark in one transaction",
+        shows="a process dies between the two",
+        patches=(Patch("service.receive", "apply_callbacks", _mark_first),),
+    ),
+    Mutant(
+        name="event-in-its-own-transaction",
+        plants="that an invoice was paid is told after the commit that paid it",
+        breaks="§3: one transaction writes state, receipts … and outbox (I8)",
+        shows="a process dies between the two",
+        patches=(Patch("service.merge", "merge_any", _tell_later),),
+    ),
+    Mutant(
+        name="reply-is-not-kept",
+        plants="a kiosk that asks again gets a new reply",
+        breaks="§3: a duplicate gets the stored reply",
+        shows="the processor repeats a callback whose reply it did not get",
+        patches=(Patch("ledger.inbox", "keep_reply", _reply_anew),),
+    ),
+    Mutant(
+        name="cursor-before-its-page",
+        plants="a feed's cursor is committed before what was read",
+        breaks="§3: callback inbox and cursor in one transaction",
+        shows="a process dies between the two",
+        patches=(Patch("service.feed", "_read", _cursor_first),),
+    ),
+    Mutant(
+        name="event-marked-before-it-is-sent",
+        plants="the relay moves on before the events were taken",
+        breaks="I8: at least once",
+        shows="a process dies while it tells",
+        patches=(Patch("service.publish", "_next_batch", _position_first),),
+    ),
+)

@@ -1,0 +1,193 @@
+"""The simulated processor behind HTTP on loopback: its interface, and its forms as pages."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from email.utils import format_datetime
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
+
+from paygate.testing.fake.guard import refuse_production
+from paygate.testing.simulated_authorize_net.speech import part
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from paygate.testing.simulated_authorize_net.calls import SimulatedAuthorizeNet
+    from paygate.testing.simulated_authorize_net.records import Form, Told
+
+_PAY: Final = "/payment/payment"
+_STORE: Final = "/customer/addPayment"
+_API: Final = "/xml/v1/request.api"
+
+
+@contextmanager
+def serving(processor: SimulatedAuthorizeNet, port: int = 0) -> Generator[str]:
+    """Serve *processor* on loopback, tell where, and stop when the block ends."""
+    refuse_production()
+    server = _Server(("127.0.0.1", port), _Handler)
+    server.processor = processor
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    processor: SimulatedAuthorizeNet
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  (it is only read)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the base's)
+        """Stay silent: the journal tells what happened."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path == _API:
+            self._answer_call(body)
+            return
+        fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        if self.path in (_PAY, _STORE):
+            self._show(fields.get("token", ""), store=self.path == _STORE)
+        elif self.path == f"{_PAY}/send":
+            self._paid(fields)
+        elif self.path == f"{_STORE}/send":
+            self._stored(fields)
+        else:
+            self._send(404, "text/plain", b"no such page")
+
+    def _answer_call(self, body: bytes) -> None:
+        """Answer a call, or break as the test says: before it is done, after, or with garbage."""
+        processor = self.server.processor
+        fault = processor.breaks.pop(0) if processor.breaks else ""
+        if fault == "lost request":
+            self.close_connection = True
+            return
+        answer = processor.call(body)
+        if fault == "lost answer":
+            self.close_connection = True
+        elif fault == "html":
+            self._send(200, "text/html", b"<html><body>We'll be right back.</body></html>")
+        elif fault == "500":
+            self._send(500, "text/html", b"<html><body>Server Error</body></html>")
+        else:
+            self._send(200, "application/xml; charset=utf-8", answer)
+
+    # --- Pages ---------------------------------------------------------------------------------
+
+    def _show(self, token: str, *, store: bool, problem: str = "") -> None:
+        form = self.server.processor.open_form(token)
+        if form is None:
+            self._page("Token expired", "<p>This form is no longer valid. Ask for a new one.</p>")
+            return
+        self._page("Pay" if not store else "Add", _form(form, store=store, problem=problem))
+
+    def _paid(self, fields: dict[str, str]) -> None:
+        token = fields.get("token", "")
+        form = self.server.processor.open_form(token)
+        told = self.server.processor.pay_on_form(token, _payment(fields), fields.get("zip", ""))
+        if form is None or told is None:
+            self._show(token, store=False)
+        elif told["responseCode"] in ("1", "4"):
+            self._back(form, told)
+        else:
+            self._show(token, store=False, problem=told["errors"]["error"]["errorText"])
+
+    def _stored(self, fields: dict[str, str]) -> None:
+        token = fields.get("token", "")
+        form = self.server.processor.open_form(token)
+        if form is None or not self.server.processor.store_on_form(token, _payment(fields)):
+            self._show(token, store=True, problem="That was not accepted.")
+            return
+        self._redirect(form.settings.get("hostedProfileReturnUrl", ""))
+
+    def _back(self, form: Form, told: Told) -> None:
+        """Send the payer back, or tell the page around us through the communicator."""
+        way = json.loads(form.settings.get("hostedPaymentReturnOptions", "{}"))
+        iframe = json.loads(form.settings.get("hostedPaymentIFrameCommunicatorUrl", "{}"))
+        if "url" in iframe:
+            response = {"transId": told["transId"], "responseCode": told["responseCode"]}
+            message = f"action=transactResponse&response={json.dumps(response)}"
+            source = f"{iframe['url']}#{message}"
+            self._page("Done", f'<iframe src="{escape(source, quote=True)}"></iframe>')
+        else:
+            self._redirect(way.get("url", ""))
+
+    def _redirect(self, url: str) -> None:
+        if not url:
+            self._page("Done", "<p>You may close this window.</p>")
+            return
+        self.send_response(303)
+        self.send_header("location", url)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def _page(self, title: str, inner: str) -> None:
+        page = (
+            f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}"
+            f"</title></head><body><h1>{escape(title)} (simulated)</h1>{inner}</body></html>"
+        )
+        self._send(200, "text/html; charset=utf-8", page.encode())
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Tell the processor's time, which a test may move on."""
+        del timestamp
+        return format_datetime(self.server.processor.now(), usegmt=True)
+
+
+def _form(form: Form, *, store: bool, problem: str) -> str:
+    amount = form.request.get("amount", "")
+    order = part(form.request, "order")
+    about = escape(str(order.get("description", "")))
+    rows = "".join(
+        f"<p><label>{label} <input name='{name}' autocomplete='off'></label></p>"
+        for name, label in (
+            ("cardNumber", "Card number"),
+            ("expirationDate", "Expires (YYYY-MM)"),
+            ("cardCode", "Security code"),
+            ("routingNumber", "Routing number"),
+            ("accountNumber", "Account number"),
+            ("nameOnAccount", "Name on account"),
+            ("zip", "Postal code"),
+        )
+    )
+    return (
+        f"<p role='alert'>{escape(problem)}</p><p>{escape(str(amount))} {about}</p>"
+        f"<form method='post' action='{_STORE if store else _PAY}/send'>"
+        f"<input type='hidden' name='token' value='{escape(form.token, quote=True)}'>{rows}"
+        "<button>Send</button></form>"
+    )
+
+
+def _payment(fields: dict[str, str]) -> Told:
+    if fields.get("cardNumber"):
+        names = ("cardNumber", "expirationDate", "cardCode")
+        return {"creditCard": {name: fields[name] for name in names if fields.get(name)}}
+    bank = {
+        "accountType": fields.get("accountType", "checking"),
+        "routingNumber": fields.get("routingNumber", ""),
+        "accountNumber": fields.get("accountNumber", ""),
+        "nameOnAccount": fields.get("nameOnAccount", ""),
+        "echeckType": "WEB",
+    }
+    return {"bankAccount": bank}

@@ -1,0 +1,176 @@
+"""The audit: what must hold after every committed step, whatever is still under way.
+
+The rules of the books are those of `paygate fsck`. A rule is asked only where a
+table that it reads was written to, so that each step can be audited.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.payment import AttemptState
+from paygate.gateway import InquiryBy
+from paygate.ledger.book import RULES
+from paygate.testing.processor.order import State
+from paygate.testing.simulation.network import ONCE, happened
+
+if TYPE_CHECKING:
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.world import World
+
+_TABLES: Final = tuple((rule, frozenset(re.findall(r"paygate_(\w+)", rule.sql))) for rule in RULES)
+_LET_GO: Final = """
+SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.payment = a.payment
+WHERE a.operation IN ('charge', 'authorize') AND a.state IN ('sending', 'unknown')
+  AND c.state <> 'hard'
+"""
+_TOO_MUCH_BACK: Final = """
+SELECT id FROM paygate_payment p
+WHERE refunding_minor > 0 AND returned_minor + refunding_minor > received_minor
+  AND NOT EXISTS (SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.kind = 'return')
+"""
+_UNSEEN: Final = """
+SELECT p.id FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
+WHERE a.needs_review = 1 AND a.state IN ('sending', 'unknown') AND p.needs_review = 0
+"""
+_STANDING: Final = """
+SELECT p.id, sum(a.amount_minor) FROM paygate_payment p
+JOIN paygate_allocation a ON a.payment = p.id
+WHERE p.reversal IS NOT NULL GROUP BY p.id HAVING sum(a.amount_minor) <> 0
+"""
+_TENANT: Final = {"tenant": "main"}
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Looks at the ledger after each commit, and remembers what it saw."""
+
+    world: World
+    states: dict[str, AttemptState] = field(default_factory=dict[str, AttemptState])
+    standing: dict[str, tuple[str, int, int]] = field(
+        default_factory=dict[str, "tuple[str, int, int]"]
+    )
+    told: dict[str, int] = field(default_factory=dict[str, int])
+    items: dict[str, tuple[str, int, int]] = field(
+        default_factory=dict[str, "tuple[str, int, int]"]
+    )
+
+    def audit(self, touched: set[str]) -> None:
+        """Check what the last transaction may have broken."""
+        self._check_books(touched)
+        if "attempt" in touched:
+            self._check_states()
+        if "payment" in touched or "attempt" in touched:
+            self._check_doubts()
+        if "payment" in touched:
+            self._check_told()
+        if "item" in touched:
+            self._check_items_told()
+        if "reversal" in touched or "allocation" in touched:
+            self._check_reversed()
+
+    def has_given_up(self, attempt: str, order: Order) -> bool:
+        """Tell whether *attempt* was called failed, by nobody but us."""
+        state = self.states.get(attempt)
+        if state is None or not state.closed:
+            return False
+        return not {order.payment} & (self.world.disturbed | self.world.judged)
+
+    def check_answered(self, attempt: str) -> None:
+        """See that an answer that came was kept, whatever had been concluded before it."""
+        state = self.states.get(attempt)
+        if state is not None and state.in_doubt:
+            self.world.violated("answer", f"{attempt} was answered, and is {state}")
+
+    def _check_books(self, touched: set[str]) -> None:
+        execute = sqlite3.Connection.execute
+        connection = self.world.store.connection
+        for rule, tables in _TABLES:
+            if tables.isdisjoint(touched):
+                continue
+            broken = execute(connection, rule.sql, _TENANT).fetchone()
+            if broken is not None:
+                self.world.violated(
+                    rule.name, f"{rule.says}: {broken['subject']}: {broken['detail']}"
+                )
+
+    def _check_states(self) -> None:
+        """See that what is known of an attempt only grows (I7)."""
+        known = self.states
+        for id_, text in self.world.store.look("SELECT id, state FROM paygate_attempt"):
+            before = known.get(id_)
+            if before == text:
+                continue
+            now = AttemptState(text)
+            if before is not None and now.rank <= before.rank:
+                self.world.violated("I7", f"{id_} goes back from {before} to {now}")
+            known[id_] = now
+            if now.closed:
+                self._check_given_up(id_)
+
+    def _check_given_up(self, attempt: str) -> None:
+        """See that what the processor did, or still does, is not called failed."""
+        [row] = self.world.store.look("SELECT * FROM paygate_attempt WHERE id = :id", id=attempt)
+        processor = self.world.gateways[row["account"]].processor
+        processor.catch_up()
+        if row["operation"] not in ONCE:
+            return
+        unasked = self.world.profiles[row["account"]].traits.inquiry is InquiryBy.NONE
+        if unasked and row["state"] == "declined" and row["expires_at"] is not None:
+            return  # a declined try on a page was told late, and nobody can be asked about it
+        for order in processor.truth.found(row["operation"], attempt):
+            if order.operation == "authorize" and order.state is State.APPROVED:
+                continue  # a part of it was captured, and the rest has run out
+            if happened(order) and self.has_given_up(attempt, order):
+                self.world.violated(
+                    "doubt", f"{attempt} is {row['state']}, and its processor did it: {order.state}"
+                )
+
+    def _check_told(self) -> None:
+        """See that a payment does not change without an event (I8)."""
+        standing = self.standing
+        for id_, *now in self.world.store.look(
+            "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
+        ):
+            before, after = standing.get(id_), (now[0], now[1], now[2])
+            if before == after:
+                continue
+            standing[id_] = after
+            self._expect_event(id_, after)
+
+    def _check_items_told(self) -> None:
+        """See that an invoice does not change without an event (I8)."""
+        for id_, *now in self.world.store.look(
+            "SELECT id, status, allocated_minor, written_off_minor FROM paygate_item"
+        ):
+            after = (now[0], now[1], now[2])
+            if self.items.get(id_) == after:
+                continue
+            self.items[id_] = after
+            self._expect_event(id_, after)
+
+    def _expect_event(self, aggregate: str, now: object) -> None:
+        [[count]] = self.world.store.look(
+            "SELECT count(*) FROM paygate_outbox WHERE aggregate = :id", id=aggregate
+        )
+        if count <= self.told.get(aggregate, 0):
+            self.world.violated("I8", f"{aggregate} became {now}, and no event tells it")
+        self.told[aggregate] = count
+
+    def _check_doubts(self) -> None:
+        """See that what is in doubt or on its way is counted, and seen by who must look."""
+        for id_, item in self.world.store.look(_LET_GO):
+            self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
+        for (id_,) in self.world.store.look(_TOO_MUCH_BACK):
+            if id_ not in self.world.disturbed:
+                self.world.violated("I10", f"{id_}: more is on its way back than is there")
+        for (id_,) in self.world.store.look(_UNSEEN):
+            self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
+
+    def _check_reversed(self) -> None:
+        """See that nothing stands of a payment that was reversed (I9)."""
+        for id_, minor in self.world.store.look(_STANDING):
+            self.world.violated("I9", f"{id_} is reversed, and {minor} of it is on invoices")

@@ -1,0 +1,318 @@
+"""The clerk: captures, cancels, refunds, reverses, writes off, and decides where nobody knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import (
+    Approved,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    MovementKind,
+)
+from paygate.testing.processor.order import State
+from paygate.testing.simulation.tasks import ignore
+from paygate.testing.simulation.world import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.service.flow import Flow
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.hosts import Host
+    from paygate.testing.simulation.world import World
+
+
+def capture(world: World, name: str, rolls: Dice) -> None:
+    """Take an authorised amount, all of it or a part."""
+    held = world.payments("status = 'authorized'")
+    if not held:
+        return
+    row, key = rolls.choice(held), f"capture-{name}"
+    amount = _part(rolls, row["authorized_minor"] - row["collected_minor"])
+    final = rolls.random() < 0.6
+    _order(
+        world,
+        name,
+        rolls,
+        "capture",
+        key,
+        lambda host: host.capture(str(row["id"]), key=key, amount=amount, final=final),
+    )
+
+
+def cancel(world: World, name: str, rolls: Dice) -> None:
+    """Undo a payment in the cheapest way."""
+    row = _some(world, rolls, "status IN ('authorized', 'succeeded', 'requires_action')")
+    if row is not None:
+        key = f"cancel-{name}"
+        _order(world, name, rolls, "cancel", key, lambda host: host.cancel(row["id"], key=key))
+
+
+def refund(world: World, name: str, rolls: Dice) -> None:
+    """Send money back, all that is left or a part."""
+    row = _some(world, rolls, "received_minor > returned_minor")
+    if row is None:
+        return
+    key, amount = f"refund-{name}", _part(rolls, row["received_minor"])
+    to = rolls.choice((None, "reopen", "credit_note", "from_credit", "from_credit"))
+    _order(
+        world,
+        name,
+        rolls,
+        "refund",
+        key,
+        lambda host: host.refund(str(row["id"]), key=key, amount=amount, to=to),
+    )
+    if rolls.random() < 0.5:  # two clerks at once
+        again, other = f"{key}b", _part(rolls, row["received_minor"])
+        _order(
+            world,
+            f"{name}b",
+            rolls,
+            "refund",
+            again,
+            lambda host: host.refund(str(row["id"]), key=again, amount=other, to=to),
+        )
+
+
+def reverse(world: World, name: str, rolls: Dice) -> None:
+    """Book the opposite of a check that bounced."""
+    row = _some(world, rolls, "kind IN ('check', 'cash', 'transfer')")
+    if row is None:
+        return
+    payment, fee = str(row["id"]), Money("USD", 25) if rolls.random() < 0.5 else None
+    key = f"reverse-{payment}"
+    world.count("clerk:reverse with a fee" if fee else "clerk:reverse")
+    _order(
+        world,
+        name,
+        rolls,
+        "reverse",
+        key,
+        lambda host: host.reverse(payment, reason="bounced", fee=fee),
+        after=lambda _: world.fees.add(payment) if fee else None,
+    )
+
+
+def record(world: World, name: str, rolls: Dice) -> None:
+    """Record a check, sometimes for more than is open."""
+    invoices = world.invoices()
+    if invoices:
+        row, key = rolls.choice(invoices), f"check-{name}"
+        amount = Money("USD", rolls.choice((50, 500, 4000)))
+        _order(
+            world,
+            name,
+            rolls,
+            "record",
+            key,
+            lambda host: host.record(str(row["number"]), by="check", key=key, amount=amount),
+        )
+
+
+def write_off(world: World, name: str, rolls: Dice) -> None:
+    """Give up a part of an invoice, or undo that."""
+    undoable = world.store.look("SELECT id FROM paygate_write_off WHERE undone_at IS NULL")
+    if undoable and rolls.random() < 0.5:
+        id_ = str(rolls.choice(undoable)["id"])
+        key = f"undo-{name}"
+        _order(world, name, rolls, "undo_write_off", key, lambda host: host.undo_write_off(id_))
+        return
+    invoices = world.invoices()
+    if invoices:
+        number, key = str(rolls.choice(invoices)["number"]), f"write-off-{name}"
+        amount = Money("USD", rolls.choice((1, 100)))
+        _order(
+            world,
+            name,
+            rolls,
+            "write_off",
+            key,
+            lambda host: host.write_off(number, reason="goodwill", key=key, amount=amount),
+        )
+
+
+def issue(world: World, name: str, rolls: Dice) -> None:
+    """Issue another invoice."""
+    key, total = f"INV-{name}", Money("USD", rolls.choice((500, 1234, 3000, 10_000)))
+    customer = rolls.choice(("C-1", "C-1", "C-2"))
+    _order(
+        world,
+        name,
+        rolls,
+        "issue",
+        key,
+        lambda host: host.issue(number=key, customer=customer, total=total, due="2026-02-01"),
+    )
+
+
+def void(world: World, name: str, rolls: Dice) -> None:
+    """Void an invoice that should not have been issued."""
+    invoices = world.invoices()
+    if len(invoices) > 1:
+        number = str(rolls.choice(invoices)["number"])
+        _order(
+            world,
+            name,
+            rolls,
+            "void",
+            f"void-{number}",
+            lambda host: host.void(number, reason="twice"),
+        )
+
+
+def undo_credit(world: World, name: str, rolls: Dice) -> None:
+    """Give back credit that paid an invoice."""
+    row = _some(world, rolls, "kind = 'credit'")
+    if row is not None:
+        key = f"undo-credit-{name}"
+        _order(
+            world, name, rolls, "undo_credit_use", key, lambda host: host.undo_credit_use(row["id"])
+        )
+
+
+def assign(world: World, name: str, rolls: Dice) -> None:
+    """Decide about money that no rule could place."""
+    row = _some(world, rolls, "conflicted = 1")
+    if row is not None:
+        numbers = [str(each["number"]) for each in world.invoices()][: rolls.randint(0, 2)]
+        _order(
+            world,
+            name,
+            rolls,
+            "assign",
+            f"assign-{name}",
+            lambda host: host.assign(str(row["id"]), numbers, reason="as the payer said"),
+        )
+
+
+def resolve(world: World, name: str, rolls: Dice) -> None:
+    """Say how a payment ended that is under review, as the processor's dashboard shows it."""
+    row = _some(world, rolls, "needs_review = 1")
+    if row is not None:
+        decide(world, name, str(row["id"]), rolls)
+
+
+def close_page(world: World, name: str, rolls: Dice) -> None:
+    """Withdraw a page or slip."""
+    row = _some(world, rolls, "status = 'requires_action'")
+    if row is not None:
+        host = rolls.choice(world.hosts)
+        world.begin(name, host, host.close_page(str(row["id"])), rolls)
+        world.count("actor:close_page")
+
+
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
+    "issue": (8, issue),
+    "capture": (10, capture),
+    "cancel": (3, cancel),
+    "refund": (7, refund),
+    "reverse": (7, reverse),
+    "record": (4, record),
+    "write off": (2, write_off),
+    "void": (1, void),
+    "undo credit": (1, undo_credit),
+    "assign": (3, assign),
+    "resolve": (2, resolve),
+    "close page": (2, close_page),
+}
+
+
+def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
+    """Resolve the attempt in doubt of *payment* by what the processor shows; false if it waits."""
+    rows = world.store.look(
+        "SELECT * FROM paygate_attempt WHERE payment = :payment "
+        "AND state IN ('sending', 'unknown') ORDER BY id",
+        payment=payment,
+    )
+    if not rows or world.network.late or world.tasks:
+        return False
+    row = rows[0]
+    processor = world.gateways[row["account"]].processor
+    processor.catch_up()
+    found = processor.truth.found(row["operation"], row["id"])
+    if row["operation"] == "complete" and not found:
+        found = [processor.truth.orders[row["about"]]] if row["about"] else []
+    outcome = _shown(found, str(row["operation"]))
+    if outcome is None:
+        return False
+    world.judged.add(payment)
+    world.note(f"clerk decides {payment} {type(outcome).__name__}")
+    world.count(f"clerk:resolve {type(outcome).__name__}")
+    host = world.hosts[0]
+    flow = host.resolve(
+        payment, outcome, attempt=str(row["id"]), evidence="the processor's dashboard"
+    )
+    world.begin(name, host, flow, rolls)
+    return True
+
+
+def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed | None:
+    """Read what the processor shows; None where it says itself that it is not decided."""
+    done = [order for order in found if order.state is State.APPROVED or order.movements]
+    if done:
+        wanted = _MOVEMENTS.get(operation, frozenset[MovementKind]())
+        return Approved(
+            reference=done[0].reference,
+            movements=tuple(
+                Movement(
+                    movement_id=entry.movement_id,
+                    amount=entry.amount,
+                    kind=entry.kind,
+                    effective=entry.at.date(),
+                    undoes=entry.undoes or None,
+                    code=entry.code,
+                )
+                for order in done
+                for entry in order.movements
+                if entry.kind in wanted
+            ),
+        )
+    live = [order for order in found if order.state not in _DEAD]
+    if live:
+        return None
+    if operation == "close" or any(order.state is State.DECLINED for order in found):
+        return Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True)
+    return Closed(how=Closing.CANCELED)
+
+
+_MOVEMENTS: Final = {
+    "charge": frozenset({MovementKind.CHARGE}),
+    "complete": frozenset({MovementKind.CHARGE}),
+    "authorize": frozenset({MovementKind.CAPTURE}),
+    "capture": frozenset({MovementKind.CAPTURE}),
+    "refund": frozenset({MovementKind.REFUND}),
+    "void": frozenset({MovementKind.VOID}),
+}
+_DEAD: Final = frozenset({State.OPENED, State.DECLINED, State.EXPIRED, State.CANCELED})
+
+
+def _order(
+    world: World,
+    name: str,
+    rolls: Dice,
+    verb: str,
+    key: str,
+    call: Callable[[Host], Flow[Any]],
+    after: Callable[[Any], None] = ignore,
+) -> None:
+    order = Call(verb, key, call, after)
+    world.orders.append(order)
+    world.place(name, order, rolls.choice(world.hosts), rolls)
+    world.count(f"actor:{verb}")
+
+
+def _some(world: World, rolls: Dice, where: str) -> Any:
+    rows = world.payments(where)
+    return rolls.choice(rows) if rows else None
+
+
+def _part(rolls: Dice, minor: int) -> Money | None:
+    percent = rolls.choice((0, 0, 50, 100, 100, 130))
+    return Money("USD", max(1, minor * percent // 100)) if percent else None

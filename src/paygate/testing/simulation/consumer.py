@@ -1,0 +1,47 @@
+"""The consumer: another system that is told of every event, fails, and takes each one once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paygate.testing.simulation.faults import Fault
+
+if TYPE_CHECKING:
+    from paygate.domain.event import Event
+    from paygate.testing.simulation.tasks import Task
+    from paygate.testing.simulation.world import World
+
+
+class ConsumerDown(Exception):
+    """The consumer did not say that it took the event."""
+
+
+@dataclass(slots=True)
+class Consumer:
+    """De-duplicates by the event's id, as every consumer must, and expects order."""
+
+    world: World
+    taken: dict[str, str] = field(default_factory=dict[str, str])
+    last: dict[str, int] = field(default_factory=dict[str, int])
+
+    def take(self, event: Event, task: Task | None) -> None:
+        """Take *event*, or fail before or after that."""
+        world = self.world
+        fault = None
+        if task is not None:
+            fault = world.strikes(task.rolls, Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
+        if fault is Fault.CONSUMER_FAILS:
+            raise ConsumerDown("simulated: the consumer is down")
+        if event.id in self.taken:
+            world.count("event told twice")
+        else:
+            before = self.last.get(event.aggregate, 0)
+            if event.seq != before + 1:
+                world.violated(
+                    "I8", f"{event.aggregate}: event {event.seq} ({event.type}) after {before}"
+                )
+            self.last[event.aggregate] = event.seq
+            self.taken[event.id] = event.type
+        if fault is Fault.CONSUMER_FAILS_LATE:
+            raise ConsumerDown("simulated: the consumer took it and went down")

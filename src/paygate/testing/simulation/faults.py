@@ -1,0 +1,117 @@
+"""Faults: what can go wrong, and which of it a seed has turned on, and how strongly.
+
+In the manner of swarm testing each seed draws a handful of faults instead of a
+little of everything: some bugs show only where another fault is absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.testing.simulation.dice import Dice
+
+
+class Fault(StrEnum):
+    """One thing that goes wrong."""
+
+    # The way to the processor and back.
+    CONNECT = "connect_failure"
+    REQUEST_LOST = "request_lost"
+    REQUEST_LATE = "request_late"
+    ANSWER_LOST = "answer_lost"
+    ANSWER_SLOW = "answer_slow"
+    GARBAGE = "garbage"
+    TRUNCATED = "truncated"
+    TOO_MANY = "status_429"
+    ERROR_BEFORE = "status_500_not_done"
+    ERROR_AFTER = "status_500_done"
+    GATEWAY_BEFORE = "status_502_not_done"
+    GATEWAY_AFTER = "status_502_done"
+    # What the processor tells by itself.
+    DUPLICATED = "callback_duplicated"
+    REORDERED = "callback_reordered"
+    CORRUPTED = "callback_corrupted"
+    FORGED = "callback_forged"
+    RECORDED = "callback_recorded"
+    # The ledger.
+    BUSY = "ledger_busy"
+    COMMIT_FAILS = "commit_fails"
+    COMMIT_LIES = "commit_done_but_reported_failed"
+    DISK_FULL = "disk_full"
+    CRASH = "crash_between_statements"
+    CRASH_AFTER_COMMIT = "crash_after_commit"
+    # The hosts and who reads the events.
+    CONSUMER_FAILS = "consumer_fails"
+    CONSUMER_FAILS_LATE = "consumer_takes_it_and_fails"
+    SKEW = "clock_skew"
+    CLOCK_BACK = "clock_jumps_back"
+
+
+WIRE: Final = (
+    Fault.CONNECT,
+    Fault.REQUEST_LOST,
+    Fault.REQUEST_LATE,
+    Fault.ANSWER_LOST,
+    Fault.ANSWER_SLOW,
+    Fault.GARBAGE,
+    Fault.TRUNCATED,
+    Fault.TOO_MANY,
+    Fault.ERROR_BEFORE,
+    Fault.ERROR_AFTER,
+    Fault.GATEWAY_BEFORE,
+    Fault.GATEWAY_AFTER,
+)
+LEDGER: Final = (
+    Fault.BUSY,
+    Fault.COMMIT_FAILS,
+    Fault.COMMIT_LIES,
+    Fault.DISK_FULL,
+    Fault.CRASH,
+    Fault.CRASH_AFTER_COMMIT,
+)
+CONSUMER: Final = (Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
+CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORDED)
+
+POST: Final = frozenset({*CALLBACK, Fault.REORDERED})
+
+_ON: Final = 0.4
+_STRENGTHS: Final = (0.03, 0.12, 0.4)
+_LEDGER_STRENGTHS: Final = (0.01, 0.03, 0.08)
+_POST_STRENGTHS: Final = (0.1, 0.3, 0.6)
+
+
+@dataclass(slots=True)
+class Weather:
+    """How likely each fault is; one that is missing does not happen."""
+
+    chances: Mapping[Fault, float] = field(default_factory=dict[Fault, float])
+
+    @classmethod
+    def draw(cls, rolls: Dice) -> Weather:
+        """Draw which faults a seed has on, and how strong each is."""
+        chances: dict[Fault, float] = {}
+        for fault in Fault:
+            strength = rolls.choice(_strengths(fault))
+            if rolls.random() < _ON:
+                chances[fault] = strength
+        return cls(chances)
+
+    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+        """Draw whether one of *faults* happens now."""
+        chances = self.chances
+        for fault in faults:
+            chance = chances.get(fault)
+            if chance is not None and rolls.random() < chance:
+                return fault
+        return None
+
+
+def _strengths(fault: Fault) -> tuple[float, ...]:
+    if fault in LEDGER:
+        return _LEDGER_STRENGTHS
+    return _POST_STRENGTHS if fault in POST else _STRENGTHS

@@ -1,0 +1,129 @@
+"""Healing: the faults end, everybody tries again, and time passes until nothing waits.
+
+What a healthy installation does by itself: callbacks are sent again until they
+are acknowledged, workers recover, feeds are read, events are published, and
+whoever got no answer calls again with the same key. Time jumps to when the next
+thing is due.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from paygate.testing.simulation import clerk
+from paygate.testing.simulation.dice import dice
+from paygate.testing.simulation.faults import Weather
+from paygate.testing.simulation.workers import send_callback, unheard
+
+if TYPE_CHECKING:
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.world import World
+
+_PASSES_MAX: Final = 150
+# What waits for a person, or is what another attempt asked for, is asked about for ever.
+_DUE: Final = """
+SELECT min(at) AS at FROM (
+  SELECT min(next_check_at) AS at FROM paygate_attempt
+    WHERE needs_review = 0 AND (checks < 40 OR (checks < 80 AND payment IN (
+      SELECT id FROM paygate_payment WHERE needs_review = 0)))
+  UNION ALL SELECT min(next_try_at) FROM paygate_inbox
+  UNION ALL SELECT max(min(d.next_try_at), coalesce(s.lease_until, ''))
+    FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0
+  UNION ALL SELECT min(lease_until) FROM paygate_feed
+  UNION ALL SELECT lease_until FROM paygate_sink
+    WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))
+"""
+_UNTOLD: Final = """
+SELECT 1 FROM paygate_outbox o WHERE o.position > coalesce(
+  (SELECT max(position) FROM paygate_sink), 0)
+UNION ALL SELECT 1 FROM paygate_delivery LIMIT 1
+"""
+
+
+def heal(world: World) -> None:
+    """End the faults, and go on until nothing is due any more."""
+    rolls = dice(world.seed, 4)
+    world.note("heal")
+    world.weather = Weather()
+    for host in world.hosts:
+        host.clock.skew = timedelta(0)
+    world.drain(rolls)
+    for number, order in enumerate(world.orders):
+        if not order.answered:
+            world.place(f"again-{number}", order, world.hosts[0], rolls)
+            world.drain(rolls)
+    settle(world, rolls)
+
+
+def settle(world: World, rolls: Dice) -> None:
+    """Let time pass, from one due thing to the next."""
+    for number in range(_PASSES_MAX):
+        _work(world, number, rolls)
+        due = _next_due(world)
+        if due is None and _feed_waits(world):
+            due = world.clock.now() + timedelta(minutes=1)  # read too lately, by a clock ahead
+        if due is None:
+            return
+        world.advance(max(due - world.clock.now(), timedelta(0)) + timedelta(seconds=1))
+        world.note(f"time {world.clock.now():%m-%d %H:%M:%S}")
+    world.violated("ends", f"after {_PASSES_MAX} passes something is still due")
+
+
+def judge(world: World) -> int:
+    """Let the clerk decide whatever is in doubt and cannot be found out; tell how much it was."""
+    rolls = dice(world.seed, 5)
+    decided = 0
+    for row in world.store.look(
+        "SELECT DISTINCT payment FROM paygate_attempt WHERE payment IS NOT NULL "
+        "AND state IN ('sending', 'unknown') ORDER BY payment"
+    ):
+        if clerk.decide(world, f"judge-{decided}", str(row["payment"]), rolls):
+            world.drain(rolls)
+            decided += 1
+    return decided
+
+
+def _work(world: World, number: int, rolls: Dice) -> None:
+    """Do once what workers do."""
+    host = world.hosts[0]
+    for gateway in world.gateways.values():
+        gateway.processor.catch_up()
+    for account in world.profiles:
+        waiting = unheard(world, account)
+        if rolls.random() < 0.5:
+            rolls.shuffle(waiting)  # any order gives the same in the end
+        for index in waiting:
+            send_callback(world, f"heal-{number}.{index}", account, index, rolls)
+            world.drain(rolls)
+    world.run(f"recover-{number}", host.recover(), rolls)
+    if _feed_waits(world):
+        world.run(f"feeds-{number}", host.read_feeds(), rolls)
+        world.run(f"apply-{number}", host.apply_callbacks(), rolls)
+    if world.store.look("SELECT 1 FROM paygate_delivery WHERE dead = 1"):
+        world.count("dead letter")
+        world.run(f"replay-{number}", host.replay_dead_letters("consumer"), rolls)
+    if world.store.look(_UNTOLD):
+        world.run(f"publish-{number}", host.publish(), rolls)
+
+
+def _feed_waits(world: World) -> bool:
+    """Tell whether some feed has been read only in part."""
+    rows = world.store.look("SELECT account, cursor FROM paygate_feed")
+    read = {row["account"]: int(row["cursor"] or 0) for row in rows}
+    return any(
+        profile.feed and len(world.gateways[name].processor.truth.events) > read.get(name, 0)
+        for name, profile in world.profiles.items()
+    )
+
+
+def _next_due(world: World) -> datetime | None:
+    [[text]] = world.store.look(_DUE)
+    instants = [] if text is None else [datetime.fromisoformat(text)]
+    late = world.network.next_late()
+    instants += [] if late is None else [late]
+    for gateway in world.gateways.values():
+        gateway.processor.catch_up()
+        at = gateway.processor.truth.due_at
+        instants += [] if at is None else [at]
+    return min(instants, default=None)

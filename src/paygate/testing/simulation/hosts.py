@@ -1,0 +1,68 @@
+"""Hosts: processes that share one ledger, each with a clock of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from paygate.cashier import Desk
+from paygate.ledger.tx import Context
+from paygate.service.publish import Subscriber
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from paygate.domain.event import Event
+    from paygate.ledger.vault import Vault
+    from paygate.service.account import GatewayAccount, Timing
+    from paygate.testing.clock import Clock
+
+
+class CountedIds:
+    """Ids in the order they were made, the same in every run."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def new(self, noun: str) -> str:
+        """Make the next id."""
+        self._made += 1
+        return f"{noun}_{self._made:06}"
+
+
+@dataclass(slots=True)
+class SkewedClock:
+    """A clock that is wrong by *skew*."""
+
+    true: Clock
+    skew: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        """Tell what this clock shows."""
+        return self.true.now() + self.skew
+
+
+class Host(Desk):
+    """A process: the production verbs as flows, to be moved one step at a time."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: SkewedClock,
+        ids: CountedIds,
+        accounts: Mapping[str, GatewayAccount],
+        timing: Timing,
+        consumer: Callable[[Event], Any],
+        vault: Vault,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.context = Context(tenant="main", actor=name, clock=clock, ids=ids, vault=vault)
+        self._context = self.context
+        self._accounts = dict(accounts)
+        self._timing = timing
+        self._readers = {"consumer": Subscriber("consumer", consumer)}
+        self._period_closed = None

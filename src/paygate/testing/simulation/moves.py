@@ -1,0 +1,70 @@
+"""Moves: who does what next, drawn from the seed before anything is played.
+
+A move says only who acts and how long the tasks under way go on after it. What
+it is about is drawn when it is played, with dice of its own, from what is there
+then. So any of them can be left out of a schedule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from paygate.testing.simulation import bank, clerk, customers, workers
+from paygate.testing.simulation.dice import dice, weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move *number* of a schedule: an actor's action, and the ticks that follow it."""
+
+    number: int
+    action: str
+    ticks: int
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.action}"
+
+
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
+    **customers.ACTIONS,
+    **clerk.ACTIONS,
+    **bank.ACTIONS,
+    **workers.ACTIONS,
+}
+"""Every action by name, with its weight."""
+
+_ALWAYS: Final = frozenset({"pay", "issue", "time passes", "callbacks arrive", "poller", "relay"})
+_LENGTHS: Final = {8: 3, 16: 4, 28: 2, 48: 1}
+_TICKS: Final = {0: 2, 2: 2, 4: 3, 8: 4, 16: 4, 40: 2}
+
+
+def draw_moves(seed: int) -> list[Move]:
+    """Draw the moves of *seed*: some of the actions are off, as in swarm testing."""
+    rolls = dice(seed, 2)
+    weights = {
+        name: weight
+        for name, (weight, _) in ACTIONS.items()
+        if name in _ALWAYS or rolls.random() < 0.6
+    }
+    length = weighted(rolls, _LENGTHS)
+    actions = ["pay", *(weighted(rolls, weights) for _ in range(length - 1))]
+    return [Move(number, each, weighted(rolls, _TICKS)) for number, each in enumerate(actions)]
+
+
+def play(world: World, moves: Iterable[Move]) -> None:
+    """Play *moves*, and between them let the tasks under way go on."""
+    for move in moves:
+        rolls = dice(world.seed, 3, move.number)
+        world.note(f"move {move}")
+        ACTIONS[move.action][1](world, str(move), rolls)
+        for _ in range(move.ticks):
+            if not world.tasks:
+                break
+            world.move(world.tasks[rolls.randrange(len(world.tasks))])

@@ -1,0 +1,313 @@
+"""The network: a request leaves, arrives and is answered, each at a time of its own.
+
+A request may arrive when nobody waits for its answer any more, but no later
+than the traits of the account say. On arrival it is looked at by somebody who
+knows what the processor did, and what the ledger says: nothing leaves whose
+intent is not stored, a key stands for one body, and no operation is done twice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from paygate.dialogue import Request, Response
+from paygate.domain.method import Kind
+from paygate.domain.outcome import MovementKind
+from paygate.errors import NoReply, NotSent
+from paygate.gateway import Keyed
+from paygate.ledger.tx import instant
+from paygate.testing.processor.keys import Call
+from paygate.testing.processor.magic import Plan, Verdict
+from paygate.testing.processor.order import State
+from paygate.testing.processor.truth import Stored
+from paygate.testing.simulation.faults import WIRE, Fault
+from paygate.testing.simulation.profiles import DEADLINE
+
+if TYPE_CHECKING:
+    from paygate.service.flow import Exchange
+    from paygate.testing.fake import FakeGateway
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.hosts import Host
+    from paygate.testing.simulation.world import World
+
+_HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
+_TOO_MANY: Final = json.dumps(
+    {
+        "error": {
+            "cause": "rate_limit",
+            "raw_code": "429",
+            "retryable": True,
+            "message": "too many requests",
+        }
+    }
+).encode()
+# Done twice, these are money or a promise of it twice.
+ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
+_DIRECT: Final = frozenset({Kind.CARD, Kind.E_CHECK})
+_HAPPENED: Final = frozenset({State.APPROVED, State.AUTHORIZED, State.PENDING})
+
+
+@dataclass(slots=True)
+class Wire:
+    """A request of a task on its way, and what comes of it."""
+
+    exchange: Exchange
+    sent_at: datetime
+    fault: Fault | None
+    response: Response | None = None
+    clean: bool = False
+    fate: Exception | None = None
+    slow: int = 0
+
+
+@dataclass(slots=True)
+class Network:
+    """What is between the hosts and the processors of *world*."""
+
+    world: World
+    late: list[tuple[datetime, int, str, Request]] = field(
+        default_factory=list["tuple[datetime, int, str, Request]"]
+    )
+    keys: dict[tuple[str, str, str], str] = field(default_factory=dict["tuple[str, str, str]", str])
+    bodies: dict[tuple[str, str], bytes] = field(default_factory=dict["tuple[str, str]", bytes])
+    delayed: int = 0
+
+    def send(self, exchange: Exchange, host: Host, rolls: Dice) -> Wire:
+        """Let a request leave, or fail to connect."""
+        world = self.world
+        if world.store.writing:
+            world.violated("I13", f"{exchange.request.step} is sent while a transaction is open")
+        if exchange.request.moves_money:
+            self._watch_leaving(exchange, host)
+        if exchange.request.method == "POST":
+            self._watch_repetition(exchange)
+        fault = world.strikes(rolls, *WIRE)
+        if fault is Fault.CONNECT:
+            raise NotSent("simulated: the connection was refused")
+        wire = Wire(exchange, world.clock.now(), fault)
+        if fault is Fault.REQUEST_LOST:
+            wire.fate = NoReply("simulated: the request left and no answer came")
+        elif fault is Fault.REQUEST_LATE:
+            self._delay(wire, rolls)
+        elif fault is Fault.ANSWER_SLOW:
+            wire.slow = rolls.randint(1, 8)
+        return wire
+
+    def go_on(self, wire: Wire, rolls: Dice) -> Response | None:
+        """Let *wire* get one step further; the answer when it is there, None before that."""
+        if wire.fate is not None:
+            raise wire.fate
+        if wire.response is None:
+            if self.world.clock.now() > wire.sent_at + DEADLINE:
+                self._delay(wire, rolls)
+                return None
+            self._arrive(wire, rolls)
+            return None
+        if wire.slow:
+            wire.slow -= 1
+            return None
+        if self.world.clock.now() > wire.sent_at + DEADLINE and rolls.random() < 0.5:
+            raise NoReply("simulated: the answer took longer than anybody waits")
+        # Or it came in time, and the host was stopped before it could read it.
+        return wire.response
+
+    def next_late(self) -> datetime | None:
+        """Tell when the next request arrives that nobody waits for."""
+        return self.late[0][0] if self.late else None
+
+    def deliver_late(self) -> None:
+        """Let the first of those requests arrive."""
+        _, _, account, request = heapq.heappop(self.late)
+        self.world.note(f"late {account} {request.step}")
+        self._handle(account, request)
+
+    # --- On the way ------------------------------------------------------------------------
+
+    def _delay(self, wire: Wire, rolls: Dice) -> None:
+        """Keep the request on its way: its host gives up waiting, and it arrives after all."""
+        account = self.world.profiles[wire.exchange.account]
+        flies = DEADLINE + account.traits.max_in_flight
+        until = wire.sent_at + flies * rolls.random()
+        self.delayed += 1
+        heapq.heappush(
+            self.late,
+            (
+                max(until, self.world.clock.now()),
+                self.delayed,
+                wire.exchange.account,
+                wire.exchange.request,
+            ),
+        )
+        wire.fate = NoReply("simulated: no answer came in time")
+
+    def _arrive(self, wire: Wire, rolls: Dice) -> None:
+        account, request = wire.exchange.account, wire.exchange.request
+        gateway = self.world.gateways[account]
+        match wire.fault:
+            case Fault.TOO_MANY:
+                wire.response = Response(status=429, body=_TOO_MANY)
+                return
+            case Fault.ERROR_BEFORE:
+                wire.response = self._keep_error(gateway, request, done=False)
+                return
+            case Fault.GATEWAY_BEFORE:
+                wire.response = Response(status=502, body=_HTML)
+                return
+            case _:
+                pass
+        self._turn(account, request, rolls)
+        response = self._handle(account, request)
+        match wire.fault:
+            case Fault.ANSWER_LOST:
+                wire.fate = NoReply("simulated: the request arrived and its answer was lost")
+            case Fault.GARBAGE:
+                response = Response(status=200, body=_HTML)
+            case Fault.TRUNCATED:
+                response = Response(
+                    status=response.status, body=response.body[: len(response.body) // 2]
+                )
+            case Fault.ERROR_AFTER:
+                response = self._keep_error(gateway, request, done=True)
+            case Fault.GATEWAY_AFTER:
+                response = Response(status=502, body=_HTML)
+            case _:
+                wire.clean = response.status == 200
+        wire.response = response
+
+    def _turn(self, account: str, request: Request, rolls: Dice) -> None:
+        """Draw how a follow-up goes at an odd processor: refused, slow, or failing later."""
+        if request.method != "POST" or request.step not in ("capture", "void", "refund"):
+            return
+        if not self.world.profiles[account].odd or rolls.random() > 0.4:
+            return
+        plan = rolls.choice(
+            (
+                Plan(verdict=Verdict.DECLINE, code="generic", raw_code="05", retryable=True),
+                Plan(verdict=Verdict.REJECT, code="state", raw_code="fake_state"),
+                Plan(verdict=Verdict.WAIT),
+                Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic", raw_code="05"),
+            )
+        )
+        body = _object(request)
+        processor = self.world.gateways[account].processor
+        if not processor.truth.found(request.step, body.get("our_ref", "")):
+            self.world.count(f"{request.step} {plan.verdict}, ends {plan.ends}")
+            processor.script.plan(plan, operation=request.step, our_ref=body["our_ref"])
+
+    def _keep_error(self, gateway: FakeGateway, request: Request, *, done: bool) -> Response:
+        """Answer with a server error, which is kept under the key where the traits say so."""
+        error = Response(status=500, headers={"content-type": "text/plain"}, body=b"trouble")
+        processor = gateway.processor
+        rule = processor.traits.idempotency
+        key = request.headers.get("idempotency-key", "")
+        if request.method != "POST" or not isinstance(rule, Keyed) or not rule.replays_errors:
+            return error
+        now = processor.clock.now()
+        known = processor.truth.answers.get(key)
+        if done or known is None or now >= known.at + rule.ttl:
+            call = Call(request.step, _object(request), key, request.body)
+            at = known.at if done and known is not None else now
+            processor.truth.keep_answer(key, Stored(call.fingerprint, at, 500, error.body))
+        return error
+
+    # --- At the processor -------------------------------------------------------------------
+
+    def _handle(self, account: str, request: Request) -> Response:
+        world = self.world
+        processor = world.gateways[account].processor
+        if request.method == "POST":
+            self._watch_arriving(account, request)
+        response = processor.handle(request)
+        if request.method == "POST":
+            self._watch_done(account, request)
+        return response
+
+    def _watch_leaving(self, exchange: Exchange, host: Host) -> None:
+        """See that the intent is stored, and that its lease runs."""
+        world, request = self.world, exchange.request
+        body = _object(request)
+        our_ref = str(body.get("our_ref", ""))
+        rows = world.store.look(
+            "SELECT a.lease_until, a.reference, p.superseded, p.voiding FROM paygate_attempt a "
+            "LEFT JOIN paygate_payment p ON p.id = a.payment WHERE a.id = :id",
+            id=our_ref,
+        )
+        if not rows:
+            world.violated("intent", f"{request.step} leaves, and its attempt is not stored")
+        elif rows[0]["lease_until"] <= instant(host.clock.now()):
+            world.violated("lease", f"{request.step} of {our_ref} leaves after its lease")
+        elif request.step == "complete" and rows[0]["superseded"]:
+            world.violated("I3", "a page is completed that another payment has superseded")
+        elif request.step == "capture" and rows[0]["voiding"]:
+            world.violated("I3", "a capture leaves while its authorisation is being voided")
+        elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
+            world.violated("note", f"the debit of {our_ref} leaves, and its e-check is not noted")
+
+    def _watch_repetition(self, exchange: Exchange) -> None:
+        """See that what is sent again has the same key and the same body."""
+        world, request = self.world, exchange.request
+        our_ref, key = our_ref_of(request), request.headers.get("idempotency-key", "")
+        name = (exchange.account, request.step, our_ref)
+        if name in self.keys:
+            world.count(f"sent again:{request.step}")
+        if self.keys.setdefault(name, key) != key:
+            world.violated("I2", f"{request.step} of {our_ref} is repeated under another key")
+        known = self.bodies.setdefault((exchange.account, key), request.body)
+        if known != request.body:
+            world.violated("I2", f"{request.step} of {our_ref} is repeated with another body")
+
+    def _watch_arriving(self, account: str, request: Request) -> None:
+        """See that the processor need not stop us from taking or giving back too much."""
+        truth = self.world.gateways[account].processor.truth
+        body = _object(request)
+        about = truth.orders.get(body.get("about") or "")
+        if about is None or truth.found(request.step, body.get("our_ref", "")):
+            return
+        if request.step == "capture" and about.state is State.AUTHORIZED:
+            rest = about.minor - about.told.get("captured", 0)
+            if body["minor"] > rest:
+                self.world.violated("I3", f"capture of {body['minor']}, and {rest} is held")
+        if request.step == "refund" and not self.world.bank_acted(about):
+            came = [
+                entry
+                for entry in truth.journal
+                if entry.payment == about.payment and entry.kind.inward and not entry.undoes
+            ]
+            rest = sum(truth.rest(entry) for entry in came)
+            if body["minor"] > rest:
+                self.world.violated("I10", f"refund of {body['minor']}, and {rest} is left")
+
+    def _watch_done(self, account: str, request: Request) -> None:
+        """See that nothing was done twice."""
+        world = self.world
+        kind = world.profiles[account].kind
+        if request.step not in ONCE or kind not in _DIRECT:
+            return
+        our_ref = our_ref_of(request)
+        truth = world.gateways[account].processor.truth
+        done = [order for order in truth.found(request.step, our_ref) if happened(order)]
+        if len(done) > 1:
+            world.violated("I2", f"{request.step} of {our_ref} was done {len(done)} times")
+        if done and world.auditor.has_given_up(our_ref, done[0]):
+            world.violated("doubt", f"{request.step} of {our_ref} is done, and was called failed")
+
+
+def happened(order: Order) -> bool:
+    """Tell whether *order* moved money, or will."""
+    return order.state in _HAPPENED or any(
+        entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
+    )
+
+
+def our_ref_of(request: Request) -> str:
+    """Tell which attempt of ours a request is about."""
+    return str(_object(request).get("our_ref", ""))
+
+
+def _object(request: Request) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(request.body)) if request.body else {}

@@ -1,0 +1,175 @@
+"""Profiles: the processors of a schedule, each with its traits, its habits and its own truth.
+
+A profile is drawn from everything that traits can say. What a processor then
+does never contradicts them: a "not found" that is declared final is final, and a
+request is on its way no longer than it says. So whatever goes wrong is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.method import Kind
+from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy, Keyed, NotIdempotent
+from paygate.testing.fake import FakeGateway
+from paygate.testing.processor import FakeProcessor
+from paygate.testing.processor.rails import Habits, fake_traits
+from paygate.testing.simulation.dice import weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paygate.gateway import Idempotency, Traits
+    from paygate.testing.clock import Clock
+    from paygate.testing.simulation.dice import Dice
+
+_KINDS: Final = {
+    Kind.CARD: 9,
+    Kind.E_CHECK: 4,
+    Kind.REDIRECT: 4,
+    Kind.VOUCHER: 2,
+    Kind.BITCOIN: 1,
+}
+DEADLINE: Final = timedelta(seconds=30)
+"""How long a host waits for an answer."""
+
+_CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
+_MINUTE: Final = timedelta(minutes=1)
+_IDEMPOTENCY: Final[dict[str, Idempotency]] = {
+    "keyed": Keyed(ttl=timedelta(hours=24)),
+    "keyed_without_errors": Keyed(ttl=timedelta(hours=24), replays_errors=False),
+    "keyed_briefly": Keyed(ttl=10 * _MINUTE),
+    "window_of_originals": DedupWindow(window=30 * _MINUTE, returns_original=True),
+    "window_of_refusals": DedupWindow(window=30 * _MINUTE),
+    "not_idempotent": NotIdempotent(),
+}
+_FINAL_AFTER: Final[dict[timedelta | None, int]] = {
+    timedelta(0): 2,
+    5 * _MINUTE: 5,
+    60 * _MINUTE: 2,
+    None: 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One gateway account: what its traits say, and what the processor does beside that."""
+
+    name: str
+    kind: Kind
+    rule: str
+    traits: Traits
+    habits: Habits
+    feed: bool
+    odd: bool
+    late: bool
+
+    def tells(self) -> bool:
+        """Tell whether we learn by ourselves what happens after a payment has ended."""
+        return self.feed or self.traits.callbacks is not CallbackStyle.NONE
+
+    def marks(self) -> Iterator[str]:
+        """Name what this profile exercises, for the count of what was covered."""
+        traits = self.traits
+        yield f"kind:{self.kind}"
+        yield f"idempotency:{self.rule}"
+        yield f"inquiry:{traits.inquiry}"
+        yield f"callbacks:{traits.callbacks}"
+        yield "feed" if self.feed else "no feed"
+        if traits.not_found_is_final_after is None:
+            yield "not found is never final"
+        if self.habits.inquiry_lag:
+            yield "eventually consistent inquiry"
+        if self.habits.needs_complete:
+            yield "needs complete"
+
+
+def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
+    """Draw an account; with *traits* it is one of a driver that declares these."""
+    kind = weighted(rolls, _KINDS)
+    rules = list(_IDEMPOTENCY)
+    if kind not in _CHARGED:  # a window is for money that moves, not for pages that look alike
+        rules = [each for each in rules if not each.startswith("window")]
+    rule = rolls.choice(rules)
+    final_after = weighted(rolls, _FINAL_AFTER)
+    own = fake_traits(
+        [kind],
+        {
+            "idempotency": _IDEMPOTENCY[rule],
+            "inquiry": weighted(rolls, _INQUIRIES),
+            "not_found_is_final_after": final_after,
+            "max_in_flight": rolls.choice((_MINUTE, 2 * _MINUTE, 10 * _MINUTE)),
+            "callbacks": weighted(rolls, _CALLBACKS),
+            "merchant_account": name,
+        },
+    )
+    if traits is not None:
+        rule, own = "as declared", _narrowed(traits, rolls)
+        final_after = own.not_found_is_final_after
+    [kind] = own.rails
+    lags = rolls.random() < 0.3
+    # What arrives late and shows late is there before "not found" is declared to be final.
+    room = (final_after or timedelta(0)) - own.max_in_flight - DEADLINE
+    lag = max(room, timedelta(0)) * rolls.random()
+    habits = Habits(
+        needs_complete=rolls.random() < 0.4,
+        inquiry_lag=lag if lags else timedelta(0),
+        page_size=rolls.choice((1, 3, 100)),
+        voidable_for=rolls.choice((timedelta(minutes=20), timedelta(days=1))),
+    )
+    feed = rolls.random() < 0.5
+    return Profile(
+        name=name,
+        kind=kind,
+        rule=rule,
+        traits=own,
+        habits=habits,
+        feed=feed,
+        odd=rolls.random() < 0.3,
+        late=rolls.random() < 0.4,
+    )
+
+
+def open_gateway(profile: Profile, clock: Clock) -> FakeGateway:
+    """Open the account of *profile* at a processor of its own."""
+    processor = FakeProcessor(profile.traits, clock=clock, habits=profile.habits)
+    face = FakeGateway if profile.feed else _WithoutFeed
+    return face(profile.kind, processor=processor)
+
+
+class _WithoutFeed(FakeGateway):
+    """A driver whose processor has no feed: the method is not there."""
+
+    feed: Any = None
+
+
+_INQUIRIES: Final = {
+    InquiryBy.OUR_REF: 6,
+    InquiryBy.GATEWAY_REF: 2,
+    InquiryBy.LIST_SCAN: 2,
+    InquiryBy.NONE: 2,
+}
+_CALLBACKS: Final = {
+    CallbackStyle.ACKNOWLEDGED: 6,
+    CallbackStyle.ANSWERED: 2,
+    CallbackStyle.NONE: 3,
+}
+
+
+def _narrowed(traits: Traits, rolls: Dice) -> Traits:
+    """Play one rail of *traits*, with what the simulated processor needs of it."""
+    kinds = sorted(kind for kind in traits.rails if kind in _KINDS)
+    kind = Kind(rolls.choice(kinds))
+    played = fake_traits([kind]).rails[kind]
+    rail = replace(
+        traits.rails[kind],
+        methods=played.methods,
+        operations=traits.rails[kind].operations & played.operations,
+        currencies=None,
+        limits={},
+        payer_fields=frozenset(),
+        needs_return_url=played.needs_return_url,
+    )
+    return replace(traits, rails={kind: rail}, live=False)

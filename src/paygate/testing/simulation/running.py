@@ -1,0 +1,119 @@
+"""Running: one seed, from an empty ledger to the verdict."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.money import Money
+from paygate.domain.payment import Operation
+from paygate.service.account import Timing
+from paygate.testing.simulation import customers, healing, verdict
+from paygate.testing.simulation.dice import dice, weighted
+from paygate.testing.simulation.faults import Weather
+from paygate.testing.simulation.moves import draw_moves, play
+from paygate.testing.simulation.profiles import draw
+from paygate.testing.simulation.results import Result, Violation
+from paygate.testing.simulation.world import BugAlarm, Stopped, World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.gateway import Traits
+    from paygate.testing.simulation.moves import Move
+
+_TOTALS: Final = (500, 1234, 3000, 10_000)
+_LOG: Final = "paygate.service"
+
+
+def run(
+    seed: int,
+    *,
+    moves: Sequence[Move] | None = None,
+    calm: frozenset[str] = frozenset(),
+    traits: Traits | None = None,
+    keep_events: bool = False,
+) -> Result:
+    """
+    Play the schedule of *seed* and tell what became of it; the same seed, the same result.
+
+    With *moves* only these are played, and without the faults that *calm* names, as
+    shrinking does. *traits* are those of a driver to play the engine against.
+    """
+    world = _world(seed, calm, traits)
+    alarm = BugAlarm()
+    logger = logging.getLogger(_LOG)
+    propagates, logger.propagate = logger.propagate, False
+    logger.addHandler(alarm)
+    try:
+        _play(world, draw_moves(seed) if moves is None else moves, alarm)
+    except Stopped:
+        pass
+    except Exception as error:  # noqa: BLE001  (whoever broke it, the seed tells how)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        world.violations.append(Violation("errors", f"{type(error).__name__} at {where}: {error}"))
+    finally:
+        logger.removeHandler(alarm)
+        logger.propagate = propagates
+        for task in world.tasks:
+            task.flow.close()
+        world.store.close()
+    return Result(
+        seed=seed,
+        violations=tuple(world.violations),
+        steps=world.steps,
+        digest=world.trace.digest,
+        commits=world.commits,
+        covered=tuple(sorted(world.covered.items())),
+        events=tuple(world.trace.lines) if keep_events or world.violations else (),
+    )
+
+
+def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
+    _issue(world)
+    play(world, moves)
+    healing.heal(world)
+    verdict.check_doubts(world)
+    if healing.judge(world):
+        healing.settle(world, dice(world.seed, 7))
+    verdict.check_end(world)
+    verdict.check_reversal(world)
+    if alarm.heard:
+        world.violated("errors", alarm.heard[0])
+
+
+def _world(seed: int, calm: frozenset[str], traits: Traits | None) -> World:
+    rolls = dice(seed, 0)
+    count = weighted(rolls, {1: 5, 2: 4, 3: 1})
+    profiles = [draw(rolls, f"account-{number}", traits) for number in range(count)]
+    return World(
+        seed=seed,
+        profiles={profile.name: profile for profile in profiles},
+        weather=Weather.draw(dice(seed, 1)),
+        calm=calm,
+        timing=Timing(waiting=timedelta(days=1)),
+    )
+
+
+def _issue(world: World) -> None:
+    rolls, host = dice(world.seed, 8), world.hosts[0]
+    for number in range(rolls.randint(1, 4)):
+        customer = rolls.choice(("C-1", "C-1", "C-2"))
+        flow = host.issue(
+            number=f"INV-{number}",
+            customer=customer,
+            total=Money("USD", rolls.choice(_TOTALS)),
+            due="2026-02-01",
+        )
+        world.run(f"issue-{number}", flow, rolls)
+    for profile in world.profiles.values():
+        if rolls.random() < 0.3 and profile.traits.offers(profile.kind, Operation.ENROLL):
+            customers.enroll(world, f"enroll-{profile.name}", profile, rolls)
+            world.drain(rolls)
+    if rolls.random() < 0.4:
+        cash = host.record([], customer="C-1", amount=Money("USD", 400), by="cash", key="first")
+        world.run("first", cash, rolls)

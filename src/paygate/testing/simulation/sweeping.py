@@ -1,0 +1,69 @@
+"""Sweeping: many seeds, on as many processes as there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Final
+
+from paygate.testing.simulation.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paygate.testing.simulation.results import Result
+
+_BLOCK: Final = 50
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of some seeds: those that broke a rule, and what all of them exercised."""
+
+    seeds: int = 0
+    steps: int = 0
+    commits: int = 0
+    broken: list[Result] = field(default_factory=list["Result"])
+    covered: Counter[str] = field(default_factory=Counter[str])
+
+    def add(self, other: Summary) -> None:
+        """Add what became of other seeds."""
+        self.seeds += other.seeds
+        self.steps += other.steps
+        self.commits += other.commits
+        self.broken += other.broken
+        self.covered.update(other.covered)
+
+
+def play_block(first: int, count: int) -> Summary:
+    """Play *count* seeds from *first* on."""
+    summary = Summary()
+    for seed in range(first, first + count):
+        result = run(seed)
+        summary.seeds += 1
+        summary.steps += result.steps
+        summary.commits += result.commits
+        summary.covered.update(dict(result.covered))
+        if not result.sound:
+            summary.broken.append(result)
+    return summary
+
+
+def sweep(first: int, count: int, jobs: int = 1) -> Iterator[Summary]:
+    """Play *count* seeds from *first* on, and tell of each block of them when it is done."""
+    blocks = [
+        (start, min(_BLOCK, first + count - start)) for start in range(first, first + count, _BLOCK)
+    ]
+    if jobs == 1:
+        for block in blocks:
+            yield play_block(*block)
+        return
+    # A fresh interpreter has nothing of this one: no locks, no connections, no planted bug.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_play, blocks)
+
+
+def _play(block: tuple[int, int]) -> Summary:
+    return play_block(*block)

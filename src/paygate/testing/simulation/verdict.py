@@ -1,0 +1,332 @@
+"""The verdict: what must hold when the faults are over and everybody has tried again.
+
+The processors' own truth is compared with the books, movement by movement. What
+is still in doubt must be so for a reason that the traits of its account give.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.gateway import InquiryBy
+from paygate.ledger import book
+from paygate.testing.simulation.dice import dice
+
+if TYPE_CHECKING:
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.world import World
+
+_CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
+_LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
+_SECRETS: Final = (
+    b"tok_visa",
+    b"tok_bank",
+    b"tok_declined",
+    b"fake-signing-key",
+    b"somebody else's key",
+)
+# A callback is kept word for word, so the inbox's body has whatever the processor wrote into it.
+_TOKENS_LEFT: Final = """
+SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
+UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
+UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
+UNION ALL SELECT 'attempt' FROM paygate_attempt
+  WHERE instr(reason || then_do || reference || code || raw_code, 'pm_')
+UNION ALL SELECT 'method' FROM paygate_method
+  WHERE instr(token_encrypted, CAST('pm_visa' AS BLOB))
+  OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
+"""
+
+
+def check_doubts(world: World) -> None:
+    """See that whatever has not ended waits for a person, and could not be found out."""
+    for row in world.payments("status IN ('processing', 'unknown') OR needs_review = 1"):
+        profile = world.profiles.get(row["account"])
+        assert profile is not None, "only payments through a gateway are ever in doubt"
+        why = _why(world, row, profile)
+        if not why:
+            world.violated(
+                "review", f"{row['id']} is {row['status']}, needs_review {row['needs_review']}"
+            )
+        world.count(f"review:{why}")
+    for row in world.payments("status IN ('requires_action', 'authorized')"):
+        profile = world.profiles[row["account"]]
+        untold = _blind(profile) or row["id"] in _mistaken(world)
+        if not untold and not row["needs_review"]:
+            world.violated("ends", f"{row['id']} is still {row['status']}")
+
+
+def check_end(world: World) -> None:
+    """See that the books, the processors and the consumer agree."""
+    _check_books(world)
+    _check_truth(world)
+    _check_states(world)
+    _check_claims(world)
+    _check_charged_once(world)
+    _check_fees(world)
+    _check_mail(world)
+    _check_secrets(world)
+
+
+def check_reversal(world: World) -> None:
+    """See that a payment and its reversal leave everything as it was (I9)."""
+    rows = world.invoices("claimed_minor = 0 AND total_minor > allocated_minor + written_off_minor")
+    if not rows:
+        return
+    rolls, host = dice(world.seed, 6), world.hosts[0]
+    number, before = str(rows[0]["number"]), _snapshot(world)
+    amount = Money("USD", rolls.choice((1, 300, 20_000)))
+    payment = world.run("last", host.record(number, by="check", key="last", amount=amount), rolls)
+    world.run("reverse last", host.reverse(payment, reason="bounced"), rolls)
+    after = _snapshot(world)
+    if before != after:
+        world.violated("I9", f"before {before}, after payment and reversal {after}")
+    world.count("reversal restores")
+
+
+# --- Doubt --------------------------------------------------------------------------------
+
+
+def _blind(profile: Profile) -> bool:
+    """Tell whether nobody would ever tell us how something ended."""
+    return not profile.tells() and profile.traits.inquiry is InquiryBy.NONE
+
+
+def _why(world: World, row: Any, profile: Profile) -> str:
+    """Tell why a person must look at a payment; empty where that could have been avoided."""
+    if not row["needs_review"]:
+        untold = _blind(profile) or row["id"] in _mistaken(world)
+        return "nobody can tell" if untold else ""
+    if row["conflicted"]:
+        return "other money came" if _other_money(world, row) else ""
+    if row["returned_minor"] > row["received_minor"]:
+        return "more went back than came" if row["id"] in world.disturbed else ""
+    doubts = world.store.look(
+        "SELECT * FROM paygate_attempt WHERE payment = :id AND needs_review = 1", id=row["id"]
+    )
+    for attempt in doubts:
+        if attempt["state"] in ("sending", "unknown"):
+            return _why_unknown(profile, attempt)
+    if row["id"] in _mistaken(world):
+        return "the original of another payment was returned"
+    if profile.traits.inquiry is InquiryBy.NONE and _was_tried(world, row["id"]):
+        return "nobody can be asked about a declined try"
+    if row["id"] in world.disturbed:
+        return "the bank changed its mind"
+    if row["id"] in world.judged:
+        return "a clerk decided"
+    return ""
+
+
+def _was_tried(world: World, payment: str) -> bool:
+    """Tell whether a try of the payer's was declined; that may be told when it is long past."""
+    return any(
+        "tried" in event and event["order"]["our_ref"] == row["id"]
+        for row in world.store.look(
+            "SELECT id, account FROM paygate_attempt WHERE payment = :payment", payment=payment
+        )
+        for event in world.gateways[row["account"]].processor.truth.events
+    )
+
+
+def _why_unknown(profile: Profile, attempt: Any) -> str:
+    traits = profile.traits
+    if traits.inquiry is InquiryBy.NONE:
+        return "nobody can be asked"
+    if traits.inquiry is InquiryBy.GATEWAY_REF and not attempt["reference"]:
+        return "nobody can be asked without a reference"
+    if traits.not_found_is_final_after is None:
+        return "not found is never final"
+    return ""
+
+
+def _other_money(world: World, row: Any) -> bool:
+    """Tell whether the processor did something else than it was asked for."""
+    truth = world.gateways[row["account"]].processor.truth
+    orders = [order for order in truth.orders.values() if order.payment == row["id"]]
+    came = [entry for order in orders for entry in order.movements if entry.kind in _CAME]
+    asked = row["amount_minor"]
+    if any(entry.currency != row["currency"] for entry in came):
+        return True
+    if any(order.minor > asked for order in orders) or sum(e.minor for e in came) > asked:
+        return True
+    return row["id"] in _mistaken(world)
+
+
+def _mistaken(world: World) -> set[str]:
+    """
+    Find the payments that a window for duplicates took for one another.
+
+    Two payments look alike to it, and it answers the second with what it did for the
+    first. Their money is booked once all the same; for whom, a person must find out.
+    """
+    found: set[str] = set()
+    for row in world.store.look("SELECT * FROM paygate_attempt WHERE reference <> ''"):
+        truth = world.gateways[row["account"]].processor.truth
+        order = truth.orders.get(row["reference"])
+        if order is None or order.operation != row["operation"]:
+            continue
+        if order.our_ref != row["id"]:
+            found |= {str(row["payment"]), order.payment}
+    return found
+
+
+# --- Agreement ----------------------------------------------------------------------------
+
+
+def _check_books(world: World) -> None:
+    for found in world.store.read(world.hosts[0].context, book.check):
+        world.violated(found.rule, f"{found.subject}: {found.detail}")
+
+
+def _check_truth(world: World) -> None:
+    """Compare what each processor moved with what was booked for it (I1)."""
+    booked = Counter(
+        (row["account"], row["kind"], row["movement_id"], row["currency"], row["amount_minor"])
+        for row in world.store.look("SELECT * FROM paygate_receipt WHERE kind <> 'reversal'")
+        if row["account"] in world.profiles
+    )
+    moved = Counter(
+        (account, str(entry.kind), entry.movement_id, entry.currency, entry.minor)
+        for account in world.profiles
+        for entry in _journal(world, account)
+        if not _untold(world, account, entry)
+    )
+    for thing in moved - booked:
+        world.violated("I1", f"the processor moved {thing}, and the books do not have it")
+    for thing in booked - moved:
+        account, _, movement_id, *_ = thing
+        if not any(entry.movement_id == movement_id for entry in _journal(world, account)):
+            world.violated("I1", f"the books have {thing}, and no processor moved it")
+
+
+def _untold(world: World, account: str, entry: Entry) -> bool:
+    """Tell whether nobody could tell us of a movement: the bank's own, at a silent account."""
+    profile = world.profiles[account]
+    if profile.tells():
+        return False
+    untold = _blind(profile) or entry.payment in _mistaken(world)
+    return untold or entry.kind is MovementKind.RETURN
+
+
+def _check_states(world: World) -> None:
+    """See that payments stand where the processors' truth puts them, whatever happened (I12)."""
+    for row in world.payments():
+        if row["account"] not in world.profiles:
+            continue
+        came = [
+            entry
+            for entry in _journal(world, row["account"])
+            if entry.payment == row["id"] and entry.kind in _CAME
+        ]
+        status = row["status"]
+        if _blind(world.profiles[row["account"]]) and status in _LIVE:
+            continue
+        if row["id"] in _mistaken(world):
+            continue
+        if (
+            status == "authorized"
+            and row["id"] in world.judged
+            and not _can_ask(world, row["account"])
+        ):
+            continue  # that its rest had run out was told while a capture was in doubt
+        if bool(came) != (status == "succeeded"):
+            world.violated(
+                "I12", f"{row['id']} is {status}, and its processor took {len(came)} amounts"
+            )
+
+
+def _check_claims(world: World) -> None:
+    """See that no invoice is held by a payment that has ended."""
+    rows = world.store.look(
+        "SELECT c.item, p.id, p.status, p.account FROM paygate_claim c "
+        "JOIN paygate_payment p ON p.id = c.payment "
+        "WHERE c.state IN ('hard', 'soft') AND p.needs_review = 0"
+    )
+    for row in rows:
+        profile = world.profiles.get(row["account"])
+        if profile is None or not (_blind(profile) or row["id"] in _mistaken(world)):
+            world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
+
+
+def _check_charged_once(world: World) -> None:
+    """See that no invoice was charged to somebody's card or account when it was paid (I3)."""
+    rows = world.store.look(
+        "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
+        "WHERE c.reason = 'already_paid' AND p.kind IN ('card', 'e_check') AND NOT EXISTS ("
+        "  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = p.id"
+        "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
+    )
+    for row in rows:
+        if row["payment"] not in world.disturbed | world.judged | _mistaken(world):
+            world.violated("I3", f"{row['payment']} charged what was paid already")
+
+
+def _check_fees(world: World) -> None:
+    """See that a reversal and its fee are there together."""
+    for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
+        if row["payment"] in world.fees and row["fee_item"] is None:
+            world.violated("fee", f"the reversal of {row['payment']} has no fee invoice")
+
+
+def _check_mail(world: World) -> None:
+    """See that inbox and outbox are empty, and each event took effect once (I8)."""
+    for row in world.store.look("SELECT * FROM paygate_inbox WHERE state NOT IN ('applied')"):
+        if row["state"] == "ignored" and not _can_ask(world, row["account"]):
+            continue
+        world.violated(
+            "inbox", f"{row['account']} {row['event_id']} is {row['state']}: {row['error']}"
+        )
+    left = world.store.look("SELECT * FROM paygate_delivery")
+    if left:
+        world.violated("I8", f"{len(left)} events were not delivered")
+    events = {row["id"] for row in world.store.look("SELECT id FROM paygate_outbox")}
+    if events != world.consumer.taken.keys():
+        world.violated("I8", f"the consumer took {len(world.consumer.taken)} of {len(events)}")
+    for row in world.payments():
+        [[data]] = world.store.look(
+            "SELECT data FROM paygate_outbox WHERE aggregate = :id ORDER BY seq DESC LIMIT 1",
+            id=row["id"],
+        )
+        told = json.loads(data).get("status")
+        if told is not None and told != row["status"]:
+            world.violated("I8", f"{row['id']} is {row['status']}; its last event says {told}")
+
+
+def _can_ask(world: World, account: str) -> bool:
+    return world.profiles[account].traits.inquiry is not InquiryBy.NONE
+
+
+def _check_secrets(world: World) -> None:
+    """See that no secret is anywhere in the ledger's file, nor in the trace (I11)."""
+    for row in world.store.look(_TOKENS_LEFT):
+        world.violated("I11", f"the token of a stored method is in {row['place']}")
+    copy = world.store.connection.serialize()
+    text = "\n".join(world.trace.lines).encode()
+    for secret in _SECRETS:
+        if secret in copy:
+            world.violated("I11", f"{secret!r} is in the ledger")
+        if secret in text:
+            world.violated("I11", f"{secret!r} is in the trace")
+
+
+def _journal(world: World, account: str) -> list[Entry]:
+    return world.gateways[account].processor.truth.journal
+
+
+def _snapshot(world: World) -> list[tuple[Any, ...]]:
+    """Tell what is open on each invoice, and each customer's balance."""
+    items = world.store.look(
+        "SELECT number, allocated_minor, written_off_minor, claimed_minor, status "
+        "FROM paygate_item ORDER BY number"
+    )
+    lots = world.store.look(
+        "SELECT id, amount_minor - used_minor - closed_minor, reserved_minor FROM paygate_credit "
+        "WHERE amount_minor - used_minor - closed_minor <> 0 ORDER BY id"
+    )
+    return [tuple(row) for row in (*items, *lots)]

@@ -1,0 +1,205 @@
+"""Workers: what runs beside the customers. Callbacks, poller, feeds, relay, restarts, time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.errors import NotAuthentic
+from paygate.gateway import CallbackStyle
+from paygate.testing.processor.callbacks import read_written, signed_events
+from paygate.testing.simulation.dice import weighted
+from paygate.testing.simulation.faults import CALLBACK, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.gateway import Callback
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.world import World
+
+_SPANS: Final = {
+    timedelta(seconds=1): 4,
+    timedelta(seconds=20): 4,
+    timedelta(seconds=95): 4,
+    timedelta(minutes=6): 4,
+    timedelta(minutes=35): 3,
+    timedelta(hours=2): 2,
+    timedelta(hours=12): 2,
+    timedelta(days=1, hours=1): 2,
+    timedelta(days=3, hours=1): 1,
+}
+
+
+def deliver(world: World, name: str, rolls: Dice) -> None:
+    """Send some of the callbacks that wait, in the order of some processor."""
+    for number in range(rolls.randint(1, 3)):
+        waiting = [
+            (account, mine) for account in world.profiles if (mine := unheard(world, account))
+        ]
+        if not waiting:
+            return
+        account, indices = rolls.choice(waiting)
+        index = indices[0]
+        if world.acknowledged[account] and world.strikes(rolls, Fault.DUPLICATED):
+            # Sent again though it was acknowledged long ago: everything came after it.
+            index = rolls.choice(sorted(world.acknowledged[account]))
+        elif len(indices) > 1 and world.strikes(rolls, Fault.REORDERED):
+            index = rolls.choice(indices)
+        _send(world, f"{name}.{number}", account, index, rolls)
+
+
+def poll(world: World, name: str, rolls: Dice) -> None:
+    """Recover as a worker does, or ask about one payment."""
+    host = rolls.choice(world.hosts)
+    rows = world.payments("kind NOT IN ('check', 'cash', 'transfer', 'credit')")
+    if rows and rolls.random() < 0.3:
+        payment = str(rolls.choice(rows)["id"])
+        world.begin(name, host, host.inquire(payment), rolls)
+        world.count("actor:inquire")
+        return
+    world.begin(name, host, host.recover(limit=rolls.choice((1, 100))), rolls)
+    world.count("actor:recover")
+
+
+def read_feeds(world: World, name: str, rolls: Dice) -> None:
+    """Read what the processors do not call back about."""
+    host = rolls.choice(world.hosts)
+    world.begin(name, host, host.read_feeds(), rolls)
+    world.count("actor:read_feeds")
+
+
+def relay(world: World, name: str, rolls: Dice) -> None:
+    """Publish events to the consumer."""
+    host = rolls.choice(world.hosts)
+    world.begin(name, host, host.publish(), rolls)
+    world.count("actor:publish")
+
+
+def kill(world: World, name: str, rolls: Dice) -> None:
+    """End a host where it stands."""
+    del name
+    busy = [task.host for task in world.tasks]
+    world.kill(rolls.choice(busy or world.hosts))
+    world.count("actor:kill")
+
+
+def restart(world: World, name: str, rolls: Dice) -> None:
+    """Let a host finish what it does, and start it anew."""
+    del name
+    host = rolls.choice(world.hosts)
+    while any(task.host is host for task in world.tasks):
+        world.move(next(task for task in world.tasks if task.host is host))
+        if host not in world.hosts:  # it was killed meanwhile
+            return
+    world.kill(host)
+    world.count("actor:restart")
+
+
+def wait(world: World, name: str, rolls: Dice) -> None:
+    """Let time pass."""
+    del name
+    span = weighted(rolls, _SPANS)
+    world.note(f"time {span}")
+    world.advance(span)
+    world.count("actor:time passes")
+
+
+def set_clock(world: World, name: str, rolls: Dice) -> None:
+    """Put the clock of a host wrong, or right."""
+    del name
+    host = rolls.choice(world.hosts)
+    fault = world.strikes(rolls, Fault.SKEW, Fault.CLOCK_BACK)
+    host.clock.skew = timedelta(0)
+    if fault is Fault.SKEW:
+        host.clock.skew = timedelta(seconds=rolls.uniform(-5, 5))
+    if fault is Fault.CLOCK_BACK:
+        host.clock.skew = -timedelta(minutes=rolls.choice((10, 60, 3000)))
+
+
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
+    "callbacks arrive": (8, deliver),
+    "poller": (8, poll),
+    "feeds": (3, read_feeds),
+    "relay": (3, relay),
+    "kill": (5, kill),
+    "restart": (1, restart),
+    "time passes": (11, wait),
+    "clock": (4, set_clock),
+}
+
+
+def unheard(world: World, account: str) -> list[int]:
+    """Tell which events of a processor nobody has acknowledged, the oldest first."""
+    if world.profiles[account].traits.callbacks is CallbackStyle.NONE:
+        return []
+    processor = world.gateways[account].processor
+    processor.catch_up()
+    heard = world.acknowledged[account]
+    return [index for index in range(len(processor.truth.events)) if index not in heard]
+
+
+def send_callback(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
+    """Send one event as a callback, as it should be."""
+    _begin(world, name, account, index, _signed(world, account, index), rolls)
+
+
+def _send(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
+    callback = _signed(world, account, index)
+    world.count("actor:callback")
+    match world.strikes(rolls, *CALLBACK):
+        case Fault.DUPLICATED:
+            _begin(world, f"{name}d", account, index, callback, rolls)
+        case Fault.CORRUPTED:
+            body = bytearray(callback.body)
+            body[rolls.randrange(len(body))] ^= 1 << rolls.randrange(7)
+            _begin_bad(world, name, account, replace(callback, body=bytes(body)), rolls)
+            return
+        case Fault.FORGED:
+            event = world.gateways[account].processor.truth.events[index]
+            [written] = signed_events([event], "somebody else's key", world.clock.now())
+            _begin_bad(world, name, account, read_written(written), rolls)
+            return
+        case Fault.RECORDED:
+            late = replace(callback, received_at=callback.received_at + timedelta(minutes=6))
+            _begin_bad(world, name, account, late, rolls)
+            return
+        case _:
+            pass
+    _begin(world, name, account, index, callback, rolls)
+
+
+def _signed(world: World, account: str, index: int) -> Callback:
+    processor = world.gateways[account].processor
+    event = processor.truth.events[index]
+    [written] = signed_events([event], processor.signing_key, processor.clock.now())
+    return read_written(written)
+
+
+def _begin(
+    world: World, name: str, account: str, index: int, callback: Callback, rolls: Dice
+) -> None:
+    def heard(reply: Any) -> None:
+        world.note(f"{account} hears {reply.status} for event {index}")
+        if world.replies.setdefault((account, index), reply) != reply:
+            world.violated("callbacks", f"{account}: event {index} got two different replies")
+        if 200 <= reply.status < 300:
+            world.acknowledged[account].add(index)
+
+    host = rolls.choice(world.hosts)
+    world.begin(name, host, host.receive(account, callback), rolls, then=heard)
+
+
+def _begin_bad(world: World, name: str, account: str, callback: Callback, rolls: Dice) -> None:
+    """Send a callback that is not from whom it claims: it must be refused."""
+
+    def accepted(_: Any) -> None:
+        world.violated("callbacks", f"{account}: a callback that is not authentic was accepted")
+
+    def refused(error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, NotAuthentic):
+            world.violated("callbacks", f"{account}: refused with {type(error).__name__}")
+
+    host = rolls.choice(world.hosts)
+    world.begin(name, host, host.receive(account, callback), rolls, accepted, refused)

@@ -1,0 +1,391 @@
+"""The world of a schedule: time, hosts, the ledger, the processors, and flows under way.
+
+Whoever acts begins tasks here; the scheduler picks which of them moves next. A
+task moves by one step of its flow: a transaction, a request that leaves, its
+arrival, its answer. After every step that committed, the books are audited.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from paygate.errors import LedgerCorrupt, NotAuthentic, NotSent, Refused, StoreError, UsageError
+from paygate.ledger.vault import Vault
+from paygate.service.account import GatewayAccount, Timing
+from paygate.service.flow import Exchange, Read, Tell, Write
+from paygate.testing.clock import FakeClock
+from paygate.testing.simulation.audit import Auditor
+from paygate.testing.simulation.consumer import Consumer
+from paygate.testing.simulation.faults import LEDGER, Fault, Weather
+from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
+from paygate.testing.simulation.ledger import PowerCut, SimulatedStore
+from paygate.testing.simulation.network import Network, our_ref_of
+from paygate.testing.simulation.profiles import open_gateway
+from paygate.testing.simulation.results import Violation
+from paygate.testing.simulation.tasks import Task, ignore
+from paygate.testing.simulation.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from paygate.gateway import Reply
+    from paygate.service.flow import Flow
+    from paygate.testing.fake import FakeGateway
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.profiles import Profile
+
+STOP_AFTER: Final = 20_000
+"""Steps after which a schedule that does not end is a violation of its own."""
+
+_VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
+_WAITING: Final = object()
+
+
+class Stopped(Exception):
+    """A rule was violated; nothing after it would tell more."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A call with a key, which whoever made it makes again until it was answered."""
+
+    verb: str
+    key: str
+    call: Callable[[Host], Flow[Any]]
+    after: Callable[[Any], None] = ignore
+    answered: bool = False
+    payment: str = ""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that a schedule plays with."""
+
+    seed: int
+    profiles: Mapping[str, Profile]
+    weather: Weather
+    calm: frozenset[str] = frozenset()
+    clock: FakeClock = field(default_factory=FakeClock)
+    store: SimulatedStore = field(default_factory=SimulatedStore)
+    trace: Trace = field(default_factory=Trace)
+    covered: Counter[str] = field(default_factory=Counter[str])
+    violations: list[Violation] = field(default_factory=list[Violation])
+    tasks: list[Task] = field(default_factory=list[Task])
+    orders: list[Call] = field(default_factory=list[Call])
+    hosts: list[Host] = field(default_factory=list[Host])
+    timing: Timing = field(default_factory=Timing)
+    steps: int = 0
+    commits: int = 0
+    strikes_drawn: int = 0
+    ids: CountedIds = field(default_factory=CountedIds)
+    gateways: dict[str, FakeGateway] = field(init=False)
+    accounts: dict[str, GatewayAccount] = field(init=False)
+    network: Network = field(init=False)
+    auditor: Auditor = field(init=False)
+    consumer: Consumer = field(init=False)
+    acting: Task | None = None
+    told: Counter[str] = field(default_factory=Counter[str])
+    acknowledged: dict[str, set[int]] = field(default_factory=dict[str, "set[int]"])
+    replies: dict[tuple[str, int], Reply] = field(default_factory=dict["tuple[str, int]", "Reply"])
+    fees: set[str] = field(default_factory=set[str])
+    """Payments that a clerk reversed with a fee."""
+    disturbed: set[str] = field(default_factory=set[str])
+    """Payments to which something happened at the bank that we did not ask for."""
+    shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
+    """Pages and slips that their payer was sent to, by account and reference."""
+    judged: set[str] = field(default_factory=set[str])
+    """Payments about which a clerk decided by hand."""
+
+    def __post_init__(self) -> None:
+        self.gateways = {
+            name: open_gateway(profile, self.clock) for name, profile in self.profiles.items()
+        }
+        self.accounts = {
+            name: GatewayAccount.of(name, gateway) for name, gateway in self.gateways.items()
+        }
+        self.acknowledged = {name: set() for name in self.profiles}
+        self.network = Network(self)
+        self.auditor = Auditor(self)
+        self.consumer = Consumer(self)
+        self.hosts = [self._host(0), self._host(1)]
+        for profile in self.profiles.values():
+            for mark in profile.marks():
+                self.count(mark)
+
+    # --- Telling ----------------------------------------------------------------------------
+
+    def note(self, line: str) -> None:
+        """Write a line into the trace."""
+        self.trace.note(line)
+
+    def count(self, what: str) -> None:
+        """Count that *what* was exercised."""
+        self.covered[what] += 1
+
+    def violated(self, rule: str, detail: str) -> None:
+        """Tell that a rule does not hold, and end the schedule."""
+        self.note(f"VIOLATED {rule}: {detail}")
+        self.violations.append(Violation(rule, detail))
+        raise Stopped
+
+    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+        """Draw whether one of *faults* happens now, unless this one was taken out."""
+        fault = self.weather.strikes(rolls, *faults)
+        if fault is None:
+            return None
+        name = f"{self.acting.name if self.acting else 'world'}/{self.steps_of_actor()}/{fault}"
+        if name in self.calm:
+            return None
+        self.note(f"fault {name}")
+        self.count(f"fault:{fault}")
+        return fault
+
+    def steps_of_actor(self) -> int:
+        """Tell how far the acting task is."""
+        return self.acting.steps if self.acting else 0
+
+    # --- Hosts --------------------------------------------------------------------------------
+
+    def _host(self, number: int) -> Host:
+        return Host(
+            f"host-{number}",
+            SkewedClock(self.clock),
+            self.ids,
+            self.accounts,
+            self.timing,
+            self.take,
+            _VAULT,
+        )
+
+    def take(self, event: Any) -> None:
+        """Let the consumer take an event that a host publishes."""
+        self.consumer.take(event, self.acting)
+
+    def kill(self, host: Host) -> None:
+        """End a host between two steps; what it had in memory is gone."""
+        self.note(f"kill {host.name}")
+        number = self.hosts.index(host)
+        mine = [task for task in self.tasks if task.host is host]
+        self.tasks = [task for task in self.tasks if task.host is not host]
+        for task in mine:
+            task.flow.close()
+            task.failed(None)
+        clock = host.clock
+        self.hosts[number] = self._host(number)
+        self.hosts[number].clock.skew = clock.skew
+
+    # --- Tasks -------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        name: str,
+        host: Host,
+        flow: Flow[Any],
+        rolls: Dice,
+        then: Callable[[Any], None] = ignore,
+        failed: Callable[[BaseException | None], None] = ignore,
+    ) -> Task:
+        """Put a flow among those under way."""
+        task = Task(name, host, flow, rolls, then, failed)
+        self.tasks.append(task)
+        return task
+
+    def place(self, name: str, order: Call, host: Host, rolls: Dice) -> Task:
+        """Make the call of *order*, for the first time or again."""
+
+        def then(result: Any) -> None:
+            order.answered = True
+            payment = str(getattr(result, "id", ""))
+            if order.payment and payment != order.payment:
+                self.violated(
+                    "I2", f"{order.verb} {order.key} is {order.payment} and then {payment}"
+                )
+            first, order.payment = not order.payment, payment
+            if first:
+                order.after(result)
+
+        def failed(error: BaseException | None) -> None:
+            if isinstance(error, Refused | UsageError):
+                order.answered = True
+
+        return self.begin(name, host, order.call(host), rolls, then, failed)
+
+    def run(self, name: str, flow: Flow[Any], rolls: Dice, host: Host | None = None) -> Any:
+        """Run one flow to its end, with nothing in between."""
+        results: list[Any] = []
+        task = self.begin(name, host or self.hosts[0], flow, rolls, results.append)
+        while task in self.tasks:
+            self.move(task)
+        return results[0] if results else None
+
+    def drain(self, rolls: Dice) -> None:
+        """Move whatever is under way, in a drawn order, until nothing is."""
+        while self.tasks:
+            self.move(self.tasks[rolls.randrange(len(self.tasks))])
+
+    def move(self, task: Task) -> None:
+        """Move *task* by one step."""
+        self.steps += 1
+        task.steps += 1
+        if self.steps > STOP_AFTER:
+            self.violated("ends", f"after {STOP_AFTER} steps the schedule has not ended")
+        self.acting = task
+        try:
+            self._move(task)
+        except PowerCut:
+            self.kill(task.host)
+        finally:
+            self.acting = None
+
+    def _move(self, task: Task) -> None:
+        flow = task.flow
+        try:
+            if task.step is None:
+                task.step = next(flow)
+                return
+            try:
+                result = self._do(task)
+            except (Stopped, PowerCut):
+                raise
+            except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
+                task.wire = None
+                self.note(f"{task.name} {_named(task.step)} ! {type(error).__name__}")
+                task.step = flow.throw(error)
+            else:
+                if result is _WAITING:
+                    return
+                task.wire = None
+                self.note(f"{task.name} {_named(task.step)}")
+                task.step = flow.send(result)
+        except StopIteration as end:
+            self._ended(task)
+            self.note(f"{task.name} = {_shown(end.value)}")
+            if task.answered:
+                self.auditor.check_answered(task.answered)
+            if getattr(end.value, "action", None) is not None:
+                self.shown.add((end.value.account, end.value.reference))
+            task.then(end.value)
+        except (Stopped, PowerCut):
+            raise
+        except Exception as error:  # noqa: BLE001  (it is judged below)
+            self._ended(task)
+            self.note(f"{task.name} raises {type(error).__name__}")
+            if not _expected(error):
+                self.violated("errors", f"{task.name} raises {type(error).__name__}: {error}")
+            task.failed(error)
+
+    def _ended(self, task: Task) -> None:
+        self.tasks.remove(task)
+
+    def _do(self, task: Task) -> Any:
+        step = task.step
+        match step:
+            case Write():
+                return self._write(task, step)
+            case Read():
+                return self.store.read(task.host.context, step.work)
+            case Exchange():
+                return self._exchange(task, step)
+            case Tell():
+                return step.subscriber(step.event)
+            case None:
+                raise AssertionError("a task without a step has not begun")
+            case _:
+                assert_never(step)
+
+    def _write(self, task: Task, step: Write) -> Any:
+        connection = self.store.connection
+        fault = self.weather.strikes(task.rolls, *LEDGER)
+        if fault is not None and f"{task.name}/{task.steps}/{fault}" in self.calm:
+            fault = None
+        connection.arm(fault, task.rolls.randrange(12) if fault is not None else 0)
+        try:
+            return self.store.write(task.host.context, step.work)
+        finally:
+            if fault is not None and connection.struck:
+                self.note(f"fault {task.name}/{task.steps}/{fault}")
+                self.count(f"fault:{fault}")
+            connection.fault = None
+            if connection.committed:
+                self.commits += 1
+                self.auditor.audit(self.store.touched)
+
+    def _exchange(self, task: Task, step: Exchange) -> Any:
+        if task.wire is None:
+            if step.not_after is not None and task.host.clock.now() >= step.not_after:
+                self.count("lease ended before sending")
+                raise NotSent("simulated: this process was stopped for too long")
+            task.wire = self.network.send(step, task.host, task.rolls)
+            return _WAITING
+        response = self.network.go_on(task.wire, task.rolls)
+        if response is None:
+            return _WAITING
+        if task.wire.clean and step.request.moves_money:
+            task.answered = our_ref_of(step.request)
+        return response
+
+    # --- Time ---------------------------------------------------------------------------------
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass; requests that are late arrive when their time has come."""
+        until = self.clock.now() + by
+        while (due := self.network.next_late()) is not None and due <= until:
+            self.clock.set(max(due, self.clock.now()))
+            self.network.deliver_late()
+        self.clock.set(until)
+
+    # --- Looking ------------------------------------------------------------------------------
+
+    def payments(self, where: str = "1 = 1") -> Sequence[Any]:
+        """Read the payments that the ledger knows, by a condition in SQL."""
+        return self.store.look(f"SELECT * FROM paygate_payment WHERE {where} ORDER BY id")  # noqa: S608
+
+    def invoices(self, where: str = "1 = 1") -> Sequence[Any]:
+        """Read the invoices that the ledger knows, by a condition in SQL."""
+        return self.store.look(
+            f"SELECT * FROM paygate_item WHERE status = 'open' AND {where} ORDER BY id"  # noqa: S608
+        )
+
+    def bank_acted(self, order: Order) -> bool:
+        """Tell whether a bank moved money of this payment without us."""
+        return order.payment in self.disturbed
+
+
+def _named(step: object) -> str:
+    if isinstance(step, Exchange):
+        return f"{step.account}.{step.request.step}"
+    return type(step).__name__
+
+
+def _shown(value: Any) -> str:
+    """Show a result in the trace, without what differs between runs."""
+    status = getattr(value, "status", None)
+    if status is not None:
+        return f"{getattr(value, 'id', type(value).__name__)} {status}"
+    if isinstance(value, list):
+        return f"{len(value)} of them"  # pyright: ignore[reportUnknownArgumentType]
+    return type(value).__name__
+
+
+def _expected(error: Exception) -> bool:
+    """Tell whether a verb may raise *error*, as far as the schedule can know."""
+    if isinstance(error, LedgerCorrupt):
+        return False
+    return isinstance(error, Refused | StoreError | UsageError | NotAuthentic)
+
+
+class BugAlarm(logging.Handler):
+    """Hears when the service tells that a driver failed: a driver's bug is one as well."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember what was told."""
+        self.heard.append(record.getMessage())

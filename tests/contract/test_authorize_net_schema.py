@@ -1,0 +1,425 @@
+"""Everything that the Authorize.Net driver sends and reads, against their official schema."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from paygate.dialogue import Request, Response
+from paygate.domain.customer import Address, Browser, Customer
+from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    Outcome,
+    Pending,
+    Rejected,
+    Unknown,
+)
+from paygate.domain.payment import Operation
+from paygate.domain.secret import RawBankAccount, RawCard, Secret
+from paygate.drivers.authorize_net import AuthorizeNet
+from paygate.drivers.authorize_net.codes import DECLINES, REJECTS, UNKNOWN
+from paygate.drivers.authorize_net.markup import NAMESPACE
+from paygate.errors import InvalidValue
+from paygate.gateway import StoredToken
+from paygate.testing.play import Played, play
+from tests.drivers.authorize_net import conftest as samples
+from tests.drivers.authorize_net import test_charge, test_hosted, test_look_up, test_profiles
+from tests.drivers.authorize_net.test_feed import WINDOWS, first_look
+from tests.drivers.authorize_net.test_followups import capture, refunding, voiding
+
+Problems = Callable[[bytes], list[str]]
+
+
+@pytest.fixture(scope="session")
+def problems(protocols: Path) -> Problems:
+    """Check a document of theirs or ours; an empty list says that it is valid."""
+    schema = etree.XMLSchema(etree.parse(protocols / "authorizenet" / "AnetApiSchema.xsd"))
+
+    def check(document: bytes) -> list[str]:
+        schema.validate(etree.fromstring(document.removeprefix(samples.BOM)))
+        return [f"{each.line}: {each.message}" for each in schema.error_log]
+
+    return check
+
+
+# --- What we send ---------------------------------------------------------------------------
+
+
+def everything() -> list[Request]:
+    """Tell at least one request of every kind."""
+    net = AuthorizeNet(samples.settings(merchant_name="Club", communicator_url="https://x.org/c"))
+    raw, payer = test_charge.OPEN, samples.PAYER
+    charge, details = samples.charge, samples.details
+    settled = details("settledSuccessfully")
+    bank = details("settledSuccessfully", payment=samples.BANK)
+    browser = Browser(ip="2001:db8::1")
+    network = StoredToken(Secret("123/456"), network_transaction_id="N7 8")
+    done = samples.answers("updateCustomerPaymentProfileResponse", {"messages": samples.OK})
+    form = samples.answers("getHostedProfilePageResponse", {"messages": samples.OK, "token": "t"})
+    made, enrollment = samples.made(), test_profiles.enrollment
+    profile_made, one = test_profiles.profile_made, test_profiles.one
+    there = test_profiles.profile_exists("A duplicate record with ID 123 already exists.")
+    merchant = samples.answers("getMerchantDetailsResponse", {"messages": samples.OK})
+    long_ago = samples.inquiry(sent_at=samples.SENT_AT)
+    page = first_look(net, samples.batch("7"))
+    played: list[Played[Any]] = [
+        play(net.charge(charge()), made),
+        play(net.charge(charge(payer=payer, invoices=("A", "B"), browser=browser)), made),
+        play(
+            net.charge(charge(store_method=True, payer=payer)), made, profile_made("1", "2"), one()
+        ),
+        play(net.charge(charge(method=samples.STORED)), made),
+        play(net.charge(charge(method=network, payer_present=False)), made),
+        play(net.charge(charge(method=samples.STORED, kind=Kind.E_CHECK)), made),
+        play(raw.charge(charge(method=test_charge.CARD, payer=payer)), made),
+        play(raw.charge(charge(method=test_charge.ACCOUNT, kind=Kind.E_CHECK)), made),
+        play(net.authorize(charge()), made),
+        play(
+            net.charge(charge()),
+            samples.made("4", "295", **test_charge.PART),
+            test_charge.ENDED,
+        ),
+        play(net.capture(capture()), made),
+        play(net.void(voiding()), details("capturedPendingSettlement"), made),
+        play(net.refund(refunding(reason="<too> much & more")), settled, made),
+        play(net.refund(refunding()), bank, made),
+        play(net.charge(test_hosted.asked(payer=payer, invoices=("A",))), test_hosted.FORM),
+        play(net.complete(test_hosted.completion()), samples.unsettled()),
+        play(net.enroll(enrollment()), profile_made(), test_profiles.method_made(), one()),
+        play(
+            net.enroll(enrollment(method=None, return_url="https://x.org/")), profile_made(), form
+        ),
+        play(
+            net.enroll(enrollment(method=None, from_reference=samples.T)),
+            there,
+            profile_made("1", "2"),
+            one(),
+        ),
+        play(
+            raw.enroll(enrollment(method=test_charge.ACCOUNT, kind=Kind.E_CHECK)),
+            profile_made(),
+            test_profiles.method_made(),
+            one(payment=samples.BANK),
+        ),
+        play(
+            net.look_up(samples.inquiry(operation=Operation.ENROLL, reference="cim-123-1")),
+            test_profiles.profile("2"),
+        ),
+        play(
+            net.forget(test_profiles.forgetting()),
+            samples.answers("deleteCustomerPaymentProfileResponse", {"messages": samples.OK}),
+        ),
+        play(net.stored_methods("C-1"), test_profiles.profile("2")),
+        play(net.update_method(samples.STORED, payer, expires=(2031, 1)), one(), done, one()),
+        play(
+            net.update_method(samples.STORED, payer),
+            one(payment=samples.BANK),
+            done,
+            one(payment=samples.BANK),
+        ),
+        play(
+            net.look_up(long_ago),
+            samples.unsettled(),
+            samples.batches(samples.batch("7")),
+            samples.in_batch(),
+        ),
+        play(net.feed(""), samples.batches(), samples.batches(), *WINDOWS),
+        play(net.feed(page.cursor), samples.in_batch()),
+        play(net.check(), merchant),
+    ]
+    return [request for each in played for request in each.requests]
+
+
+def test_everything_that_is_sent_is_valid(problems: Problems) -> None:
+    requests = everything()
+
+    for request in requests:
+        assert problems(request.body) == [], request.step
+    assert {next(iter(samples.sent(request))) for request in requests} == {
+        f"{name}Request"
+        for name in (
+            "createCustomerPaymentProfile",
+            "createCustomerProfile",
+            "createCustomerProfileFromTransaction",
+            "createTransaction",
+            "deleteCustomerPaymentProfile",
+            "getCustomerPaymentProfile",
+            "getCustomerProfile",
+            "getHostedPaymentPage",
+            "getHostedProfilePage",
+            "getMerchantDetails",
+            "getSettledBatchList",
+            "getTransactionDetails",
+            "getTransactionList",
+            "getUnsettledTransactionList",
+            "updateCustomerPaymentProfile",
+            "updateSplitTenderGroup",
+        )
+    }
+
+
+def test_the_schema_does_refuse(problems: Problems) -> None:
+    """A check that lets everything through would prove nothing."""
+    (request,) = play(
+        AuthorizeNet(samples.settings()).charge(samples.charge()), samples.made()
+    ).requests
+    swapped = request.body.replace(b"amount>", b"x>").replace(b"transactionType>", b"amount>")
+
+    assert problems(swapped)
+
+
+texts = st.text(max_size=300)
+payers = st.builds(
+    Customer,
+    id=texts,
+    name=texts,
+    phone=texts,
+    address=st.builds(
+        Address,
+        line1=texts,
+        line2=texts,
+        city=texts,
+        region=texts,
+        postal_code=texts,
+        country=texts,
+    ),
+)
+
+
+@given(payer=payers, invoices=st.lists(texts, max_size=3), about=texts, minor=st.integers(1, 10**9))
+def test_whatever_a_payer_is_called_is_valid_or_refused(
+    problems: Problems, payer: Customer, invoices: list[str], about: str, minor: int
+) -> None:
+    asked = samples.charge(
+        payer=payer, invoices=tuple(invoices), description=about, amount=Money("USD", minor)
+    )
+    net = AuthorizeNet(samples.settings())
+    try:
+        dialogue = net.charge(asked)
+    except InvalidValue:
+        return
+
+    (request,) = play(dialogue, samples.made()).requests
+
+    assert problems(request.body) == []
+
+
+# --- What they answer -----------------------------------------------------------------------------
+
+
+def tree(protocols: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(
+        (protocols / "authorizenet" / "element-order.json").read_text()
+    )
+    return told
+
+
+def as_xml(order: dict[str, Any], root: str, body: dict[str, Any]) -> bytes:
+    """Write one of the sheet's JSON answers as the same answer in XML, by the schema's order."""
+    types = order["types"]
+
+    def fill(element: ET.Element, type_: str, value: Any) -> None:
+        spec = types.get(type_)
+        if spec is None:
+            element.text = str(value).lower() if isinstance(value, bool) else str(value)
+            return
+        if isinstance(value, list):  # JSON leaves the wrapper's only child out
+            value = {spec[0]["name"]: value}
+        for child in spec:
+            told = value.get(child["name"])
+            if told is None:
+                continue
+            repeated = told if isinstance(told, list) and child.get("many") else [told]
+            for one in repeated:
+                name = f"{{{NAMESPACE}}}{child['name']}"
+                fill(ET.SubElement(element, name), child["type"], one)
+
+    element = ET.Element(f"{{{NAMESPACE}}}{root}")
+    fill(element, order["elements"][root], body)
+    written: bytes = ET.tostring(element, encoding="utf-8", xml_declaration=True)
+    return samples.BOM + written
+
+
+ROOTS = {
+    "transactionResponse": "createTransactionResponse",
+    "transaction": "getTransactionDetailsResponse",
+    "transactions": "getUnsettledTransactionListResponse",
+    "batchList": "getSettledBatchListResponse",
+    "token": "getHostedPaymentPageResponse",
+    "customerPaymentProfileId": "createCustomerPaymentProfileResponse",
+    "customerPaymentProfileIdList": "createCustomerProfileResponse",
+    "messages": "ErrorResponse",
+}
+
+
+def sampled(protocols: Path, name: str) -> tuple[str, bytes]:
+    path = protocols / "authorizenet" / "sample-responses.json"
+    body = json.loads(path.read_text())[name]["body"]
+    root = next(root for key, root in ROOTS.items() if key in body)
+    return root, as_xml(tree(protocols), root, body)
+
+
+ANSWERS: dict[str, tuple[str, type[object]]] = {
+    "approved": ("charge", Approved),
+    "declined": ("charge", Declined),
+    "declined_avs_E00027": ("charge", Declined),
+    "error_bad_card": ("charge", Declined),
+    "held_for_review": ("charge", Pending),
+    "duplicate_without_window_setting": ("charge", Unknown),
+    "prepaid_full_with_balance": ("charge", Approved),
+    "refund_before_settlement": ("charge", Rejected),
+    "auth_failure": ("charge", Rejected),
+    "order_violation": ("charge", Rejected),
+    "not_found": ("charge", Rejected),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_sheets_answers_to_a_charge_mean_what_it_says(
+    problems: Problems, protocols: Path, name: str
+) -> None:
+    _, body = sampled(protocols, name)
+    refs = json.loads((protocols / "authorizenet" / "sample-responses.json").read_text())
+    reference = refs[name]["body"].get("refId", "")
+    ours = test_charge.ORDER.encode()
+    body = body.replace(f"refId>{reference}<".encode(), b"refId>" + ours + b"<")
+
+    assert problems(body) == []
+    net = AuthorizeNet(samples.settings())
+    outcome: Outcome = play(net.charge(samples.charge()), Response(status=200, body=body)).outcome
+
+    assert type(outcome) is ANSWERS[name][1]
+
+
+def test_the_sheets_other_answers_are_read(problems: Problems, protocols: Path) -> None:
+    net = AuthorizeNet(samples.settings())
+
+    def told(name: str) -> Response:
+        _, body = sampled(protocols, name)
+        body = body.replace(b"refId>pg-1<", b"refId>" + test_charge.ORDER.encode() + b"<")
+        assert problems(body) == [], name
+        return Response(status=200, headers={"date": samples.DATE}, body=body)
+
+    first = "60012345678"
+    adopted = play(
+        net.charge(samples.charge()),
+        told("duplicate_with_window_setting"),
+        samples.details("capturedPendingSettlement", order=test_charge.ORDER, transId=first),
+    ).outcome
+    assert isinstance(adopted, Approved)
+    part = play(net.charge(samples.charge()), told("partial_authorization"), test_charge.ENDED)
+    assert isinstance(part.outcome, Declined)
+    voided = play(
+        net.void(voiding()),
+        samples.details("capturedPendingSettlement"),
+        told("void_already_voided"),
+    ).outcome
+    assert isinstance(voided, Approved)
+    details = samples.inquiry(reference="2162566217")
+    found = play(net.look_up(details), told("transaction_details")).outcome
+    assert isinstance(found, Approved)
+    assert found.movements[0].amount == samples.usd("1018.88")
+    bounced = samples.inquiry(reference="60012345690")
+    back = play(net.look_up(bounced), told("transaction_details_returned_echeck")).outcome
+    assert isinstance(back, Approved)
+    assert back.movements[1].code == "R01"
+    lists = play(net.look_up(samples.inquiry()), told("unsettled_list"), samples.batches())
+    assert lists.outcome == NotFound()
+    feed = play(net.feed(""), told("batch_list"), samples.batches(), *WINDOWS).outcome
+    assert "3990061" in feed.cursor
+    hosted = play(net.charge(test_hosted.asked()), told("hosted_token")).outcome
+    assert type(hosted) is ActionRequired
+    enrolled = play(
+        net.enroll(test_profiles.enrollment()),
+        told("profile_duplicate"),
+        samples.refuses("E00040"),
+        told("payment_profile_duplicate"),
+        test_profiles.one("34897359"),
+    )
+    assert enrolled.notes == ["cim-20382791-0"]
+    assert isinstance(enrolled.outcome, Approved)
+    created = play(
+        net.enroll(test_profiles.enrollment(method=None, from_reference=first)),
+        told("profile_created"),
+        test_profiles.one("28393490"),
+    ).outcome
+    assert isinstance(created, Approved)
+
+
+def test_every_sample_answer_is_in_one_of_these_tests(protocols: Path) -> None:
+    told = json.loads((protocols / "authorizenet" / "sample-responses.json").read_text())
+    others = {
+        *("duplicate_with_window_setting", "partial_authorization", "void_already_voided"),
+        *("transaction_details", "transaction_details_returned_echeck", "unsettled_list"),
+        *("batch_list", "hosted_token", "profile_duplicate", "payment_profile_duplicate"),
+        *("profile_created",),
+    }
+
+    assert told.keys() - {"_about", "webhook_event"} == ANSWERS.keys() | others
+
+
+def test_what_these_tests_answer_is_what_theirs_look_like(problems: Problems) -> None:
+    """Our own test data keeps to their schema as well."""
+    replies = [
+        samples.made(),
+        samples.made("2", "2"),
+        samples.made("4", "295", **test_charge.PART),
+        samples.refuses("E00007"),
+        samples.details("settledSuccessfully", order="A", ref="pg-1"),
+        samples.details("returnedItem", payment=samples.BANK, batch=test_look_up.SETTLED),
+        samples.unsettled(samples.entry("declined")),
+        samples.in_batch(samples.entry("settledSuccessfully", hasReturnedItems="true")),
+        samples.batches(samples.batch("7")),
+        test_hosted.FORM,
+        test_profiles.profile_made("1", "2"),
+        test_profiles.one(),
+        test_profiles.one(payment=samples.BANK),
+        test_profiles.profile("2", "3"),
+        test_profiles.method_made(),
+    ]
+
+    for reply in replies:
+        assert problems(reply.body) == [], reply.body
+
+
+# --- The codes ----------------------------------------------------------------------------------
+
+
+def test_every_code_in_our_tables_is_one_of_theirs(protocols: Path) -> None:
+    told = json.loads((protocols / "authorizenet" / "response-codes.json").read_text())["codes"]
+
+    assert (DECLINES.keys() | REJECTS.keys() | UNKNOWN) <= told.keys()
+
+
+def test_our_tables_agree_with_what_the_codes_are(protocols: Path) -> None:
+    told = json.loads((protocols / "authorizenet" / "response-codes.json").read_text())["codes"]
+    of = {code: entry["class"] for code, entry in told.items()}
+
+    assert not {code for code in REJECTS if of[code] in ("decline", "ok", "held", "duplicate")}
+    declines = {code for code, class_ in of.items() if class_ == "decline"}
+    # What is declined without a reason of its own keeps its code and is not tried again.
+    unnamed = {str(code) for code in (*range(200, 225),)}
+    assert declines - DECLINES.keys() == unnamed
+    unknown = {code for code, class_ in of.items() if class_ == "unknown_outcome"}
+    assert unknown <= UNKNOWN
+
+
+def test_raw_data_is_what_the_schema_calls_it(problems: Problems) -> None:
+    card = RawCard(Secret("370000000000002"), 1, 2031, Secret("9001"), None)
+    account = RawBankAccount(Secret("021000021"), Secret("1"), "savings", "x" * 40)
+    for kind, method in ((Kind.CARD, card), (Kind.E_CHECK, account)):
+        asked = samples.charge(kind=kind, method=method)
+        (request,) = play(test_charge.OPEN.charge(asked), samples.made()).requests
+
+        assert problems(request.body) == []
