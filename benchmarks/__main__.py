@@ -60,6 +60,12 @@ def _collect(rounds: int) -> list[Measured]:
     return collecting.measure(rounds)
 
 
+def _bitcoin(rounds: int) -> list[Measured]:
+    from benchmarks import bitcoin_chain
+
+    return bitcoin_chain.measure(rounds)
+
+
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
@@ -68,6 +74,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "webhook": _webhook,
     "callbacks": _callbacks,
     "collect": _collect,
+    "bitcoin": _bitcoin,
 }
 
 

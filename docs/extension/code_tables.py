@@ -248,6 +248,12 @@ def stripe_settings() -> Iterator[Row]:
     return settings_of(StripeSettings)
 
 
+def bitcoin_settings() -> Iterator[Row]:
+    from paygate.drivers.bitcoin.settings import BitcoinSettings
+
+    return settings_of(BitcoinSettings)
+
+
 def authorize_net_settings() -> Iterator[Row]:
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
@@ -276,6 +282,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "kinds": kinds,
     "actions": actions,
     "stripe-settings": stripe_settings,
+    "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "authorize-net-checks": authorize_net_checks,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),

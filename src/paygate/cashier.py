@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         methods,
         outbox,
         payments,
+        places,
         receipts,
     )
     from paygate.ledger.book import Violation
@@ -116,6 +117,7 @@ else:
             "methods",
             "outbox",
             "payments",
+            "places",
         ),
         "receipts",
     )
@@ -986,13 +988,20 @@ class Desk(BookDesk):
         return (yield from receive.apply_callbacks(self._accounts, self._timing, limit))
 
     @verb
-    def read_feeds(self) -> Flow[feed.FeedsRead]:
+    def read_feeds(self, *, pages: int | None = None) -> Flow[feed.FeedsRead]:
         """
         Read what gateways do not call back about into the inbox, each from where it was left.
 
-        `recover` does this too, for feeds that it has not read for a while.
+        With *pages* not more than so many of each, to show progress in between.
+        `recover` reads too, the feeds that it has not read for a while.
         """
-        return (yield from feed.read_feeds(self._accounts, timedelta(0)))
+        return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))
+
+    @verb
+    def places(self, via: str) -> Flow[places.Counts]:
+        """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
+        source = self._account(via).traits.merchant_account
+        return (yield from look(lambda tx: places.counts(tx, source)))
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 _DOTS = "••••"
 
 BODY_BYTES_MAX = 2_000_000
-"""The largest answer that is read; no processor's answer to one operation comes near it."""
+"""The largest answer that is read, unless its request expects more; operations need far less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -32,7 +32,8 @@ class Request:
     have moved: before it has left every fault means unsent, after it unknown.
     `step` names the request within its operation. `repeatable` says that sending
     it twice does what sending it once does. `sign_in` asks for the account's
-    access token as a bearer token. `timeout_s` overrides the account's deadline.
+    access token as a bearer token. `timeout_s` overrides the account's deadline,
+    `answer_bytes_max` the size of an answer that is still read.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Request:
     repeatable: bool = False
     sign_in: bool = False
     timeout_s: float | None = None
+    answer_bytes_max: int = BODY_BYTES_MAX
 
     def __repr__(self) -> str:
         # Headers carry credentials, bodies card data, and a URL may hold either: none is shown.

@@ -84,7 +84,9 @@ class Charge:
     """Collect (or hold, for authorize) *amount*.
 
     `invoices` are the numbers of what is paid. `payer_present` tells who started it,
-    for the card networks' rules: the payer now, or we with a stored method.
+    for the card networks' rules: the payer now, or we with a stored method. `place`
+    is the number that the core allotted where the rail wants one; `asked_at` the
+    instant from which a quote is good.
     """
 
     key: str
@@ -100,6 +102,8 @@ class Charge:
     browser: Browser | None = None
     store_method: bool = False
     payer_present: bool = True
+    place: int | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +275,13 @@ class Limits:
     maximum_minor: int | None = None
 
 
+class PlacePer(StrEnum):
+    """Who has a place to pay to of his own: each payer, or each set of invoices of a payer."""
+
+    PAYER = "payer"
+    INVOICE = "invoice"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rail:
     """What one kind of payment can do at one gateway account.
@@ -281,7 +292,10 @@ class Rail:
     page or slip can be withdrawn; `immediate` that the result usually comes with
     the answer; `tells_settlement` that it tells when accepted money has reached
     the merchant; `payer_present` that it can't be charged without the payer, so
-    never by autopay.
+    never by autopay. `place_per` says that each charge needs the number of a place
+    to pay to, such as a Bitcoin address; the core numbers them for the wallet that
+    `Traits.merchant_account` names, and warns where more than `places_unused_max` in
+    a row are unpaid.
     """
 
     operations: frozenset[Operation]
@@ -298,6 +312,8 @@ class Rail:
     multiple_capture: bool = False
     partial_refund: bool = True
     refund_window: timedelta | None = None
+    place_per: PlacePer | None = None
+    places_unused_max: int = 20
     tells_settlement: bool = False
 
 
@@ -359,7 +375,8 @@ class Notice:
     approved and the operation now wants `complete`. `signed_at` is the instant that
     the signature covers, where the scheme has one: the core refuses what is too old
     or from the future. `movements` tell money that moved or settled beside what the
-    answer says, `disputes` how disputes of it stand.
+    answer says, `disputes` how disputes of it stand. `place` is the number of the
+    place that was paid to, where the core numbers them.
     """
 
     event_id: str
@@ -373,6 +390,7 @@ class Notice:
     disputes: tuple[Dispute, ...] = ()
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
+    place: int | None = None
 
 
 class Applied(StrEnum):
@@ -395,11 +413,16 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPage:
-    """One page of a feed: its notices, the cursor to go on from, and whether more waits."""
+    """One page of a feed: its notices, the cursor to go on from, and whether more waits.
+
+    `behind` is how much there is still to read, where the gateway can tell (in
+    blocks, for a chain).
+    """
 
     notices: tuple[Notice, ...]
     cursor: str
     more: bool
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -547,6 +570,15 @@ class Feeds(Protocol):
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         """Read the page after *cursor* (empty: from the beginning)."""
+        ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """Has a feed about numbered places to pay to, which it can only read if it knows how many."""
+
+    def watch(self, cursor: str, places: int) -> Dialogue[FeedPage]:
+        """Read the page after *cursor* (empty: from the beginning) about the first *places*."""
         ...
 
 

@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "recover": "recover",
     "apply_callbacks": "recover",
     "read_feeds": "recover",
+    "places": "bitcoin check",
     "callbacks": "callbacks list",
     "orphans": "callbacks list",
     "replay_callback": "callbacks replay",

@@ -56,6 +56,25 @@ def localstripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def bcoin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a full node that is not ours, on a test chain of ripe coins."""
+    home = Path(os.environ.get("PAYGATE_BCOIN") or "")
+    if not (home / "node_modules" / "bcoin").is_dir():
+        pytest.skip("PAYGATE_BCOIN names no folder where npm has installed bcoin")
+    if importlib.util.find_spec("wallycore") is None:
+        pytest.skip("wallycore is not installed; it is in the extra `bitcoin`")
+    from tests.contract.bcoin import Node
+
+    node = Node(home.resolve(), tmp_path_factory.mktemp("bcoin"), free_port(), free_port())
+    try:
+        node.start()
+        node.begin()
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
 def stripe_form_problems(protocols: Path) -> Callable[[str, str, dict[str, Any]], list[str]]:
     """Check a form's parameters against Stripe's OpenAPI: ``check(method, path, params)``."""
     spec = importlib.util.spec_from_file_location(

@@ -9,6 +9,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -445,6 +446,24 @@ def test_an_encoding_that_cannot_be_undone_is_a_bad_reply(
 
     with pytest.raises(BadReply):
         exchange(post(server.url))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_request_may_expect_a_larger_answer(
+    answering: Serve, exchange: Exchange, *, packed: bool
+) -> None:
+    whole = b"x" * (BODY_BYTES_MAX + 1)
+    body = gzip.compress(whole, mtime=0) if packed else whole
+    headers = b"Content-Encoding: gzip\r\n" if packed else b""
+    expecting = replace(
+        post(answering(answer(body, headers=headers)).url), answer_bytes_max=len(whole)
+    )
+
+    assert exchange(expecting).body == whole
+
+    short = replace(expecting, url=answering(answer(body, headers=headers)).url)
+    with pytest.raises(BadReply, match=str(len(whole) - 1)):
+        exchange(replace(short, answer_bytes_max=len(whole) - 1))
 
 
 # --- The caller is wrong ------------------------------------------------------------------

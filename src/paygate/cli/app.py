@@ -9,6 +9,7 @@ import typer
 
 from paygate import __version__
 from paygate.cli import accounts, books, decisions, operations, payments, show
+from paygate.cli.bitcoin import bitcoin
 from paygate.cli.drivers import drivers
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
@@ -107,3 +108,4 @@ app.add_typer(invoice, name="invoice")
 app.add_typer(payments.payment, name="payment")
 app.add_typer(methods, name="methods")
 app.add_typer(callbacks, name="callbacks")
+app.add_typer(bitcoin, name="bitcoin")

@@ -145,11 +145,19 @@ class ShowVoucher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayToAddress:
-    """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21)."""
+    """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21).
+
+    Where that is another currency than the payment's, it is a quote, made at *rate*
+    of *rate_source*: what arrives is worth what it was worth in the quote, however
+    the rate moves. From *enough* on the payment counts as made in full.
+    """
 
     address: str
     amount: Money
     uri: str
+    enough: Money | None = None
+    rate: str = ""
+    rate_source: str = ""
 
 
 Action: TypeAlias = Redirect | HostedForm | ShowVoucher | PayToAddress

@@ -887,5 +887,10 @@ def read_action(text: str | None) -> Action | None:
     name = facts.pop("action")
     if name == "PayToAddress":
         amount: dict[str, Any] = facts.pop("amount")
-        return PayToAddress(**facts, amount=Money(**amount))
+        enough: dict[str, Any] | None = facts.pop("enough")
+        return PayToAddress(
+            **facts,
+            amount=Money(**amount),
+            enough=None if enough is None else Money(**enough),
+        )
     return _ACTIONS[name](**facts)

@@ -40,7 +40,7 @@ from paygate.errors import (
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
-from paygate.service import issue, merge, reverse, telling
+from paygate.service import issue, merge, places, reverse, telling
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
@@ -278,6 +278,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         browser=order.browser,
         store_method=order.save_method,
         payer_present=order.payer_present,
+        place=places.allot(tx, order.account, rail, payment, plan.claims, order.key),
+        asked_at=tx.now,
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
@@ -563,6 +565,7 @@ def write_charge(charge: Charge, stored: str | None) -> str:
             "return_url": charge.return_url,
             "store_method": charge.store_method,
             "payer_present": charge.payer_present,
+            "place": charge.place,
             "stored": stored,
             "browser": None
             if browser is None
@@ -582,6 +585,7 @@ def rebuild(tx: Tx, attempt: str) -> Charge | None:
     if text is None:
         return None
     charge, stored = read_charge(text)
+    charge = replace(charge, asked_at=tx.now)
     if stored is None:
         return charge
     found = methods.by_id(tx, stored)

@@ -6,15 +6,15 @@ So nothing is skipped, wherever a reader dies; what is read twice is there once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.gateway import Feeds
-from paygate.ledger import feeds, inbox
+from paygate.gateway import Feeds, Watches
+from paygate.ledger import feeds, inbox, places
 from paygate.service import notices
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.receive import storable
@@ -31,46 +31,63 @@ _LEASE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedsRead:
-    """What one pass brought: new entries of the inbox, and why some feeds could not be read."""
+    """What one pass brought: new entries of the inbox, and why some feeds could not be read.
+
+    `behind` is how much each feed has still to read, where its gateway can tell.
+    """
 
     stored: int = 0
     failed: Mapping[str, str]
+    behind: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def read_feeds(accounts: Mapping[str, GatewayAccount], pause: timedelta) -> Flow[FeedsRead]:
-    """Read every feed to its end that nobody has read within *pause*."""
-    having = {name: each for name, each in accounts.items() if isinstance(each.gateway, Feeds)}
-    stored, failed = 0, dict[str, str]()
+def read_feeds(
+    accounts: Mapping[str, GatewayAccount], pause: timedelta, pages: int | None = None
+) -> Flow[FeedsRead]:
+    """Read every feed that nobody has read within *pause*, to its end or for so many *pages*."""
+    having = {
+        name: each for name, each in accounts.items() if isinstance(each.gateway, Feeds | Watches)
+    }
+    stored, failed, behind = 0, dict[str, str](), dict[str, int]()
     resting = (yield from look(lambda tx: feeds.resting(tx, pause))) if having else ()
     for name, account in having.items():
         if name not in resting:
-            new, fault = yield from _read(account)
+            new, fault, left = yield from _read(account, pages)
             stored += new
             failed |= {name: fault} if fault else {}
-    return FeedsRead(stored=stored, failed=failed)
+            behind[name] = left
+    return FeedsRead(stored=stored, failed=failed, behind=behind)
 
 
-def _read(account: GatewayAccount) -> Flow[tuple[int, str]]:
-    gateway, name, stored = account.gateway, account.name, 0
-    assert isinstance(gateway, Feeds), "only these are read"
+def _read(account: GatewayAccount, pages: int | None) -> Flow[tuple[int, str, int]]:
+    name, stored, read, behind = account.name, 0, 0, 0
     cursor = yield from transact(lambda tx: feeds.lease(tx, name, tx.now + _LEASE))
     if cursor is None:  # another process reads it right now
-        return 0, ""
+        return 0, "", 0
     while True:
-        page = yield from ask(name, deferred(partial(gateway.feed, cursor)))
+        page = yield from _page(account, cursor)
         fault = page.reason if isinstance(page, Unsent | Unknown) else ""
         if isinstance(page, Unsent | Unknown):
             break
         new = yield from transact(partial(_keep, account=account, before=cursor, page=page))
         if new is None:
-            return stored, ""
-        stored += new
-        if not page.more or page.cursor == cursor:
+            return stored, "", page.behind
+        stored, read, behind = stored + new, read + 1, page.behind
+        if not page.more or page.cursor == cursor or read == pages:
             break
         cursor = page.cursor
     # If we are stopped before this, the lease runs out by itself.
     yield from transact(lambda tx: feeds.release(tx, name))
-    return stored, fault
+    return stored, fault, behind
+
+
+def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:
+    gateway = account.gateway
+    if isinstance(gateway, Watches):
+        count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
+        return (yield from ask(account.name, deferred(partial(gateway.watch, cursor, count))))
+    assert isinstance(gateway, Feeds), "only these are read"
+    return (yield from ask(account.name, deferred(partial(gateway.feed, cursor))))
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> int | None:
@@ -78,7 +95,15 @@ def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> in
     until = tx.now + _LEASE
     if not feeds.advance(tx, account.name, before=before, after=page.cursor, until=until):
         return None
-    return sum(_keep_notice(tx, account, notice) for notice in page.notices)
+    told = [each for each in page.notices if places.ours(tx, _source(account), each.place)]
+    for notice in told:
+        if notice.place is not None:
+            places.reach(tx, _source(account), notice.place)
+    return sum(_keep_notice(tx, account, notice) for notice in told)
+
+
+def _source(account: GatewayAccount) -> str:
+    return account.traits.merchant_account
 
 
 def _keep_notice(tx: Tx, account: GatewayAccount, notice: Notice) -> bool:

@@ -25,7 +25,7 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.ledger import payments, receipts
-from paygate.service import allocation, booking, keeping, telling
+from paygate.service import allocation, booking, keeping, quotes, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 
@@ -95,7 +95,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
-            answer = _used_up(tx, before, answer)
+            answer = quotes.worth(tx, before, _used_up(tx, before, answer))
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
@@ -252,6 +252,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     payment = payments.by_id(tx, attempt.payment)
     if payment is None:
         raise LedgerCorrupt(f"attempt {attempt.id} belongs to no payment", attempt=attempt.id)
+    quotes.keep(tx, attempt, changes.action)
     touched = booking.consequences(tx, before, payment, changes)
     state = changes.state or attempt.state
     if changes.state is not None and state.final:

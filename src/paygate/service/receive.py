@@ -51,7 +51,7 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
-from paygate.ledger import inbox, outbox, payments, receipts
+from paygate.ledger import inbox, outbox, payments, places, receipts
 from paygate.service import inquire, keeping, merge, notices, operate
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.inquire import Case
@@ -409,6 +409,8 @@ def _contradicts(notice: Notice, known: Known) -> bool:
     """
     if not isinstance(notice.answer, Declined) or known.case is None:
         return False
+    if notice.place is not None:
+        return False  # a feed about places tells in order, and nobody else could be asked
     row = known.case.row
     if row.attempt.state is AttemptState.PENDING:
         return row.action is not None
@@ -425,9 +427,12 @@ def _asks_again(
 
 def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
     def work(tx: Tx) -> Known:
-        row = payments.attempt_named(
-            tx, account, our_ref=notice.our_ref, reference=notice.reference
-        ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
+        if notice.place is None:
+            row = payments.attempt_named(
+                tx, account, our_ref=notice.our_ref, reference=notice.reference
+            ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
+        else:
+            row = places.attempt_at(tx, account, notice.reference, notice.movements)
         if row is not None and not row.attempt.payment:
             return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
@@ -448,8 +453,14 @@ def _besides_answer(notice: Notice) -> list[Movement]:
 
 def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
     """Tell whether *movement* takes something back that is not in the books yet."""
-    if movement.kind in _COMES or movement.amount.currency != payment.amount.currency:
+    if movement.kind in _COMES:
         return False
+    if movement.amount.currency != payment.amount.currency:
+        # Of a quote: what it is worth is known by what it undoes.
+        return movement.undoes is not None and not any(
+            receipt.movement_id == movement.undoes
+            for receipt in receipts.of_payment(tx, payment.id)
+        )
     there = payment.received - payment.returned
     if movement.kind in _GIVES_BACK:
         there = payment.returned

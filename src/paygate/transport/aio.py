@@ -81,7 +81,9 @@ class AsyncLine(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101  (it is connected)
         left_s = clock.left()
         told: asyncio.Future[Answer] = self._loop.create_future()
-        reading = self._reading = Reading(told, bodiless=message.startswith(b"HEAD "))
+        reading = self._reading = Reading(
+            told, bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
+        )
         self._clock = clock
         # In one piece: one segment, and one TLS record. Not waited for, since it is in memory
         # anyway; a failure shows on reading.

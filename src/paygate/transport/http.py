@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpx
 
 from paygate import __version__
-from paygate.dialogue import BODY_BYTES_MAX, Request, Response
+from paygate.dialogue import Request, Response
 from paygate.errors import (
     BadReply,
     GatewayError,
@@ -100,18 +100,27 @@ class HttpTransport:
         if self._process != os.getpid():
             self.abandon()
         started = monotonic()
-        clock = Clock(_deadline_s(request, self._timeout_s), body_follows=bool(request.body))
+        clock = Clock(
+            _deadline_s(request, self._timeout_s),
+            body_follows=bool(request.body),
+            answer_bytes_max=request.answer_bytes_max,
+        )
         wire = _wire_request(request, clock)
         mark = redact.exchanging.set(True)
         try:
-            body = _Body()
+            body = _Body(clock.answer_bytes_max)
             answer = self._wire.handle_request(wire)
             try:
                 for part in cast("httpx.SyncByteStream", answer.stream):
                     body.add(part)
             finally:
                 answer.close()
-            response = _response(answer.status_code, _joined(answer.headers.raw), body.whole())
+            response = _response(
+                answer.status_code,
+                _joined(answer.headers.raw),
+                body.whole(),
+                clock.answer_bytes_max,
+            )
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = _fault(request, clock, error)
         else:
@@ -161,7 +170,9 @@ class AsyncHttpTransport:
         _check_open(closed=self._closed)
         pool = self._pool_here()
         started = monotonic()
-        clock = Clock(_deadline_s(request, self._timeout_s))
+        clock = Clock(
+            _deadline_s(request, self._timeout_s), answer_bytes_max=request.answer_bytes_max
+        )
         if _is_replaced():
             asking = _ask_through_httpx(pool, _wire_request(request, clock), clock)
         else:
@@ -230,19 +241,21 @@ def _is_replaced() -> bool:
 
 async def _ask(pool: AsyncPool, address: Address, message: bytes, clock: Clock) -> Response:
     answer = await pool.exchange(address, message, clock)
-    return _response(answer.status, answer.headers, answer.body)
+    return _response(answer.status, answer.headers, answer.body, clock.answer_bytes_max)
 
 
 async def _ask_through_httpx(pool: AsyncPool, wire: httpx.Request, clock: Clock) -> Response:
     async with asyncio.timeout(clock.left()):
         answer = await _AsyncWire(pool).handle_async_request(wire)
-        body = _Body()
+        body = _Body(clock.answer_bytes_max)
         try:
             async for part in cast("httpx.AsyncByteStream", answer.stream):
                 body.add(part)
         finally:
             await answer.aclose()
-    return _response(answer.status_code, _joined(answer.headers.raw), body.whole())
+    return _response(
+        answer.status_code, _joined(answer.headers.raw), body.whole(), clock.answer_bytes_max
+    )
 
 
 @cache
@@ -336,16 +349,17 @@ def _uncarried(request: Request) -> InvalidValue:
 
 
 class _Body:
-    """What has been read of an answer's body, and never more than any answer has."""
+    """What has been read of an answer's body, and never more than its request expects."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
         self._parts: list[bytes] = []
         self._size = 0
 
     def add(self, part: bytes) -> None:
         self._size += len(part)
-        if self._size > BODY_BYTES_MAX:
-            raise too_large()
+        if self._size > self._bytes_max:
+            raise too_large(self._bytes_max)
         self._parts.append(part)
 
     def whole(self) -> bytes:
@@ -360,17 +374,17 @@ def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def _response(status: int, headers: dict[str, str], body: bytes) -> Response:
+def _response(status: int, headers: dict[str, str], body: bytes, bytes_max: int) -> Response:
     if "transfer-encoding" in headers and "content-length" in headers:
         # One of them is wrong, and a proxy on the way may have believed that one (RFC 9112, 6.3).
         raise httpx.RemoteProtocolError("the answer says twice how long it is")
     encoding = headers.get("content-encoding")
     if encoding and body:
-        body = _unpacked(body, encoding)
+        body = _unpacked(body, encoding, bytes_max)
     return Response(status=status, headers=headers, body=body)
 
 
-def _unpacked(body: bytes, encodings: str) -> bytes:
+def _unpacked(body: bytes, encodings: str, bytes_max: int) -> bytes:
     """Undo *encodings*, the last first; a few bytes may claim to be many, so with a bound."""
     for encoding in reversed(encodings.lower().split(",")):
         match encoding.strip():
@@ -383,11 +397,11 @@ def _unpacked(body: bytes, encodings: str) -> bytes:
             case _:
                 raise BadReply("the answer is in a content encoding that was not asked for")
         try:
-            body = unpack.decompress(body, BODY_BYTES_MAX + 1)
+            body = unpack.decompress(body, bytes_max + 1)
         except zlib.error:
             raise BadReply("the answer's content encoding is broken") from None
-        if len(body) > BODY_BYTES_MAX:
-            raise too_large()
+        if len(body) > bytes_max:
+            raise too_large(bytes_max)
         if not unpack.eof:
             raise BadReply("the answer's content encoding is broken off")
     return body

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpcore
 
+from paygate.dialogue import BODY_BYTES_MAX
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator
@@ -40,17 +42,30 @@ class Clock(float):
     down, untouched, to where bytes are written and read.
     """
 
-    __slots__ = ("at", "body_follows", "ended", "head", "sent")
+    __slots__ = ("answer_bytes_max", "at", "body_follows", "ended", "head", "sent")
 
-    def __init__(self, timeout_s: float, *, body_follows: bool = False) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        *,
+        body_follows: bool = False,
+        answer_bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
         super().__init__()
+        self.answer_bytes_max = answer_bytes_max
         self.at = time.monotonic() + timeout_s
         self.body_follows = body_follows
         self.head = b""
         self.sent = False
         self.ended = False
 
-    def __new__(cls, timeout_s: float, *, body_follows: bool = False) -> Clock:  # noqa: ARG004, D102, PYI034
+    def __new__(  # noqa: D102, PYI034
+        cls,
+        timeout_s: float,
+        *,
+        body_follows: bool = False,  # noqa: ARG004
+        answer_bytes_max: int = BODY_BYTES_MAX,  # noqa: ARG004
+    ) -> Clock:
         return super().__new__(cls, timeout_s)
 
     def left(self) -> float:

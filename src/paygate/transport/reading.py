@@ -47,6 +47,7 @@ class Reading:
         "_bodiless",
         "_body",
         "_body_size",
+        "_bytes_max",
         "_headers",
         "_headers_ended",
         "_parser",
@@ -55,7 +56,13 @@ class Reading:
         "told",
     )
 
-    def __init__(self, told: asyncio.Future[Answer], *, bodiless: bool) -> None:
+    def __init__(
+        self,
+        told: asyncio.Future[Answer],
+        *,
+        bodiless: bool,
+        bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
         self.told = told
         self.reusable = False
         # One parser per answer: nothing of an earlier one can be left in it.
@@ -65,6 +72,7 @@ class Reading:
         self._headers_ended = False
         self._body: list[bytes] = []
         self._body_size = 0
+        self._bytes_max = bytes_max
         self._received = 0
 
     # --- what the connection calls ---
@@ -133,12 +141,12 @@ class Reading:
                 self._tell(parser)
 
     def on_body(self, part: bytes) -> None:
-        """Keep a part of the body, and never more than any answer has."""
+        """Keep a part of the body, and never more than the request expects."""
         if not self._headers_ended:  # a provisional answer has none
             raise _not_http()
         self._body_size += len(part)
-        if self._body_size > BODY_BYTES_MAX:
-            raise too_large()
+        if self._body_size > self._bytes_max:
+            raise too_large(self._bytes_max)
         self._body.append(part)
 
     def on_message_complete(self) -> None:
@@ -165,9 +173,9 @@ class Reading:
             )
 
 
-def too_large() -> BadReply:
-    """Say that an answer is too large to be one."""
-    return BadReply(f"the answer has more than {BODY_BYTES_MAX} bytes; the rest was not read")
+def too_large(bytes_max: int) -> BadReply:
+    """Say that an answer is larger than its request expects."""
+    return BadReply(f"the answer has more than {bytes_max} bytes; the rest was not read")
 
 
 def _not_http() -> httpx.RemoteProtocolError:

@@ -18,6 +18,7 @@ from paygate.testing.conformance import (
     CloseConformance,
     CompleteConformance,
     EnrollConformance,
+    FeedConformance,
     ForgetConformance,
     GatewayConformance,
     LookUpConformance,
@@ -93,6 +94,10 @@ class TestClose(Cards, CloseConformance):
 
 class TestEnroll(Cards, EnrollConformance):
     pass
+
+
+class TestFeed(Cards, FeedConformance):
+    after = "evt_41"
 
 
 class TestForget(Cards, ForgetConformance):

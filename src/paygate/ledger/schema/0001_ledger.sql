@@ -404,6 +404,36 @@ CREATE TABLE paygate_feed (
   PRIMARY KEY (tenant, account)
 ) STRICT, WITHOUT ROWID;
 
+-- Numbers of places to pay to, such as addresses of a wallet (the source). They are counted for
+-- the wallet, whoever uses it: a number that was given to somebody is never another's.
+CREATE TABLE paygate_place_count (
+  source TEXT PRIMARY KEY,
+  allotted INTEGER NOT NULL DEFAULT 0,
+  reached INTEGER NOT NULL DEFAULT -1 -- the highest number that was ever paid to
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paygate_place (
+  source TEXT NOT NULL,
+  number INTEGER NOT NULL CHECK (number >= 0),
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (source, number),
+  UNIQUE (source, tenant, account, owner)
+) STRICT, WITHOUT ROWID;
+
+-- What a payer was asked to pay in another currency; what arrives is worth what it says here.
+CREATE TABLE paygate_quote (
+  attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  enough_minor INTEGER NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
+  rate TEXT NOT NULL,
+  rate_source TEXT NOT NULL,
+  created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE paygate_report_line (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
@@ -469,5 +499,14 @@ BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
   kind, inward, movement_id, currency, amount_minor, account ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'what a receipt says about money does not change'); END;
+CREATE TRIGGER paygate_place_no_update BEFORE UPDATE ON paygate_place
+BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
+CREATE TRIGGER paygate_place_no_delete BEFORE DELETE ON paygate_place
+BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
+CREATE TRIGGER paygate_place_count_no_way_back BEFORE UPDATE ON paygate_place_count
+WHEN NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached
+BEGIN SELECT RAISE(ABORT, 'places are counted upwards only'); END;
+CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
+BEGIN SELECT RAISE(ABORT, 'a quote does not change'); END;
 CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;

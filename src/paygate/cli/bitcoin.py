@@ -1,0 +1,152 @@
+"""Bitcoin accounts: compare the wallet with the node, and watch the chain with progress."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from paygate.cli import options, show
+from paygate.cli.exits import FINDINGS
+from paygate.cli.opening import Where
+from paygate.drivers.bitcoin import Bitcoin
+from paygate.errors import PaygateError, UnknownGateway
+
+if TYPE_CHECKING:
+    from paygate.cashier import Cashier
+
+PAUSE_S: Final = 30.0
+
+bitcoin = typer.Typer(no_args_is_help=True, help="Check and watch Bitcoin accounts.")
+
+AccountArgument = Annotated[
+    str | None, typer.Argument(help="One account; all of them if left out.")
+]
+
+
+@bitcoin.command()
+def check(
+    ctx: typer.Context,
+    account: AccountArgument = None,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show the wallet's first addresses to compare, the node's answer, and the unpaid gap."""
+    scheme, _, path = ledger.partition(":///")
+    if scheme == "sqlite" and not Path(path).exists():
+        ledger = "sqlite://"  # to look at the wallet needs no ledger, and must not make one
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open(make=True) as cashier:
+        findings = [_finding(cashier, name) for name in _chosen(cashier, account)]
+    if as_json:
+        show.write_json({"accounts": findings})
+    else:
+        table = show.table("Account", "", "")
+        for one in findings:
+            name = one.pop("account")
+            for what, value in one.items():
+                text = (
+                    "\n".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+                )
+                show.add(table, name, show.words(what), text)
+                name = ""
+        show.console().print(table)
+    if any(one.get("problem") for one in findings):
+        raise typer.Exit(FINDINGS)
+
+
+@bitcoin.command()
+def watch(
+    ctx: typer.Context,
+    account: AccountArgument = None,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+    once: Annotated[bool, typer.Option("--once", help="End at the newest block.")] = False,
+    pause: Annotated[float, typer.Option(help="Seconds between two looks.", min=1.0)] = PAUSE_S,
+) -> None:
+    """Read blocks from where they were left, book what came, and go on."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        names = _chosen(cashier, account)
+        while True:
+            failed = _catch_up(cashier, names)
+            for name, reason in failed.items():
+                show.console(stderr=True).print(f"{name}: {reason}", style="red", markup=False)
+            if once:
+                break
+            time.sleep(pause)
+    if failed:
+        raise typer.Exit(FINDINGS)
+
+
+def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
+    """Read all feeds to their ends, a page at a time; tell which could not be read."""
+    console = show.console()
+    booked: set[str] = set()
+    farthest = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("blocks", total=None)
+        while True:
+            read = cashier.read_feeds(pages=1)
+            booked |= {payment.id for payment in cashier.apply_callbacks()}
+            left = sum(read.behind.get(name, 0) for name in names)
+            farthest = max(farthest, left)
+            progress.update(task, total=farthest or None, completed=farthest - left)
+            if read.failed or not left:
+                break
+    while late := cashier.apply_callbacks():
+        booked |= {payment.id for payment in late}
+    failed = {name: reason for name, reason in read.failed.items() if name in names}
+    if not failed:
+        console.print(
+            f"read to the newest block ({farthest} were behind); {len(booked)} payments have news",
+            markup=False,
+        )
+    return failed
+
+
+def _chosen(cashier: Cashier, only: str | None) -> list[str]:
+    known = sorted(
+        name for name, each in cashier.gateways.items() if isinstance(each.gateway, Bitcoin)
+    )
+    if only is None and known:
+        return known
+    if only in known:
+        return [only]
+    raise UnknownGateway(
+        f"there is no Bitcoin account {only or ''}".rstrip()
+        + f"; there are: {', '.join(known) or 'none'}",
+        name=only or "",
+        known=known,
+    )
+
+
+def _finding(cashier: Cashier, name: str) -> dict[str, Any]:
+    gateway = cashier.gateways[name].gateway
+    assert isinstance(gateway, Bitcoin)  # noqa: S101  (only these are chosen)
+    counted = cashier.places(name)
+    found: dict[str, Any] = {
+        "account": name,
+        "wallet": gateway.wallet.identity,
+        "descriptor": gateway.wallet.described,
+        "network": str(gateway.wallet.network),
+        "first_addresses": list(gateway.wallet.first()),
+        "addresses_given_away": counted.allotted,
+        "unpaid_at_the_end": counted.unused,
+    }
+    if gateway.wallet.depth != 3:
+        found["remark"] = "the key is not that of an account (depth 3): compare the addresses"
+    try:
+        found["node"] = cashier.check(name).name.partition(";")[0]
+    except PaygateError as error:
+        found["problem"] = error.message
+    return found

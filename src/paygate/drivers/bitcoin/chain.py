@@ -1,0 +1,50 @@
+"""Who tells about the chain: what the watching needs of a node, as dialogues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.dialogue import Dialogue
+
+BLOCK_BYTES_MAX: Final = 4_100_000
+"""The largest block that there can be, with some room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The newest block of the best chain that a node knows."""
+
+    height: int
+    hash: str
+
+
+class Chain(Protocol):
+    """A node or a server that has one."""
+
+    def tip(self, next_height: int | None) -> Dialogue[Tip]:
+        """Tell the newest block; raise `BadReply` where blocks from *next_height* on are lacking.
+
+        That is where the node is on another network, is still catching up, or has
+        thrown old blocks away.
+        """
+        ...
+
+    def hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
+        """Name the blocks of the best chain from height *first* on."""
+        ...
+
+    def block(self, hash_: str) -> Dialogue[bytes]:
+        """Give a block."""
+        ...
+
+    def mempool(self) -> Dialogue[Sequence[str]]:
+        """Name the transactions that wait for a block."""
+        ...
+
+    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes]]:
+        """Give those of the waiting transactions that are still there."""
+        ...

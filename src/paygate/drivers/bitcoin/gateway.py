@@ -1,0 +1,289 @@
+"""Bitcoin: quotes and addresses on one side, a chain that is watched on the other.
+
+Asking for a payment sends nothing that moves money: the core allots the number of
+an address, the driver derives it and makes a quote. What arrives is found by
+reading every block and looking each output script up among all that were ever
+given away, so that what one block costs does not grow with the open invoices, and
+an address of years ago is as good as one of today.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind
+from paygate.domain.outcome import (
+    ActionRequired,
+    NotFound,
+    PayToAddress,
+    RejectCause,
+    Rejected,
+)
+from paygate.domain.payment import Operation
+from paygate.drivers.bitcoin import blocks, rates
+from paygate.drivers.bitcoin.core import CoreChain
+from paygate.drivers.bitcoin.esplora import EsploraChain
+from paygate.drivers.bitcoin.payment_uri import write_uri
+from paygate.drivers.bitcoin.settings import Backend, BitcoinSettings
+from paygate.drivers.bitcoin.watching import Watch, common_height
+from paygate.errors import BadReply, Unsupported
+from paygate.gateway import (
+    AccountFacts,
+    FeedPage,
+    InquiryBy,
+    Keyed,
+    Limits,
+    Rail,
+    Traits,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.dialogue import Dialogue
+    from paygate.domain.outcome import Finding, Outcome
+    from paygate.drivers.bitcoin.chain import Chain, Tip
+    from paygate.drivers.bitcoin.descriptors import Wallet
+    from paygate.gateway import Charge, Inquiry
+
+DRIVER_VERSION: Final = "1"
+
+# An address may be given away, and paid to, while a page is being read; and a ledger that was
+# restored has forgotten some. So some more are watched than were allotted.
+AHEAD: Final = 1000
+_WALK_BACK: Final = 20
+_TRANSACTIONS_MAX: Final = 1000
+
+
+class Bitcoin:
+    """Bitcoin on chain, to the addresses of a wallet whose keys are elsewhere."""
+
+    name = "bitcoin"
+    settings_model = BitcoinSettings
+
+    def __init__(
+        self, settings: BitcoinSettings, rate_source: rates.RateSource | None = None
+    ) -> None:
+        self._settings = settings
+        self._wallet = settings.read_wallet()
+        self._rates = rate_source or _rates_of(settings)
+        self._chain: Chain = (
+            CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
+        )
+        self._watched: dict[bytes, int] = {}
+        # What was read of the transactions that wait, since the page that ended at that cursor.
+        self._known: tuple[str, frozenset[str]] = ("", frozenset())
+        fixed = rate_source is None and not settings.rate_url
+        limits = Limits(settings.minimum_satoshis, settings.maximum_satoshis)
+        self._traits = Traits(
+            live=settings.live,
+            merchant_account=self._wallet.identity,
+            driver_version=DRIVER_VERSION,
+            rails={
+                Kind.BITCOIN: Rail(
+                    operations=frozenset({Operation.CHARGE}),
+                    currencies=frozenset({"BTC", *settings.rates}) if fixed else None,
+                    limits={"BTC": limits},
+                    immediate=False,
+                    payer_present=True,
+                    variable_amount=True,
+                    closable=False,
+                    place_per=settings.address_per,
+                    places_unused_max=settings.gap_limit,
+                )
+            },
+            # The same address is told again, whoever asks for it how often.
+            idempotency=Keyed(ttl=timedelta(days=36500)),
+            inquiry=InquiryBy.GATEWAY_REF,
+            not_found_is_final_after=timedelta(hours=settings.watch_hours),
+        )
+
+    def __repr__(self) -> str:
+        return f"Bitcoin({self._settings.network} {self._wallet.identity})"
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    @property
+    def wallet(self) -> Wallet:
+        """The addresses of the wallet."""
+        return self._wallet
+
+    # --- Ask for a payment -----------------------------------------------------------------------
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        """Tell the payer where to pay and how much, for as long as the quote is good."""
+        if charge.place is None:
+            raise Unsupported("an address needs a number that the core allots")
+        return self._charge(charge, charge.place)
+
+    def _charge(self, charge: Charge, place: int) -> Dialogue[Outcome]:
+        asked, source, price = charge.amount, "", ""
+        if charge.amount.currency != "BTC":
+            try:
+                rate = yield from self._rates.rate(charge.amount.currency)
+            except rates.PriceRefused as refusal:
+                return Rejected(
+                    cause=RejectCause.UNAVAILABLE, retryable=True, message=refusal.message
+                )
+            asked = rates.quote(charge.amount, rate, self._settings.spread_percent)
+            source, price = rate.source, f"{rate.value:f}"
+        low, high = self._settings.minimum_satoshis, self._settings.maximum_satoshis
+        if not low <= asked.minor <= high:
+            return Rejected(
+                cause=RejectCause.VALIDATION,
+                retryable=False,
+                message=f"{charge.amount} is {asked.minor} satoshi; this takes {low} to {high}",
+            )
+        address = self._wallet.address(place)
+        uri = write_uri(
+            address,
+            asked.minor,
+            label=self._settings.label,
+            message=charge.description or ", ".join(charge.invoices),
+        )
+        minutes = timedelta(minutes=self._settings.quote_minutes)
+        return ActionRequired(
+            action=PayToAddress(
+                address=address,
+                amount=asked,
+                uri=uri,
+                enough=rates.enough(asked, self._settings.tolerance_percent) if price else None,
+                rate=price,
+                rate_source=source,
+            ),
+            reference=address,
+            expires_at=None if charge.asked_at is None else charge.asked_at + minutes,
+        )
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        """Tell that nothing is known besides what the feed tells, if the node can be asked at all.
+
+        While it can't be, the feed is blind, and nothing must expire for that.
+        """
+        del inquiry
+        yield from self._chain.tip(None)
+        return NotFound()
+
+    def check(self) -> Dialogue[AccountFacts]:
+        """Ask the node for its newest block, and show the first addresses to compare."""
+        tip = yield from self._chain.tip(self._settings.start_height)
+        first = ", ".join(self._wallet.first())
+        return AccountFacts(
+            merchant_account=self._wallet.identity,
+            live=self._settings.live,
+            name=f"{self._settings.network}, block {tip.height}; first addresses {first}",
+            currencies=tuple(sorted({"BTC", *self._settings.rates})),
+        )
+
+    # --- Watch ---------------------------------------------------------------------------------
+
+    def watch(self, cursor: str, places: int) -> Dialogue[FeedPage]:
+        """Read some blocks on from where *cursor* says, and what waits at the end of them."""
+        settings = self._settings
+        watch = Watch.read(cursor) if cursor else None
+        tip = yield from self._chain.tip(
+            settings.start_height if watch is None else watch.height + 1
+        )
+        if watch is None:
+            back = max(0, tip.height - settings.reorg_depth + 1)
+            watch = Watch(back if settings.start_height is None else settings.start_height)
+        elif not (yield from self._on_the_same_chain(watch, tip)):
+            yield from self._go_back(watch, tip)
+        self._watch_until(places + AHEAD)
+        yield from self._read_blocks(watch, tip)
+        at_end = watch.height >= tip.height
+        waiting: frozenset[str] = frozenset()
+        more = False
+        if at_end and settings.mempool:
+            waiting, more = yield from self._meet_waiting(watch, cursor)
+        elif at_end:
+            watch.compare(waiting)
+        notices = watch.tell(self._wallet.address, whole=at_end and not more)
+        watch.forget(settings.reorg_depth)
+        after = watch.write()
+        self._known = after, waiting
+        return FeedPage(
+            notices=tuple(notices),
+            cursor=after,
+            more=not at_end or more,
+            behind=max(0, tip.height - watch.height),
+        )
+
+    def _on_the_same_chain(self, watch: Watch, tip: Tip) -> Dialogue[bool]:
+        if not watch.hashes:
+            return True
+        if tip.height < watch.height:
+            if common_height(watch, tip.height, [tip.hash]) is not None:
+                raise BadReply(
+                    f"the node is at block {tip.height}, and {watch.height} was read before: it is "
+                    "behind; nothing is changed until it has caught up"
+                )
+            return False
+        if tip.height == watch.height:
+            return tip.hash == watch.hashes[-1]
+        [theirs] = yield from self._hashes(watch.height, 1)
+        return theirs == watch.hashes[-1]
+
+    def _go_back(self, watch: Watch, tip: Tip) -> Dialogue[None]:
+        """Undo blocks until the last one that both we and the node have."""
+        end = min(watch.height, tip.height)
+        while end >= watch.first:
+            first = max(watch.first, end - _WALK_BACK + 1)
+            theirs = yield from self._hashes(first, end - first + 1)
+            common = common_height(watch, first, theirs)
+            if common is not None:
+                watch.go_back_to(common)
+                return
+            end = first - 1
+        raise BadReply(
+            f"the chain of the node has none of the {len(watch.hashes)} blocks that were read "
+            "last: it is another chain, or changed deeper than reorg_depth; nothing is changed"
+        )
+
+    def _read_blocks(self, watch: Watch, tip: Tip) -> Dialogue[None]:
+        count = min(tip.height - watch.height, self._settings.blocks_per_page)
+        if count <= 0:
+            return
+        for hash_ in (yield from self._hashes(watch.height + 1, count)):
+            raw = yield from self._chain.block(hash_)
+            block = blocks.read_block(raw, self._watched, watch.spent)
+            if block.hash != hash_:
+                raise BadReply("the node sent another block than was asked for")
+            if watch.hashes and block.previous != watch.hashes[-1]:
+                return  # the chain changed just now; the next page goes back first
+            watch.connect(block, self._settings)
+
+    def _hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
+        found = yield from self._chain.hashes(first, count)
+        if len(found) != count:
+            raise BadReply("the node named another number of blocks than was asked for")
+        return found
+
+    def _meet_waiting(self, watch: Watch, cursor: str) -> Dialogue[tuple[frozenset[str], bool]]:
+        waiting = frozenset((yield from self._chain.mempool()))
+        at, known = self._known
+        # If our last page was not stored, what it told was lost, and must be told again.
+        known = known & waiting if at == cursor else frozenset[str]()
+        new = sorted(waiting - known)
+        now = new[:_TRANSACTIONS_MAX]
+        spent = watch.spent
+        for raw in (yield from self._chain.transactions(now)):
+            transaction = blocks.read_transaction(raw, self._watched, spent)
+            if transaction is not None and transaction.id in waiting:
+                watch.meet(transaction, self._settings)
+        watch.compare(waiting)
+        return known.union(now), len(new) > len(now)
+
+    def _watch_until(self, count: int) -> None:
+        """Know the scripts of the first *count* addresses; each is derived once."""
+        for place in range(len(self._watched), count):
+            self._watched[self._wallet.script(place)] = place
+
+
+def _rates_of(settings: BitcoinSettings) -> rates.RateSource:
+    if settings.rate_url:
+        return rates.HttpRates(settings.rate_url, settings.rate_path)
+    return rates.FixedRates(settings.rates)

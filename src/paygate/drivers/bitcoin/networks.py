@@ -1,0 +1,38 @@
+"""Bitcoin's networks: what tells their keys, addresses and chains apart."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Network(StrEnum):
+    """Which Bitcoin: the real one, or one for tests."""
+
+    MAIN = "main"
+    TEST = "test"
+    SIGNET = "signet"
+    REGTEST = "regtest"
+
+    @property
+    def live(self) -> bool:
+        """Tell whether its coins are money."""
+        return self is Network.MAIN
+
+    @property
+    def hrp(self) -> str:
+        """The beginning of its segwit addresses."""
+        return {Network.MAIN: "bc", Network.REGTEST: "bcrt"}.get(self, "tb")
+
+    @property
+    def genesis(self) -> str:
+        """The hash of its first block, as nodes write it."""
+        return _GENESIS[self]
+
+
+_GENESIS: Final = {
+    Network.MAIN: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+    Network.TEST: "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943",
+    Network.SIGNET: "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
+    Network.REGTEST: "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+}

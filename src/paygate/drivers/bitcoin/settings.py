@@ -1,0 +1,185 @@
+"""What a Bitcoin account needs to be told: which wallet, which node, and how careful to be."""
+
+from __future__ import annotations
+
+import ipaddress
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from paygate.domain.currency import SCALES
+from paygate.domain.secret import Secret
+from paygate.drivers.bitcoin.descriptors import Wallet, read_wallet
+from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.payment_uri import COINS_MAX
+from paygate.errors import PaygateError
+from paygate.gateway import PlacePer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Backend(StrEnum):
+    """Who tells about the chain."""
+
+    CORE = "core"
+    ESPLORA = "esplora"
+
+
+class BitcoinSettings(BaseModel):
+    """Settings of one wallet on one network; no key in them can spend."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    network: Network = Field(description="main, test, signet or regtest")
+    wallet: str = Field(
+        description="The wallet's output descriptor, such as wpkh([…]xpub…/0/*)#…, or the public "
+        "key of its account (xpub, ypub, zpub)",
+        repr=False,
+    )
+    form: str = Field(default="", description="For a bare xpub or tpub: wpkh, tr, sh(wpkh) or pkh")
+    backend: Backend = Field(default=Backend.CORE, description="The kind of server at url")
+    url: str = Field(
+        description="The node's RPC (http://127.0.0.1:8332), or the base of an Esplora server "
+        "(https://host/api)"
+    )
+    user: str = Field(default="", description="The RPC user")
+    password: Secret[str] | None = Field(default=None, description="The RPC password")
+    cookie_file: Path | None = Field(
+        default=None, description="The node's .cookie instead; it is read for every request"
+    )
+    address_per: PlacePer = Field(
+        default=PlacePer.INVOICE,
+        description="An address for each set of invoices of a payer, or one for each payer",
+    )
+    gap_limit: int = Field(
+        default=20, ge=1, description="How many unpaid addresses in a row the wallet looks past"
+    )
+    confirmations: int = Field(
+        default=3, ge=1, le=100, description="How many blocks make a payment final"
+    )
+    confirmations_from: dict[Decimal, int] = Field(
+        default_factory=dict[Decimal, int],
+        description="More of them from this many bitcoin on: {1: 6}",
+    )
+    accept_unconfirmed_below: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="Take payments of less than this many bitcoin as made when the node has seen "
+        "them. They can still be replaced: it is a loan to the payer",
+    )
+    rates: dict[str, Decimal] = Field(
+        default_factory=dict[str, Decimal], description="Fixed prices of one bitcoin by currency"
+    )
+    rate_url: str = Field(
+        default="", description="Where prices are, as JSON; {currency} stands for the code"
+    )
+    rate_path: str = Field(
+        default="{currency}", description="The way to the price in the JSON, such as data.amount"
+    )
+    spread_percent: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        lt=100,
+        description="How much below the price we reckon, for safety",
+    )
+    quote_minutes: int = Field(default=15, ge=1, description="How long a quote is good")
+    watch_hours: int = Field(
+        default=24, ge=1, description="How long after that the payment is still waited for"
+    )
+    tolerance_percent: Decimal = Field(
+        default=Decimal(0), ge=0, le=10, description="How much less counts as paid in full"
+    )
+    minimum_satoshis: int = Field(
+        default=1000, ge=1, le=COINS_MAX, description="The least that is asked for"
+    )
+    maximum_satoshis: int = Field(
+        default=COINS_MAX, ge=1, le=COINS_MAX, description="The most that is asked for"
+    )
+    label: str = Field(default="", max_length=100, description="Who is paid, for the wallet")
+    start_height: int | None = Field(
+        default=None,
+        ge=0,
+        description="The first block to read; else as many before the newest as reorg_depth says",
+    )
+    reorg_depth: int = Field(
+        default=100, ge=10, le=1000, description="How far back the chain may change and be followed"
+    )
+    blocks_per_page: int = Field(
+        default=20, ge=1, le=500, description="How many blocks are read before it is written down"
+    )
+    mempool: bool = Field(default=True, description="Look at unconfirmed transactions, too")
+
+    @property
+    def live(self) -> bool:
+        """Tell whether it is real money."""
+        return self.network.live
+
+    def read_wallet(self) -> Wallet:
+        """Read the wallet; it was checked when the settings were made."""
+        return read_wallet(self.wallet, self.network, self.form)
+
+    def needed_for(self, satoshis: int) -> int:
+        """Tell how many confirmations a payment of *satoshis* needs."""
+        steps: Mapping[Decimal, int] = self.confirmations_from
+        more = [count for coins, count in steps.items() if satoshis >= coins * 10**8]
+        return max([self.confirmations, *more])
+
+    @field_validator("rates")
+    @classmethod
+    def _are_prices(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
+        for currency, rate in rates.items():
+            if currency not in SCALES or not rate.is_finite() or rate <= 0:
+                raise ValueError("a rate is a positive price of one bitcoin by ISO 4217 code")
+        return rates
+
+    @field_validator("confirmations_from")
+    @classmethod
+    def _are_counts(cls, steps: dict[Decimal, int]) -> dict[Decimal, int]:
+        if any(coins < 0 or not 1 <= count <= 100 for coins, count in steps.items()):
+            raise ValueError("confirmations are 1 to 100, from an amount in bitcoin on")
+        return steps
+
+    @field_validator("url", "rate_url")
+    @classmethod
+    def _is_a_safe_place(cls, address: str) -> str:
+        parts = urlsplit(address.rstrip("/"))
+        if not address:
+            return address
+        if parts.username or parts.password or parts.fragment or not parts.hostname:
+            raise ValueError("an address without user and fragment is needed")
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_private(parts.hostname)):
+            raise ValueError("over http only to this machine or a private network; else https")
+        return address.rstrip("/")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        try:
+            wallet = self.read_wallet()
+        except PaygateError as error:
+            raise ValueError(error.message) from None
+        if self.minimum_satoshis < wallet.dust:
+            raise ValueError(
+                f"nodes do not pass on less than {wallet.dust} satoshi to such a wallet"
+            )
+        if self.maximum_satoshis < self.minimum_satoshis:
+            raise ValueError("the maximum is below the minimum")
+        if self.rates and self.rate_url:
+            raise ValueError("rates are fixed, or come from rate_url; not both")
+        if self.cookie_file is not None and (self.user or self.password is not None):
+            raise ValueError("give the cookie file, or user and password; not both")
+        if not self.url:
+            raise ValueError("say where the node is")
+        return self
+
+
+def _is_private(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_private

@@ -1,0 +1,133 @@
+"""Places to pay to, such as addresses of a wallet: who has which number, and which were paid to.
+
+Numbers are counted upwards and never given to somebody else, because a place
+does not expire: whoever knows it may pay to it years later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.ledger import payments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.domain.outcome import Movement
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+
+_OF_OWNER = """
+SELECT number FROM paygate_place
+WHERE source = :source AND tenant = :tenant AND account = :account AND owner = :owner
+"""
+_BEGIN = "INSERT INTO paygate_place_count (source) VALUES (:source) ON CONFLICT DO NOTHING"
+_COUNT_UP = "UPDATE paygate_place_count SET allotted = allotted + 1 WHERE source = :source"
+_COUNT = "SELECT allotted, reached FROM paygate_place_count WHERE source = :source"
+_GIVE = """
+INSERT INTO paygate_place (source, number, tenant, account, owner, created_at)
+VALUES (:source, :number, :tenant, :account, :owner, :at)
+"""
+# A number beyond those allotted was given away by a ledger that this one has forgotten.
+_REACH = """
+UPDATE paygate_place_count SET
+  reached = CASE WHEN reached < :number THEN :number ELSE reached END,
+  allotted = CASE WHEN allotted <= :number THEN :number + 1 ELSE allotted END
+WHERE source = :source
+"""
+_WHOSE = "SELECT tenant FROM paygate_place WHERE source = :source AND number = :number"
+_OF_MOVEMENT = """
+SELECT attempt FROM paygate_receipt
+WHERE tenant = :tenant AND account = :account AND kind IN ('charge', 'return')
+  AND movement_id = :movement_id AND attempt IS NOT NULL
+"""
+# One that is on its way, else the oldest that waits, else the newest that ended.
+_AT = """
+SELECT a.* FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
+WHERE a.tenant = :tenant AND a.account = :account AND a.reference = :reference
+  AND a.operation = 'charge'
+ORDER BY
+  CASE WHEN a.state = 'pending' THEN 0
+    WHEN a.state = 'requires_action' AND p.superseded = 0 THEN 1 ELSE 2 END,
+  CASE WHEN a.state = 'pending' OR (a.state = 'requires_action' AND p.superseded = 0)
+    THEN a.id ELSE '' END,
+  a.id DESC
+LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many numbers of a wallet were allotted, and the highest that was paid to (-1: none)."""
+
+    allotted: int
+    reached: int
+
+    @property
+    def unused(self) -> int:
+        """How many at the end of all numbers were never paid to."""
+        return self.allotted - 1 - self.reached
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A number, how many at the end of all numbers were never paid to, and whether it is new."""
+
+    number: int
+    unused: int
+    new: bool
+
+
+def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
+    """Tell the number of *owner*, the same for ever; the next free one the first time."""
+    params = {
+        "source": source,
+        "tenant": tx.tenant,
+        "account": account,
+        "owner": owner,
+        "at": tx.at,
+    }
+    tx.run(_BEGIN, params)
+    before = tx.one(_OF_OWNER, params)
+    if before is None:
+        tx.run(_COUNT_UP, params)
+    now = counts(tx, source)
+    if before is not None:
+        return Place(int(before["number"]), now.unused, new=False)
+    tx.run(_GIVE, {**params, "number": now.allotted - 1})
+    return Place(now.allotted - 1, now.unused, new=True)
+
+
+def counts(tx: Tx, source: str) -> Counts:
+    """Tell how many numbers of *source* were allotted, and how far they were paid to."""
+    row = tx.one(_COUNT, {"source": source})
+    return Counts(0, -1) if row is None else Counts(row["allotted"], row["reached"])
+
+
+def reach(tx: Tx, source: str, number: int) -> None:
+    """Remember that *number* was paid to, so that it is never given away as a new one."""
+    tx.run(_BEGIN, {"source": source})
+    tx.run(_REACH, {"source": source, "number": number})
+
+
+def ours(tx: Tx, source: str, number: int | None) -> bool:
+    """Tell whether *number* is not another tenant's of the same wallet."""
+    if number is None:
+        return True
+    row = tx.one(_WHOSE, {"source": source, "number": number})
+    return row is None or row["tenant"] == tx.tenant
+
+
+def attempt_at(
+    tx: Tx, account: str, reference: str, movements: Iterable[Movement]
+) -> AttemptRow | None:
+    """Find the attempt that money at the place *reference* belongs to."""
+    params = {"tenant": tx.tenant, "account": account, "reference": reference}
+    for movement in movements:
+        for movement_id in (movement.movement_id, movement.undoes):
+            booked = tx.one(_OF_MOVEMENT, {**params, "movement_id": movement_id})
+            if booked is not None:
+                return payments.attempt(tx, booked["attempt"])
+    row = tx.one(_AT, params)
+    return None if row is None else payments.attempt_of(row)

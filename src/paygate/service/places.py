@@ -1,0 +1,52 @@
+"""Places to pay to: the core numbers them, so that a driver needs no memory of its own.
+
+A number is allotted in the transaction that stores the intent, from one count
+for the whole wallet. Two processes cannot get the same, and none comes back:
+the same payer with the same invoices is told the same place, everybody else
+another one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.gateway import PlacePer, digest_key
+from paygate.ledger import places
+from paygate.service import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.domain.payment import Payment
+    from paygate.gateway import Rail
+    from paygate.ledger.payments import Claim
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+
+def allot(
+    tx: Tx,
+    account: GatewayAccount,
+    rail: Rail,
+    payment: Payment,
+    claims: Iterable[Claim],
+    key: str,
+) -> int | None:
+    """Allot the number of the place where *payment* is to be paid, if its rail wants one."""
+    if rail.place_per is None:
+        return None
+    owner = f"payer:{payment.payer}"
+    if rail.place_per is PlacePer.INVOICE:
+        items = sorted({claim.item for claim in claims})
+        # Money for a balance has no invoice: there each call is an occasion of its own.
+        about = items or [f"key:{key}"]
+        owner = f"invoice:{digest_key(payment.payer, *about)}"
+    place = places.allot(tx, account.traits.merchant_account, account.name, owner)
+    if place.new and place.unused > rail.places_unused_max:
+        telling.alert(
+            tx,
+            payment,
+            f"{place.unused} places in a row were never paid to; a wallet that is restored looks "
+            f"no further than {rail.places_unused_max}: raise its gap limit",
+        )
+    return place.number

@@ -1,0 +1,5 @@
+"""What a payer is shown or given to pay with: QR codes."""
+
+from paygate.slips.qr import qr_png, qr_svg
+
+__all__ = ["qr_png", "qr_svg"]

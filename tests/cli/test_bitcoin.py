@@ -1,0 +1,94 @@
+"""The commands for Bitcoin accounts, at a simulated node."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from paygate import Cashier, Money
+from tests.cli.conftest import Run
+from tests.drivers.bitcoin.conftest import settings
+from tests.drivers.bitcoin.node import OnSimulatedNode, SimulatedNode, chain, pay
+
+SHOP = """
+from paygate import Cashier
+from tests.cli import test_bitcoin
+
+def cashier():
+    return test_bitcoin.open_shop()
+"""
+NODE: list[SimulatedNode] = []
+
+
+def gateway() -> OnSimulatedNode:
+    return OnSimulatedNode(settings(blocks_per_page=10), NODE[0])
+
+
+def open_shop() -> Cashier:
+    return Cashier.open("sqlite:///paygate.db", gateways={"coins": gateway()})
+
+
+@pytest.fixture(autouse=True)
+def _shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bitcoin_shop.py").write_text(SHOP)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "bitcoin_shop", raising=False)
+    monkeypatch.setitem(sys.modules, "tests.cli.test_bitcoin", sys.modules[__name__])
+    NODE[:] = [chain(150)]
+
+
+def test_check_shows_what_the_merchant_compares(run: Run) -> None:
+    done = run("bitcoin", "check", "--app", "bitcoin_shop:cashier", "--json")
+
+    [account] = done.json["accounts"]
+    wallet = gateway().wallet
+    assert done.code == 0
+    assert account["first_addresses"] == [wallet.address(n) for n in range(3)]
+    assert account["descriptor"] == wallet.described
+    assert account["node"] == "regtest, block 149"
+    assert account["unpaid_at_the_end"] == 0
+    shown = run("bitcoin", "check", "--app", "bitcoin_shop:cashier")
+    assert wallet.address(2) in shown.out
+
+
+def test_check_tells_what_is_wrong_with_the_node(run: Run) -> None:
+    NODE[0].info.update(chain="main")
+
+    done = run("bitcoin", "check", "--app", "bitcoin_shop:cashier", "--json")
+
+    assert done.code == 1
+    assert "network 'main'" in done.json["accounts"][0]["problem"]
+
+
+def test_watch_reads_to_the_newest_block_and_books(run: Run) -> None:
+    with open_shop() as shop:
+        shop.issue(number="A", customer="C", total=Money.of("USD", 50), due="2026-12-01")
+        shop.collect("A", via="coins", key="A")
+    NODE[0].mine(pay((gateway().wallet.script(0), 100_000)))
+    NODE[0].mine()
+
+    done = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+
+    assert (done.code, done.err) == (0, "")
+    assert "1 payments have news" in done.out
+    with open_shop() as shop:
+        assert shop.invoice("A").open == Money.of("USD", 0)
+
+
+def test_watch_tells_why_it_cannot_read(run: Run) -> None:
+    NODE[0].status = 401
+
+    done = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+
+    assert done.code == 1
+    assert "user and password" in done.err
+
+
+def test_other_accounts_are_no_bitcoin(run: Run) -> None:
+    done = run("bitcoin", "check", "--gateways", "gateways.toml")
+
+    assert done.code == 2
+    assert "no Bitcoin account" in done.err
+    assert not Path("paygate.db").exists()
