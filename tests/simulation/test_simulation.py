@@ -119,7 +119,7 @@ def test_what_waits_for_a_person_could_not_be_found_out() -> None:
     assert 0 < reviews.total() < played().covered["actor:collect"] / 5
 
 
-@pytest.mark.parametrize("seed", [3, 77, 1_234_567])
+@pytest.mark.parametrize("seed", [3, 1_234_567])
 def test_the_same_seed_does_the_same_in_another_process(seed: int) -> None:
     here = run(seed)
     code = f"from paygate.testing.simulation import run; print(run({seed}).digest)"
@@ -141,12 +141,12 @@ def test_other_seeds_do_other_things() -> None:
 
 def test_jobs_tell_the_same_as_one_process() -> None:
     alone, shared = Summary(), Summary()
-    for block in sweep(40, 60):
+    for block in sweep(40, 20):
         alone.add(block)
-    for block in sweep(40, 60, jobs=2):
+    for block in sweep(40, 20, jobs=2):
         shared.add(block)
 
-    assert (shared.seeds, shared.steps, shared.commits) == (60, alone.steps, alone.commits)
+    assert (shared.seeds, shared.steps, shared.commits) == (20, alone.steps, alone.commits)
     assert shared.covered == alone.covered
 
 

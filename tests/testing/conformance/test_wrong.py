@@ -1,5 +1,6 @@
 """Each case of the kit can fail: a driver that is wrong in one way fails in that one."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from paygate import registry
 from tests.testing.conformance.right import Paper
 from tests.testing.conformance.running import classes, installed_as, verdicts
 
+# Spoils every answer in many ways, and takes half of the time: CI does it to all of them.
+SLOW = "whatever_comes_back_is_read_or_is_a_bad_reply"
 WRONG = sorted(path.stem for path in (Path(__file__).parent / "wrong").glob("*.py"))
 
 
@@ -24,7 +27,9 @@ def test_a_wrong_driver_fails_in_one_case_only(name: str, monkeypatch: pytest.Mo
     driver = getattr(wrong, "ENTRY_POINT", wrong.Wrong)
     monkeypatch.setattr(registry, "entry_points", installed_as(driver))
 
-    found = list(verdicts(classes(wrong.Wrong, examples=3, **getattr(wrong, "SETTINGS", {}))))
+    held = classes(wrong.Wrong, examples=3, **getattr(wrong, "SETTINGS", {}))
+    without = () if os.environ.get("CI") or name == SLOW else (f"test_{SLOW}",)
+    found = list(verdicts(held, without=without))
 
     failed = [each for each in found if each.how == "failed"]
     assert {each.case for each in failed} == {f"test_{name}"}, [each.said for each in failed]
