@@ -207,6 +207,10 @@ MUTANTS: Final = (
         breaks="I5: reserved credit is the sum of what holds it",
         shows="a refund from credit never leaves, or is lost",
         patches=(Patch("service.booking", "_end", _keep_the_hold),),
+        bias=Bias(
+            faults={Fault.CONNECT: 0.2, Fault.TOO_MANY: 0.2},
+            actions={"top up": 10, "refund": 6},
+        ),
     ),
     Mutant(
         name="fee-in-its-own-transaction",
