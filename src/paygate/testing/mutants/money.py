@@ -166,6 +166,10 @@ MUTANTS: Final = (
                 without("returned_minor + refunding_minor + :amount", "returned_minor + :amount"),
             ),
         ),
+        bias=Bias(
+            faults={Fault.ANSWER_LOST: 0.25},
+            actions={"refund": 12},
+        ),
     ),
     Mutant(
         name="capture-on-its-way-is-not-counted",
