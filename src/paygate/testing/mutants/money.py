@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.decide import Source
+from paygate.domain.method import Kind
 from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
 from paygate.service.flow import Write, transact
@@ -139,6 +140,9 @@ def _fee_apart(original: Any) -> Any:
     return reverse
 
 
+_ELSEWHERE: Final = ("record", "use credit", "reverse", "cancel", "hold")
+"""What makes payments that are not refunded, or refunds that do not meet."""
+
 MUTANTS: Final = (
     Mutant(
         name="late-event-overwrites",
@@ -167,8 +171,9 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={Fault.ANSWER_LOST: 0.25},
-            actions={"refund": 12},
+            faults={Fault.ANSWER_SLOW: 0.6},
+            actions={"pay": 2, "refund": 20, **dict.fromkeys(_ELSEWHERE, 0)},
+            kinds=frozenset({Kind.CARD}),
         ),
     ),
     Mutant(
