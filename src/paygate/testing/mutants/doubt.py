@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.decide import Absence, Changes, Source
+from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import AttemptState, PaymentStatus
 from paygate.gateway import InquiryBy
@@ -156,8 +157,9 @@ MUTANTS: Final = (
         shows="the answer is lost, and the repetition meets a rate limit",
         patches=(Patch("service.merge", "decide", _refused_again_is_failure),),
         bias=Bias(
-            faults={Fault.ANSWER_LOST: 0.4, Fault.TOO_MANY: 0.4},
-            actions={"time passes": 3, "poller": 4},
+            faults={Fault.ANSWER_LOST: 0.15, Fault.TOO_MANY: 0.4},
+            actions={"store method": 6, "pay": 3, "refund": 6, "time passes": 3, "poller": 8},
+            kinds=frozenset({Kind.CARD, Kind.E_CHECK}),
             rules=frozenset({"keyed", "keyed_without_errors"}),
             inquiries=frozenset({InquiryBy.NONE}),
         ),

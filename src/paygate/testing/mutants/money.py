@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.decide import Source
+from paygate.domain.method import Kind
 from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
 from paygate.service.flow import Write, transact
@@ -139,6 +140,9 @@ def _fee_apart(original: Any) -> Any:
     return reverse
 
 
+_ELSEWHERE: Final = ("record", "use credit", "reverse", "cancel", "hold")
+"""What makes payments that are not refunded, or refunds that do not meet."""
+
 MUTANTS: Final = (
     Mutant(
         name="late-event-overwrites",
@@ -165,6 +169,11 @@ MUTANTS: Final = (
                 "_BEGIN_REFUND",
                 without("returned_minor + refunding_minor + :amount", "returned_minor + :amount"),
             ),
+        ),
+        bias=Bias(
+            faults={Fault.ANSWER_SLOW: 0.6},
+            actions={"pay": 2, "refund": 20, **dict.fromkeys(_ELSEWHERE, 0)},
+            kinds=frozenset({Kind.CARD}),
         ),
     ),
     Mutant(
@@ -207,6 +216,10 @@ MUTANTS: Final = (
         breaks="I5: reserved credit is the sum of what holds it",
         shows="a refund from credit never leaves, or is lost",
         patches=(Patch("service.booking", "_end", _keep_the_hold),),
+        bias=Bias(
+            faults={Fault.CONNECT: 0.2, Fault.TOO_MANY: 0.2},
+            actions={"top up": 10, "refund": 6},
+        ),
     ),
     Mutant(
         name="fee-in-its-own-transaction",

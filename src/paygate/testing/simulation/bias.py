@@ -25,7 +25,8 @@ class Bias:
     What is more likely than by chance.
 
     With `faults` only these strike, as likely as they say. `actions` are drawn more
-    often by the factor given. The rest says what an account has; empty is anything.
+    often by the factor given, or never with 0. The rest says what an account has;
+    empty is anything.
     """
 
     faults: Mapping[Fault, float] = field(default_factory=dict["Fault", float])
