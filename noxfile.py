@@ -123,10 +123,11 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and with pyright; `tests/typing` is checked only here."""
-    install(session, "types")
+    """Check the types with mypy and with pyright, of what a new driver begins with as well."""
+    install(session, "types", "lint")
     session.run("mypy", *present(*PYTHON_FILES, "examples", "benchmarks"))
     session.run("pyright", *session.posargs)
+    session.run("pytest", "-k", "clean", "tests/cli/test_new_driver.py")
 
 
 @nox.session
