@@ -81,7 +81,7 @@ def test_what_is_built_in_is_in_order(run: Run) -> None:
     done = run("drivers", "--check")
 
     assert done.code == 0
-    assert "3 drivers, none broken" in done.out
+    assert "drivers, none broken" in done.out
     stripe = found(run, "stripe")[0]
     assert stripe["package"] == "paygate-sdk"
     assert stripe["target"] == "paygate.drivers.stripe:Stripe"
@@ -104,7 +104,7 @@ def test_a_driver_that_cannot_be_imported_is_named_with_its_cause(
         "ModuleNotFoundError: No module named 'no_such_module_7'"
     ) in said
     assert "stripe" in said
-    assert "4 drivers, 1 broken" in said
+    assert "drivers, 1 broken" in said
 
 
 def test_two_packages_with_one_driver_name_are_both_named(run: Run, packages: Packages) -> None:

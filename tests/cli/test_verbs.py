@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "undo_credit_use": "undo-credit-use",
     "credits": "credit",
     "balance": "credit",
+    "chargebacks": "chargebacks",
     "write_off": "write-off",
     "undo_write_off": "undo-write-off",
     "resolve": "resolve",

@@ -129,6 +129,16 @@ def test_a_declined_try_on_a_page_leaves_it_payable() -> None:
     assert changes.raw_code == "05"
 
 
+def test_a_decline_that_was_perhaps_overtaken_is_for_a_person() -> None:
+    known = facts(S.PENDING, overtaken=True)
+
+    changes = decide(known, ANSWERS["declined"], Source.CALLBACK)
+
+    assert changes.state is None
+    assert "earlier try" in changes.review
+    assert changes.alerts
+
+
 def test_an_operator_ends_a_page() -> None:
     changes = decide(facts(S.REQUIRES_ACTION), ANSWERS["declined"], Source.OPERATOR)
 

@@ -19,7 +19,16 @@ from paygate import AsyncCashier, Cashier, Kind, Payment, PaymentStatus
 from paygate.dialogue import Dialogue
 from paygate.domain.callback import InboxState
 from paygate.domain.method import StoredMethod
-from paygate.domain.outcome import Approved, Finding, Movement, MovementKind, Unknown
+from paygate.domain.outcome import (
+    Approved,
+    DeclineCode,
+    Declined,
+    Finding,
+    Movement,
+    MovementKind,
+    Pending,
+    Unknown,
+)
 from paygate.domain.secret import Secret
 from paygate.errors import BadReply, NotAuthentic, NotFoundError, UnknownGateway, Unsupported
 from paygate.gateway import (
@@ -242,6 +251,38 @@ def test_a_declined_try_that_comes_after_the_money_is_no_news(shop: Shop) -> Non
 
     after = shop.cashier.payment(payment)
     assert (after.status, after.needs_review) == (PaymentStatus.SUCCEEDED, False)
+
+
+def test_a_declined_try_that_nobody_can_be_asked_about_ends_no_pending_payment() -> None:
+    """The payer tried again and the money is on its way when the first try is told."""
+    told = Told(Kind.REDIRECT, inquiry=InquiryBy.NONE)
+    shop = Shop(told=told)
+    payment = shop.collect("told", None)
+    told.decline_try(payment.reference)
+    [*_, callback] = told.callbacks()
+    on_its_way = Notice(
+        event_id="2",
+        type="t",
+        reference=payment.reference,
+        answer=Pending(reference=payment.reference),
+    )
+    declined = Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True)
+    overtaken = Notice(event_id="1", type="t", reference=payment.reference, answer=declined)
+    for notice in (on_its_way, overtaken):
+        told.told = (notice,)
+        shop.cashier.receive("told", callback)
+        shop.cashier.apply_callbacks()
+
+    after = shop.cashier.payment(payment)
+    assert (after.status, after.needs_review) == (PaymentStatus.PROCESSING, True)
+    assert shop.cashier.invoice("A").claimed == usd("30.00")
+    assert "payment.needs_review" in shop.events()
+
+    resolved = shop.cashier.resolve(payment, declined, evidence="the processor's dashboard")
+
+    assert (resolved.status, resolved.needs_review) == (PaymentStatus.DECLINED, False)
+    assert shop.cashier.invoice("A").claimed == usd("0.00")
+    assert_sound(shop.cashier)
 
 
 async def test_the_awaited_face_receives_too() -> None:

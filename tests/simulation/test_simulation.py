@@ -35,6 +35,17 @@ def test_no_seed_breaks_a_rule() -> None:
     assert played().commits > 20 * SEEDS
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        101_023,  # that a hold is over was told while a capture was in doubt, and then forgotten
+        109_842,  # a clock behind by minutes, and a request that was long on its way
+    ],
+)
+def test_what_once_broke_holds(seed: int) -> None:
+    assert run(seed).violations == ()
+
+
 def test_every_fault_strikes() -> None:
     missing = {fault for fault in Fault if not played().covered[f"fault:{fault}"]}
 

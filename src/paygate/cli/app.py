@@ -10,6 +10,7 @@ import typer
 from paygate import __version__
 from paygate.cli import accounts, books, decisions, operations, payments, show
 from paygate.cli.bitcoin import bitcoin
+from paygate.cli.chargebacks import chargebacks
 from paygate.cli.drivers import drivers
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
@@ -90,6 +91,7 @@ for command in (
     decisions.pay_from_credit,
     decisions.undo_credit_use,
     decisions.credit,
+    chargebacks,
     enroll,
     payments.inquire,
     payments.recover,

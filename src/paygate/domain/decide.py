@@ -82,7 +82,8 @@ class Facts:
     `sends` counts how often its request may have left; `booked` holds the
     amounts of movements that are in the books already, `foreign` those of them
     that are another payment's, `settled` what is known of their settlement;
-    `absence` matters only for `NotFound`.
+    `absence` matters only for `NotFound`; an answer that was perhaps `overtaken` by
+    what we know is not believed to be the end.
     """
 
     operation: Operation
@@ -98,6 +99,7 @@ class Facts:
         default_factory=dict["tuple[MovementKind, str]", "Settlement"]
     )
     absence: Absence = Absence.WAIT
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +294,12 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
         retryable=answer.retryable,
     )
     match facts.state:
+        case AttemptState.PENDING if facts.overtaken:
+            # It may be of an earlier try, told late, while the money of a later one is on its way.
+            text = (
+                "a decline was told that may be of an earlier try; ask the gateway and resolve it"
+            )
+            return Changes(reference=answer.reference, review=text, alerts=(text,))
         case AttemptState.SENDING | AttemptState.UNKNOWN | AttemptState.PENDING:
             return replace(told, state=AttemptState.DECLINED)
         case AttemptState.REQUIRES_ACTION if source is Source.OPERATOR:

@@ -136,8 +136,9 @@ WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
   AND (returned_minor = 0 OR status = 'authorized')
 """
 _END_VOID = "UPDATE paygate_payment SET voiding = 0 WHERE id = :id"
+_HOLD_OVER = "UPDATE paygate_payment SET hold_over = 1 WHERE id = :id"
 _UNDER_WAY = """
-SELECT authorized_minor, collected_minor, capturing_minor, refunding_minor, voiding
+SELECT authorized_minor, collected_minor, capturing_minor, refunding_minor, voiding, hold_over
 FROM paygate_payment WHERE id = :id
 """
 _SPLIT_CLAIM = """
@@ -455,6 +456,7 @@ class UnderWay:
     capturing: int
     refunding: int
     voiding: bool
+    hold_over: bool
 
 
 def under_way(tx: Tx, payment: str) -> UnderWay:
@@ -467,12 +469,18 @@ def under_way(tx: Tx, payment: str) -> UnderWay:
         row["capturing_minor"],
         row["refunding_minor"],
         bool(row["voiding"]),
+        bool(row["hold_over"]),
     )
 
 
 def set_authorized(tx: Tx, payment: str, minor: int) -> None:
     """Write how much is held for us."""
     tx.run(_AUTHORIZE, {"id": payment, "amount": minor})
+
+
+def note_hold_over(tx: Tx, payment: str) -> None:
+    """Write that nothing more is held for us, though a capture of it is still in doubt."""
+    tx.run(_HOLD_OVER, {"id": payment})
 
 
 def begin_capture(tx: Tx, payment: str, minor: int) -> bool:

@@ -42,12 +42,17 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How to read an answer: who gave it, and what the account's traits say about it."""
+    """
+    How to read an answer: who gave it, and what the account's traits say about it.
+
+    What is perhaps `overtaken` may have been true before what we know by now.
+    """
 
     source: Source
     variable_amount: bool = False
     absence: Absence = Absence.WAIT
     can_inquire: bool = True
+    overtaken: bool = False
     timing: Timing = field(default_factory=Timing)
 
 
@@ -110,6 +115,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 key for key, value in booked.items() if value.payment != before.attempt.payment
             ),
             absence=reading.absence,
+            overtaken=reading.overtaken,
         )
         changes = decide(facts, answer, reading.source)
         next_check_at = _next_check(tx, before, changes, answer, reading)
@@ -123,7 +129,11 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 return None
             payment = _apply(tx, before, changes)
             keeping.keep_paid_with(tx, before, answer, payment)
-            return _pass_on(tx, before, changes, answer, reading) or payment
+            return (
+                _pass_on(tx, before, changes, answer, reading)
+                or _end_hold(tx, before, changes, reading)
+                or payment
+            )
 
 
 def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
@@ -134,9 +144,25 @@ def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     if not held or not isinstance(answer, Approved) or answer.movements:
         return answer
     under_way = payments.under_way(tx, before.attempt.payment)
-    if under_way.collected and not under_way.capturing:
+    if under_way.capturing:
+        # Nobody may ever tell it again, so it must be known when the last capture has ended.
+        payments.note_hold_over(tx, before.attempt.payment)
+    elif under_way.collected:
         return Closed(how=Closing.EXPIRED, reference=answer.reference)
     return answer
+
+
+def _end_hold(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -> Payment | None:
+    """End a hold that was told to be over while the capture *before* was in doubt."""
+    if before.attempt.operation is not Operation.CAPTURE or changes.state is None:
+        return None
+    under_way = payments.under_way(tx, before.attempt.payment)
+    main = payments.main_attempt(tx, before.attempt.payment)
+    waited = under_way.hold_over and under_way.collected and not under_way.capturing
+    if not waited or main.attempt.state is not AttemptState.AUTHORIZED:
+        return None
+    over = Closed(how=Closing.EXPIRED)
+    return merge_in(tx, main.attempt.id, over, replace(reading, source=Source.CALLBACK))
 
 
 def _pass_on(

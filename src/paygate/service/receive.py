@@ -349,8 +349,9 @@ def _apply_in(
             _wait(tx, row, _why(finding), InboxState.FAILED)
         return Done(Applied.NO_CHANGE, before)
     reading = _reading(case, account, timing)
-    if notice.answer is not None and not (news is not None and _contradicts(notice, known)):
-        merge.merge_in(tx, attempt, notice.answer, reading)
+    doubtful = _contradicts(notice, known)
+    if notice.answer is not None and not (news is not None and doubtful):
+        merge.merge_in(tx, attempt, notice.answer, replace(reading, overtaken=doubtful))
     now = _about(account.name, notice)(tx)
     if now.early and patient and row.callback.tries < len(RETRY_PLAN):
         _wait(tx, row, "money goes back that is not in the books yet", InboxState.FAILED)

@@ -273,7 +273,7 @@ def _native_network(network: Network) -> int:
 
 def _wally() -> Any:
     try:
-        import wallycore
+        import wallycore  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise MissingExtra(
             "Bitcoin needs wallycore; pip install 'paygate-sdk[bitcoin]'", extra="bitcoin"

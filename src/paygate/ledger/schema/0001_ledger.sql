@@ -90,6 +90,7 @@ CREATE TABLE paygate_payment (
   capturing_minor INTEGER NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
   refunding_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
   voiding INTEGER NOT NULL DEFAULT 0,
+  hold_over INTEGER NOT NULL DEFAULT 0, -- told while a capture was under way: nothing more is held
   reference TEXT NOT NULL DEFAULT '',
   method TEXT,
   mandate TEXT,

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.decide import Absence, Changes, Source
 from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import AttemptState, PaymentStatus
+from paygate.gateway import InquiryBy
 from paygate.testing.mutants.mutant import Mutant, Patch
+from paygate.testing.simulation.bias import Bias
+from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -138,6 +141,13 @@ MUTANTS: Final = (
         breaks="§3: a fault of the inquiry says nothing about the operation",
         shows="the answer is lost, and then the inquiries are",
         patches=(Patch("service.inquire", "_news", _fault_is_absence),),
+        bias=Bias(
+            faults={Fault.ANSWER_LOST: 0.5, Fault.CONNECT: 0.3},
+            actions={"time passes": 3, "poller": 4},
+            rules=frozenset({"not_idempotent"}),
+            inquiries=frozenset({InquiryBy.OUR_REF, InquiryBy.LIST_SCAN}),
+            found_for_sure=True,
+        ),
     ),
     Mutant(
         name="refused-repetition-is-failure",
@@ -145,6 +155,12 @@ MUTANTS: Final = (
         breaks="§3: unsent and rejected end an attempt only as the answer to its only sending",
         shows="the answer is lost, and the repetition meets a rate limit",
         patches=(Patch("service.merge", "decide", _refused_again_is_failure),),
+        bias=Bias(
+            faults={Fault.ANSWER_LOST: 0.4, Fault.TOO_MANY: 0.4},
+            actions={"time passes": 3, "poller": 4},
+            rules=frozenset({"keyed", "keyed_without_errors"}),
+            inquiries=frozenset({InquiryBy.NONE}),
+        ),
     ),
     Mutant(
         name="tired-is-failure",

@@ -11,6 +11,8 @@ from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
 from paygate.service.flow import Write, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
+from paygate.testing.simulation.bias import Bias
+from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -212,6 +214,10 @@ MUTANTS: Final = (
         breaks="§4: reversal and fee in one transaction",
         shows="a process dies between the two",
         patches=(Patch("service.reverse", "reverse", _fee_apart),),
+        bias=Bias(
+            faults={Fault.CRASH: 0.1, Fault.CRASH_AFTER_COMMIT: 0.2},
+            actions={"record": 3, "reverse": 6},
+        ),
     ),
     Mutant(
         name="writes-off-what-is-being-paid",

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.errors import PaygateError
 from paygate.service.flow import Write
+from paygate.testing.simulation.bias import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from paygate.service.flow import Flow, Step
+    from paygate.testing.simulation.bias import Bias
 
 
 class MutantGone(PaygateError):
@@ -52,13 +54,18 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A bug: what it plants, which rule of ours it breaks, and when that shows."""
+    """
+    A bug: what it plants, which rule of ours it breaks, and when that shows.
+
+    Where that is a rare coincidence, *bias* makes it a common one in the simulator.
+    """
 
     name: str
     plants: str
     breaks: str
     shows: str
     patches: tuple[Patch, ...]
+    bias: Bias = NONE
 
     @contextmanager
     def planted(self) -> Generator[None, None, None]:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.method import Kind
 from paygate.errors import NoReply
 from paygate.service.flow import look, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, without
+from paygate.testing.simulation.bias import Bias
+from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
@@ -229,6 +232,12 @@ MUTANTS: Final = (
         breaks="§3: the same body again, only if it can be rebuilt",
         shows="a charge of a stored method is lost on its way",
         patches=(Patch("service.collect", "rebuild", _without_token),),
+        bias=Bias(
+            faults={Fault.REQUEST_LOST: 0.3},
+            actions={"store method": 4, "pay": 2, "poller": 3},
+            kinds=frozenset({Kind.CARD, Kind.E_CHECK}),
+            rules=frozenset({"keyed", "keyed_without_errors"}),
+        ),
     ),
     Mutant(
         name="looks-then-claims",

@@ -6,8 +6,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service.flow import Write, look, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, rewritten
+from paygate.testing.simulation.bias import Bias
+from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -156,6 +159,13 @@ MUTANTS: Final = (
         breaks="§3: callback inbox and cursor in one transaction",
         shows="a process dies between the two",
         patches=(Patch("service.feed", "_read", _cursor_first),),
+        bias=Bias(
+            faults={Fault.CRASH_AFTER_COMMIT: 0.2, Fault.COMMIT_FAILS: 0.1},
+            actions={"feeds": 6, "return check": 2, "dispute": 2, "page": 2},
+            feed=True,
+            callbacks=frozenset({CallbackStyle.NONE}),
+            inquiries=frozenset({InquiryBy.NONE}),
+        ),
     ),
     Mutant(
         name="event-marked-before-it-is-sent",

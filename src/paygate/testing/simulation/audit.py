@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.payment import AttemptState
-from paygate.gateway import InquiryBy
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.network import ONCE, happened
@@ -118,9 +117,6 @@ class Auditor:
         processor.catch_up()
         if row["operation"] not in ONCE:
             return
-        unasked = self.world.profiles[row["account"]].traits.inquiry is InquiryBy.NONE
-        if unasked and row["state"] == "declined" and row["expires_at"] is not None:
-            return  # a declined try on a page was told late, and nobody can be asked about it
         for order in processor.truth.found(row["operation"], attempt):
             if order.operation == "authorize" and order.state is State.APPROVED:
                 continue  # a part of it was captured, and the rest has run out

@@ -35,8 +35,8 @@ def catch(mutant: Mutant, first: int, seeds: int) -> Catch:
     """Plant one bug, and play at most *seeds* schedules from *first* on to catch it."""
     for seed in range(first, first + seeds):
         with mutant.planted():
-            result = run(seed)
+            result = run(seed, bias=mutant.bias)
         # What goes wrong without the bug as well was not caught, but found.
-        if not result.sound and run(seed).sound:
+        if not result.sound and run(seed, bias=mutant.bias).sound:
             return Catch(mutant, seed - first + 1, result.violations[0])
     return Catch(mutant, 0, None)

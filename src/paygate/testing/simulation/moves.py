@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from paygate.testing.simulation import bank, clerk, customers, workers
+from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.dice import dice, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from paygate.testing.simulation.bias import Bias
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.world import World
 
@@ -45,13 +47,13 @@ _LENGTHS: Final = {8: 3, 16: 4, 28: 2, 48: 1}
 _TICKS: Final = {0: 2, 2: 2, 4: 3, 8: 4, 16: 4, 40: 2}
 
 
-def draw_moves(seed: int) -> list[Move]:
+def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
     """Draw the moves of *seed*: some of the actions are off, as in swarm testing."""
     rolls = dice(seed, 2)
     weights = {
-        name: weight
+        name: weight * bias.actions.get(name, 1)
         for name, (weight, _) in ACTIONS.items()
-        if name in _ALWAYS or rolls.random() < 0.6
+        if name in _ALWAYS or rolls.random() < 0.6 or name in bias.actions
     }
     length = weighted(rolls, _LENGTHS)
     actions = ["pay", *(weighted(rolls, weights) for _ in range(length - 1))]

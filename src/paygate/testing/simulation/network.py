@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.dialogue import Request, Response
@@ -59,6 +59,7 @@ class Wire:
     exchange: Exchange
     sent_at: datetime
     fault: Fault | None
+    behind: timedelta
     response: Response | None = None
     clean: bool = False
     fate: Exception | None = None
@@ -89,7 +90,8 @@ class Network:
         fault = world.strikes(rolls, *WIRE)
         if fault is Fault.CONNECT:
             raise NotSent("simulated: the connection was refused")
-        wire = Wire(exchange, world.clock.now(), fault)
+        behind = max(-host.clock.skew, timedelta(0))
+        wire = Wire(exchange, world.clock.now(), fault, behind)
         if fault is Fault.REQUEST_LOST:
             wire.fate = NoReply("simulated: the request left and no answer came")
         elif fault is Fault.REQUEST_LATE:
@@ -131,7 +133,9 @@ class Network:
     def _delay(self, wire: Wire, rolls: Dice) -> None:
         """Keep the request on its way: its host gives up waiting, and it arrives after all."""
         account = self.world.profiles[wire.exchange.account]
-        flies = DEADLINE + account.traits.max_in_flight
+        # A host whose clock is behind stored a lease that is over too early for the others, so
+        # what it sends must arrive by when they believe it gone (see what is not covered).
+        flies = max(DEADLINE + account.traits.max_in_flight - wire.behind, timedelta(0))
         until = wire.sent_at + flies * rolls.random()
         self.delayed += 1
         heapq.heappush(

@@ -12,6 +12,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import Operation
 from paygate.service.account import Timing
 from paygate.testing.simulation import customers, healing, verdict
+from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import Weather
 from paygate.testing.simulation.moves import draw_moves, play
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paygate.gateway import Traits
+    from paygate.testing.simulation.bias import Bias
+    from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.moves import Move
+    from paygate.testing.simulation.profiles import Profile
 
 _TOTALS: Final = (500, 1234, 3000, 10_000)
 _LOG: Final = "paygate.service"
+_DRAWS_MAX: Final = 1_000
 
 
 def run(
@@ -35,21 +40,23 @@ def run(
     moves: Sequence[Move] | None = None,
     calm: frozenset[str] = frozenset(),
     traits: Traits | None = None,
+    bias: Bias = NONE,
     keep_events: bool = False,
 ) -> Result:
     """
     Play the schedule of *seed* and tell what became of it; the same seed, the same result.
 
     With *moves* only these are played, and without the faults that *calm* names, as
-    shrinking does. *traits* are those of a driver to play the engine against.
+    shrinking does. *traits* are those of a driver to play the engine against. With
+    *bias* the schedule has more of something than by chance.
     """
-    world = _world(seed, calm, traits)
+    world = _world(seed, calm, traits, bias)
     alarm = BugAlarm()
     logger = logging.getLogger(_LOG)
     propagates, logger.propagate = logger.propagate, False
     logger.addHandler(alarm)
     try:
-        _play(world, draw_moves(seed) if moves is None else moves, alarm)
+        _play(world, draw_moves(seed, bias) if moves is None else moves, alarm)
     except Stopped:
         pass
     except Exception as error:  # noqa: BLE001  (whoever broke it, the seed tells how)
@@ -86,17 +93,27 @@ def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
         world.violated("errors", alarm.heard[0])
 
 
-def _world(seed: int, calm: frozenset[str], traits: Traits | None) -> World:
+def _world(seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias) -> World:
     rolls = dice(seed, 0)
     count = weighted(rolls, {1: 5, 2: 4, 3: 1})
-    profiles = [draw(rolls, f"account-{number}", traits) for number in range(count)]
+    profiles = [_account(rolls, f"account-{number}", traits, bias) for number in range(count)]
     return World(
         seed=seed,
         profiles={profile.name: profile for profile in profiles},
-        weather=Weather.draw(dice(seed, 1)),
+        weather=bias.weather(Weather.draw(dice(seed, 1))),
         calm=calm,
         timing=Timing(waiting=timedelta(days=1)),
     )
+
+
+def _account(rolls: Dice, name: str, traits: Traits | None, bias: Bias) -> Profile:
+    """Draw an account, again and again until it is of the wanted kind."""
+    profile = draw(rolls, name, traits)
+    for _ in range(_DRAWS_MAX):
+        if bias.fits(profile):
+            break
+        profile = draw(rolls, name, traits)
+    return profile
 
 
 def _issue(world: World) -> None:

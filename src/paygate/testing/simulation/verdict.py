@@ -229,12 +229,6 @@ def _check_states(world: World) -> None:
             continue
         if row["id"] in _mistaken(world):
             continue
-        if (
-            status == "authorized"
-            and row["id"] in world.judged
-            and not _can_ask(world, row["account"])
-        ):
-            continue  # that its rest had run out was told while a capture was in doubt
         if bool(came) != (status == "succeeded"):
             world.violated(
                 "I12", f"{row['id']} is {status}, and its processor took {len(came)} amounts"

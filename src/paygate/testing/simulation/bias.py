@@ -1,0 +1,58 @@
+"""Biases: what a schedule is drawn to have more of, so that a rare coincidence is common.
+
+An unbiased seed draws a little of everything. To see one bug in hundreds of seeds,
+its faults must be on, its actors busy, and its processor of the right kind; the
+rest is drawn as ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from paygate.gateway import CallbackStyle, InquiryBy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.testing.simulation.faults import Fault, Weather
+    from paygate.testing.simulation.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bias:
+    """
+    What is more likely than by chance.
+
+    With `faults` only these strike, as likely as they say. `actions` are drawn more
+    often by the factor given. The rest says what an account has; empty is anything.
+    """
+
+    faults: Mapping[Fault, float] = field(default_factory=dict["Fault", float])
+    actions: Mapping[str, int] = field(default_factory=dict[str, int])
+    kinds: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+    inquiries: frozenset[InquiryBy] = frozenset()
+    callbacks: frozenset[CallbackStyle] = frozenset()
+    feed: bool | None = None
+    found_for_sure: bool = False
+
+    def weather(self, drawn: Weather) -> Weather:
+        """Make the weather of a schedule whose seed drew *drawn*."""
+        return replace(drawn, chances=self.faults) if self.faults else drawn
+
+    def fits(self, profile: Profile) -> bool:
+        """Tell whether *profile* is of an account as it is wanted."""
+        traits = profile.traits
+        return (
+            (not self.kinds or profile.kind in self.kinds)
+            and (not self.rules or profile.rule in self.rules)
+            and (not self.inquiries or traits.inquiry in self.inquiries)
+            and (not self.callbacks or traits.callbacks in self.callbacks)
+            and (self.feed is None or profile.feed is self.feed)
+            and (not self.found_for_sure or traits.not_found_is_final_after is not None)
+        )
+
+
+NONE = Bias()
+"""Nothing is more likely than by chance."""
