@@ -35,11 +35,22 @@ def present(*paths: str) -> list[str]:
     return [path for path in paths if (ROOT / path).exists()]
 
 
+def in_memory() -> dict[str, str]:
+    """Keep ledgers of tests in memory where there is room: nothing waits for a disk.
+
+    A process that dies leaves the same behind there, and no test cuts the power.
+    """
+    memory = Path("/dev/shm")  # noqa: S108  (pytest makes a private folder in it)
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    return {"TMPDIR": str(memory)} if roomy else {}
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents, without the contract tests."""
     install(session, "test")
-    session.run("pytest", *IN_PARALLEL, "--ignore=tests/contract", *session.posargs)
+    asked = [*IN_PARALLEL, "--ignore=tests/contract", *session.posargs]
+    session.run("pytest", *asked, env=in_memory())
 
 
 @nox.session(default=False)
@@ -99,7 +110,8 @@ def kills(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, where there is one."""
     install(session, "test")
-    session.run("pytest", *IN_PARALLEL, "--ignore=tests/contract", *session.posargs)
+    asked = [*IN_PARALLEL, "--ignore=tests/contract", *session.posargs]
+    session.run("pytest", *asked, env=in_memory())
 
 
 @nox.session
@@ -111,10 +123,11 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and with pyright; `tests/typing` is checked only here."""
-    install(session, "types")
+    """Check the types with mypy and with pyright, of what a new driver begins with as well."""
+    install(session, "types", "lint")
     session.run("mypy", *present(*PYTHON_FILES, "examples", "benchmarks"))
     session.run("pyright", *session.posargs)
+    session.run("pytest", "-k", "clean", "tests/cli/test_new_driver.py")
 
 
 @nox.session
@@ -132,7 +145,8 @@ def docs(session: nox.Session) -> None:
     """Build the documents, warnings being errors, and run their examples."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
-    session.run("pytest", *present("docs", "README.md", "CHANGELOG.md"), *session.posargs)
+    pages = present("docs", "README.md", "CHANGELOG.md")
+    session.run("pytest", *IN_PARALLEL, *pages, *session.posargs, env=in_memory())
 
 
 @nox.session

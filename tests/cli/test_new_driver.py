@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from paygate.cli.new_driver.package import CAPABILITIES, write_package
 from paygate.errors import InvalidValue
 from tests.cli.conftest import Run
 
+# `nox -s types` has these tools and runs what needs them; `nox -s tests` does without.
+lacking = [tool for tool in ("mypy", "pyright", "ruff") if find_spec(tool) is None]
+needs_tools = pytest.mark.skipif(bool(lacking), reason=f"not installed: {', '.join(lacking)}")
 COMBINATIONS = [
     frozenset[str](),
     frozenset({"refund"}),
@@ -58,6 +62,7 @@ def test_a_new_driver_passes_the_kit(tmp_path: Path, chosen: frozenset[str]) -> 
     assert "cases that do not apply" in done.stdout
 
 
+@needs_tools
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
 @pytest.mark.parametrize("name", ["ax", "a-driver-with-a-name-very-long"])
 def test_a_new_driver_is_formatted_and_clean(
@@ -72,6 +77,7 @@ def test_a_new_driver_is_formatted_and_clean(
     assert clean.returncode == 0, clean.stdout
 
 
+@needs_tools
 def test_a_new_driver_is_clean_for_both_type_checkers(tmp_path: Path) -> None:
     for number, chosen in enumerate(COMBINATIONS):
         write_package(f"acme{number}", tmp_path, chosen)

@@ -1,5 +1,6 @@
 """The store: durable, one version, patient with other writers, and honest about a full disk."""
 
+import gc
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -243,3 +244,14 @@ def test_the_actor_is_written_down(path: Path) -> None:
             ("payment.succeeded", "portal"),
             ("invoice.paid", "portal"),
         ]
+
+
+def test_a_ledger_in_memory_ends_with_its_object() -> None:
+    store = SqliteStore.at("sqlite://")
+    connection = store._writer()
+
+    del store
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

@@ -782,6 +782,7 @@ def test_any_order_of_the_callbacks_of_ten_payments_gives_one_final_state(first:
         assert business.in_this_order(order) == end, [told.body for _, told in order]
         if turn % 50 == 0:
             assert_sound(business.cashier)
+    business.start.close()
 
 
 # --- Crashes -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -106,7 +107,10 @@ class SqliteStore:
         self._readers: list[sqlite3.Connection] = []
         try:
             with self._lock:
-                self._migrate(self._writer())
+                connection = self._writer()
+                if path == _MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
+                    weakref.finalize(self, connection.close)
+                self._migrate(connection)
         except BaseException:
             self.close()
             raise
