@@ -182,6 +182,14 @@ def hear_and_apply(ledger: Path, url: str, number: str, holds: Barrier, told: Co
     told.close()
 
 
+def hear_and_let_go(
+    ledger: Path, url: str, number: str, hears: Barrier, holds: Barrier, told: Connection
+) -> None:
+    """Apply the callback, and only then let the answer be merged."""
+    hear_and_apply(ledger, url, number, hears, told)
+    holds.wait(PATIENCE_S)
+
+
 class Telling(Cashier):
     """A cashier that writes one line before and one after each step."""
 

@@ -19,6 +19,7 @@ from tests.concurrency.actors import (
     context,
     do_at_once,
     hear_and_apply,
+    hear_and_let_go,
     open_cashier,
     pay_and_hold,
     processor,
@@ -136,14 +137,6 @@ def test_a_callback_and_the_answer_end_alike_whoever_comes_first(
 
         assert ends == [ends[0]] * (ROUNDS + 2)
         assert_sound(cashier)
-
-
-def hear_and_let_go(
-    ledger: Path, url: str, number: str, hears: Any, holds: Any, told: Connection
-) -> None:
-    """Apply the callback, and only then let the answer be merged."""
-    hear_and_apply(ledger, url, number, hears, told)
-    holds.wait(PATIENCE_S)
 
 
 # --- The payer comes back while somebody else pays ------------------------------------------
