@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import wallycore
 
@@ -243,3 +246,16 @@ def test_a_form_that_contradicts_is_refused() -> None:
     for text, form in ((ZPUB, "tr"), (f"wpkh({XPUB86}/0/*)", "tr"), (XPUB86, "wsh")):
         with pytest.raises(InvalidSettings):
             read_wallet(text, MAIN, form)
+
+
+def test_a_host_that_makes_warnings_errors_ends_well() -> None:
+    program = (
+        "from paygate.drivers.bitcoin.descriptors import read_wallet\n"
+        "from paygate.drivers.bitcoin.networks import Network\n"
+        f"print(read_wallet({ZPUB!r}, Network.MAIN).address(0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout[:4]) == (0, "bc1q")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -273,7 +274,11 @@ def _native_network(network: Network) -> int:
 
 def _wally() -> Any:
     try:
-        import wallycore  # pyright: ignore[reportMissingTypeStubs]
+        # The types that SWIG makes are of no module, of which Python warns; where a host makes
+        # warnings errors, wallycore is left half made, and ends the process with a crash.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import wallycore  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise MissingExtra(
             "Bitcoin needs wallycore; pip install 'paygate-sdk[bitcoin]'", extra="bitcoin"
