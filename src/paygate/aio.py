@@ -120,13 +120,12 @@ class AsyncCashier(_Face, Desk):
             case Read():
                 return await asyncio.to_thread(self._store.read, self._context, step.work)
             case Exchange():
-                in_time(step, self._context.clock)
+                not_after = in_time(step, self._context)
                 account = self._accounts.get(step.account)  # none for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
-                return await self._courier(step.account).exchange(
-                    step.request, not_after=step.not_after
-                )
+                courier = self._courier(step.account)
+                return await courier.exchange(step.request, not_after=not_after)
             case Tell():
                 result = step.subscriber(step.event)
                 return await result if inspect.isawaitable(result) else result

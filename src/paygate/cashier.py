@@ -1116,6 +1116,7 @@ class _Face:
         """
         from paygate import registry
         from paygate.gateway import Gateway
+        from paygate.ledger.elapsed import MachineStopwatch
         from paygate.ledger.sqlite import SqliteStore
         from paygate.ledger.tx import Context, SystemClock, TimedIds
         from paygate.ledger.vault import Vault
@@ -1134,6 +1135,8 @@ class _Face:
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
             vault=None if token_keys is None else Vault(token_keys),
+            # Beside a clock that a test moves, the machine's own count would tell another story.
+            stopwatch=MachineStopwatch() if clock is None else None,
         )
         face._accounts = accounts
         face._readers = {sink.name: sink for sink in sinks}
@@ -1260,11 +1263,11 @@ class Cashier(_Face, Desk):
             case Read():
                 return self._store.read(self._context, step.work)
             case Exchange():
-                in_time(step, self._context.clock)
+                not_after = in_time(step, self._context)
                 account = self._accounts.get(step.account)  # none for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
-                return self._courier(step.account).exchange(step.request, not_after=step.not_after)
+                return self._courier(step.account).exchange(step.request, not_after=not_after)
             case Tell():
                 return step.subscriber(step.event)
             case _:
@@ -1345,10 +1348,18 @@ offer_at_once(Cashier)
 offer_at_once(Within)
 
 
-def in_time(step: Exchange, clock: Clock) -> None:
-    """Refuse to send after the lease has ended: somebody may have concluded that we never will."""
-    if step.not_after is not None and clock.now() >= step.not_after:
+def in_time(step: Exchange, context: Context) -> datetime | None:
+    """Refuse to send after the lease has ended: somebody may have concluded that we never will.
+
+    Tells until when, by the clock of this process, the request may leave.
+    """
+    if step.lease is None:
+        return None
+    now, stopwatch = context.clock.now(), context.stopwatch
+    left = step.lease.left(now, None if stopwatch is None else stopwatch.read())
+    if left <= timedelta():
         raise NotSent("this process was stopped for so long that its lease to send ended")
+    return now + left
 
 
 def _items(

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.outcome import Pending, Unknown, Unsent
 from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent
+from paygate.ledger.elapsed import Lease
 from paygate.service.flow import Exchange, Flow, Write, ask
 
 SIGN_IN = Request(method="POST", url="http://x.invalid/1", step="sign-in")
@@ -129,12 +130,12 @@ def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
 
 
 def test_what_leads_to_the_money_request_is_bound_to_the_lease() -> None:
-    until = datetime(2026, 1, 1, tzinfo=UTC)
-    flow = ask("card", three_steps(), not_after=until)
+    lease = Lease(datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=90), None)
+    flow = ask("card", three_steps(), lease=lease)
 
     steps = [next(flow), flow.send(OK), flow.send(OK)]
 
-    assert [step.not_after for step in steps if isinstance(step, Exchange)] == [until, until, None]
+    assert [step.lease for step in steps if isinstance(step, Exchange)] == [lease, lease, None]
 
 
 def test_the_dialogue_is_closed_when_the_flow_is() -> None:

@@ -214,7 +214,7 @@ class Stalls(Doomed):
     meanwhile: Callable[[], object] = staticmethod(lambda: None)
 
     def _do(self, step: Step) -> Any:
-        if isinstance(step, Exchange) and step.not_after is not None:
+        if isinstance(step, Exchange) and step.lease is not None:
             self.clock.advance(self.pause)
             self.meanwhile()
         return super()._do(step)

@@ -189,7 +189,7 @@ class InMemory(World):
         accounts = {name: GatewayAccount.of(name, fake) for name, fake in self.fakes.items()}
         cashier = copy(opened)
         vars(cashier).update(
-            _context=replace(opened._context, clock=self.clock),
+            _context=replace(opened._context, clock=self.clock, stopwatch=None),
             _accounts=accounts,
             _readers={},
             _couriers={},

@@ -20,12 +20,15 @@ from paygate.domain.payment import (
 from paygate.domain.settlement import CreditOn
 from paygate.errors import SendingStopped
 from paygate.ledger import sending
+from paygate.ledger.elapsed import Lease, read_mark
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from paygate.domain.outcome import Action
+    from paygate.ledger.elapsed import Mark
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -159,10 +162,10 @@ _INSERT_FOLLOWING = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, about, state, sends, sent_at,
-  lease_until, next_check_at, created_at, actor)
+  lease_until, next_check_at, created_at, created_mark, actor)
 SELECT :id, tenant, payment, :operation, account, kind, driver, driver_version, livemode,
   merchant_account, :gateway_key, currency, amount_minor, :about, 'sending', 0, :at,
-  :at, :at, :at, :actor
+  :at, :at, :at, :mark, :actor
 FROM paygate_attempt WHERE id = :after
 ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
 """
@@ -170,11 +173,11 @@ _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
-  sends, sent_at, lease_until, next_check_at, created_at, actor)
+  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :lease_until, :lease_until, :at, :actor
+  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
@@ -215,8 +218,8 @@ UPDATE paygate_attempt SET reference = :reference, version = version + 1
 WHERE id = :id AND reference <> :reference
 """
 _SEND_AGAIN = """
-UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, lease_until = :lease_until,
-  next_check_at = :lease_until, absences = 0, version = version + 1
+UPDATE paygate_attempt SET sends = sends + 1, sent_at = :at, sent_mark = :mark,
+  lease_until = :lease_until, next_check_at = :lease_until, absences = 0, version = version + 1
 WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
   AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
@@ -274,6 +277,7 @@ class AttemptRow:
     gateway_key: str
     sends: int
     sent_at: datetime
+    sent_mark: Mark | None
     lease_until: datetime
     absences: int
     retryable: bool
@@ -284,7 +288,12 @@ class AttemptRow:
     movement: str
     about: str
     then: str
+    created_mark: Mark | None
     version: int
+
+    def lease(self, length: timedelta) -> Lease:
+        """Tell the lease, of *length*, under which it was last sent."""
+        return Lease(self.lease_until, length, self.sent_mark)
 
 
 def insert(
@@ -546,7 +555,7 @@ def insert_attempt(
     merchant_account: str,
     gateway_key: str,
     amount: Money,
-    lease_until: datetime,
+    lease: Lease,
     request: str | None = None,
     final: bool = True,
     movement: str = "",
@@ -581,7 +590,8 @@ def insert_attempt(
         "currency": amount.currency,
         "amount": amount.minor,
         "at": tx.at,
-        "lease_until": instant(lease_until),
+        "mark": _written(lease.taken),
+        "lease_until": instant(lease.until),
         "final": int(final),
         "movement": movement,
         "about": about,
@@ -613,9 +623,14 @@ def insert_following(
         "about": about,
         "after": after.attempt.id,
         "at": tx.at,
+        "mark": _written(tx.mark),
         "actor": tx.actor,
     }
     tx.run(_INSERT_FOLLOWING, params)
+
+
+def _written(mark: Mark | None) -> str | None:
+    return None if mark is None else str(mark)
 
 
 def attempt(tx: Tx, id_: str) -> AttemptRow | None:
@@ -721,13 +736,14 @@ def note(tx: Tx, attempt_id: str, reference: str) -> None:
     tx.run(_NOTE, {"id": attempt_id, "reference": reference})
 
 
-def send_again(tx: Tx, row: AttemptRow, lease_until: datetime) -> bool:
+def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
     """Take the lease to send the same request once more, if nobody else did."""
     params = {
         "id": row.attempt.id,
         "version": row.version,
         "at": tx.at,
-        "lease_until": instant(lease_until),
+        "mark": _written(lease.taken),
+        "lease_until": instant(lease.until),
     }
     return bool(tx.run(_SEND_AGAIN, params))
 
@@ -861,6 +877,7 @@ def attempt_of(row: Row) -> AttemptRow:
         gateway_key=row["gateway_key"],
         sends=row["sends"],
         sent_at=datetime.fromisoformat(row["sent_at"]),
+        sent_mark=read_mark(row["sent_mark"]),
         lease_until=datetime.fromisoformat(row["lease_until"]),
         absences=row["absences"],
         retryable=bool(row["retryable"]),
@@ -871,6 +888,7 @@ def attempt_of(row: Row) -> AttemptRow:
         movement=row["movement"],
         about=row["about"],
         then=row["then_do"],
+        created_mark=read_mark(row["created_mark"]),
         version=row["version"],
     )
 

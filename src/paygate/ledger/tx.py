@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from paygate.ledger.elapsed import Lease
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
+    from paygate.ledger.elapsed import Mark, Stopwatch
     from paygate.ledger.vault import Vault
 
 
@@ -74,13 +78,17 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """On whose behalf, by which clock, and with which keys transactions run."""
+    """On whose behalf, by which clock, and with which keys transactions run.
+
+    Without a *stopwatch*, as with a clock that a test moves, time is what the clock says.
+    """
 
     tenant: str
     actor: str
     clock: Clock
     ids: Ids
     vault: Vault | None = None
+    stopwatch: Stopwatch | None = None
 
 
 class Tx:
@@ -90,13 +98,25 @@ class Tx:
     is tried again), so it changes nothing but rows.
     """
 
-    __slots__ = ("_all", "_ids", "actor", "at", "many", "now", "run", "tenant", "vault")
+    __slots__ = (
+        "_all",
+        "_ids",
+        "_stopwatch",
+        "actor",
+        "at",
+        "many",
+        "now",
+        "run",
+        "tenant",
+        "vault",
+    )
 
     def __init__(self, connection: Connection, context: Context) -> None:
         self._all = connection.all
         self.run = connection.run
         self.many = connection.many
         self._ids = context.ids
+        self._stopwatch = context.stopwatch
         self.tenant = context.tenant
         self.actor = context.actor
         self.vault = context.vault
@@ -115,6 +135,15 @@ class Tx:
     def new_id(self, noun: str) -> str:
         """Make a new id."""
         return self._ids.new(noun)
+
+    @property
+    def mark(self) -> Mark | None:
+        """The moment it is now by the machine's own count; None where nothing counts."""
+        return None if self._stopwatch is None else self._stopwatch.read()
+
+    def lease(self, length: timedelta) -> Lease:
+        """Make a lease that begins with this transaction."""
+        return Lease(self.now + length, length, self.mark)
 
     @property
     def today(self) -> date:

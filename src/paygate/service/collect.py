@@ -45,13 +45,13 @@ from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from paygate.dialogue import Dialogue
     from paygate.domain.method import Mandate
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Authorizes, Charges, Gateway, Method, Rail
+    from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -86,7 +86,7 @@ class Opened:
     payment: Payment
     attempt: str = ""
     dialogue: Dialogue[Outcome] | None = None
-    lease_until: datetime | None = None
+    lease: Lease | None = None
     method: Method | None = None
 
 
@@ -114,7 +114,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
         account.name,
         opened.dialogue,
         attempt=opened.attempt,
-        not_after=opened.lease_until,
+        lease=opened.lease,
     )
     answer = without_secrets(answer, opened.method)
     reading = merge.Reading(
@@ -263,7 +263,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     )
     payments.insert_claims(tx, id_, plan.claims)
     attempt = tx.new_id("att")
-    lease_until = tx.now + timing.lease
+    lease = tx.lease(timing.lease)
     charge = Charge(
         key=digest_key(tx.tenant, order.name, order.key),
         our_ref=attempt,
@@ -298,7 +298,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         merchant_account=traits.merchant_account,
         gateway_key=charge.key,
         amount=amount,
-        lease_until=lease_until,
+        lease=lease,
         # What is to be stored gets its id now, so that it is stored once.
         method=tx.new_id("met") if order.save_method else stored,
         request=write_charge(charge, stored) if stored or method is None else None,
@@ -308,7 +308,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         payment=payment,
         attempt=attempt,
         dialogue=dialogue,
-        lease_until=lease_until,
+        lease=lease,
         method=method,
     )
 

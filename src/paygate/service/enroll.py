@@ -34,13 +34,13 @@ from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from paygate.dialogue import Dialogue
     from paygate.domain.customer import Customer
     from paygate.domain.method import PaymentMethod
     from paygate.domain.outcome import Outcome
     from paygate.gateway import Method, Rail
+    from paygate.ledger.elapsed import Lease
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -79,7 +79,7 @@ class Stored:
 
     attempt: str
     dialogue: Dialogue[Outcome] | None = None
-    lease_until: datetime | None = None
+    lease: Lease | None = None
     secret: Method | None = None
 
 
@@ -160,7 +160,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         return_url=wish.return_url,
     )
     dialogue = begin(account, enrollment)
-    lease_until = tx.now + timing.lease
+    lease = tx.lease(timing.lease)
     _insert(
         tx,
         Operation.ENROLL,
@@ -171,10 +171,10 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         method=tx.new_id("met"),
         about=reference,
         plan=keeping.write_plan(customer.id, None if mandate is None else mandate.id),
-        lease_until=lease_until,
+        lease=lease,
         request=None if wish.method is not None else _write(enrollment),
     )
-    return Stored(attempt=id_, dialogue=dialogue, lease_until=lease_until, secret=wish.method)
+    return Stored(attempt=id_, dialogue=dialogue, lease=lease, secret=wish.method)
 
 
 def _reference(tx: Tx, wish: Wish, customer: str) -> str:
@@ -290,7 +290,7 @@ def _open_forget(
     dialogue = begin(account, forgetting)
     if methods.forget(tx, method.id):
         keeping.tell(tx, "method.forgotten", method.id)
-    lease_until = tx.now + timing.lease
+    lease = tx.lease(timing.lease)
     _insert(
         tx,
         Operation.FORGET,
@@ -301,10 +301,10 @@ def _open_forget(
         method=method.id,
         about="",
         plan=keeping.write_plan(method.customer, method.mandate),
-        lease_until=lease_until,
+        lease=lease,
         request=None,
     )
-    return Stored(attempt=id_, dialogue=dialogue, lease_until=lease_until, secret=forgetting.token)
+    return Stored(attempt=id_, dialogue=dialogue, lease=lease, secret=forgetting.token)
 
 
 def _deletion(tx: Tx, method: str) -> str | None:
@@ -333,7 +333,7 @@ def _insert(
     method: str,
     about: str,
     plan: str,
-    lease_until: datetime,
+    lease: Lease,
     request: str | None,
 ) -> None:
     payments.insert_attempt(
@@ -350,7 +350,7 @@ def _insert(
         merchant_account=account.traits.merchant_account,
         gateway_key=key,
         amount=_NO_MONEY,
-        lease_until=lease_until,
+        lease=lease,
         about=about,
         then=plan,
         request=request,
@@ -363,7 +363,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
             account.name,
             stored.dialogue,
             attempt=stored.attempt,
-            not_after=stored.lease_until,
+            lease=stored.lease,
             all_matter=True,
         )
         answer = collect.without_secrets(answer, stored.secret)

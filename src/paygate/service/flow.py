@@ -23,11 +23,11 @@ from paygate.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.event import Event
     from paygate.domain.outcome import Unknown, Unsent
+    from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
 
 T = TypeVar("T")
@@ -49,11 +49,11 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Send *request* for gateway account *account*, unless it is later than *not_after*."""
+    """Send *request* for gateway account *account*, unless *lease* has ended."""
 
     account: str
     request: Request
-    not_after: datetime | None = None
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ def ask(
     dialogue: Dialogue[T],
     *,
     attempt: str | None = None,
-    not_after: datetime | None = None,
+    lease: Lease | None = None,
     all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
     """
     Hold *dialogue* with a gateway account (or a sink) and tell what came of it.
 
     No fault gets out, neither of the network nor of the driver's own code: the
-    claim of an operation must not hang on either. *not_after* is the end of the
-    lease to send: a process that was stopped in between does not send late, nor
+    claim of an operation must not hang on either. *lease* is the
+    right to send: a process that was stopped in between does not send late, nor
     does it make a page or slip that nobody waits for. What comes after the
     request that moves money may take its time. Where *all_matter*, each request counts
     as that one: a card that was stored, and nobody knows, is no money but no nothing.
@@ -112,7 +112,7 @@ def ask(
             try:
                 response = cast(
                     "Response",
-                    (yield Exchange(account, step, None if sent else not_after)),
+                    (yield Exchange(account, step, None if sent else lease)),
                 )
             except NotSent as fault:
                 step = dialogue.throw(fault)

@@ -22,6 +22,7 @@ from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
 from paygate.gateway import Charge, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, sending
+from paygate.ledger.elapsed import age
 from paygate.service import collect, enroll, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Traits
+    from paygate.ledger.elapsed import Lease, Mark
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -48,6 +50,7 @@ _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 _WITH_REQUEST = (*_COLLECTS, Operation.ENROLL, Operation.FORGET)
 _OF_METHODS = (Operation.ENROLL, Operation.FORGET)
 _AGREEING = 2
+_NOTHING = timedelta()
 
 
 # What was sent: built again, or (for what is done to a payment later) the text of what is in it
@@ -62,7 +65,17 @@ class Case:
     row: AttemptRow
     request: Request | None
     now: datetime
+    mark: Mark | None = None
     stopped: bool = False
+
+    def lease_left(self, timing: Timing) -> timedelta:
+        """Tell how much longer the request may leave; nothing or less after its lease."""
+        return self.row.lease(timing.lease).left_to_others(self.now, self.mark)
+
+    def age(self) -> timedelta:
+        """Tell how long ago, at most, the request first left."""
+        row = self.row
+        return age(self.now, row.attempt.created_at, self.mark, row.created_mark)
 
 
 def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
@@ -113,17 +126,21 @@ def _inquire_attempt(
     row = case.row
     if row.attempt.operation is Operation.FORGET:
         # To delete again what is deleted does nothing, so that is the better question.
-        if _sendable(case, account):
+        if _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
     gateway = account.looks_up(row.attempt.reference)
     if gateway is None:
-        if row.attempt.state.in_doubt and _sendable(case, account):
+        if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
     look_up = partial(gateway.look_up, inquiry_about(row))
     answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
-    if isinstance(answer, NotFound) and row.attempt.state.in_doubt and _sendable(case, account):
+    if (
+        isinstance(answer, NotFound)
+        and row.attempt.state.in_doubt
+        and _sendable(case, account, timing)
+    ):
         return (yield from _send_again(case, account, timing))
     return (yield from _merge(case, account, _news(answer), timing))
 
@@ -146,7 +163,7 @@ def _case(tx: Tx, attempt: str) -> Case:
     row = payments.attempt(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-    return Case(row, _request(tx, row), tx.now, sending.stopped(tx) is not None)
+    return Case(row, _request(tx, row), tx.now, tx.mark, sending.stopped(tx) is not None)
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:
@@ -163,13 +180,13 @@ def _news(answer: Answer) -> Answer:
     return Unknown(reason=answer.reason) if isinstance(answer, Unsent) else answer
 
 
-def _sendable(case: Case, account: GatewayAccount) -> bool:
+def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     """Tell whether the same request may be sent again now without risk of doing it twice."""
-    return case.now >= case.row.lease_until and _repeatable(case, account, case.now)
+    return case.lease_left(timing) <= _NOTHING and _repeatable(case, account)
 
 
-def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
-    """Tell whether the same request could be sent again at instant *at*."""
+def _repeatable(case: Case, account: GatewayAccount) -> bool:
+    """Tell whether the same request could be sent again, if nobody were sending it."""
     row = case.row
     if row.attempt.operation not in account.operations:
         return False
@@ -181,29 +198,28 @@ def _repeatable(case: Case, account: GatewayAccount, at: datetime) -> bool:
         return False
     if not row.sends:
         return True  # it was never sent
-    safe = account.repeatable_for * _TTL_SHARE_USED
-    return at < row.attempt.created_at + safe
+    return case.age() < account.repeatable_for * _TTL_SHARE_USED
 
 
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
     row = case.row
 
-    def take_lease(tx: Tx) -> datetime | None:
-        until = tx.now + timing.lease
+    def take_lease(tx: Tx) -> Lease | None:
+        lease = tx.lease(timing.lease)
         if case.request is not None and _request(tx, row) is None:
             return None  # its method was forgotten since we looked
-        return until if payments.send_again(tx, row, until) else None
+        return lease if payments.send_again(tx, row, lease) else None
 
-    lease_until = yield from transact(take_lease)
-    if lease_until is None and case.stopped:
+    lease = yield from transact(take_lease)
+    if lease is None and case.stopped:
         return (yield from _leave(case, account, timing))
-    if lease_until is None:  # or somebody else is at it
+    if lease is None:  # or somebody else is at it
         return (yield from look(lambda tx: _payment_of(tx, row)))
     answer = yield from ask(
         account.name,
         deferred(partial(_begin, case, account)),
         attempt=row.attempt.id,
-        not_after=lease_until,
+        lease=lease,
         all_matter=row.attempt.operation in _OF_METHODS,
     )
     answer = collect.without_secrets(answer, _method_of(case.request))
@@ -261,22 +277,22 @@ def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Rea
     return merge.Reading(
         source=Source.INQUIRY,
         variable_amount=rail is not None and rail.variable_amount,
-        absence=absence(case, traits),
+        absence=absence(case, traits, timing),
         timing=timing,
     )
 
 
-def absence(case: Case, traits: Traits) -> Absence:
+def absence(case: Case, traits: Traits, timing: Timing) -> Absence:
     """Tell what "not found" means for this attempt now."""
     if traits.not_found_is_final_after is None:
         return Absence.NEVER
     row = case.row
     # Nothing is sent after the lease, so the last request can have left only before its end.
     wait = max(traits.max_in_flight, traits.not_found_is_final_after)
-    settled = row.lease_until + wait
+    still = case.lease_left(timing) + wait
     if row.attempt.state is AttemptState.REQUIRES_ACTION and row.expires_at is not None:
-        settled = max(settled, row.expires_at + wait)
-    if case.now < settled:
+        still = max(still, row.expires_at + wait - case.now)
+    if still > _NOTHING:
         return Absence.WAIT
     return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.ONCE
 
@@ -286,9 +302,7 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
     name = case.row.attempt.account
     # While another process may be sending, its answer may come, and nobody sends again; after
     # that somebody can.
-    later = (
-        account is None or case.now < case.row.lease_until or _repeatable(case, account, case.now)
-    )
+    later = account is None or case.lease_left(timing) > _NOTHING or _repeatable(case, account)
     reason = f"the gateway of account {name!r} cannot be asked"
     if account is None:
         reason = f"the account {name!r} is not configured here"

@@ -57,12 +57,12 @@ from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Gateway, Rail
+    from paygate.ledger.elapsed import Lease
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -116,15 +116,15 @@ def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) 
 def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     account = stored.account
 
-    def take_lease(tx: Tx) -> datetime | None:
-        until = tx.now + timing.lease
-        return until if payments.send_again(tx, row, until) else None
+    def take_lease(tx: Tx) -> Lease | None:
+        lease = tx.lease(timing.lease)
+        return lease if payments.send_again(tx, row, lease) else None
 
-    lease_until = row.lease_until if row.sends else (yield from transact(take_lease))
-    if lease_until is None:  # the parts before it took so long that recovery sends this one
+    lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
+    if lease is None:  # the parts before it took so long that recovery sends this one
         return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
     dialogue = deferred(partial(begin, account.gateway, row, stored.request))
-    answer = yield from ask(account.name, dialogue, attempt=row.attempt.id, not_after=lease_until)
+    answer = yield from ask(account.name, dialogue, attempt=row.attempt.id, lease=lease)
     reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
     return (yield from merge.merge(row.attempt.id, answer, reading))
 
@@ -274,6 +274,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     if task.reason or task.parameters:
         request = json.dumps({"reason": task.reason, "parameters": dict(task.parameters or {})})
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
+    lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
         payments.insert_attempt(
             tx,
@@ -288,7 +289,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             merchant_account=account.traits.merchant_account,
             gateway_key=_gateway_key(tx, task, key, number),
             amount=step.amount,
-            lease_until=tx.now + timing.lease,
+            lease=lease,
             request=request,
             final=task.final,
             movement=step.movement,

@@ -28,11 +28,18 @@ def _silence_is_failure(original: Any) -> Any:
 
 
 def _absence_is_final(original: Any) -> Any:
-    def absence(case: Any, traits: Any) -> Any:
-        found = original(case, traits)
+    def absence(case: Any, traits: Any, timing: Any) -> Any:
+        found = original(case, traits, timing)
         return Absence.FINAL if found in (Absence.WAIT, Absence.ONCE) else found
 
     return absence
+
+
+def _clock_is_believed(original: Any) -> Any:
+    def case(tx: Tx, attempt: str) -> Any:
+        return replace(original(tx, attempt), mark=None)
+
+    return case
 
 
 def _fault_is_absence(original: Any) -> Any:
@@ -135,6 +142,20 @@ MUTANTS: Final = (
         breaks="§3: not found is believed after max_in_flight, and twice",
         shows="the request is late, or the inquiry lags behind",
         patches=(Patch("service.inquire", "absence", _absence_is_final),),
+    ),
+    Mutant(
+        name="clock-is-believed",
+        plants="whether a request can still be on its way is told by the clock alone",
+        breaks="§3: not found is believed after max_in_flight, whatever the clocks say",
+        shows="a host whose clock is behind sends, and the request is long on its way",
+        patches=(Patch("service.inquire", "_case", _clock_is_believed),),
+        bias=Bias(
+            faults={Fault.REQUEST_LATE: 0.7, Fault.CLOCK_BACK: 0.7},
+            actions={"clock": 6, "poller": 6},
+            rules=frozenset({"not_idempotent"}),
+            inquiries=frozenset({InquiryBy.OUR_REF, InquiryBy.LIST_SCAN}),
+            found_for_sure=True,
+        ),
     ),
     Mutant(
         name="failed-inquiry-is-absence",

@@ -80,7 +80,7 @@ def _send_before_intent(original: Any) -> Any:
         else:
             return found.payment
         asking: Flow[Any] = service.ask(
-            order.account.name, sent.dialogue, attempt=sent.attempt, not_after=sent.lease_until
+            order.account.name, sent.dialogue, attempt=sent.attempt, lease=sent.lease
         )
         answer = yield from asking
         stored = yield from transact(lambda tx: intent(tx, only_look=False))
@@ -142,7 +142,7 @@ def _retry_around_sending(original: Any) -> Any:
 
 def _after_the_lease(original: Any) -> Any:
     def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
-        flow: Flow[Any] = original(account, dialogue, **(more | {"not_after": None}))
+        flow: Flow[Any] = original(account, dialogue, **(more | {"lease": None}))
         return (yield from flow)
 
     return ask

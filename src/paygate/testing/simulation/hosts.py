@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from paygate.cashier import Desk
+from paygate.ledger.elapsed import Mark
 from paygate.ledger.tx import Context
 from paygate.service.publish import Subscriber
 
@@ -45,6 +46,17 @@ class SkewedClock:
         return self.true.now() + self.skew
 
 
+@dataclass(frozen=True, slots=True)
+class TrueStopwatch:
+    """The count of the one machine that all hosts run on, which is booted once."""
+
+    true: Clock
+
+    def read(self) -> Mark:
+        """Tell the moment it is now."""
+        return Mark("simulated", self.true.now().timestamp())
+
+
 class Host(Desk):
     """A process: the production verbs as flows, to be moved one step at a time."""
 
@@ -60,7 +72,14 @@ class Host(Desk):
     ) -> None:
         self.name = name
         self.clock = clock
-        self.context = Context(tenant="main", actor=name, clock=clock, ids=ids, vault=vault)
+        self.context = Context(
+            tenant="main",
+            actor=name,
+            clock=clock,
+            ids=ids,
+            vault=vault,
+            stopwatch=TrueStopwatch(clock.true),
+        )
         self._context = self.context
         self._accounts = dict(accounts)
         self._timing = timing

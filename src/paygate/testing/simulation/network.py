@@ -19,7 +19,6 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import MovementKind
 from paygate.errors import NoReply, NotSent
 from paygate.gateway import Keyed
-from paygate.ledger.tx import instant
 from paygate.testing.processor.keys import Call
 from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.order import State
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
-    from paygate.testing.simulation.hosts import Host
     from paygate.testing.simulation.world import World
 
 _HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
@@ -59,7 +57,6 @@ class Wire:
     exchange: Exchange
     sent_at: datetime
     fault: Fault | None
-    behind: timedelta
     response: Response | None = None
     clean: bool = False
     fate: Exception | None = None
@@ -78,20 +75,19 @@ class Network:
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict["tuple[str, str]", bytes])
     delayed: int = 0
 
-    def send(self, exchange: Exchange, host: Host, rolls: Dice) -> Wire:
+    def send(self, exchange: Exchange, rolls: Dice) -> Wire:
         """Let a request leave, or fail to connect."""
         world = self.world
         if world.store.writing:
             world.violated("I13", f"{exchange.request.step} is sent while a transaction is open")
         if exchange.request.moves_money:
-            self._watch_leaving(exchange, host)
+            self._watch_leaving(exchange)
         if exchange.request.method == "POST":
             self._watch_repetition(exchange)
         fault = world.strikes(rolls, *WIRE)
         if fault is Fault.CONNECT:
             raise NotSent("simulated: the connection was refused")
-        behind = max(-host.clock.skew, timedelta(0))
-        wire = Wire(exchange, world.clock.now(), fault, behind)
+        wire = Wire(exchange, world.clock.now(), fault)
         if fault is Fault.REQUEST_LOST:
             wire.fate = NoReply("simulated: the request left and no answer came")
         elif fault is Fault.REQUEST_LATE:
@@ -133,10 +129,7 @@ class Network:
     def _delay(self, wire: Wire, rolls: Dice) -> None:
         """Keep the request on its way: its host gives up waiting, and it arrives after all."""
         account = self.world.profiles[wire.exchange.account]
-        # A host whose clock is behind stored a lease that is over too early for the others, so
-        # what it sends must arrive by when they believe it gone (see what is not covered).
-        flies = max(DEADLINE + account.traits.max_in_flight - wire.behind, timedelta(0))
-        until = wire.sent_at + flies * rolls.random()
+        until = wire.sent_at + (DEADLINE + account.traits.max_in_flight) * rolls.random()
         self.delayed += 1
         heapq.heappush(
             self.late,
@@ -231,19 +224,19 @@ class Network:
             self._watch_done(account, request)
         return response
 
-    def _watch_leaving(self, exchange: Exchange, host: Host) -> None:
+    def _watch_leaving(self, exchange: Exchange) -> None:
         """See that the intent is stored, and that its lease runs."""
         world, request = self.world, exchange.request
         body = _object(request)
         our_ref = str(body.get("our_ref", ""))
         rows = world.store.look(
-            "SELECT a.lease_until, a.reference, p.superseded, p.voiding FROM paygate_attempt a "
+            "SELECT a.sent_mark, a.reference, p.superseded, p.voiding FROM paygate_attempt a "
             "LEFT JOIN paygate_payment p ON p.id = a.payment WHERE a.id = :id",
             id=our_ref,
         )
         if not rows:
             world.violated("intent", f"{request.step} leaves, and its attempt is not stored")
-        elif rows[0]["lease_until"] <= instant(host.clock.now()):
+        elif self._since(rows[0]["sent_mark"]) >= world.timing.lease:
             world.violated("lease", f"{request.step} of {our_ref} leaves after its lease")
         elif request.step == "complete" and rows[0]["superseded"]:
             world.violated("I3", "a page is completed that another payment has superseded")
@@ -251,6 +244,11 @@ class Network:
             world.violated("I3", "a capture leaves while its authorisation is being voided")
         elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
             world.violated("note", f"the debit of {our_ref} leaves, and its e-check is not noted")
+
+    def _since(self, mark: str) -> timedelta:
+        """Tell how much time has truly passed, whatever the clocks of hosts say."""
+        seconds = self.world.clock.now().timestamp() - float(mark.rpartition("/")[2])
+        return timedelta(seconds=seconds)
 
     def _watch_repetition(self, exchange: Exchange) -> None:
         """See that what is sent again has the same key and the same body."""

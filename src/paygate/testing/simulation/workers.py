@@ -113,7 +113,7 @@ def set_clock(world: World, name: str, rolls: Dice) -> None:
     fault = world.strikes(rolls, Fault.SKEW, Fault.CLOCK_BACK)
     host.clock.skew = timedelta(0)
     if fault is Fault.SKEW:
-        host.clock.skew = timedelta(seconds=rolls.uniform(-5, 5))
+        host.clock.skew = timedelta(seconds=rolls.uniform(-240, 240))
     if fault is Fault.CLOCK_BACK:
         host.clock.skew = -timedelta(minutes=rolls.choice((10, 60, 3000)))
 

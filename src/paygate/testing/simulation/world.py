@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from paygate.cashier import in_time
 from paygate.errors import LedgerCorrupt, NotAuthentic, NotSent, Refused, StoreError, UsageError
 from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
@@ -317,10 +318,9 @@ class World:
 
     def _exchange(self, task: Task, step: Exchange) -> Any:
         if task.wire is None:
-            if step.not_after is not None and task.host.clock.now() >= step.not_after:
-                self.count("lease ended before sending")
-                raise NotSent("simulated: this process was stopped for too long")
-            task.wire = self.network.send(step, task.host, task.rolls)
+            if step.lease is not None:
+                self._see_lease(step, task.host)
+            task.wire = self.network.send(step, task.rolls)
             return _WAITING
         response = self.network.go_on(task.wire, task.rolls)
         if response is None:
@@ -328,6 +328,13 @@ class World:
         if task.wire.clean and step.request.moves_money:
             task.answered = our_ref_of(step.request)
         return response
+
+    def _see_lease(self, step: Exchange, host: Host) -> None:
+        try:
+            in_time(step, host.context)
+        except NotSent:
+            self.count("lease ended before sending")
+            raise
 
     # --- Time ---------------------------------------------------------------------------------
 
