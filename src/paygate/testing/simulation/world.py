@@ -71,7 +71,7 @@ class World:
     weather: Weather
     calm: frozenset[str] = frozenset()
     clock: FakeClock = field(default_factory=FakeClock)
-    store: SimulatedStore = field(default_factory=SimulatedStore)
+    store: SimulatedStore = field(default_factory=SimulatedStore.fresh)
     trace: Trace = field(default_factory=Trace)
     covered: Counter[str] = field(default_factory=Counter[str])
     violations: list[Violation] = field(default_factory=list[Violation])
