@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import sqlite3
 from contextlib import closing
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.ledger.sqlite import SqliteStore
+from paygate.testing.simulation.blank import blank_ledger
 from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.footprints import writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _numbers: Final = itertools.count()
 _idle: Final[list[SimulatedStore]] = []
-_WRITES = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+paygate_(\w+)")
 
 
 class PowerCut(BaseException):
@@ -80,7 +79,7 @@ class Connection(sqlite3.Connection):
             case Fault.COMMIT_FAILS if sql == "COMMIT":
                 super().execute("ROLLBACK")
                 self._strike(sqlite3.SQLITE_IOERR, "disk I/O error")
-            case Fault.DISK_FULL if self.countdown == 0 and _WRITES.match(sql):
+            case Fault.DISK_FULL if self.countdown == 0 and writes(sql):
                 # SQLite undoes the whole transaction by itself, or only this statement.
                 if len(self.statements) % 2:
                     super().execute("ROLLBACK")
@@ -150,9 +149,9 @@ class SimulatedStore(SqliteStore):
         return self.connection.in_transaction
 
     @property
-    def touched(self) -> set[str]:
-        """Tell which tables the last transaction wrote to."""
-        return {table for sql in self.connection.statements if (table := _written(sql))}
+    def touched(self) -> frozenset[str]:
+        """Tell what the last transaction wrote: tables and columns."""
+        return frozenset[str]().union(*map(writes, self.connection.statements))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -177,27 +176,10 @@ class SimulatedStore(SqliteStore):
         A copy counts as a change of the schema, after which all statements would be parsed
         again. It is the same schema on the same pages, so it gets the same number again.
         """
-        template = _empty_ledger().connection
-        [number] = template.execute("PRAGMA schema_version").fetchone()
+        blank = blank_ledger()
+        [number] = blank.execute("PRAGMA schema_version").fetchone()
         with closing(sqlite3.connect(self._place, uri=True, isolation_level=None)) as beside:
             beside.execute("BEGIN EXCLUSIVE")  # or the copy waits for ever for an open cursor
             beside.execute("ROLLBACK")
-            template.backup(beside)
+            blank.backup(beside)
             beside.execute(f"PRAGMA schema_version={number}")
-
-
-@cache
-def _written(sql: str) -> str:
-    found = _WRITES.match(sql)
-    return found.group(1) if found else ""
-
-
-class _Template(SqliteStore):
-    @property
-    def connection(self) -> sqlite3.Connection:
-        return self._writer()
-
-
-@cache
-def _empty_ledger() -> _Template:
-    return _Template(":memory:")
