@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.payment import AttemptState
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
-from paygate.testing.simulation.footprints import reads
+from paygate.testing.simulation.footprints import reads, writes
 from paygate.testing.simulation.network import ONCE, happened
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class Auditor:
         default_factory=dict[str, "tuple[str, int, int]"]
     )
 
-    def audit(self, touched: frozenset[str]) -> None:
-        """Check what the last transaction may have broken, given what it wrote."""
-        rules, looks = _due(touched)
+    def audit(self, statements: frozenset[str]) -> None:
+        """Check what the last transaction may have broken, given what wrote in it."""
+        rules, looks = _due(statements)
         self._check_books(rules)
         if _STATES in looks:
             self._check_states()
@@ -175,9 +175,10 @@ class Auditor:
 
 
 @cache
-def _due(touched: frozenset[str]) -> tuple[tuple[Rule, ...], frozenset[str]]:
-    """Tell which rules, and which looks of our own, read something of what was *touched*."""
+def _due(statements: frozenset[str]) -> tuple[tuple[Rule, ...], frozenset[str]]:
+    """Tell which rules, and which looks of our own, read something that *statements* write."""
+    written = frozenset[str]().union(*map(writes, statements))
     return (
-        tuple(rule for rule in RULES if not touched.isdisjoint(reads(rule.sql))),
-        frozenset(sql for sql in _LOOKS if not touched.isdisjoint(reads(sql))),
+        tuple(rule for rule in RULES if not written.isdisjoint(reads(rule.sql))),
+        frozenset(sql for sql in _LOOKS if not written.isdisjoint(reads(sql))),
     )

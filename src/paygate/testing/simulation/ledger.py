@@ -149,9 +149,9 @@ class SimulatedStore(SqliteStore):
         return self.connection.in_transaction
 
     @property
-    def touched(self) -> frozenset[str]:
-        """Tell what the last transaction wrote: tables and columns."""
-        return frozenset[str]().union(*map(writes, self.connection.statements))
+    def written(self) -> frozenset[str]:
+        """Give the statements of the last transaction that wrote something."""
+        return frozenset(filter(writes, self.connection.statements))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -313,7 +313,7 @@ class World:
             connection.fault = None
             if connection.committed:
                 self.commits += 1
-                self.auditor.audit(self.store.touched)
+                self.auditor.audit(self.store.written)
 
     def _exchange(self, task: Task, step: Exchange) -> Any:
         if task.wire is None:
