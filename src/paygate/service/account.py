@@ -18,12 +18,16 @@ from paygate.errors import (
 )
 from paygate.gateway import (
     CAPABILITIES,
+    CallbackStyle,
     CarriesProcessor,
     DedupWindow,
+    Feeds,
     InquiryBy,
     Keyed,
     LooksUp,
     SignsIn,
+    Verifies,
+    Watches,
     foreign_version,
 )
 
@@ -77,9 +81,10 @@ class GatewayAccount:
     A gateway under the host's name for it; its traits and what it can do are read once.
 
     `inquirer` is the gateway where it can be asked what became of an operation,
-    `processor` where it answers its own requests, as the fake in memory does, and
-    `signs_in` where its requests need an access token. `credit_on` says for each of
-    its rails when accepted money counts for the customer.
+    `processor` where it answers its own requests, as the fake in memory does,
+    `signs_in` where its requests need an access token, `feed` or `watch` where it has
+    a feed to be read, and `verifier` where it takes callbacks. `credit_on` says for
+    each of its rails when accepted money counts for the customer.
     """
 
     name: str
@@ -89,6 +94,9 @@ class GatewayAccount:
     inquirer: LooksUp | None
     processor: CarriesProcessor | None
     signs_in: SignsIn | None
+    feed: Feeds | None
+    watch: Watches | None
+    verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
 
     @classmethod
@@ -123,6 +131,11 @@ class GatewayAccount:
             else None,
             processor=gateway if isinstance(gateway, CarriesProcessor) else None,
             signs_in=gateway if isinstance(gateway, SignsIn) else None,
+            feed=gateway if isinstance(gateway, Feeds) else None,
+            watch=gateway if isinstance(gateway, Watches) else None,
+            verifier=gateway
+            if isinstance(gateway, Verifies) and traits.callbacks is not CallbackStyle.NONE
+            else None,
             credit_on=_read_credit_on(name, traits, credit_on),
         )
 

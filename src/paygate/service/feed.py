@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.gateway import Feeds, Watches
 from paygate.ledger import feeds, inbox, places
 from paygate.service import notices
 from paygate.service.flow import Flow, ask, look, transact
@@ -46,7 +45,9 @@ def read_feeds(
 ) -> Flow[FeedsRead]:
     """Read every feed that nobody has read within *pause*, to its end or for so many *pages*."""
     having = {
-        name: each for name, each in accounts.items() if isinstance(each.gateway, Feeds | Watches)
+        name: each
+        for name, each in accounts.items()
+        if each.feed is not None or each.watch is not None
     }
     stored, failed, behind = 0, dict[str, str](), dict[str, int]()
     resting = (yield from look(lambda tx: feeds.resting(tx, pause))) if having else ()
@@ -82,12 +83,11 @@ def _read(account: GatewayAccount, pages: int | None) -> Flow[tuple[int, str, in
 
 
 def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:
-    gateway = account.gateway
-    if isinstance(gateway, Watches):
+    if account.watch is not None:
         count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
-        return (yield from ask(account.name, deferred(partial(gateway.watch, cursor, count))))
-    assert isinstance(gateway, Feeds), "only these are read"
-    return (yield from ask(account.name, deferred(partial(gateway.feed, cursor))))
+        return (yield from ask(account.name, deferred(partial(account.watch.watch, cursor, count))))
+    assert account.feed is not None, "only these are read"
+    return (yield from ask(account.name, deferred(partial(account.feed.feed, cursor))))
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> int | None:

@@ -78,8 +78,8 @@ _COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
     """Take in *callback* of *account* and tell what to reply."""
-    gateway = account.gateway
-    if not isinstance(gateway, Verifies) or account.traits.callbacks is CallbackStyle.NONE:
+    gateway = account.verifier
+    if gateway is None:
         raise Unsupported(f"the account {account.name!r} takes no callbacks", account=account.name)
     read = yield from _authentic(account, gateway, callback, timing)
     told = _by_event(read, callback)

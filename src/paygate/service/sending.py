@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.errors import InvalidValue, StillCatchingUp
-from paygate.gateway import Feeds
 from paygate.ledger import outbox, sending
 from paygate.service.flow import Flow, look, transact
 
@@ -72,7 +71,7 @@ def _waits(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> 
         waits.append(f"{attempts} attempts to inquire about")
     if callbacks:
         waits.append(f"{callbacks} callbacks to apply")
-    fed = {name for name, account in accounts.items() if isinstance(account.gateway, Feeds)}
+    fed = {name for name, account in accounts.items() if account.feed is not None}
     unread = sorted(fed - sending.feeds_read(tx, stopped.since))
     return waits + [f"the feed of account {name!r}" for name in unread]
 

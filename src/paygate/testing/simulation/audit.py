@@ -1,26 +1,32 @@
 """The audit: what must hold after every committed step, whatever is still under way.
 
-The rules of the books are those of `paygate fsck`. A rule is asked only where a
-table that it reads was written to, so that each step can be audited.
+The rules of the books are those of `paygate fsck`. A rule is asked only where
+something that it reads was written, so that each step can be audited.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.payment import AttemptState
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
+from paygate.testing.simulation.footprints import reads, writes
 from paygate.testing.simulation.network import ONCE, happened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.ledger.book import Rule
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.world import World
 
-_TABLES: Final = tuple((rule, frozenset(re.findall(r"paygate_(\w+)", rule.sql))) for rule in RULES)
+_STATES: Final = "SELECT id, state FROM paygate_attempt"
+_PAYMENTS: Final = "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
+_ITEMS: Final = "SELECT id, status, allocated_minor, written_off_minor FROM paygate_item"
 _LET_GO: Final = """
 SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.payment = a.payment
 WHERE a.operation IN ('charge', 'authorize') AND a.state IN ('sending', 'unknown')
@@ -40,6 +46,7 @@ SELECT p.id, sum(a.amount_minor) FROM paygate_payment p
 JOIN paygate_allocation a ON a.payment = p.id
 WHERE p.reversal IS NOT NULL GROUP BY p.id HAVING sum(a.amount_minor) <> 0
 """
+_LOOKS: Final = (_STATES, _PAYMENTS, _ITEMS, _LET_GO, _TOO_MUCH_BACK, _UNSEEN, _STANDING)
 _TENANT: Final = {"tenant": "main"}
 
 
@@ -57,18 +64,18 @@ class Auditor:
         default_factory=dict[str, "tuple[str, int, int]"]
     )
 
-    def audit(self, touched: set[str]) -> None:
-        """Check what the last transaction may have broken."""
-        self._check_books(touched)
-        if "attempt" in touched:
+    def audit(self, statements: frozenset[str]) -> None:
+        """Check what the last transaction may have broken, given what wrote in it."""
+        rules, looks = _due(statements)
+        self._check_books(rules)
+        if _STATES in looks:
             self._check_states()
-        if "payment" in touched or "attempt" in touched:
-            self._check_doubts()
-        if "payment" in touched:
+        self._check_doubts(looks)
+        if _PAYMENTS in looks:
             self._check_told()
-        if "item" in touched:
+        if _ITEMS in looks:
             self._check_items_told()
-        if "reversal" in touched or "allocation" in touched:
+        if _STANDING in looks:
             self._check_reversed()
 
     def has_given_up(self, attempt: str, order: Order) -> bool:
@@ -84,12 +91,10 @@ class Auditor:
         if state is not None and state.in_doubt:
             self.world.violated("answer", f"{attempt} was answered, and is {state}")
 
-    def _check_books(self, touched: set[str]) -> None:
+    def _check_books(self, rules: Sequence[Rule]) -> None:
         execute = sqlite3.Connection.execute
         connection = self.world.store.connection
-        for rule, tables in _TABLES:
-            if tables.isdisjoint(touched):
-                continue
+        for rule in rules:
             broken = execute(connection, rule.sql, _TENANT).fetchone()
             if broken is not None:
                 self.world.violated(
@@ -99,7 +104,7 @@ class Auditor:
     def _check_states(self) -> None:
         """See that what is known of an attempt only grows (I7)."""
         known = self.states
-        for id_, text in self.world.store.look("SELECT id, state FROM paygate_attempt"):
+        for id_, text in self.world.store.look(_STATES):
             before = known.get(id_)
             if before == text:
                 continue
@@ -128,9 +133,7 @@ class Auditor:
     def _check_told(self) -> None:
         """See that a payment does not change without an event (I8)."""
         standing = self.standing
-        for id_, *now in self.world.store.look(
-            "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
-        ):
+        for id_, *now in self.world.store.look(_PAYMENTS):
             before, after = standing.get(id_), (now[0], now[1], now[2])
             if before == after:
                 continue
@@ -139,9 +142,7 @@ class Auditor:
 
     def _check_items_told(self) -> None:
         """See that an invoice does not change without an event (I8)."""
-        for id_, *now in self.world.store.look(
-            "SELECT id, status, allocated_minor, written_off_minor FROM paygate_item"
-        ):
+        for id_, *now in self.world.store.look(_ITEMS):
             after = (now[0], now[1], now[2])
             if self.items.get(id_) == after:
                 continue
@@ -156,17 +157,28 @@ class Auditor:
             self.world.violated("I8", f"{aggregate} became {now}, and no event tells it")
         self.told[aggregate] = count
 
-    def _check_doubts(self) -> None:
+    def _check_doubts(self, looks: frozenset[str]) -> None:
         """See that what is in doubt or on its way is counted, and seen by who must look."""
-        for id_, item in self.world.store.look(_LET_GO):
+        look = self.world.store.look
+        for id_, item in look(_LET_GO) if _LET_GO in looks else ():
             self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
-        for (id_,) in self.world.store.look(_TOO_MUCH_BACK):
+        for (id_,) in look(_TOO_MUCH_BACK) if _TOO_MUCH_BACK in looks else ():
             if id_ not in self.world.disturbed:
                 self.world.violated("I10", f"{id_}: more is on its way back than is there")
-        for (id_,) in self.world.store.look(_UNSEEN):
+        for (id_,) in look(_UNSEEN) if _UNSEEN in looks else ():
             self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
 
     def _check_reversed(self) -> None:
         """See that nothing stands of a payment that was reversed (I9)."""
         for id_, minor in self.world.store.look(_STANDING):
             self.world.violated("I9", f"{id_} is reversed, and {minor} of it is on invoices")
+
+
+@cache
+def _due(statements: frozenset[str]) -> tuple[tuple[Rule, ...], frozenset[str]]:
+    """Tell which rules, and which looks of our own, read something that *statements* write."""
+    written = frozenset[str]().union(*map(writes, statements))
+    return (
+        tuple(rule for rule in RULES if not written.isdisjoint(reads(rule.sql))),
+        frozenset(sql for sql in _LOOKS if not written.isdisjoint(reads(sql))),
+    )

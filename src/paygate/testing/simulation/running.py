@@ -68,7 +68,7 @@ def run(
         logger.propagate = propagates
         for task in world.tasks:
             task.flow.close()
-        world.store.close()
+        world.store.give_back()
     return Result(
         seed=seed,
         violations=tuple(world.violations),

@@ -72,7 +72,7 @@ class World:
     weather: Weather
     calm: frozenset[str] = frozenset()
     clock: FakeClock = field(default_factory=FakeClock)
-    store: SimulatedStore = field(default_factory=SimulatedStore)
+    store: SimulatedStore = field(default_factory=SimulatedStore.fresh)
     trace: Trace = field(default_factory=Trace)
     covered: Counter[str] = field(default_factory=Counter[str])
     violations: list[Violation] = field(default_factory=list[Violation])
@@ -314,7 +314,7 @@ class World:
             connection.fault = None
             if connection.committed:
                 self.commits += 1
-                self.auditor.audit(self.store.touched)
+                self.auditor.audit(self.store.written)
 
     def _exchange(self, task: Task, step: Exchange) -> Any:
         if task.wire is None:

@@ -1,0 +1,55 @@
+"""Footprints: which columns a statement reads and which it writes, as SQLite itself tells.
+
+A check needs to look again only where something that it reads was written. SQLite
+asks an authorizer about each column when it prepares a statement, so this misses
+none: not those of a condition, a trigger or a part after ON CONFLICT.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from functools import cache
+from typing import Final
+
+from paygate.testing.simulation.blank import blank_ledger
+
+_WHOLE_ROWS: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE})
+
+
+@cache
+def reads(sql: str) -> frozenset[str]:
+    """Tell what *sql* reads: columns as ``table.column``, and each of the tables."""
+    asked = [
+        (table, column) for action, table, column in _asked(sql) if action == sqlite3.SQLITE_READ
+    ]
+    return frozenset({table for table, _ in asked} | {f"{table}.{name}" for table, name in asked})
+
+
+@cache
+def writes(sql: str) -> frozenset[str]:
+    """Tell what *sql* writes: a table where rows come or go, columns where they change."""
+    return frozenset(
+        {table for action, table, _ in _asked(sql) if action in _WHOLE_ROWS}
+        | {
+            f"{table}.{column}"
+            for action, table, column in _asked(sql)
+            if action == sqlite3.SQLITE_UPDATE
+        }
+    )
+
+
+def _asked(sql: str) -> list[tuple[int, str, str]]:
+    """Prepare *sql* on a blank ledger, and tell what SQLite asked about."""
+    connection, asked = blank_ledger(), list[tuple[int, str, str]]()
+
+    def note(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        asked.append((action, first or "", second or ""))
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(note)
+    try:
+        connection.execute(f"EXPLAIN {sql}", defaultdict[str, None](lambda: None))
+    finally:
+        connection.set_authorizer(None)
+    return asked
