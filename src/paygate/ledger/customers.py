@@ -33,11 +33,15 @@ UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
-    """Make a customer known; contact facts that are given replace those that are there."""
+    """Make a customer known; contact facts, where any is given, replace all that are there."""
     if isinstance(customer, str):
         customer = Customer(customer)
-    if not customer.id.strip():
-        raise InvalidValue("a customer needs an id; pass the one that your system knows them by")
+    given: object = customer
+    id_: object = given.id if isinstance(given, Customer) else None
+    if not isinstance(id_, str) or not id_.strip():
+        raise InvalidValue(
+            "a customer needs an id, as text; pass the one that your system knows them by"
+        )
     params: dict[str, Any] = {
         "tenant": tx.tenant,
         "id": customer.id,
