@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from paygate.domain.customer import Address, Customer
 from paygate.errors import InvalidValue
@@ -36,8 +36,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
     """Make a customer known; contact facts, where any is given, replace all that are there."""
     if isinstance(customer, str):
         customer = Customer(customer)
-    given: object = customer
-    id_: object = given.id if isinstance(given, Customer) else None
+    id_ = cast("object", getattr(customer, "id", None))
     if not isinstance(id_, str) or not id_.strip():
         raise InvalidValue(
             "a customer needs an id, as text; pass the one that your system knows them by"
