@@ -179,6 +179,6 @@ def stranger(session: nox.Session) -> None:
             session.chdir(package)
             session.run("pytest")
         session.run("paygate", "drivers", "--check")
-        for driver in ("harbour", "acme"):
-            session.run("paygate", "simulate", "--driver", driver, "--seeds", "60")
+        for installed in ("harbour", "acme"):
+            session.run("paygate", "simulate", "--driver", installed, "--seeds", "60")
         session.chdir(ROOT)
