@@ -179,4 +179,6 @@ def stranger(session: nox.Session) -> None:
             session.chdir(package)
             session.run("pytest")
         session.run("paygate", "drivers", "--check")
+        for installed in ("harbour", "acme"):
+            session.run("paygate", "simulate", "--driver", installed, "--seeds", "60")
         session.chdir(ROOT)

@@ -407,7 +407,12 @@ class BookDesk:
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
-        """Remember a customer's zone and contact facts; those given replace those there."""
+        """
+        Remember a customer's zone and contact facts, and return what is remembered.
+
+        A zone that is given replaces the one there. Contact facts are one record: where
+        any is given, they replace all that are there; where none is, those are kept.
+        """
 
         def work(tx: Tx) -> Customer:
             id_ = customers.save(tx, customer)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from paygate.cli.app import app
+from tests.cli.packages import Packages
 
 CSV = """\
 number,customer,currency,total,due
@@ -94,3 +95,11 @@ def imported(run: Run) -> Run:
     """Commands with the two invoices in the ledger."""
     assert run("invoice", "import", "invoices.csv").code == 0
     return run
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
+    monkeypatch.syspath_prepend(tmp_path)
+    brought = Packages(tmp_path)
+    yield brought
+    brought.forget()

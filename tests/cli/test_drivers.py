@@ -1,8 +1,5 @@
 """`paygate drivers --check`: every broken driver by package, entry point and cause."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,65 +8,7 @@ from paygate import registry
 from paygate.cashier import Cashier
 from paygate.errors import DriverBroken, InvalidSettings, Unsupported
 from tests.cli.conftest import Run
-
-RIGHT = """
-from datetime import timedelta
-from pydantic import BaseModel, ConfigDict, Field
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
-from paygate.gateway import InquiryBy, NotIdempotent, Rail, Traits
-
-class Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    key: str = Field(description="The key", examples=["k"])
-
-class Odd:
-    name = "odd"
-    settings_model = Settings
-
-    def __init__(self, settings):
-        self.settings = settings
-
-    @property
-    def traits(self):
-        return Traits(
-            live=False, merchant_account="m", driver_version="1",
-            rails={Kind.CARD: Rail(operations=frozenset(OPERATIONS))},
-            idempotency=NotIdempotent(), inquiry=InquiryBy.NONE, not_found_is_final_after=None,
-            protocol_version=VERSION,
-        )
-
-    def charge(self, charge):
-        yield from ()
-"""
-
-
-class Packages:
-    """Packages with drivers, as pip would have put them into this environment."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def bring(self, package: str, name: str, target: str, source: str | None = None) -> None:
-        facts = self.folder / f"{package.replace('-', '_')}-1.0.dist-info"
-        facts.mkdir()
-        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (facts / "entry_points.txt").write_text(f"[paygate.gateways]\n{name} = {target}\n")
-        if source is not None:
-            (self.folder / f"{target.partition(':')[0]}.py").write_text(source)
-
-    def right(self, operations: str, version: int = 1) -> str:
-        head = "from paygate.domain.payment import Operation"
-        return f"{head}\nOPERATIONS = {{{operations}}}\nVERSION = {version}\n{RIGHT}"
-
-
-@pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
-    monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
-    yield Packages(tmp_path)
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+from tests.cli.packages import Packages
 
 
 def found(run: Run, name: str) -> list[dict[str, Any]]:

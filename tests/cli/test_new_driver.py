@@ -62,6 +62,33 @@ def test_a_new_driver_passes_the_kit(tmp_path: Path, chosen: frozenset[str]) -> 
     assert "cases that do not apply" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("chosen", "played"),
+    [
+        (frozenset({"refund", "webhooks"}), ["played card: charge, refund"]),
+        (
+            frozenset(CAPABILITIES),
+            [
+                "played card: authorize, capture, charge, enroll, forget, refund, void",
+                "played redirect: charge, close, complete",
+            ],
+        ),
+    ],
+    ids=["some", "all"],
+)
+def test_the_engine_holds_against_a_new_driver(
+    shell: Run, tmp_path: Path, chosen: frozenset[str], played: list[str]
+) -> None:
+    folder = write_package("acme-pay", tmp_path, chosen).folder
+    path = installed(folder, "acme-pay")
+
+    done = shell("simulate", "--driver", "acme-pay", "--seeds", "30", PYTHONPATH=path)
+
+    assert done.code == 0, done.all
+    assert done.out.splitlines()[: len(played)] == played
+    assert done.out.splitlines()[-1] == "30 seeds, 0 violations"
+
+
 @needs_tools
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
 @pytest.mark.parametrize("name", ["ax", "a-driver-with-a-name-very-long"])

@@ -8,6 +8,7 @@ schema, which it runs on every request; what it answers is checked by it too.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -684,3 +685,14 @@ def test_the_journal_has_every_call_and_no_card_number(shop: Shop, tmp_path: Pat
     assert line["call"] == "createTransactionRequest"
     assert VISA["cardNumber"] not in text
     assert shop.net.transaction_key not in text
+
+
+def test_a_webhook_writes_the_amount_to_the_cent(shop: Shop) -> None:
+    shop.pay("700000000000000.10", "200000000000000.20")  # no float holds their cents
+
+    [(_, body)] = shop.net.webhooks
+
+    assert b'"authAmount": 900000000000000.30, ' in body
+    told = json.loads(body, parse_float=Decimal)
+    assert told["payload"]["authAmount"] == Decimal("900000000000000.30")
+    assert told["payload"]["entityName"] == "transaction"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paygate import registry
 from paygate.cashier import Cashier
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
@@ -15,6 +16,8 @@ from paygate.errors import PaygateError, UnknownGateway, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from paygate.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,17 @@ def check(
         show.console().print(_table(findings))
     if bad:
         raise typer.Exit(FINDINGS)
+
+
+def gateway_of(where: Where, account: str) -> Gateway:
+    """Make the gateway account of that name, without a ledger and without asking anybody."""
+    if where.app is not None:
+        with from_app(where.app) as cashier:
+            [name] = _chosen(cashier.gateways, account)
+            return cashier.gateways[name].gateway
+    settings = where.settings()
+    [name] = _chosen(settings, account)
+    return registry.build(settings[name])
 
 
 def _findings(where: Where, only: str | None) -> Iterator[Finding]:

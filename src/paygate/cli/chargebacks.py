@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paygate.cli import show
+from paygate.cli import options, show
 from paygate.cli.opening import Where, with_ledger
 
 
@@ -18,7 +18,7 @@ def chargebacks(
     ] = None,
     payment: Annotated[str | None, typer.Option(help="Only those of this payment.")] = None,
     after: Annotated[str, typer.Option(help="Go on behind the chargeback of this id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List disputes of payments: how each stands, until when to answer, and what it cost."""
     with where.open() as cashier:

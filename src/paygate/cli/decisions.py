@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.domain.reversal import WriteOff
 
-PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
 EvidenceOption = Annotated[str, typer.Option("--evidence", help="Where you saw it.")]
 
 
@@ -60,7 +59,7 @@ def not_done(ended: End) -> Declined | Closed:
 @with_ledger
 def resolve(
     where: Where,
-    payment: PaymentArgument,
+    payment: options.PaymentArgument,
     ended: EndOption,
     evidence: EvidenceOption,
     movement: Annotated[
@@ -116,8 +115,8 @@ def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
 @with_ledger
 def assign(
     where: Where,
-    payment: PaymentArgument,
-    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    payment: options.PaymentArgument,
+    reason: options.ReasonOption,
     invoices: Annotated[
         list[str] | None, typer.Argument(help="Invoices it goes on, in order.")
     ] = None,
@@ -132,7 +131,7 @@ def assign(
 def write_off(
     where: Where,
     invoice: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
-    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    reason: options.ReasonOption,
     key: options.KeyOption,
     amount: options.AmountOption = None,
 ) -> None:
@@ -183,7 +182,7 @@ def pay_from_credit(
 
 
 @with_ledger
-def undo_credit_use(where: Where, payment: PaymentArgument) -> None:
+def undo_credit_use(where: Where, payment: options.PaymentArgument) -> None:
     """Give the credit that a payment used back; its invoices are open again."""
     with where.open() as cashier:
         made = cashier.undo_credit_use(payment)
@@ -191,9 +190,7 @@ def undo_credit_use(where: Where, payment: PaymentArgument) -> None:
 
 
 @with_ledger
-def credit(
-    where: Where, customer: Annotated[str, typer.Argument(help="Id of the customer.")]
-) -> None:
+def credit(where: Where, customer: options.CustomerArgument) -> None:
     """List the lots of a customer's balance, and what is free of them."""
     with where.open() as cashier:
         lots = cashier.credits(customer)

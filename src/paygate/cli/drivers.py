@@ -79,7 +79,7 @@ def _report(of: registry.Installed) -> Report:
         return replace(bare, problem=error.message)
     if not accounts:
         return bare
-    problems = {each: None for account in accounts for each in _disagreements(account)}
+    problems = {each: None for account in accounts for each in disagreements(account)}
     abilities = {each.kind: each for account in accounts for each in _abilities(account)}
     return replace(
         bare,
@@ -89,7 +89,8 @@ def _report(of: registry.Installed) -> Report:
     )
 
 
-def _disagreements(account: Gateway) -> list[str]:
+def disagreements(account: Gateway) -> list[str]:
+    """Say where traits and methods of *account* contradict each other."""
     try:
         return registry.disagreements(account)
     except Exception as error:  # noqa: BLE001  (a stranger's code must not hide the others)

@@ -84,7 +84,7 @@ def issue(
 def void(
     where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
-    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    reason: options.ReasonOption,
 ) -> None:
     """Void an invoice that should not have been issued; money on it becomes credit."""
     with where.open() as cashier:
@@ -101,7 +101,7 @@ def list_(
         bool, typer.Option("--open", help="Only those on which something is open.")
     ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List invoices, a page at a time."""
     with where.open() as cashier:

@@ -29,7 +29,7 @@ MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the
 @with_ledger
 def list_(
     where: Where,
-    customer: Annotated[str, typer.Argument(help="Id of the customer.")],
+    customer: options.CustomerArgument,
 ) -> None:
     """List the stored methods of a customer."""
     with where.open() as cashier:
@@ -52,14 +52,14 @@ def list_(
 @with_gateways
 def enroll(
     where: Where,
-    customer: Annotated[str, typer.Argument(help="Id of the customer.")],
-    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    customer: options.CustomerArgument,
+    via: options.ViaOption,
     key: options.KeyOption,
     method: options.MethodOption = None,
     from_payment: Annotated[
         str | None, typer.Option(metavar="PAYMENT", help="Store the method of this payment.")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
+    kind: options.KindOption = None,
     return_url: Annotated[str, typer.Option(help="Where its page leads the payer back to.")] = "",
 ) -> None:
     """Store a customer's method at a gateway; exits with 1 where it is not stored yet."""
@@ -94,7 +94,7 @@ def changes(
         bool, typer.Option("--review", help="Only those that a person must look at.")
     ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the change of this id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List what was asked of gateways about methods: to store one, to delete one."""
     with where.open() as cashier:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
 
-PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
+PartOption = Annotated[
+    str | None,
+    typer.Option("--amount", metavar="AMOUNT", help="A part of it; else all that is left."),
+]
 
 _UNDERTAKEN = frozenset({AttemptState.SUCCEEDED, AttemptState.PENDING})
 
@@ -26,13 +29,13 @@ _UNDERTAKEN = frozenset({AttemptState.SUCCEEDED, AttemptState.PENDING})
 def authorize(
     where: Where,
     invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to hold for.")],
-    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    via: options.ViaOption,
     key: options.KeyOption,
     method: options.MethodOption = None,
     stored: options.StoredOption = None,
     amount: options.AmountOption = None,
-    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
-    return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
+    kind: options.KindOption = None,
+    return_url: options.ReturnUrlOption = "",
 ) -> None:
     """Hold the amount of invoices, to be captured later; exits with 1 where it is not held."""
     hide(where.ctx, method)
@@ -52,11 +55,9 @@ def authorize(
 @with_gateways
 def capture(
     where: Where,
-    payment: PaymentArgument,
+    payment: options.PaymentArgument,
     key: options.KeyOption,
-    amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="A part of it; else all that is left.")
-    ] = None,
+    amount: PartOption = None,
     keep_rest: Annotated[
         bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
     ] = False,
@@ -72,11 +73,9 @@ def capture(
 @with_gateways
 def refund(
     where: Where,
-    payment: PaymentArgument,
+    payment: options.PaymentArgument,
     key: options.KeyOption,
-    amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="A part of it; else all that is left.")
-    ] = None,
+    amount: PartOption = None,
     to: Annotated[
         str | None,
         typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
@@ -94,7 +93,7 @@ def refund(
 @with_gateways
 def cancel(
     where: Where,
-    payment: PaymentArgument,
+    payment: options.PaymentArgument,
     key: options.KeyOption,
 ) -> None:
     """Undo a payment in the cheapest way that works; exits with 1 where it was not undone."""

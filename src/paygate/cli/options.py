@@ -55,6 +55,9 @@ SHARED: Final[Mapping[str, Parameter]] = {
 }
 """What most commands share, as `paygate.cli.opening.with_gateways` gives it to them."""
 
+PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
+CustomerArgument = Annotated[str, typer.Argument(help="Id of the customer.")]
+ViaOption = Annotated[str, typer.Option("--via", help="Name of the gateway account.")]
 KeyOption = Annotated[
     str,
     typer.Option("--key", help="Idempotency key of yours: the same key again does nothing twice."),
@@ -77,3 +80,9 @@ MethodOption = Annotated[
         help="One-time token; by the environment it stays out of the list of processes.",
     ),
 ]
+KindOption = Annotated[str | None, typer.Option("--kind", help="Where the account takes several.")]
+ReturnUrlOption = Annotated[
+    str, typer.Option("--return-url", help="Where a redirect leads the payer back to.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the books.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]

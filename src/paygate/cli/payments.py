@@ -37,14 +37,14 @@ NOT_COLLECTED = frozenset(
 def collect(
     where: Where,
     invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to collect.")],
-    via: Annotated[str, typer.Option(help="Name of the gateway account.")],
+    via: options.ViaOption,
     key: options.KeyOption,
     method: options.MethodOption = None,
     stored: options.StoredOption = None,
     amount: options.AmountOption = None,
-    kind: Annotated[str | None, typer.Option(help="Where the account takes several.")] = None,
+    kind: options.KindOption = None,
     customer: options.CustomerOption = None,
-    return_url: Annotated[str, typer.Option(help="Where a redirect leads the payer back to.")] = "",
+    return_url: options.ReturnUrlOption = "",
 ) -> None:
     """Collect invoices through a gateway; exits with 1 where the money was not collected."""
     hide(where.ctx, method)
@@ -93,8 +93,8 @@ def record(
 @with_ledger
 def reverse(
     where: Where,
-    payment: Annotated[str, typer.Argument(help="Id of the payment.")],
-    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    payment: options.PaymentArgument,
+    reason: options.ReasonOption,
     on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of the reversal.")] = None,
     number: Annotated[str | None, typer.Option(help="Number of its document.")] = None,
     fee: Annotated[
@@ -135,7 +135,7 @@ def reverse(
 @with_gateways
 def inquire(
     where: Where,
-    payment: Annotated[str, typer.Argument(help="Id of the payment.")],
+    payment: options.PaymentArgument,
 ) -> None:
     """Ask the gateway how a payment stands, and write down what it says."""
     with where.open() as cashier:
@@ -146,7 +146,7 @@ def inquire(
 @with_gateways
 def recover(
     where: Where,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """Ask once about every payment that is due for it: after a crash, or by a timer."""
     with where.open() as cashier:
@@ -170,7 +170,7 @@ def list_(
         bool, typer.Option("--review", help="Only those that a person must look at.")
     ] = False,
     after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List payments, a page at a time."""
     with where.open() as cashier:
@@ -192,7 +192,7 @@ def list_(
 @with_ledger
 def show_(
     where: Where,
-    id_: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
+    id_: options.PaymentArgument,
 ) -> None:
     """Show a payment, and its whole history as a timeline."""
     with where.open() as cashier:

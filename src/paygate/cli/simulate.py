@@ -11,8 +11,14 @@ from rich.text import Text
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
+from paygate.cli.opening import Where
+from paygate.cli.traits import traits_of_account, traits_of_driver
+from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from paygate.domain.method import Kind
+    from paygate.domain.payment import Operation
+    from paygate.gateway import Traits
     from paygate.testing.simulation import Catch, Result, Summary
 
 _SHRUNK_MAX = 3
@@ -20,42 +26,93 @@ _SHRUNK_MAX = 3
 
 
 def simulate(
+    ctx: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="How many schedules to play.")] = 1000,
     first: Annotated[int, typer.Option(help="The first seed.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to play them in.")] = 1,
+    driver: Annotated[
+        str | None,
+        typer.Option(help="Play processors with the traits of this installed driver."),
+    ] = None,
+    via: Annotated[
+        str | None, typer.Option(help="Play processors with the traits of this gateway account.")
+    ] = None,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Plant bugs, and see that each is caught.")
     ] = False,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Play the engine against crashes, faults and odd processors; exits with 1 where a rule breaks.
 
     The same seed plays the same schedule. A seed that breaks a rule is told with the
     fewest events that still break it.
+
+    The author of a driver names it, or an account of it where its traits depend on
+    settings: the processors then are as it declares. The driver itself is not called.
     """
+    if mutants and (driver or via):
+        raise InvalidValue(
+            "a planted bug shows at the processors that it names itself; leave --driver and "
+            "--via out of --mutants"
+        )
+    if driver and via:
+        raise InvalidValue("--via names an account, which has its driver; leave --driver out")
+    if not via and any(_typed(ctx, each) for each in ("gateways", "app")):
+        raise InvalidValue("--gateways and --app are where --via finds its account; name one")
     if mutants:
         _gate(seeds, first, as_json=as_json)
-    else:
-        _sweep(seeds, first, jobs, as_json=as_json)
+        return
+    declared = None
+    if driver:
+        declared = traits_of_driver(driver)
+    elif via:
+        where = Where(ctx=ctx, ledger="sqlite://", gateways=gateways, app=app, tenant="main")
+        declared = traits_of_account(where, via)
+    _sweep(seeds, first, jobs, declared, as_json=as_json)
 
 
-def _sweep(seeds: int, first: int, jobs: int, *, as_json: bool) -> None:
-    from paygate.testing.simulation import Summary, shrink, sweep
+def _typed(ctx: typer.Context, parameter: str) -> bool:
+    """Tell whether an option stands in the command; the environment may set it for others."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
+
+def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_json: bool) -> None:
+    from paygate.testing.simulation import Summary, playable, shrink, sweep
+
+    traits = None if declared is None else playable(declared)
     total, began = Summary(), time.monotonic()
     with _progress(as_json) as progress:
         task = progress.add_task("", total=seeds)
-        for block in sweep(first, seeds, jobs):
+        for block in sweep(first, seeds, jobs, traits=traits):
             total.add(block)
             progress.advance(task, block.seeds)
     took_s = time.monotonic() - began
-    small = [shrink(result) for result in total.broken[:_SHRUNK_MAX]]
+    small = [shrink(result, traits) for result in total.broken[:_SHRUNK_MAX]]
     if as_json:
-        show.write_json(_told(total, small, took_s))
+        show.write_json({**_told(total, small, took_s), **_played(declared)})
     else:
+        for word, rails in _played(declared).items():
+            for kind, operations in rails.items():
+                names = ", ".join(map(show.words, operations))
+                line = f"{show.words(word)} {show.words(kind)}: {names}"
+                show.console().print(Text(line), soft_wrap=True)
         _tell(total, small, took_s)
     if total.broken:
         raise typer.Exit(FINDINGS)
+
+
+def _played(declared: Traits | None) -> dict[str, dict[Kind, list[Operation]]]:
+    """Tell what of a driver's traits is played, and what is not."""
+    from paygate.testing.simulation import left_out, playable
+
+    if declared is None:
+        return {}
+    rails = playable(declared).rails
+    played = {kind: sorted(rail.operations) for kind, rail in rails.items()}
+    return {"played": played, "not_played": left_out(declared)}
 
 
 def _progress(quiet: bool) -> Progress:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import show
+from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.domain.callback import InboxState
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 callbacks = typer.Typer(no_args_is_help=True, help="What processors told us, and what came of it.")
 
 AfterOption = Annotated[int, typer.Option("--after", help="Begin behind this number.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
 
 
 @with_ledger
 def events(
     where: Where,
     after: AfterOption = 0,
-    limit: LimitOption = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List events, the oldest first, a page at a time."""
     with where.open() as cashier:
@@ -48,7 +47,7 @@ def list_(
         InboxState | None, typer.Option("--state", help="Only those, such as orphan.")
     ] = None,
     after: AfterOption = 0,
-    limit: LimitOption = 100,
+    limit: options.LimitOption = 100,
 ) -> None:
     """List what processors told us; what came word for word is never shown."""
     with where.open() as cashier:

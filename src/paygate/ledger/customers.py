@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from paygate.domain.customer import Address, Customer
 from paygate.errors import InvalidValue
@@ -33,11 +33,14 @@ UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
-    """Make a customer known; contact facts that are given replace those that are there."""
+    """Make a customer known; contact facts, where any is given, replace all that are there."""
     if isinstance(customer, str):
         customer = Customer(customer)
-    if not customer.id.strip():
-        raise InvalidValue("a customer needs an id; pass the one that your system knows them by")
+    id_ = cast("object", getattr(customer, "id", None))
+    if not isinstance(id_, str) or not id_.strip():
+        raise InvalidValue(
+            "a customer needs an id, as text; pass the one that your system knows them by"
+        )
     params: dict[str, Any] = {
         "tenant": tx.tenant,
         "id": customer.id,

@@ -20,11 +20,6 @@ class Network(StrEnum):
         return self is Network.MAIN
 
     @property
-    def hrp(self) -> str:
-        """The beginning of its segwit addresses."""
-        return {Network.MAIN: "bc", Network.REGTEST: "bcrt"}.get(self, "tb")
-
-    @property
     def genesis(self) -> str:
         """The hash of its first block, as nodes write it."""
         return _GENESIS[self]

@@ -1,7 +1,9 @@
-"""XML in and out of the simulated processor, with the marks of theirs: the byte order mark."""
+"""XML in and out of the simulated processor, with their byte order mark; and JSON out."""
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -120,3 +122,19 @@ def failed(code: str, text: str = "") -> Told:
     """Tell that a call was refused."""
     message = {"code": code, "text": text or TEXTS.get(code, "It was refused.")}
     return {"resultCode": "Error", "message": message}
+
+
+def write_json(value: Any) -> str:
+    """Write JSON; an amount is a number with just its digits, since it never was a float."""
+    match value:
+        case dict():
+            pairs = cast("dict[str, Any]", value).items()
+            return (
+                "{"
+                + ", ".join(f"{json.dumps(key)}: {write_json(each)}" for key, each in pairs)
+                + "}"
+            )
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return json.dumps(value)

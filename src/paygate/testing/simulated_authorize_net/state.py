@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from paygate.testing.simulated_authorize_net.records import Instrument
-from paygate.testing.simulated_authorize_net.speech import part
+from paygate.testing.simulated_authorize_net.speech import part, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ class State:
         payload: Told = {
             "responseCode": int(one.code),
             "avsResponse": one.avs,
-            "authAmount": float(one.settles),
+            "authAmount": one.settles,
             "entityName": "transaction",
             "id": one.id,
         }
@@ -105,7 +105,7 @@ class State:
             "webhookId": "849eb87e-078a-4169-a34b-c0bded5019a8",
             "payload": payload,
         }
-        body = json.dumps(told).encode()
+        body = write_json(told).encode()
         mac = hmac.new(self.signature_key.encode(), body, "sha512").hexdigest().upper()
         self.webhooks.append(({"x-anet-signature": f"sha512={mac}"}, body))
 

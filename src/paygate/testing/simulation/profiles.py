@@ -159,17 +159,6 @@ _CALLBACKS: Final = {
 
 
 def _narrowed(traits: Traits, rolls: Dice) -> Traits:
-    """Play one rail of *traits*, with what the simulated processor needs of it."""
-    kinds = sorted(kind for kind in traits.rails if kind in _KINDS)
-    kind = Kind(rolls.choice(kinds))
-    played = fake_traits([kind]).rails[kind]
-    rail = replace(
-        traits.rails[kind],
-        methods=played.methods,
-        operations=traits.rails[kind].operations & played.operations,
-        currencies=None,
-        limits={},
-        payer_fields=frozenset(),
-        needs_return_url=played.needs_return_url,
-    )
-    return replace(traits, rails={kind: rail}, live=False)
+    """Play one rail of *traits*."""
+    kind = rolls.choice(sorted(traits.rails))
+    return replace(traits, rails={kind: traits.rails[kind]})

@@ -13,6 +13,7 @@ from paygate.domain.payment import Operation
 from paygate.service.account import Timing
 from paygate.testing.simulation import customers, healing, verdict
 from paygate.testing.simulation.bias import NONE
+from paygate.testing.simulation.declared import playable
 from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import Weather
 from paygate.testing.simulation.moves import draw_moves, play
@@ -47,10 +48,11 @@ def run(
     Play the schedule of *seed* and tell what became of it; the same seed, the same result.
 
     With *moves* only these are played, and without the faults that *calm* names, as
-    shrinking does. *traits* are those of a driver to play the engine against. With
-    *bias* the schedule has more of something than by chance.
+    shrinking does. *traits* are those of a driver to play the engine against; raises
+    `Unsupported` where nothing of them can be played. With *bias* the schedule has more
+    of something than by chance.
     """
-    world = _world(seed, calm, traits, bias)
+    world = _world(seed, calm, None if traits is None else playable(traits), bias)
     alarm = BugAlarm()
     logger = logging.getLogger(_LOG)
     propagates, logger.propagate = logger.propagate, False

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final
 
+from paygate.testing.simulation.declared import playable
 from paygate.testing.simulation.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from paygate.gateway import Traits
     from paygate.testing.simulation.results import Result
 
 _BLOCK: Final = 50
@@ -37,11 +40,11 @@ class Summary:
         self.covered.update(other.covered)
 
 
-def play_block(first: int, count: int) -> Summary:
+def play_block(first: int, count: int, traits: Traits | None = None) -> Summary:
     """Play *count* seeds from *first* on."""
     summary = Summary()
     for seed in range(first, first + count):
-        result = run(seed)
+        result = run(seed, traits=traits)
         summary.seeds += 1
         summary.steps += result.steps
         summary.commits += result.commits
@@ -51,19 +54,21 @@ def play_block(first: int, count: int) -> Summary:
     return summary
 
 
-def sweep(first: int, count: int, jobs: int = 1) -> Iterator[Summary]:
-    """Play *count* seeds from *first* on, and tell of each block of them when it is done."""
-    blocks = [
-        (start, min(_BLOCK, first + count - start)) for start in range(first, first + count, _BLOCK)
-    ]
+def sweep(
+    first: int, count: int, jobs: int = 1, *, traits: Traits | None = None
+) -> Iterator[Summary]:
+    """
+    Play *count* seeds from *first* on, and tell of each block of them when it is done.
+
+    *traits* are those of a driver to play the engine against, as in `run`.
+    """
+    played = None if traits is None else playable(traits)
+    starts = range(first, first + count, _BLOCK)
+    counts = [min(_BLOCK, first + count - start) for start in starts]
     if jobs == 1:
-        for block in blocks:
-            yield play_block(*block)
+        for start, size in zip(starts, counts, strict=True):
+            yield play_block(start, size, played)
         return
     # A fresh interpreter has nothing of this one: no locks, no connections, no planted bug.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_play, blocks)
-
-
-def _play(block: tuple[int, int]) -> Summary:
-    return play_block(*block)
+        yield from pool.map(play_block, starts, counts, repeat(played))

@@ -1,0 +1,67 @@
+"""Declared: what a driver's traits say, as far as the simulated processor can play it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.payment import Operation
+from paygate.errors import Unsupported
+from paygate.testing.processor.rails import RAILS
+
+if TYPE_CHECKING:
+    from paygate.domain.method import Kind
+    from paygate.gateway import Rail, Traits
+
+_STARTS: Final = frozenset({Operation.CHARGE, Operation.AUTHORIZE})
+
+
+def playable(traits: Traits) -> Traits:
+    """
+    Keep of *traits* what the simulator plays: its kinds and operations, in any currency.
+
+    How keys are kept, inquiry and callbacks are as declared. What comes back pickles,
+    whatever the driver made its mappings of. Raises `Unsupported` where no rail is
+    left by which money can come.
+    """
+    rails = {
+        kind: _played(kind, rail)
+        for kind, rail in traits.rails.items()
+        if kind in RAILS and rail.operations & RAILS[kind].operations & _STARTS
+    }
+    if not rails:
+        offered = "; ".join(f"{kind}: {_listed(rail)}" for kind, rail in traits.rails.items())
+        raise Unsupported(
+            f"the simulator plays charges and authorisations of {', '.join(RAILS)}, and these "
+            f"traits offer none ({offered or 'no rail at all'}); the conformance kit "
+            "(paygate.testing.conformance) holds a driver of any kind to its traits"
+        )
+    return replace(traits, rails=rails, live=False)
+
+
+def left_out(traits: Traits) -> dict[Kind, list[Operation]]:
+    """Tell which operations of *traits* are not played, by kind."""
+    rails = playable(traits).rails
+    missing = {
+        kind: sorted(rail.operations - (rails[kind].operations if kind in rails else frozenset()))
+        for kind, rail in traits.rails.items()
+    }
+    return {kind: operations for kind, operations in missing.items() if operations}
+
+
+def _played(kind: Kind, rail: Rail) -> Rail:
+    """Make the rail that the simulated processor plays, with what it needs of its own."""
+    own = RAILS[kind]
+    return replace(
+        rail,
+        methods=own.methods,
+        operations=rail.operations & own.operations,
+        currencies=None,
+        limits={},
+        payer_fields=frozenset(),
+        needs_return_url=own.needs_return_url,
+    )
+
+
+def _listed(rail: Rail) -> str:
+    return ", ".join(sorted(rail.operations)) or "nothing"
