@@ -156,12 +156,12 @@ def approve_late(world: World, _: str, rolls: Dice) -> None:
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "return check": (3, return_check),
-    "open dispute": (3, open_dispute),
-    "dispute": (5, dispute),
-    "win dispute": (4, win_dispute),
-    "lose dispute": (6, lose_dispute),
-    "pay out": (8, pay_out),
-    "fail refund": (8, fail_refund),
+    "open dispute": (2, open_dispute),
+    "dispute": (3, dispute),
+    "win dispute": (3, win_dispute),
+    "lose dispute": (3, lose_dispute),
+    "pay out": (4, pay_out),
+    "fail refund": (5, fail_refund),
     "late success": (2, approve_late),
 }
 
