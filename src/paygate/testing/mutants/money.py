@@ -215,6 +215,11 @@ MUTANTS: Final = (
         breaks="§2: a live void excludes captures",
         shows="a void is in doubt, and somebody captures",
         patches=(Patch("ledger.payments", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
+        bias=Bias(
+            faults={Fault.ANSWER_SLOW: 0.5, Fault.ANSWER_LOST: 0.2},
+            actions={"hold": 6, "capture": 6, "cancel": 8},
+            kinds=frozenset({Kind.CARD}),
+        ),
     ),
     Mutant(
         name="reversal-forgets-used-credit",
@@ -222,6 +227,10 @@ MUTANTS: Final = (
         breaks="§4: credit lots it consumed are given back (I9)",
         shows="an e-check that was paid beside credit comes back",
         patches=(Patch("service.reverse", "_document", _forget_used_credit),),
+        bias=Bias(
+            actions={"pay": 2, "top up": 3, "return check": 8},
+            kinds=frozenset({Kind.E_CHECK}),
+        ),
     ),
     Mutant(
         name="superseded-page-is-completed",
