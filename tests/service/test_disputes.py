@@ -197,3 +197,25 @@ def test_chargebacks_are_listed_by_state(shop: Shop) -> None:
 
     assert [each.state for each in shop.cashier.chargebacks(state="opened")] == ["opened"]
     assert shop.cashier.chargebacks(state="lost") == []
+
+
+def test_money_that_no_rule_placed_is_disputed_all_the_same(shop: Shop) -> None:
+    """It came in another currency than was asked for, and waits for a person."""
+    shop.cashier.issue(number="B", customer="C", total=usd("30"), due="2026-02-01")
+    shop.payment = shop.cashier.collect("B", via="card", method="tok_other_currency", key="b")
+    shop.card.dispute(shop.payment.reference)
+
+    payment = shop.hear()
+
+    euros = Money.of("EUR", "30")
+    found = shop.chargeback()
+    assert payment.disputed
+    assert (found.state, found.amount, found.taken) == ("opened", euros, euros)
+    assert shop.events().count("payment.charged_back") == 1
+
+    shop.card.win_dispute(shop.payment.reference)
+    payment = shop.hear()
+
+    assert not payment.disputed
+    assert (shop.chargeback().state, shop.chargeback().taken) == ("won", Money("EUR", 0))
+    assert shop.events().count("payment.chargeback_won") == 1

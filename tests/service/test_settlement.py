@@ -238,6 +238,26 @@ def test_a_refund_before_settlement_with_a_credit_note_gives_that_part_up(shop: 
     assert (shop.open(), shop.claimed()) == ("0.00", "0.00")
 
 
+def test_a_credit_note_before_settlement_is_told(shop: Shop) -> None:
+    """The invoice was never paid, so it is not reopened: only the credit note changes it."""
+    shop.issue("B", "10")
+    payment = shop.pay("A", "B")
+    before = len(shop.cashier.events(limit=1000))
+
+    shop.cashier.refund(payment, key="r", amount=usd("15"), to="credit_note")
+
+    told = [
+        (each.type, each.data["number"], each.data["open_minor"], each.data.get("amount_minor"))
+        for each in shop.cashier.events(limit=1000)[before:]
+        if each.type.startswith("invoice.")
+    ]
+    assert told == [
+        ("invoice.written_off", "B", 0, 1000),
+        ("invoice.paid", "B", 0, None),
+        ("invoice.written_off", "A", 2500, 500),
+    ]
+
+
 def test_a_refund_that_fails_before_settlement_waits_with_the_rest(shop: Shop) -> None:
     payment = shop.pay()
     shop.cashier.refund(payment, key="r", amount=usd("10"))

@@ -374,6 +374,57 @@ def test_a_dispute_takes_money_and_a_won_one_gives_it_back() -> None:
     assert kinds == [MovementKind.CHARGE, MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON]
 
 
+def test_a_dispute_that_only_took_money_can_be_lost_and_won_after_all() -> None:
+    till = Till()
+    reference = till.charge().reference
+    till.fake.dispute(reference, usd("4.00"))
+    assert till.look_up().disputes == ()
+
+    till.fake.lose_dispute(reference)
+    [lost] = till.look_up().disputes
+    till.fake.win_dispute(reference)
+    [won] = till.look_up().disputes
+
+    taken = till.look_up().movements[1]
+    assert (lost.reference, lost.state, lost.amount) == (taken.movement_id, "lost", usd("4.00"))
+    assert (won.reference, won.state) == (taken.movement_id, "won")
+    assert till.moved == usd("10.00")
+
+
+def test_a_payout_keeps_its_day_and_may_grow() -> None:
+    till = Till()
+    reference = till.charge().reference
+
+    till.fake.pay_out(reference, percent=50, fee=usd("0.20"))
+    [part] = till.look_up().movements
+    till.clock.advance(days=1)
+    till.fake.pay_out(reference, fee=usd("0.20"))
+    [whole] = till.look_up().movements
+    till.clock.advance(days=1)
+    till.fake.pay_out(reference, fee=usd("0.20"))
+    [again] = till.look_up().movements
+
+    assert (part.settled, part.fee, part.settled_on) == (usd("4.90"), usd("0.20"), part.effective)
+    assert (whole.settled, whole.settled_on) == (usd("9.80"), part.effective + timedelta(days=1))
+    assert again == whole
+
+
+def test_what_was_voided_is_not_paid_out_and_what_was_paid_out_is_not_voided() -> None:
+    till = Till()
+    voided, paid = till.charge(key="a"), till.charge(key="b")
+    till.do("void", Voiding, reference=voided.reference, amount=usd("10.00"))
+
+    till.fake.callbacks()
+    till.fake.pay_out(voided.reference)
+    till.fake.pay_out(paid.reference)
+
+    assert len(till.fake.callbacks()) == 1
+    assert till.look_up("a").movements[0].settled is None
+    assert till.look_up("b").movements[0].settled == usd("10.00")
+    late = till.do("void", Voiding, reference=paid.reference, amount=usd("10.00"))
+    assert rejected(late) is RejectCause.STATE
+
+
 def test_a_pending_refund_ends_with_the_clock() -> None:
     till = Till()
     paid = till.charge()

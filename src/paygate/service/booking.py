@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
-from paygate.ledger import items, lots, payments, posting, receipts, reversals
+from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, dispute, issue, reverse, settle
 from paygate.service.telling import alert, emit, tell_credited, tell_receipt
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow, Claim
     from paygate.ledger.tx import Tx
+
+
+_CREDIT_NOTE = "credit note for a refund"
 
 
 class RefundTo(StrEnum):
@@ -241,6 +244,10 @@ def _place(
 ) -> list[str]:
     """Put the money of one movement where it belongs, or take it off there."""
     if movement in changes.held:
+        if movement.kind is MovementKind.CHARGEBACK:
+            dispute.taken(tx, payment, movement, ())
+        elif movement.kind is MovementKind.CHARGEBACK_WON:
+            dispute.given_back(tx, payment, movement)
         return _suspend(tx, payment, receipt, movement)
     match movement.kind:
         case (
@@ -330,7 +337,8 @@ def _outward(
     freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
         reopened = [(line.item, line.minor) for line in lines if line.item is not None]
-        _give_up(tx, payment, [*reopened, *freed], amount.currency, on)
+        _give_up(tx, payment, reopened, amount.currency, on)
+        _tell_given_up(tx, _give_up(tx, payment, freed, amount.currency, on))
     allocation.tell_items(tx, touched, reopened=True)
     if movement.kind is MovementKind.CHARGEBACK:
         dispute.taken(tx, payment, movement, lines)
@@ -432,18 +440,20 @@ def _from_items(tx: Tx, payment: Payment, minor: int, on: date) -> list[Line]:
 
 def _give_up(
     tx: Tx, payment: Payment, reopened: list[tuple[str, int]], currency: str, on: date
-) -> None:
+) -> list[tuple[str, int]]:
     """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
+    given_up: list[tuple[str, int]] = []
     for item, minor in reopened:
         if not items.write_off(tx, item, minor):
             continue
+        given_up.append((item, minor))
         id_ = tx.new_id("wof")
         reversals.insert_write_off(
             tx,
             id_=id_,
             item=item,
             amount=Money(currency, minor),
-            reason="credit note for a refund",
+            reason=_CREDIT_NOTE,
             effective=on,
             account=Account.BILLED,
         )
@@ -452,6 +462,21 @@ def _give_up(
             Line(Account.RECEIVABLE, -minor, item=item),
         ]
         _post(tx, payment, id_, currency, note, on)
+    return given_up
+
+
+def _tell_given_up(tx: Tx, given_up: list[tuple[str, int]]) -> None:
+    """Tell of credit notes on invoices that were not paid yet: nothing else tells of these."""
+    for item, minor in given_up:
+        data = allocation.item_data(tx, item)
+        outbox.emit(
+            tx,
+            "invoice.written_off",
+            item,
+            {**data, "amount_minor": minor, "reason": _CREDIT_NOTE},
+        )
+        if not data["open_minor"]:
+            allocation.tell_items(tx, [item])
 
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:

@@ -198,6 +198,10 @@ MUTANTS: Final = (
         breaks="§3: merging an answer is never fenced",
         shows="the processor is slow, and cannot be asked again",
         patches=(Patch("service.merge", "merge_any_in", _fence),),
+        bias=Bias(
+            faults={Fault.ANSWER_SLOW: 0.4},
+            inquiries=frozenset({InquiryBy.NONE}),
+        ),
     ),
     Mutant(
         name="doubt-frees-the-invoice",

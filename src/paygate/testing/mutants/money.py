@@ -6,10 +6,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind
 from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.settlement import NOTHING_SETTLED, Settlement
 from paygate.service.flow import Write, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
 from paygate.testing.simulation.bias import Bias
@@ -106,6 +108,24 @@ def _keep_the_hold(original: Any) -> Any:
     return end
 
 
+def _whole_again(original: Any) -> Any:
+    def known(receipt: Any) -> Settlement:
+        del receipt
+        return NOTHING_SETTLED
+
+    del original
+    return known
+
+
+def _lost_is_won(original: Any) -> Any:
+    def told(tx: Tx, payment: Any, dispute: Any) -> None:
+        if dispute.state is DisputeState.LOST:
+            dispute = replace(dispute, state=DisputeState.WON)
+        original(tx, payment, dispute)
+
+    return told
+
+
 _SET_FEE = "UPDATE paygate_reversal SET fee_item = :fee WHERE id = :id"
 
 
@@ -195,6 +215,11 @@ MUTANTS: Final = (
         breaks="§2: a live void excludes captures",
         shows="a void is in doubt, and somebody captures",
         patches=(Patch("ledger.payments", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
+        bias=Bias(
+            faults={Fault.ANSWER_SLOW: 0.5, Fault.ANSWER_LOST: 0.2},
+            actions={"hold": 6, "capture": 6, "cancel": 8},
+            kinds=frozenset({Kind.CARD}),
+        ),
     ),
     Mutant(
         name="reversal-forgets-used-credit",
@@ -202,6 +227,10 @@ MUTANTS: Final = (
         breaks="§4: credit lots it consumed are given back (I9)",
         shows="an e-check that was paid beside credit comes back",
         patches=(Patch("service.reverse", "_document", _forget_used_credit),),
+        bias=Bias(
+            actions={"pay": 2, "top up": 3, "return check": 8},
+            kinds=frozenset({Kind.E_CHECK}),
+        ),
     ),
     Mutant(
         name="superseded-page-is-completed",
@@ -230,6 +259,24 @@ MUTANTS: Final = (
         bias=Bias(
             faults={Fault.CRASH: 0.1, Fault.CRASH_AFTER_COMMIT: 0.2},
             actions={"record": 3, "reverse": 6},
+        ),
+    ),
+    Mutant(
+        name="settlement-counted-whole-again",
+        plants="each news of a settlement is posted whole, whatever of it was posted before",
+        breaks="I6: what settled is posted once",
+        shows="a processor pays out in parts, or late what it paid out in part before",
+        patches=(Patch("service.settle", "_known", _whole_again),),
+        bias=Bias(actions={"pay": 2, "pay out": 6}),
+    ),
+    Mutant(
+        name="lost-dispute-is-won",
+        plants="a dispute that is lost is booked as won, and the invoice stays open",
+        breaks="§4: a chargeback stands as the bank decided it",
+        shows="a dispute is lost",
+        patches=(Patch("service.dispute", "told", _lost_is_won),),
+        bias=Bias(
+            actions={"pay": 2, "dispute": 4, "lose dispute": 4}, kinds=frozenset({Kind.CARD})
         ),
     ),
     Mutant(

@@ -204,6 +204,7 @@ class Checks:
             for entry in about.movements
             if entry.kind.inward
             and self._truth.rest(entry) == entry.minor
+            and entry.movement_id not in about.settled
             and now < entry.at + self._habits.voidable_for
         ]
 

@@ -278,19 +278,30 @@ class Effects:
     def pay_out(
         self, order: Order, now: datetime, *, percent: int = 100, fee_minor: int | None = None
     ) -> None:
-        """Pay out what moved for *order*, or a part of it, and tell what of it until now."""
+        """
+        Pay out what moved for *order*, or a part of it, and tell what of it until now.
+
+        What was voided moved for nobody. What was paid out before keeps its day.
+        """
         shown: list[dict[str, Any]] = []
         for entry in order.movements:
+            if self._truth.is_void(entry):
+                continue
             fee = share(entry.minor, self._habits.fee_percent) if self._habits.fee_percent else 0
             fee = fee if fee_minor is None else fee_minor
             # What went back was paid out of the next money: there the fee comes on top.
             whole = entry.minor - fee if entry.kind.inward else entry.minor + fee
-            order.settled[entry.movement_id] = {
+            paid: dict[str, Any] = {
                 "settled": {"currency": entry.currency, "minor": share(whole, percent)},
                 "fee": {"currency": entry.currency, "minor": fee},
-                "settled_on": now.date().isoformat(),
             }
+            before = order.settled.get(entry.movement_id, {})
+            if {**before, **paid} != before:
+                paid["settled_on"] = now.date().isoformat()
+                order.settled[entry.movement_id] = paid
             shown.append(order.show(entry))
+        if not shown:
+            return
         self._truth.change(order, order.state)
         self._truth.tell("settled", order, now, moved=shown)
 
@@ -313,7 +324,18 @@ class Effects:
         self._truth.tell("disputed", order, now, disputes=list(order.disputes.values()))
 
     def end_disputes(self, order: Order, state: DisputeState, now: datetime) -> None:
-        """Decide the disputes of *order* that are open."""
+        """Decide the disputes of *order* that are open, those too that only took money so far."""
+        for entry in order.movements:
+            if entry.kind is MovementKind.CHARGEBACK and self._truth.rest(entry):
+                first: dict[str, Any] = {
+                    "reference": entry.movement_id,
+                    "state": DisputeState.OPENED,
+                    "currency": entry.currency,
+                    "minor": entry.minor,
+                    "reason": entry.code,
+                    "takes": entry.undoes,
+                }
+                order.disputes.setdefault(entry.movement_id, first)
         for told in order.disputes.values():
             if told["state"] == DisputeState.OPENED or state is DisputeState.WON:
                 told["state"] = state

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from paygate.domain.outcome import MovementKind
 from paygate.testing.processor.journal import Entry, JournalFile
 from paygate.testing.processor.order import Due, Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from paygate.domain.outcome import MovementKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,11 @@ class Truth:
         return entry.minor - sum(
             self.rest(undoing) for undoing in self._undoing.get(entry.movement_id, ())
         )
+
+    def is_void(self, entry: Entry) -> bool:
+        """Tell whether a movement is a void, or was taken back by one: neither is paid out."""
+        undoing = self._undoing.get(entry.movement_id, ())
+        return any(one.kind is MovementKind.VOID for one in (entry, *undoing))
 
     def found(self, operation: str, our_ref: str) -> list[Order]:
         """Find every order that carries *our_ref*."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.method import Kind
+from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.testing.processor.order import State
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.world import World
+
+
+_DECISIONS: Final = ((), (), (), (True,), (False,), (False, True))
+"""What is decided of a dispute at once: not yet, won, lost, or lost and then won after all."""
 
 
 def return_check(world: World, _: str, rolls: Dice) -> None:
@@ -33,31 +39,85 @@ def return_check(world: World, _: str, rolls: Dice) -> None:
         world.gateways[account].return_check(order.reference, "R01")
 
 
-def dispute(world: World, _: str, rolls: Dice) -> None:
-    """Take a card payment back for its holder, all of it or a part."""
-    found = _orders(world, lambda order: order.kind == Kind.CARD and _stands(order))
+def open_dispute(world: World, _: str, rolls: Dice) -> None:
+    """Ask for a card payment back for its holder, all of it or a part; no money moves yet."""
+    found = _orders(world, lambda order: _can_be_disputed(order) and not order.disputes)
     if found:
         account, order = rolls.choice(found)
-        _act(world, order, "dispute")
-        world.gateways[account].dispute(order.reference)
-        if rolls.random() < 0.3:  # and we win it before anybody has looked
-            _act(world, order, "won dispute")
-            world.gateways[account].win_dispute(order.reference)
+        _act(world, order, "opened dispute")
+        world.gateways[account].open_dispute(order.reference, _part(order, rolls))
+
+
+def dispute(world: World, _: str, rolls: Dice) -> None:
+    """Take a card payment back for its holder, all of it or a part, asked for before or not."""
+    found = _orders(world, _can_be_disputed)
+    if found:
+        account, order = rolls.choice(found)
+        _take(world, account, order, rolls)
+        for won in rolls.choice(_DECISIONS):  # it may be decided before anybody has looked
+            _decide(world, account, order, won=won)
+
+
+def lose_dispute(world: World, _: str, rolls: Dice) -> None:
+    """Decide a dispute for the card holder, whether his bank has taken the money or not yet."""
+    found = _orders(world, lambda order: _is_disputed(order) and not _lost(order))
+    if found:
+        account, order = rolls.choice(found)
+        _decide(world, account, order, won=False)
+        if _can_be_disputed(order) and rolls.random() < 0.7:
+            _take(world, account, order, rolls)  # the money is taken when it is decided
 
 
 def win_dispute(world: World, _: str, rolls: Dice) -> None:
-    """Give back what was disputed."""
-    found = _orders(
-        world,
-        lambda order: (
-            any(entry.kind is MovementKind.CHARGEBACK for entry in order.movements)
-            and not any(entry.kind is MovementKind.CHARGEBACK_WON for entry in order.movements)
-        ),
-    )
+    """Decide a dispute for us, even one that was lost, and give back what it took."""
+    found = _orders(world, _is_disputed)
     if found:
         account, order = rolls.choice(found)
-        _act(world, order, "won dispute")
-        world.gateways[account].win_dispute(order.reference)
+        _decide(world, account, order, won=True)
+
+
+def _take(world: World, account: str, order: Order, rolls: Dice) -> None:
+    _act(world, order, "dispute")
+    told = next(iter(order.disputes.values()), None)
+    amount = Money(told["currency"], told["minor"]) if told else _part(order, rolls)
+    world.gateways[account].dispute(order.reference, amount)
+
+
+def _decide(world: World, account: str, order: Order, *, won: bool) -> None:
+    _act(world, order, "won dispute" if won else "lost dispute")
+    gateway = world.gateways[account]
+    if won:
+        if _lost(order):
+            world.count("bank:won after lost")
+        gateway.win_dispute(order.reference)
+    else:
+        gateway.lose_dispute(order.reference)
+
+
+def pay_out(world: World, _: str, rolls: Dice) -> None:
+    """Pay out a batch: what an account has collected, or some of it; or tell it once more."""
+    accounts = [name for name, profile in world.profiles.items() if profile.pays_out]
+    if not accounts:
+        return
+    account = rolls.choice(accounts)
+    orders = _moved(world, account)
+    batch = orders if rolls.random() < 0.5 else [each for each in orders if rolls.random() < 0.5]
+    for order in batch:
+        first = not order.settled
+        if not first and not _unsettled(order) and rolls.random() < 0.5:
+            continue  # it is told again only now and then
+        percent = rolls.choice((50, 100, 100)) if first else 100
+        _pay_out(world, account, order, percent)
+
+
+def pay_out_rest(world: World, rolls: Dice) -> None:
+    """Pay out what is left, as a processor does in the end, or leave it for another day."""
+    for account, profile in world.profiles.items():
+        if not profile.pays_out or rolls.random() < 0.2:
+            continue
+        for order in _moved(world, account):
+            if _unsettled(order):
+                _pay_out(world, account, order, 100)
 
 
 def fail_refund(world: World, _: str, rolls: Dice) -> None:
@@ -96,9 +156,12 @@ def approve_late(world: World, _: str, rolls: Dice) -> None:
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "return check": (3, return_check),
+    "open dispute": (2, open_dispute),
     "dispute": (3, dispute),
-    "win dispute": (4, win_dispute),
-    "fail refund": (4, fail_refund),
+    "win dispute": (3, win_dispute),
+    "lose dispute": (3, lose_dispute),
+    "pay out": (4, pay_out),
+    "fail refund": (5, fail_refund),
     "late success": (2, approve_late),
 }
 
@@ -112,6 +175,70 @@ def _orders(world: World, wanted: Callable[[Order], bool]) -> list[tuple[str, Or
             orders = gateway.processor.truth.orders.values()
             found += [(account, order) for order in orders if wanted(order)]
     return found
+
+
+def _can_be_disputed(order: Order) -> bool:
+    won = any(told["state"] == DisputeState.WON for told in order.disputes.values())
+    return order.kind == Kind.CARD and _stands(order) and not won
+
+
+def _is_disputed(order: Order) -> bool:
+    """Tell whether *order* was disputed, and that was not won."""
+    won = any(entry.kind is MovementKind.CHARGEBACK_WON for entry in order.movements)
+    won = won or any(told["state"] == DisputeState.WON for told in order.disputes.values())
+    taken = any(entry.kind is MovementKind.CHARGEBACK for entry in order.movements)
+    return not won and (taken or bool(order.disputes))
+
+
+def _lost(order: Order) -> bool:
+    return any(told["state"] == DisputeState.LOST for told in order.disputes.values())
+
+
+def _part(order: Order, rolls: Dice) -> Money | None:
+    """Draw how much is disputed; None is all of it."""
+    if rolls.random() < 0.7:
+        return None
+    came = next(entry for entry in order.movements if entry.kind.inward and not entry.undoes)
+    return Money(came.currency, max(1, came.minor // 2))
+
+
+def _moved(world: World, account: str) -> list[Order]:
+    """Find the orders of *account* that moved money which a payout can be about."""
+    processor = world.gateways[account].processor
+    processor.catch_up()
+    truth = processor.truth
+    return [
+        order
+        for order in truth.orders.values()
+        if any(not truth.is_void(entry) for entry in order.movements)
+    ]
+
+
+def _unsettled(order: Order) -> bool:
+    """Tell whether something of *order* was not paid out, or only in part."""
+    for entry in order.movements:
+        told = order.settled.get(entry.movement_id)
+        sign = -1 if entry.kind.inward else 1
+        if told is None:
+            return True
+        if told["settled"]["minor"] != entry.minor + sign * told["fee"]["minor"]:
+            return True
+    return False
+
+
+def _pay_out(world: World, account: str, order: Order, percent: int) -> None:
+    """Tell of a settlement; it is no surprise, and excuses nothing."""
+    what = "part" if percent < 100 else "again" if order.settled else "all"
+    world.note(f"bank pays out {percent}% of {order.reference}")
+    world.count(f"settled:{what}")
+    came_back = {MovementKind.RETURN, MovementKind.CHARGEBACK} & {
+        entry.kind for entry in order.movements
+    }
+    if came_back:
+        world.count("settled:after it went back")
+    if order.operation == "refund":
+        world.count("settled:refund")
+    world.gateways[account].pay_out(order.reference, percent=percent)
 
 
 def _stands(order: Order) -> bool:

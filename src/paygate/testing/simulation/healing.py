@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.simulation import clerk
+from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.faults import Weather
 from paygate.testing.simulation.workers import send_callback, unheard
@@ -53,6 +53,13 @@ def heal(world: World) -> None:
         if not order.answered:
             world.place(f"again-{number}", order, world.hosts[0], rolls)
             world.drain(rolls)
+    settle(world, rolls)
+
+
+def pay_out(world: World) -> None:
+    """Let the processors pay out what is left, and everybody hear of it."""
+    rolls = dice(world.seed, 9)
+    bank.pay_out_rest(world, rolls)
     settle(world, rolls)
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.method import Kind
+from paygate.domain.settlement import CreditOn
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.testing.fake import FakeGateway
 from paygate.testing.processor import FakeProcessor
@@ -65,10 +66,16 @@ class Profile:
     feed: bool
     odd: bool
     late: bool
+    pays_out: bool
+    credit_on: CreditOn
 
     def tells(self) -> bool:
         """Tell whether we learn by ourselves what happens after a payment has ended."""
         return self.feed or self.traits.callbacks is not CallbackStyle.NONE
+
+    def tells_settlement(self) -> bool:
+        """Tell whether the processor tells of each settlement of its own accord."""
+        return self.pays_out and self.tells()
 
     def marks(self) -> Iterator[str]:
         """Name what this profile exercises, for the count of what was covered."""
@@ -84,6 +91,8 @@ class Profile:
             yield "eventually consistent inquiry"
         if self.habits.needs_complete:
             yield "needs complete"
+        yield f"credit on:{self.credit_on}"
+        yield "settlements are told" if self.tells_settlement() else "settlements are not told"
 
 
 def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
@@ -113,13 +122,18 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
     # What arrives late and shows late is there before "not found" is declared to be final.
     room = (final_after or timedelta(0)) - own.max_in_flight - DEADLINE
     lag = max(room, timedelta(0)) * rolls.random()
+    pays_out = rolls.random() < 0.6 and own.rails[kind].tells_settlement
     habits = Habits(
         needs_complete=rolls.random() < 0.4,
         inquiry_lag=lag if lags else timedelta(0),
         page_size=rolls.choice((1, 3, 100)),
         voidable_for=rolls.choice((timedelta(minutes=20), timedelta(days=1))),
+        pays_out_after=rolls.choice(_PAYOUTS) if pays_out else None,
+        fee_percent=rolls.choice((0, 3)),
     )
     feed = rolls.random() < 0.5
+    # Who is never told of a settlement would wait for it for ever.
+    waits = pays_out and (feed or own.callbacks is not CallbackStyle.NONE) and rolls.random() < 0.6
     return Profile(
         name=name,
         kind=kind,
@@ -129,6 +143,8 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
         feed=feed,
         odd=rolls.random() < 0.3,
         late=rolls.random() < 0.4,
+        pays_out=pays_out,
+        credit_on=CreditOn.SETTLED if waits else CreditOn.ACCEPTED,
     )
 
 
@@ -145,6 +161,8 @@ class _WithoutFeed(FakeGateway):
     feed: Any = None
 
 
+_PAYOUTS: Final = (None, timedelta(hours=1), timedelta(days=1), timedelta(days=2, hours=1))
+"""When a processor pays out by itself; with None it does so in batches, see `bank`."""
 _INQUIRIES: Final = {
     InquiryBy.OUR_REF: 6,
     InquiryBy.GATEWAY_REF: 2,

@@ -86,6 +86,8 @@ def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
     _issue(world)
     play(world, moves)
     healing.heal(world)
+    verdict.check_settled(world)
+    healing.pay_out(world)
     verdict.check_doubts(world)
     if healing.judge(world):
         healing.settle(world, dice(world.seed, 7))

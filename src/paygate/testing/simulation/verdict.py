@@ -15,6 +15,8 @@ from paygate.domain.outcome import MovementKind
 from paygate.gateway import InquiryBy
 from paygate.ledger import book
 from paygate.testing.simulation.dice import dice
+from paygate.testing.simulation.disputes import check_disputes
+from paygate.testing.simulation.settlements import check_settlements, may_hold
 
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry
@@ -61,10 +63,17 @@ def check_doubts(world: World) -> None:
             world.violated("ends", f"{row['id']} is still {row['status']}")
 
 
+def check_settled(world: World) -> None:
+    """See that what was settled until now counts, and what was not waits."""
+    check_settlements(world, _mistaken(world))
+
+
 def check_end(world: World) -> None:
     """See that the books, the processors and the consumer agree."""
     _check_books(world)
     _check_truth(world)
+    check_settled(world)
+    check_disputes(world, _mistaken(world))
     _check_states(world)
     _check_claims(world)
     _check_charged_once(world)
@@ -236,7 +245,7 @@ def _check_states(world: World) -> None:
 
 
 def _check_claims(world: World) -> None:
-    """See that no invoice is held by a payment that has ended."""
+    """See that no invoice is held by a payment that has ended, and whose money has settled."""
     rows = world.store.look(
         "SELECT c.item, p.id, p.status, p.account FROM paygate_claim c "
         "JOIN paygate_payment p ON p.id = c.payment "
@@ -244,7 +253,8 @@ def _check_claims(world: World) -> None:
     )
     for row in rows:
         profile = world.profiles.get(row["account"])
-        if profile is None or not (_blind(profile) or row["id"] in _mistaken(world)):
+        waits = profile is not None and may_hold(world, row["id"], row["account"])
+        if profile is None or not (waits or _blind(profile) or row["id"] in _mistaken(world)):
             world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
 
 

@@ -107,7 +107,8 @@ class World:
             name: open_gateway(profile, self.clock) for name, profile in self.profiles.items()
         }
         self.accounts = {
-            name: GatewayAccount.of(name, gateway) for name, gateway in self.gateways.items()
+            name: GatewayAccount.of(name, gateway, self.profiles[name].credit_on)
+            for name, gateway in self.gateways.items()
         }
         self.acknowledged = {name: set() for name in self.profiles}
         self.network = Network(self)

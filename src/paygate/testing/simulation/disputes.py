@@ -1,0 +1,108 @@
+"""Disputes at the end: each stands in the books as its processor says, and so do the invoices.
+
+What is lost was given up where the bank took it off, unless somebody else paid or held that
+invoice; what was won, even after it had been lost, is given up nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.chargeback import DisputeState
+from paygate.domain.outcome import MovementKind
+from paygate.domain.settlement import CreditOn
+
+if TYPE_CHECKING:
+    from paygate.testing.simulation.world import World
+
+_KNOWN: Final = "SELECT account, reference, payment, state FROM paygate_chargeback"
+_TAKEN: Final = """
+SELECT k.reference, k.payment, k.state, k.account, c.item, c.amount_minor,
+  w.amount_minor AS lost_minor,
+  w.id IS NOT NULL AND w.undone_at IS NULL AS given_up,
+  i.total_minor - i.allocated_minor - i.written_off_minor - i.claimed_minor AS open_minor,
+  i.status,
+  EXISTS (SELECT 1 FROM paygate_claim o WHERE o.item = c.item AND o.payment <> k.payment)
+  OR EXISTS (SELECT 1 FROM paygate_allocation o
+             WHERE o.item = c.item AND o.payment IS NOT k.payment)
+  OR EXISTS (SELECT 1 FROM paygate_write_off o
+             WHERE o.item = c.item AND o.id IS NOT c.write_off) AS others
+FROM paygate_chargeback_item c
+JOIN paygate_chargeback k ON k.id = c.chargeback
+JOIN paygate_item i ON i.id = c.item
+LEFT JOIN paygate_write_off w ON w.id = c.write_off
+"""
+_POSTED: Final = """
+SELECT
+  (SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting
+   WHERE account = 'chargeback_loss') AS posted,
+  (SELECT coalesce(sum(w.amount_minor), 0) FROM paygate_chargeback_item c
+   JOIN paygate_chargeback k ON k.id = c.chargeback
+   JOIN paygate_write_off w ON w.id = c.write_off
+   WHERE k.state = 'lost' AND w.undone_at IS NULL) AS given_up
+"""
+
+
+def check_disputes(world: World, unclear: set[str]) -> None:
+    """Compare disputes with the books; *unclear* payments were mistaken for others."""
+    _check_states(world, unclear)
+    _check_given_up(world)
+
+
+def _check_states(world: World, unclear: set[str]) -> None:
+    """See that each dispute is known, and stands as the processor last told."""
+    known = {
+        (row["account"], row["reference"]): (row["payment"], row["state"])
+        for row in world.store.look(_KNOWN)
+    }
+    for account, profile in world.profiles.items():
+        for (payment, reference), state in _told(world, account).items():
+            if not profile.tells() or payment in unclear:
+                continue
+            if known.get((account, reference)) != (payment, state):
+                booked = known.get((account, reference), "not in the books")
+                world.violated("disputes", f"{reference} of {payment} is {state}: {booked}")
+            world.count(f"dispute {state}")
+
+
+def _told(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
+    """Tell how the processor's disputes stand; money that was taken is one as well."""
+    truth = world.gateways[account].processor.truth
+    told: dict[tuple[str, str], DisputeState] = {}
+    for entry in truth.journal:
+        if entry.kind is MovementKind.CHARGEBACK:
+            won = any(
+                each.kind is MovementKind.CHARGEBACK_WON and each.undoes == entry.movement_id
+                for each in truth.journal
+            )
+            state = DisputeState.WON if won else DisputeState.OPENED
+            told[entry.payment, entry.movement_id] = state
+    for order in truth.orders.values():
+        for reference, shown in order.disputes.items():
+            told[order.payment, reference] = DisputeState(shown["state"])
+    return told
+
+
+def _check_given_up(world: World) -> None:
+    """See that what is lost, and only that, was given up on the invoices, and posted so."""
+    for row in world.store.look(_TAKEN):
+        lost = row["state"] == DisputeState.LOST
+        if row["given_up"] and (not lost or row["lost_minor"] > row["amount_minor"]):
+            world.violated(
+                "disputes",
+                f"{row['reference']} took {row['amount_minor']} off {row['item']}, is "
+                f"{row['state']}, and {row['lost_minor']} of it is given up",
+            )
+        # Its own claims may have held the invoice where more money was still to come.
+        alone = not row["others"] and row["status"] == "open"
+        alone = alone and world.profiles[row["account"]].credit_on is CreditOn.ACCEPTED
+        if lost and row["lost_minor"] is None and alone and row["open_minor"] > 0:
+            world.violated(
+                "disputes",
+                f"{row['reference']} is lost, and {row['item']} is still to be paid by nobody",
+            )
+        if row["given_up"]:
+            world.count("lost dispute given up")
+    [[posted, given_up]] = world.store.look(_POSTED)
+    if posted != given_up:
+        world.violated("disputes", f"{given_up} of lost disputes is given up, {posted} posted")
