@@ -9,7 +9,7 @@ from paygate import Cashier, Kind
 from paygate.dialogue import Request
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import NoReply
-from paygate.gateway import InquiryBy, Keyed, NotIdempotent
+from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.ledger.elapsed import Mark
 from paygate.service.flow import Exchange, Step
 from paygate.testing import FakeClock
@@ -157,3 +157,24 @@ def test_a_process_that_stalls_while_its_clock_is_put_back_does_not_send(world: 
 
     assert payment.status is PaymentStatus.FAILED
     assert fake.processor.truth.orders == {}
+
+
+def test_under_a_window_nothing_is_repeated_while_it_may_still_be_on_its_way(
+    world: World,
+) -> None:
+    """A window does not see what was declined: after the repetition the first would be done too."""
+    window = DedupWindow(window=timedelta(minutes=30), returns_original=True)
+    world.add("it", Kind.CARD, idempotency=window, inquiry=InquiryBy.NONE)
+    slow, other = host(world, Slow), host(world, Slow)
+    slow.on_its_way, other.on_its_way = [], []
+    issue(slow)
+    held = host(world, Cashier).authorize("INV-1", via="it", method="tok_visa", key="k1")
+    slow.capture(held, key="k2")
+
+    flies = timedelta(seconds=30) + other.gateways["it"].traits.max_in_flight
+    recover(world, other, times=8, pause=(LEASE + flies) / 8)
+    before = list(other.on_its_way)
+    recover(world, other, times=4, pause=timedelta(minutes=4))
+
+    assert before == []
+    assert [each.body for each in other.on_its_way] == [each.body for each in slow.on_its_way]

@@ -18,6 +18,7 @@ from paygate import (
 )
 from paygate.dialogue import Request, Response
 from paygate.domain.outcome import Approved, Closed, Closing, Movement, MovementKind
+from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -34,7 +35,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.gateway import NotIdempotent
+from paygate.gateway import DedupWindow, InquiryBy, NotIdempotent
 from paygate.service.account import Timing
 from paygate.testing import FakeClock, FakeGateway, Habits, Plan
 
@@ -290,6 +291,30 @@ def test_a_person_says_that_an_authorisation_was_voided_which_moved_nothing(shop
 
     assert resolved.status is PaymentStatus.CANCELED
     assert shop.cashier.invoice("A").claimed == usd("0")
+
+
+@pytest.mark.parametrize(("fault", "total"), [("unknown_executed", "15"), ("500", "5")])
+def test_the_last_capture_does_not_free_what_another_may_bring(
+    shop: Shop, fault: str, total: str
+) -> None:
+    payment = shop.authorize()
+    shop.card.script(fault, operation="capture")
+    shop.cashier.capture(payment, amount=usd("10"), final=False, key="1")
+
+    second = shop.cashier.capture(payment, amount=usd("5"), final=True, key="2")
+    claimed = shop.cashier.invoice("A").claimed
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.collect("A", amount=usd("30"), via="card", method="tok_visa", key="other")
+    for _ in range(8):
+        shop.clock.advance(timedelta(minutes=30))
+        shop.cashier.recover()
+
+    assert (second.status, claimed) == (PaymentStatus.AUTHORIZED, usd("25"))
+    last = shop.cashier.payment(payment)
+    assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd(total))
+    invoice = shop.cashier.invoice("A")
+    assert (invoice.claimed, invoice.open) == (usd("0"), usd("30") - usd(total))
+    assert shop.moved() == usd(total)
 
 
 def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
@@ -801,6 +826,26 @@ def test_what_was_recorded_by_hand_is_not_refunded_by_a_gateway(shop: Shop) -> N
     shop.cashier.reverse(recorded, reason="given back")
 
 
+def test_what_was_taken_for_a_duplicate_is_not_voided() -> None:
+    """The gateway answered for the first payment, and that one would lose its money."""
+    window = DedupWindow(window=timedelta(minutes=30), returns_original=True)
+    card = FakeGateway(idempotency=window)
+    cashier = Cashier.in_memory(gateways={"card": card})
+    first, second = (
+        cashier.top_up("C", usd("20"), via="card", method="tok_visa", key=key) for key in "12"
+    )
+
+    with pytest.raises(NotCancelable, match=first.id):
+        cashier.cancel(second, key="c")
+
+    assert (second.received, second.conflicted) == (usd("0"), True)
+    assert card.moved("USD") == usd("20")
+    assert cashier.cancel(first, key="c1").returned == usd("20")
+    assert card.moved("USD") == usd("0")
+    assert cashier.fsck() == []
+    cashier.close()
+
+
 # --- Pages ---------------------------------------------------------------------------------------
 
 
@@ -855,6 +900,40 @@ def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
     assert cashier.payment(waiting).status is PaymentStatus.REQUIRES_ACTION
     assert cashier.invoice("A").claimed == usd("0")
     assert cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+    assert cashier.fsck() == []
+    cashier.close()
+
+
+def test_a_completion_is_done_when_the_hold_it_was_for_is_known() -> None:
+    """Asked again after the capture, the processor knows of no money that completing moved."""
+    clock = FakeClock()
+    window = DedupWindow(window=timedelta(minutes=30), returns_original=True)
+    card = FakeGateway(
+        clock=clock,
+        idempotency=window,
+        inquiry=InquiryBy.OUR_REF,
+    )
+    cashier = Cashier.in_memory(
+        gateways={"card": card}, clock=clock, timing=Timing(feed_pause=None)
+    )
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    held = cashier.authorize(
+        "A", via="card", method="tok_action", key="k", return_url="https://shop.example/back"
+    )
+    card.pay(held.reference)
+    card.script("unknown_lost", operation="complete")
+    cashier.complete(held, key="back")
+    cashier.inquire(held)
+    cashier.capture(held, key="take")
+
+    for _ in range(4):
+        clock.advance(timedelta(minutes=5))
+        cashier.recover()
+
+    done = [each for each in cashier.attempts(held) if each.operation is Operation.COMPLETE]
+    assert [(each.state, each.needs_review) for each in done] == [(AttemptState.AUTHORIZED, False)]
+    assert cashier.payment(held).received == usd("30")
+    assert card.moved("USD") == usd("30")
     assert cashier.fsck() == []
     cashier.close()
 

@@ -546,3 +546,28 @@ def test_a_doubt_waits_for_a_person_though_other_money_was_assigned(world: World
     assert (assigned.conflicted, assigned.needs_review) == (False, True)
     assert told.returned == usd("60.00")
     assert not told.needs_review
+
+
+@pytest.mark.parametrize("dies_at", range(1, 4))
+def test_a_slip_is_asked_about_though_nobody_can_ask_about_closing_it(
+    world: World, dies_at: int
+) -> None:
+    slips = world.add(
+        "it", Kind.VOUCHER, inquiry=InquiryBy.GATEWAY_REF, idempotency=NotIdempotent()
+    )
+    first = world.process()
+    issue(first)
+    slip = first.collect("INV-1", via="it", key="k1")
+    with pytest.raises(PowerCut):
+        world.doomed(dies_at, lost=False).close_page(slip)
+
+    slips.pay(slip.reference)
+    cashier = world.process()
+    for _ in range(10):
+        world.clock.advance(hours=3)
+        cashier.recover()
+
+    assert slips.moved("USD") == usd("30.00")
+    assert cashier.payment(slip).received == usd("30.00")
+    assert cashier.invoice("INV-1").open == usd("0")
+    assert_truth(world, cashier)

@@ -113,6 +113,8 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
             if done and _is_last(tx, row):
                 settle.release(tx, payment, ended=True)
                 payments.end_authorization(tx, payment.id)
+            elif done and row.final:
+                payments.note_hold_over(tx, payment.id)  # it ends with the last of them
         case Operation.VOID:
             payments.end_void(tx, payment.id)
             if done and payment.status is PaymentStatus.AUTHORIZED:
@@ -130,9 +132,10 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
 
 
 def _is_last(tx: Tx, row: AttemptRow) -> bool:
-    """Tell whether nothing is left to capture after this capture."""
+    """Tell whether nothing is left to capture after this capture, and no other is under way."""
     under_way = payments.under_way(tx, row.attempt.payment)
-    return row.final or under_way.collected >= under_way.authorized
+    done = row.final or under_way.collected >= under_way.authorized
+    return done and not under_way.capturing
 
 
 def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:

@@ -20,7 +20,7 @@ from paygate.domain.decide import Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
-from paygate.gateway import Charge, Enrollment, Forgetting, Inquiry
+from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, sending
 from paygate.ledger.elapsed import age
 from paygate.service import collect, enroll, merge, operate, reverse
@@ -182,7 +182,12 @@ def _news(answer: Answer) -> Answer:
 
 def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     """Tell whether the same request may be sent again now without risk of doing it twice."""
-    return case.lease_left(timing) <= _NOTHING and _repeatable(case, account)
+    left = case.lease_left(timing)
+    if isinstance(account.traits.idempotency, DedupWindow) and case.row.sends:
+        # A window sees what went through, not what was declined: if the repetition is declined,
+        # the request before it must not be able to arrive any more.
+        left += timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
+    return left <= _NOTHING and _repeatable(case, account)
 
 
 def _repeatable(case: Case, account: GatewayAccount) -> bool:

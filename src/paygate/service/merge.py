@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
+_WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,8 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
-            answer = quotes.worth(tx, before, _used_up(tx, before, answer))
+            answer = _used_up(tx, before, _completed(tx, before, answer))
+            answer = quotes.worth(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         facts = Facts(
@@ -134,6 +136,19 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 or _end_hold(tx, before, changes, reading)
                 or payment
             )
+
+
+def _completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that a completion was done, and moved no money, as the hold that we know of already."""
+    asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
+    if not asked or not isinstance(answer, Approved) or answer.movements:
+        return answer
+    main = payments.main_attempt(tx, before.attempt.payment)
+    if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
+        return answer
+    return Authorized(
+        amount=main.attempt.amount, reference=answer.reference, expires_at=main.expires_at
+    )
 
 
 def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
@@ -178,7 +193,10 @@ def _pass_on(
     if isinstance(answer, NotFound):
         # It does not know the completion; the page is another thing, and may be paid already.
         answer = Unknown(reason=f"the gateway does not know that it was to {operation}")
-    payment = merge_in(tx, main.attempt.id, answer, replace(reading, source=Source.CALLBACK))
+    # That nobody can ask about closing a page says nothing of the page itself.
+    can_inquire = reading.can_inquire or main.attempt.next_check_at is not None
+    about_main = replace(reading, source=Source.CALLBACK, can_inquire=can_inquire)
+    payment = merge_in(tx, main.attempt.id, answer, about_main)
     if changes.state.final and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.
         booking.soften(tx, payment.id, payments.claims_of(tx, payment.id))

@@ -263,10 +263,12 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     steps, to = [Step(payment.amount)], ""
     match task.operation:
         case Operation.CAPTURE:
+            _check_own(tx, payment, main, NotCapturable)
             steps = [Step(_check_capture(tx, payment, task, rail))]
         case Operation.REFUND:
             steps, to = _check_refund(tx, payment, task, rail)
         case Operation.VOID:
+            _check_own(tx, payment, main, NotCancelable)
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
@@ -336,6 +338,20 @@ def _done_already(task: Task, payment: Payment) -> bool:
             return payment.status in (PaymentStatus.CANCELED, PaymentStatus.EXPIRED)
         case _:
             return False
+
+
+def _check_own(
+    tx: Tx, payment: Payment, main: AttemptRow, error: type[NotCapturable | NotCancelable]
+) -> None:
+    """Refuse to touch what is another payment's: one that looked the same was answered for it."""
+    reference = main.attempt.reference
+    first = payments.attempt_named(tx, payment.account, our_ref="", reference=reference)
+    if first is not None and first.attempt.payment != payment.id:
+        raise error(
+            f"the gateway took payment {payment.id} for a duplicate of {first.attempt.payment}: "
+            f"{reference!r} is the money of that one, and this one moved none",
+            payment=payment.id,
+        )
 
 
 def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:

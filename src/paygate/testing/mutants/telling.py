@@ -81,7 +81,7 @@ def _reply_anew(original: Any) -> Any:
 def _cursor_first(original: Any) -> Any:
     service = import_module("paygate.service.feed")
 
-    def read(account: Any) -> Flow[Any]:
+    def read(account: Any, pages: Any) -> Flow[Any]:
         def apart(step: Write) -> Flow[Any]:
             work: Any = step.work
             if not isinstance(work, partial) or work.func is not vars(service)["_keep"]:
@@ -100,7 +100,7 @@ def _cursor_first(original: Any) -> Any:
             keep = vars(service)["_keep_notice"]
             return (yield Write(lambda tx: sum(keep(tx, account, each) for each in page.notices)))
 
-        return (yield from rewritten(original(account), apart))
+        return (yield from rewritten(original(account, pages), apart))
 
     return read
 

@@ -80,6 +80,8 @@ CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORD
 POST: Final = frozenset({*CALLBACK, Fault.REORDERED})
 
 _ON: Final = 0.4
+_FEW: Final = 0.3
+_FEW_STRENGTHS: Final = (0.1, 0.3, 0.6)
 _STRENGTHS: Final = (0.03, 0.12, 0.4)
 _LEDGER_STRENGTHS: Final = (0.01, 0.03, 0.08)
 _POST_STRENGTHS: Final = (0.1, 0.3, 0.6)
@@ -93,7 +95,10 @@ class Weather:
 
     @classmethod
     def draw(cls, rolls: Dice) -> Weather:
-        """Draw which faults a seed has on, and how strong each is."""
+        """Draw which faults a seed has on, and how strong each is; at times only a few, often."""
+        if rolls.random() < _FEW:
+            few = rolls.sample(list(Fault), rolls.choice((1, 2, 3)))
+            return cls({fault: rolls.choice(_FEW_STRENGTHS) for fault in few})
         chances: dict[Fault, float] = {}
         for fault in Fault:
             strength = rolls.choice(_strengths(fault))

@@ -130,17 +130,21 @@ class Network:
         """Keep the request on its way: its host gives up waiting, and it arrives after all."""
         account = self.world.profiles[wire.exchange.account]
         until = wire.sent_at + (DEADLINE + account.traits.max_in_flight) * rolls.random()
+        wire.fate = NoReply("simulated: no answer came in time")
+        if until <= self.world.clock.now():  # the host was stopped meanwhile, and it is there
+            self.world.note(f"late {wire.exchange.account} {wire.exchange.request.step}")
+            self._handle(wire.exchange.account, wire.exchange.request)
+            return
         self.delayed += 1
         heapq.heappush(
             self.late,
             (
-                max(until, self.world.clock.now()),
+                until,
                 self.delayed,
                 wire.exchange.account,
                 wire.exchange.request,
             ),
         )
-        wire.fate = NoReply("simulated: no answer came in time")
 
     def _arrive(self, wire: Wire, rolls: Dice) -> None:
         account, request = wire.exchange.account, wire.exchange.request
