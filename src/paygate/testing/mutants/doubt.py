@@ -10,7 +10,7 @@ from paygate.domain.decide import Absence, Changes, Source
 from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import AttemptState, PaymentStatus
-from paygate.gateway import InquiryBy
+from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.testing.mutants.mutant import Mutant, Patch
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
@@ -150,10 +150,21 @@ MUTANTS: Final = (
         shows="a host whose clock is behind sends, and the request is long on its way",
         patches=(Patch("service.inquire", "_case", _clock_is_believed),),
         bias=Bias(
-            faults={Fault.REQUEST_LATE: 0.7, Fault.CLOCK_BACK: 0.7},
-            actions={"clock": 6, "poller": 6},
+            faults={Fault.REQUEST_LATE: 0.9, Fault.CLOCK_BACK: 0.9},
+            actions={
+                "clock": 6,
+                "poller": 6,
+                "pay": 3,
+                "issue": 4,
+                "kill": 0,
+                "callbacks arrive": 0,
+                "relay": 0,
+            },
+            kinds=frozenset({Kind.CARD}),
             rules=frozenset({"not_idempotent"}),
             inquiries=frozenset({InquiryBy.OUR_REF, InquiryBy.LIST_SCAN}),
+            callbacks=frozenset({CallbackStyle.NONE}),
+            feed=False,
             found_for_sure=True,
         ),
     ),

@@ -257,5 +257,8 @@ MUTANTS: Final = (
                 ),
             ),
         ),
+        bias=Bias(
+            faults={Fault.ANSWER_SLOW: 0.3}, actions={"pay": 8, "time passes": 0, "clock": 0}
+        ),
     ),
 )

@@ -106,14 +106,14 @@ def pay_out(world: World, _: str, rolls: Dice) -> None:
         first = not order.settled
         if not first and not _unsettled(order) and rolls.random() < 0.5:
             continue  # it is told again only now and then
-        percent = rolls.choice((50, 100, 100)) if first else 100
+        percent = rolls.choice((50, 100)) if first else 100
         _pay_out(world, account, order, percent)
 
 
 def pay_out_rest(world: World, rolls: Dice) -> None:
     """Pay out what is left, as a processor does in the end, or leave it for another day."""
     for account, profile in world.profiles.items():
-        if not profile.pays_out or rolls.random() < 0.2:
+        if not profile.pays_out or rolls.random() < 0.4:
             continue
         for order in _moved(world, account):
             if _unsettled(order):
@@ -160,7 +160,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "dispute": (3, dispute),
     "win dispute": (3, win_dispute),
     "lose dispute": (3, lose_dispute),
-    "pay out": (4, pay_out),
+    "pay out": (6, pay_out),
     "fail refund": (5, fail_refund),
     "late success": (2, approve_late),
 }
