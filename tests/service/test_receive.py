@@ -253,7 +253,10 @@ def test_a_declined_try_that_comes_after_the_money_is_no_news(shop: Shop) -> Non
     assert (after.status, after.needs_review) == (PaymentStatus.SUCCEEDED, False)
 
 
-def test_a_declined_try_that_nobody_can_be_asked_about_ends_no_pending_payment() -> None:
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_declined_try_that_nobody_can_be_asked_about_ends_no_pending_payment(
+    *, comes: bool
+) -> None:
     """The payer tried again and the money is on its way when the first try is told."""
     told = Told(Kind.REDIRECT, inquiry=InquiryBy.NONE)
     shop = Shop(told=told)
@@ -278,10 +281,27 @@ def test_a_declined_try_that_nobody_can_be_asked_about_ends_no_pending_payment()
     assert shop.cashier.invoice("A").claimed == usd("30.00")
     assert "payment.needs_review" in shop.events()
 
-    resolved = shop.cashier.resolve(payment, declined, evidence="the processor's dashboard")
-
-    assert (resolved.status, resolved.needs_review) == (PaymentStatus.DECLINED, False)
-    assert shop.cashier.invoice("A").claimed == usd("0.00")
+    if not comes:
+        resolved = shop.cashier.resolve(payment, declined, evidence="the processor's dashboard")
+        assert (resolved.status, resolved.needs_review) == (PaymentStatus.DECLINED, False)
+        assert shop.cashier.invoice("A").claimed == usd("0.00")
+        assert_sound(shop.cashier)
+        return
+    told.pay(payment.reference)
+    [entry] = told.journal
+    money = Movement(
+        movement_id=entry.movement_id,
+        amount=entry.amount,
+        kind=entry.kind,
+        effective=entry.at.date(),
+    )
+    approved = Approved(reference=payment.reference, movements=(money,))
+    told.told = (Notice(event_id="3", type="t", reference=payment.reference, answer=approved),)
+    shop.cashier.receive("told", callback)
+    shop.cashier.apply_callbacks()
+    paid = shop.cashier.payment(payment)
+    assert (paid.status, paid.needs_review) == (PaymentStatus.SUCCEEDED, False)
+    assert paid.received == usd("30.00")
     assert_sound(shop.cashier)
 
 

@@ -571,3 +571,20 @@ def test_a_slip_is_asked_about_though_nobody_can_ask_about_closing_it(
     assert cashier.payment(slip).received == usd("30.00")
     assert cashier.invoice("INV-1").open == usd("0")
     assert_truth(world, cashier)
+
+
+def test_who_asks_again_and_again_does_not_use_up_the_plan(world: World) -> None:
+    """So do several workers at once, and a commit that succeeded and was reported as failed."""
+    fake = world.add("it", Kind.CARD, **PROFILES["eventually consistent"])
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_executed")
+    world.clock.advance(minutes=3)
+
+    for _ in range(30):
+        payment = cashier.inquire(payment)
+
+    assert (payment.status, payment.needs_review) == (PaymentStatus.UNKNOWN, False)
+    assert wait_for_the_end(world, cashier, payment).status is PaymentStatus.SUCCEEDED
+    assert fake.moved("USD") == usd("30.00")
+    assert_truth(world, cashier)

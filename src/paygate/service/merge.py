@@ -230,7 +230,7 @@ def _write_attempt(
         action=changes.action or (None if state.final else before.action),
         expires_at=changes.expires_at or before.expires_at,
         next_check_at=next_check_at,
-        checks=_checks(before, reading),
+        checks=_checks(tx, before, reading),
         absences=absences,
         needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
@@ -245,9 +245,12 @@ def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
 
 def _found_out(before: AttemptRow, changes: Changes) -> bool:
     """Tell whether this ends a doubt: a person need not look for what we were told after all."""
-    return before.attempt.state.in_doubt and (
-        changes.state is not None and not changes.state.in_doubt
-    )
+    state = changes.state
+    if state is None or state.in_doubt:
+        return False
+    if before.attempt.state is AttemptState.PENDING:
+        return state.final  # what was told of an earlier try is of no interest any more
+    return before.attempt.state.in_doubt
 
 
 def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
@@ -256,10 +259,16 @@ def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
     return before.absences + 1 if counts else 0
 
 
-def _checks(before: AttemptRow, reading: Reading) -> int:
+def _checks(tx: Tx, before: AttemptRow, reading: Reading) -> int:
     """Count how often we tried to find out: by an inquiry, or by the same request once more."""
     repeated = reading.source is Source.RESPONSE and before.sends > 1
-    return before.attempt.checks + (reading.source is Source.INQUIRY or repeated)
+    asked = reading.source is Source.INQUIRY and not _ahead_of_plan(tx, before)
+    return before.attempt.checks + (asked or repeated)
+
+
+def _ahead_of_plan(tx: Tx, before: AttemptRow) -> bool:
+    """Tell whether an inquiry of the plan was counted already, by others or in a commit before."""
+    return before.attempt.next_check_at is not None and tx.now < before.attempt.next_check_at
 
 
 def _tired(before: AttemptRow, changes: Changes, next_check_at: datetime | None) -> bool:
@@ -273,7 +282,7 @@ def _next_check(
 ) -> datetime | None:
     """Tell when to inquire next; None where nothing is expected, or a person must look."""
     state = changes.state or before.attempt.state
-    checks = _checks(before, reading)
+    checks = _checks(tx, before, reading)
     if state.final or not reading.can_inquire:
         return None
     timing = reading.timing

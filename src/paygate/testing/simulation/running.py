@@ -89,7 +89,7 @@ def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
     verdict.check_settled(world)
     healing.pay_out(world)
     verdict.check_doubts(world)
-    if healing.judge(world):
+    while healing.judge(world):
         healing.settle(world, dice(world.seed, 7))
     verdict.check_end(world)
     verdict.check_reversal(world)

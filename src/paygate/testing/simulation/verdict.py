@@ -14,6 +14,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.gateway import InquiryBy
 from paygate.ledger import book
+from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.settlements import check_settlements, may_hold
@@ -58,14 +59,14 @@ def check_doubts(world: World) -> None:
         world.count(f"review:{why}")
     for row in world.payments("status IN ('requires_action', 'authorized')"):
         profile = world.profiles[row["account"]]
-        untold = _blind(profile) or row["id"] in _mistaken(world)
+        untold = _blind(profile) or row["id"] in mistaken(world)
         if not untold and not row["needs_review"]:
             world.violated("ends", f"{row['id']} is still {row['status']}")
 
 
 def check_settled(world: World) -> None:
     """See that what was settled until now counts, and what was not waits."""
-    check_settlements(world, _mistaken(world))
+    check_settlements(world, mistaken(world))
 
 
 def check_end(world: World) -> None:
@@ -73,7 +74,7 @@ def check_end(world: World) -> None:
     _check_books(world)
     _check_truth(world)
     check_settled(world)
-    check_disputes(world, _mistaken(world))
+    check_disputes(world, mistaken(world))
     _check_states(world)
     _check_claims(world)
     _check_charged_once(world)
@@ -109,7 +110,7 @@ def _blind(profile: Profile) -> bool:
 def _why(world: World, row: Any, profile: Profile) -> str:
     """Tell why a person must look at a payment; empty where that could have been avoided."""
     if not row["needs_review"]:
-        untold = _blind(profile) or row["id"] in _mistaken(world)
+        untold = _blind(profile) or row["id"] in mistaken(world)
         return "nobody can tell" if untold else ""
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
@@ -121,7 +122,7 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     for attempt in doubts:
         if attempt["state"] in ("sending", "unknown"):
             return _why_unknown(profile, attempt)
-    if row["id"] in _mistaken(world):
+    if row["id"] in mistaken(world):
         return "the original of another payment was returned"
     if profile.traits.inquiry is InquiryBy.NONE and _was_tried(world, row["id"]):
         return "nobody can be asked about a declined try"
@@ -164,25 +165,7 @@ def _other_money(world: World, row: Any) -> bool:
         return True
     if any(order.minor > asked for order in orders) or sum(e.minor for e in came) > asked:
         return True
-    return row["id"] in _mistaken(world)
-
-
-def _mistaken(world: World) -> set[str]:
-    """
-    Find the payments that a window for duplicates took for one another.
-
-    Two payments look alike to it, and it answers the second with what it did for the
-    first. Their money is booked once all the same; for whom, a person must find out.
-    """
-    found: set[str] = set()
-    for row in world.store.look("SELECT * FROM paygate_attempt WHERE reference <> ''"):
-        truth = world.gateways[row["account"]].processor.truth
-        order = truth.orders.get(row["reference"])
-        if order is None or order.operation != row["operation"]:
-            continue
-        if order.our_ref != row["id"]:
-            found |= {str(row["payment"]), order.payment}
-    return found
+    return row["id"] in mistaken(world)
 
 
 # --- Agreement ----------------------------------------------------------------------------
@@ -219,7 +202,7 @@ def _untold(world: World, account: str, entry: Entry) -> bool:
     profile = world.profiles[account]
     if profile.tells():
         return False
-    untold = _blind(profile) or entry.payment in _mistaken(world)
+    untold = _blind(profile) or entry.payment in mistaken(world)
     return untold or entry.kind is MovementKind.RETURN
 
 
@@ -236,7 +219,7 @@ def _check_states(world: World) -> None:
         status = row["status"]
         if _blind(world.profiles[row["account"]]) and status in _LIVE:
             continue
-        if row["id"] in _mistaken(world):
+        if row["id"] in mistaken(world):
             continue
         if bool(came) != (status == "succeeded"):
             world.violated(
@@ -254,7 +237,7 @@ def _check_claims(world: World) -> None:
     for row in rows:
         profile = world.profiles.get(row["account"])
         waits = profile is not None and may_hold(world, row["id"], row["account"])
-        if profile is None or not (waits or _blind(profile) or row["id"] in _mistaken(world)):
+        if profile is None or not (waits or _blind(profile) or row["id"] in mistaken(world)):
             world.violated("claims", f"{row['item']} is held by {row['id']} ({row['status']})")
 
 
@@ -267,7 +250,7 @@ def _check_charged_once(world: World) -> None:
         "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
     )
     for row in rows:
-        if row["payment"] not in world.disturbed | world.judged | _mistaken(world):
+        if row["payment"] not in world.disturbed | world.judged | mistaken(world):
             world.violated("I3", f"{row['payment']} charged what was paid already")
 
 
