@@ -34,6 +34,9 @@ SELECT min(at) AS at FROM (
   UNION ALL SELECT lease_until FROM paygate_sink
     WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))
 """
+_IN_DOUBT: Final = """
+SELECT payment FROM paygate_attempt WHERE payment IS NOT NULL AND state IN ('sending', 'unknown')
+"""
 _UNTOLD: Final = """
 SELECT 1 FROM paygate_outbox o WHERE o.position > coalesce(
   (SELECT max(position) FROM paygate_sink), 0)
@@ -77,18 +80,17 @@ def settle(world: World, rolls: Dice) -> None:
     world.violated("ends", f"after {_PASSES_MAX} passes something is still due")
 
 
-def judge(world: World) -> int:
-    """Let the clerk decide whatever is in doubt and cannot be found out; tell how much it was."""
+def judge(world: World) -> bool:
+    """Let the clerk decide what is in doubt and cannot be found out; tell whether that ended any.
+
+    He decides about one attempt of a payment at a time.
+    """
     rolls = dice(world.seed, 5)
-    decided = 0
-    for row in world.store.look(
-        "SELECT DISTINCT payment FROM paygate_attempt WHERE payment IS NOT NULL "
-        "AND state IN ('sending', 'unknown') ORDER BY payment"
-    ):
-        if clerk.decide(world, f"judge-{decided}", str(row["payment"]), rolls):
+    before = world.store.look(_IN_DOUBT)
+    for number, payment in enumerate(sorted({str(row["payment"]) for row in before})):
+        if clerk.decide(world, f"judge-{number}", payment, rolls):
             world.drain(rolls)
-            decided += 1
-    return decided
+    return len(world.store.look(_IN_DOUBT)) < len(before)
 
 
 def _work(world: World, number: int, rolls: Dice) -> None:
