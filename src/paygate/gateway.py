@@ -228,7 +228,12 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupWindow:
-    """The processor refuses, or answers as before, what looks the same within *window*."""
+    """
+    The processor refuses, or answers as before, what looks the same within *window*.
+
+    It is taken to forget what it declined. So a request is sent again only when the
+    one before it can no longer be on its way.
+    """
 
     window: timedelta
     returns_original: bool = False
