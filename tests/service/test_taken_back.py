@@ -10,7 +10,7 @@ from paygate.domain.outcome import Approved, Finding, Movement, MovementKind
 from paygate.domain.payment import Operation
 from paygate.errors import NotRefundable
 from paygate.gateway import Inquiry
-from paygate.testing import FakeClock, FakeGateway
+from paygate.testing import FakeClock, FakeGateway, Plan, Verdict
 
 
 def usd(amount: str) -> Money:
@@ -344,3 +344,20 @@ def test_a_returned_e_check_is_reversed_after_a_refund_failed(shop: Shop) -> Non
 
     assert told.reversed
     assert (shop.open(), shop.balance()) == ("30.00", "0.00")
+
+
+def test_a_refund_that_succeeds_after_the_bank_took_it_all_calls_a_person(shop: Shop) -> None:
+    """The credit that it sends back was held for it, so nothing else tells that it is too much."""
+    payment = shop.cashier.top_up("C", usd("10"), via="card", method="tok_visa", key="up")
+    shop.card.script(Plan(verdict=Verdict.WAIT), operation="refund")
+    shop.refund(payment, "10", to="from_credit")
+    shop.card.dispute(payment.reference)
+    shop.cashier.inquire(payment)
+    before = shop.cashier.payment(payment)
+    shop.clock.advance(days=2)
+    after = shop.cashier.inquire(payment)
+
+    assert (before.returned, before.needs_review) == (usd("10"), False)
+    assert (after.returned, after.needs_review) == (usd("20"), True)
+    assert shop.balance() == "-10.00"
+    assert "payment.needs_review" in shop.events(payment)

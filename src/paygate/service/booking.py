@@ -332,7 +332,7 @@ def _outward(
             )
         )
         alert(tx, payment, "more went back than this payment still has; the customer owes it")
-        _review_excess(tx, payment)
+    _review_excess(tx, payment)
     lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     # What awaited settlement and went back frees the invoices that were held for it.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
-from paygate.gateway import InquiryBy
+from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.ledger import book
 from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
@@ -124,8 +124,9 @@ def _why(world: World, row: Any, profile: Profile) -> str:
             return _why_unknown(profile, attempt)
     if row["id"] in mistaken(world):
         return "the original of another payment was returned"
-    if profile.traits.inquiry is InquiryBy.NONE and _was_tried(world, row["id"]):
-        return "nobody can be asked about a declined try"
+    at_once = profile.traits.callbacks is CallbackStyle.ANSWERED and profile.habits.inquiry_lag
+    if (profile.traits.inquiry is InquiryBy.NONE or at_once) and _was_tried(world, row["id"]):
+        return "nobody can be asked about a declined try, or not before its callback is answered"
     if row["id"] in world.disturbed:
         return "the bank changed its mind"
     if row["id"] in world.judged:
