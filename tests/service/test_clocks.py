@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from paygate import Cashier, Kind
 from paygate.dialogue import Request
 from paygate.domain.payment import PaymentStatus
@@ -178,3 +180,23 @@ def test_under_a_window_nothing_is_repeated_while_it_may_still_be_on_its_way(
 
     assert before == []
     assert [each.body for each in other.on_its_way] == [each.body for each in slow.on_its_way]
+
+
+@pytest.mark.parametrize(("minutes", "sent"), [(5, 1), (7, 0)])
+def test_what_is_repeated_arrives_while_the_first_is_remembered(
+    world: World, minutes: int, sent: int
+) -> None:
+    """A key of ten minutes; leaving may take 90 seconds, and the way two and a half minutes."""
+    world.add("it", Kind.CARD, idempotency=Keyed(ttl=timedelta(minutes=10)), inquiry=InquiryBy.NONE)
+    slow, other = host(world, Slow), host(world, Slow)
+    slow.on_its_way, other.on_its_way = [], []
+    issue(slow)
+    held = host(world, Cashier).authorize("INV-1", via="it", method="tok_visa", key="k1")
+    slow.capture(held, key="k2")
+
+    world.clock.advance(minutes=minutes)
+    other.recover()
+
+    assert len(other.on_its_way) == sent
+    [doubted] = [each for each in other.attempts(held) if each.state.in_doubt]
+    assert doubted.needs_review is not bool(sent)

@@ -187,10 +187,10 @@ def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
         # A window sees what went through, not what was declined: if the repetition is declined,
         # the request before it must not be able to arrive any more.
         left += timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
-    return left <= _NOTHING and _repeatable(case, account)
+    return left <= _NOTHING and _repeatable(case, account, timing)
 
 
-def _repeatable(case: Case, account: GatewayAccount) -> bool:
+def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     """Tell whether the same request could be sent again, if nobody were sending it."""
     row = case.row
     if row.attempt.operation not in account.operations:
@@ -203,7 +203,10 @@ def _repeatable(case: Case, account: GatewayAccount) -> bool:
         return False
     if not row.sends:
         return True  # it was never sent
-    return case.age() < account.repeatable_for * _TTL_SHARE_USED
+    # It may leave at the end of its lease, and must arrive while the first is remembered.
+    flies = timing.lease + timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
+    remembered = account.repeatable_for
+    return case.age() < min(remembered * _TTL_SHARE_USED, remembered - flies)
 
 
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
@@ -307,7 +310,9 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
     name = case.row.attempt.account
     # While another process may be sending, its answer may come, and nobody sends again; after
     # that somebody can.
-    later = account is None or case.lease_left(timing) > _NOTHING or _repeatable(case, account)
+    later = (
+        account is None or case.lease_left(timing) > _NOTHING or _repeatable(case, account, timing)
+    )
     reason = f"the gateway of account {name!r} cannot be asked"
     if account is None:
         reason = f"the account {name!r} is not configured here"
