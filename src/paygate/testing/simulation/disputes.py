@@ -39,7 +39,8 @@ SELECT
   (SELECT coalesce(sum(w.amount_minor), 0) FROM paygate_chargeback_item c
    JOIN paygate_chargeback k ON k.id = c.chargeback
    JOIN paygate_write_off w ON w.id = c.write_off
-   WHERE k.state = 'lost' AND w.undone_at IS NULL) AS given_up
+   JOIN paygate_item i ON i.id = c.item
+   WHERE k.state = 'lost' AND w.undone_at IS NULL AND i.status <> 'void') AS given_up
 """
 
 

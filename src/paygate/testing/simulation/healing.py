@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from paygate.ledger.tx import instant
 from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.faults import Weather
@@ -30,7 +31,7 @@ SELECT min(at) AS at FROM (
   UNION ALL SELECT min(next_try_at) FROM paygate_inbox
   UNION ALL SELECT max(min(d.next_try_at), coalesce(s.lease_until, ''))
     FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0
-  UNION ALL SELECT min(lease_until) FROM paygate_feed
+  UNION ALL SELECT min(lease_until) FROM paygate_feed WHERE lease_until > :now
   UNION ALL SELECT lease_until FROM paygate_sink
     WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))
 """
@@ -127,7 +128,7 @@ def _feed_waits(world: World) -> bool:
 
 
 def _next_due(world: World) -> datetime | None:
-    [[text]] = world.store.look(_DUE)
+    [[text]] = world.store.look(_DUE, now=instant(world.clock.now()))
     instants = [] if text is None else [datetime.fromisoformat(text)]
     late = world.network.next_late()
     instants += [] if late is None else [late]

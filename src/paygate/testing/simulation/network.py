@@ -27,10 +27,13 @@ from paygate.testing.simulation.faults import WIRE, Fault
 from paygate.testing.simulation.profiles import DEADLINE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paygate.service.flow import Exchange
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.tasks import Task
     from paygate.testing.simulation.world import World
 
 _HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
@@ -101,9 +104,6 @@ class Network:
         if wire.fate is not None:
             raise wire.fate
         if wire.response is None:
-            if self.world.clock.now() > wire.sent_at + DEADLINE:
-                self._delay(wire, rolls)
-                return None
             self._arrive(wire, rolls)
             return None
         if wire.slow:
@@ -113,6 +113,15 @@ class Network:
             raise NoReply("simulated: the answer took longer than anybody waits")
         # Or it came in time, and the host was stopped before it could read it.
         return wire.response
+
+    def give_up_waiting(self, now: datetime, tasks: Iterable[Task]) -> None:
+        """Keep on their way the requests that will not have arrived when nobody waits any more."""
+        for task in tasks:
+            wire = task.wire
+            if wire is None or wire.fate is not None or wire.response is not None:
+                continue
+            if now > wire.sent_at + DEADLINE:
+                self._delay(wire, task.rolls)
 
     def next_late(self) -> datetime | None:
         """Tell when the next request arrives that nobody waits for."""
@@ -130,21 +139,17 @@ class Network:
         """Keep the request on its way: its host gives up waiting, and it arrives after all."""
         account = self.world.profiles[wire.exchange.account]
         until = wire.sent_at + (DEADLINE + account.traits.max_in_flight) * rolls.random()
-        wire.fate = NoReply("simulated: no answer came in time")
-        if until <= self.world.clock.now():  # the host was stopped meanwhile, and it is there
-            self.world.note(f"late {wire.exchange.account} {wire.exchange.request.step}")
-            self._handle(wire.exchange.account, wire.exchange.request)
-            return
         self.delayed += 1
         heapq.heappush(
             self.late,
             (
-                until,
+                max(until, self.world.clock.now()),
                 self.delayed,
                 wire.exchange.account,
                 wire.exchange.request,
             ),
         )
+        wire.fate = NoReply("simulated: no answer came in time")
 
     def _arrive(self, wire: Wire, rolls: Dice) -> None:
         account, request = wire.exchange.account, wire.exchange.request

@@ -124,9 +124,10 @@ def _why(world: World, row: Any, profile: Profile) -> str:
             return _why_unknown(profile, attempt)
     if row["id"] in mistaken(world):
         return "the original of another payment was returned"
-    at_once = profile.traits.callbacks is CallbackStyle.ANSWERED and profile.habits.inquiry_lag
+    # Or he can, and the callback must be answered before he has told.
+    at_once = profile.traits.callbacks is CallbackStyle.ANSWERED
     if (profile.traits.inquiry is InquiryBy.NONE or at_once) and _was_tried(world, row["id"]):
-        return "nobody can be asked about a declined try, or not before its callback is answered"
+        return "nobody can be asked about a declined try"
     if row["id"] in world.disturbed:
         return "the bank changed its mind"
     if row["id"] in world.judged:

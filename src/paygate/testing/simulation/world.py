@@ -342,6 +342,7 @@ class World:
     def advance(self, by: timedelta) -> None:
         """Let time pass; requests that are late arrive when their time has come."""
         until = self.clock.now() + by
+        self.network.give_up_waiting(until, self.tasks)
         while (due := self.network.next_late()) is not None and due <= until:
             self.clock.set(max(due, self.clock.now()))
             self.network.deliver_late()
