@@ -14,6 +14,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
+from paygate.service.flow import Exchange, Step, Write
 from paygate.testing import FakeClock, Habits
 from tests.service.world import (
     BACK,
@@ -588,3 +589,48 @@ def test_who_asks_again_and_again_does_not_use_up_the_plan(world: World) -> None
     assert wait_for_the_end(world, cashier, payment).status is PaymentStatus.SUCCEEDED
     assert fake.moved("USD") == usd("30.00")
     assert_truth(world, cashier)
+
+
+class NotesLate(Cashier):
+    """A process that stands still before it notes what the processor opened, and dies after it."""
+
+    opened = False
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def _do(self, step: Step) -> Any:
+        if isinstance(step, Write) and self.opened:
+            self.meanwhile()
+            super()._do(step)
+            raise PowerCut
+        self.opened = isinstance(step, Exchange)
+        return super()._do(step)
+
+
+def test_what_is_noted_after_a_person_was_called_is_asked_about(world: World) -> None:
+    fake = world.add("it", Kind.E_CHECK, inquiry=InquiryBy.GATEWAY_REF, idempotency=NotIdempotent())
+    cashier = world.process()
+    issue(cashier)
+    slow = world.start(NotesLate)
+
+    def others() -> None:
+        world.clock.advance(LEASE + timedelta(seconds=1))
+        other = world.start(Cashier)
+        other.recover()
+        [called] = other.payments()
+        assert called.needs_review
+
+    world.running.clear()  # each of them is a process of its own, and they run at once
+    slow.meanwhile = others
+    with pytest.raises(PowerCut):
+        slow.collect("INV-1", via="it", method="tok_bank", key="k1")
+    slow.close()
+    last = world.process()
+    for _ in range(8):
+        world.clock.advance(minutes=30)
+        last.recover()
+
+    [payment] = last.payments()
+    assert (payment.status, payment.needs_review) == (PaymentStatus.FAILED, False)
+    assert last.invoice("INV-1").claimed == usd("0")
+    assert fake.moved("USD") == usd("0")
+    cashier.close()

@@ -214,7 +214,9 @@ UPDATE paygate_attempt SET
 WHERE id = :id AND version = :version
 """
 _NOTE = """
-UPDATE paygate_attempt SET reference = :reference, version = version + 1
+UPDATE paygate_attempt SET reference = :reference, version = version + 1,
+  next_check_at = CASE WHEN state = 'unknown' THEN coalesce(next_check_at, :at)
+                       ELSE next_check_at END
 WHERE id = :id AND reference <> :reference
 """
 _SEND_AGAIN = """
@@ -732,8 +734,8 @@ def update_attempt(
 
 
 def note(tx: Tx, attempt_id: str, reference: str) -> None:
-    """Write down the name that the processor gave to its object."""
-    tx.run(_NOTE, {"id": attempt_id, "reference": reference})
+    """Write down the name that the processor gave to its object; by that it may be asked now."""
+    tx.run(_NOTE, {"id": attempt_id, "reference": reference, "at": tx.at})
 
 
 def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
