@@ -71,6 +71,7 @@ ANSWERS: dict[str, Answer] = {
     "unsent": Unsent(reason=""),
     "rejected": Rejected(cause=RejectCause.VALIDATION, retryable=False),
     "declined": Declined(code=DeclineCode.GENERIC, raw_code="", retryable=True),
+    "declined, final": Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False, final=True),
     "action": ActionRequired(action=Redirect(url="https://x.example")),
     "pending": Pending(),
     "authorised": Authorized(amount=ASKED),

@@ -129,6 +129,17 @@ def test_a_declined_try_on_a_page_leaves_it_payable() -> None:
     assert changes.raw_code == "05"
 
 
+@pytest.mark.parametrize("source", [Source.INQUIRY, Source.CALLBACK, Source.REPORT])
+def test_a_final_decline_ends_a_page_with_its_code(source: Source) -> None:
+    last = Declined(code=DeclineCode.LIMIT_EXCEEDED, raw_code="61", retryable=False, final=True)
+
+    changes = decide(facts(S.REQUIRES_ACTION), last, source)
+
+    assert changes.state is S.DECLINED
+    assert not changes.tried
+    assert (changes.code, changes.raw_code) == ("limit_exceeded", "61")
+
+
 def test_a_decline_that_was_perhaps_overtaken_is_for_a_person() -> None:
     known = facts(S.PENDING, overtaken=True)
 

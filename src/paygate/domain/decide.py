@@ -302,10 +302,11 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
             return Changes(reference=answer.reference, review=text, alerts=(text,))
         case AttemptState.SENDING | AttemptState.UNKNOWN | AttemptState.PENDING:
             return replace(told, state=AttemptState.DECLINED)
-        case AttemptState.REQUIRES_ACTION if source is Source.OPERATOR:
+        case AttemptState.REQUIRES_ACTION if answer.final or source is Source.OPERATOR:
             return replace(told, state=AttemptState.DECLINED)
         case AttemptState.REQUIRES_ACTION:
-            # The page stays payable: Stripe, PayPal and Remita let the payer try again.
+            # The page stays payable: Stripe, PayPal and Remita let the payer try again,
+            # unless they say that this was the last try.
             return replace(told, tried=True)
         case AttemptState.AUTHORIZED:
             text = "the gateway declined what it had authorised"

@@ -200,7 +200,9 @@ class Declined:
     """The payer's bank, or the processor's risk rules, said no.
 
     `retryable` tells whether the same method may be tried again some other day;
-    `raw_code` is the processor's own code, kept word for word.
+    `raw_code` is the processor's own code, kept word for word. `final` says that
+    the processor takes no other try on the same page or slip: the payment ends as
+    declined, while any other decline leaves the page payable.
     """
 
     code: DeclineCode
@@ -208,6 +210,7 @@ class Declined:
     retryable: bool
     message: str = ""
     reference: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
