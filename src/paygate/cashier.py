@@ -1100,6 +1100,7 @@ class _Face:
         sinks: Sequence[publish.Sink] = (),
         tenant: str = "main",
         actor: str = "host",
+        zone: str = "UTC",
         clock: Clock | None = None,
         ids: Ids | None = None,
         timing: Timing | None = None,
@@ -1113,13 +1114,17 @@ class _Face:
         directory; four: absolute). A gateway is a driver object, or its settings
         with the entry ``driver``, or an object with settings of the account beside it:
         ``{"gateway": object, "credit_on": "settled"}``. *tenant* keeps merchants apart in
-        one ledger; *actor* is who is written down as acting (see `acting_as`); *period_closed*
-        tells whether reversals may no longer be dated on a day. *token_keys* are Fernet
-        keys for the tokens of stored methods: the first encrypts, all of them decrypt.
+        one ledger; *actor* is who is written down as acting (see `acting_as`). Calendar dates
+        are those of the customer's time zone, and of *zone*, the merchant's (an IANA name), for
+        customers whose zone is not known. *period_closed* says whether reversals may no longer
+        be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
+        first encrypts, all of them decrypt.
 
-        Raises `InvalidSettings`, `LiveModeMismatch` or a `StoreError`.
+        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `LiveModeMismatch` or
+        a `StoreError`.
         """
         from paygate import registry
+        from paygate.domain.customer import zone_of
         from paygate.gateway import Gateway
         from paygate.ledger.elapsed import MachineStopwatch
         from paygate.ledger.sqlite import SqliteStore
@@ -1137,6 +1142,7 @@ class _Face:
         face._context = Context(
             tenant=tenant,
             actor=actor,
+            zone=zone_of(zone),
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
             vault=None if token_keys is None else Vault(token_keys),

@@ -74,7 +74,7 @@ def test_everything_else_reads_or_is_a_bad_reply(response: Response) -> None:
 @given(cut=st.integers(0, 200), noise=st.binary(max_size=4), at=st.integers(0, 200))
 def test_a_damaged_answer_reads_or_is_a_bad_reply(cut: int, noise: bytes, at: int) -> None:
     movement = {"id": "mv_1", "kind": "charge", "currency": "USD", "minor": 5}
-    movement |= {"effective": "2026-01-01"}
+    movement |= {"effective": "2026-01-01T09:30:00+00:00"}
     whole = json.dumps({"state": "approved", "reference": "ch_1", "movements": [movement]})
     raw = whole.encode()[: len(whole) - cut]
 
@@ -92,7 +92,7 @@ def test_an_amount_that_is_no_whole_number_of_minor_units_is_a_bad_reply(minor: 
         "kind": "charge",
         "currency": "USD",
         "minor": minor,
-        "effective": "2026-01-01",
+        "effective": "2026-01-01T09:30:00+00:00",
     }
     body = json.dumps({"state": "approved", "reference": "ch_1", "movements": [row]}).encode()
 

@@ -48,6 +48,7 @@ class Where:
     gateways: Path | None
     app: str | None
     tenant: str
+    zone: str = "UTC"
     as_json: bool = False
 
     @contextmanager
@@ -76,6 +77,7 @@ class Where:
             self.ledger,
             gateways=self.settings(),
             tenant=self.tenant,
+            zone=self.zone,
             token_keys=self._token_keys(),
         )
 
@@ -88,12 +90,12 @@ class Where:
 
 def with_ledger(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
     """Give *command* the options that say which ledger, and how to tell what was found."""
-    return _sharing(command, "ledger", "app", "tenant", "as_json")
+    return _sharing(command, "ledger", "app", "tenant", "zone", "as_json")
 
 
 def with_gateways(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
     """Give *command* the options of `with_ledger`, and the one for settings of gateways."""
-    return _sharing(command, "ledger", "gateways", "app", "tenant", "as_json")
+    return _sharing(command, "ledger", "gateways", "app", "tenant", "zone", "as_json")
 
 
 def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:

@@ -39,6 +39,15 @@ AppOption = Annotated[
 TenantOption = Annotated[
     str, typer.Option("--tenant", metavar="NAME", help="Whose books, in a ledger of several.")
 ]
+ZoneOption = Annotated[
+    str,
+    typer.Option(
+        "--zone",
+        metavar="NAME",
+        envvar="PAYGATE_ZONE",
+        help="Your time zone, such as Europe/Zurich: dates of customers without one are in it.",
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", callback=remember_json, is_eager=True, help="Write JSON, for programs."),
@@ -50,6 +59,7 @@ SHARED: Final[Mapping[str, Parameter]] = {
         ("gateways", None, GatewaysOption),
         ("app", None, AppOption),
         ("tenant", "main", TenantOption),
+        ("zone", "UTC", ZoneOption),
         ("as_json", False, JsonOption),
     )
 }

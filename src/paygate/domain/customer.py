@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from paygate.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,20 @@ class Customer:
     address: Address = field(default_factory=Address)
     zone: str = ""
     language: str = ""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """
+    Return the time zone of an IANA name, such as ``Pacific/Auckland``.
+
+    Raises `InvalidValue` for a name that is in no time zone database here.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path, a folder
+        raise InvalidValue(
+            f"zone is an IANA time zone name such as Europe/Zurich, not {name[:40]!r}"
+        ) from None
 
 
 class PayerField(StrEnum):

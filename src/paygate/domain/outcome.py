@@ -56,16 +56,18 @@ class Movement:
 
     `movement_id` is the processor's own id of this one movement: together with
     account and kind it makes booking idempotent. `amount` is always positive.
-    `undoes` is the movement id that this one takes back, `code` the processor's
-    reason for it (an ACH return code, say). `settled` is what of it reached us until
-    now (or left us), on the day `settled_on`, and `fee` what the processor took for
-    it; the same movement told again with more of these is its settlement.
+    `effective` is when it moved: an instant, which counts on the date that it has in
+    the customer's zone, or the date that the processor gives. `undoes` is the movement
+    id that this one takes back, `code` the processor's reason for it (an ACH return
+    code, say). `settled` is what of it reached us until now (or left us), on the day
+    `settled_on`, and `fee` what the processor took for it; the same movement with
+    more of these later is its settlement.
     """
 
     movement_id: str
     amount: Money
     kind: MovementKind = MovementKind.CHARGE
-    effective: date | None = None
+    effective: datetime | date | None = None
     settled: Money | None = None
     fee: Money | None = None
     settled_on: date | None = None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Address, Customer, zone_of
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
     from paygate.ledger.tx import Tx
 
 _INSERT = """
@@ -17,6 +21,7 @@ INSERT INTO paygate_customer (tenant, id, zone, created_at) VALUES (:tenant, :id
 ON CONFLICT DO NOTHING
 """
 _ZONE = "UPDATE paygate_customer SET zone = :zone WHERE tenant = :tenant AND id = :id"
+_ZONE_OF = "SELECT zone FROM paygate_customer WHERE tenant = :tenant AND id = :id"
 _SAVE_CONTACT = """
 INSERT INTO paygate_contact (tenant, customer, facts) VALUES (:tenant, :id, :facts)
 ON CONFLICT (tenant, customer) DO UPDATE SET facts = :facts
@@ -41,6 +46,8 @@ def save(tx: Tx, customer: Customer | str) -> str:
         raise InvalidValue(
             "a customer needs an id, as text; pass the one that your system knows them by"
         )
+    if customer.zone:
+        zone_of(customer.zone)
     params: dict[str, Any] = {
         "tenant": tx.tenant,
         "id": customer.id,
@@ -63,6 +70,28 @@ def find(tx: Tx, id_: str) -> Customer | None:
         return None
     facts: dict[str, Any] = json.loads(row["facts"]) if row["facts"] else {}
     return customer_of({"id": row["id"], "zone": row["zone"], **facts})
+
+
+def today(tx: Tx, id_: str) -> date:
+    """
+    Return the calendar date on which this transaction happens to the customer *id_*.
+
+    It is the date in the customer's zone, else in the merchant's.
+    """
+    return tx.now.astimezone(_zone(tx, id_)).date()
+
+
+def date_of(tx: Tx, id_: str, when: datetime | date | None) -> date:
+    """Return the date on which *when* counts for the customer *id_*; today if it is not known."""
+    if when is None:
+        return today(tx, id_)
+    return when.astimezone(_zone(tx, id_)).date() if isinstance(when, datetime) else when
+
+
+def _zone(tx: Tx, id_: str) -> ZoneInfo:
+    row = tx.one(_ZONE_OF, {"tenant": tx.tenant, "id": id_})
+    own = "" if row is None else str(row["zone"])
+    return zone_of(own) if own else tx.zone
 
 
 def erase_contact(tx: Tx, id_: str) -> None:

@@ -10,6 +10,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import Allocation, Receipt
 from paygate.domain.settlement import Settlement
+from paygate.ledger import customers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,7 +129,7 @@ def book(
         "in_transit": sign * movement.amount.minor if in_transit else 0,
         "undoes": movement.undoes,
         "code": movement.code,
-        "effective": (movement.effective or tx.today).isoformat(),
+        "effective": customers.date_of(tx, customer, movement.effective).isoformat(),
         "at": tx.at,
         "actor": tx.actor,
     }

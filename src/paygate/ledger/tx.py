@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from paygate.ledger.elapsed import Lease
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from paygate.ledger.elapsed import Mark, Stopwatch
     from paygate.ledger.vault import Vault
+
+_UTC: Final = ZoneInfo("UTC")
 
 
 class Clock(Protocol):
@@ -80,6 +83,7 @@ class Connection(Protocol):
 class Context:
     """On whose behalf, by which clock, and with which keys transactions run.
 
+    *zone* is the merchant's, for customers whose own is not known.
     Without a *stopwatch*, as with a clock that a test moves, time is what the clock says.
     """
 
@@ -87,6 +91,7 @@ class Context:
     actor: str
     clock: Clock
     ids: Ids
+    zone: ZoneInfo = _UTC
     vault: Vault | None = None
     stopwatch: Stopwatch | None = None
 
@@ -109,6 +114,7 @@ class Tx:
         "run",
         "tenant",
         "vault",
+        "zone",
     )
 
     def __init__(self, connection: Connection, context: Context) -> None:
@@ -120,6 +126,7 @@ class Tx:
         self.tenant = context.tenant
         self.actor = context.actor
         self.vault = context.vault
+        self.zone = context.zone
         self.now = context.clock.now()
         self.at = instant(self.now)
 
@@ -144,11 +151,6 @@ class Tx:
     def lease(self, length: timedelta) -> Lease:
         """Make a lease that begins with this transaction."""
         return Lease(self.now + length, length, self.mark)
-
-    @property
-    def today(self) -> date:
-        """The date of this transaction in UTC."""
-        return self.now.date()
 
 
 def instant(at: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
-from paygate.ledger import payments, receipts
+from paygate.ledger import customers, payments, receipts
 from paygate.ledger.payments import Claim
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue, reverse, telling
@@ -73,7 +73,7 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         amount,
         claims,
         source=Line(Account.SUSPENSE, amount.minor, receipt=receipt.id),
-        on=tx.today,
+        on=customers.today(tx, payment.customer),
         entry=f"assign:{receipt.id}",
     )
     return placed.items

@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
-from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, dispute, issue, reverse, settle
 from paygate.service.telling import alert, emit, tell_credited, tell_receipt
@@ -278,7 +278,7 @@ def _inward(
     claims: list[Claim],
 ) -> list[str]:
     amount = movement.amount
-    on = movement.effective or tx.today
+    on = customers.date_of(tx, payment.customer, movement.effective)
     if payment.superseded:
         alert(tx, payment, "money came on a page that another payment had superseded")
     if movement.kind is MovementKind.REFUND_FAILED:
@@ -310,7 +310,7 @@ def _outward(
     tx: Tx, row: AttemptRow, payment: Payment, receipt: str, movement: Movement
 ) -> list[str]:
     """Take money that went back off what it was on; what cannot be taken off, is owed."""
-    on = movement.effective or tx.today
+    on = customers.date_of(tx, payment.customer, movement.effective)
     amount = movement.amount
     if movement.kind is MovementKind.REFUND and row.then:
         to = RefundTo(row.then)
@@ -491,7 +491,7 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list
         Line(allocation.cash_account(payment.kind), minor, receipt=receipt),
         Line(Account.SUSPENSE, -minor, receipt=receipt),
     ]
-    on = movement.effective or tx.today
+    on = customers.date_of(tx, payment.customer, movement.effective)
     _post(tx, payment, receipt, movement.amount.currency, lines, on)
     return []
 

@@ -187,7 +187,9 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     elif found.forgotten_at is not None:
         why, text = "forgotten", "was forgotten"
     # A day more: where the payer lives it may still be the last day of the month.
-    elif found.expires is not None and found.expires + timedelta(days=1) < tx.today:
+    elif found.expires is not None and found.expires + timedelta(days=1) < customers.today(
+        tx, customer
+    ):
         why, text = "expired", f"expired on {found.expires}"
     elif not order.payer_present and found.mandate is None:
         why, text = "no_mandate", "was stored without a mandate to charge it without the payer"

@@ -10,7 +10,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
-from paygate.ledger import items, keys, lots, payments, posting
+from paygate.ledger import customers, items, keys, lots, payments, posting
 from paygate.service import allocation, collect, issue, reverse, telling
 from paygate.service.flow import Flow, transact
 
@@ -76,7 +76,8 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         status=PaymentStatus.SUCCEEDED,
     )
     payments.insert_claims(tx, id_, claims)
-    lines = allocation.use_reserved_credit(tx, id_, claims, currency=currency, on=tx.today)
+    on = customers.today(tx, plan.customer)
+    lines = allocation.use_reserved_credit(tx, id_, claims, currency=currency, on=on)
     posting.post(
         tx,
         lines,
@@ -84,7 +85,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         currency=currency,
         customer=plan.customer,
         payment=id_,
-        effective=tx.today,
+        effective=on,
     )
     payment = reverse.find(tx, id_)
     telling.emit(tx, "credit.used", payment)
@@ -110,7 +111,8 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     used = [claim for claim in payments.claims_of(tx, payment.id) if claim.credit is not None]
     if not used:
         raise NothingToReverse(f"payment {payment.id} used no credit", payment=payment.id)
-    lines, touched = allocation.give_back_credit(tx, payment, on=tx.today)
+    on = customers.today(tx, payment.customer)
+    lines, touched = allocation.give_back_credit(tx, payment, on=on)
     if lines:
         posting.post(
             tx,
@@ -119,7 +121,7 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
             currency=payment.amount.currency,
             customer=payment.customer,
             payment=payment.id,
-            effective=tx.today,
+            effective=on,
         )
         allocation.tell_items(tx, touched, reopened=True)
     return reverse.find(tx, payment.id)

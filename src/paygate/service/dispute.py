@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.money import Money
-from paygate.ledger import chargebacks, items, outbox, payments, posting, reversals
+from paygate.ledger import chargebacks, customers, items, outbox, payments, posting, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit
@@ -116,7 +116,7 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
         item=item,
         amount=amount,
         reason=_LOST,
-        effective=tx.today,
+        effective=customers.today(tx, payment.customer),
         account=Account.CHARGEBACK_LOSS,
     )
     chargebacks.lose(tx, found.id, item, id_)
@@ -154,7 +154,7 @@ def _post(tx: Tx, payment: Payment, invoice: Invoice, entry: str, minor: int) ->
         currency=invoice.total.currency,
         customer=invoice.customer,
         payment=payment.id,
-        effective=tx.today,
+        effective=customers.today(tx, payment.customer),
     )
 
 

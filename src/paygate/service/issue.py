@@ -50,7 +50,7 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
     """Issue an invoice in this transaction."""
     check(bill)
     customer = customers.save(tx, bill.customer)
-    on = bill.on or tx.today
+    on = bill.on or customers.today(tx, customer)
     id_ = items.insert(
         tx,
         number=bill.number,
@@ -158,7 +158,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
         entry=f"void:{invoice.id}",
         currency=invoice.total.currency,
         customer=invoice.customer,
-        effective=tx.today,
+        effective=customers.today(tx, invoice.customer),
     )
     outbox.emit(
         tx, "invoice.voided", invoice.id, {**allocation.item_data(tx, invoice.id), "reason": reason}
@@ -169,7 +169,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
 def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
     lines: list[Line] = []
     for standing in receipts.standing_of_item(tx, invoice.id):
-        receipts.cancel(tx, standing, tx.today)
+        receipts.cancel(tx, standing, customers.today(tx, invoice.customer))
         items.empty(tx, invoice.id, standing.amount.minor)
         if standing.credit is not None:
             lots.give_back(tx, standing.credit, standing.amount.minor)

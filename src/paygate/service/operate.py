@@ -50,7 +50,7 @@ from paygate.gateway import (
     Voids,
     digest_key,
 )
-from paygate.ledger import keys, lots, payments
+from paygate.ledger import customers, keys, lots, payments
 from paygate.service import booking, merge, parts, reverse
 from paygate.service.booking import RefundTo
 from paygate.service.flow import Flow, ask, look, transact
@@ -400,7 +400,8 @@ def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[lis
         )
     spread = parts.spread(tx, payment, amount)
     oldest = min(part.receipt.effective for part in spread)
-    if rail.refund_window is not None and tx.today > oldest + rail.refund_window:
+    today = customers.today(tx, payment.customer)
+    if rail.refund_window is not None and today > oldest + rail.refund_window:
         raise NotRefundable(
             f"the account {payment.account!r} refunds within {rail.refund_window.days} days; "
             "send the money back another way and record that",

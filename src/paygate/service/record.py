@@ -10,7 +10,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import Movement
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
-from paygate.ledger import keys, payments, receipts
+from paygate.ledger import customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, collect, issue, reverse, telling
 from paygate.service.flow import Flow, transact
@@ -84,7 +84,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         reference=slip.reference,
     )
     payments.insert_claims(tx, id_, plan.claims)
-    _book(tx, opened, plan.claims, slip.on or tx.today)
+    _book(tx, opened, plan.claims, slip.on or customers.today(tx, opened.customer))
     payment = reverse.find(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])

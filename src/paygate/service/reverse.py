@@ -27,7 +27,17 @@ from paygate.errors import (
     OutcomeUnknown,
     UnknownPayment,
 )
-from paygate.ledger import items, keys, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger import (
+    customers,
+    items,
+    keys,
+    lots,
+    outbox,
+    payments,
+    posting,
+    receipts,
+    reversals,
+)
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.flow import Flow, transact
@@ -73,7 +83,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     if before is not None:
         return _same_as_before(payment, before, print_)
     _check(wish)
-    on = wish.on or tx.today
+    on = wish.on or _default_date(tx, payment)
     inward = _reversible(tx, payment, on, wish)
     reversal = tx.new_id("rev")
     number = wish.number or f"REV-{keys.next_number(tx, 'reversal')}"
@@ -112,7 +122,7 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> N
     A second return of one payment, one that a clerk anticipated, or one of a part
     cannot be reversed by rule: it waits for a person as such a debit.
     """
-    on = movement.effective or tx.today
+    on = customers.date_of(tx, payment.customer, movement.effective)
     booked = [
         found
         for found in receipts.of_payment(tx, payment.id)
@@ -169,6 +179,12 @@ def _check(wish: Wish) -> None:
     for name, amount in (("fee", wish.fee), ("bank_charge", wish.bank_charge)):
         if amount is not None and amount.minor <= 0:
             raise InvalidAmount(f"{name} is {amount}; it must be more than zero, or left out")
+
+
+def _default_date(tx: Tx, payment: Payment) -> date:
+    """Return today for the customer, or the day on which the money came if that is later."""
+    came = [each.effective for each in receipts.of_payment(tx, payment.id) if each.kind.inward]
+    return max([customers.today(tx, payment.customer), *came])
 
 
 def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]:

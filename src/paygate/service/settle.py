@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
-from paygate.ledger import items, outbox, payments, posting, receipts
+from paygate.ledger import customers, items, outbox, payments, posting, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit, tell_credited
@@ -145,7 +145,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     before = payments.by_id(tx, payment.id)
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
-    on = news.on or tx.today
+    on = news.on or customers.today(tx, payment.customer)
     entry = f"{receipt.id}:settled"
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)

@@ -13,7 +13,7 @@ from paygate.errors import (
     NotEnoughOpen,
     NotFoundError,
 )
-from paygate.ledger import items, keys, outbox, posting, reversals
+from paygate.ledger import customers, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.flow import Flow, transact
@@ -60,7 +60,12 @@ def write_off_in(
             item=invoice.number,
         )
     reversals.insert_write_off(
-        tx, id_=id_, item=invoice.id, amount=wanted, reason=reason, effective=tx.today
+        tx,
+        id_=id_,
+        item=invoice.id,
+        amount=wanted,
+        reason=reason,
+        effective=customers.today(tx, invoice.customer),
     )
     _post(tx, invoice, id_, wanted.minor)
     outbox.emit(
@@ -116,5 +121,5 @@ def _post(
         entry=entry,
         currency=invoice.total.currency,
         customer=invoice.customer,
-        effective=tx.today,
+        effective=customers.today(tx, invoice.customer),
     )

@@ -143,7 +143,7 @@ def movements(
         movement_id=_IDS,
         amount=money() if amount is None else st.just(amount),
         kind=st.just(kind),
-        effective=st.one_of(st.none(), _DAYS),
+        effective=st.one_of(st.none(), _DAYS, _INSTANTS),
     )
 
 

@@ -1,6 +1,6 @@
 """Finding out what became of a charge whose answer was lost."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,7 +74,7 @@ def test_it_is_found_among_what_has_not_settled(net: AuthorizeNet) -> None:
     assert isinstance(played.outcome, Approved)
     (movement,) = played.outcome.movements
     assert (movement.movement_id, movement.amount) == (T, usd("12.50"))
-    assert movement.effective == date(2026, 11, 2)
+    assert movement.effective == datetime(2026, 11, 2, 12, 0, 1, 390000, tzinfo=UTC)
 
 
 def test_the_unsettled_are_asked_for_newest_first(net: AuthorizeNet) -> None:

@@ -364,7 +364,7 @@ SENT_BACK = Movement(
     movement_id="re_1",
     amount=Money("USD", 500),
     kind=MovementKind.REFUND,
-    effective=SENT_AT.date(),
+    effective=SENT_AT,
     undoes="ch_1",
 )
 FAILED = Movement(

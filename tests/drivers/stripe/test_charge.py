@@ -1,6 +1,5 @@
 """Charging a card at Stripe: what is sent, and what each answer means for the money."""
 
-from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -35,6 +34,7 @@ from paygate.testing.play import Played, play
 from tests.drivers.stripe.conftest import (
     CREATED,
     PAID,
+    SENT_AT,
     answers,
     charge,
     intent,
@@ -227,9 +227,7 @@ def test_amounts_are_counted_as_stripe_counts_them(stripe: Stripe, money: Money,
 def test_a_charge_that_succeeded_is_money_with_the_charge_s_id(stripe: Stripe) -> None:
     assert confirmed(stripe, PAID).outcome == Approved(
         reference="pi_1",
-        movements=(
-            Movement(movement_id="ch_1", amount=Money("USD", 1099), effective=date(2026, 8, 3)),
-        ),
+        movements=(Movement(movement_id="ch_1", amount=Money("USD", 1099), effective=SENT_AT),),
         network_transaction_id="976910110049114",
         checks={"cvc_check": "pass"},
     )

@@ -1,6 +1,6 @@
 """What follows a charge at Stripe: hold, capture, cancel, complete, refund."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -36,6 +36,7 @@ from tests.drivers.stripe.conftest import (
     CREATED,
     NOON,
     PAID,
+    SENT_AT,
     answers,
     charge,
     inquiry,
@@ -366,7 +367,7 @@ def test_a_part_is_sent_back(stripe: Stripe) -> None:
                 movement_id="re_1",
                 amount=FIVE,
                 kind=MovementKind.REFUND,
-                effective=date(2026, 8, 3),
+                effective=SENT_AT,
                 undoes="ch_1",
             ),
         ),

@@ -279,7 +279,7 @@ def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
         movement_id=found.transaction,
         amount=amount,
         kind=kind,
-        effective=None if found.submitted is None else found.submitted.date(),
+        effective=found.submitted,
         settled=found.settled if found.has_settled else None,
         settled_on=found.settled_on if found.has_settled else None,
     )

@@ -250,7 +250,7 @@ def _received(name: str, coin: Coin, address: str) -> Notice:
     movement = Movement(
         movement_id=_id(name, coin.times),
         amount=Money("BTC", coin.satoshis),
-        effective=datetime.fromtimestamp(coin.day, UTC).date() if coin.day else None,
+        effective=datetime.fromtimestamp(coin.day, UTC) if coin.day else None,
         undoes=f"{_id(name, coin.times - 1)}:gone" if coin.times > 1 else None,
     )
     return _notice(f"{_id(name, coin.times)}:in", "bitcoin.received", coin, address, movement)

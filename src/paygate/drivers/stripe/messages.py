@@ -7,7 +7,7 @@ guess. What only informs is read if it is there.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlencode
 
@@ -150,12 +150,6 @@ def whole(told: object, *path: str) -> int:
     if type(number) is not int:
         raise BadReply(f"Stripe gives no whole number as {path[-1]}")
     return number
-
-
-def day(told: object, *path: str) -> date | None:
-    """Read the day of a Unix time, where it is one of our era."""
-    found = instant(told, *path)
-    return None if found is None else found.date()
 
 
 def instant(told: object, *path: str) -> datetime | None:

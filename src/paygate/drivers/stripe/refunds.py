@@ -26,9 +26,9 @@ from paygate.drivers.stripe.messages import (
     METADATA_MAX,
     PAGE,
     Form,
-    day,
     expect_ok,
     get,
+    instant,
     named,
     our_ids,
     post,
@@ -209,7 +209,7 @@ def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
         movement_id=identity,
         amount=read_amount(refund),
         kind=MovementKind.REFUND,
-        effective=day(refund, "created"),
+        effective=instant(refund, "created"),
         undoes=read_id(refund, "charge") or None,
     )
 

@@ -235,7 +235,7 @@ def _movement(row: Mapping[str, Any]) -> Movement:
         movement_id=_text(row, "id"),
         amount=_money(row),
         kind=MovementKind(row["kind"]),
-        effective=date.fromisoformat(_text(row, "effective")),
+        effective=_instant(row, "effective"),
         undoes=_text(row, "undoes") if "undoes" in row else None,
         code=_text(row, "code") if "code" in row else "",
         settled=_money(_part(row, "settled")) if "settled" in row else None,

@@ -131,7 +131,7 @@ def shown_movement(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "currency": entry.currency,
         "minor": entry.minor,
-        "effective": entry.at.date().isoformat(),
+        "effective": entry.at.isoformat(),
     }
     if entry.undoes:
         shown["undoes"] = entry.undoes

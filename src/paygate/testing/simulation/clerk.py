@@ -265,7 +265,7 @@ def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed |
                     movement_id=entry.movement_id,
                     amount=entry.amount,
                     kind=entry.kind,
-                    effective=entry.at.date(),
+                    effective=entry.at,
                     undoes=entry.undoes or None,
                     code=entry.code,
                 )
