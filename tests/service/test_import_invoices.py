@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -118,7 +119,7 @@ def test_the_same_rows_are_read_however_they_are_written(content: bytes | str) -
 def test_quoted_fields_may_hold_commas_and_quotes() -> None:
     [row] = read_sheet(f'{HEAD},name\nA-1,C-1,USD,1,2026-12-01,"Doe, ""Jane"""\n').rows
 
-    assert row.bill.customer == Customer("C-1", name='Doe, "Jane"')
+    assert (row.bill.customer, row.contact) == ("C-1", {"name": 'Doe, "Jane"'})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_everything_that_is_wrong_with_a_row_is_told_at_once() -> None:
 def test_a_number_may_stand_on_one_line_only() -> None:
     told = reasons(GOOD + "A-1,C-1,USD,30.00,2026-12-01\n")
 
-    assert told == {4: "invoice A-1 stands on line 2 already"}
+    assert told == {4: "invoice A-1 is on line 2 already"}
 
 
 def test_a_row_of_several_lines_is_told_by_its_first() -> None:
@@ -204,3 +205,20 @@ def test_reading_raises_nothing_but_its_own_error(content: bytes | str) -> None:
     for start in (content, HEAD.encode() + b"\n" + content if isinstance(content, bytes) else ""):
         with suppress(ImportRejected):
             read_sheet(start)
+
+
+def test_a_column_that_is_not_in_the_file_changes_nothing(cashier: Cashier) -> None:
+    known = Customer("C-1", name="Bo", email="b@mail.example", phone="+15550111", zone="Asia/Tokyo")
+    cashier.save_customer(known)
+
+    cashier.import_invoices(f"{HEAD},name\nA-1,C-1,USD,1,2026-12-01,Bo Nilsen\n")
+
+    assert cashier.customer("C-1") == replace(known, name="Bo Nilsen")
+
+
+def test_an_empty_cell_clears_the_fact_of_its_column(cashier: Cashier) -> None:
+    cashier.save_customer(Customer("C-1", name="Bo", email="b@mail.example"))
+
+    cashier.import_invoices(f"{HEAD},email\nA-1,C-1,USD,1,2026-12-01,\n")
+
+    assert cashier.customer("C-1") == Customer("C-1", name="Bo")

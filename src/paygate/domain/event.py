@@ -73,6 +73,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.alert": "Something about a payment contradicts what we know.",
     "method.requires_action": "The payer must do something before a method can be stored.",
     "method.stored": "A method of a customer was stored.",
+    "method.renewed": "A method that was stored before was stored again: one record, renewed.",
     "method.not_stored": "A method was not stored.",
     "method.unknown": "We do not know whether a method was stored, or deleted; we follow it up.",
     "method.default_set": "A customer's default method was chosen.",

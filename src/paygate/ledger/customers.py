@@ -11,6 +11,7 @@ from paygate.domain.customer import Address, Customer, zone_of
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -61,6 +62,18 @@ def save(tx: Tx, customer: Customer | str) -> str:
     if facts:
         tx.run(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})
     return customer.id
+
+
+def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
+    """Change the contact facts that *facts* names and no others; an empty text clears one."""
+    if not facts:
+        return
+    row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
+    known: dict[str, Any] = json.loads(row["facts"]) if row and row["facts"] else {}
+    amended = {name: value for name, value in (known | dict(facts)).items() if value}
+    if amended != known:
+        params = {"tenant": tx.tenant, "id": id_, "facts": json.dumps(amended)}
+        tx.run(_SAVE_CONTACT, params)
 
 
 def find(tx: Tx, id_: str) -> Customer | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
-from paygate.errors import TokenKeysMissing
+from paygate.errors import TokenKeysMissing, TokenUnreadable
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -32,6 +32,19 @@ _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
 _OF_CUSTOMER = """
 SELECT * FROM paygate_method
 WHERE tenant = :tenant AND customer = :customer AND forgotten_at IS NULL ORDER BY id
+"""
+_SAME = """
+SELECT id, fingerprint, token_encrypted FROM paygate_method
+WHERE tenant = :tenant AND customer = :customer AND account = :account AND kind = :kind
+AND forgotten_at IS NULL ORDER BY id
+"""
+_RENEW = """
+UPDATE paygate_method SET token_encrypted = :token, brand = :brand, last4 = :last_four,
+  expires = :expires, holder = :holder, fingerprint = :fingerprint,
+  network_transaction_id = CASE :network_transaction_id
+    WHEN '' THEN network_transaction_id ELSE :network_transaction_id END,
+  mandate = coalesce(:mandate, mandate)
+WHERE id = :id
 """
 _SET_DEFAULT = """
 UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
@@ -87,13 +100,54 @@ def insert(
 
     The first method of a customer is the default one.
     """
-    expires = _last_day(stored.expires_year, stored.expires_month)
     params = {
-        "id": id_,
         "tenant": tx.tenant,
         "customer": customer,
         "account": account,
         "kind": stored.kind.value,
+        "at": tx.at,
+        **_facts(tx, id_, stored, mandate, network_transaction_id),
+    }
+    return bool(tx.run(_INSERT, params))
+
+
+def same_as(tx: Tx, stored: StoredMethod, *, customer: str, account: str) -> str | None:
+    """
+    Return the id of the customer's method that is the same one at the gateway, if there is one.
+
+    It has the same token, or the same fingerprint of the card's or account's number.
+    """
+    params = {
+        "tenant": tx.tenant,
+        "customer": customer,
+        "account": account,
+        "kind": stored.kind.value,
+    }
+    for row in tx.all(_SAME, params):
+        if stored.fingerprint and row["fingerprint"] == stored.fingerprint:
+            return str(row["id"])
+        try:
+            token = vault_of(tx).open(row["token_encrypted"], of=row["id"])
+        except TokenUnreadable:  # it was stored under a key that is not here
+            continue
+        if token.reveal() == stored.token.reveal():
+            return str(row["id"])
+    return None
+
+
+def renew(
+    tx: Tx, id_: str, stored: StoredMethod, mandate: str | None, network_transaction_id: str
+) -> None:
+    """Write what the gateway now says of a method; without a new mandate the old one stays."""
+    tx.run(_RENEW, _facts(tx, id_, stored, mandate, network_transaction_id))
+
+
+def _facts(
+    tx: Tx, id_: str, stored: StoredMethod, mandate: str | None, network_transaction_id: str
+) -> dict[str, Any]:
+    expires = _last_day(stored.expires_year, stored.expires_month)
+    return {
+        "id": id_,
         "token": vault_of(tx).seal(stored.token, of=id_),
         "brand": stored.brand,
         "last_four": stored.last4,
@@ -102,9 +156,7 @@ def insert(
         "fingerprint": stored.fingerprint,
         "network_transaction_id": stored.network_transaction_id or network_transaction_id,
         "mandate": mandate,
-        "at": tx.at,
     }
-    return bool(tx.run(_INSERT, params))
 
 
 def by_id(tx: Tx, id_: str) -> PaymentMethod | None:

@@ -83,6 +83,7 @@ WHERE id = :id
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
+_SET_ATTEMPT_METHOD = "UPDATE paygate_attempt SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
 _CLEAR_ATTEMPT_REVIEW = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
@@ -446,6 +447,11 @@ def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
 def set_method(tx: Tx, payment: str, method: str) -> None:
     """Name the method that a payment stored on the way."""
     tx.run(_SET_METHOD, {"id": payment, "method": method})
+
+
+def set_attempt_method(tx: Tx, attempt: str, method: str) -> None:
+    """Name the method that an attempt has stored, if that was there before."""
+    tx.run(_SET_ATTEMPT_METHOD, {"id": attempt, "method": method})
 
 
 def set_superseded(tx: Tx, payment: str) -> None:

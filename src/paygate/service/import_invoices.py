@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from paygate.domain.customer import Customer
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue, NumberReused, UsageError
+from paygate.ledger import customers
 from paygate.service import issue
 from paygate.service.flow import Flow, transact
 from paygate.service.issue import Bill
@@ -31,7 +31,7 @@ NEEDED: Final = ("number", "customer", "currency", "total", "due")
 """The columns that every file has, in any order."""
 
 OPTIONAL: Final = ("name", "email")
-"""The columns that a file may have: contact facts of the customer."""
+"""The columns that a file may have: contact facts of the customer. An empty cell clears one."""
 
 T = TypeVar("T")
 
@@ -50,10 +50,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A good row: the bill that it makes, and the line on which it begins."""
+    """
+    A good row: the bill that it makes, and the line on which it begins.
+
+    *contact* holds the contact facts for which the file has a column.
+    """
 
     line: int
     bill: Bill
+    contact: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +88,14 @@ def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     new, known, problems = _compare(tx, sheet)
     if problems and not skip_bad:
         raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
-    issued = tuple(issue.issue_in(tx, row.bill) for row in new)
+    issued = tuple(_issue(tx, row) for row in new)
     return Imported(issued=issued, known=known, problems=problems)
+
+
+def _issue(tx: Tx, row: Row) -> Invoice:
+    invoice = issue.issue_in(tx, row.bill)
+    customers.amend_contact(tx, invoice.customer, row.contact)
+    return invoice
 
 
 def read_sheet(content: bytes | str) -> Sheet:
@@ -100,14 +111,15 @@ def read_sheet(content: bytes | str) -> Sheet:
     problems: list[Problem] = []
     lines: dict[str, int] = {}
     for line, record in records:
-        bill = record if isinstance(record, str) else _bill(names, record)
-        if isinstance(bill, Bill) and bill.number in lines:
-            bill = f"invoice {bill.number} stands on line {lines[bill.number]} already"
-        if isinstance(bill, str):
-            problems.append(Problem(line, bill))
+        row = record if isinstance(record, str) else _row(line, names, record)
+        if isinstance(row, Row) and row.bill.number in lines:
+            number = row.bill.number
+            row = f"invoice {number} is on line {lines[number]} already"
+        if isinstance(row, str):
+            problems.append(Problem(line, row))
         else:
-            lines[bill.number] = line
-            rows.append(Row(line, bill))
+            lines[row.bill.number] = line
+            rows.append(row)
     return Sheet(rows=tuple(rows), problems=tuple(problems))
 
 
@@ -202,15 +214,16 @@ def _header(first: tuple[int, list[str] | str] | None) -> list[str]:
 _COLUMNS = f"{', '.join(NEEDED)} (and {', '.join(OPTIONAL)})"
 
 
-def _bill(names: Sequence[str], record: Sequence[str]) -> Bill | str:
-    """Make a bill of a row, or tell everything that is wrong with it."""
+def _row(line: int, names: Sequence[str], record: Sequence[str]) -> Row | str:
+    """Read a row, or return everything that is wrong with it."""
     if len(record) != len(names):
         return f"the row has {len(record)} fields, the first line names {len(names)}"
-    fields = dict.fromkeys(OPTIONAL, "") | dict(zip(names, record, strict=True))
+    fields = dict(zip(names, record, strict=True))
     wrong = [f"{name} is empty" for name in NEEDED if not fields[name]]
     if wrong:
         return "; ".join(wrong)
-    customer = _noting(wrong, lambda: _customer(fields))
+    contact: dict[str, str] = {name: fields[name] for name in OPTIONAL if name in fields}
+    customer = _noting(wrong, lambda: _customer(fields["customer"], contact))
     total = _noting(wrong, lambda: _total(fields))
     due = _noting(wrong, lambda: _due(fields))
     if customer is None or total is None or due is None:
@@ -220,7 +233,7 @@ def _bill(names: Sequence[str], record: Sequence[str]) -> Bill | str:
         issue.check(bill)
     except UsageError as error:
         return error.message
-    return bill
+    return Row(line, bill, contact)
 
 
 def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
@@ -232,16 +245,16 @@ def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
         return None
 
 
-def _customer(fields: Mapping[str, str]) -> Customer:
-    id_, name, email = fields["customer"], fields["name"], fields["email"]
+def _customer(id_: str, contact: Mapping[str, str]) -> str:
     if len(id_) > _CUSTOMER_LENGTH_MAX or not id_.isprintable():
         raise InvalidValue(
             f"a customer's id is at most {_CUSTOMER_LENGTH_MAX} printable characters, "
             f"not {_shown(id_)}"
         )
-    if not (name.isprintable() and email.isprintable()):
-        raise InvalidValue("name and email are printable text of one line")
-    return Customer(id_, name=name, email=email)
+    wrong = [name for name, text in contact.items() if not text.isprintable()]
+    if wrong:
+        raise InvalidValue(f"{' and '.join(wrong)}: printable text of one line is wanted")
+    return id_
 
 
 def _total(fields: Mapping[str, str]) -> Money:

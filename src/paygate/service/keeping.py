@@ -9,6 +9,7 @@ refused for the moment stays in doubt, so that recovery tries it again.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.outcome import (
@@ -91,36 +92,52 @@ def to_be_kept(row: AttemptRow, payment: Payment) -> bool:
     return bool(row.attempt.method) and row.attempt.method != payment.method
 
 
-def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) -> None:
-    """Keep the method that a gateway stored with a payment, where that was asked for."""
+def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) -> Payment:
+    """Keep the method that a gateway stored with *payment*, if that was asked for."""
     asked = to_be_kept(row, payment)
     if not asked or not isinstance(answer, Approved | Authorized) or answer.method is None:
-        return
+        return payment
     if tx.vault is None:
         # The money comes first: it is booked, and the card must be asked for again.
         text = "the gateway stored the method, and there is no key here to keep its token under"
         telling.alert(tx, payment, text)
-        return
-    keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
-    payments.set_method(tx, payment.id, row.attempt.method)
+        return payment
+    kept = keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
+    payments.set_method(tx, payment.id, kept)
+    return replace(payment, method=kept)
 
 
 def keep(
     tx: Tx, row: AttemptRow, answer: Approved | Authorized, *, customer: str, mandate: str | None
-) -> None:
-    """Write the method of *answer*, once, and tell."""
-    assert answer.method is not None, "only an answer with a method is kept"
+) -> str:
+    """
+    Store the method of *answer*, once, and return its id.
+
+    A card that the customer stored before, at the same account, is one method: the record
+    that is there is renewed. With two records of it, deleting one at the gateway would end
+    the other.
+    """
+    stored = answer.method
+    assert stored is not None, "only an answer with a method is kept"
+    account, id_ = row.attempt.account, row.attempt.method
+    twin = methods.same_as(tx, stored, customer=customer, account=account)
+    if twin is not None and twin != id_:
+        methods.renew(tx, twin, stored, mandate, answer.network_transaction_id)
+        payments.set_attempt_method(tx, row.attempt.id, twin)
+        tell(tx, "method.renewed", twin)
+        return twin
     written = methods.insert(
         tx,
-        answer.method,
-        id_=row.attempt.method,
+        stored,
+        id_=id_,
         customer=customer,
-        account=row.attempt.account,
+        account=account,
         mandate=mandate,
         network_transaction_id=answer.network_transaction_id,
     )
     if written:
-        tell(tx, "method.stored", row.attempt.method)
+        tell(tx, "method.stored", id_)
+    return id_
 
 
 def tell(tx: Tx, type_: str, id_: str) -> None:

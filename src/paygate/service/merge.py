@@ -130,7 +130,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 keeping.consequences(tx, before, answer, changes)
                 return None
             payment = _apply(tx, before, changes)
-            keeping.keep_paid_with(tx, before, answer, payment)
+            payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
                 _pass_on(tx, before, changes, answer, reading)
                 or _end_hold(tx, before, changes, reading)
