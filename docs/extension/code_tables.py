@@ -192,6 +192,20 @@ def authorize_net_checks() -> Iterator[Row]:
             yield code(name), code(letter), meaning
 
 
+def authorize_net_refusals() -> Iterator[Row]:
+    yield "Outcome", "May be made again", "Why", "Codes"
+    rows: dict[Row, list[str]] = {}
+    for raw, refused in authorize_net.REJECTS.items():
+        again = "yes" if refused.retryable else "no"
+        row: Row = (f"rejected, {code(refused.cause)}", again, refused.why)
+        rows.setdefault(row, []).append(raw)
+    for raw, why in authorize_net.UNKNOWN.items():
+        rows.setdefault(("unknown", "it is looked up", why), []).append(raw)
+    for row, raws in rows.items():
+        yield *row, ", ".join(map(code, raws))
+    yield "unknown", "it is looked up", authorize_net.NOT_CLASSIFIED, "any other"
+
+
 def rejects() -> Iterator[Row]:
     yield "Cause", "The fake lets the request be made again"
     for cause in RejectCause:
@@ -286,6 +300,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "authorize-net-checks": authorize_net_checks,
+    "authorize-net-refusals": authorize_net_refusals,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),
     "loopback-settings": lambda: settings_of(LoopbackGateway.settings_model),
 }

@@ -365,7 +365,9 @@ def sent_error(message: str, code: str, reason: str) -> Response:
     [
         ("13", RejectCause.CREDENTIALS, False),
         ("18", RejectCause.PERMISSION, False),
-        ("19", RejectCause.UNAVAILABLE, True),
+        ("131", RejectCause.PERMISSION, False),
+        ("261", RejectCause.UNAVAILABLE, True),
+        ("901", RejectCause.UNAVAILABLE, True),
         ("39", RejectCause.VALIDATION, False),
         ("103", RejectCause.PERMISSION, False),
         ("16", RejectCause.STATE, False),
@@ -417,17 +419,37 @@ def test_too_many_calls_are_turned_away_at_the_door(net: AuthorizeNet) -> None:
     assert (outcome.cause, outcome.retryable) == (RejectCause.RATE_LIMIT, True)
 
 
-@pytest.mark.parametrize("reason", ["52", "120", "152", "0"])
-def test_time_that_ran_out_behind_them_is_unknown(net: AuthorizeNet, reason: str) -> None:
+@pytest.mark.parametrize("reason", ["0", "19", "23", "36", "52", "57", "120", "152", "180", "181"])
+def test_an_error_while_it_was_processed_is_unknown(net: AuthorizeNet, reason: str) -> None:
     outcome = charged(net, made("3", reason)).outcome
 
     assert isinstance(outcome, Unknown)
     assert outcome.reference == T
+    assert f"answered {reason} (" in outcome.reason
 
 
-@pytest.mark.parametrize("code", ["E00049", "E00062", "E00063"])
+@pytest.mark.parametrize("code", ["E00001", "E00049", "E00062", "E00063", "E00133"])
 def test_a_call_that_broke_off_is_unknown(net: AuthorizeNet, code: str) -> None:
     assert isinstance(charged(net, refuses(code)).outcome, Unknown)
+
+
+@pytest.mark.parametrize("reply", [refuses("E77777"), made("3", "7777", transId="0")])
+def test_a_code_that_nobody_has_heard_of_is_unknown_if_money_may_have_moved(
+    net: AuthorizeNet, reply: Response
+) -> None:
+    outcome = charged(net, reply).outcome
+
+    assert isinstance(outcome, Unknown)
+    assert "no code that is known to mean a refusal" in outcome.reason
+
+
+def test_an_error_without_a_code_is_unknown(net: AuthorizeNet) -> None:
+    silent = answers(
+        "createTransactionResponse",
+        {"messages": OK, "transactionResponse": {"responseCode": "3", "transId": "0"}},
+    )
+
+    assert isinstance(charged(net, silent).outcome, Unknown)
 
 
 @pytest.mark.parametrize("reason", ["193", "252", "253"])

@@ -411,6 +411,13 @@ def test_a_key_that_stripe_knows_already_is_unknown_from_the_start(
     assert isinstance(play(stripe.charge(charge()), reply).outcome, Unknown)
 
 
+@pytest.mark.parametrize("type_", ["api_error", "a_type_of_next_year", ""])
+def test_an_error_of_a_type_that_refuses_nothing_is_unknown(stripe: Stripe, type_: str) -> None:
+    outcome = confirmed(stripe, refuses(400, type=type_)).outcome
+
+    assert isinstance(outcome, Unknown)
+
+
 def test_a_processor_that_is_down_before_money_moves_is_a_refusal(stripe: Stripe) -> None:
     outcome = play(stripe.charge(charge()), refuses(503)).outcome
 

@@ -2,11 +2,15 @@
 
 A transaction is answered with a response code (approved, declined, error, held)
 and a reason; a call that became no transaction with a message code (``E00007``).
-What is in no table was refused because of the request.
+A code counts as a refusal only if Authorize.Net's list of response codes explains
+it as one that precedes the processing. "An error occurred during processing"
+explains nothing of the kind, and neither does a code that is in no table: the
+money may have moved, and an inquiry must find out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from paygate.domain.outcome import DeclineCode, RejectCause
@@ -24,7 +28,7 @@ _HARD: Final[dict[DeclineCode, str]] = {
     DeclineCode.INVALID_METHOD: "6 9 37 101 315",
     DeclineCode.NO_ACCOUNT: "10",
     DeclineCode.EXPIRED_METHOD: "7 8 316 317",
-    DeclineCode.NOT_PERMITTED: "17 28 244",
+    DeclineCode.NOT_PERMITTED: "17 28 128 244",
     DeclineCode.INVALID_ADDRESS: "27 127",
     DeclineCode.INVALID_SECURITY_CODE: "44 45 65 78 165",
     DeclineCode.FRAUD_SUSPECTED: "41 250 251 254",
@@ -48,37 +52,104 @@ def decline_of(reason: str) -> tuple[DeclineCode, bool]:
 
 # --- Refused requests -----------------------------------------------------------------
 
-_REFUSALS: Final[dict[tuple[RejectCause, bool], str]] = {
-    (RejectCause.CREDENTIALS, False): "13 E00005 E00006 E00007 E00008 E00123 E00124",
-    (RejectCause.PERMISSION, False): """
-        18 24 29 30 31 34 35 38 43 56 90 103 114 115 123 124 130 154 155 170 171 172 173 289 300
-        E00009 E00010 E00011 E00044 E00059 E00064 E00118 E00122 E00126 E00139
-    """,
-    (RejectCause.UNAVAILABLE, True): """
-        19 20 21 22 23 25 26 57 58 59 60 61 62 63 131 132 180 181 192 261 901
-        E00001 E00053 E00104 E00133
-    """,
-    (RejectCause.METHOD_GONE, False): "E00040 E00098 E00110 E00115",
-    (RejectCause.STATE, False): """
-        15 16 36 47 48 50 51 54 55 64 175 260 304 308 319 327 E00105 E00106 E00107
-    """,
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why a request was refused before anything was done, and whether it may be made again."""
+
+    cause: RejectCause
+    retryable: bool
+    why: str
+
+
+# Why each was refused is said by the public list of response codes; these are our words for it.
+_FOR_GOOD: Final[dict[tuple[RejectCause, str], str]] = {
+    (
+        RejectCause.CREDENTIALS,
+        "the credentials are not those of the account",
+    ): "13 E00005 E00006 E00007 E00008 E00123 E00124",
+    (
+        RejectCause.PERMISSION,
+        "the account may not make this call",
+    ): "123 E00010 E00011 E00044 E00059 E00064 E00122 E00126 E00139",
+    (
+        RejectCause.PERMISSION,
+        "the account does not take this kind of payment",
+    ): "18 56 90 124 154 155 246 289 E00083 E00084",
+    (
+        RejectCause.PERMISSION,
+        "the account is closed, suspended or in Test Mode",
+    ): "114 115 130 131 132 E00009",
+    (
+        RejectCause.PERMISSION,
+        "the account is set up wrong at its processor",
+    ): "24 29 30 31 34 35 38 43 170 172 173 185 E00135 E00136",
+    (
+        RejectCause.PERMISSION,
+        "the account takes no call of this form",
+    ): "97 98 99 102 103 288 300 E00118",
+    (
+        RejectCause.METHOD_GONE,
+        "the stored method, or the token, is gone",
+    ): "E00040 E00098 E00110 E00115",
+    (RejectCause.STATE, "there is no such transaction"): "15 16 319",
+    (RejectCause.STATE, "more than was authorised cannot be captured"): "47 48",
+    (RejectCause.STATE, "the transaction cannot be refunded, or not so much"): "50 51 54 55 64",
+    (RejectCause.STATE, "the transaction cannot be voided"): "175 260 304 308 327",
+    (RejectCause.STATE, "a subscription uses the stored method"): "E00105 E00106 E00107",
+    (RejectCause.VALIDATION, "a field of the transaction is wrong or missing"): """
+        5 12 33 39 40 42 53 68 69 70 71 72 73 74 75 76 77 79 80 81 84 85 86 88 89 93 94 95 96 100
+        111 112 113 116 117 118 119 125 126 153 156 171 174 243 245 247 248 270 271 290 296 297
+        350 351
+        """,
+    (RejectCause.VALIDATION, "the request does not fit their schema or rules"): """
+        E00002 E00003 E00004 E00013 E00014 E00015 E00016 E00019 E00029 E00031 E00041 E00045 E00051
+        E00052 E00060 E00066 E00067 E00068 E00071 E00072 E00073 E00075 E00076 E00077 E00082 E00085
+        E00088 E00089 E00090 E00091 E00092 E00093 E00095 E00108 E00109 E00119 E00120 E00121 E00130
+        E00137 E00138 E00141 E00142
+        """,
+    (RejectCause.VALIDATION, "the token of Accept.js is not valid"): "E00113 E00114 E00116 E00117",
+    (RejectCause.VALIDATION, "refused as a whole, without a transaction"): "E00027",
 }
 
-REJECTS: Final[dict[str, tuple[RejectCause, bool]]] = {
-    raw: cause for cause, raws in _REFUSALS.items() for raw in raws.split()
+_FOR_NOW: Final[dict[tuple[RejectCause, str], str]] = {
+    (RejectCause.UNAVAILABLE, "turned away: too busy, or in maintenance"): "901 E00053 E00104",
+    (RejectCause.UNAVAILABLE, "the encryption failed; it was not processed"): "261",
 }
-"""Why a request was refused, and whether it may be made again; others are wrong in themselves."""
 
+REJECTS: Final[dict[str, Refused]] = {
+    raw: Refused(cause=cause, retryable=retryable, why=why)
+    for table, retryable in ((_FOR_NOW, True), (_FOR_GOOD, False))
+    for (cause, why), raws in table.items()
+    for raw in raws.split()
+}
+"""What was refused before anything was done; a code that is not here says nothing of the kind."""
 
-def reject_of(code: str) -> tuple[RejectCause, bool]:
-    """Tell why a request was refused with *code*, and whether it may be made again."""
-    return REJECTS.get(code, (RejectCause.VALIDATION, False))
-
-
-UNKNOWN: Final = frozenset(
-    {"0", "52", "120", "121", "122", "152", "E00049", "E00062", "E00063", "E00078"}
+_UNCERTAIN: Final[tuple[tuple[str, str], ...]] = (
+    ("time ran out, or a service behind Authorize.Net failed", "0 E00049 E00062 E00063 E00078"),
+    ("an unexpected error of Authorize.Net's", "E00001 E00133"),
+    ("the card processor's answer did not come", "19 20 21 22 23 25 26"),
+    ("the card processor's answer could not be read", "57 58 59 60 61 62 63 180 192"),
+    ("it was authorised, and its settlement failed", "36"),
+    ("it was authorised, and is to be voided by Authorize.Net", "52"),
+    ("Authorize.Net failed to void it after an error", "120 121 122 152 181"),
 )
-"""Time ran out somewhere behind Authorize.Net: nobody can tell from the answer what happened."""
+
+UNKNOWN: Final[dict[str, str]] = {raw: why for why, raws in _UNCERTAIN for raw in raws.split()}
+"""Codes that do not say whether money moved, and what they do say."""
+
+NOT_CLASSIFIED: Final = "no code that is known to mean a refusal"
+
+
+def reject_of(code: str) -> Refused | None:
+    """Return what a refusal with *code* means, or None if the code does not mean a refusal."""
+    return REJECTS.get(code)
+
+
+def doubt_of(code: str) -> str:
+    """Return why *code*, which is no refusal, does not say whether money moved."""
+    return UNKNOWN.get(code, NOT_CLASSIFIED)
+
 
 DUPLICATES: Final = frozenset({"11", "318"})
 """The same transaction was there before."""

@@ -288,7 +288,9 @@ class AuthorizeNet:
         if not isinstance(told, transactions.Told):
             return told
         done = Approved(reference=note, movements=_taken_back(transaction, taken))
-        return transactions.outcome_of(told, done)
+        # A void is found again by its note; the answer names the transaction that it undoes.
+        named = replace(told, transaction=note) if told.transaction else told
+        return transactions.outcome_of(named, done)
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
         """Send money back to what paid, once it has settled."""

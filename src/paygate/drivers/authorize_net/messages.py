@@ -115,22 +115,39 @@ class Refusal:
     root: Element | None = None
 
     def outcome(self, *, money_may_move: bool = False, reference: str = "") -> Outcome:
-        """Tell what the refusal means for an operation."""
-        if self.code in codes.UNKNOWN:
-            reason = f"Authorize.Net cannot tell what happened ({self.code}): {self.message}"
-            if money_may_move:
-                return Unknown(reason=reason, reference=reference)
-            return Rejected(
-                cause=RejectCause.UNAVAILABLE, retryable=True, raw_code=self.code, message=reason
-            )
-        cause, retryable = codes.reject_of(self.code)
-        return Rejected(
-            cause=cause,
-            retryable=retryable,
-            raw_code=self.code,
-            message=self.message,
-            reference=reference,
-        )
+        """
+        Return what the refusal means for an operation.
+
+        If money may have moved, only a code that is known to mean a refusal is one.
+        """
+        refused = codes.reject_of(self.code)
+        if refused is None and money_may_move:
+            return uncertain(self.code, self.message, reference)
+        if refused is None:
+            unsettled = self.code in codes.UNKNOWN
+            cause = RejectCause.UNAVAILABLE if unsettled else RejectCause.VALIDATION
+            refused = codes.Refused(cause=cause, retryable=unsettled, why=codes.doubt_of(self.code))
+        return rejected(refused, self.code, self.message, reference)
+
+
+def rejected(refused: codes.Refused, code: str, message: str, reference: str) -> Rejected:
+    """Return the outcome of a refusal."""
+    return Rejected(
+        cause=refused.cause,
+        retryable=refused.retryable,
+        raw_code=code,
+        message=message,
+        reference=reference,
+    )
+
+
+def uncertain(code: str, message: str, reference: str) -> Unknown:
+    """Return the outcome of an error that does not say whether money moved."""
+    return Unknown(
+        reason=f"Authorize.Net answered {code or 'without a code'} "
+        f"({codes.doubt_of(code)}): {message}",
+        reference=reference,
+    )
 
 
 def message_of(root: Element | None) -> tuple[str, str]:

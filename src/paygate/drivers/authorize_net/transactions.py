@@ -21,7 +21,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
-from paygate.drivers.authorize_net.messages import Refusal, busy, message_of
+from paygate.drivers.authorize_net.messages import Refusal, busy, message_of, rejected, uncertain
 from paygate.errors import BadReply, InvalidValue, Unsupported
 from paygate.gateway import StoredToken
 
@@ -412,21 +412,12 @@ def outcome_of(told: Told, done: Outcome) -> Outcome:
 
 
 def _error(told: Told) -> Outcome:
-    if told.reason in codes.UNKNOWN:
-        return Unknown(
-            reason=f"Authorize.Net cannot tell what happened ({told.reason}): {told.message}",
-            reference=told.transaction,
-        )
     if told.reason in codes.DECLINES:
         return told.declined()
-    cause, retryable = codes.reject_of(told.reason)
-    return Rejected(
-        cause=cause,
-        retryable=retryable,
-        raw_code=told.reason,
-        message=told.message,
-        reference=told.transaction,
-    )
+    refused = codes.reject_of(told.reason)
+    if refused is None:
+        return uncertain(told.reason, told.message, told.transaction)
+    return rejected(refused, told.reason, told.message, told.transaction)
 
 
 def in_test_mode(told: Told) -> Rejected:

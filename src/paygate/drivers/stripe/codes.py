@@ -75,13 +75,20 @@ def decline_of(raw_code: str, advice: str = "") -> tuple[DeclineCode, bool]:
 # --- Refused requests -----------------------------------------------------------------
 
 REJECTS: Final[dict[int, tuple[RejectCause, bool]]] = {
-    400: (RejectCause.VALIDATION, False),
-    401: (RejectCause.CREDENTIALS, False),
-    403: (RejectCause.PERMISSION, False),
-    404: (RejectCause.VALIDATION, False),
-    429: (RejectCause.RATE_LIMIT, True),
+    400: (RejectCause.VALIDATION, False),  # not acceptable, such as a missing parameter
+    401: (RejectCause.CREDENTIALS, False),  # no valid key was given
+    403: (RejectCause.PERMISSION, False),  # the key may not do this
+    404: (RejectCause.VALIDATION, False),  # what the request is about does not exist
+    429: (RejectCause.RATE_LIMIT, True),  # too many requests, so this one was turned away
 }
 """Why a request was refused, and whether it may be made again, by status."""
+
+REFUSES: Final = frozenset({"authentication_error", "invalid_request_error", "rate_limit_error"})
+"""The types of error that refuse a request as it stands; older versions have the first and last.
+
+An ``api_error`` is, by the documentation, "any other type of problem", such as one of their
+servers. It refuses nothing, whatever its status, and neither does a type that is not documented.
+"""
 
 # Somebody else, or an earlier sending of ours, works on the same thing: its result is not known.
 SOMEBODY_ELSE: Final = frozenset({"idempotency_key_in_use", "lock_timeout"})

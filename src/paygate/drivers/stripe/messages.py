@@ -238,7 +238,8 @@ def refusal(
         )
     if status == 402:
         return declined(error, told["reference"])
-    if status in codes.REJECTS:
+    refuses = text(error, "type") in codes.REFUSES
+    if status in codes.REJECTS and (refuses or not money_may_move):
         cause, retryable = codes.REJECTS[status]
         if code in codes.CREDENTIAL_CODES:
             cause = RejectCause.CREDENTIALS
