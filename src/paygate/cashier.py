@@ -522,17 +522,25 @@ class BookDesk:
 
     @verb
     def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
-        """List what was asked of gateways for a payment, the oldest first."""
+        """List what was asked of gateways for a payment, the oldest first.
+
+        Raises `UnknownPayment`.
+        """
 
         def work(tx: Tx) -> list[Attempt]:
-            return [row.attempt for row in payments.attempts_of(tx, _id(payment))]
+            found = reverse.find(tx, _id(payment))
+            return [row.attempt for row in payments.attempts_of(tx, found.id)]
 
         return (yield from look(work))
 
     @verb
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
-        """List the money that moved for a payment, in and out."""
-        return (yield from look(lambda tx: receipts.of_payment(tx, _id(payment))))
+        """List the money that moved for a payment, in and out; raises `UnknownPayment`."""
+
+        def work(tx: Tx) -> list[Receipt]:
+            return receipts.of_payment(tx, reverse.find(tx, _id(payment)).id)
+
+        return (yield from look(work))
 
     @verb
     def chargebacks(

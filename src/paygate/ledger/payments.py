@@ -182,7 +182,10 @@ SELECT
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
-_ATTEMPTS = "SELECT * FROM paygate_attempt WHERE payment = :payment ORDER BY created_at, id"
+_ATTEMPTS = """
+SELECT * FROM paygate_attempt
+WHERE tenant = :tenant AND payment = :payment ORDER BY created_at, id
+"""
 _MAIN_ATTEMPT = """
 SELECT * FROM paygate_attempt
 WHERE payment = :payment AND operation IN ('charge', 'authorize')
@@ -664,7 +667,8 @@ def main_attempt(tx: Tx, payment: str) -> AttemptRow:
 
 def attempts_of(tx: Tx, payment: str) -> list[AttemptRow]:
     """Read the attempts of a payment, the oldest first."""
-    return [attempt_of(row) for row in tx.all(_ATTEMPTS, {"payment": payment})]
+    params = {"tenant": tx.tenant, "payment": payment}
+    return [attempt_of(row) for row in tx.all(_ATTEMPTS, params)]
 
 
 def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:

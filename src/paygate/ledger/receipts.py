@@ -39,7 +39,8 @@ SELECT r.*,
    WHERE a.receipt = r.id) AS allocated_minor,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
-FROM paygate_receipt r WHERE r.payment = :payment ORDER BY r.booked_at, r.id
+FROM paygate_receipt r WHERE r.tenant = :tenant AND r.payment = :payment
+ORDER BY r.booked_at, r.id
 """
 _SET_AWAITING = "UPDATE paygate_receipt SET awaiting_minor = :amount WHERE id = :id"
 _SETTLE = """
@@ -72,9 +73,13 @@ WHERE a.amount_minor > 0
 _STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_at, a.id"
 _STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
 _STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
-_OF_ITEM = "SELECT * FROM paygate_allocation WHERE item = :item ORDER BY booked_at, id"
+_OF_ITEM = """
+SELECT * FROM paygate_allocation
+WHERE tenant = :tenant AND item = :item ORDER BY booked_at, id
+"""
 _ALL_OF_PAYMENT = """
-SELECT * FROM paygate_allocation WHERE payment = :payment ORDER BY booked_at, id
+SELECT * FROM paygate_allocation
+WHERE tenant = :tenant AND payment = :payment ORDER BY booked_at, id
 """
 
 
@@ -159,7 +164,8 @@ def booked(
 
 def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     """Read the receipts of a payment, in and out, the oldest first."""
-    return [receipt_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
+    params = {"tenant": tx.tenant, "payment": payment}
+    return [receipt_of(row) for row in tx.all(_OF_PAYMENT, params)]
 
 
 def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
@@ -270,12 +276,14 @@ def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
 
 def of_item(tx: Tx, item: str) -> list[Allocation]:
     """Read every allocation of *item*, the cancelled ones and their twins too."""
-    return [allocation_of(row) for row in tx.all(_OF_ITEM, {"item": item})]
+    params = {"tenant": tx.tenant, "item": item}
+    return [allocation_of(row) for row in tx.all(_OF_ITEM, params)]
 
 
 def put_by_payment(tx: Tx, payment: str) -> list[Allocation]:
     """Read every allocation of a payment's money, the cancelled ones and their twins too."""
-    return [allocation_of(row) for row in tx.all(_ALL_OF_PAYMENT, {"payment": payment})]
+    params = {"tenant": tx.tenant, "payment": payment}
+    return [allocation_of(row) for row in tx.all(_ALL_OF_PAYMENT, params)]
 
 
 def receipt_of(row: Row) -> Receipt:

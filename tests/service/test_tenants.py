@@ -1,0 +1,315 @@
+"""Merchants share a ledger file and see nothing of each other: every verb, every id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from paygate import Cashier, Customer, Kind, Mandate, Money, Timing
+from paygate.cashier import each_verb
+from paygate.domain.invoice import Share
+from paygate.domain.method import MandateScope
+from paygate.domain.outcome import Approved, Closed, Closing
+from paygate.errors import PaygateError, UnknownPayment
+from paygate.gateway import Gateway
+from paygate.testing import FakeClock, FakeGateway
+
+CANCELED = Closed(how=Closing.CANCELED)
+BACK = "https://shop.example/back"
+
+
+def usd(amount: str) -> Money:
+    return Money.of("USD", amount)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What a merchant could call records of another one by, or records that nobody has."""
+
+    invoice: str = "inv_of_nobody"
+    number: str = "N-none"
+    payment: str = "pay_of_nobody"
+    attempt: str = "att_of_nobody"
+    page: str = "pay_page_of_nobody"
+    held: str = "pay_held_of_nobody"
+    recorded: str = "pay_recorded_of_nobody"
+    by_credit: str = "pay_by_credit_of_nobody"
+    unknown: str = "pay_unknown_of_nobody"
+    method: str = "met_of_nobody"
+    change: str = "chg_of_nobody"
+    write_off: str = "wof_of_nobody"
+    customer: str = "C-none"
+    callback: int = 4_000_000
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two merchants of one file: the names of what the north has, and the south's till."""
+
+    north: Cashier
+    south: Cashier
+    names: Names
+    file: Path
+
+    def books(self) -> list[Any]:
+        """Return every row that is the north's."""
+        store: Any = self.north._store
+        with store._lock:
+            writer = store._writer()
+            tables = [
+                row[0]
+                for row in writer.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND EXISTS "
+                    "(SELECT 1 FROM pragma_table_info(name) WHERE name = 'tenant') ORDER BY name"
+                )
+            ]
+            return [
+                tuple(row)
+                for table in tables
+                for row in writer.execute(
+                    f"SELECT * FROM {table} WHERE tenant = 'north'"  # noqa: S608
+                )
+            ]
+
+
+@pytest.fixture(name="two")
+def two_(tmp_path: Path) -> Iterator[Two]:
+    clock, key, file = FakeClock(), Fernet.generate_key(), tmp_path / "ledger.db"
+    gateways: dict[str, Gateway] = {
+        "card": FakeGateway(Kind.CARD, clock=clock),
+        "page": FakeGateway(Kind.REDIRECT, clock=clock),
+    }
+
+    def opened(tenant: str) -> Cashier:
+        return Cashier.open(
+            f"sqlite:///{file}",
+            gateways=gateways,
+            clock=clock,
+            tenant=tenant,
+            token_keys=[key],
+            timing=Timing(feed_pause=None),
+        )
+
+    with opened("north") as north, opened("south") as south:
+        yield Two(north, south, _filled(north, gateways), file)
+
+
+def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
+    """Give the north one record of every kind, and return what they are called."""
+    who = Customer("C-7", name="Ada Quill", email="ada@north.example")
+    for number in ("N-1", "N-2", "N-3", "N-4", "N-5", "N-6", "N-7"):
+        north.issue(number=number, customer=who, total=usd("30.00"), due="2031-03-01")
+    paid = north.collect("N-1", via="card", method="tok_visa", amount=usd("50.00"), key="k-1")
+    page = north.collect("N-2", via="page", key="k-2", return_url=BACK)
+    held = north.authorize("N-3", via="card", method="tok_visa", key="k-3")
+    recorded = north.record("N-4", by="check", key="k-4", reference="1077")
+    by_credit = north.pay_from_credit("N-5", key="k-5", amount=usd("5.00"))
+    given_up = north.write_off("N-5", reason="small", key="k-6", amount=usd("1.00"))
+    unknown = north.collect("N-6", via="card", method="tok_unknown_executed", key="k-7")
+    mandate = Mandate(text_version="1", accepted_at=north.now(), scope=MandateScope.FUTURE)
+    change = north.enroll(who, via="card", method="tok_visa", key="k-8", mandate=mandate)
+    assert change.method is not None
+    card: Any = gateways["card"]
+    for each in card.callbacks():
+        north.receive("card", each)
+    card.open_dispute(paid.reference)
+    for each in card.callbacks():
+        north.receive("card", each)
+    north.apply_callbacks()
+    assert north.chargebacks(payment=paid)
+    [callback, *_] = north.callbacks()
+    return Names(
+        invoice=north.invoice("N-7").id,
+        number="N-7",
+        payment=paid.id,
+        attempt=north.attempts(paid)[0].id,
+        page=page.id,
+        held=held.id,
+        recorded=recorded.id,
+        by_credit=by_credit.id,
+        unknown=unknown.id,
+        method=change.method.id,
+        change=change.id,
+        write_off=given_up.id,
+        customer=who.id,
+        callback=callback.id,
+    )
+
+
+Call = Callable[[Cashier, Names], Any]
+
+# Every verb that takes the name of a record, with each kind of name that it takes.
+CALLS: dict[str, list[Call]] = {
+    "void": [
+        lambda c, n: c.void(n.number, reason="typo"),
+        lambda c, n: c.void(n.invoice, reason="typo"),
+    ],
+    "record": [
+        lambda c, n: c.record(n.number, by="cash", key="s-1"),
+        lambda c, n: c.record(Share(n.invoice, usd("1.00")), by="cash", key="s-2"),
+        lambda c, n: c.record([n.invoice], by="cash", key="s-3"),
+    ],
+    "reverse": [
+        lambda c, n: c.reverse(n.payment, reason="bounced"),
+        lambda c, n: c.reverse(n.recorded, reason="bounced"),
+    ],
+    "pay_from_credit": [lambda c, n: c.pay_from_credit(n.number, key="s-4")],
+    "undo_credit_use": [lambda c, n: c.undo_credit_use(n.by_credit)],
+    "write_off": [lambda c, n: c.write_off(n.number, reason="lost", key="s-5")],
+    "undo_write_off": [lambda c, n: c.undo_write_off(n.write_off)],
+    "resolve": [
+        lambda c, n: c.resolve(n.unknown, CANCELED, evidence="their page"),
+        lambda c, n: c.resolve(
+            n.payment, Closed(how=Closing.CANCELED), evidence="x", attempt=n.attempt
+        ),
+    ],
+    "resolve_method": [lambda c, n: c.resolve_method(n.change, Approved(), evidence="their page")],
+    "assign": [
+        lambda c, n: c.assign(n.payment, reason="theirs"),
+        lambda c, n: c.assign(n.payment, n.number, reason="theirs"),
+    ],
+    "erase_contact": [lambda c, n: c.erase_contact(n.customer)],
+    "customer": [lambda c, n: c.customer(n.customer)],
+    "methods": [lambda c, n: c.methods(n.customer)],
+    "method": [lambda c, n: c.method(n.method)],
+    "set_default_method": [lambda c, n: c.set_default_method(n.method)],
+    "invoice": [lambda c, n: c.invoice(n.number), lambda c, n: c.invoice(n.invoice)],
+    "payment": [lambda c, n: c.payment(n.payment)],
+    "invoices": [lambda c, n: c.invoices(customer=n.customer)],
+    "open_invoices": [lambda c, n: c.open_invoices(n.customer)],
+    "payments": [lambda c, n: c.payments(customer=n.customer)],
+    "attempts": [lambda c, n: c.attempts(n.payment)],
+    "receipts": [lambda c, n: c.receipts(n.payment)],
+    "chargebacks": [lambda c, n: c.chargebacks(payment=n.payment)],
+    "history": [lambda c, n: c.history(n.payment)],
+    "allocations": [lambda c, n: c.allocations(n.number), lambda c, n: c.allocations(n.invoice)],
+    "credits": [lambda c, n: c.credits(n.customer)],
+    "balance": [lambda c, n: c.balance(n.customer)],
+    "collect": [
+        lambda c, n: c.collect(n.number, via="card", method="tok_visa", key="s-6"),
+        lambda c, n: c.collect(n.invoice, via="card", method="tok_visa", key="s-7"),
+    ],
+    "authorize": [lambda c, n: c.authorize(n.number, via="card", method="tok_visa", key="s-8")],
+    "capture": [lambda c, n: c.capture(n.held, key="s-9")],
+    "refund": [lambda c, n: c.refund(n.payment, key="s-10")],
+    "cancel": [lambda c, n: c.cancel(n.payment, key="s-11")],
+    "complete": [lambda c, n: c.complete(n.page), lambda c, n: c.complete(n.page, key="s-12")],
+    "close_page": [lambda c, n: c.close_page(n.page)],
+    "enroll": [
+        lambda c, n: c.enroll("C-south", via="card", key="s-13", from_payment=n.payment),
+    ],
+    "forget_method": [lambda c, n: c.forget_method(n.method, key="s-14")],
+    "inquire_method": [lambda c, n: c.inquire_method(n.change)],
+    "inquire": [lambda c, n: c.inquire(n.payment), lambda c, n: c.inquire(n.unknown)],
+    "replay_callback": [lambda c, n: c.replay_callback(n.callback)],
+}
+# These take objects: a south that got hold of one of the north's gets nothing by it.
+OBJECTS: dict[str, Callable[[Two], Any]] = {
+    "mandate": lambda two: two.south.mandate(two.north.method(two.names.method)),
+    "collect": lambda two: two.south.collect(
+        _own(two), via="card", method=two.north.method(two.names.method), key="s-15"
+    ),
+    "top_up": lambda two: two.south.top_up(
+        "C-south", usd("3.00"), via="card", method=two.north.method(two.names.method), key="s-16"
+    ),
+    "void": lambda two: two.south.void(two.north.invoice("N-7"), reason="typo"),
+    "refund": lambda two: two.south.refund(two.north.payment(two.names.payment), key="s-17"),
+}
+# These take no name of a record; what they return is the south's alone.
+LISTS: dict[str, Callable[[Cashier], Any]] = {
+    "method_changes": lambda c: c.method_changes(),
+    "invoices": lambda c: c.invoices(),
+    "payments": lambda c: c.payments(),
+    "chargebacks": lambda c: c.chargebacks(),
+    "events": lambda c: c.events(),
+    "dead_letters": lambda c: c.dead_letters(),
+    "replay_dead_letters": lambda c: [None] * c.replay_dead_letters("crm"),
+    "callbacks": lambda c: c.callbacks(),
+    "orphans": lambda c: c.orphans(),
+    "recover": lambda c: c.recover(),
+    "apply_callbacks": lambda c: c.apply_callbacks(),
+    "fsck": lambda c: c.fsck(),
+}
+# These make records of the caller's own, or are about the file or the wallet as a whole.
+OWN = {
+    "issue",
+    "import_invoices",
+    "save_customer",
+    "top_up",
+    "mandate",
+    "stop_sending",  # for every tenant, as it says
+    "sending_stopped",
+    "resume_sending",
+    "rotate_keys",
+    "receive",
+    "read_feeds",
+    "places",  # of the wallet, whoever uses it
+    "subscribe",
+    "publish",
+    "check",
+}
+
+
+def _own(two: Two) -> str:
+    two.south.issue(number="S-1", customer="C-south", total=usd("4.00"), due="2031-03-01")
+    return "S-1"
+
+
+def _came_of(call: Callable[[], Any], names: Names) -> Any:
+    """Return a result, or the kind and text of an error, without the name that was asked for."""
+    try:
+        return call()
+    except PaygateError as error:
+        text = str(error)
+        for name in vars(names).values():
+            text = text.replace(repr(name), "…").replace(str(name), "…")
+        return type(error), text
+
+
+def test_every_verb_is_covered() -> None:
+    covered = set(CALLS) | set(OBJECTS) | set(LISTS) | OWN
+
+    assert covered == set(each_verb(Cashier))
+
+
+@pytest.mark.parametrize(
+    ("verb", "which"), [(verb, n) for verb, calls in CALLS.items() for n in range(len(calls))]
+)
+def test_what_another_merchant_has_is_answered_like_what_nobody_has(
+    two: Two, verb: str, which: int
+) -> None:
+    call, nobody = CALLS[verb][which], Names()
+    before = two.books()
+
+    theirs = _came_of(lambda: call(two.south, two.names), two.names)
+    unknown = _came_of(lambda: call(two.south, nobody), nobody)
+
+    assert theirs == unknown
+    assert two.books() == before
+    assert two.north.fsck() == []
+
+
+@pytest.mark.parametrize("verb", OBJECTS)
+def test_the_record_of_another_merchant_itself_opens_nothing(two: Two, verb: str) -> None:
+    before = two.books()
+
+    came = _came_of(lambda: OBJECTS[verb](two), two.names)
+
+    assert came is None or isinstance(came, tuple)
+    assert two.books() == before
+
+
+@pytest.mark.parametrize("verb", LISTS)
+def test_a_list_holds_nothing_of_another_merchant(two: Two, verb: str) -> None:
+    assert list(LISTS[verb](two.south)) == []
+
+
+def test_attempts_and_receipts_of_an_unknown_payment_are_refused(two: Two) -> None:
+    for read in (two.south.attempts, two.south.receipts, two.south.history):
+        with pytest.raises(UnknownPayment):
+            read(two.names.payment)
