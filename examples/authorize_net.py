@@ -14,7 +14,7 @@ import httpx
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Mandate, Money, OneTimeToken, Payment
-from paygate.domain.outcome import HostedForm
+from paygate.domain.outcome import PostForm
 from paygate.testing import FakeClock
 from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
 
@@ -65,11 +65,13 @@ def pay_on_the_form(cashier: Cashier) -> None:
         key="form-1",
     )
     print(f"three invoices: {payment.status}")
-    form = payment.action
-    assert isinstance(form, HostedForm)
+    form = cashier.action_of(payment)
+    assert isinstance(form, PostForm)
+    assert form.token is not None
     # The payer's browser does the next two: it opens the form with the token, and sends it off.
-    httpx.post(form.url, data={"token": form.token}).raise_for_status()
-    back = httpx.post(f"{form.url}/send", data={"token": form.token, **VISA})
+    token = {form.token_field: form.token.reveal()}
+    httpx.post(form.url, data=token).raise_for_status()
+    back = httpx.post(f"{form.url}/send", data={**token, **VISA})
     print(f"the form leads back to {back.headers['location']}")
     # What the browser comes back with proves nothing: the cashier asks the processor.
     tell("three invoices", cashier.complete(payment))

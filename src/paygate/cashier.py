@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
     from paygate.domain.method import Mandate, MethodChange, PaymentMethod
-    from paygate.domain.outcome import Approved, Closed, Declined
+    from paygate.domain.outcome import Action, Approved, Closed, Declined
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
     from paygate.service import (
+        action,
         assign,
         collect,
         credit,
@@ -124,7 +125,7 @@ else:
     later(
         globals(),
         "paygate.service",
-        *("assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
+        *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
         *("reverse", "sending", "write_off"),
     )
@@ -840,6 +841,19 @@ class Desk(BookDesk):
         return (yield from operate.operate(task, self._accounts, self._timing))
 
     @verb
+    def action_of(self, payment: Payment | MethodChange | str) -> Flow[Action]:
+        """
+        Return what the payer is to do for *payment*, with what only their browser may see.
+
+        `Payment.action` says what it is, but never holds the token of a `PostForm` or the
+        client secret of a `ScriptStep`: put the result into the page, and nowhere else.
+        For a method that is being stored, give its `MethodChange`. The secret is kept
+        under the ``token_keys``; without them the gateway is asked for it again. Raises
+        `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer.
+        """
+        return (yield from action.action_of(_id(payment), self._accounts, self._timing))
+
+    @verb
     def close_page(self, payment: Payment | str, *, key: str | None = None) -> Flow[Payment]:
         """Withdraw a page or slip that should not be paid any more."""
         task = operate.Task(
@@ -942,7 +956,7 @@ class Desk(BookDesk):
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
         """
-        Encrypt tokens of stored methods, and callbacks, under the first of the ``token_keys``.
+        Encrypt tokens, secrets of actions and callbacks under the first of the ``token_keys``.
 
         Open the cashier with the new key first and the old ones behind it; when this is
         done, the old ones can go. Stopped anywhere, it goes on where it is called again.

@@ -140,6 +140,12 @@ class TokenUnreadable(UsageError):
     method: str
 
 
+class SecretNotKept(UsageError):
+    """The secret of what the payer is to do was not kept, and the gateway gives it once."""
+
+    payment: str
+
+
 class NumberReused(UsageError):
     """An invoice of that number exists with other facts."""
 

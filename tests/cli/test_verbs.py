@@ -71,6 +71,7 @@ REASONS: Final = {
     "method": "`methods list` shows it",
     "mandate": "it is shown where the host asked the payer for it",
     "complete": "the payer who comes back to the host does it; a clerk inquires",
+    "action_of": "only the host's page gets the secret; `payment show` says what the step is",
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",

@@ -20,7 +20,7 @@ from lxml import etree
 from paygate import AsyncCashier, Cashier, Money, OneTimeToken, PaymentStatus, Secret
 from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
-from paygate.domain.outcome import HostedForm, MovementKind
+from paygate.domain.outcome import MovementKind, PostForm
 from paygate.domain.payment import AttemptState, Payment
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
@@ -122,11 +122,13 @@ class Shop:
     def open_of(self, *numbers: str) -> list[str]:
         return [str(self.cashier.invoice(number).open.decimal) for number in numbers]
 
-    def fill_in(self, form: HostedForm, **fields: str) -> httpx.Response:
+    def fill_in(self, form: PostForm, **fields: str) -> httpx.Response:
         """Do what the payer's browser does: post the token, then the form."""
-        shown = httpx.post(form.url, data={"token": form.token})
+        assert form.token is not None
+        token = {form.token_field: form.token.reveal()}
+        shown = httpx.post(form.url, data=token)
         assert shown.status_code == 200
-        return httpx.post(f"{form.url}/send", data={"token": form.token, **fields})
+        return httpx.post(f"{form.url}/send", data={**token, **fields})
 
 
 @pytest.fixture
@@ -477,13 +479,19 @@ def test_a_chargeback_and_its_end_are_told_by_the_feed(shop: Shop) -> None:
 # --- The form ----------------------------------------------------------------------------------
 
 
-def opened(shop: Shop, *totals: str) -> tuple[Payment, HostedForm]:
+def opened(shop: Shop, *totals: str) -> tuple[Payment, PostForm]:
     payment = shop.cashier.collect(
         shop.owe(*totals), via="net", kind="redirect", key="page", payer=ADA, return_url=BACK
     )
     assert payment.status is PaymentStatus.REQUIRES_ACTION
-    assert isinstance(payment.action, HostedForm)
-    return payment, payment.action
+    form = shop.cashier.action_of(payment)
+    assert isinstance(form, PostForm)
+    return payment, form
+
+
+def shown(form: PostForm) -> str:
+    assert form.token is not None
+    return httpx.post(form.url, data={form.token_field: form.token.reveal()}).text
 
 
 def test_three_invoices_are_paid_on_the_form(shop: Shop) -> None:
@@ -539,7 +547,7 @@ def test_a_form_that_nobody_paid_ends_by_itself(shop: Shop) -> None:
         shop.clock.advance(hours=7)
         shop.cashier.recover()
 
-    assert "no longer valid" in httpx.post(form.url, data={"token": form.token}).text
+    assert "no longer valid" in shown(form)
     assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
 
 
@@ -603,9 +611,10 @@ def test_a_card_is_stored_on_their_form(shop: Shop) -> None:
     change = shop.cashier.enroll(
         ADA, via="net", kind="card", return_url=BACK, mandate=MANDATE, key="e"
     )
-    assert isinstance(change.action, HostedForm)
+    form = shop.cashier.action_of(change)
+    assert isinstance(form, PostForm)
 
-    back = shop.fill_in(change.action, **VISA)
+    back = shop.fill_in(form, **VISA)
     after = shop.cashier.inquire_method(change)
 
     assert back.headers["location"] == BACK

@@ -27,10 +27,10 @@ from paygate.domain.outcome import (
     Approved,
     DeclineCode,
     Declined,
-    HostedForm,
     NotFound,
     RejectCause,
     Rejected,
+    ScriptStep,
 )
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe
@@ -131,7 +131,7 @@ def left_at(reference: str) -> dict[str, Any]:
     }
 
 
-def test_a_card_that_wants_3d_secure_gets_stripes_form(
+def test_a_card_that_wants_3d_secure_goes_on_in_stripes_script(
     stripe: Stripe, respond: Respond, localstripe: str
 ) -> None:
     token = post_form(
@@ -143,8 +143,9 @@ def test_a_card_that_wants_3d_secure_gets_stripes_form(
     played = converse(stripe.charge(charge(method=OneTimeToken.of(token))), respond)
 
     assert isinstance(played.outcome, ActionRequired)
-    assert isinstance(played.outcome.action, HostedForm)
-    secret = played.outcome.action.token.encode()
+    assert isinstance(played.outcome.action, ScriptStep)
+    assert played.outcome.action.client_secret is not None
+    secret = played.outcome.action.client_secret.reveal().encode()
     address = f"{localstripe}/v1/payment_intents/{played.notes[0]}/_authenticate"
     post_form(address, b"success=true&client_secret=" + secret)
     found = converse(stripe.look_up(inquiry(reference=played.notes[0])), respond)

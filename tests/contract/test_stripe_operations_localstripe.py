@@ -32,12 +32,12 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    HostedForm,
     Movement,
     MovementKind,
     NotFound,
     RejectCause,
     Rejected,
+    ScriptStep,
 )
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
@@ -245,12 +245,13 @@ def ask_bank(stripe: Stripe, talk: Talk, *, hold: bool, success: bool) -> str:
     played = talk(stripe.authorize(asked) if hold else stripe.charge(asked))
     assert isinstance(played.outcome, ActionRequired)
     action = played.outcome.action
-    assert isinstance(action, HostedForm)
+    assert isinstance(action, ScriptStep)
+    assert action.client_secret is not None
     reference: str = played.notes[0]
     waiting = Completion(**ALL, reference=reference, amount=WHOLE)
     assert talk(stripe.complete(waiting)).outcome == played.outcome
     path = f"/v1/payment_intents/{reference}/_authenticate"
-    talk.post(path, success=str(success).lower(), client_secret=action.token)
+    talk.post(path, success=str(success).lower(), client_secret=action.client_secret.reveal())
     return reference
 
 

@@ -24,7 +24,7 @@ from starlette.routing import Mount
 
 from paygate import Cashier, Money, Payment, PaymentStatus
 from paygate.domain.callback import InboxState, StoredCallback
-from paygate.domain.outcome import HostedForm
+from paygate.domain.outcome import ScriptStep
 from paygate.service.account import Timing
 from paygate.web import callbacks
 from tests.service.world import Doomed, PowerCut
@@ -70,9 +70,11 @@ class Till:
 
     def authenticate(self, payment: Payment, *, success: bool) -> None:
         """Do what the payer does in the bank's window."""
-        assert isinstance(payment.action, HostedForm)
+        step = self.cashier.action_of(payment)
+        assert isinstance(step, ScriptStep)
+        assert step.client_secret is not None
         path = f"/v1/payment_intents/{payment.reference}/_authenticate"
-        proof = {"client_secret": payment.action.token, "success": str(success).lower()}
+        proof = {"client_secret": step.client_secret.reveal(), "success": str(success).lower()}
         self.asked(path, **proof)
 
     def came_back(self, payment: Payment) -> str:

@@ -11,7 +11,7 @@ from paygate.cli import decisions, options, show
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
 from paygate.domain.method import Kind, StoredMethod
-from paygate.domain.outcome import Approved, Closed, Declined, HostedForm, Redirect
+from paygate.domain.outcome import Approved, Closed, Declined
 from paygate.domain.payment import AttemptState, Operation
 from paygate.domain.secret import Secret
 from paygate.errors import TokenKeysMissing
@@ -231,8 +231,8 @@ def _change(of: MethodChange) -> Any:
 
 def _next_step(of: MethodChange, *, deletes: bool) -> str | None:
     """Say what is to be done about a change, where something is."""
-    if isinstance(of.action, Redirect | HostedForm):
-        return f"the payer goes to {of.action.url}"
+    if of.action is not None:
+        return show.step(of.action)
     if of.state.final:
         failed = deletes and of.state.closed
         return "a person must delete it at the gateway" if failed else None

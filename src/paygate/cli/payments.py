@@ -10,7 +10,6 @@ import typer
 from paygate.cli import facts, options, show, timeline
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
-from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
 from paygate.domain.payment import PaymentStatus
 
 if TYPE_CHECKING:
@@ -270,15 +269,7 @@ def _next_step(of: Payment) -> str | None:
         return "a person must look at it and resolve it"
     if of.status is PaymentStatus.UNKNOWN:
         return "do not pay again; 'paygate recover' asks how it ended"
-    match of.action:
-        case Redirect() | HostedForm():
-            return f"the payer goes to {of.action.url}"
-        case ShowVoucher():
-            return f"the payer shows {of.action.reference} at a counter"
-        case PayToAddress():
-            return f"the payer sends {of.action.amount} to {of.action.address}"
-        case None:
-            return None
+    return None if of.action is None else show.step(of.action)
 
 
 def _table(payments: list[Payment]) -> Any:

@@ -14,10 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from paygate.domain.money import Money
+from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowVoucher
 from paygate.domain.payment import PaymentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from paygate.domain.outcome import Action
 
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
@@ -89,6 +92,21 @@ def status(of: PaymentStatus) -> Text:
 def words(name: str) -> str:
     """Write a name of the code for people: ``requires_action`` is "requires action"."""
     return str(name).replace("_", " ")
+
+
+def step(of: Action) -> str:
+    """Say for people what the payer is to do next."""
+    match of:
+        case Redirect():
+            return f"the payer goes to {of.url}"
+        case PostForm():
+            return f"the payer's browser posts the form of your page to {of.url}"
+        case ScriptStep():
+            return f"the payer goes on in your page, in the script {of.script_url}"
+        case ShowVoucher():
+            return f"the payer shows {of.reference} at a counter"
+        case PayToAddress():
+            return f"the payer sends {of.amount} to {of.address}"
 
 
 def amount(money: Money) -> str:

@@ -8,7 +8,7 @@ inquiry can give.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.method import StoredMethod
     from paygate.domain.money import Money
+    from paygate.domain.secret import Secret
 
 
 class MovementKind(StrEnum):
@@ -124,15 +125,32 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostedForm:
-    """Show the processor's own form, opened at *url* with a one-time *token*.
+class PostForm:
+    """Open the processor's own form: let the payer's browser POST *token* to *url*.
 
-    The token is for the payer's browser alone, so it is not shown in a repr.
+    The token goes in the field *token_field*, beside *fields*. It is for the payer's
+    browser alone: a driver always gives it, a payment that is read does not hold it,
+    and `Cashier.action_of` returns it to the page that renders the form.
     """
 
     url: str
-    token: str = field(repr=False)
+    token_field: str
+    token: Secret[str] | None
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptStep:
+    """Go on in the page, in the processor's own script, which is loaded from *script_url*.
+
+    The script takes *publishable_key*, which may be public, and *client_secret*, which
+    is for the payer's browser alone: a driver always gives it, a payment that is read
+    does not hold it, and `Cashier.action_of` returns it to the page that goes on.
+    """
+
+    script_url: str
+    publishable_key: str
+    client_secret: Secret[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +180,34 @@ class PayToAddress:
     rate_source: str = ""
 
 
-Action: TypeAlias = Redirect | HostedForm | ShowVoucher | PayToAddress
+Action: TypeAlias = Redirect | PostForm | ScriptStep | ShowVoucher | PayToAddress
+
+
+def secret_of(action: Action) -> Secret[str] | None:
+    """Return the secret that *action* holds; None if it holds none, or it was taken out."""
+    match action:
+        case PostForm():
+            return action.token
+        case ScriptStep():
+            return action.client_secret
+        case _:
+            return None
+
+
+def with_secret(action: Action, secret: Secret[str] | None) -> Action:
+    """Return *action* with *secret* in its place; None takes it out."""
+    match action:
+        case PostForm():
+            return replace(action, token=secret)
+        case ScriptStep():
+            return replace(action, client_secret=secret)
+        case _:
+            return action
+
+
+def lacks_secret(action: Action) -> bool:
+    """Return whether *action* can be followed only with a secret that it does not hold."""
+    return isinstance(action, PostForm | ScriptStep) and not secret_of(action)
 
 
 # --- What was decided -----------------------------------------------------------

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import HostedForm, PayToAddress, Redirect, ShowVoucher
+from paygate.domain.outcome import (
+    PayToAddress,
+    PostForm,
+    Redirect,
+    ScriptStep,
+    ShowVoucher,
+    secret_of,
+    with_secret,
+)
 from paygate.domain.payment import (
     Attempt,
     AttemptState,
@@ -18,9 +26,10 @@ from paygate.domain.payment import (
     PaymentStatus,
 )
 from paygate.domain.settlement import CreditOn
-from paygate.errors import SendingStopped
+from paygate.errors import SendingStopped, TokenUnreadable
 from paygate.ledger import sending
 from paygate.ledger.elapsed import Lease, read_mark
+from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from paygate.domain.outcome import Action
+    from paygate.domain.secret import Secret
     from paygate.ledger.elapsed import Mark
     from paygate.ledger.tx import Row, Tx
 
@@ -212,11 +222,20 @@ _UPDATE_ATTEMPT = """
 UPDATE paygate_attempt SET
   state = :state, reference = :reference, code = :code, raw_code = :raw_code, reason = :reason,
   retryable = :retryable, action = :action, expires_at = :expires_at,
+  action_secret_encrypted = CASE WHEN :action_secret IS NULL AND action = :action
+                                 THEN action_secret_encrypted ELSE :action_secret END,
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
   version = version + 1
 WHERE id = :id AND version = :version
 """
+_SEALED_ACTION = "SELECT action_secret_encrypted FROM paygate_attempt WHERE id = :id"
+_SEALED_ACTIONS = """
+SELECT id, action_secret_encrypted FROM paygate_attempt
+WHERE tenant = :tenant AND id > :after AND action_secret_encrypted IS NOT NULL
+ORDER BY id LIMIT :limit
+"""
+_RESEAL_ACTION = "UPDATE paygate_attempt SET action_secret_encrypted = :secret WHERE id = :id"
 _NOTE = """
 UPDATE paygate_attempt SET reference = :reference, version = version + 1,
   next_check_at = CASE WHEN state = 'unknown' THEN coalesce(next_check_at, :at)
@@ -733,6 +752,7 @@ def update_attempt(
         "reason": reason,
         "retryable": int(retryable),
         "action": None if action is None else write_action(action),
+        "action_secret": None if action is None else _sealed(tx, action, before.attempt.id),
         "expires_at": None if expires_at is None else instant(expires_at),
         "next_check_at": None if next_check_at is None else instant(next_check_at),
         "checks": checks,
@@ -741,6 +761,56 @@ def update_attempt(
         "network_transaction_id": network_transaction_id,
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
+
+
+def action_with_secret(tx: Tx, row: AttemptRow) -> Action | None:
+    """
+    Return what the payer is to do for an attempt, with the secret if it was kept.
+
+    It was not if there was no key to keep it under; one that none of the keys opens
+    is as good as not kept.
+    """
+    found = tx.one(_SEALED_ACTION, {"id": row.attempt.id})
+    sealed = None if found is None else found["action_secret_encrypted"]
+    if row.action is None or sealed is None or tx.vault is None:
+        return row.action
+    try:
+        return with_secret(row.action, tx.vault.open(sealed, of=_owner(row.attempt.id)))
+    except TokenUnreadable:
+        return row.action
+
+
+def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
+    """
+    Put secrets of actions, of attempts after id *after*, under the first key, at most *limit*.
+
+    Returns what `methods.reseal_page` does. A secret that none of the keys opens stays
+    as it is: it is good for as long as a page is, and the page can be closed.
+    """
+    vault = vault_of(tx)
+    rows = tx.all(_SEALED_ACTIONS, {"tenant": tx.tenant, "after": after, "limit": limit})
+    changed = 0
+    for row in rows:
+        try:
+            secret = vault.reseal(row["action_secret_encrypted"], of=_owner(row["id"]))
+        except TokenUnreadable:
+            continue
+        if secret is not None:
+            changed += tx.run(_RESEAL_ACTION, {"id": row["id"], "secret": secret})
+    return (rows[-1]["id"] if rows else after, len(rows), changed)
+
+
+def _sealed(tx: Tx, action: Action, attempt_id: str) -> bytes | None:
+    """Encrypt the secret of *action*; None if it has none, or there is no key."""
+    secret: Secret[str] | None = secret_of(action)
+    if tx.vault is None or secret is None:
+        return None
+    return tx.vault.seal(secret, of=_owner(attempt_id))
+
+
+def _owner(attempt_id: str) -> str:
+    """Return the name that the secret of an attempt's action is sealed in with."""
+    return f"action of {attempt_id}"
 
 
 def note(tx: Tx, attempt_id: str, reference: str) -> None:
@@ -905,20 +975,18 @@ def attempt_of(row: Row) -> AttemptRow:
     )
 
 
-_ACTIONS: dict[str, type[Redirect | HostedForm | ShowVoucher]] = {
-    "Redirect": Redirect,
-    "HostedForm": HostedForm,
-    "ShowVoucher": ShowVoucher,
+_ACTIONS: dict[str, type[Redirect | PostForm | ScriptStep | ShowVoucher]] = {
+    each.__name__: each for each in (Redirect, PostForm, ScriptStep, ShowVoucher)
 }
 
 
 def write_action(action: Action) -> str:
-    """Write an action as text."""
-    return json.dumps({"action": type(action).__name__, **asdict(action)})
+    """Write an action as text, without its secret."""
+    return json.dumps({"action": type(action).__name__, **asdict(with_secret(action, None))})
 
 
 def read_action(text: str | None) -> Action | None:
-    """Read an action from its text."""
+    """Read an action from its text; if it has a secret, that is not in it."""
     if text is None:
         return None
     facts: dict[str, Any] = json.loads(text)

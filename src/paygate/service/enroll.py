@@ -423,14 +423,18 @@ def set_default(method: str) -> Flow[PaymentMethod]:
 
 def rotate() -> Flow[Rotated]:
     """
-    Put every token, and what callbacks said, under the first key, a page in a transaction.
+    Put tokens, secrets of actions and what callbacks said under the first key, page by page.
 
     Stopped anywhere, it leaves what all keys together open; run again, it does the
     rest.
     """
     tokens = yield from _reseal(methods.reseal_page, "")
     told = yield from _reseal(inbox.reseal_page, 0)
-    return Rotated(rotated=tokens.rotated + told.rotated, current=tokens.current + told.current)
+    actions = yield from _reseal(payments.reseal_page, "")
+    each = (tokens, told, actions)
+    return Rotated(
+        rotated=sum(one.rotated for one in each), current=sum(one.current for one in each)
+    )
 
 
 def _reseal(reseal_page: _ResealPage[_Id], after: _Id) -> Flow[Rotated]:

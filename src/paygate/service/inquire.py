@@ -116,6 +116,24 @@ def follow(
     return (yield from look(lambda tx: enroll.change_of(tx, attempt)))
 
 
+def ask_again(
+    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[Answer | None]:
+    """Ask the gateway how *attempt* stands, merge the answer, and return it as it was given.
+
+    It is None if nobody can be asked. Nothing is sent again.
+    """
+    case = yield from look(lambda tx: _case(tx, attempt))
+    account = accounts.get(case.row.attempt.account)
+    gateway = None if account is None else account.looks_up(case.row.attempt.reference)
+    if account is None or gateway is None:
+        return None
+    look_up = partial(gateway.look_up, inquiry_about(case.row))
+    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
+    yield from _merge(case, account, _news(answer), timing)
+    return answer
+
+
 def _inquire_attempt(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment | None]:

@@ -2,7 +2,7 @@
 
 A notice is kept as it was read when its signature held. So it can be applied
 when the secret that signed it has been rotated away, and one that a feed told
-is kept in the same way. No token gets into the text.
+is kept in the same way. No token and no secret of an action gets into the text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     for each in (
         *(outcome.Approved, outcome.Authorized, outcome.Declined, outcome.Rejected),
         *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
-        *(outcome.Redirect, outcome.HostedForm, outcome.ShowVoucher, outcome.PayToAddress),
+        *(outcome.Redirect, outcome.PostForm, outcome.ScriptStep, outcome.ShowVoucher),
+        outcome.PayToAddress,
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
         *(outcome.Movement, Money, Notice, Dispute, DisputeState),
     )

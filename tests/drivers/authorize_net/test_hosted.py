@@ -12,13 +12,14 @@ from paygate.domain.outcome import (
     Approved,
     Closed,
     Declined,
-    HostedForm,
     Outcome,
+    PostForm,
     RejectCause,
     Rejected,
     Unknown,
 )
 from paygate.domain.payment import Operation
+from paygate.domain.secret import Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.drivers.authorize_net.hosted import COMMUNICATOR_PAGE
@@ -72,7 +73,11 @@ def test_a_form_is_opened_under_our_name(net: AuthorizeNet) -> None:
     assert told["order"] == {"invoiceNumber": ORDER, "description": "INV-1, INV-2"}
     assert told.keys().isdisjoint({"payment", "profile"})
     assert played.outcome == ActionRequired(
-        action=HostedForm(url="https://test.authorize.net/payment/payment", token=TOKEN),
+        action=PostForm(
+            url="https://test.authorize.net/payment/payment",
+            token_field="token",
+            token=Secret(TOKEN),
+        ),
         reference=ORDER,
         expires_at=datetime(2026, 11, 2, 13, 15, tzinfo=UTC),
     )
@@ -83,7 +88,7 @@ def test_a_live_form_is_where_live_forms_are() -> None:
     outcome = play(AuthorizeNet(settings(live=True)).charge(asked()), FORM).outcome
 
     assert isinstance(outcome, ActionRequired)
-    assert isinstance(outcome.action, HostedForm)
+    assert isinstance(outcome.action, PostForm)
     assert outcome.action.url == "https://accept.authorize.net/payment/payment"
 
 

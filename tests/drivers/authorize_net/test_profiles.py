@@ -12,9 +12,9 @@ from paygate.domain.outcome import (
     Approved,
     Authorized,
     Declined,
-    HostedForm,
     NotFound,
     Pending,
+    PostForm,
     RejectCause,
     Rejected,
 )
@@ -362,8 +362,10 @@ def test_a_form_is_opened_to_store_a_method_on(kind: Kind, shown: str) -> None:
     assert values["hostedProfileIFrameCommunicatorUrl"] == "https://shop.example/c"
     assert values["hostedProfilePaymentOptions"] == shown
     assert isinstance(played.outcome, ActionRequired)
-    assert played.outcome.action == HostedForm(
-        url="https://test.authorize.net/customer/addPayment", token="tkn"
+    assert played.outcome.action == PostForm(
+        url="https://test.authorize.net/customer/addPayment",
+        token_field="token",
+        token=Secret("tkn"),
     )
     assert played.outcome.reference == "cim-123-0"
 

@@ -16,13 +16,13 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    HostedForm,
     Movement,
     Outcome,
     Pending,
     Redirect,
     RejectCause,
     Rejected,
+    ScriptStep,
     Unknown,
 )
 from paygate.domain.secret import OneTimeToken, RawCard, Secret
@@ -273,7 +273,12 @@ def test_a_part_that_was_received_is_what_is_booked(stripe: Stripe) -> None:
         (
             intent("requires_action", next_action={"type": "use_stripe_sdk"}),
             ActionRequired(
-                action=HostedForm(url=STRIPE_JS, token="pi_1_secret_x"), reference="pi_1"
+                action=ScriptStep(
+                    script_url=STRIPE_JS,
+                    publishable_key="",
+                    client_secret=Secret("pi_1_secret_x"),
+                ),
+                reference="pi_1",
             ),
         ),
         (
@@ -289,14 +294,15 @@ def test_a_state_of_the_intent_is_an_outcome(
     assert confirmed(stripe, answers(told)).outcome == outcome
 
 
-def test_stripes_form_is_given_the_publishable_key() -> None:
+def test_stripes_script_is_given_the_publishable_key() -> None:
     stripe = Stripe(settings(publishable_key="pk_test_1"))
 
     outcome = confirmed(stripe, answers(intent("requires_action"))).outcome
 
     assert isinstance(outcome, ActionRequired)
-    assert isinstance(outcome.action, HostedForm)
-    assert outcome.action.fields == {"publishable_key": "pk_test_1"}
+    assert isinstance(outcome.action, ScriptStep)
+    assert outcome.action.publishable_key == "pk_test_1"
+    assert "_secret_" not in repr(outcome)
 
 
 # --- Declines --------------------------------------------------------------------------

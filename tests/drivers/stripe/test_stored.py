@@ -17,13 +17,13 @@ from paygate.domain.outcome import (
     Closed,
     Closing,
     Declined,
-    HostedForm,
     NotFound,
     Outcome,
     Pending,
     Redirect,
     RejectCause,
     Rejected,
+    ScriptStep,
     Unknown,
 )
 from paygate.domain.payment import Operation
@@ -128,7 +128,11 @@ def test_a_card_is_stored_with_a_customer_and_the_banks_consent(stripe: Stripe) 
         (
             setup("requires_action"),
             ActionRequired(
-                action=HostedForm(url="https://js.stripe.com/v3/", token="seti_1_secret_x"),
+                action=ScriptStep(
+                    script_url="https://js.stripe.com/v3/",
+                    publishable_key="",
+                    client_secret=Secret("seti_1_secret_x"),
+                ),
                 reference="seti_1",
             ),
         ),

@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.method import Kind
-from paygate.domain.outcome import ActionRequired, HostedForm
+from paygate.domain.outcome import ActionRequired, PostForm
+from paygate.domain.secret import Secret
 from paygate.drivers.authorize_net import fields, transactions
 from paygate.drivers.authorize_net.markup import leaf, long_text, node
 from paygate.drivers.authorize_net.messages import Refusal, busy, now_of
@@ -196,7 +197,8 @@ def _form(
         raise BadReply("Authorize.Net opened a form without a token")
     now = now_of(response)
     return ActionRequired(
-        action=HostedForm(url=url, token=token),
+        # "token" is the name of the form's field.
+        action=PostForm(url=url, token_field="token", token=Secret(token)),  # noqa: S106
         reference=reference,
         expires_at=None if now is None else now + TOKEN_LASTS,
     )

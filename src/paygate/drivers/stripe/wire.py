@@ -17,7 +17,6 @@ from paygate.domain.outcome import (
     Authorized,
     Closed,
     Closing,
-    HostedForm,
     Movement,
     MovementKind,
     NotFound,
@@ -25,6 +24,7 @@ from paygate.domain.outcome import (
     Redirect,
     RejectCause,
     Rejected,
+    ScriptStep,
     Unknown,
 )
 from paygate.domain.secret import OneTimeToken, Secret
@@ -565,16 +565,19 @@ def stored_card(
 
 
 def action_of(settings: StripeSettings, told: dict[str, Any], reference: str) -> ActionRequired:
-    """Send the payer to the bank's page if Stripe names one, else to Stripe's form."""
+    """Send the payer to the bank's page if Stripe names one, else on in Stripe's script."""
     url = long_text(told, "next_action", "redirect_to_url", "url")
     if url:
         return ActionRequired(action=Redirect(url=safe(settings, url)), reference=reference)
     client_secret = text(told, "client_secret")
     if not client_secret:
         raise BadReply("Stripe wants the payer to act, and does not say how")
-    fields = {"publishable_key": settings.publishable_key} if settings.publishable_key else {}
-    form = HostedForm(url=STRIPE_JS, token=client_secret, fields=fields)
-    return ActionRequired(action=form, reference=reference)
+    step = ScriptStep(
+        script_url=STRIPE_JS,
+        publishable_key=settings.publishable_key,
+        client_secret=Secret(client_secret),
+    )
+    return ActionRequired(action=step, reference=reference)
 
 
 def safe(settings: StripeSettings, url: str) -> str:

@@ -131,6 +131,7 @@ CREATE TABLE paygate_attempt (
   reason TEXT NOT NULL DEFAULT '',
   retryable INTEGER NOT NULL DEFAULT 0,
   action TEXT,
+  action_secret_encrypted BLOB, -- what only the payer's browser may see of the action
   expires_at TEXT,
   network_transaction_id TEXT NOT NULL DEFAULT '',
   sends INTEGER NOT NULL DEFAULT 1,
@@ -151,6 +152,8 @@ CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
 CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method) WHERE method IS NOT NULL;
 CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, next_check_at)
   WHERE next_check_at IS NOT NULL;
+CREATE INDEX paygate_attempt_with_secret ON paygate_attempt (tenant, id)
+  WHERE action_secret_encrypted IS NOT NULL;
 CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, reference)
   WHERE reference <> '';
 

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    HostedForm,
     MovementKind,
     PayToAddress,
     Pending,
+    PostForm,
     Redirect,
+    ScriptStep,
     ShowVoucher,
+    lacks_secret,
 )
 from paygate.domain.payment import Operation
 from paygate.testing.conformance.conversation import applies
@@ -85,10 +87,10 @@ class ChargeConformance(DeclinesConformance):
         action = getattr(outcome, "action", None)
         good = False
         match action:
-            case Redirect(url=url) | HostedForm(url=url):
+            case Redirect(url=url) | PostForm(url=url) | ScriptStep(script_url=url):
                 parts = urlsplit(url)
                 near = (parts.hostname or "").endswith(".invalid")
-                good = parts.scheme == "https" or near
+                good = (parts.scheme == "https" or near) and not lacks_secret(action)
             case ShowVoucher(reference=reference):
                 good = bool(reference)
             case PayToAddress(address=address):
@@ -99,8 +101,8 @@ class ChargeConformance(DeclinesConformance):
             return  # the case before this one says so
         require(
             good,
-            expected="charge, case 'action': an https address, a slip's number or an address to "
-            "pay to",
+            expected="charge, case 'action': an https address (with the secret that its form or "
+            "script takes), a slip's number or an address to pay to",
             got=outcome,
             why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
             read=PROTOCOL,

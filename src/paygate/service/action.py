@@ -1,0 +1,72 @@
+"""Return what the payer is to do next, with the secret that only their browser may see.
+
+Neither a payment that is read nor its JSON, events or logs hold that secret. At rest
+it is encrypted under the keys of the host; without keys it is not stored at all, and
+then the gateway is asked again. Not every gateway gives it a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.domain.outcome import ActionRequired, lacks_secret
+from paygate.domain.payment import AttemptState
+from paygate.errors import NotPayable, SecretNotKept, UnknownPayment
+from paygate.ledger import payments
+from paygate.service import inquire
+from paygate.service.flow import Flow, look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.outcome import Action
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+
+def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Action]:
+    """Return the action of a payment, or of a change of a method, that waits for its payer."""
+    attempt, action, has_keys = yield from look(lambda tx: _waiting(tx, id_))
+    if not lacks_secret(action):
+        return action
+    answer = yield from inquire.ask_again(attempt, accounts, timing)
+    if isinstance(answer, ActionRequired) and not lacks_secret(answer.action):
+        return answer.action
+    yield from look(lambda tx: _waiting(tx, id_))  # it may have ended, and that is the answer
+    why = (
+        "none of the token keys opens it: add the key that it was stored under to token_keys"
+        if has_keys
+        else "the cashier was opened without token_keys=[…]: open it with them"
+    )
+    raise SecretNotKept(
+        f"the secret of the payer's next step for {id_} was not kept, and the gateway does not "
+        f"give it again; {why}, and begin again with a new key",
+        payment=id_,
+    )
+
+
+def _waiting(tx: Tx, id_: str) -> tuple[str, Action, bool]:
+    """Return the attempt that waits for its payer, its action, and whether there are keys."""
+    row = _attempt(tx, id_)
+    action = payments.action_with_secret(tx, row)
+    if row.attempt.state is not AttemptState.REQUIRES_ACTION or action is None:
+        raise NotPayable(f"{id_} is {row.attempt.state} and waits for no payer", payment=id_)
+    payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
+    if payment is not None and payment.superseded:
+        raise NotPayable(
+            f"another payment took over what payment {id_} was to pay; close it", payment=id_
+        )
+    return row.attempt.id, action, tx.vault is not None
+
+
+def _attempt(tx: Tx, id_: str) -> AttemptRow:
+    """Find the attempt that was to bring the money, or to store or delete a method."""
+    if payments.by_id(tx, id_) is not None:
+        return payments.main_attempt(tx, id_)
+    row = payments.attempt(tx, id_)
+    if row is None or row.attempt.payment:
+        raise UnknownPayment(
+            f"there is no payment and no change of a method {id_!r} in this ledger"
+        )
+    return row
