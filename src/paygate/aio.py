@@ -192,6 +192,7 @@ def _offer_awaitable(face: type) -> None:
 
 def _awaitable(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
     async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        source.seal(kwargs)
         return await self._run(source.flow(self, *args, **kwargs))
 
     dress(call, name, source, face)

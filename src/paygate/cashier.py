@@ -29,7 +29,7 @@ from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation
-from paygate.domain.secret import OneTimeToken
+from paygate.domain.secret import OneTimeToken, Sealed, as_secret
 from paygate.errors import (
     BadReply,
     InvalidAmount,
@@ -140,6 +140,17 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
     def __init__(self, flow: Callable[Concatenate[Any, P], Flow[T]]) -> None:
         self.flow = flow
         self.__doc__ = flow.__doc__
+        self._takes_token = str(flow.__annotations__.get("method", "")).startswith("Method |")
+
+    def seal(self, given: dict[str, Any]) -> None:
+        """
+        Make a token of plain text that is to pay or to be stored, in the arguments *given*.
+
+        The faces call this before anything can raise: a traceback shows the locals of each
+        frame, and holds no token that way.
+        """
+        if self._takes_token and isinstance(given.get("method"), str):
+            given["method"] = OneTimeToken.of(given["method"])
 
     if TYPE_CHECKING:
 
@@ -1103,6 +1114,20 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     return facts
 
 
+def _account_of(
+    name: str, given: Sealed[Any], environment: Sealed[Mapping[str, str] | None]
+) -> GatewayAccount:
+    """Make the account *name* of a driver object, or of settings."""
+    from paygate import registry
+    from paygate.gateway import Gateway
+    from paygate.service.account import GatewayAccount
+
+    if isinstance(given.open(), Gateway):
+        return GatewayAccount.of(name, given.open())
+    gateway = registry.build(given.open(), environment=environment.open())
+    return GatewayAccount.of(name, gateway, registry.revealed(given.open().get("credit_on")))
+
+
 class _Face:
     """What both faces share: how they are opened, and what they hold."""
 
@@ -1128,6 +1153,7 @@ class _Face:
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Self:
         """
         Open the ledger at *url*, made if it is not there, with gateway accounts by name.
@@ -1140,25 +1166,26 @@ class _Face:
         are those of the customer's time zone, and of *zone*, the merchant's (an IANA name), for
         customers whose zone is not known. *period_closed* says whether reversals may no longer
         be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
-        first encrypts, all of them decrypt.
+        first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
+        that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
+        never with what somebody typed into a form.
 
         Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `LiveModeMismatch` or
         a `StoreError`.
         """
-        from paygate import registry
         from paygate.domain.customer import zone_of
-        from paygate.gateway import Gateway
         from paygate.ledger.elapsed import MachineStopwatch
         from paygate.ledger.sqlite import SqliteStore
         from paygate.ledger.tx import Context, SystemClock, TimedIds
         from paygate.ledger.vault import Vault
-        from paygate.service.account import GatewayAccount, Timing
+        from paygate.service.account import Timing
 
+        # A traceback shows the locals of each frame: none of them holds a key from here on.
+        given, variables = Sealed(gateways or {}), Sealed(environment)
+        keys = None if token_keys is None else [as_secret(key) for key in token_keys]
+        del gateways, environment, token_keys
         accounts = {
-            name: GatewayAccount.of(name, gateway)
-            if isinstance(gateway, Gateway)
-            else GatewayAccount.of(name, registry.build(gateway), gateway.get("credit_on"))
-            for name, gateway in (gateways or {}).items()
+            name: _account_of(name, Sealed(given.open()[name]), variables) for name in given.open()
         }
         face = cls.__new__(cls)
         face._context = Context(
@@ -1167,7 +1194,7 @@ class _Face:
             zone=zone_of(zone),
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
-            vault=None if token_keys is None else Vault(token_keys),
+            vault=None if keys is None else Vault(keys),
             # Beside a clock that a test moves, the machine's own count would tell another story.
             stopwatch=MachineStopwatch() if clock is None else None,
         )
@@ -1189,7 +1216,9 @@ class _Face:
         cls, *, gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None, **more: Any
     ) -> Self:
         """Open a ledger that lives in memory and ends with this object, for tests."""
-        return cls.open("sqlite://", gateways=gateways, **more)
+        given: Sealed[dict[str, Any]] = Sealed({"gateways": gateways, **more})
+        del gateways, more
+        return cls.open("sqlite://", **given.open())
 
     def acting_as(self, actor: str) -> Self:
         """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
@@ -1371,6 +1400,7 @@ def offer_at_once(face: type) -> None:
 
 def _at_once(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        source.seal(kwargs)
         return self._run(source.flow(self, *args, **kwargs))
 
     dress(call, name, source, face)

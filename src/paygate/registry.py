@@ -6,7 +6,6 @@ else's. A driver that cannot be loaded names its culprit and harms nobody else.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.domain.method import Kind
+from paygate.domain.secret import Sealed, Secret
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
 from paygate.gateway import (
     CAPABILITIES,
@@ -26,6 +26,8 @@ from paygate.gateway import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import BaseModel
 
 GROUP = "paygate.gateways"
@@ -114,65 +116,110 @@ def load(name: str) -> Driver:
 
 
 def filled(
-    settings: Mapping[str, Any], environment: Mapping[str, str], secrets: list[str]
+    settings: Mapping[str, Any], environment: Mapping[str, str], secrets: list[Secret[str]]
 ) -> dict[str, Any]:
     """
-    Put values of the environment where *settings* say ``{"env": "NAME"}``, at any depth.
+    Return *settings* with values of *environment* for each ``{"env": "NAME"}``, at any depth.
 
-    What was put in is noted in *secrets*. Raises `InvalidSettings` with every name
-    that the environment lacks.
+    What was put in is a `Secret`, and stands in *secrets* as well. Only for settings whose
+    writer may read the environment, such as a file of the operator: never for what a
+    merchant typed into a form. Raises `InvalidSettings` with every name that the
+    environment lacks.
     """
+    plain, known = Sealed(settings), Sealed(environment)
+    del settings, environment
     missing: set[str] = set()
 
-    def fill(value: object) -> Any:
-        if isinstance(value, list):
-            return [fill(each) for each in cast("list[object]", value)]
-        if not isinstance(value, Mapping):
-            return value
-        pairs = cast("Mapping[str, object]", value)
-        name = pairs.get("env")
-        if len(pairs) > 1 or not isinstance(name, str):
-            return {key: fill(each) for key, each in pairs.items()}
-        if name not in environment:
+    def value_of(name: str) -> object:
+        if name not in known.open():
             missing.add(name)
             return ""
-        secrets.append(environment[name])
-        return environment[name]
+        secrets.append(Secret(known.open()[name]))
+        return secrets[-1]
 
-    done = {name: fill(value) for name, value in settings.items()}
+    done = Sealed({name: _filled(value, value_of) for name, value in plain.open().items()})
     if missing:
         names = ", ".join(sorted(missing))
         raise InvalidSettings(
             f"settings are to be taken from the environment, which has no {names}",
             missing=sorted(missing),
         )
-    return done
+    return done.open()
 
 
-def build(settings: Mapping[str, Any]) -> Gateway:
+def _filled(value: object, value_of: Callable[[str], object]) -> Any:
+    if isinstance(value, list):
+        return [_filled(each, value_of) for each in cast("list[object]", value)]
+    if not isinstance(value, Mapping):
+        return value
+    pairs = cast("Mapping[str, object]", value)
+    name = _variable(pairs)
+    if name is None:
+        return {key: _filled(each, value_of) for key, each in pairs.items()}
+    return value_of(name)
+
+
+def _variable(value: object) -> str | None:
+    """Return the name of the environment variable that *value* stands for, if it is one."""
+    if not isinstance(value, Mapping) or len(cast("Mapping[str, object]", value)) != 1:
+        return None
+    name = cast("Mapping[str, object]", value).get("env")
+    return name if isinstance(name, str) else None
+
+
+def build(settings: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> Gateway:
     """
     Make a gateway account from plain settings, such as a table of a TOML file.
 
     The entry ``driver`` names the driver, the others are its settings, but for
-    those of the account (`OF_ACCOUNT`); one that is ``{"env": "NAME"}`` is read
-    from the environment, now. Instead of them, ``gateway`` may be a driver object.
+    those of the account (`OF_ACCOUNT`). Instead of them, ``gateway`` may be a driver
+    object. ``{"env": "NAME"}`` is read from *environment*, if that is given; without it
+    such a value is refused, because the writer of the settings may be a stranger.
     Raises `InvalidSettings` with every field that is wrong, and none of the values.
     """
-    values = {key: value for key, value in settings.items() if key not in OF_ACCOUNT}
-    made: object = values.pop("gateway", None)
+    given = Sealed({key: each for key, each in settings.items() if key not in OF_ACCOUNT})
+    environment_given, variables = environment is not None, Sealed(environment or {})
+    del settings, environment
+    made = cast("object", given.open().pop("gateway", None))
     if made is not None:
         if not isinstance(made, Gateway):
             raise InvalidSettings(f"'gateway' is a driver object, not {type(made).__name__}")
-        if values:
+        if given.open():
             raise InvalidSettings(
-                f"a gateway that is made already takes no settings: {', '.join(sorted(values))}"
+                "a gateway that is made already takes no settings: "
+                f"{', '.join(sorted(given.open()))}"
             )
         return made
-    values = filled(values, os.environ, [])
-    name = values.pop("driver", None)
+    if environment_given:
+        given = Sealed(filled(given.open(), variables.open(), []))
+    else:
+        _refuse_variables(given)
+    name = revealed(given.open().pop("driver", None))
     if not isinstance(name, str):
         raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
-    return make(load(name), name, values)
+    return make(load(name), name, given.open())
+
+
+def _refuse_variables(settings: Sealed[dict[str, Any]]) -> None:
+    fields = sorted(name for name, value in settings.open().items() if _names_variable(value))
+    if fields:
+        raise InvalidSettings(
+            f"the settings {', '.join(fields)} name variables of the environment, which are read "
+            "for a configuration file of your own only: give the values, or open the cashier with "
+            "environment=os.environ",
+            fields=fields,
+        )
+
+
+def _names_variable(value: object) -> bool:
+    """Return whether *value*, or a part of it at any depth, stands for a variable."""
+    if isinstance(value, list):
+        return any(_names_variable(each) for each in cast("list[object]", value))
+    if not isinstance(value, Mapping):
+        return False
+    if _variable(cast("object", value)) is not None:
+        return True
+    return any(_names_variable(each) for each in cast("Mapping[str, object]", value).values())
 
 
 def samples(driver: Driver, name: str) -> list[Gateway]:
@@ -219,17 +266,38 @@ def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
     """Make an account of *driver*, which is called *name*, from plain settings; see `build`."""
     from pydantic import ValidationError
 
+    given = Sealed(settings)
+    del settings
     model: type[BaseModel] = driver.settings_model
     try:
-        checked = model.model_validate(dict(settings))
+        checked = model.model_validate(revealed(given.open()))
     except ValidationError as error:
         # The values are left out: one of them may be a key in the wrong field.
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise InvalidSettings(f"settings of driver {name!r}: {problems}") from None
-    return driver(checked)
+    except Exception as bug:  # noqa: BLE001  (a stranger's code; its frames hold the settings)
+        bug_of = type(bug).__name__
+        problems = f"the settings model failed with {bug_of}; it may raise ValueError only"
+    else:
+        return driver(checked)
+    # Raised out here, it does not carry the error before it, whose frames hold the settings.
+    raise InvalidSettings(f"settings of driver {name!r}: {problems}")
+
+
+def revealed(value: object) -> Any:
+    """Return *value* with plain text for each Secret in it: a model wraps what is secret to it."""
+    match value:
+        case Secret():
+            return cast("Secret[str]", value).reveal()
+        case list():
+            return [revealed(each) for each in cast("list[object]", value)]
+        case Mapping():
+            pairs = cast("Mapping[str, object]", value)
+            return {key: revealed(each) for key, each in pairs.items()}
+        case _:
+            return value
 
 
 def _package_of(point: EntryPoint) -> str:

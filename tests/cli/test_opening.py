@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from paygate import Cashier
-from paygate.errors import InvalidSettings
-from paygate.testing import FakeGateway
 from tests.cli.conftest import Run
 
 SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
@@ -56,21 +53,6 @@ def test_what_the_environment_lacks_is_named(run: Run, folder: Path) -> None:
 
     assert done.code == 2
     assert done.error["facts"]["missing"] == ["ONE", "TWO"]
-
-
-def test_the_same_tables_are_filled_where_a_host_opens_the_cashier(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    tables = {"card": {"driver": "fake", "signing_key": {"env": "SIGNS"}}}
-    with pytest.raises(InvalidSettings) as refused:
-        Cashier.in_memory(gateways=tables)
-    assert refused.value.facts["missing"] == ["SIGNS"]
-    monkeypatch.setenv("SIGNS", SECRET)
-
-    with Cashier.in_memory(gateways=tables) as cashier:
-        gateway = cashier.gateways["card"].gateway
-        assert isinstance(gateway, FakeGateway)
-        assert gateway._signing_key.reveal() == SECRET
 
 
 @pytest.mark.parametrize(

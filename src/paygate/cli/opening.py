@@ -28,6 +28,7 @@ from paygate.cashier import Cashier
 from paygate.cli import options
 from paygate.cli.exits import hide
 from paygate.domain.money import Money
+from paygate.domain.secret import Secret
 from paygate.errors import InvalidSettings, InvalidValue, PaygateError
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ class Where:
         """Read the gateway accounts of the file, if there is one."""
         if self.gateways is None:
             return {}
-        secrets: list[str] = []
+        secrets: list[Secret[str]] = []
         settings = read_gateways(self.gateways, os.environ, secrets)
-        hide(self.ctx, *secrets)
+        hide(self.ctx, *(secret.reveal() for secret in secrets))
         return settings
 
     def _cashier(self, *, make: bool) -> Cashier:
@@ -121,7 +122,7 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
 
 
 def read_gateways(
-    file: Path, environment: Mapping[str, str], secrets: list[str]
+    file: Path, environment: Mapping[str, str], secrets: list[Secret[str]]
 ) -> dict[str, dict[str, Any]]:
     """Read accounts from a TOML file; what the environment gave is noted in *secrets*."""
     tables = _toml(file)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", str, bytes, covariant=True)
 
 DOTS = "••••"
@@ -92,6 +93,32 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
+class Sealed(Generic[T]):
+    """A value of any shape that may hold secrets; it shows as dots in a traceback's locals."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: T) -> None:
+        self.__value: T = value
+
+    def open(self) -> T:
+        """Return the value; use it in the expression, and never keep it in a variable."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"Sealed({DOTS})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what is sealed does not pickle; pass it by reference")
+
+
+def as_secret(value: Secret[str] | str | bytes) -> Secret[str]:
+    """Return *value* as a Secret; raise nothing, whatever it is, so that no traceback holds it."""
+    if isinstance(value, Secret):
+        return value
+    return Secret(value.decode("ascii", "replace") if isinstance(value, bytes) else value)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OneTimeToken:
     """A token that the processor's own form made of a card or account, good for one use.
@@ -102,18 +129,22 @@ class OneTimeToken:
 
     value: Secret[str]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_secret(self.value))
+
     @classmethod
     def of(cls, value: str) -> Self:
         """Wrap the plain text of a token."""
         return cls(Secret(value))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class RawCard:
     """A card number given in the clear, by explicit choice (this makes you PCI DSS relevant).
 
     It is never stored, printed or logged, and most gateways refuse it: prefer a
-    token from the processor's own form.
+    token from the processor's own form. Number and security code may be plain text;
+    they are kept as secrets.
     """
 
     number: Secret[str]
@@ -122,14 +153,36 @@ class RawCard:
     security_code: Secret[str] | None = None
     holder: str | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        number: Secret[str] | str,
+        expires_month: int,
+        expires_year: int,
+        security_code: Secret[str] | str | None = None,
+        holder: str | None = None,
+    ) -> None:
+        # The names are bound again before anything can raise: a traceback shows the locals.
+        number = as_secret(number)
+        security_code = as_secret(security_code) if security_code else None
+        for name, value in (
+            ("number", number),
+            ("expires_month", expires_month),
+            ("expires_year", expires_year),
+            ("security_code", security_code),
+            ("holder", holder),
+        ):
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         from paygate.errors import InvalidValue
 
-        digits = self.number.reveal()
-        if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):
+        if not _has_digits(self.number, 12, 19):
             raise InvalidValue("a card number has 12 to 19 digits and nothing else (ISO/IEC 7812)")
-        if not _luhn(digits):
+        if not _luhn(self.number.reveal()):
             raise InvalidValue("the card number's check digit is wrong; ask the payer to retype it")
+        if self.security_code is not None and not _has_digits(self.security_code, 3, 4):
+            raise InvalidValue("security_code is the 3 or 4 digits on the card")
         if not 1 <= self.expires_month <= 12:
             raise InvalidValue("expires_month is 1 to 12")
         if not 2000 <= self.expires_year <= 2199:
@@ -141,7 +194,7 @@ class RawCard:
         return self.number.reveal()[-4:]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class RawBankAccount:
     """A bank account given in the clear, by explicit choice; never stored, printed or logged."""
 
@@ -150,10 +203,30 @@ class RawBankAccount:
     account_type: str = "checking"
     holder: str | None = None
 
+    def __init__(
+        self,
+        routing_number: Secret[str] | str,
+        account_number: Secret[str] | str,
+        account_type: str = "checking",
+        holder: str | None = None,
+    ) -> None:
+        object.__setattr__(self, "routing_number", as_secret(routing_number))
+        object.__setattr__(self, "account_number", as_secret(account_number))
+        object.__setattr__(self, "account_type", account_type)
+        object.__setattr__(self, "holder", holder)
+
     @property
     def last4(self) -> str:
         """The last four digits, which may be shown."""
         return self.account_number.reveal()[-4:]
+
+
+def _has_digits(secret: Secret[str], least: int, most: int) -> bool:
+    """Return whether *secret* is text of *least* to *most* digits; a host may give anything."""
+    digits = cast("object", secret.reveal())
+    if not isinstance(digits, str):
+        return False
+    return digits.isascii() and digits.isdigit() and least <= len(digits) <= most
 
 
 def _luhn(digits: str) -> bool:

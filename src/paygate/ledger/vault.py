@@ -12,7 +12,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from paygate.domain.secret import Secret
+from paygate.domain.secret import Secret, as_secret
 from paygate.errors import InvalidSettings, TokenUnreadable
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ class Vault:
 
     def __init__(self, keys: Sequence[Secret[str] | str | bytes]) -> None:
         """Take Fernet keys, the one that encrypts first; raises `InvalidSettings`."""
-        self._keys = tuple(_key(number, key) for number, key in enumerate(keys, start=1))
+        secrets = [as_secret(key) for key in keys]
+        del keys
+        self._keys: tuple[Secret[str], ...] = ()
+        self._keys = tuple(_checked(number, key) for number, key in enumerate(secrets, start=1))
         if not self._keys:
             raise InvalidSettings("token_keys is empty; leave it out, or give at least one key")
         self._first: Any = None
@@ -76,20 +79,20 @@ class Vault:
         return self._first, self._all
 
 
-def _key(number: int, key: Secret[str] | str | bytes) -> Secret[str]:
-    text = key.reveal() if isinstance(key, Secret) else key
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "replace")
-    try:
-        size = len(base64.urlsafe_b64decode(text))
-    except (binascii.Error, ValueError):
-        size = 0
-    if size != _KEY_BYTES:
+def _checked(number: int, key: Secret[str]) -> Secret[str]:
+    if not _is_key(key):
         raise InvalidSettings(
             f"token key {number} is no Fernet key (32 bytes in URL-safe base64); make one with "
             "cryptography.fernet.Fernet.generate_key()"
         )
-    return Secret(text)
+    return key
+
+
+def _is_key(key: Secret[str]) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key.reveal())) == _KEY_BYTES
+    except (binascii.Error, ValueError, TypeError):
+        return False
 
 
 def _opened(cipher: Any, sealed: bytes) -> str | None:

@@ -166,6 +166,23 @@ def test_the_cookie_is_read_again_for_every_request(shop: Shop, tmp_path: Path) 
     assert len(set(sent)) == 2
 
 
+@pytest.mark.parametrize(
+    "text", ["root:x:0:0:root:/root:/bin/sh\n", "__cookie__:a\nsecond line", "", "shop:password"]
+)
+def test_a_file_that_is_no_cookie_is_not_sent(shop: Shop, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "passwd"
+    file.write_text(text)
+    shop.start(cookie_file=file)
+    sent: list[Request] = []
+    shop.gateway.answer = sent.append  # type: ignore[method-assign, assignment]
+
+    said = _fault(shop)
+
+    assert sent == []
+    assert "is not the cookie of a node" in said
+    assert not text or text not in said
+
+
 def _fault(shop: Shop) -> str:
     try:
         return failing(shop)

@@ -230,6 +230,13 @@ def test_what_cannot_be_watched_is_refused_with_the_reason(
         "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn",
         "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262",
         SEED,
+        SEED.upper(),
+        ", ".join(SEED.split()),
+        "\n".join(f"{place}. {word}" for place, word in enumerate(SEED.split(), start=1)),
+        " ".join(f"{place}{word}," for place, word in enumerate(SEED.split(), start=1)),
+        "6PRVWUbkzzsbcVac2qwfssoUJAN1Xhrg6bNk8J7Nzm5H7kxEbn2Nh2ZoGg",  # BIP 38
+        "ms10testsxxxxxxxxxxxxxxxxxxxxxxxxxx4nzvca9cmczlw",  # BIP 93
+        "MS12NAMEA320ZYXWVUTSRQPNMLKJHGFEDCAXRPP870HKKQRM",
     ],
 )
 def test_a_private_key_is_refused_and_repeated_nowhere(secret: str) -> None:

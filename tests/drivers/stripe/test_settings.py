@@ -65,6 +65,19 @@ def test_the_key_goes_over_https_or_stays_on_this_machine(address: str) -> None:
     assert settings(api_base=address).api_base == address.rstrip("/")
 
 
+@pytest.mark.parametrize("key", ["sk_live_7", "rk_live_7"])
+@pytest.mark.parametrize(
+    "address", ["https://stripe.example", "http://127.0.0.1:8420", "https://api.stripe.com:8443"]
+)
+def test_a_live_key_goes_to_stripe_alone(key: str, address: str) -> None:
+    with pytest.raises(ValidationError, match="a live key is sent to Stripe alone") as refused:
+        settings(secret_key=key, api_base=address)
+
+    assert key not in f"{refused.value.errors()}{refused.value.json()}"
+    assert settings(secret_key=key, api_base="https://api.stripe.com/").live
+    assert settings(secret_key=key).api_base == "https://api.stripe.com"
+
+
 @pytest.mark.parametrize(
     ("key", "live"),
     [("sk_test_1", False), ("rk_test_1", False), ("sk_live_1", True), ("rk_live_1", True)],

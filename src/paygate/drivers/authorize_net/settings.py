@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from paygate.domain.currency import SCALES
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.errors import UsageError
+from paygate.settings import Settings
 
 DUPLICATE_WINDOW_S_MAX: Final = 28_800
 
@@ -26,10 +27,8 @@ PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net"
 """Where the interface is, and where the forms are."""
 
 
-class AuthorizeNetSettings(BaseModel):
+class AuthorizeNetSettings(Settings):
     """Settings of one Authorize.Net account; sandbox and production are two accounts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     login: str = Field(description="The API login id (up to 25 characters)")
     transaction_key: Secret[str] = Field(description="The transaction key (up to 16 characters)")

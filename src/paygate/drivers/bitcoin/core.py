@@ -30,6 +30,8 @@ MEMPOOL_BYTES_MAX: Final = 25_000_000
 BATCH_BYTES_MAX: Final = 20_000_000
 BATCH: Final = 50
 
+_COOKIE: Final = re.compile(r"__cookie__:[\x21-\x7e]{1,200}")
+
 _CHAINS: Final = {
     Network.MAIN: "main",
     Network.TEST: "test",
@@ -132,6 +134,12 @@ class CoreChain:
                 raise InvalidSettings(
                     f"the node's cookie {settings.cookie_file} cannot be read: is the node running?"
                 ) from None
+            if not _COOKIE.fullmatch(text):
+                # Whoever writes the settings must not have any other file sent to their server.
+                raise InvalidSettings(
+                    f"{settings.cookie_file} is not the cookie of a node: one begins with "
+                    "__cookie__: and is a single line"
+                )
         return base64.b64encode(text.encode()).decode()
 
 

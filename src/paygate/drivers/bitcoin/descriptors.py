@@ -33,10 +33,13 @@ _DESCRIPTOR: Final = re.compile(
 _BARE: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{100,120}")
 _STEP: Final = re.compile(r"[0-9]{1,10}")
 _MULTIPATH: Final = re.compile(r"<([0-9]{1,10})(?:;[0-9]{1,10})+>")
-# Extended private keys, keys in wallet import format, bare keys in hex, and seed words.
+# Extended private keys, keys in wallet import format (also encrypted, BIP 38), bare keys in hex,
+# shares of a seed (codex32, BIP 93), and seed words however they are numbered and separated.
 _PRIVATE: Final = re.compile(
     r"[xyztuvYZUV]prv[1-9A-HJ-NP-Za-km-z]|\b[5KLc9][1-9A-HJ-NP-Za-km-z]{50,51}\b"
-    r"|\b[0-9a-fA-F]{64}\b|\b(?:[a-z]{3,8}\s+){11}[a-z]{3,8}\b"
+    r"|\b6P[1-9A-HJ-NP-Za-km-z]{56}\b|\b[0-9a-fA-F]{64}\b"
+    r"|(?i:\bms1[02-9ac-hj-np-z]{45,})"
+    r"|(?i:[a-z]{3,8}(?:(?:\d*[^a-z0-9])+\d*[a-z]{3,8}){11})"
 )
 _SEVERAL: Final = re.compile(r"multi|musig|wsh\(|thresh|and_|or_")
 

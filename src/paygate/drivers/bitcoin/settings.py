@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from paygate.domain.currency import SCALES
 from paygate.domain.secret import Secret
@@ -18,6 +18,7 @@ from paygate.drivers.bitcoin.networks import Network
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 from paygate.errors import PaygateError
 from paygate.gateway import PlacePer
+from paygate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +31,8 @@ class Backend(StrEnum):
     ESPLORA = "esplora"
 
 
-class BitcoinSettings(BaseModel):
+class BitcoinSettings(Settings):
     """Settings of one wallet on one network; no key in them can spend."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     network: Network = Field(description="main, test, signet or regtest")
     wallet: str = Field(

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.drivers.stripe.codes import CURRENCIES
 from paygate.errors import UsageError
+from paygate.settings import Settings
 
 _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
 _SIGNING = re.compile(r"whsec_[\x21-\x7e]+")
+STRIPE: Final = "https://api.stripe.com"
+"""Where the API is, and the only place where a live key goes."""
+
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
 
-class StripeSettings(BaseModel):
+class StripeSettings(Settings):
     """Settings of one Stripe account; a test key and a live key are two accounts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     secret_key: Secret[str] = Field(
         description="The secret key (sk_…) or a restricted key (rk_…) that may write what is used",
@@ -38,7 +40,9 @@ class StripeSettings(BaseModel):
     )
     account: str = Field(default="", description="Stripe's id of the account (acct_…)")
     api_base: str = Field(
-        default="https://api.stripe.com", description="Where the API is; http only on loopback"
+        default=STRIPE,
+        description="Another place of the API, for tests: never for a live key; http only on "
+        "loopback",
     )
     decline_if_authentication_is_needed: bool = Field(
         default=False,
@@ -113,7 +117,9 @@ class StripeSettings(BaseModel):
         return amounts
 
     @model_validator(mode="after")
-    def _keys_agree(self) -> Self:
+    def _agree(self) -> Self:
+        if self.live and self.api_base != STRIPE:
+            raise ValueError("a live key is sent to Stripe alone; leave api_base out")
         if self.publishable_key and ("_live_" in self.publishable_key[:8]) is not self.live:
             raise ValueError("one key is for test and the other for live payments")
         return self

@@ -6,20 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from paygate.domain.method import Kind
 from paygate.domain.secret import Secret
 from paygate.gateway import InquiryBy, Limits
+from paygate.settings import Settings
 from paygate.testing.processor import SIGNING_KEY
 
 if TYPE_CHECKING:
     from paygate.testing.processor.rails import Overrides
 
 
-class _Common(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Common(Settings):
     kind: Kind = Field(default=Kind.CARD, description="How money travels.")
     merchant_account: str = Field(default="fake-merchant", description="Whose account this is.")
     signing_key: Secret[str] = Field(

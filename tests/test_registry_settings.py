@@ -1,0 +1,118 @@
+"""Settings from anywhere: who may name the environment, and what a refusal never shows."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import pytest
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from paygate import Cashier, Secret, registry
+from paygate.errors import InvalidSettings
+from paygate.registry import filled
+from paygate.settings import Settings
+from paygate.testing import FakeGateway
+
+SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+DRIVERS = ("stripe", "authorize_net", "bitcoin", "fake", "fake-loopback")
+
+
+@pytest.fixture(autouse=True)
+def _platform_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_KEY", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("typed", "fields"),
+    [
+        ({"driver": "stripe", "secret_key": {"env": "PLATFORM_KEY"}}, ["secret_key"]),
+        ({"driver": "fake", "limits": {"USD": {"env": "PLATFORM_KEY"}}}, ["limits"]),
+        ({"driver": "fake", "currencies": [{"env": "PLATFORM_KEY"}]}, ["currencies"]),
+        ({"driver": {"env": "PLATFORM_KEY"}, "kind": {"env": "HOME"}}, ["driver", "kind"]),
+    ],
+)
+def test_settings_of_a_stranger_do_not_read_the_environment(
+    typed: dict[str, Any], fields: list[str]
+) -> None:
+    with pytest.raises(InvalidSettings, match="variables of the environment") as refused:
+        Cashier.in_memory(gateways={"shop": typed})
+
+    assert refused.value.facts["fields"] == fields
+    assert SECRET not in str(refused.value)
+
+
+def test_the_environment_is_read_where_the_host_says_so() -> None:
+    tables = {"card": {"driver": "fake", "signing_key": {"env": "SIGNS"}}}
+    with pytest.raises(InvalidSettings) as refused:
+        Cashier.in_memory(gateways=tables, environment={"OTHER": "x"})
+
+    with Cashier.in_memory(gateways=tables, environment={"SIGNS": SECRET}) as cashier:
+        gateway = cashier.gateways["card"].gateway
+
+    assert refused.value.facts["missing"] == ["SIGNS"]
+    assert isinstance(gateway, FakeGateway)
+    assert gateway._signing_key.reveal() == SECRET
+
+
+def test_what_a_file_takes_from_the_environment_is_a_secret() -> None:
+    secrets: list[Secret[str]] = []
+
+    done = filled({"a": [{"key": {"env": "K"}}], "n": 1}, {"K": SECRET}, secrets)
+
+    assert SECRET not in f"{done} {secrets}"
+    assert registry.revealed(done) == {"a": [{"key": SECRET}], "n": 1}
+    assert secrets == [Secret(SECRET)]
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_a_refusal_of_any_driver_holds_no_input(name: str) -> None:
+    model = registry.load(name).settings_model
+    fields = dict.fromkeys(model.model_fields, f"{SECRET} {{curly}}")
+    nested = {field: {"USD": [SECRET], "x": {"x": SECRET}} for field in model.model_fields}
+
+    for given in (fields, nested, {**fields, "colour": SECRET}):
+        with pytest.raises(ValidationError) as refused:
+            model.model_validate(given)
+
+        error = refused.value
+        shown = f"{error} {error!r} {error.errors()} {error.json()}"
+        assert error.error_count() >= 1
+        assert SECRET not in shown
+    with pytest.raises(ValidationError) as refused:
+        model(**fields)
+    assert SECRET not in f"{refused.value.errors()}{refused.value.json()}"
+
+
+def test_what_is_wrong_is_still_said_with_its_place() -> None:
+    class Shop(Settings):
+        size: int = Field(le=9)
+        names: dict[str, int] = Field(default_factory=dict[str, int])
+        key: Secret[str] = Secret("k")
+
+        @field_validator("key")
+        @classmethod
+        def _is_long(cls, key: Secret[str]) -> Secret[str]:
+            if len(key.reveal()) < 8:
+                raise ValueError("a key has {8} characters or more")
+            return key
+
+        @model_validator(mode="after")
+        def _agree(self) -> Self:
+            if self.size == 7:
+                raise ValueError("seven is too many")
+            return self
+
+    with pytest.raises(ValidationError) as refused:
+        Shop.model_validate({"size": 10, "names": {"a": "x"}, "key": "short", "colour": "red"})
+
+    assert {(each["loc"], each["type"]) for each in refused.value.errors()} == {
+        (("size",), "less_than_equal"),
+        (("names", "a"), "int_parsing"),
+        (("key",), "value_error"),
+        (("colour",), "extra_forbidden"),
+    }
+    assert "a key has {8} characters or more" in str(refused.value)
+    with pytest.raises(ValidationError, match="seven is too many") as refused:
+        Shop(size=7, key=Secret("a long key"))
+    assert "'size'" not in str(refused.value.errors())
+    assert Shop.model_validate({"size": 3, "key": "long enough"}).size == 3
