@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate
-    from paygate.domain.outcome import Finding, Movement, Outcome
+    from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome
 
 PROTOCOL_VERSION: Final = 1
 """The version of this protocol; it grows when a driver that was right would become wrong.
@@ -170,7 +170,10 @@ class Inquiry:
     Ask what became of an operation; `reference` is empty if the processor never named it.
 
     `sent_at` is when it can first have been sent, `last_sent_at` when it was last; who
-    looks for it in a list looks from the one to the other.
+    looks for it in a list looks from the one to the other. `booked` names the movements
+    of the payment that are in the books. A processor that shows only how a dispute stands
+    now repeats itself when it takes money a second time; a driver tells the two apart by
+    what is booked, and gives the second taking a movement id of its own.
     """
 
     operation: Operation
@@ -181,6 +184,7 @@ class Inquiry:
     amount: Money
     sent_at: datetime
     last_sent_at: datetime | None = None
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -326,11 +326,11 @@ def test_the_sheets_other_answers_are_read(problems: Problems, protocols: Path) 
         told("void_already_voided"),
     ).outcome
     assert isinstance(voided, Approved)
-    details = samples.inquiry(reference="2162566217")
+    details = samples.inquiry(reference="2162566217", amount=samples.usd("1018.88"))
     found = play(net.look_up(details), told("transaction_details")).outcome
     assert isinstance(found, Approved)
     assert found.movements[0].amount == samples.usd("1018.88")
-    bounced = samples.inquiry(reference="60012345690")
+    bounced = samples.inquiry(reference="60012345690", amount=samples.usd("50.00"))
     back = play(net.look_up(bounced), told("transaction_details_returned_echeck")).outcome
     assert isinstance(back, Approved)
     assert back.movements[1].code == "R01"

@@ -22,6 +22,7 @@ from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
 from paygate.domain.outcome import MovementKind, PostForm
 from paygate.domain.payment import AttemptState, Payment
+from paygate.errors import ItemAlreadyBeingPaid
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
 from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
@@ -339,6 +340,25 @@ def test_a_lost_answer_is_found_and_nothing_is_charged_twice(shop: Shop, fault: 
     assert len(shop.net.transactions) == 1
 
 
+@pytest.mark.parametrize("code", ["E00001", "E00133", "19", "181"])
+def test_an_error_of_the_processing_frees_no_invoice_for_a_second_charge(
+    shop: Shop, code: str
+) -> None:
+    shop.net.breaks = [code]
+
+    payment = shop.pay("37.00")
+
+    assert payment.status is PaymentStatus.UNKNOWN
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.collect(
+            "INV-1", via="net", kind="card", method=shop.card(), payer=ADA, key="again"
+        )
+    shop.clock.advance(minutes=5)
+    shop.cashier.recover()
+    assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
+    assert len(shop.net.transactions) == 1
+
+
 def test_a_lost_answer_of_yesterday_is_found_in_its_batch(shop: Shop) -> None:
     shop.net.breaks = ["lost answer"]
     payment = shop.pay("30.00")
@@ -474,6 +494,79 @@ def test_a_chargeback_and_its_end_are_told_by_the_feed(shop: Shop) -> None:
     shop.read_feed(days=1)
     assert not shop.cashier.payment(payment).disputed
     assert shop.open_of("INV-1") == ["0.00"]
+
+
+def test_a_chargeback_is_found_as_long_as_the_card_holder_can_dispute(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.read_feed()
+    shop.clock.advance(days=84)
+    shop.net.charge_back(payment.reference)
+
+    shop.read_feed(days=1)
+
+    assert shop.cashier.payment(payment).disputed
+    assert shop.cashier.payment(payment).returned == usd("73.00")
+    assert shop.open_of("INV-1") == ["73.00"]
+
+
+def test_a_chargeback_after_all_windows_is_booked_by_an_inquiry(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.read_feed()
+    shop.clock.advance(days=300)
+    shop.net.charge_back(payment.reference)
+    shop.read_feed(days=1)
+    assert not shop.cashier.payment(payment).disputed
+
+    shop.cashier.inquire(payment)
+
+    assert shop.cashier.payment(payment).returned == usd("73.00")
+
+
+def test_a_dispute_that_was_won_and_is_lost_after_all_takes_the_money_again(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.read_feed()
+    turns = (
+        (shop.net.charge_back, "73.00"),
+        (shop.net.win_dispute, "0.00"),
+        (shop.net.charge_back, "73.00"),
+        (shop.net.win_dispute, "0.00"),
+    )
+
+    for turn, gone in turns:
+        turn(payment.reference)
+        shop.read_feed(days=7)
+        shop.read_feed(days=7)
+
+        assert shop.open_of("INV-1") == [gone]
+    names = [each.movement_id for each in shop.cashier.receipts(payment)]
+    first, second = payment.reference, f"{payment.reference}#2"
+    assert names == [first, first, first, second, second]
+
+
+def test_a_second_taking_is_booked_by_an_inquiry_too(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    for turn in (shop.net.charge_back, shop.net.win_dispute, shop.net.charge_back):
+        turn(payment.reference)
+        shop.cashier.inquire(payment)
+        shop.cashier.inquire(payment)
+
+    assert shop.open_of("INV-1") == ["73.00"]
+
+
+def test_what_was_approved_and_not_settled_is_flagged(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.fail_settlement(payment.reference)
+
+    shop.read_feed()
+
+    after = shop.cashier.payment(payment)
+    assert (after.settled, after.needs_review) == (False, True)
+    alerts = [each for each in shop.cashier.events(limit=500) if each.type == "payment.alert"]
+    assert len(alerts) == 1
 
 
 # --- The form ----------------------------------------------------------------------------------
@@ -672,6 +765,77 @@ def test_a_void_made_in_the_merchant_interface_is_booked(shop: Shop) -> None:
 
     assert shop.cashier.payment(payment).returned == usd("30.00")
     assert shop.open_of("INV-1") == ["30.00"]
+
+
+@pytest.mark.parametrize("order", ["", "R-7"])
+def test_a_refund_made_there_is_found_in_its_batch_if_the_webhook_is_lost(
+    shop: Shop, order: str
+) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.read_feed()
+    shop.net.refund_elsewhere(payment.reference, "12.50", order=order)
+    shop.net.webhooks.clear()
+    shop.clock.advance(hours=20)
+    shop.net.settle()
+
+    shop.read_feed(days=1)
+
+    assert shop.cashier.payment(payment).returned == usd("12.50")
+    assert shop.cashier.orphans() == []
+
+
+def test_a_refund_made_there_and_announced_is_no_orphan_when_it_settles(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.read_feed()
+    shop.net.refund_elsewhere(payment.reference, "12.50")
+    shop.hear()
+    shop.clock.advance(hours=20)
+    shop.net.settle()
+
+    for _ in range(10):
+        shop.read_feed(days=1)
+
+    back = shop.cashier.receipts(payment)[-1]
+    assert (back.kind, back.settled) == (MovementKind.REFUND, usd("12.50"))
+    assert shop.cashier.payment(payment).returned == usd("12.50")
+    assert shop.cashier.orphans() == []
+
+
+def test_a_refund_of_another_system_is_no_orphan(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.transactions[payment.reference].order = "SHOP-1"
+    shop.net.settle()
+    shop.net.refund_elsewhere(payment.reference, "12.50")
+    shop.hear()
+    shop.net.settle()
+
+    for _ in range(10):
+        shop.read_feed(days=1)
+
+    assert shop.cashier.orphans() == []
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_void_made_there_is_found_by_an_inquiry_if_the_webhook_is_lost(
+    shop: Shop, hold: bool
+) -> None:
+    if hold:
+        numbers = shop.owe("73.00")
+        payment = shop.cashier.authorize(
+            numbers, via="net", kind="card", method=shop.card(), payer=ADA, key="k"
+        )
+        payment = shop.cashier.capture(payment, key="c")
+    else:
+        payment = shop.pay("73.00")
+    shop.net.void_elsewhere(payment.reference)
+    shop.net.webhooks.clear()
+
+    shop.cashier.inquire(payment)
+
+    assert shop.cashier.payment(payment).returned == usd("73.00")
+    assert shop.open_of("INV-1") == ["73.00"]
 
 
 def test_our_own_doings_are_announced_and_change_nothing(shop: Shop) -> None:

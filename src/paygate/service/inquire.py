@@ -21,7 +21,7 @@ from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
-from paygate.ledger import payments, sending
+from paygate.ledger import payments, receipts, sending
 from paygate.ledger.elapsed import age
 from paygate.service import collect, enroll, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.domain.method import MethodChange
-    from paygate.domain.outcome import Answer, Outcome
+    from paygate.domain.outcome import Answer, MovementKind, Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Traits
     from paygate.ledger.elapsed import Lease, Mark
@@ -67,6 +67,7 @@ class Case:
     now: datetime
     mark: Mark | None = None
     stopped: bool = False
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
 
     def lease_left(self, timing: Timing) -> timedelta:
         """Tell how much longer the request may leave; nothing or less after its lease."""
@@ -128,7 +129,7 @@ def ask_again(
     gateway = None if account is None else account.looks_up(case.row.attempt.reference)
     if account is None or gateway is None:
         return None
-    look_up = partial(gateway.look_up, inquiry_about(case.row))
+    look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
     answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
     yield from _merge(case, account, _news(answer), timing)
     return answer
@@ -152,7 +153,7 @@ def _inquire_attempt(
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
-    look_up = partial(gateway.look_up, inquiry_about(row))
+    look_up = partial(gateway.look_up, inquiry_about(row, case.booked))
     answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
     if (
         isinstance(answer, NotFound)
@@ -163,8 +164,8 @@ def _inquire_attempt(
     return (yield from _merge(case, account, _news(answer), timing))
 
 
-def inquiry_about(row: AttemptRow) -> Inquiry:
-    """Make the question what became of an attempt."""
+def inquiry_about(row: AttemptRow, booked: frozenset[tuple[MovementKind, str]]) -> Inquiry:
+    """Make the question what became of an attempt of a payment with these movements."""
     return Inquiry(
         operation=row.attempt.operation,
         key=row.gateway_key,
@@ -174,6 +175,7 @@ def inquiry_about(row: AttemptRow) -> Inquiry:
         amount=row.attempt.amount,
         sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
         last_sent_at=row.sent_at,
+        booked=booked,
     )
 
 
@@ -181,7 +183,16 @@ def _case(tx: Tx, attempt: str) -> Case:
     row = payments.attempt(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-    return Case(row, _request(tx, row), tx.now, tx.mark, sending.stopped(tx) is not None)
+    stopped = sending.stopped(tx) is not None
+    return Case(row, _request(tx, row), tx.now, tx.mark, stopped, booked_of(tx, row))
+
+
+def booked_of(tx: Tx, row: AttemptRow) -> frozenset[tuple[MovementKind, str]]:
+    """Return the movements of the attempt's payment that are in the books."""
+    if not row.attempt.payment:
+        return frozenset()
+    found = receipts.of_payment(tx, row.attempt.payment)
+    return frozenset((each.kind, each.movement_id) for each in found)
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:

@@ -504,7 +504,7 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
         wanted = notice.answer is None
     if known.case is None or not wanted:
         return None
-    inquiry = inquire.inquiry_about(known.case.row)
+    inquiry = inquire.inquiry_about(known.case.row, known.booked)
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference)

@@ -142,7 +142,7 @@ class TestCallbacks(Cards, CallbackConformance):
 class TestFeed(Cards, FeedConformance):
     after = (
         '{"until":"2026-11-02T13:00:00+00:00","swept":"2026-11-02","recent":["41"],'
-        '"plan":[["41",1,true]]}'
+        '"plan":[["41",1,true]],"counts":{}}'
     )
 
     def test_the_cursor_reaches_the_processor(self) -> None:

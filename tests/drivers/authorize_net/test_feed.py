@@ -31,8 +31,8 @@ ORDER = order_number("k7")
 NEXT_DAY = "Tue, 03 Nov 2026 13:00:00 GMT"
 LATER = "Mon, 02 Nov 2026 18:00:00 GMT"
 ECHECK = {"accountType": "eCheck", "invoiceNumber": ORDER}
-WINDOWS = [batches()] * 3
-"""Answers to the sweep of the last seventy days, which takes three months' requests."""
+WINDOWS = [batches()] * 13
+"""Answers to the sweep of the last 400 days, which are asked for a month at a time."""
 
 
 def read(net: AuthorizeNet, cursor: str, *replies: Response) -> Played[FeedPage]:
@@ -51,7 +51,7 @@ def test_the_first_look_finds_the_batches_of_a_month(net: AuthorizeNet) -> None:
     assert "firstSettlementDate" not in today
     assert month["firstSettlementDate"] == "2026-10-02T13:00:00Z"
     assert month["lastSettlementDate"] == "2026-11-02T13:00:00Z"
-    assert sweep[0]["firstSettlementDate"] == "2026-08-24T13:00:00Z"
+    assert sweep[0]["firstSettlementDate"] == "2025-09-28T13:00:00Z"
     assert (played.outcome.notices, played.outcome.more) == ((), True)
     assert [plan[0] for plan in json.loads(played.outcome.cursor)["plan"]] == ["7", "8"]
 
@@ -95,15 +95,17 @@ def test_a_return_is_told_with_its_code_and_its_day(net: AuthorizeNet) -> None:
     assert (movement.amount, movement.undoes) == (usd("12.50"), T)
 
 
-def test_a_chargeback_is_told(net: AuthorizeNet) -> None:
+def test_a_dispute_is_asked_about_once_a_week(net: AuthorizeNet) -> None:
+    """It has no name, and may turn more than once; what its turn is, the books know."""
     look = first_look(net, batch("7", paymentMethod="creditCard"))
     listed = entry("chargeback", invoiceNumber=ORDER)
 
-    page = read(net, look.cursor, in_batch(listed), details("chargeback")).outcome
+    page = read(net, look.cursor, in_batch(listed)).outcome
 
     _, notice = page.notices
-    assert notice.event_id == f"chargeback-{T}"
-    assert notice.movements[0].kind is MovementKind.CHARGEBACK
+    assert notice.event_id == f"chargeback-{T}-2026W45"
+    assert (notice.reference, notice.earlier_reference) == (T, ORDER)
+    assert notice.movements == ()
 
 
 def test_what_was_read_is_not_read_again_the_same_day(net: AuthorizeNet) -> None:
@@ -157,12 +159,16 @@ def test_old_e_checks_are_looked_at_once_a_week_or_where_something_came_back(
     }
     old = batch("3", at=settled, statistics=statistics)
     before = json.dumps(
-        {"until": "2026-11-02T00:00:00+00:00", "swept": last_looked, "recent": ["3"], "plan": []}
+        {
+            "until": "2026-11-02T00:00:00+00:00",
+            "swept": last_looked,
+            "recent": ["3"],
+            "plan": [],
+            "counts": {},
+        }
     )
 
-    page = read(
-        net, before, batches(date=NEXT_DAY), batches(), batches(old), batches(), batches()
-    ).outcome
+    page = read(net, before, batches(date=NEXT_DAY), batches(), batches(old), *WINDOWS[1:]).outcome
 
     assert page.more is looked_at
 
@@ -184,11 +190,124 @@ def test_a_long_batch_is_read_page_by_page(
     assert [each.event_id for each in second.outcome.notices] == ["settled-3"]
 
 
-def test_a_batch_that_did_not_settle_is_left_for_later(net: AuthorizeNet) -> None:
+def test_what_could_not_be_settled_is_told_and_again_if_it_settles_after_all(
+    net: AuthorizeNet,
+) -> None:
     look = first_look(net, batch("7", settlementState="settlementError"))
+
+    failed = read(net, look.cursor, in_batch(entry("settlementError", **ECHECK))).outcome
+    again = read(net, failed.cursor, batches(batch("7"), date=LATER), batches(date=LATER)).outcome
+    settled = read(net, again.cursor, in_batch(entry("settledSuccessfully", **ECHECK))).outcome
+
+    assert [each.event_id for each in failed.notices] == [f"settlement_error-{T}"]
+    assert [each.event_id for each in settled.notices] == [f"settled-{T}"]
+
+
+def test_a_batch_that_is_still_to_settle_is_left_for_later(net: AuthorizeNet) -> None:
+    look = first_look(net, batch("7", settlementState="pendingSettlement"))
 
     assert not look.more
     assert json.loads(look.cursor)["recent"] == []
+
+
+# --- Refunds that somebody made in the Merchant Interface ----------------------------------------
+
+REFUND = "60012345777"
+LISTED = entry("refundSettledSuccessfully", transId=REFUND, invoiceNumber=ORDER)
+
+
+def a_refund(**given: Any) -> Response:
+    facts = {"kind": "refundTransaction", "refTransId": T, "settleAmount": "3.00", **given}
+    return details("refundSettledSuccessfully", transId=REFUND, **facts)
+
+
+def test_a_refund_made_elsewhere_is_money_of_the_payment_that_it_takes_back(
+    net: AuthorizeNet,
+) -> None:
+    look = first_look(net, batch("7"))
+
+    (notice,) = read(net, look.cursor, in_batch(LISTED), a_refund(order=ORDER)).outcome.notices
+
+    assert (notice.event_id, notice.reference) == (f"refund-{REFUND}", T)
+    (movement,) = notice.movements
+    assert (movement.kind, movement.amount) == (MovementKind.REFUND, usd("3.00"))
+    assert (movement.movement_id, movement.undoes, movement.settled) == (REFUND, T, usd("3.00"))
+
+
+@pytest.mark.parametrize(("order", "ours"), [(ORDER, True), ("SHOP-7", False)])
+def test_a_refund_without_our_number_is_ours_if_what_it_takes_back_is(
+    net: AuthorizeNet, order: str, ours: bool
+) -> None:
+    look = first_look(net, batch("7"))
+    listed = {**LISTED, "invoiceNumber": "R-1"}
+
+    page = read(
+        net,
+        look.cursor,
+        in_batch(listed),
+        a_refund(order="R-1"),
+        details("settledSuccessfully", order=order),
+    ).outcome
+
+    assert [each.reference for each in page.notices] == ([T] if ours else [])
+
+
+def test_a_refund_of_our_own_is_a_hint(net: AuthorizeNet) -> None:
+    look = first_look(net, batch("7"))
+    own = order_number("k-refund")
+    listed = {**LISTED, "invoiceNumber": own}
+
+    page = read(net, look.cursor, in_batch(listed), a_refund(order=own, ref=own)).outcome
+
+    (notice,) = page.notices
+    assert (notice.event_id, notice.reference) == (f"settled-{REFUND}", REFUND)
+    assert notice.movements == ()
+
+
+# --- For how long -------------------------------------------------------------------------------
+
+
+def looked_at(net: AuthorizeNet, *, before: dict[str, int], **given: Any) -> bool:
+    """Return whether an old batch is read again on the next day."""
+    counts = {"chargeAmount": "12.50", "chargeCount": "1", "chargebackCount": "1"}
+    statistics = {"statistic": {"accountType": "Visa", **counts}}
+    cursor = {
+        "until": "2026-11-02T00:00:00+00:00",
+        "swept": "2026-11-02",
+        "recent": [],
+        "plan": [],
+        "counts": before,
+    }
+    old = batch("3", statistics=statistics, **{"paymentMethod": "creditCard", **given})
+    months = [batches(old), *WINDOWS]
+    return play(
+        net.feed(json.dumps(cursor)), batches(date=NEXT_DAY), batches(), *months[:13]
+    ).outcome.more
+
+
+@pytest.mark.parametrize(
+    ("settled", "watched"),
+    [
+        ("2026-08-10T08:00:00Z", True),
+        ("2026-05-20T08:00:00Z", True),
+        ("2026-05-01T08:00:00Z", False),
+    ],
+)
+def test_a_card_is_watched_as_long_as_its_holder_can_dispute(
+    net: AuthorizeNet, settled: str, watched: bool
+) -> None:
+    assert looked_at(net, before={}, at=settled) is watched
+
+
+def test_an_e_check_is_watched_for_thirteen_months(net: AuthorizeNet) -> None:
+    assert looked_at(net, before={}, at="2025-10-05T08:00:00Z", paymentMethod="eCheck")
+
+
+def test_an_old_batch_is_read_again_when_its_counts_change(net: AuthorizeNet) -> None:
+    old = "2026-07-20T08:00:00Z"
+
+    assert not looked_at(net, before={"3": 1}, at=old)
+    assert looked_at(net, before={"3": 2}, at=old)
 
 
 def test_without_their_clock_there_is_no_feed(net: AuthorizeNet) -> None:

@@ -134,7 +134,8 @@ def test_what_it_cannot_capture_is_refused_at_once(
         ("settledSuccessfully", Approved),
         ("voided", Closed),
         ("expired", Closed),
-        ("settlementError", Unknown),
+        ("settlementError", Declined),
+        ("couldNotVoid", Unknown),
     ],
 )
 def test_a_capture_shows_in_what_it_captured(

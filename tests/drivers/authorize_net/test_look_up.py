@@ -37,6 +37,7 @@ from tests.drivers.authorize_net.conftest import (
     inquiry,
     refuses,
     sent,
+    settings,
     unsettled,
     usd,
 )
@@ -204,7 +205,7 @@ MEANING: list[tuple[str, Any]] = [
     ("voided", Approved),
     ("authorizedPendingCapture", Unknown),
     ("authorizedPendingRelease", Unknown),
-    ("settlementError", Unknown),
+    ("settlementError", Declined),
     ("couldNotVoid", Unknown),
     ("somethingNew", Unknown),
 ]
@@ -320,6 +321,96 @@ def test_a_notice_of_change_takes_nothing_back(net: AuthorizeNet) -> None:
 
     assert isinstance(finding, Approved)
     assert [one.kind for one in finding.movements] == [MovementKind.CHARGE]
+
+
+@pytest.mark.parametrize("status", ["capturedPendingSettlement", "settledSuccessfully"])
+def test_another_amount_than_was_asked_for_proves_nothing(net: AuthorizeNet, status: str) -> None:
+    told = details(status, order=ORDER, authAmount="90.00", settleAmount="90.00")
+
+    finding = play(net.look_up(inquiry()), unsettled(OURS), told).outcome
+
+    assert isinstance(finding, Unknown)
+    assert "90.00 USD, and 12.50 USD was asked for" in finding.reason
+
+
+def test_another_amount_than_was_to_be_held_proves_nothing(net: AuthorizeNet) -> None:
+    asked = inquiry(operation=Operation.AUTHORIZE, reference=T)
+    told = details("authorizedPendingCapture", authAmount="21.00")
+
+    assert isinstance(play(net.look_up(asked), told).outcome, Unknown)
+
+
+def test_a_part_is_found_if_the_account_takes_parts() -> None:
+    net = AuthorizeNet(settings(partial_approvals=True))
+    told = details("capturedPendingSettlement", authAmount="4.00", settleAmount="4.00")
+
+    finding = play(net.look_up(inquiry(reference=T)), told).outcome
+
+    assert isinstance(finding, Approved)
+    assert finding.movements[0].amount == usd("4.00")
+
+
+def test_what_was_approved_and_could_not_be_settled_ended_badly(net: AuthorizeNet) -> None:
+    finding = play(net.look_up(inquiry(reference=T)), details("settlementError")).outcome
+
+    assert isinstance(finding, Declined)
+    assert (finding.raw_code, finding.retryable, finding.final) == ("settlementError", False, True)
+
+
+CHARGED = (MovementKind.CHARGE, T)
+TAKING, GIVING = MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON
+
+
+@pytest.mark.parametrize(
+    ("status", "booked", "told"),
+    [
+        ("chargeback", [], [(TAKING, T)]),
+        ("chargeback", [(TAKING, T)], [(TAKING, T)]),
+        ("chargebackReversal", [(TAKING, T)], [(TAKING, T), (GIVING, T)]),
+        (
+            "chargeback",
+            [(TAKING, T), (GIVING, T)],
+            [(TAKING, T), (GIVING, T), (TAKING, f"{T}#2")],
+        ),
+        (
+            "chargeback",
+            [(TAKING, T), (GIVING, T), (TAKING, f"{T}#2")],
+            [(TAKING, T), (GIVING, T), (TAKING, f"{T}#2")],
+        ),
+        (
+            "chargebackReversal",
+            [(TAKING, T), (GIVING, T), (TAKING, f"{T}#2")],
+            [(TAKING, T), (GIVING, T), (TAKING, f"{T}#2"), (GIVING, f"{T}#2")],
+        ),
+    ],
+)
+def test_each_turn_of_a_dispute_is_a_movement_of_its_own(
+    net: AuthorizeNet, status: str, booked: Any, told: Any
+) -> None:
+    asked = inquiry(reference=T, booked=frozenset({CHARGED, *booked}))
+
+    finding = play(net.look_up(asked), details(status, batch=SETTLED)).outcome
+
+    assert isinstance(finding, Approved)
+    came, *disputed = finding.movements
+    assert came.kind is MovementKind.CHARGE
+    assert [(each.kind, each.movement_id) for each in disputed] == told
+    assert all(each.amount == usd("12.50") for each in disputed)
+    undone = {TAKING: T, GIVING: disputed[-1].movement_id}
+    assert disputed[-1].undoes == undone[disputed[-1].kind]
+
+
+def test_a_capture_that_was_voided_elsewhere_went_again_if_it_is_booked(net: AuthorizeNet) -> None:
+    booked = frozenset({(MovementKind.CAPTURE, T)})
+    asked = inquiry(operation=Operation.CAPTURE, reference=T, amount=usd("9.00"), booked=booked)
+
+    finding = play(net.look_up(asked), details("voided", settleAmount="0.00")).outcome
+
+    assert isinstance(finding, Approved)
+    assert [(one.kind, one.amount) for one in finding.movements] == [
+        (MovementKind.CAPTURE, usd("9.00")),
+        (MovementKind.VOID, usd("9.00")),
+    ]
 
 
 def test_a_dispute_that_was_won_is_both(net: AuthorizeNet) -> None:

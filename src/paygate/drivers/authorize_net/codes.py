@@ -228,11 +228,15 @@ CAPTURED: Final = frozenset(
 
 SETTLED: Final = frozenset({"settledSuccessfully", "refundSettledSuccessfully"})
 
-TAKEN_BACK: Final = frozenset({"returnedItem", "chargeback", "chargebackReversal"})
+DISPUTED: Final = frozenset({"chargeback", "chargebackReversal"})
+
+TAKEN_BACK: Final = frozenset({"returnedItem"}) | DISPUTED
 """It had settled; then the payer's bank took the money back."""
 
-FAILED: Final = frozenset({"declined", "generalError", "communicationError", "failedReview"})
-"""No money came, and none will."""
+FAILED: Final = frozenset(
+    {"declined", "generalError", "communicationError", "failedReview", "settlementError"}
+)
+"""No money came, also if it was approved before."""
 
 FURTHEST: Final = (TAKEN_BACK, SETTLED, CAPTURED, AUTHORIZED, HELD)
 """Of two transactions of one name the one that got further counts: a decline, then a payment."""

@@ -43,6 +43,7 @@ from paygate.drivers.authorize_net import (
     reports,
     transactions,
 )
+from paygate.drivers.authorize_net.inquiry import Asked
 from paygate.drivers.authorize_net.markup import each, text
 from paygate.drivers.authorize_net.messages import Channel, Refusal
 from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
@@ -158,7 +159,7 @@ class AuthorizeNet:
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
             operation = Operation.AUTHORIZE if hold else Operation.CHARGE
-            return (yield from self._first_of(order, told, operation))
+            return (yield from self._first_of(order, told, self._asked(operation, charge.amount)))
         if told.partly and told.code in ("1", "4"):
             outcome = yield from self._end_partial(told, hold=hold)
         else:
@@ -168,7 +169,10 @@ class AuthorizeNet:
             return (yield from self._keep(outcome, charge.payer))
         return outcome
 
-    def _first_of(self, order: str, told: Told, operation: Operation) -> Dialogue[Outcome]:
+    def _asked(self, operation: Operation, amount: Money) -> Asked:
+        return Asked(operation=operation, amount=amount, partial=self._settings.partial_approvals)
+
+    def _first_of(self, order: str, told: Told, asked: Asked) -> Dialogue[Outcome]:
         """Adopt the transaction that ours is a duplicate of: an earlier sending of the same."""
         if not told.transaction:
             return Unknown(reason="it was sent before, and Authorize.Net does not say as what")
@@ -178,7 +182,7 @@ class AuthorizeNet:
             return Unknown(reason="it was sent before, and is not to be found")
         if found.order != order:
             return replace(told.declined(), reference="")
-        outcome = inquiry.outcome_of(found, operation)
+        outcome = inquiry.outcome_of(found, asked)
         if isinstance(outcome, NotFound):
             return Unknown(reason="it was sent before, and is another thing", reference=order)
         return outcome
@@ -221,7 +225,7 @@ class AuthorizeNet:
             found = yield from self._details(named)
         if found is None or found.order != order:
             found = yield from self._newest(completion.reference)
-        finding = yield from self._tell(found, Operation.COMPLETE)
+        finding = yield from self._tell(found, self._asked(Operation.COMPLETE, completion.amount))
         if isinstance(finding, NotFound):
             return Unknown(reason="the payer has not finished", reference=completion.reference)
         return _still_open(finding, completion.reference)
@@ -257,7 +261,8 @@ class AuthorizeNet:
             return told
         if told.code == "1" and told.reason in codes.DONE_BEFORE:
             found = yield from self._details(capture.reference)
-            finding = yield from self._tell(found, Operation.CAPTURE)
+            asked = self._asked(Operation.CAPTURE, capture.amount)
+            finding = yield from self._tell(found, asked)
             return _not_lost(finding, capture.reference)
         told = replace(told, transaction=capture.reference)
         done = transactions.moved(told, capture.amount, MovementKind.CAPTURE)
@@ -313,7 +318,8 @@ class AuthorizeNet:
         if not isinstance(told, transactions.Told):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
-            return (yield from self._first_of(order, told, Operation.REFUND))
+            asked = self._asked(Operation.REFUND, refunding.amount)
+            return (yield from self._first_of(order, told, asked))
         done = transactions.moved(told, refunding.amount, MovementKind.REFUND, undoes=about)
         return transactions.outcome_of(told, done)
 
@@ -396,12 +402,13 @@ class AuthorizeNet:
     def look_up(self, inquiry_: Inquiry) -> Dialogue[Finding]:
         """Find an operation, by Authorize.Net's id, or in its lists by the name that we gave it."""
         reference = inquiry_.reference
+        asked = replace(self._asked(inquiry_.operation, inquiry_.amount), booked=inquiry_.booked)
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
-                return (yield from self._find(inquiry_))
+                return (yield from self._find(inquiry_, asked))
             case Operation.CAPTURE if fields.is_number(reference):
                 found = yield from self._details(reference)
-                return (yield from self._tell(found, Operation.CAPTURE))
+                return (yield from self._tell(found, asked))
             case Operation.VOID if reference:
                 return (yield from self._find_voided(reference))
             case Operation.ENROLL if reference:
@@ -410,36 +417,41 @@ class AuthorizeNet:
                 # Nothing was sent, or a method is to be forgotten, which may be done again.
                 return NotFound()
 
-    def _find(self, asked: Inquiry) -> Dialogue[Finding]:
-        if fields.is_number(asked.reference):
-            found = yield from self._details(asked.reference)
+    def _find(self, inquiry_: Inquiry, asked: Asked) -> Dialogue[Finding]:
+        if fields.is_number(inquiry_.reference):
+            found = yield from self._details(inquiry_.reference)
             if found is None:
                 raise BadReply("Authorize.Net does not know what it named; is it another account?")
-            return (yield from self._tell(found, asked.operation))
-        order = _order_of(asked.reference, asked.key)
-        searched = yield from lists.search(self._channel, order, asked.sent_at)
+            return (yield from self._tell(found, asked))
+        order = _order_of(inquiry_.reference, inquiry_.key)
+        searched = yield from lists.search(self._channel, order, inquiry_.sent_at)
         if searched.entry is None:
             return NotFound()
         found = yield from self._details(searched.entry.transaction)
-        finding = yield from self._tell(found, asked.operation)
-        form = fields.is_ours(asked.reference)
-        if form and isinstance(finding, Declined) and hosted.has_ended(asked.sent_at, searched.at):
-            return Closed(how=Closing.EXPIRED, reference=asked.reference)
-        return _still_open(finding, asked.reference)
+        finding = yield from self._tell(found, asked)
+        reference = inquiry_.reference
+        if (
+            fields.is_ours(reference)
+            and isinstance(finding, Declined)
+            and not finding.final
+            and hosted.has_ended(inquiry_.sent_at, searched.at)
+        ):
+            return Closed(how=Closing.EXPIRED, reference=reference)
+        return _still_open(finding, reference)
 
     def _details(self, transaction: str) -> Dialogue[Details | None]:
         reply = yield inquiry.build_details(self._channel, transaction)
         return inquiry.parse_details(self._channel, transaction, reply)
 
-    def _tell(self, found: Details | None, operation: Operation) -> Dialogue[Finding]:
+    def _tell(self, found: Details | None, asked: Asked) -> Dialogue[Finding]:
         """Tell what was found; with the method that was stored on the way, if one was."""
         if found is None:
             return NotFound()
-        finding = inquiry.outcome_of(found, operation)
+        finding = inquiry.outcome_of(found, asked)
         profile, method = found.profile
         if not isinstance(finding, Approved | Authorized) or not (profile and method):
             return finding
-        if operation in (Operation.CAPTURE, Operation.REFUND):
+        if asked.operation in (Operation.CAPTURE, Operation.REFUND):
             return finding
         reply = yield profiles.build_get_method(self._channel, profile, method)
         told = self._channel.answer("getCustomerPaymentProfile", reply)
@@ -512,8 +524,9 @@ class AuthorizeNet:
                 return bare
             if found.is_refund and not fields.is_ours(found.our_reference):
                 # Somebody made it in the Merchant Interface, and it belongs to what it takes back.
+                payment = yield from inquiry.refunded_of(self._channel, found)
                 moved = (inquiry.refund_of(found),)
-                return replace(bare, reference=found.related, movements=moved)
+                return replace(bare, reference=payment, movements=moved) if payment else bare
             order = found.order
         if not fields.is_ours(order):
             return bare  # another system's, at the same account
@@ -549,7 +562,7 @@ F = TypeVar("F", bound="Finding")
 
 def _still_open(finding: F, reference: str) -> F:
     """Let a form keep its name after a declined try: the next one has the same, and pays."""
-    if isinstance(finding, Declined) and fields.is_ours(reference):
+    if isinstance(finding, Declined) and not finding.final and fields.is_ours(reference):
         return replace(finding, reference=reference)
     return finding
 

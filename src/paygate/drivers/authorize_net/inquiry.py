@@ -29,7 +29,7 @@ from paygate.errors import BadReply
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Request, Response
+    from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.outcome import Finding
     from paygate.drivers.authorize_net.messages import Channel
 
@@ -163,25 +163,43 @@ def _returned(told: Element) -> Returned:
 # --- What its state means ------------------------------------------------------------------------
 
 
-def outcome_of(found: Details, operation: Operation) -> Finding:
-    """Tell what the state of a transaction means for the operation that made it."""
-    match operation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An operation of ours, and what of its payment is booked; `partial` takes a part of it."""
+
+    operation: Operation
+    amount: Money
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    partial: bool = False
+
+    def fits(self, amount: Money) -> bool:
+        """Return whether *amount* is what the operation asked for, or a part that it takes."""
+        return amount == self.amount or (self.partial and amount < self.amount)
+
+
+def outcome_of(found: Details, asked: Asked) -> Finding:
+    """Return what the state of a transaction means for the operation that made it."""
+    match asked.operation:
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE:
-            return _collected(found, hold=operation is Operation.AUTHORIZE)
+            return _collected(found, asked)
         case Operation.CAPTURE:
-            return _captured(found)
+            return _captured(found, asked)
         case Operation.REFUND:
-            return _refunded(found)
+            return _refunded(found, asked)
         case _:
             return NotFound()
 
 
-def _collected(found: Details, *, hold: bool) -> Finding:
+def _collected(found: Details, asked: Asked) -> Finding:
     reference, status = found.transaction, found.status
+    hold = asked.operation is Operation.AUTHORIZE
     if found.is_refund:
         raise BadReply("Authorize.Net tells of a refund where a payment was asked for")
     if status in codes.HELD:
         return Pending(reference=reference)
+    took = status in codes.CAPTURED or found.has_settled
+    if (took or status in codes.AUTHORIZED) and not asked.fits(found.authorized):
+        return _other_amount(found, found.authorized, asked)
     if status in codes.AUTHORIZED:
         if hold:
             return Authorized(
@@ -192,40 +210,48 @@ def _collected(found: Details, *, hold: bool) -> Finding:
             )
         return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
     kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
-    if status in codes.CAPTURED or found.has_settled:
+    if took:
         return Approved(
             reference=reference,
-            movements=(_inward(found, kind), *taken_back(found)),
+            movements=(_inward(found, kind), *taken_back(found, asked.booked)),
             network_transaction_id=found.network,
             checks=found.checks,
         )
     if status == "voided":
-        return _voided(found, kind, taken=not hold)
+        return _voided(found, None if hold else found.authorized, kind)
     return _ended(found)
 
 
-def _voided(found: Details, kind: MovementKind, *, taken: bool) -> Finding:
-    """Tell of what was undone: money that was booked goes out again, a hold just ends."""
-    if not taken:
+def _other_amount(found: Details, amount: Money, asked: Asked) -> Unknown:
+    """Return that it may be another's: ours has the amount that was asked for."""
+    return Unknown(
+        reason=f"Authorize.Net has {found.transaction} with {amount}, "
+        f"and {asked.amount} was asked for",
+        reference=found.transaction,
+    )
+
+
+def _voided(found: Details, taken: Money | None, kind: MovementKind) -> Finding:
+    """Return what was undone: money that was *taken* goes out again, a hold just ends."""
+    if taken is None:
         return Closed(how=Closing.CANCELED, reference=found.transaction)
     return Approved(
         reference=found.transaction,
-        movements=(
-            _movement(found, kind, found.authorized),
-            void_of(found.transaction, found.authorized),
-        ),
+        movements=(_movement(found, kind, taken), void_of(found.transaction, taken)),
     )
 
 
 def _ended(found: Details) -> Finding:
-    """Tell how a transaction ended without money."""
+    """Return how a transaction ended without money."""
     if found.status == "expired":
         return Closed(how=Closing.EXPIRED, reference=found.transaction)
     if found.status not in codes.FAILED:
-        # A settlement that failed, a void that did: a person must look, and may mend it there.
+        # A void that failed, or something new: a person must look.
         return Unknown(
             reason=f"Authorize.Net says {found.status[:40]!r}", reference=found.transaction
         )
+    if found.status == "settlementError":
+        return _not_settled(found)
     if found.status == "failedReview":
         code, retryable = DeclineCode.FRAUD_SUSPECTED, False
     elif found.status == "declined":
@@ -241,26 +267,41 @@ def _ended(found: Details) -> Finding:
     )
 
 
-def _captured(found: Details) -> Finding:
-    if found.status in codes.CAPTURED or found.has_settled:
-        captured = _inward(found, MovementKind.CAPTURE)
-        return Approved(reference=found.transaction, movements=(captured,))
-    if found.status in codes.AUTHORIZED:
-        return NotFound()
-    return (
-        _ended(found)
-        if found.status != "voided"
-        else _voided(found, MovementKind.CAPTURE, taken=False)
+def _not_settled(found: Details) -> Declined:
+    """Return that the money did not come: it was approved, and no settlement took it."""
+    return Declined(
+        code=DeclineCode.GENERIC,
+        raw_code=found.status,
+        retryable=False,  # Authorize.Net may settle it again after all
+        message="it was approved and could not be settled; ask Authorize.Net before you charge "
+        "again",
+        reference=found.transaction,
+        final=True,
     )
 
 
-def _refunded(found: Details) -> Finding:
+def _captured(found: Details, asked: Asked) -> Finding:
+    if found.status in codes.CAPTURED or found.has_settled:
+        captured = _inward(found, MovementKind.CAPTURE)
+        back = taken_back(found, asked.booked)
+        return Approved(reference=found.transaction, movements=(captured, *back))
+    if found.status in codes.AUTHORIZED:
+        return NotFound()
+    if found.status == "voided":
+        # What it would have settled shows no more, but it is booked if we knew of it.
+        knew = (MovementKind.CAPTURE, found.transaction) in asked.booked
+        return _voided(found, asked.amount if knew else None, MovementKind.CAPTURE)
+    return _ended(found)
+
+
+def _refunded(found: Details, asked: Asked) -> Finding:
     if not found.is_refund:
         raise BadReply("Authorize.Net tells of a payment where a refund was asked for")
     if found.status in codes.CAPTURED or found.has_settled:
-        return Approved(
-            reference=found.transaction, movements=(refund_of(found), *taken_back(found))
-        )
+        if not asked.fits(found.settled):
+            return _other_amount(found, found.settled, asked)
+        back = taken_back(found, asked.booked)
+        return Approved(reference=found.transaction, movements=(refund_of(found), *back))
     if found.status in codes.HELD:
         return Pending(reference=found.transaction)
     if found.status == "voided":
@@ -310,8 +351,23 @@ def refund_of(found: Details) -> Movement:
     return replace(movement, undoes=found.related or None)
 
 
-def taken_back(found: Details) -> tuple[Movement, ...]:
-    """Tell what the payer's bank did to a transaction after it had settled."""
+def refunded_of(channel: Channel, found: Details) -> Dialogue[str]:
+    """Return the payment of ours that a refund made elsewhere takes back, or "" if it is not ours.
+
+    The Merchant Interface copies the invoice number of what is refunded, unless a clerk
+    changes it; then what it refers to says whose it is.
+    """
+    if not found.related or fields.is_ours(found.order):
+        return found.related
+    reply = yield build_details(channel, found.related)
+    original = parse_details(channel, found.related, reply)
+    return found.related if original is not None and fields.is_ours(original.order) else ""
+
+
+def taken_back(
+    found: Details, booked: frozenset[tuple[MovementKind, str]] = frozenset()
+) -> tuple[Movement, ...]:
+    """Return what the payer's bank did to a transaction after it had settled."""
     kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
     movements = [
         Movement(
@@ -325,18 +381,56 @@ def taken_back(found: Details) -> tuple[Movement, ...]:
         for item in found.returned
         if not item.is_notice
     ]
-    if found.status in ("chargeback", "chargebackReversal"):
-        movements.append(_dispute(found, MovementKind.CHARGEBACK))
-    if found.status == "chargebackReversal":
-        movements.append(_dispute(found, MovementKind.CHARGEBACK_WON))
-    return tuple(movements)
+    return (*movements, *_disputed(found, booked))
 
 
-def _dispute(found: Details, kind: MovementKind) -> Movement:
+# --- Disputes ------------------------------------------------------------------------------------
+# Authorize.Net has no name for a dispute and shows only how it stands: "chargeback" while the bank
+# has the money, "chargebackReversal" once it gave it back. A bank that takes it again after that
+# makes it "chargeback" again, and nothing tells the second taking from the first but our books: if
+# every taking in them was given back, then this one is new. So the takings are numbered, the first
+# by the transaction's id, the second by that and "#2", and what was given back has the number of
+# its taking. What comes before the number that is told is told again, and is booked already.
+
+
+def _disputed(found: Details, booked: frozenset[tuple[MovementKind, str]]) -> list[Movement]:
+    taken = _count(MovementKind.CHARGEBACK, found.transaction, booked)
+    given = _count(MovementKind.CHARGEBACK_WON, found.transaction, booked)
+    match found.status:
+        case "chargeback":
+            taken = max(taken, given + 1)
+        case "chargebackReversal":
+            taken = given = max(taken, 1)
+        case _:
+            return []
+    movements: list[Movement] = []
+    for number in range(1, taken + 1):
+        movements.append(_dispute(found, MovementKind.CHARGEBACK, number))
+        if number <= given:
+            movements.append(_dispute(found, MovementKind.CHARGEBACK_WON, number))
+    return movements
+
+
+def _count(
+    kind: MovementKind, transaction: str, booked: frozenset[tuple[MovementKind, str]]
+) -> int:
+    """Return how often the books have such a movement of the transaction."""
+    number = 0
+    while (kind, _turn(transaction, number + 1)) in booked:
+        number += 1
+    return number
+
+
+def _turn(transaction: str, number: int) -> str:
+    return transaction if number == 1 else f"{transaction}#{number}"
+
+
+def _dispute(found: Details, kind: MovementKind, number: int) -> Movement:
+    name = _turn(found.transaction, number)
     return Movement(
-        movement_id=found.transaction,
+        movement_id=name,
         amount=found.settled,
         kind=kind,
-        undoes=found.transaction,
+        undoes=found.transaction if kind is MovementKind.CHARGEBACK else name,
         code=found.status,
     )

@@ -55,6 +55,16 @@ class Entry:
         return len(codes.FURTHEST)
 
     @property
+    def is_refund(self) -> bool:
+        """Whether it is known to send money back; one that was returned does not say so."""
+        return self.status.startswith("refund")
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a card holder's bank took its money, or gave it back."""
+        return self.status in codes.DISPUTED
+
+    @property
     def lives(self) -> bool:
         """Tell whether it came to something: a decline, or what was voided, did not."""
         return self.rank < len(codes.FURTHEST)
@@ -167,13 +177,23 @@ def _search_batches(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What settled together; `back` counts what banks took back of it."""
+    """What was to settle together; `back` counts what banks took back of it."""
 
     id: str
     settled_at: datetime | None
-    settled: bool
+    state: str
     e_checks: bool
     back: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether it settled."""
+        return self.state == "settledSuccessfully"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be settled."""
+        return self.state == "settlementError"
 
 
 def build_batches(channel: Channel, first: datetime, last: datetime) -> Request:
@@ -215,7 +235,7 @@ def _batch(told: Element) -> Batch:
     return Batch(
         id=identity,
         settled_at=instant(text(told, "settlementTimeUTC")),
-        settled=text(told, "settlementState") == "settledSuccessfully",
+        state=text(told, "settlementState"),
         e_checks=text(told, "paymentMethod") == "eCheck",
         back=sum(int(count) for count in counts if count.isdigit()),
     )

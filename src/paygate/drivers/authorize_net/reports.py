@@ -1,10 +1,16 @@
-"""The feed: what settled, and what banks took back, read from the lists of batches.
+"""The feed: what settled, what did not, and what was taken back, read from the lists of batches.
 
 No webhook tells of a returned e-check or of a chargeback, which come days and
-weeks after the settlement. They show on the transaction itself, in the batch
-that it settled in. So besides the batches that are new, those of e-checks are
-read once a day for two weeks, and once a week until a return is not allowed any
-more; and whatever else has counts of money taken back, once a day.
+months after the settlement. They show on the transaction itself, in the batch
+that it settled in. So besides the batches that are new, those that could still
+show one are read again for as long as the account's settings say: those of
+e-checks once a day for two weeks, then once a week, and whatever has counts of
+money taken back once a day while it is young, and then when the counts change, or
+once a week.
+
+A refund that somebody made in the Merchant Interface is in a batch too, under a
+transaction that this ledger never heard of; it refers to the payment that it
+takes back, and is told as money of that.
 
 A driver has no clock: what time it is, Authorize.Net says with each answer. The
 cursor holds how far the batches are read and which are still to be, so that one
@@ -14,7 +20,7 @@ page of one batch is one step.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -24,6 +30,8 @@ from paygate.errors import BadReply
 from paygate.gateway import FeedPage, Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.dialogue import Dialogue, Request
     from paygate.domain.outcome import Movement
     from paygate.drivers.authorize_net.lists import Batch, Entry
@@ -38,13 +46,15 @@ OVERLAP: Final = timedelta(days=3)
 """A batch may be listed later than one that settled after it."""
 
 RETURNS_SOON: Final = timedelta(days=14)
-RETURNS_AT_ALL: Final = timedelta(days=70)
+"""Most returns of e-checks come within these days."""
+
+YOUNG: Final = timedelta(days=70)
 """A consumer may dispute a debit for 60 days, and it takes some until that shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """A page of a batch that is to be read; what settled is told when it is read first."""
+    """A page of a batch that is to be read; what settled is told when it is read *first*."""
 
     batch: str
     page: int
@@ -53,12 +63,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """How far the feed was read: until when, on which day for returns, and what is planned."""
+    """How far the feed was read: until when, on which day for returns, and what is planned.
+
+    `counts` are those of money taken back, of batches that are not young any more.
+    """
 
     until: datetime | None = None
     swept: date | None = None
     recent: tuple[str, ...] = ()
     plan: tuple[Visit, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
@@ -67,7 +81,7 @@ def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
     notices: tuple[Notice, ...] = ()
     if place.plan:
         visit, *rest = place.plan
-        notices, more = yield from _visit(channel, visit)
+        notices, more = yield from _visit(channel, visit, place.swept)
         again = (replace(visit, page=visit.page + 1),) if more else ()
         place = replace(place, plan=(*again, *rest))
     else:
@@ -92,84 +106,132 @@ def _look_around(channel: Channel, place: Place) -> Dialogue[Place]:
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
     found = {batch.id: batch for batch in latest}
     found |= {batch.id: batch for batch in (yield from lists.batches_between(channel, since, now))}
-    new = [batch for batch in found.values() if batch.settled and batch.id not in place.recent]
+    new = [batch for batch in found.values() if _read_as(batch) not in ("", *place.recent)]
     plan = [Visit(batch=batch.id, page=1, first=True) for batch in sorted(new, key=_number)]
-    swept = place.swept
+    swept, counts = place.swept, place.counts
     if swept != now.date():
-        old = yield from lists.batches_between(channel, now - RETURNS_AT_ALL, now)
+        again, counts = yield from _sweep(channel, place, now)
         planned = {visit.batch for visit in plan}
-        new_week = swept is None or swept.isocalendar()[:2] != now.isocalendar()[:2]
-        plan += [
-            Visit(batch=batch.id, page=1, first=False)
-            for batch in sorted(old, key=_number)
-            if batch.id not in planned and _may_have_returns(batch, now, whole=new_week)
-        ]
+        plan += [each for each in again if each.batch not in planned]
         swept = now.date()
-    recent = [
-        batch.id
+    recent = {
+        _read_as(batch)
         for batch in found.values()
-        if batch.settled and (batch.settled_at is None or batch.settled_at > now - 3 * OVERLAP)
-    ]
+        if batch.settled_at is None or batch.settled_at > now - 3 * OVERLAP
+    }
+    recent |= {_read_as(batch) for batch in new}
     return Place(
         until=now,
         swept=swept,
-        recent=tuple(sorted({*recent, *(visit.batch for visit in plan if visit.first)})),
+        recent=tuple(sorted(recent - {""})),
         plan=tuple(plan),
+        counts=counts,
     )
+
+
+def _read_as(batch: Batch) -> str:
+    """Name a batch as what it is now: one that failed to settle may settle after all."""
+    if batch.failed:
+        return f"{batch.id}!"
+    return batch.id if batch.settled else ""
 
 
 def _number(batch: Batch) -> int:
     return int(batch.id)
 
 
-def _may_have_returns(batch: Batch, now: datetime, *, whole: bool) -> bool:
-    if not batch.settled:
-        return False
-    young = batch.settled_at is None or now - batch.settled_at <= RETURNS_SOON
-    return batch.back > 0 or (batch.e_checks and (young or whole))
+def _sweep(
+    channel: Channel, place: Place, now: datetime
+) -> Dialogue[tuple[list[Visit], dict[str, int]]]:
+    """Plan to read again what may have been taken back, and count what old batches say of it."""
+    settings, swept = channel.settings, place.swept
+    cards = timedelta(days=settings.watch_cards_days)
+    e_checks = timedelta(days=settings.watch_e_checks_days)
+    week = swept is None or swept.isocalendar()[:2] != now.isocalendar()[:2]
+    plan: list[Visit] = []
+    counts: dict[str, int] = {}
+    for batch in sorted(
+        (yield from lists.batches_between(channel, now - max(cards, e_checks), now)), key=_number
+    ):
+        age = timedelta() if batch.settled_at is None else now - batch.settled_at
+        if not batch.settled or age > (e_checks if batch.e_checks else cards):
+            continue
+        if age > YOUNG and batch.back:
+            counts[batch.id] = batch.back
+        news = batch.back > 0 and (age <= YOUNG or place.counts.get(batch.id) != batch.back)
+        daily = batch.e_checks and age <= RETURNS_SOON
+        if news or daily or (week and (batch.back > 0 or batch.e_checks)):
+            plan.append(Visit(batch=batch.id, page=1, first=False))
+    return plan, counts
 
 
 # --- What is in one -------------------------------------------------------------------------
 
 
-def _visit(channel: Channel, visit: Visit) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
+def _visit(
+    channel: Channel, visit: Visit, swept: date | None
+) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
     reply = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
     entries = lists.parse_list(channel, "getTransactionList", reply)
     notices: list[Notice] = []
     for entry in entries:
-        if not fields.is_ours(entry.order):
+        ours = fields.is_ours(entry.order)
+        if visit.first and entry.is_refund:
+            notices += yield from _refunded(channel, entry)
+        elif visit.first and ours:
+            failed = entry.status == "settlementError"
+            notices.append(_hint("settlement_error" if failed else "settled", entry))
+        if not ours:
             continue  # another system's, at the same account
-        if visit.first:
-            notices.append(_settled(entry))
-        if entry.taken_back:
+        if entry.disputed and swept is not None:
+            # Nothing names a dispute, and it may turn again; so it is asked about once a week.
+            year, week, _ = swept.isocalendar()
+            notices.append(_hint(entry.status, entry, f"-{year}W{week:02}"))
+        elif entry.taken_back:
             notices += yield from _taken_back(channel, entry)
     return tuple(notices), len(entries) == PAGE
 
 
-def _settled(entry: Entry) -> Notice:
-    """Tell that it settled, as a hint: only the operation knows whether it was a capture."""
+def _hint(type_: str, entry: Entry, turn: str = "") -> Notice:
+    """Return a hint: what it means, only the operation and the books know."""
     return Notice(
-        event_id=f"settled-{entry.transaction}",
-        type="settled",
+        event_id=f"{type_}-{entry.transaction}{turn}",
+        type=type_,
         reference=entry.transaction,
         earlier_reference=entry.order,
     )
+
+
+def _refunded(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
+    """Tell a refund of ours, or one that somebody made of a payment of ours."""
+    reply = yield inquiry.build_details(channel, entry.transaction)
+    found = inquiry.parse_details(channel, entry.transaction, reply)
+    if found is None or not found.is_refund:
+        return []
+    if fields.is_ours(found.our_reference):
+        return [_hint("settled", entry)] if fields.is_ours(entry.order) else []
+    payment = yield from inquiry.refunded_of(channel, found)
+    return [_moved(payment, inquiry.refund_of(found))] if payment else []
 
 
 def _taken_back(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
     """Ask what a bank did to a transaction: the list only says that it did."""
     reply = yield inquiry.build_details(channel, entry.transaction)
     found = inquiry.parse_details(channel, entry.transaction, reply)
-    moved = inquiry.taken_back(found) if found is not None else ()
-    return [_moved(entry, movement) for movement in moved]
+    if found is None:
+        return []
+    reference, order = entry.transaction, entry.order
+    if found.is_refund and not fields.is_ours(found.our_reference):
+        reference, order = found.related, ""
+    return [_moved(reference, movement, order) for movement in inquiry.taken_back(found)]
 
 
-def _moved(entry: Entry, movement: Movement) -> Notice:
+def _moved(reference: str, movement: Movement, order: str = "") -> Notice:
     return Notice(
         event_id=f"{movement.kind}-{movement.movement_id}",
         type=str(movement.kind),
-        reference=entry.transaction,
-        earlier_reference=entry.order,
+        reference=reference,
+        earlier_reference=order,
         movements=(movement,),
     )
 
@@ -184,6 +246,7 @@ def _write_cursor(place: Place) -> str:
             "swept": None if place.swept is None else place.swept.isoformat(),
             "recent": place.recent,
             "plan": [[visit.batch, visit.page, visit.first] for visit in place.plan],
+            "counts": dict(place.counts),
         },
         separators=(",", ":"),
     )
@@ -202,4 +265,5 @@ def _read_cursor(cursor: str) -> Place:
         plan=tuple(
             Visit(batch=batch, page=page, first=first) for batch, page, first in told["plan"]
         ),
+        counts=told["counts"],
     )

@@ -22,6 +22,12 @@ _KEY = re.compile(r"[\x21-\x7e]{1,16}")
 _SIGNATURE_KEY = re.compile(r"[0-9A-Fa-f]{128}")
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
+CARD_RISK_DAYS: Final = 120
+E_CHECK_RISK_DAYS: Final = 397
+"""How long money can be taken back: to watch it for a shorter time would miss some."""
+
+WATCH_DAYS_MAX: Final = 800
+
 SANDBOX: Final = ("https://apitest.authorize.net", "https://test.authorize.net")
 PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net")
 """Where the interface is, and where the forms are."""
@@ -68,6 +74,20 @@ class AuthorizeNetSettings(Settings):
         le=DUPLICATE_WINDOW_S_MAX,
         description="For how long Authorize.Net refuses the same transaction again; within it a "
         "lost answer can be found out by sending once more",
+    )
+    watch_cards_days: int = Field(
+        default=180,
+        ge=CARD_RISK_DAYS,
+        le=WATCH_DAYS_MAX,
+        description="For how many days after its settlement a card payment is watched for "
+        "chargebacks; card holders have at least 120 days, and often more",
+    )
+    watch_e_checks_days: int = Field(
+        default=400,
+        ge=E_CHECK_RISK_DAYS,
+        le=WATCH_DAYS_MAX,
+        description="For how many days after its settlement a debit of a bank account is watched "
+        "for returns; 13 months at least",
     )
     validation: Literal["liveMode", "testMode", "none"] = Field(
         default="liveMode",

@@ -6,7 +6,7 @@ import secrets
 from decimal import Decimal
 
 from paygate.testing.simulated_authorize_net.records import Batch, Instrument, Told, local, utc
-from paygate.testing.simulated_authorize_net.sales import Sales
+from paygate.testing.simulated_authorize_net.sales import LIVE_STATES, Sales
 from paygate.testing.simulated_authorize_net.speech import part
 
 
@@ -49,6 +49,22 @@ class People(Sales):
             one.status, one.batch = states[one.status], batch.id
         return batch
 
+    def fail_settlement(self, transaction: str) -> Batch:
+        """Let the settlement of a transaction that was approved fail, in a batch of its own."""
+        with self._lock:
+            one = self.transactions[transaction]
+            assert one.status == "capturedPendingSettlement", "only what waits for it can fail"
+            batch = Batch(
+                id=self._number(),
+                at=self.now(),
+                bank=one.instrument.bank,
+                transactions=[one.id],
+                state="settlementError",
+            )
+            self.batches[batch.id] = batch
+            one.status, one.batch = "settlementError", batch.id
+        return batch
+
     def return_e_check(self, transaction: str, code: str = "R01") -> str:
         """Let the payer's bank give a debit back; tell the id of the return."""
         with self._lock:
@@ -67,12 +83,18 @@ class People(Sales):
         return str(item["id"])
 
     def charge_back(self, transaction: str) -> None:
-        """Let a card holder dispute a charge."""
-        self.transactions[transaction].status = "chargeback"
+        """Let a card holder dispute a charge, or their bank take it again after a reversal."""
+        with self._lock:
+            one = self.transactions[transaction]
+            assert one.status in ("settledSuccessfully", "chargebackReversal"), one.status
+            one.status = "chargeback"
 
     def win_dispute(self, transaction: str) -> None:
         """Let the merchant win the dispute."""
-        self.transactions[transaction].status = "chargebackReversal"
+        with self._lock:
+            one = self.transactions[transaction]
+            assert one.status == "chargeback", one.status
+            one.status = "chargebackReversal"
 
     def review(self, transaction: str, *, approve: bool) -> None:
         """Decide about what was held for review, as in the Merchant Interface."""
@@ -85,11 +107,15 @@ class People(Sales):
                 one.status = "failedReview"
             self._announce(f"fraud.{'approved' if approve else 'declined'}", one)
 
-    def refund_elsewhere(self, transaction: str, amount: str) -> str:
-        """Refund in the Merchant Interface, where nobody knows of paygate."""
+    def refund_elsewhere(self, transaction: str, amount: str, *, order: str = "") -> str:
+        """
+        Refund in the Merchant Interface, where nobody knows of paygate.
+
+        Its page copies the invoice number; *order* is what the clerk types instead.
+        """
         with self._lock:
             refund = self._refund(
-                self.transactions[transaction], Decimal(amount), order="", reference=""
+                self.transactions[transaction], Decimal(amount), order=order, reference=""
             )
         return refund.id
 
@@ -97,5 +123,6 @@ class People(Sales):
         """Void in the Merchant Interface."""
         with self._lock:
             one = self.transactions[transaction]
-            one.status = "voided"
+            assert one.status in LIVE_STATES, "what has settled is refunded"
+            one.status, one.settles = "voided", Decimal(0)
             self._announce("void.created", one)

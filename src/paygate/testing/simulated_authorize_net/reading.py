@@ -158,7 +158,7 @@ def _batch_head(batch: Batch) -> Told:
         "batchId": batch.id,
         "settlementTimeUTC": utc(batch.at),
         "settlementTimeLocal": local(batch.at),
-        "settlementState": "settledSuccessfully",
+        "settlementState": batch.state,
     }
 
 

@@ -147,12 +147,13 @@ class Profile:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """What settled together."""
+    """What was to settle together, and whether it did."""
 
     id: str
     at: datetime
     bank: bool
     transactions: list[str]
+    state: str = "settledSuccessfully"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,7 +11,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from paygate.testing.simulated_authorize_net.records import Instrument, Told, Transaction
-from paygate.testing.simulated_authorize_net.speech import TEXTS, failed, listed, ok, part
+from paygate.testing.simulated_authorize_net.speech import (
+    TEXTS,
+    failed,
+    listed,
+    ok,
+    part,
+    write,
+)
 from paygate.testing.simulated_authorize_net.state import State
 
 CENT: Final = Decimal("0.01")
@@ -283,6 +290,18 @@ def answer_of(
     else:
         answer["errors"] = {"error": {"errorCode": reason, "errorText": text}}
     return answer
+
+
+def broke_off(code: str) -> bytes:
+    """Write an answer to a call that broke off inside of the processor."""
+    return write("ErrorResponse", {"messages": failed(code)})
+
+
+def erred(reason: str) -> bytes:
+    """Write an answer that a transaction erred, though it was made."""
+    answer = answer_of("3", reason, None)
+    told: Told = {"messages": failed("E00027"), "transactionResponse": answer}
+    return write("createTransactionResponse", told)
 
 
 def _told(request: Told, outer: str, inner: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from paygate.testing.fake.guard import refuse_production
+from paygate.testing.simulated_authorize_net.sales import broke_off, erred
 from paygate.testing.simulated_authorize_net.speech import part
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, "text/plain", b"no such page")
 
     def _answer_call(self, body: bytes) -> None:
-        """Answer a call, or break as the test says: before it is done, after, or with garbage."""
+        """
+        Answer a call, or break as the test says: before it is done, after, or with garbage.
+
+        A code, such as ``E00001`` or ``181``, is answered though the call was carried out.
+        """
         processor = self.server.processor
         fault = processor.breaks.pop(0) if processor.breaks else ""
         if fault == "lost request":
@@ -81,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "html":
             self._send(200, "text/html", b"<html><body>We'll be right back.</body></html>")
+        elif fault.startswith("E"):
+            self._send(200, "application/xml; charset=utf-8", broke_off(fault))
+        elif fault.isdigit() and fault != "500":
+            self._send(200, "application/xml; charset=utf-8", erred(fault))
         elif fault == "500":
             self._send(500, "text/html", b"<html><body>Server Error</body></html>")
         else:

@@ -16,6 +16,7 @@ NAMESPACE: Final = "AnetApi/xml/v1/schema/AnetApiSchema.xsd"
 TEXTS: Final = {
     "I00001": "Successful.",
     "I00004": "No records found.",
+    "E00001": "An error occurred during processing. Please try again.",
     "E00003": "An error occurred while parsing the XML request.",
     "E00007": "User authentication failed due to invalid authentication values.",
     "E00013": "The field is invalid.",
@@ -39,6 +40,7 @@ TEXTS: Final = {
     "53": "The transaction type is invalid for ACH transactions.",
     "54": "The referenced transaction does not meet the criteria for issuing a credit.",
     "55": "The sum of credits would exceed the original debit amount.",
+    "181": "An error occurred during processing.  Please try again.",
     "252": "Your order has been received. Thank you for your business!",
     "295": "The amount of this request was only partially approved.",
     "310": "This transaction has already been voided.",
