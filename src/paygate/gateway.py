@@ -386,6 +386,11 @@ class Notice:
     or from the future. `movements` tell money that moved or settled beside what the
     answer says, `disputes` how disputes of it stand. `place` is the number of the
     place that was paid to, where the core numbers them.
+
+    `unreadable` says why something authentic could not be read: an amount in a currency
+    that the processor is not known to use, a field that is missing. It is kept as failed
+    with that reason, moves no money, and what was told after it goes on; so a driver
+    returns it instead of raising, which would stop the whole page of a feed.
     """
 
     event_id: str
@@ -400,6 +405,7 @@ class Notice:
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
     place: int | None = None
+    unreadable: str = ""
 
 
 class Applied(StrEnum):

@@ -440,6 +440,44 @@ def test_what_concerns_nothing_of_ours_is_stored_and_ignored() -> None:
     assert stored.type == "balance.changed"
 
 
+def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobody() -> None:
+    shop = Shop(told=Told())
+    payment = shop.collect("told")
+    back = Movement(movement_id="r-1", amount=usd("4.00"), kind=MovementKind.REFUND)
+    whose = payment.reference
+    fake = shop.fakes["told"]
+    assert isinstance(fake, Told)
+    fake.told = (
+        Notice(event_id="e-1", type="refund", reference=whose, unreadable="of 4 galleons"),
+        Notice(event_id="", type="", unreadable="no JSON"),
+        Notice(event_id="e-2", type="refund", reference="of-others", unreadable="of 9 knuts"),
+        Notice(event_id="e-3", type="refund", reference=whose, movements=(back,)),
+    )
+
+    replies = shop.deliver("told")
+    shop.cashier.apply_callbacks()
+    for pause in RETRY_PLAN:
+        shop.clock.advance(pause)
+        shop.cashier.apply_callbacks()
+
+    assert {each.status for each in replies} == {200}
+    of_others = (
+        "it names the operation 'of-others', which is not in this ledger, and does not read "
+        "(of 9 knuts)"
+    )
+    states = [(each.state, each.error) for each in shop.cashier.callbacks()]
+    assert states == [
+        (InboxState.FAILED, "of 4 galleons"),
+        (InboxState.FAILED, "no JSON"),
+        (InboxState.ORPHAN, of_others),
+        (InboxState.APPLIED, ""),
+    ]
+    assert shop.cashier.payment(payment).returned == usd("4.00")
+    assert shop.events().count("callback.failed") == 2
+    replayed = shop.cashier.replay_callback(shop.cashier.callbacks()[0])
+    assert (replayed.state, replayed.error) == (InboxState.FAILED, "of 4 galleons")
+
+
 def test_a_poisoned_callback_holds_up_nobody(shop: Shop) -> None:
     _, told = example(shop)
     shop.collect("card", no="B")

@@ -332,17 +332,25 @@ def _apply_in(
         return _of_method(tx, row, case, notice, account, finding, timing)
     if case is None or before is None:
         if not notice.our_ref and not notice.reference:
+            if notice.unreadable:
+                return _unreadable(tx, row, notice)
             inbox.end(tx, id_, InboxState.IGNORED)
             return Done(Applied.NO_CHANGE)
         name = notice.our_ref or notice.reference
         text = f"it names the operation {name!r}, which is not in this ledger"
+        if notice.unreadable:
+            text = f"{text}, and does not read ({notice.unreadable})"
         _wait(tx, row, text, InboxState.ORPHAN, patient=patient)
         return Done(Applied.UNKNOWN_REFERENCE)
     attempt = case.row.attempt.id
     news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
     if news is not None:
         merge.merge_in(tx, attempt, news, inquire.reading_of(case, account, timing))
-    elif is_hint(notice) or _asks_again(row, notice, known, account, patient=patient):
+    if notice.unreadable:
+        return replace(_unreadable(tx, row, notice), payment=payments.by_id(tx, before.id))
+    if news is None and (
+        is_hint(notice) or _asks_again(row, notice, known, account, patient=patient)
+    ):
         if account.inquirer is None:
             inbox.end(tx, id_, InboxState.IGNORED, "the gateway cannot be asked what it means")
         else:
@@ -362,6 +370,12 @@ def _apply_in(
             inbox.end(tx, id_, InboxState.APPLIED)
     after = payments.by_id(tx, before.id)
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
+
+
+def _unreadable(tx: Tx, row: InboxRow, notice: Notice) -> Done:
+    """Keep what does not read as failed: trying it again would not make it readable."""
+    _wait(tx, row, notice.unreadable, InboxState.FAILED, patient=False)
+    return Done(Applied.REFUSED)
 
 
 def _of_method(

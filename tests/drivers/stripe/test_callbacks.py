@@ -183,19 +183,31 @@ def test_what_is_outside_the_signature_changes_nothing() -> None:
         {**PAID, "livemode": None},
         {**PAID, "account": "acct_2"},
         {**PAID, "account": 7},
+        [PAID],
+        None,
+    ],
+)
+def test_what_is_signed_and_no_event_of_this_account_is_refused(told: object) -> None:
+    refuse(signed(told))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
         {**PAID, "id": None},
         {**PAID, "id": "evt 1"},
         {**PAID, "type": ""},
-        [PAID],
-        None,
         b"{",
         b"\xff",
         b"",
         b"[" * 100_000,
     ],
 )
-def test_what_is_signed_and_no_event_of_this_account_is_refused(told: object) -> None:
-    refuse(signed(told))
+def test_what_is_signed_and_does_not_read_is_kept_under_a_digest(told: object) -> None:
+    notice = read(signed(told))
+
+    assert notice.unreadable
+    assert (notice.event_id, notice.reference, notice.movements) == ("", "", ())
 
 
 def test_a_connected_account_of_ours_is_believed() -> None:
@@ -339,9 +351,32 @@ def test_the_fee_of_a_dispute_comes_with_the_money_that_it_takes() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"amount": None}, {"amount": 0}, {"amount": -1}, {"currency": "xyz"}, {"id": None}]
 )
-def test_money_that_cannot_be_read_is_not_acknowledged(wrong: dict[str, Any]) -> None:
-    # Stripe repeats what was not acknowledged, and shows it in its dashboard.
-    refuse(signed(event("charge.dispute.funds_withdrawn", dispute(**wrong))), "does not read")
+def test_money_that_cannot_be_read_is_kept_with_the_reason(wrong: dict[str, Any]) -> None:
+    notice = read(signed(event("charge.dispute.funds_withdrawn", dispute(**wrong))))
+
+    assert notice.unreadable.startswith("Stripe ")
+    assert (notice.event_id, notice.reference, notice.movements) == ("evt_1", "pi_1", ())
+
+
+@pytest.mark.parametrize("wrong", [{"currency": "iqd"}, {"amount": 0}])
+def test_a_refund_of_another_system_that_does_not_read_is_kept_with_the_reason(
+    wrong: dict[str, Any],
+) -> None:
+    of_others = refund(payment_intent="pi_of_others", **wrong)
+
+    notice = read(signed(event("refund.created", of_others)))
+
+    assert notice.unreadable.startswith("Stripe ")
+    assert (notice.reference, notice.our_ref, notice.movements) == ("pi_of_others", "", ())
+
+
+def test_a_fee_that_does_not_read_leaves_the_dispute_readable() -> None:
+    told = dispute(balance_transactions=[{"amount": -1000, "currency": "xyz", "fee": 1500}])
+
+    notice = read(signed(event("charge.dispute.funds_withdrawn", told)))
+
+    assert not notice.unreadable
+    assert [each.fee for each in notice.movements] == [None]
 
 
 def refund(**given: Any) -> dict[str, Any]:

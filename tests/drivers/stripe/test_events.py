@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate import Cashier
-from paygate.dialogue import Request, Response
+from paygate.dialogue import Dialogue, Request, Response, at_once
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.events import TYPES
 from paygate.errors import BadReply
@@ -146,11 +146,45 @@ def test_the_notice_is_the_one_that_the_webhook_gives(stripe: Stripe) -> None:
     "wrong",
     [{"livemode": True}, {"object": "v2.core.event"}, {"id": ""}, {"type": ""}, {"id": "e/../"}],
 )
-def test_what_is_no_event_of_ours_is_not_read(stripe: Stripe, wrong: dict[str, Any]) -> None:
-    listed = answers({"object": "list", "data": [paid(1, **wrong)], "has_more": False})
+def test_what_is_no_event_of_ours_does_not_hold_up_the_others(
+    stripe: Stripe, wrong: dict[str, Any]
+) -> None:
+    told = [paid(3), paid(2, **wrong), paid(1)]
+    listed = answers({"object": "list", "data": told, "has_more": False})
 
-    with pytest.raises(BadReply):
-        play(stripe.feed(""), listed)
+    page: FeedPage = play(stripe.feed(""), listed).outcome
+
+    assert [bool(each.unreadable) for each in page.notices] == [False, True, False]
+    assert page.cursor == "evt_3"
+
+
+def test_a_refund_of_another_system_does_not_blind_the_account() -> None:
+    told: dict[str, Any] = {
+        "id": "re_9",
+        "object": "refund",
+        "amount": 4000,
+        "currency": "iqd",
+        "status": "succeeded",
+        "balance_transaction": "txn_9",
+        "payment_intent": "pi_of_others",
+    }
+    events = [paid(3), event("refund.created", told, id="evt_2"), paid(1)]
+
+    class Listed(Stripe):
+        def feed(self, cursor: str) -> Dialogue[FeedPage]:
+            listed = answers({"object": "list", "data": events, "has_more": False})
+            return at_once(play(super().feed(cursor), listed).outcome)
+
+    clock = FakeClock()
+    with Cashier.in_memory(gateways={"stripe": Listed(settings())}, clock=clock) as cashier:
+        first = cashier.read_feeds()
+        clock.advance(hours=1)
+        again = cashier.read_feeds()
+        stored = cashier.callbacks()
+
+    assert first.failed == again.failed == {}
+    assert (first.stored, again.stored) == (3, 0)
+    assert [each.event_id for each in stored] == ["evt_1", "evt_2", "evt_3"]
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])

@@ -50,9 +50,10 @@ class Verifier:
         signed_at = self._authenticate(callback)
         try:
             event: object = from_json(callback.body)
-            notice = read_event(event, live=self._live, account=self._account)
-        except (BadReply, ValueError) as error:
-            raise NotAuthentic("the webhook is signed, and does not read as an event") from error
+        except ValueError:
+            unreadable = "the webhook is signed, and is not JSON"
+            return Notice(event_id="", type="", signed_at=signed_at, unreadable=unreadable)
+        notice = read_event(event, live=self._live, account=self._account)
         return replace(notice, signed_at=signed_at)
 
     def _authenticate(self, callback: Callback) -> datetime:
@@ -72,7 +73,12 @@ class Verifier:
 
 
 def read_event(event: object, *, live: bool, account: str) -> Notice:
-    """Read an event of the account, or raise `NotAuthentic` where it is none."""
+    """
+    Read an event of the account, or raise `NotAuthentic` if it is none.
+
+    Other systems use the same account, and an event of theirs may hold what we have
+    never heard of. One that does not read says so, and stops nothing.
+    """
     told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
     if told.get("object") != "event":
         # Stripe's newer, thin events say v2.core.event and carry no object.
@@ -84,11 +90,17 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         raise NotAuthentic("the webhook is of another Stripe account")
     event_id, type_ = text(told, "id"), text(told, "type")
     if not ID.fullmatch(event_id) or not type_:
-        raise NotAuthentic("the webhook has no id or no type")
+        return Notice(event_id="", type=type_, unreadable="an event of Stripe's without id or type")
     data = told.get("data")
     about = at(data, "object")
     reader = _READERS.get(text(about, "object"), _nothing)
-    reference, our_ref, movements = reader(type_, about, data)
+    unreadable = ""
+    try:
+        reference, our_ref, movements = reader(type_, about, data)
+    except BadReply as error:
+        unreadable, movements = error.message, ()
+        our_ref = text(about, "metadata", "paygate_attempt")
+        reference = text(about, "id") if our_ref else _by_intent(about)
     return Notice(
         event_id=event_id,
         type=type_,
@@ -97,6 +109,7 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         movements=movements,
         disputes=_stands(about),
         occurred_at=instant(told, "created"),
+        unreadable=unreadable,
     )
 
 
@@ -183,7 +196,10 @@ def _fee(dispute: object) -> Money | None:
     for entry in cast("list[object]", moved) if isinstance(moved, list) else []:
         fee, amount = at(entry, "fee"), at(entry, "amount")
         if type(fee) is int and fee > 0 and type(amount) is int and amount < 0:
-            return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
+            try:
+                return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
+            except BadReply:
+                return None  # the dispute is what matters
     return None
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from paygate.drivers.stripe.callbacks import read_event
 from paygate.drivers.stripe.messages import (
+    ID,
     PAGE,
     Form,
     error_of,
@@ -22,13 +23,12 @@ from paygate.drivers.stripe.messages import (
     read_page,
     text,
 )
-from paygate.errors import BadReply, NotAuthentic
-from paygate.gateway import FeedPage
+from paygate.errors import NotAuthentic
+from paygate.gateway import FeedPage, Notice
 
 if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Notice
 
 TYPES: Final = (
     "payment_intent.succeeded",
@@ -93,5 +93,12 @@ def _notice(settings: StripeSettings, event: object) -> Notice:
     try:
         return read_event(event, live=settings.live, account=settings.account)
     except NotAuthentic as error:
-        # The reader of webhooks does not believe what it cannot read; here it is Stripe's answer.
-        raise BadReply(f"Stripe lists an event that is none: {error.message}") from error
+        # The reader of webhooks does not believe it; here it is Stripe's answer, and what was
+        # told after it must be read all the same.
+        identity = text(event, "id")
+        reason = f"Stripe lists an event that is none: {error.message}"
+        return Notice(
+            event_id=identity if ID.fullmatch(identity) else "",
+            type=text(event, "type"),
+            unreadable=reason,
+        )
