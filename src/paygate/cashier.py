@@ -98,9 +98,9 @@ if TYPE_CHECKING:
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
-    from paygate.service.booking import RefundTo
     from paygate.service.enroll import Rotated
     from paygate.service.flow import Step
+    from paygate.service.taking import RefundTo
     from paygate.transport import Courier
 
 else:
@@ -382,6 +382,18 @@ class BookDesk:
         named = None if attempt is None else _id(attempt)
         flow = resolve.resolve(_id(payment), outcome, evidence=evidence, attempt=named)
         return (yield from flow)
+
+    @verb
+    def reviewed(self, payment: Payment | str, *, reason: str) -> Flow[Payment]:
+        """
+        Finish the review of *payment*: you have looked, and there is nothing to decide.
+
+        *reason* is what you found, and stays in the event `payment.reviewed`. A payment that
+        is under no review stays as it is. Raises `StillToDecide`, whose `verbs` say what
+        decides, if an outcome is unknown, another amount is held, or money waits to be
+        assigned.
+        """
+        return (yield from resolve.reviewed(_id(payment), reason=reason))
 
     @verb
     def resolve_method(
@@ -1467,7 +1479,7 @@ def _dispute_state(state: DisputeState | str) -> DisputeState:
 
 
 def _refund_to(to: RefundTo | str) -> RefundTo:
-    from paygate.service.booking import RefundTo
+    from paygate.service.taking import RefundTo
 
     try:
         return RefundTo(to)

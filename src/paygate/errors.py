@@ -294,6 +294,13 @@ class NothingToAssign(Refused):
     payment: str
 
 
+class StillToDecide(Refused):
+    """A review that a decision ends, and no look at it; `verbs` are those that decide."""
+
+    payment: str
+    verbs: Sequence[str]
+
+
 class BadReversalDate(Refused):
     """A reversal dated before the money, or in a period that the host closed."""
 

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "undo_write_off": "undo-write-off",
     "resolve": "resolve",
     "resolve_method": "methods resolve",
+    "reviewed": "reviewed",
     "assign": "assign",
     "methods": "methods list",
     "method_changes": "methods changes",

@@ -16,6 +16,8 @@ DAMAGE = {
     "receivable-rebuilds": "UPDATE paygate_item SET total_minor = total_minor + 1",
     "credit-rebuilds": "UPDATE paygate_credit SET amount_minor = amount_minor + 1",
     "suspense-rebuilds": "UPDATE paygate_receipt SET unallocated_minor = 1",
+    "suspense-is-held": "UPDATE paygate_receipt SET unallocated_minor = 999999",
+    "void-invoices-rest": "UPDATE paygate_item SET status = 'void' WHERE number = 'A'",
     "awaiting-rebuilds": "UPDATE paygate_receipt SET awaiting_minor = 1",
     "in-transit-rebuilds": "UPDATE paygate_receipt SET in_transit_minor = in_transit_minor + 1",
     "disputes-are-marked": "UPDATE paygate_item SET disputed = 1",
@@ -27,6 +29,7 @@ DAMAGE = {
     "credit-reserved-adds-up": "UPDATE paygate_credit SET reserved_minor = 1",
     "credit-used-adds-up": "UPDATE paygate_credit SET used_minor = 1",
     "receipts-are-accounted-for": "UPDATE paygate_receipt SET amount_minor = amount_minor + 1",
+    "payments-are-accounted-for": "UPDATE paygate_credit SET closed_minor = 1",
     "payment-received-adds-up": "UPDATE paygate_payment SET received_minor = received_minor + 1",
     "returned-at-most-received": "UPDATE paygate_payment SET returned_minor = 999999",
     "status-follows-attempt": "UPDATE paygate_payment SET status = 'declined'",
@@ -54,6 +57,28 @@ def path(tmp_path: Path) -> Path:
         cashier.capture(held, key="D")
         assert cashier.fsck() == []
     return path
+
+
+def test_a_posting_after_the_void_of_its_invoice_is_found(path: Path) -> None:
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        cashier.issue(number="E", customer="C", total=Money.of("USD", 5), due="2026-02-01")
+        cashier.void("E", reason="issued twice")
+        assert cashier.fsck() == []
+    with sqlite3.connect(path) as connection:
+        twice = """
+        INSERT INTO paygate_posting (tenant, entry, account, currency, amount_minor, customer, item,
+          receipt, credit, payment, effective, booked_at, actor)
+        SELECT tenant, 'late', account, currency, :sign * amount_minor, customer, item, receipt,
+          credit, payment, effective, booked_at, actor
+        FROM paygate_posting WHERE entry LIKE 'void:%'
+        """
+        connection.execute(twice, {"sign": 1})
+        connection.execute(twice.replace("'late'", "'later'"), {"sign": -1})
+
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        found = cashier.fsck()
+
+    assert {violation.rule for violation in found} == {"void-invoices-rest"}
 
 
 def test_every_rule_has_its_damage() -> None:

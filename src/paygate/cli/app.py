@@ -87,6 +87,7 @@ for command in (
     decisions.resolve,
     decisions.assign,
     decisions.write_off,
+    decisions.reviewed,
     decisions.undo_write_off,
     decisions.pay_from_credit,
     decisions.undo_credit_use,

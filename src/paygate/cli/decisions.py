@@ -90,6 +90,18 @@ def resolve(
     payments.tell(made, as_json=where.as_json)
 
 
+@with_ledger
+def reviewed(
+    where: Where,
+    payment: options.PaymentArgument,
+    reason: options.ReasonOption,
+) -> None:
+    """Finish the review of a payment: you have looked, and there is nothing to decide."""
+    with where.open() as cashier:
+        made = cashier.reviewed(payment, reason=reason)
+    payments.tell(made, as_json=where.as_json)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What the attempt that is meant was to bring about."""

@@ -81,6 +81,35 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "suspense-is-held",
+        "what waits for a decision about a payment is money that it still holds",
+        """
+        SELECT payment || ' ' || currency AS subject,
+          sum(unallocated_minor) || ' waits, and it holds '
+          || sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END) AS detail
+        FROM paygate_receipt WHERE tenant = :tenant AND payment IS NOT NULL
+        GROUP BY payment, currency
+        HAVING sum(unallocated_minor) < 0 OR sum(unallocated_minor) > max(0,
+          sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END))
+        """,
+    ),
+    Rule(
+        "void-invoices-rest",
+        "a void invoice sums to zero on every account, and nothing is posted to it after the void",
+        """
+        SELECT i.number AS subject, p.account || ' sums to ' || sum(p.amount_minor) AS detail
+        FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
+        WHERE i.tenant = :tenant AND i.status = 'void'
+        GROUP BY i.id, p.account HAVING sum(p.amount_minor) <> 0
+        UNION ALL
+        SELECT i.number, 'entry ' || p.entry || ' came after the void'
+        FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
+        WHERE i.tenant = :tenant AND i.status = 'void' AND p.id > (
+          SELECT max(v.id) FROM paygate_posting v
+          WHERE v.item = i.id AND v.entry = 'void:' || i.id)
+        """,
+    ),
+    Rule(
         "awaiting-rebuilds",
         "what of a receipt counts only when it has settled is what its postings sum to",
         """
@@ -157,13 +186,17 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "dead-payments-hold-nothing",
-        "a payment that ended holds at most what awaits settlement, unless a person must decide",
+        "a payment that ended holds at most what awaits settlement, unless a person must decide "
+        "about money that is still there",
         """
         SELECT p.id AS subject, p.status || ' with a live claim' AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant
           AND p.status IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
-          AND p.conflicted = 0
+          AND (p.conflicted = 0 OR 0 >= (
+            SELECT max(held) FROM (
+              SELECT sum(CASE r.inward WHEN 1 THEN r.amount_minor ELSE -r.amount_minor END) AS held
+              FROM paygate_receipt r WHERE r.payment = p.id GROUP BY r.currency)))
           AND EXISTS (SELECT 1 FROM paygate_claim c
                       WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
           AND (SELECT coalesce(sum(r.awaiting_minor), 0) FROM paygate_receipt r
@@ -236,6 +269,27 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "payments-are-accounted-for",
+        "what a payment holds is what it has on invoices, made of credit, and lets wait",
+        """
+        SELECT payment || ' ' || currency AS subject,
+          'holds ' || sum(held) || ', accounted for ' || sum(accounted) AS detail
+        FROM (
+          SELECT payment, currency,
+            CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END AS held,
+            unallocated_minor + awaiting_minor AS accounted
+          FROM paygate_receipt WHERE tenant = :tenant AND payment IS NOT NULL
+          UNION ALL
+          SELECT payment, currency, 0, amount_minor FROM paygate_allocation
+          WHERE tenant = :tenant AND receipt IS NOT NULL AND payment IS NOT NULL
+          UNION ALL
+          SELECT coalesce(c.payment, r.payment), c.currency, 0, c.amount_minor - c.closed_minor
+          FROM paygate_credit c LEFT JOIN paygate_receipt r ON r.id = c.receipt
+          WHERE c.tenant = :tenant AND coalesce(c.payment, r.payment) IS NOT NULL)
+        GROUP BY payment, currency HAVING sum(held) <> sum(accounted)
+        """,
+    ),
+    Rule(
         "payment-received-adds-up",
         "what a payment received and returned is the sum of its receipts",
         """
@@ -252,11 +306,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "returned-at-most-received",
-        "no more went back than came in, unless it is under review (I10)",
+        "no more went back than came in, unless it is under review, or was (I10)",
         """
         SELECT id AS subject, returned_minor || ' of ' || received_minor AS detail
         FROM paygate_payment
         WHERE tenant = :tenant AND returned_minor > received_minor AND needs_review = 0
+          AND NOT EXISTS (SELECT 1 FROM paygate_review v
+                          WHERE v.payment = paygate_payment.id AND v.reason <> '')
         """,
     ),
     Rule(
@@ -288,12 +344,14 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "captured-within-authorized",
-        "no more is captured, or being captured, than was authorised, unless under review",
+        "no more is captured, or being captured, than was authorised, unless reviewed",
         """
         SELECT p.id AS subject,
           p.collected_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.needs_review = 0
+          AND NOT EXISTS (SELECT 1 FROM paygate_review v
+                          WHERE v.payment = p.id AND v.reason <> '')
           AND EXISTS (SELECT 1 FROM paygate_attempt a WHERE a.payment = p.id
                       AND a.operation = 'capture')
           AND p.collected_minor + p.capturing_minor > p.authorized_minor

@@ -24,23 +24,29 @@ VALUES (
   :at)
 ON CONFLICT (tenant, account, reference) DO NOTHING
 """
-# What is known of the money stands in the receipts that carry the reference of the dispute.
+# What is known of the money stands in the receipts of the payment that carry the reference of the
+# dispute; a later turn of the dispute numbers its movements, as `dispute_of` says.
 _SELECT = """
 SELECT k.*,
   (SELECT coalesce(sum(CASE r.kind WHEN 'chargeback' THEN r.amount_minor ELSE -r.amount_minor END),
-     0)
-   FROM paygate_receipt r WHERE r.tenant = k.tenant AND r.account = k.account
-     AND (r.kind = 'chargeback' AND r.movement_id = k.reference
-          OR r.kind = 'chargeback_won' AND coalesce(r.undoes, r.movement_id) = k.reference)
-  ) AS taken_minor,
+     0) {of_dispute}) AS taken_minor,
+  (SELECT count(*) {of_dispute} AND r.kind = 'chargeback') AS times_taken,
+  (SELECT count(*) {of_dispute} AND r.kind = 'chargeback_won') AS times_given_back,
+  (SELECT sum(r.fee_minor) {of_dispute}) AS fee_minor,
+  (SELECT max(r.fee_currency) {of_dispute}) AS fee_currency,
   (SELECT coalesce(sum(w.amount_minor), 0)
    FROM paygate_chargeback_item c JOIN paygate_write_off w ON w.id = c.write_off
-   WHERE c.chargeback = k.id AND w.undone_at IS NULL) AS lost_minor,
-  f.fee_minor, f.fee_currency
+   WHERE c.chargeback = k.id AND w.undone_at IS NULL) AS lost_minor
 FROM paygate_chargeback k
-LEFT JOIN paygate_receipt f ON f.tenant = k.tenant AND f.account = k.account
-  AND f.kind = 'chargeback' AND f.movement_id = k.reference
-"""
+""".format(
+    of_dispute="""
+    FROM paygate_receipt r WHERE r.payment = k.payment AND r.account = k.account AND (
+      CASE r.kind WHEN 'chargeback' THEN r.movement_id
+                  WHEN 'chargeback_won' THEN coalesce(r.undoes, r.movement_id) END = k.reference
+      OR substr(CASE r.kind WHEN 'chargeback' THEN r.movement_id
+                  WHEN 'chargeback_won' THEN coalesce(r.undoes, r.movement_id) END,
+                1, length(k.reference) + 1) = k.reference || '#')"""
+)
 _BY_REFERENCE = f"""
 {_SELECT} WHERE k.tenant = :tenant AND k.account = :account AND k.reference = :reference
 """
@@ -62,7 +68,21 @@ UPDATE paygate_chargeback SET state = :state, closed_at = :at WHERE id = :id
 """
 _TAKE = """
 INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor)
-VALUES (:chargeback, :item, :amount) ON CONFLICT (chargeback, item) DO NOTHING
+VALUES (:chargeback, :item, :amount) ON CONFLICT (chargeback, item) DO UPDATE SET
+  amount_minor = amount_minor + :amount
+"""
+_PUT_BACK = """
+UPDATE paygate_chargeback_item SET amount_minor = max(0, amount_minor - :amount)
+WHERE chargeback = :chargeback AND item = :item
+"""
+_REPORT = """
+UPDATE paygate_chargeback SET reported_lost = max(reported_lost, :lost),
+  reported_won = max(reported_won, :won)
+WHERE id = :id
+"""
+_KNOWN = f"""
+SELECT times_taken, times_given_back, reported_lost, reported_won
+FROM ({_SELECT} WHERE k.id = :id)
 """
 _ITEMS = """
 SELECT item, amount_minor, write_off FROM paygate_chargeback_item
@@ -76,7 +96,7 @@ WHERE chargeback = :chargeback AND item = :item
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a chargeback took off one invoice, and the write-off of it, where it was lost."""
+    """What a chargeback keeps off one invoice, and the write-off of it, where it was lost."""
 
     item: str
     minor: int
@@ -127,6 +147,34 @@ def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
     tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a dispute: how often its money moved, and what was reported of it."""
+
+    taken: int
+    given_back: int
+    lost: bool
+    won: bool
+
+
+def report(tx: Tx, chargeback: str, state: DisputeState) -> None:
+    """Write that the processor reported *state*; what it reported before is kept."""
+    lost, won = state is DisputeState.LOST, state is DisputeState.WON
+    tx.run(_REPORT, {"id": chargeback, "lost": int(lost), "won": int(won)})
+
+
+def known(tx: Tx, chargeback: str) -> Known:
+    """Read what is known of a dispute."""
+    row = tx.one(_KNOWN, {"id": chargeback})
+    assert row is not None, f"chargeback {chargeback} was just read"
+    return Known(
+        row["times_taken"],
+        row["times_given_back"],
+        bool(row["reported_lost"]),
+        bool(row["reported_won"]),
+    )
+
+
 def set_state(tx: Tx, chargeback: str, state: DisputeState) -> None:
     """Write how a dispute ended."""
     tx.run(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
@@ -137,8 +185,13 @@ def take(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     tx.run(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
 
 
+def put_back(tx: Tx, chargeback: str, item: str, minor: int) -> None:
+    """Write that *minor* of what a chargeback took off an invoice is on it again."""
+    tx.run(_PUT_BACK, {"chargeback": chargeback, "item": item, "amount": minor})
+
+
 def taken(tx: Tx, chargeback: str) -> list[Taken]:
-    """Read what a chargeback took off invoices."""
+    """Read what a chargeback keeps off invoices."""
     rows = tx.all(_ITEMS, {"chargeback": chargeback})
     return [Taken(row["item"], row["amount_minor"], row["write_off"]) for row in rows]
 

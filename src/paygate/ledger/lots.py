@@ -35,6 +35,11 @@ WHERE tenant = :tenant AND customer = :customer
 ORDER BY created_at, id
 """
 _OF_PAYMENT = "SELECT * FROM paygate_credit WHERE payment = :payment ORDER BY created_at, id"
+_DEBITS_OF = """
+SELECT c.* FROM paygate_receipt r JOIN paygate_credit c ON c.receipt = r.id
+WHERE r.payment = :payment AND c.amount_minor < 0 AND c.amount_minor <> c.closed_minor
+ORDER BY c.created_at, c.id
+"""
 _BY_ID = "SELECT * FROM paygate_credit WHERE tenant = :tenant AND id = :id"
 _RESERVE = """
 UPDATE paygate_credit SET reserved_minor = reserved_minor + :amount
@@ -102,6 +107,11 @@ def of_payment(tx: Tx, payment: str) -> list[Credit]:
     return [credit_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
 
 
+def debits_of(tx: Tx, payment: str) -> list[Credit]:
+    """Read what the customer owes because more of a payment went out than was there."""
+    return [credit_of(row) for row in tx.all(_DEBITS_OF, {"payment": payment})]
+
+
 def by_id(tx: Tx, id_: str) -> Credit | None:
     """Read a lot."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
@@ -129,7 +139,7 @@ def give_back(tx: Tx, credit: str, minor: int) -> None:
 
 
 def close(tx: Tx, credit: str, minor: int) -> None:
-    """Take *minor* of a lot away: the money behind it is gone."""
+    """Take *minor* of a lot away: the money behind it is gone; less than zero puts it back."""
     tx.run(_CLOSE, {"id": credit, "amount": minor})
 
 

@@ -99,18 +99,21 @@ _CLEAR_ATTEMPT_REVIEW = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
 """
 # Whether other money came than was asked for is another question, and `assign` answers it; so is
-# whether more went back than came. While another attempt waits for a person, so does the payment.
-_CLEAR_REVIEW = """
+# each cause of its own. While another attempt waits for a person, so does the payment.
+_NO_CAUSE = """
+NOT EXISTS (SELECT 1 FROM paygate_review r WHERE r.payment = :id AND r.ended_at IS NULL)
+"""
+_CLEAR_REVIEW = f"""
 UPDATE paygate_payment SET needs_review = 0
-WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
+WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
     AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
 """
 
 # What else a person must look at stays: other money than was asked for, more that went back.
-_SETTLE_DOUBT = """
+_SETTLE_DOUBT = f"""
 UPDATE paygate_payment SET needs_review = 0
-WHERE id = :id AND conflicted = 0 AND returned_minor <= received_minor AND NOT EXISTS (
+WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
 """
 _SETTLE_ATTEMPTS = """

@@ -53,6 +53,21 @@ _TAKEN_BACK = """
 SELECT inward, attempt, undoes, amount_minor FROM paygate_receipt
 WHERE payment = :payment AND kind NOT IN ('charge', 'capture')
 """
+_UNDONE_BY = """
+SELECT id FROM paygate_receipt
+WHERE payment = :payment AND kind = :kind AND movement_id = :movement_id
+"""
+_IS_UNDONE = """
+SELECT 1 AS one FROM paygate_receipt
+WHERE payment = :payment AND kind IN ('chargeback_won', 'refund_failed')
+  AND coalesce(undoes, movement_id) = :movement_id
+"""
+_HELD = """
+SELECT currency,
+  sum(CASE inward WHEN 1 THEN amount_minor ELSE 0 END) AS came,
+  sum(CASE inward WHEN 1 THEN 0 ELSE amount_minor END) AS went
+FROM paygate_receipt WHERE payment = :payment GROUP BY currency
+"""
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 """
@@ -176,6 +191,27 @@ def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
         )
         for row in tx.all(_TAKEN_BACK, {"payment": payment})
     ]
+
+
+def undone_by(tx: Tx, payment: str, kinds: Iterable[MovementKind], movement_id: str) -> str | None:
+    """Find the receipt, of one of *kinds*, that a later movement undoes."""
+    for kind in kinds:
+        params = {"payment": payment, "kind": kind.value, "movement_id": movement_id}
+        row = tx.one(_UNDONE_BY, params)
+        if row is not None:
+            return str(row["id"])
+    return None
+
+
+def is_undone(tx: Tx, payment: str, movement_id: str) -> bool:
+    """Return whether money that came back undoes the outward movement of this id."""
+    return bool(tx.all(_IS_UNDONE, {"payment": payment, "movement_id": movement_id}))
+
+
+def moved(tx: Tx, payment: str) -> dict[str, tuple[int, int]]:
+    """Return how much of a payment came in and went out, by currency."""
+    rows = tx.all(_HELD, {"payment": payment})
+    return {row["currency"]: (row["came"], row["went"]) for row in rows}
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:

@@ -154,7 +154,7 @@ def _put_on_items(
         if claim.state == "hard":
             _fill(tx, payment, claim, take, keep_rest=keep_rest)
         else:
-            take = _take_room(tx, claim.item, take)
+            take = take_room(tx, claim.item, take)
             short = short or take < min(wanted, left)
             if take:
                 payments.set_claim(tx, payment, claim, "used")
@@ -192,7 +192,8 @@ def _brought(tx: Tx, payment: str) -> dict[str, int]:
     return found
 
 
-def _take_room(tx: Tx, item: str, wanted: int) -> int:
+def take_room(tx: Tx, item: str, wanted: int) -> int:
+    """Fill up to *wanted* of what is open on an invoice and not held; return how much."""
     invoice = items.by_id(tx, item)
     if invoice is None or invoice.status is InvoiceStatus.VOID:
         return 0

@@ -8,17 +8,27 @@ takes the same way back, in the order that the refund asked for.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
-from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger import (
+    customers,
+    items,
+    lots,
+    outbox,
+    payments,
+    posting,
+    receipts,
+    reversals,
+    reviews,
+)
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, dispute, issue, reverse, settle
+from paygate.service import allocation, dispute, issue, reverse, settle, taking
+from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, tell_credited, tell_receipt
 
 if TYPE_CHECKING:
@@ -34,20 +44,7 @@ if TYPE_CHECKING:
 _CREDIT_NOTE = "credit note for a refund"
 
 
-class RefundTo(StrEnum):
-    """What a refund does to the invoices that the money was on.
-
-    REOPEN makes them open again. CREDIT_NOTE gives up what it reopens, because
-    the goods went back too. FROM_CREDIT pays out the credit that the payment made.
-    """
-
-    REOPEN = "reopen"
-    CREDIT_NOTE = "credit_note"
-    FROM_CREDIT = "from_credit"
-
-
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
-_COMES_BACK = (MovementKind.REFUND_FAILED, MovementKind.CHARGEBACK_WON)
 
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
@@ -246,27 +243,24 @@ def _place(
     changes: Changes,
 ) -> list[str]:
     """Put the money of one movement where it belongs, or take it off there."""
-    if movement in changes.held:
-        if movement.kind is MovementKind.CHARGEBACK:
-            dispute.taken(tx, payment, movement, ())
-        elif movement.kind is MovementKind.CHARGEBACK_WON:
-            dispute.given_back(tx, payment, movement)
-        return _suspend(tx, payment, receipt, movement)
     match movement.kind:
-        case (
-            MovementKind.CHARGE
-            | MovementKind.CAPTURE
-            | MovementKind.REFUND_FAILED
-            | MovementKind.CHARGEBACK_WON
-        ):
-            return _inward(tx, row, payment, receipt, movement, claims)
-        case MovementKind.RETURN:
-            reverse.book_return(tx, payment, receipt, movement)
-            return []
-        case MovementKind.REFUND | MovementKind.VOID | MovementKind.CHARGEBACK:
-            return _outward(tx, row, payment, receipt, movement)
-        case MovementKind.REVERSAL:
+        case MovementKind.CHARGE | MovementKind.CAPTURE if movement in changes.held:
             return _suspend(tx, payment, receipt, movement)
+        case MovementKind.CHARGE | MovementKind.CAPTURE:
+            return _inward(tx, row, payment, receipt, movement, claims)
+        case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON:
+            return _back(tx, payment, receipt, movement, held=movement in changes.held)
+        case MovementKind.RETURN:
+            if not reverse.book_return(tx, payment, receipt, movement):
+                _outward(tx, row, payment, receipt, movement)
+            return []
+        case (
+            MovementKind.REFUND
+            | MovementKind.VOID
+            | MovementKind.CHARGEBACK
+            | MovementKind.REVERSAL
+        ):
+            return _outward(tx, row, payment, receipt, movement)
 
 
 def _inward(
@@ -281,16 +275,9 @@ def _inward(
     on = customers.date_of(tx, payment.customer, movement.effective)
     if payment.superseded:
         alert(tx, payment, "money came on a page that another payment had superseded")
-    if movement.kind is MovementKind.REFUND_FAILED:
-        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
-    if movement.kind is MovementKind.CHARGEBACK_WON:
-        dispute.given_back(tx, payment, movement)
     if settle.waits(tx, payment, movement):
         settle.accept(tx, payment, receipt, amount, on)
         return []
-    if movement.kind in _COMES_BACK:
-        # It goes where it was before. What is held waits for money that is still to come.
-        claims = [claim for claim in claims if claim.state != "hard"]
     placed = allocation.place(
         tx,
         payment,
@@ -306,31 +293,56 @@ def _inward(
     return placed.items
 
 
+def _back(tx: Tx, payment: Payment, receipt: str, movement: Movement, *, held: bool) -> list[str]:
+    """Put money that came back where it was before; what has no place left is new money."""
+    on = customers.date_of(tx, payment.customer, movement.effective)
+    won = movement.kind is MovementKind.CHARGEBACK_WON
+    if won:
+        dispute.given_back(tx, payment, movement)
+    else:
+        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
+    back = taking.put_back(tx, payment, receipt, movement, on)
+    touched = list(back.items)
+    if back.waits:
+        payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=True)
+        emit(tx, "payment.conflicted", payment, reason="money came back that waits for a decision")
+    if back.left.minor and held:
+        _suspend(tx, payment, receipt, replace(movement, amount=back.left))
+    elif back.left.minor and settle.waits(tx, payment, movement):
+        settle.accept(tx, payment, receipt, back.left, on)
+    elif back.left.minor:
+        # What is held waits for money that is still to come.
+        claims = [each for each in payments.claims_of(tx, payment.id) if each.state != "hard"]
+        cash = allocation.cash_account(payment.kind)
+        placed = allocation.place(
+            tx,
+            payment,
+            receipt,
+            back.left,
+            claims,
+            source=Line(cash, back.left.minor, receipt=receipt),
+            on=on,
+            entry=f"{receipt}:rest",
+        )
+        tell_credited(tx, payment, placed.credited)
+        touched += placed.items
+    if won:
+        dispute.put_back(tx, payment, movement, back.lines)
+    _end_excess(tx, payment)
+    return touched
+
+
 def _outward(
     tx: Tx, row: AttemptRow, payment: Payment, receipt: str, movement: Movement
 ) -> list[str]:
     """Take money that went back off what it was on; what cannot be taken off, is owed."""
     on = customers.date_of(tx, payment.customer, movement.effective)
     amount = movement.amount
-    if movement.kind is MovementKind.REFUND and row.then:
-        to = RefundTo(row.then)
-    elif movement.kind is MovementKind.REFUND:
-        to = default_refund_to(tx, payment, amount)  # made at the processor, not by us
-    else:
-        to = RefundTo.REOPEN
-    lines, touched = _take_off(tx, row, payment, amount.minor, to, on)
-    found = sum(line.minor for line in lines)
-    if found < amount.minor:
-        lines.append(
-            allocation.make_credit(
-                tx,
-                customer=payment.customer,
-                amount=Money(amount.currency, found - amount.minor),
-                reason=CreditReason.RETURNED,
-                payment=None,
-                receipt=receipt,
-            )
-        )
+    to = _looked_for(tx, row, payment, movement)
+    out = Outgo(receipt=receipt, amount=amount, on=on, to=to, attempt=row.attempt.id)
+    lines, owed = taking.take_off(tx, payment, out)
+    touched = [line.item for line in lines if line.item is not None]
+    if owed:
         alert(tx, payment, "more went back than this payment still has; the customer owes it")
     _review_excess(tx, payment)
     lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
@@ -348,12 +360,47 @@ def _outward(
     return []
 
 
+def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -> RefundTo:
+    """Say where money that went back is looked for first."""
+    if movement.kind is MovementKind.REFUND and row.then:
+        return RefundTo(row.then)
+    if movement.kind is MovementKind.REFUND:
+        # Made at the processor, not by us.
+        return default_refund_to(tx, payment, movement.amount)
+    if receipts.is_undone(tx, payment.id, movement.movement_id):
+        # It came back before we heard that it was taken, and so it found no place but credit.
+        return RefundTo.FROM_CREDIT
+    return RefundTo.REOPEN
+
+
 def _review_excess(tx: Tx, payment: Payment) -> None:
-    """Call a person where more went back than ever came: no rule of ours lets that happen."""
+    """Flag a payment of which more went back than ever came: no rule of ours lets that happen."""
     now = reverse.find(tx, payment.id)
-    if now.returned > now.received and not now.needs_review:
-        payments.set_status(tx, payment.id, now.status, needs_review=True)
+    if now.returned > now.received and reviews.raise_(tx, payment.id, reviews.EXCESS):
         emit(tx, "payment.needs_review", payment, reason="more went back than came")
+
+
+def _end_excess(tx: Tx, payment: Payment) -> None:
+    now = reverse.find(tx, payment.id)
+    if now.returned <= now.received:
+        reviews.end(tx, payment.id, reviews.EXCESS)
+
+
+def end_conflict(tx: Tx, payment: Payment) -> bool:
+    """
+    End a conflict about money that is gone; return whether there was one.
+
+    Nobody has to decide about money that went back, so what the payment held for
+    it is free again. An authorisation of another amount ends with its release.
+    """
+    moved = receipts.moved(tx, payment.id).values()
+    gone = all(came <= went for came, went in moved)
+    over = payment.status is PaymentStatus.CANCELED or bool(moved)
+    if not payment.conflicted or not gone or not over:
+        return False
+    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    payments.settle_conflict(tx, payment.id)
+    return True
 
 
 def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
@@ -364,81 +411,6 @@ def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
         + sum(lot.free.minor for lot in lots.of_payment(tx, payment.id) if lot.free.minor > 0)
     )
     return RefundTo.FROM_CREDIT if free >= amount.minor else RefundTo.REOPEN
-
-
-def _take_off(
-    tx: Tx, row: AttemptRow, payment: Payment, minor: int, to: RefundTo, on: date
-) -> tuple[list[Line], list[str]]:
-    """Find *minor* of the payment's money, where *to* says first; debits of what it was on."""
-    lines: list[Line] = []
-    touched: list[str] = []
-    for credit, held in payments.holds_of(tx, row.attempt.id):
-        lots.release(tx, credit, held)
-        lots.close(tx, credit, held)
-        lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
-        minor -= held
-    payments.end_holds(tx, row.attempt.id, "used")
-    places = [_from_awaiting, _from_suspense, _from_lots, _from_items]
-    if to is not RefundTo.FROM_CREDIT:
-        places = [_from_awaiting, _from_suspense, _from_items, _from_lots]
-    for place in places:
-        if minor > 0:
-            found = place(tx, payment, minor, on)
-            lines += found
-            minor -= sum(line.minor for line in found)
-            touched += [line.item for line in found if line.item is not None]
-    return lines, touched
-
-
-def _from_awaiting(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
-    return settle.take_off(tx, payment, minor)
-
-
-def _from_suspense(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
-    lines: list[Line] = []
-    for receipt in receipts.of_payment(tx, payment.id):
-        take = min(minor, receipt.unallocated.minor)
-        if take <= 0 or receipt.amount.currency != payment.amount.currency:
-            continue
-        receipts.set_unallocated(tx, receipt.id, receipt.unallocated.minor - take)
-        lines.append(Line(Account.SUSPENSE, take, receipt=receipt.id))
-        minor -= take
-    return lines
-
-
-def _from_lots(tx: Tx, payment: Payment, minor: int, _: date) -> list[Line]:
-    lines: list[Line] = []
-    for lot in lots.of_payment(tx, payment.id):
-        take = min(minor, lot.free.minor)
-        if take <= 0 or lot.amount.currency != payment.amount.currency:
-            continue
-        lots.close(tx, lot.id, take)
-        lines.append(Line(Account.CUSTOMER_CREDIT, take, credit=lot.id))
-        minor -= take
-    return lines
-
-
-def _from_items(tx: Tx, payment: Payment, minor: int, on: date) -> list[Line]:
-    lines: list[Line] = []
-    for standing in reversed(receipts.standing_of_payment(tx, payment.id)):
-        take = min(minor, standing.amount.minor)
-        if take <= 0 or standing.receipt is None:
-            continue
-        receipts.cancel(tx, standing, on)
-        rest = standing.amount.minor - take
-        if rest:  # allocations are never changed: the whole goes, and what stays is put again
-            receipts.allocate(
-                tx,
-                item=standing.invoice,
-                amount=Money(standing.amount.currency, rest),
-                payment=payment.id,
-                receipt=standing.receipt,
-                effective=on,
-            )
-        items.empty(tx, standing.invoice, take)
-        lines.append(Line(Account.RECEIVABLE, take, item=standing.invoice))
-        minor -= take
-    return lines
 
 
 def _give_up(
@@ -484,8 +456,7 @@ def _tell_given_up(tx: Tx, given_up: list[tuple[str, int]]) -> None:
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:
     """Keep money that nobody can place by rule where a person finds it."""
-    sign = 1 if movement.kind.inward else -1
-    minor = sign * movement.amount.minor
+    minor = movement.amount.minor
     receipts.set_unallocated(tx, receipt, minor)
     lines = [
         Line(allocation.cash_account(payment.kind), minor, receipt=receipt),

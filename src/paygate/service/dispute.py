@@ -3,17 +3,29 @@
 Three things are told of a dispute, each by itself, twice or out of order: how it
 stands, that money was taken, and that money came back. What is lost is given up
 on the invoices only when both are known, that the money is gone and that the
-dispute is lost; a win that comes after all takes that back first.
+dispute is lost; a win that comes after all takes that back first. A dispute may
+be lost again after it was won: then the money is taken a second time, under a
+movement id of its own, and a person is to know of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from paygate.domain.chargeback import Dispute, DisputeState
+from paygate.domain.chargeback import Dispute, DisputeState, dispute_of, state_of
+from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
-from paygate.ledger import chargebacks, customers, items, outbox, payments, posting, reversals
+from paygate.ledger import (
+    chargebacks,
+    customers,
+    items,
+    outbox,
+    payments,
+    posting,
+    reversals,
+    reviews,
+)
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit
@@ -31,34 +43,55 @@ _LOST = "the chargeback was lost"
 
 
 def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
-    """Write how a dispute stands, as the processor tells it."""
+    """Write how a dispute stands, as the processor reports it."""
     if chargebacks.open_(tx, payment, dispute):
         emit(tx, "payment.disputed", payment, **_facts(dispute))
     found = _found(tx, payment, dispute.reference)
     chargebacks.describe(tx, found.id, dispute)
-    _advance(tx, payment, found, dispute.state)
+    chargebacks.report(tx, found.id, dispute.state)
+    _advance(tx, payment, found)
 
 
 def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
     """Write what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
-    off = Counter[str]()
-    for line in lines:
-        if line.item is not None:
-            off[line.item] += line.minor
+    off = _by_item(lines)
+    # What was given up of an invoice before is given up again along with the new part.
+    for each in chargebacks.taken(tx, found.id):
+        if each.item in off and each.write_off is not None:
+            _take_up(tx, payment, each.item, each.write_off)
+            chargebacks.lose(tx, found.id, each.item, None)
     for item, minor in off.items():
         chargebacks.take(tx, found.id, item, minor)
     emit(tx, "payment.charged_back", payment, code=movement.code)
-    _advance(tx, payment, found, found.state)
+    _advance(tx, payment, found)
 
 
 def given_back(tx: Tx, payment: Payment, movement: Movement) -> None:
     """Write that the bank gave the money back, before it is put anywhere."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
-    _advance(tx, payment, found, DisputeState.WON)
+    _advance(tx, payment, found)
 
 
-def _of_money(tx: Tx, payment: Payment, reference: str, movement: Movement) -> Chargeback:
+def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
+    """Write on which invoices the money is again; when all is back, none is kept off any."""
+    found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
+    off = {each.item: each.minor for each in chargebacks.taken(tx, found.id)}
+    back = off if not found.state.stands else _by_item(lines)
+    for item, minor in back.items():
+        chargebacks.put_back(tx, found.id, item, abs(minor))
+
+
+def _by_item(lines: Iterable[Line]) -> Counter[str]:
+    off = Counter[str]()
+    for line in lines:
+        if line.item is not None:
+            off[line.item] += line.minor
+    return off
+
+
+def _of_money(tx: Tx, payment: Payment, movement_id: str, movement: Movement) -> Chargeback:
+    reference = dispute_of(movement_id)
     opened = Dispute(
         reference=reference,
         state=DisputeState.OPENED,
@@ -75,16 +108,18 @@ def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback:
     return found
 
 
-def _advance(tx: Tx, payment: Payment, found: Chargeback, state: DisputeState) -> None:
-    """Move on to *state* if that is more than is known, and bring the invoices in line."""
-    news = state.rank > found.state.rank
+def _advance(tx: Tx, payment: Payment, found: Chargeback) -> None:
+    """Bring the state, the invoices and the review in line with all that is known."""
+    known = chargebacks.known(tx, found.id)
+    state = state_of(taken=known.taken, given_back=known.given_back, lost=known.lost, won=known.won)
+    news = state is not found.state
     if news:
         chargebacks.set_state(tx, found.id, state)
     off = chargebacks.taken(tx, found.id)
     for each in off:
         items.mark_disputed(tx, each.item)
     payments.mark_disputed(tx, payment.id)
-    match max(state, found.state, key=lambda one: one.rank):
+    match state:
         case DisputeState.LOST:
             for each in off:
                 if each.write_off is None:
@@ -96,10 +131,23 @@ def _advance(tx: Tx, payment: Payment, found: Chargeback, state: DisputeState) -
                     chargebacks.lose(tx, found.id, each.item, None)
         case DisputeState.OPENED:
             pass
-    if news:
+        case _:
+            assert_never(state)
+    if news and state is not DisputeState.OPENED:
         event = "payment.chargeback_won" if state is DisputeState.WON else "payment.chargeback_lost"
         facts = {"dispute": found.reference, "amount_minor": found.amount.minor}
         emit(tx, event, payment, **facts)
+    _review(tx, payment, found, lost_after_all=state is DisputeState.LOST and known.taken > 1)
+
+
+def _review(tx: Tx, payment: Payment, found: Chargeback, *, lost_after_all: bool) -> None:
+    """Flag the payment while a dispute is lost that was won before."""
+    cause = f"dispute:{found.id}"
+    if not lost_after_all:
+        reviews.end(tx, payment.id, cause)
+    elif not reviews.stood(tx, payment.id, cause) and reviews.raise_(tx, payment.id, cause):
+        text = f"the dispute {found.reference} was won, and is lost after all"
+        emit(tx, "payment.needs_review", payment, reason=text)
 
 
 def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int) -> None:
@@ -132,10 +180,13 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
 
 
 def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
-    """Make what was given up open again, unless somebody did that already."""
+    """Make what was given up open again, unless somebody did that, or the invoice is void."""
     lost = reversals.write_off(tx, write_off)
     invoice = items.by_id(tx, item)
-    if lost is None or invoice is None or not reversals.mark_undone(tx, write_off):
+    # To void an invoice takes back what was given up of it, so there is nothing to take up.
+    if lost is None or invoice is None or invoice.status is InvoiceStatus.VOID:
+        return
+    if not reversals.mark_undone(tx, write_off):
         return
     items.undo_write_off(tx, item, lost.amount.minor)
     _post(tx, payment, invoice, f"undo:{write_off}", -lost.amount.minor)

@@ -316,6 +316,10 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     allocation.tell_items(tx, touched)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
+    went = any(not movement.kind.inward for movement in changes.book)
+    if (went or attempt.operation is Operation.VOID) and booking.end_conflict(tx, found):
+        found = payments.by_id(tx, payment.id)
+        assert found is not None, "payments are never deleted"
     return found
 
 

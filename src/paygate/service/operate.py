@@ -52,8 +52,8 @@ from paygate.gateway import (
 )
 from paygate.ledger import customers, keys, lots, payments
 from paygate.service import booking, merge, parts, reverse
-from paygate.service.booking import RefundTo
 from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

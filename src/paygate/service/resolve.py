@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined, MovementKind
-from paygate.domain.payment import Operation
+from paygate.domain.payment import Operation, PaymentStatus
 from paygate.errors import (
     AlreadyFinal,
     InvalidValue,
     OutcomeDoesNotFit,
     SeveralInDoubt,
+    StillToDecide,
     UnknownAttempt,
 )
-from paygate.ledger import methods, outbox, payments
-from paygate.service import enroll, keeping, merge, reverse, telling
+from paygate.ledger import methods, outbox, payments, receipts, reviews
+from paygate.service import allocation, enroll, keeping, merge, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paygate.domain.method import MethodChange
+    from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
@@ -66,6 +68,64 @@ def resolve(
         return reverse.find(tx, found.id)
 
     return (yield from transact(work))
+
+
+def reviewed(payment: str, *, reason: str) -> Flow[Payment]:
+    """Finish the review of *payment*: a person has looked, and nothing is left to decide."""
+    return (yield from transact(lambda tx: reviewed_in(tx, payment, reason=reason)))
+
+
+def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
+    """Finish a review in this transaction; a payment that is under none stays as it is."""
+    if not reason.strip():
+        raise InvalidValue("say what was found: reason='the bank confirmed it by phone'")
+    payment = reverse.find(tx, which)
+    if not payment.needs_review and not payment.conflicted:
+        return payment
+    _check_decided(tx, payment)
+    reviews.finish(tx, payment.id, reason)
+    if payment.conflicted:
+        allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    found = reverse.find(tx, payment.id)
+    telling.emit(tx, "payment.reviewed", found, why=reason)
+    return found
+
+
+def _check_decided(tx: Tx, payment: Payment) -> None:
+    """Refuse to finish what a decision has to end: it would hold money or invoices unseen."""
+    asked = [
+        row.attempt
+        for row in payments.attempts_of(tx, payment.id)
+        if row.attempt.needs_review and row.attempt.state.in_doubt
+    ]
+    if asked:
+        raise StillToDecide(
+            f"nobody knows how the {asked[0].operation} {asked[0].id} of payment {payment.id} "
+            "ended; find out at the processor and resolve it",
+            payment=payment.id,
+            verbs=("inquire", "resolve"),
+        )
+    if payment.status is PaymentStatus.AUTHORIZED and payment.conflicted:
+        raise StillToDecide(
+            f"another amount than was asked for is held for payment {payment.id}; cancel it",
+            payment=payment.id,
+            verbs=("cancel",),
+        )
+    waiting = _waiting(tx, payment)
+    if waiting:
+        own = all(amount.currency == payment.amount.currency for amount in waiting)
+        back = ", or send it back with refund" if own else ""
+        raise StillToDecide(
+            f"{', '.join(map(str, waiting))} of payment {payment.id} belongs to no invoice yet; "
+            f"assign it{back}",
+            payment=payment.id,
+            verbs=("assign", "refund") if own else ("assign",),
+        )
+
+
+def _waiting(tx: Tx, payment: Payment) -> list[Money]:
+    booked = receipts.of_payment(tx, payment.id)
+    return [each.unallocated for each in booked if each.unallocated.minor]
 
 
 def resolve_method(

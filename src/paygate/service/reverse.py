@@ -37,9 +37,10 @@ from paygate.ledger import (
     posting,
     receipts,
     reversals,
+    reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue
+from paygate.service import allocation, issue, taking, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -113,14 +114,14 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     return found[0]
 
 
-def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
+def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> bool:
     """
-    Book a return that the gateway reported, whatever happened since.
+    Book a return that the gateway reported as a reversal; return False if it is none.
 
     *receipt* is the outward receipt of it. It reverses what is still there: what
     went back before, and is returned all the same, becomes a debit of the customer.
     A second return of one payment, one that a clerk anticipated, or one of a part
-    cannot be reversed by rule: it waits for a person as such a debit.
+    is no reversal of the payment: it is taken off like other money that goes out.
     """
     on = customers.date_of(tx, payment.customer, movement.effective)
     booked = [
@@ -133,8 +134,7 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> N
     left = Money(movement.amount.currency, sum(found.amount.minor for found in inward) - back)
     part = movement.amount < left or left.minor <= 0
     if reversals.of_payment(tx, payment.id) is not None or part:
-        _debit(tx, payment, receipt, movement.amount, on)
-        return
+        return False
     reversal = tx.new_id("rev")
     number = f"REV-{keys.next_number(tx, 'reversal')}"
     reason = f"returned by the gateway: {movement.code or 'no code given'}"
@@ -148,9 +148,11 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> N
         "gateway",
         Wish(payment=payment.id, reason=reason, on=on),
         back=back,
+        outward=receipt,
     )
     if movement.amount > left:
         _debit(tx, payment, receipt, movement.amount - left, on)
+    return True
 
 
 def find(tx: Tx, payment: str) -> Payment:
@@ -259,11 +261,13 @@ def _document(
     wish: Wish,
     *,
     back: int = 0,
+    outward: str | None = None,
 ) -> None:
     """
     Take the payment's effects back and write the document of it.
 
-    *back* is how much of the money went back before, and is not taken again.
+    *back* is how much of the money went back before, and is not taken again;
+    *outward* the receipt of a return, which explains what the customer owes now.
     """
     own = payment.amount.currency
     touched: list[str] = []
@@ -281,10 +285,10 @@ def _document(
                 touched += undo[1]
         for receipt in booked:
             lines += _take_back(tx, payment, receipt)
-        lines += _close_credits(tx, payment, currency)
+        lines += _close_credits(tx, payment, currency, outward)
         if back and booked:
             lines.append(Line(allocation.cash_account(payment.kind), back))
-            lines += _settle_debits(tx, payment, lines, currency)
+            lines += _balance(tx, payment, lines, currency)
         entry = reversal if currency == own else f"{reversal}:{currency}"
         _post(tx, payment, lines, entry, currency, on)
     fee_item = _issue_fee(tx, payment, number, on, wish)
@@ -294,20 +298,16 @@ def _document(
             Line(Account.SETTLED, -wish.bank_charge.minor),
         ]
         _post(tx, payment, charge, f"{reversal}:bank", wish.bank_charge.currency, on)
+    came = {receipt.amount.currency for receipt in inward}
+    of = own if own in came else min(came)
+    amounts = [receipt.amount for receipt in inward if receipt.amount.currency == of]
+    amount = Money.sum(of, amounts) - Money(of, back)
     written = reversals.insert(
         tx,
         id_=reversal,
         number=number,
         payment=payment.id,
-        amount=Money.sum(
-            payment.amount.currency,
-            [
-                receipt.amount
-                for receipt in inward
-                if receipt.amount.currency == payment.amount.currency
-            ],
-        )
-        - Money(payment.amount.currency, back),
+        amount=amount,
         on=on,
         reason=wish.reason,
         fingerprint=print_,
@@ -336,8 +336,8 @@ def _document(
             "number": number,
             "reason": wish.reason,
             "on": on.isoformat(),
-            "amount_minor": sum(receipt.amount.minor for receipt in inward) - back,
-            "currency": payment.amount.currency,
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
         },
     )
     allocation.tell_items(tx, touched, reopened=True)
@@ -355,7 +355,7 @@ def _take_back(tx: Tx, payment: Payment, receipt: Receipt) -> list[Line]:
     return lines
 
 
-def _close_credits(tx: Tx, payment: Payment, currency: str) -> list[Line]:
+def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None) -> list[Line]:
     """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
     lines: list[Line] = []
     for credit in lots.of_payment(tx, payment.id):
@@ -375,7 +375,7 @@ def _close_credits(tx: Tx, payment: Payment, currency: str) -> list[Line]:
                     amount=-gone,
                     reason=CreditReason.RETURNED,
                     payment=None,
-                    receipt=None,
+                    receipt=outward,
                 )
             )
         outbox.emit(
@@ -394,20 +394,24 @@ def _close_credits(tx: Tx, payment: Payment, currency: str) -> list[Line]:
     return lines
 
 
-def _settle_debits(tx: Tx, payment: Payment, lines: Sequence[Line], currency: str) -> list[Line]:
-    """Give the customer back what he was made to owe when more went back than was there."""
+def _balance(tx: Tx, payment: Payment, lines: Sequence[Line], currency: str) -> list[Line]:
+    """Cancel what the customer was made to owe when more went back than was there."""
     rest = sum(line.minor for line in lines)
     if not rest:
         return []
+    found = taking.cancel_debits(tx, payment, Money(currency, rest))
+    left = rest + sum(line.minor for line in found)
+    if not left:
+        return found
     credit = allocation.make_credit(
         tx,
         customer=payment.customer,
-        amount=Money(currency, rest),
+        amount=Money(currency, left),
         reason=CreditReason.RETURNED,
-        payment=None,
+        payment=payment.id,
         receipt=None,
     )
-    return [credit]
+    return [*found, credit]
 
 
 def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> str | None:
@@ -433,28 +437,13 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> s
 
 def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
     lines = [
-        allocation.make_credit(
-            tx,
-            customer=payment.customer,
-            amount=-amount,
-            reason=CreditReason.RETURNED,
-            payment=None,
-            receipt=receipt,
-        ),
+        taking.owe(tx, payment, receipt, amount),
         Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt),
     ]
     _post(tx, payment, lines, receipt, amount.currency, on)
-    payments.set_status(tx, payment.id, payment.status, needs_review=True)
-    outbox.emit(
-        tx,
-        "payment.needs_review",
-        payment.id,
-        {
-            "payment": payment.id,
-            "customer": payment.customer,
-            "reason": f"a return of {amount} does not match what is booked; the customer owes it",
-        },
-    )
+    if reviews.raise_(tx, payment.id, reviews.EXCESS):
+        text = f"a return of {amount} does not match what is booked; the customer owes it"
+        telling.emit(tx, "payment.needs_review", find(tx, payment.id), reason=text)
 
 
 def _post(

@@ -53,12 +53,13 @@ def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> N
     _hold(tx, payment, still_to_come(tx, payment))
 
 
-def take_off(tx: Tx, payment: Payment, minor: int) -> list[Line]:
-    """Take up to *minor* off what awaits settlement: it goes back before it counted."""
+def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
+    """Take up to *wanted* off what awaits settlement: it goes back before it counted."""
     lines: list[Line] = []
+    minor = wanted.minor
     for receipt in receipts.of_payment(tx, payment.id):
         take = min(minor, receipt.awaiting.minor)
-        if take <= 0 or receipt.amount.currency != payment.amount.currency:
+        if take <= 0 or receipt.amount.currency != wanted.currency:
             continue
         receipts.set_awaiting(tx, receipt.id, receipt.awaiting.minor - take)
         lines.append(Line(Account.AWAITING, take, receipt=receipt.id))

@@ -104,6 +104,18 @@ CREATE TABLE paygate_payment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, id);
 
+-- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
+-- stays when the review has ended: by itself, or because a person said why.
+CREATE TABLE paygate_review (
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
+  cause TEXT NOT NULL,
+  raised_at TEXT NOT NULL,
+  ended_at TEXT,
+  ended_by TEXT,
+  reason TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (payment, cause)
+) STRICT, WITHOUT ROWID;
+
 -- One operation asked of a gateway; stored before anything is sent.
 CREATE TABLE paygate_attempt (
   id TEXT PRIMARY KEY,
@@ -201,7 +213,7 @@ CREATE TABLE paygate_receipt (
   movement_id TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-  unallocated_minor INTEGER NOT NULL DEFAULT 0,
+  unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0),
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
   undoes TEXT, -- the movement it takes back, or of a reversal the receipt
@@ -214,10 +226,21 @@ CREATE TABLE paygate_receipt (
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
-  UNIQUE (tenant, account, kind, movement_id),
-  CHECK (CASE inward WHEN 1 THEN unallocated_minor >= 0 ELSE unallocated_minor <= 0 END)
+  UNIQUE (tenant, account, kind, movement_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment);
+
+-- Where the money of an outward receipt was taken from, in that order, and how much of it has been
+-- put back there since. A debit is a lot that the receipt itself made.
+CREATE TABLE paygate_taken (
+  receipt TEXT NOT NULL REFERENCES paygate_receipt (id),
+  position INTEGER NOT NULL,
+  place TEXT NOT NULL CHECK (place IN ('item', 'credit', 'suspense', 'awaiting')),
+  name TEXT NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  back_minor INTEGER NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
+  PRIMARY KEY (receipt, position)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE paygate_allocation (
   id TEXT PRIMARY KEY,
@@ -307,6 +330,8 @@ CREATE TABLE paygate_chargeback (
   account TEXT NOT NULL,
   reference TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('opened', 'lost', 'won')),
+  reported_lost INTEGER NOT NULL DEFAULT 0, -- the processor said so, ever
+  reported_won INTEGER NOT NULL DEFAULT 0,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
   reason TEXT NOT NULL,
@@ -317,11 +342,11 @@ CREATE TABLE paygate_chargeback (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment);
 
--- What a chargeback took off an invoice, and the write-off where that was lost for good.
+-- What a chargeback keeps off an invoice, and the write-off where that was lost for good.
 CREATE TABLE paygate_chargeback_item (
   chargeback TEXT NOT NULL REFERENCES paygate_chargeback (id),
   item TEXT NOT NULL REFERENCES paygate_item (id),
-  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor >= 0),
   write_off TEXT REFERENCES paygate_write_off (id),
   PRIMARY KEY (chargeback, item)
 ) STRICT, WITHOUT ROWID;

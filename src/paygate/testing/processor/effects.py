@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -379,14 +380,20 @@ class Effects:
                     kind,
                     min(rest, minor or rest),
                     now,
-                    movement_id=next(
-                        (one for one in opened if self._truth.movement(one) is None), ""
-                    ),
+                    movement_id=self._next_turn(opened),
                     currency=entry.currency,
                     undoes=entry.movement_id,
                     code=code,
                 )
         self._truth.tell(kind, order, now)
+
+    def _next_turn(self, disputes: list[str]) -> str:
+        """Name the next taking: a dispute's own name, and numbered once that has taken money."""
+        for name in disputes:
+            if self._truth.movement(name) is None:
+                return name
+        turns = (f"{name}#{turn}" for name in disputes[-1:] for turn in itertools.count(2))
+        return next((name for name in turns if self._truth.movement(name) is None), "")
 
 
 PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})

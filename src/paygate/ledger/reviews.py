@@ -1,0 +1,88 @@
+"""Why a person must look at a payment: causes that are raised, and ended.
+
+The flag `needs_review` of a payment stands as long as one of three things does: a
+conflict, an attempt that waits for a person, or a cause that is written here. So
+what ends one of them ends the review only if neither of the others is left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+EXCESS: Final = "excess"
+"""More went back than came."""
+DECIDED: Final = "decided"
+"""A person finished a review that an attempt or a conflict had raised."""
+
+_RAISE = """
+INSERT INTO paygate_review (payment, cause, raised_at) VALUES (:payment, :cause, :at)
+ON CONFLICT (payment, cause) DO UPDATE SET
+  raised_at = :at, ended_at = NULL, ended_by = NULL, reason = ''
+WHERE ended_at IS NOT NULL
+"""
+# What a person has finished is not raised again; what ended by itself is.
+_STOOD = """
+SELECT 1 AS one FROM paygate_review
+WHERE payment = :payment AND cause = :cause AND (ended_at IS NULL OR reason <> '')
+"""
+_FLAG = "UPDATE paygate_payment SET needs_review = 1 WHERE id = :payment"
+_END = """
+UPDATE paygate_review SET ended_at = :at, ended_by = :actor, reason = :reason
+WHERE payment = :payment AND ended_at IS NULL AND (:cause IS NULL OR cause = :cause)
+"""
+# While another attempt waits for a person, so does the payment.
+_UNFLAG = """
+UPDATE paygate_payment SET needs_review = 0
+WHERE id = :payment AND conflicted = 0
+  AND NOT EXISTS (SELECT 1 FROM paygate_review r WHERE r.payment = :payment AND r.ended_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM paygate_attempt a WHERE a.payment = :payment AND a.needs_review = 1)
+"""
+_UNFLAG_ATTEMPTS = """
+UPDATE paygate_attempt SET needs_review = 0, version = version + 1
+WHERE payment = :payment AND needs_review = 1
+"""
+_UNFLAG_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :payment"
+
+
+def raise_(tx: Tx, payment: str, cause: str) -> bool:
+    """Flag *payment* because of *cause*; return whether that is news."""
+    news = bool(tx.run(_RAISE, {"payment": payment, "cause": cause, "at": tx.at}))
+    tx.run(_FLAG, {"payment": payment})
+    return news
+
+
+def stood(tx: Tx, payment: str, cause: str) -> bool:
+    """Return whether *cause* was raised and stands, or a person has looked at it."""
+    row = tx.one(_STOOD, {"payment": payment, "cause": cause})
+    return row is not None
+
+
+def end(tx: Tx, payment: str, cause: str) -> bool:
+    """End what *cause* raised, because it no longer holds; return whether it stood."""
+    if not _end(tx, payment, cause, ""):
+        return False
+    tx.run(_UNFLAG, {"payment": payment})
+    return True
+
+
+def finish(tx: Tx, payment: str, reason: str) -> None:
+    """End every cause, every flag of an attempt and the conflict: a person has looked."""
+    raise_(tx, payment, DECIDED)
+    _end(tx, payment, None, reason)
+    tx.run(_UNFLAG_ATTEMPTS, {"payment": payment})
+    tx.run(_UNFLAG_CONFLICT, {"payment": payment})
+    tx.run(_UNFLAG, {"payment": payment})
+
+
+def _end(tx: Tx, payment: str, cause: str | None, reason: str) -> bool:
+    params = {
+        "payment": payment,
+        "cause": cause,
+        "at": tx.at,
+        "actor": tx.actor,
+        "reason": reason,
+    }
+    return bool(tx.run(_END, params))

@@ -1,0 +1,86 @@
+"""Where the money of an outward receipt was taken from, so that it can be put back there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.ledger.posting import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.ledger.posting import Line
+    from paygate.ledger.tx import Tx
+
+_INSERT = """
+INSERT INTO paygate_taken (receipt, position, place, name, amount_minor)
+SELECT :receipt, count(*), :place, :name, :amount FROM paygate_taken WHERE receipt = :receipt
+"""
+_OF_RECEIPT = """
+SELECT position, place, name, amount_minor - back_minor AS minor FROM paygate_taken
+WHERE receipt = :receipt AND amount_minor > back_minor ORDER BY position DESC
+"""
+_PUT_BACK = """
+UPDATE paygate_taken SET back_minor = back_minor + :amount
+WHERE receipt = :receipt AND position = :position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Money that a receipt took from one place, and that is not back there yet."""
+
+    position: int
+    account: Account
+    name: str
+    minor: int
+
+
+def insert(tx: Tx, receipt: str, lines: Iterable[Line]) -> None:
+    """Write where *receipt* took its money from, which is what its *lines* debit."""
+    for line in lines:
+        name = _name(line)
+        if name is None or line.minor <= 0:
+            continue
+        params = {
+            "receipt": receipt,
+            "place": _PLACES[line.account],
+            "name": name,
+            "amount": line.minor,
+        }
+        tx.run(_INSERT, params)
+
+
+def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
+    """Read what *receipt* took and nobody put back, the last place first."""
+    rows = tx.all(_OF_RECEIPT, {"receipt": receipt})
+    return [
+        Taken(row["position"], _ACCOUNTS[row["place"]], row["name"], row["minor"]) for row in rows
+    ]
+
+
+def put_back(tx: Tx, receipt: str, place: Taken, minor: int) -> None:
+    """Write that *minor* of what *receipt* took is back in its place."""
+    tx.run(_PUT_BACK, {"receipt": receipt, "position": place.position, "amount": minor})
+
+
+def _name(line: Line) -> str | None:
+    match line.account:
+        case Account.RECEIVABLE:
+            return line.item
+        case Account.CUSTOMER_CREDIT:
+            return line.credit
+        case Account.SUSPENSE | Account.AWAITING:
+            return line.receipt
+        case _:
+            return None
+
+
+_PLACES = {
+    Account.RECEIVABLE: "item",
+    Account.CUSTOMER_CREDIT: "credit",
+    Account.SUSPENSE: "suspense",
+    Account.AWAITING: "awaiting",
+}
+_ACCOUNTS = {place: account for account, place in _PLACES.items()}

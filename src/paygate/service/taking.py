@@ -1,0 +1,316 @@
+"""Money that goes out is taken off where it is; what comes back is put where it was taken from.
+
+Money of a payment is in one of four places: it awaits settlement, it waits for a
+person (suspense), it is on invoices, or it is credit of the customer. What goes
+out is looked for in all of them, in the order that a refund asks for, and each
+outward receipt remembers where it found its money. If there is not enough, the
+rest becomes a debit: the customer owes it.
+
+What comes back (a refund that failed after all, a dispute that was won) undoes
+one outward receipt. First it cancels what the customer was made to owe for this
+payment: as long as there is such a debit, more is out than there was. The rest
+goes to the places that the undone receipt took it from, the last one first. An
+invoice takes back what is open on it; if it was paid otherwise, or is void by
+now, the money is the customer's credit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paygate.domain.credit import CreditReason
+from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.money import Money
+from paygate.domain.outcome import MovementKind
+from paygate.ledger import items, lots, outbox, payments, posting, receipts, taken
+from paygate.ledger.posting import Account, Line
+from paygate.service import allocation, settle
+from paygate.service.telling import tell_credited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date
+
+    from paygate.domain.outcome import Movement
+    from paygate.domain.payment import Payment
+    from paygate.ledger.taken import Taken
+    from paygate.ledger.tx import Tx
+
+
+class RefundTo(StrEnum):
+    """What a refund does to the invoices that the money was on.
+
+    REOPEN makes them open again. CREDIT_NOTE gives up what it reopens, because
+    the goods went back too. FROM_CREDIT pays out the credit that the payment made.
+    """
+
+    REOPEN = "reopen"
+    CREDIT_NOTE = "credit_note"
+    FROM_CREDIT = "from_credit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgo:
+    """Money that goes out under the id of its *receipt*, and where it is looked for first."""
+
+    receipt: str
+    amount: Money
+    on: date
+    to: RefundTo = RefundTo.REOPEN
+    attempt: str | None = None
+
+
+# --- Out ---------------------------------------------------------------------------------
+
+
+def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
+    """Take money of *payment* off where it is; return the lines, and what the customer owes."""
+    lines: list[Line] = []
+    left = out.amount.minor
+    if out.attempt is not None:
+        lines += _from_holds(tx, out.attempt)
+        left -= sum(line.minor for line in lines)
+    places: list[Callable[[Tx, Payment, Money, date], list[Line]]]
+    places = [_from_awaiting, _from_suspense, _from_items, _from_lots]
+    if out.to is RefundTo.FROM_CREDIT:
+        places = [_from_awaiting, _from_suspense, _from_lots, _from_items]
+    for place in places:
+        if left > 0:
+            found = place(tx, payment, Money(out.amount.currency, left), out.on)
+            lines += found
+            left -= sum(line.minor for line in found)
+    taken.insert(tx, out.receipt, lines)
+    if left > 0:
+        lines.append(owe(tx, payment, out.receipt, Money(out.amount.currency, left)))
+    return lines, max(left, 0)
+
+
+def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
+    """Make the customer owe *amount*, which the outward *receipt* took and nobody had."""
+    return allocation.make_credit(
+        tx,
+        customer=payment.customer,
+        amount=-amount,
+        reason=CreditReason.RETURNED,
+        payment=None,
+        receipt=receipt,
+    )
+
+
+def _from_holds(tx: Tx, attempt: str) -> list[Line]:
+    lines: list[Line] = []
+    for credit, held in payments.holds_of(tx, attempt):
+        lots.release(tx, credit, held)
+        lots.close(tx, credit, held)
+        lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
+    payments.end_holds(tx, attempt, "used")
+    return lines
+
+
+def _from_awaiting(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
+    return settle.take_off(tx, payment, wanted)
+
+
+def _from_suspense(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
+    lines: list[Line] = []
+    left = wanted.minor
+    for receipt in receipts.of_payment(tx, payment.id):
+        take = min(left, receipt.unallocated.minor)
+        if take <= 0 or receipt.amount.currency != wanted.currency:
+            continue
+        receipts.set_unallocated(tx, receipt.id, receipt.unallocated.minor - take)
+        lines.append(Line(Account.SUSPENSE, take, receipt=receipt.id))
+        left -= take
+    return lines
+
+
+def _from_lots(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
+    lines: list[Line] = []
+    left = wanted.minor
+    for lot in lots.of_payment(tx, payment.id):
+        take = min(left, lot.free.minor)
+        if take <= 0 or lot.amount.currency != wanted.currency:
+            continue
+        lots.close(tx, lot.id, take)
+        lines.append(Line(Account.CUSTOMER_CREDIT, take, credit=lot.id))
+        left -= take
+    return lines
+
+
+def _from_items(tx: Tx, payment: Payment, wanted: Money, on: date) -> list[Line]:
+    lines: list[Line] = []
+    left = wanted.minor
+    for standing in reversed(receipts.standing_of_payment(tx, payment.id)):
+        take = min(left, standing.amount.minor)
+        of_receipt = standing.receipt is not None and standing.amount.currency == wanted.currency
+        if take <= 0 or not of_receipt:
+            continue
+        receipts.cancel(tx, standing, on)
+        rest = standing.amount.minor - take
+        if rest:  # allocations are never changed: the whole goes, and what stays is put again
+            receipts.allocate(
+                tx,
+                item=standing.invoice,
+                amount=Money(wanted.currency, rest),
+                payment=payment.id,
+                receipt=standing.receipt,
+                effective=on,
+            )
+        items.empty(tx, standing.invoice, take)
+        lines.append(Line(Account.RECEIVABLE, take, item=standing.invoice))
+        left -= take
+    return lines
+
+
+# --- Back --------------------------------------------------------------------------------
+
+_UNDONE = {
+    MovementKind.REFUND_FAILED: (MovementKind.REFUND, MovementKind.VOID),
+    MovementKind.CHARGEBACK_WON: (MovementKind.CHARGEBACK,),
+}
+"""What each kind of money that comes back undoes."""
+
+
+@dataclass(slots=True)
+class PutBack:
+    """What is put back of one inward receipt: the lines, and the invoices they touch.
+
+    `left` has no place of its own to go back to; `waits` says that some of it is
+    in suspense again.
+    """
+
+    receipt: str
+    left: Money
+    lines: list[Line] = field(default_factory=list[Line])
+    items: list[str] = field(default_factory=list[str])
+    waits: bool = False
+
+    def add(self, line: Line) -> None:
+        """Count money as put back, which is what the *line* credits."""
+        self.lines.append(line)
+        self.left = Money(self.left.currency, self.left.minor + line.minor)
+
+
+def put_back(tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date) -> PutBack:
+    """Put the money of an inward *receipt* where the movement that it undoes took it from."""
+    back = PutBack(receipt, movement.amount)
+    _cancel_debits(tx, payment, back)
+    undoes = movement.undoes or movement.movement_id
+    undone = receipts.undone_by(tx, payment.id, _UNDONE[movement.kind], undoes)
+    if undone is not None:
+        for place in taken.of_receipt(tx, undone):
+            minor = min(place.minor, back.left.minor)
+            if minor > 0 and _put(tx, payment, place, minor, back, on):
+                taken.put_back(tx, undone, place, minor)
+    if back.lines:
+        moved = -sum(line.minor for line in back.lines)
+        cash = Line(allocation.cash_account(payment.kind), moved, receipt=receipt)
+        posting.post(
+            tx,
+            [cash, *back.lines],
+            entry=receipt,
+            currency=movement.amount.currency,
+            customer=payment.customer,
+            payment=payment.id,
+            effective=on,
+        )
+    return back
+
+
+def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
+    """Cancel what the customer was made to owe for *payment*, up to *wanted*."""
+    lines: list[Line] = []
+    left = wanted.minor
+    for debit in lots.debits_of(tx, payment.id):
+        minor = min(-debit.amount.minor, left)
+        if minor <= 0 or debit.amount.currency != wanted.currency:
+            continue
+        lots.close(tx, debit.id, -minor)
+        lines.append(Line(Account.CUSTOMER_CREDIT, -minor, credit=debit.id))
+        left -= minor
+    _tell_credit(tx, payment, lines, wanted.currency)
+    return lines
+
+
+def _cancel_debits(tx: Tx, payment: Payment, back: PutBack) -> None:
+    for line in cancel_debits(tx, payment, back.left):
+        back.add(line)
+
+
+def _put(tx: Tx, payment: Payment, place: Taken, minor: int, back: PutBack, on: date) -> bool:
+    """Put *minor* back in one place; return False if that waits for a rule of other money."""
+    currency = back.left.currency
+    match place.account:
+        case Account.CUSTOMER_CREDIT:
+            lots.close(tx, place.name, -minor)
+            line = Line(Account.CUSTOMER_CREDIT, -minor, credit=place.name)
+            back.add(line)
+            _tell_credit(tx, payment, [line], currency)
+        case Account.RECEIVABLE:
+            _put_on_item(tx, payment, place.name, minor, back, on)
+        case Account.SUSPENSE:
+            suspend(tx, back, minor)
+        case _:
+            return False
+    return True
+
+
+def suspend(tx: Tx, back: PutBack, minor: int) -> None:
+    """Let a person decide about *minor* of what comes back."""
+    waiting = -sum(line.minor for line in back.lines if line.account is Account.SUSPENSE)
+    receipts.set_unallocated(tx, back.receipt, waiting + minor)
+    back.add(Line(Account.SUSPENSE, -minor, receipt=back.receipt))
+    back.waits = True
+
+
+def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack, on: date) -> None:
+    """Put money on the invoice that it was taken off, as far as it is open to it."""
+    currency = back.left.currency
+    take = allocation.take_room(tx, item, minor)
+    if take:
+        receipts.allocate(
+            tx,
+            item=item,
+            amount=Money(currency, take),
+            payment=payment.id,
+            receipt=back.receipt,
+            effective=on,
+        )
+        back.add(Line(Account.RECEIVABLE, -take, item=item))
+        back.items.append(item)
+    if take == minor:
+        return
+    invoice = items.by_id(tx, item)
+    void = invoice is not None and invoice.status is InvoiceStatus.VOID
+    reason = CreditReason.INVOICE_VOIDED if void else CreditReason.ALREADY_PAID
+    back.add(
+        allocation.make_credit(
+            tx,
+            customer=payment.customer,
+            amount=Money(currency, minor - take),
+            reason=reason,
+            payment=payment.id,
+            receipt=back.receipt,
+            item=item if void else None,
+        )
+    )
+    tell_credited(tx, payment, reason)
+
+
+def _tell_credit(tx: Tx, payment: Payment, lines: Iterable[Line], currency: str) -> None:
+    minor = -sum(line.minor for line in lines)
+    if not minor:
+        return
+    outbox.emit(
+        tx,
+        "credit.returned",
+        f"customer:{payment.customer}",
+        {
+            "customer": payment.customer,
+            "payment": payment.id,
+            "amount_minor": minor,
+            "currency": currency,
+        },
+    )

@@ -1,0 +1,365 @@
+"""What goes out is taken off where it was, and what comes back is put there again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import pytest
+
+from paygate import Cashier, Invoice, Money, Payment
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Movement, MovementKind
+from paygate.errors import AlreadyFinal, NothingToAssign, StillToDecide
+from paygate.gateway import Callback, Notice
+from paygate.testing import FakeClock, FakeGateway
+
+
+def cad(amount: str) -> Money:
+    return Money.of("CAD", amount)
+
+
+class Reporting(FakeGateway):
+    """A card account whose callbacks say what the test wants them to."""
+
+    notice: Notice
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        del callback  # its bytes say nothing here
+        return at_once([self.notice])
+
+
+class Shop:
+    """A merchant with one customer, one account in memory, and one that reports what we say."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.card = FakeGateway(clock=self.clock)
+        self.bank = FakeGateway("e_check", clock=self.clock)
+        self.reporting = Reporting(clock=self.clock)
+        self.cashier = Cashier.in_memory(
+            gateways={"card": self.card, "bank": self.bank, "reporting": self.reporting},
+            clock=self.clock,
+        )
+
+    def issue(self, number: str, amount: str = "51") -> Invoice:
+        return self.cashier.issue(number=number, customer="C", total=cad(amount), due="2026-12-01")
+
+    def paid(
+        self, number: str = "A", *, via: str = "reporting", method: str = "tok_visa"
+    ) -> Payment:
+        self.issue(number)
+        return self.cashier.collect(number, via=via, method=method, key=f"pay-{number}")
+
+    def report(
+        self, payment: Payment, kind: MovementKind, name: str, amount: str = "51", undoes: str = ""
+    ) -> Payment:
+        """Let the processor report one movement, and apply it at once."""
+        first = self.cashier.receipts(payment)[0].movement_id
+        moved = Movement(movement_id=name, kind=kind, amount=cad(amount), undoes=undoes or first)
+        self.clock.advance(seconds=1)
+        self.reporting.notice = Notice(
+            event_id=f"{kind}-{self.clock.now()}",
+            type=str(kind),
+            reference=payment.reference,
+            movements=(moved,),
+        )
+        callback = Callback(
+            method="POST", path="/", headers={}, body=b"", received_at=self.clock.now()
+        )
+        self.cashier.receive("reporting", callback)
+        self.cashier.apply_callbacks()
+        return self.cashier.payment(payment)
+
+    def taken(self, payment: Payment, name: str = "dp-1", amount: str = "51") -> Payment:
+        return self.report(payment, MovementKind.CHARGEBACK, name, amount)
+
+    def won(self, payment: Payment, name: str = "dp-1", amount: str = "51") -> Payment:
+        return self.report(payment, MovementKind.CHARGEBACK_WON, name, amount, undoes=name)
+
+    def open(self, number: str = "A") -> str:
+        return str(self.cashier.invoice(number).open.decimal)
+
+    def balance(self) -> str:
+        return str(self.cashier.balance("C").get("CAD", cad("0")).decimal)
+
+    def events(self, payment: Payment) -> list[str]:
+        told = self.cashier.events(limit=1000)
+        return [each.type for each in told if each.aggregate == payment.id]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture(autouse=True)
+def the_books_are_sound(shop: Shop) -> Iterator[None]:
+    yield
+    assert shop.cashier.fsck() == []
+
+
+# --- Money that nobody asked for, and that went back ---------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["cancel", "refund"])
+def test_a_conflict_is_over_when_the_other_money_went_back(shop: Shop, verb: str) -> None:
+    conflicted = shop.paid(via="card", method="tok_other_amount")
+    assert (conflicted.conflicted, shop.cashier.invoice("A").claimed) == (True, cad("51"))
+
+    payment = getattr(shop.cashier, verb)(conflicted, key="back")
+
+    assert (shop.card.moved("CAD"), shop.cashier.invoice("A").claimed) == (cad("0"), cad("0"))
+    assert (payment.conflicted, payment.needs_review) == (False, False)
+    again = shop.cashier.collect("A", via="card", method="tok_visa", key="again")
+    assert again.status == "succeeded"
+
+
+def test_a_conflict_stands_while_a_part_of_the_other_money_is_here(shop: Shop) -> None:
+    conflicted = shop.paid(via="card", method="tok_other_amount")
+
+    payment = shop.cashier.refund(conflicted, amount=cad("100"), key="back")
+
+    assert (payment.conflicted, payment.unallocated) == (True, cad("2"))
+    assert shop.cashier.assign(payment, "A", reason="the payer says so").needs_review is False
+    assert shop.open() == "49.00"
+
+
+def test_no_credit_is_made_of_other_currency_that_went_back(shop: Shop) -> None:
+    conflicted = shop.paid(via="card", method="tok_other_currency")
+
+    payment = shop.cashier.cancel(conflicted, key="back")
+
+    assert (payment.conflicted, payment.needs_review) == (False, False)
+    with pytest.raises(NothingToAssign):
+        shop.cashier.assign(payment, reason="undecided")
+    assert shop.cashier.balance("C") == {}
+
+
+def test_other_currency_that_became_credit_is_taken_off_that_credit(shop: Shop) -> None:
+    conflicted = shop.paid(via="card", method="tok_other_currency")
+    shop.cashier.assign(conflicted, reason="the payer wants it kept")
+    assert shop.cashier.balance("C")["EUR"] == Money.of("EUR", "51")
+
+    shop.card.dispute(conflicted.reference)
+    payment = shop.cashier.inquire(conflicted)
+
+    assert not any(money.minor for money in shop.cashier.balance("C").values())
+    assert not payment.conflicted
+
+    shop.card.win_dispute(conflicted.reference)
+    shop.cashier.inquire(conflicted)
+    assert shop.cashier.balance("C")["EUR"] == Money.of("EUR", "51")
+
+
+# --- A dispute, and what comes after ------------------------------------------------
+
+
+def test_a_dispute_that_is_won_after_the_invoice_was_voided_makes_credit(shop: Shop) -> None:
+    payment = shop.paid(via="card")
+    shop.card.dispute(payment.reference)
+    shop.card.lose_dispute(payment.reference)
+    shop.cashier.inquire(payment)
+    shop.cashier.void("A", reason="the customer moved away")
+
+    shop.card.win_dispute(payment.reference)
+    shop.cashier.inquire(payment)
+
+    assert shop.balance() == "51.00"
+    assert shop.cashier.invoice("A").status == "void"
+
+
+def test_a_dispute_that_is_won_cancels_the_debt_that_it_made(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.refund(payment, to="reopen", key="back")
+    shop.taken(payment)
+    assert (shop.open(), shop.balance()) == ("51.00", "-51.00")
+
+    shop.won(payment)
+
+    assert (shop.open(), shop.balance()) == ("51.00", "0.00")
+    assert "invoice.paid" not in [each.type for each in shop.cashier.events(after=20, limit=1000)]
+
+
+def test_a_dispute_that_is_won_gives_back_the_credit_that_it_took(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.void("A", reason="wrong")
+    shop.issue("B", "20")
+    shop.cashier.pay_from_credit("B", key="use")
+    shop.taken(payment)
+    assert shop.balance() == "-20.00"
+
+    shop.won(payment)
+
+    assert (shop.open("B"), shop.balance()) == ("0.00", "31.00")
+    assert sorted(str(each.free.decimal) for each in shop.cashier.credits("C")) == ["31.00"]
+
+
+def test_a_dispute_that_is_lost_after_it_was_won_takes_the_money_again(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.taken(payment)
+    shop.won(payment)
+
+    lost = shop.taken(payment, "dp-1#2")
+
+    [found] = shop.cashier.chargebacks(payment=payment)
+    assert (lost.received, lost.returned, lost.disputed) == (cad("102"), cad("102"), True)
+    assert (found.state, found.taken, found.lost) == ("lost", cad("51"), cad("51"))
+    assert lost.needs_review
+    assert shop.events(payment)[-3:] == [
+        "payment.charged_back",
+        "payment.chargeback_lost",
+        "payment.needs_review",
+    ]
+
+    back = shop.won(payment, "dp-1#2")
+
+    [found] = shop.cashier.chargebacks(payment=payment)
+    assert (found.state, found.taken, found.lost) == ("won", cad("0"), cad("0"))
+    assert (back.needs_review, back.disputed, shop.open()) == (False, False, "0.00")
+
+
+@pytest.mark.parametrize("turns", [3, 4])
+def test_the_turns_of_a_dispute_end_the_same_in_every_order(turns: int) -> None:
+    ended: set[tuple[object, ...]] = set()
+    for order in permutations(range(turns)):
+        shop = Shop()
+        payment = shop.paid()
+        for turn in order:
+            name = "dp-1" if turn < 2 else "dp-1#2"
+            (shop.taken if turn % 2 == 0 else shop.won)(payment, name)
+        for _ in range(8):  # what came back before it was taken waits for its turn
+            shop.clock.advance(days=2)
+            shop.cashier.apply_callbacks()
+        after = shop.cashier.payment(payment)
+        [found] = shop.cashier.chargebacks(payment=payment)
+        assert shop.cashier.fsck() == []
+        ended.add(
+            (
+                *(after.received, after.returned, after.disputed, after.needs_review),
+                *(found.state, found.taken, found.lost, shop.open(), shop.balance()),
+                shop.cashier.invoice("A").disputed,
+            )
+        )
+    assert len(ended) == 1
+
+
+# --- Refunds and returns ------------------------------------------------
+
+
+def test_a_refund_of_credit_that_fails_goes_back_to_the_credit(shop: Shop) -> None:
+    shop.issue("A")
+    payment = shop.cashier.collect(
+        "A", via="reporting", method="tok_visa", amount=cad("60"), key="pay"
+    )
+    shop.cashier.refund(payment, amount=cad("9"), key="back")
+    shop.cashier.refund(payment, amount=cad("10"), to="reopen", key="back-2")
+    first = next(each for each in shop.cashier.receipts(payment) if each.amount == cad("9"))
+
+    shop.report(payment, MovementKind.REFUND_FAILED, "rf-1", "9", undoes=first.movement_id)
+
+    assert (shop.open(), shop.balance()) == ("10.00", "9.00")
+
+
+def test_a_return_of_a_part_reopens_that_part(shop: Shop) -> None:
+    payment = shop.paid()
+
+    returned = shop.report(payment, MovementKind.RETURN, "rt-1", "19")
+
+    assert (shop.open(), shop.balance()) == ("19.00", "0.00")
+    assert (returned.returned, returned.needs_review, returned.reversed) == (
+        cad("19"),
+        False,
+        False,
+    )
+
+
+def test_a_return_of_the_rest_reverses_what_is_left(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.report(payment, MovementKind.RETURN, "rt-1", "19")
+
+    returned = shop.report(payment, MovementKind.RETURN, "rt-2", "32")
+
+    assert (shop.open(), shop.balance(), returned.reversed) == ("51.00", "0.00", True)
+
+
+def test_a_part_that_is_returned_and_was_spent_as_credit_is_owed(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.void("A", reason="wrong")
+    shop.issue("B", "40")
+    shop.cashier.pay_from_credit("B", key="use")
+
+    shop.report(payment, MovementKind.RETURN, "rt-1", "19")
+
+    assert (shop.open("B"), shop.balance()) == ("0.00", "-8.00")
+
+
+# --- Reviews ------------------------------------------------
+
+
+def test_a_win_ends_the_review_that_the_loss_raised(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.refund(payment, to="reopen", key="back")
+    assert shop.taken(payment).needs_review
+
+    assert not shop.won(payment).needs_review
+
+
+def test_a_person_finishes_a_review_that_nothing_else_ends(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.refund(payment, to="reopen", key="back")
+    shop.taken(payment)
+    with pytest.raises(AlreadyFinal):
+        shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="e")
+
+    clerk = shop.cashier.acting_as("anna@till-2")
+    done = clerk.reviewed(payment, reason="the bank will not give it back")
+
+    assert not done.needs_review
+    told = [each for each in shop.cashier.events(limit=1000) if each.type == "payment.reviewed"]
+    assert [(each.actor, each.data["why"]) for each in told] == [
+        ("anna@till-2", "the bank will not give it back")
+    ]
+    clerk.reviewed(payment, reason="again")
+    assert shop.events(payment).count("payment.reviewed") == 1
+
+
+def test_a_review_that_was_finished_is_raised_again_by_more_of_the_same(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.refund(payment, to="reopen", key="back")
+    shop.taken(payment)
+    shop.cashier.reviewed(payment, reason="known")
+
+    assert shop.taken(payment, "dp-2").needs_review
+
+
+def test_a_decline_of_money_that_came_is_a_review_that_a_person_finishes(shop: Shop) -> None:
+    payment = shop.paid()
+    first = shop.cashier.attempts(payment)[0]
+    shop.reporting.notice = Notice(
+        event_id="late",
+        type="declined",
+        our_ref=first.id,
+        answer=Declined(code=DeclineCode.GENERIC, raw_code="x", retryable=False),
+    )
+    callback = Callback(method="POST", path="/", headers={}, body=b"", received_at=shop.clock.now())
+    shop.cashier.receive("reporting", callback)
+    for _ in range(8):
+        shop.cashier.apply_callbacks()
+        shop.clock.advance(days=2)
+
+    flagged = shop.cashier.payment(payment)
+    done = shop.cashier.reviewed(payment, reason="a misprint of the processor")
+
+    assert flagged.status == done.status == "succeeded"
+    assert not done.needs_review
+
+
+def test_what_a_decision_ends_is_not_finished_by_a_look(shop: Shop) -> None:
+    conflicted = shop.paid(via="card", method="tok_other_amount")
+
+    with pytest.raises(StillToDecide) as refused:
+        shop.cashier.reviewed(conflicted, reason="seen")
+
+    assert refused.value.verbs == ("assign", "refund")
+    assert not shop.cashier.assign(conflicted, "A", reason="the payer rounded up").needs_review
