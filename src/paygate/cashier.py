@@ -1109,13 +1109,13 @@ class Desk(BookDesk):
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     from paygate.dialogue import deferred
-    from paygate.domain.outcome import Unknown, Unsent
+    from paygate.domain.outcome import Fault, Unknown, Unsent
     from paygate.gateway import Checks
 
     if not isinstance(account.gateway, Checks):
         raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
     facts = yield from ask(account.name, deferred(account.gateway.check))
-    if isinstance(facts, Unsent) and facts.reason.startswith("not sent"):
+    if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.NOT_SENT:
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")

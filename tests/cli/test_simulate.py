@@ -47,7 +47,7 @@ def test_a_broken_engine_is_told_with_the_events_that_show_it(
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
     fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda _, reason: fault(sent=False, reason=reason))
+    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
 
     done = run("simulate", "--seeds", "12", "--first", "1000")
 
@@ -142,7 +142,7 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
     fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda _, reason: fault(sent=False, reason=reason))
+    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
     (folder / "shop.toml").write_text("[page]\ndriver = 'fake'\nkind = 'card'\n")
 
     done = run("simulate", "--via", "page", "--gateways", "shop.toml", "--seeds", "40", "--json")

@@ -1,16 +1,22 @@
 """`ask` knows what a fault says about the money, and lets none of them out."""
 
+import ast
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import paygate
+from paygate import Cashier
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
-from paygate.domain.outcome import Pending, Unknown, Unsent
+from paygate.domain.outcome import Fault, Pending, Unknown, Unsent
 from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent
+from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
 from paygate.service.flow import Exchange, Flow, Write, ask
+from paygate.testing import FakeGateway
 
 SIGN_IN = Request(method="POST", url="http://x.invalid/1", step="sign-in")
 PAY = Request(method="POST", url="http://x.invalid/2", step="pay", moves_money=True)
@@ -153,3 +159,75 @@ def test_the_dialogue_is_closed_when_the_flow_is() -> None:
     flow.close()
 
     assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    list(zip(FAULTS, Fault, strict=True)),
+)
+def test_the_class_of_a_fault_is_an_attribute(error: Exception, fault: Fault) -> None:
+    before = run(ask("card", three_steps()), error)
+    after = run(ask("card", three_steps()), OK, OK, error)
+
+    assert isinstance(before, Unsent)
+    assert isinstance(after, Unknown)
+    assert (before.fault, after.fault) == (fault, fault)
+
+
+class Unreachable(FakeGateway):
+    error: Exception
+
+    def check(self) -> Dialogue[AccountFacts]:
+        yield from ()
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (NotSent("the name api.example does not resolve"), NotSent),
+        (BadReply("not sent: says the processor about its own mail"), BadReply),
+        (NoReply("nothing within 30 s"), BadReply),
+    ],
+)
+def test_a_check_raises_by_the_class_of_the_fault_and_not_by_its_words(
+    error: Exception, raised: type[Exception]
+) -> None:
+    gateway = Unreachable()
+    gateway.error = error
+
+    with pytest.raises(raised):
+        Cashier.in_memory(gateways={"card": gateway}).check("card")
+
+
+def texts_that_decide(source: str) -> Iterator[int]:
+    """Find the lines that look into the text of a reason or a message to decide something."""
+
+    def is_text(node: ast.AST) -> bool:
+        return isinstance(node, ast.Attribute) and node.attr in ("reason", "message")
+
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name, value=text)) if is_text(text):
+                if name in ("startswith", "endswith", "find", "index", "count"):
+                    yield node.lineno
+            case ast.Compare(ops=ops, comparators=texts):
+                looks_into = any(isinstance(op, ast.In | ast.NotIn) for op in ops)
+                if looks_into and any(is_text(text) for text in texts):
+                    yield node.lineno
+            case _:
+                pass
+
+
+def test_no_rule_of_the_core_reads_the_text_of_a_reason() -> None:
+    package = Path(paygate.__file__).parent
+    files = [
+        path
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in ("drivers", "testing")
+    ]
+
+    found = [f"{path}:{line}" for path in files for line in texts_that_decide(path.read_text())]
+
+    assert len(files) > 50
+    assert found == []

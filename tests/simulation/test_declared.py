@@ -144,7 +144,7 @@ def test_what_traits_broke_is_made_small_with_the_same_traits(
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
     fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda _, reason: fault(sent=False, reason=reason))
+    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
     traits = replace(TRAITS, idempotency=Keyed(ttl=timedelta(days=2)))
 
     broken = next(iter(played(traits, 60).broken))

@@ -303,12 +303,34 @@ class Closed:
     reference: str = ""
 
 
+class Fault(StrEnum):
+    """What kept an answer from us, whatever words the reason uses.
+
+    NOT_SENT: the request never left. NO_REPLY: it left, and no answer came. BAD_REPLY: an
+    answer came, and it cannot be read. OTHER: anything else, such as an error of the driver.
+    """
+
+    NOT_SENT = "not_sent"
+    NO_REPLY = "no_reply"
+    BAD_REPLY = "bad_reply"
+    OTHER = "other"
+
+    @property
+    def silent(self) -> bool:
+        """Return whether the other side said nothing at all."""
+        return self in (Fault.NOT_SENT, Fault.NO_REPLY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """We cannot tell what happened; the core will inquire."""
+    """We cannot tell what happened; the core will inquire.
+
+    `fault` is what kept the answer from us; None if the processor's own answer leaves it open.
+    """
 
     reason: str
     reference: str = ""
+    fault: Fault | None = None
 
 
 Outcome: TypeAlias = (
@@ -318,9 +340,10 @@ Outcome: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """The request that moves money provably never left."""
+    """The request that moves money provably never left; `fault` is what kept it."""
 
     reason: str
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

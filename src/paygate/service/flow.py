@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
+from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import (
     BadReply,
     GatewayError,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.event import Event
-    from paygate.domain.outcome import Unknown, Unsent
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
 
@@ -130,25 +130,40 @@ def ask(
     except StopIteration as end:
         return cast("T", end.value)
     except PaygateError as fault:
-        return _fault(sent, f"{_SAYS.get(type(fault), 'fault')}: {fault}")
+        what = _fault_of(fault)
+        return _fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what)
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         _tell_bug(account, bug)
-        return _fault(sent, f"the driver failed with {type(bug).__name__}")
+        text = f"the driver failed with {type(bug).__name__}"
+        return _fault(sent=sent, reason=text, fault=Fault.OTHER)
     finally:
         dialogue.close()
 
 
-_SAYS: dict[type[PaygateError], str] = {
-    NotSent: "not sent",
-    NoReply: "no reply",
-    BadReply: "unreadable answer",
+_SAYS: Final = {
+    Fault.NOT_SENT: "not sent",
+    Fault.NO_REPLY: "no reply",
+    Fault.BAD_REPLY: "unreadable answer",
+    Fault.OTHER: "fault",
 }
 
 
-def _fault(sent: bool, reason: str) -> Unsent | Unknown:  # noqa: FBT001  (private, two lines up)
-    from paygate.domain.outcome import Unknown, Unsent
+def _fault_of(error: PaygateError) -> Fault:
+    match error:
+        case NotSent():
+            return Fault.NOT_SENT
+        case NoReply():
+            return Fault.NO_REPLY
+        case BadReply():
+            return Fault.BAD_REPLY
+        case _:
+            return Fault.OTHER
 
-    return Unknown(reason=reason) if sent else Unsent(reason=reason)
+
+def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
+    if sent:
+        return Unknown(reason=reason, fault=fault)
+    return Unsent(reason=reason, fault=fault)
 
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:

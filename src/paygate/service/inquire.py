@@ -206,7 +206,9 @@ def _request(tx: Tx, row: AttemptRow) -> Request | None:
 
 def _news(answer: Answer) -> Answer:
     """Read a fault of the inquiry as no news: it says nothing about the operation."""
-    return Unknown(reason=answer.reason) if isinstance(answer, Unsent) else answer
+    if isinstance(answer, Unsent):
+        return Unknown(reason=answer.reason, fault=answer.fault)
+    return answer
 
 
 def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:

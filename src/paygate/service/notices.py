@@ -37,6 +37,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
         *(outcome.Redirect, outcome.PostForm, outcome.ScriptStep, outcome.ShowVoucher),
         outcome.PayToAddress,
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
+        outcome.Fault,
         *(outcome.Movement, Money, Notice, Dispute, DisputeState),
     )
 }
