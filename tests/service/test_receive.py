@@ -478,6 +478,31 @@ def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobod
     assert (replayed.state, replayed.error) == (InboxState.FAILED, "of 4 galleons")
 
 
+def test_a_dispute_that_is_told_with_its_end_is_booked_at_once() -> None:
+    shop = Shop(told=Told())
+    payment = shop.collect("told")
+    [came] = shop.cashier.receipts(payment)
+    taken = Movement(
+        movement_id="dp-4",
+        amount=usd("30.00"),
+        kind=MovementKind.CHARGEBACK,
+        undoes=came.movement_id,
+    )
+    back = replace(taken, kind=MovementKind.CHARGEBACK_WON, undoes="dp-4")
+    fake = shop.fakes["told"]
+    assert isinstance(fake, Told)
+    whose = payment.reference
+    fake.told = (Notice(event_id="e-1", type="won", reference=whose, movements=(taken, back)),)
+
+    shop.deliver("told")
+    shop.cashier.apply_callbacks()
+
+    kinds = [each.kind for each in shop.cashier.receipts(payment)]
+    assert kinds == [MovementKind.CHARGE, MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON]
+    assert shop.cashier.callbacks(state="applied")
+    assert_sound(shop.cashier)
+
+
 def test_a_poisoned_callback_holds_up_nobody(shop: Shop) -> None:
     _, told = example(shop)
     shop.collect("card", no="B")

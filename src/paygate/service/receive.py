@@ -453,7 +453,13 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
         if row is None or payment is None:
             return Known()
-        early = any(_early(tx, payment, movement) for movement in _besides_answer(notice))
+        told = _besides_answer(notice)
+        taken = {each.movement_id for each in told if each.kind not in _GIVES_BACK}
+        early = any(
+            _early(tx, payment, each)
+            for each in told
+            if each.kind not in _GIVES_BACK or each.undoes not in taken
+        )
         known = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
         return Known(Case(row, None, tx.now), payment, early, booked=frozenset(known))
 

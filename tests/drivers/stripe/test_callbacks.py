@@ -335,6 +335,54 @@ def test_a_dispute_that_does_not_read_is_a_hint(odd: dict[str, Any]) -> None:
     assert (notice.reference, notice.movements, notice.disputes) == ("pi_1", (), ())
 
 
+WITHDRAWN = {"id": "txn_1", "amount": -1099, "currency": "usd", "fee": 1500, "created": 1000}
+BACK = {"id": "txn_2", "amount": 1099, "currency": "usd", "fee": 0, "created": 2000}
+AGAIN = {"id": "txn_3", "amount": -1099, "currency": "usd", "fee": 0, "created": 3000}
+BACK_AGAIN = {"id": "txn_4", "amount": 1099, "currency": "usd", "fee": 0, "created": 4000}
+
+
+def turns(type_: str, *moved: dict[str, Any], **given: Any) -> list[tuple[Any, ...]]:
+    told = dispute(balance_transactions=list(moved), **given)
+    return [
+        (each.kind, each.movement_id, each.undoes, each.amount.minor)
+        for each in read(signed(event(f"charge.dispute.{type_}", told))).movements
+    ]
+
+
+def test_a_dispute_that_is_lost_after_it_was_won_takes_the_money_a_second_time() -> None:
+    first = (MovementKind.CHARGEBACK, "dp_1", "ch_1", 1099)
+    won = (MovementKind.CHARGEBACK_WON, "dp_1", "dp_1", 1099)
+    second = (MovementKind.CHARGEBACK, "dp_1#2", "ch_1", 1099)
+    won_again = (MovementKind.CHARGEBACK_WON, "dp_1#2", "dp_1#2", 1099)
+
+    assert turns("funds_withdrawn", WITHDRAWN) == [first]
+    assert turns("funds_reinstated", BACK, WITHDRAWN) == [first, won]
+    assert turns("funds_withdrawn", AGAIN, BACK, WITHDRAWN) == [first, won, second]
+    assert turns("closed", WITHDRAWN, BACK, AGAIN, status="lost") == [first, won, second]
+    assert turns("funds_reinstated", WITHDRAWN, BACK, AGAIN, BACK_AGAIN) == [
+        first,
+        won,
+        second,
+        won_again,
+    ]
+
+
+def test_a_part_of_a_dispute_that_is_reinstated_is_that_part() -> None:
+    part, rest = {**BACK, "amount": 250}, {**BACK_AGAIN, "amount": 849}
+
+    assert turns("funds_reinstated", WITHDRAWN, part, rest)[1:] == [
+        (MovementKind.CHARGEBACK_WON, "dp_1", "dp_1", 250),
+        (MovementKind.CHARGEBACK_WON, "dp_1#2", "dp_1", 849),
+    ]
+
+
+def test_what_a_dispute_moves_in_the_currency_of_payouts_is_all_that_is_disputed() -> None:
+    both = ((WITHDRAWN, -990), (BACK, 1010))
+    in_euro = [{**each, "currency": "eur", "amount": amount} for each, amount in both]
+
+    assert [each[-1] for each in turns("funds_reinstated", *in_euro)] == [1099, 1099]
+
+
 def test_the_fee_of_a_dispute_comes_with_the_money_that_it_takes() -> None:
     moved = [
         {"amount": -1000, "currency": "eur", "fee": 1500, "net": -2500},
@@ -342,8 +390,7 @@ def test_the_fee_of_a_dispute_comes_with_the_money_that_it_takes() -> None:
     ]
     told = dispute(balance_transactions=moved)
 
-    [taken] = read(signed(event("charge.dispute.funds_withdrawn", told))).movements
-    [back] = read(signed(event("charge.dispute.funds_reinstated", told))).movements
+    taken, back = read(signed(event("charge.dispute.funds_reinstated", told))).movements
 
     assert (taken.fee, back.fee) == (Money("EUR", 1500), None)
 

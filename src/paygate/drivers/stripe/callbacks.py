@@ -9,6 +9,7 @@ somebody made in the dashboard.
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -171,36 +172,96 @@ _DISPUTES: Final = {
 
 
 def _dispute(type_: str, dispute: object, data: object) -> _Concerns:
+    """
+    Read what a dispute moved: all that its balance transactions list.
+
+    The money may go and come back more than once, in parts as well. Each of these is a
+    movement: the first taking has the dispute's own id, and so has what gives it back;
+    the second ones are ``dp_1#2``. A dispute without the list says so by its event.
+    """
     del data
-    kind = _DISPUTES.get(type_)
-    if kind is None:
+    moved = _entries(dispute)
+    if not moved and type_ not in _DISPUTES:
         return _by_intent(dispute), "", ()
-    identity, charge = text(dispute, "id"), read_id(dispute, "charge")
-    if not ID.fullmatch(identity):
+    if not ID.fullmatch(text(dispute, "id")):
         raise BadReply("Stripe tells of a dispute without its id")
+    if not moved:
+        by_event = _turn(dispute, _DISPUTES[type_], 1, refunds.read_amount(dispute))
+        return _by_intent(dispute), "", (by_event,)
+    count = Counter[MovementKind]()
+    movements = list[Movement]()
+    for entry, amount in moved:
+        kind = MovementKind.CHARGEBACK if amount < 0 else MovementKind.CHARGEBACK_WON
+        count[kind] += 1
+        worth = _worth(dispute, entry, abs(amount))
+        movements.append(
+            _turn(dispute, kind, count[kind], worth, entry, max(1, count[MovementKind.CHARGEBACK]))
+        )
+    return _by_intent(dispute), "", tuple(movements)
+
+
+def _turn(
+    dispute: object,
+    kind: MovementKind,
+    number: int,
+    amount: Money,
+    entry: object = None,
+    taking: int = 1,
+) -> Movement:
+    """Make the *number*-th movement of its kind; what comes back undoes the taking *taking*."""
     taken = kind is MovementKind.CHARGEBACK
-    movement = Movement(
-        movement_id=identity,
-        amount=refunds.read_amount(dispute),
+    return Movement(
+        movement_id=_numbered(dispute, number),
+        amount=amount,
         kind=kind,
-        fee=_fee(dispute) if taken else None,
-        undoes=(charge or None) if taken else identity,
+        effective=instant(entry, "created"),
+        fee=_fee(entry) if taken else None,
+        undoes=(read_id(dispute, "charge") or None) if taken else _numbered(dispute, taking),
         code=text(dispute, "reason"),
     )
-    return _by_intent(dispute), "", (movement,)
 
 
-def _fee(dispute: object) -> Money | None:
+def _numbered(dispute: object, number: int) -> str:
+    return text(dispute, "id") + ("" if number == 1 else f"#{number}")
+
+
+def _entries(dispute: object) -> list[tuple[object, int]]:
+    """Return the balance transactions that moved money, with their amounts, the oldest first."""
+    listed = at(dispute, "balance_transactions")
+    found = list[tuple[object, int]]()
+    for entry in cast("list[object]", listed) if isinstance(listed, list) else []:
+        amount = at(entry, "amount")
+        if type(amount) is int and amount:
+            found.append((entry, amount))
+    return sorted(found, key=lambda each: _created(each[0]))
+
+
+def _created(entry: object) -> int:
+    created = at(entry, "created")
+    return created if type(created) is int else 0
+
+
+def _worth(dispute: object, entry: object, amount: int) -> Money:
+    """Return what moved, in the currency of the charge.
+
+    A balance transaction is in the currency that Stripe pays out. If that is another one,
+    its amount follows the rate of the day, so all that is disputed counts as moved.
+    """
+    whole = refunds.read_amount(dispute)
+    if text(entry, "currency") != text(dispute, "currency"):
+        return whole
+    return refunds.read_amount({"currency": text(entry, "currency"), "amount": amount})
+
+
+def _fee(entry: object) -> Money | None:
     """Read what Stripe charges for a dispute, in the currency of its payouts."""
-    moved = at(dispute, "balance_transactions")
-    for entry in cast("list[object]", moved) if isinstance(moved, list) else []:
-        fee, amount = at(entry, "fee"), at(entry, "amount")
-        if type(fee) is int and fee > 0 and type(amount) is int and amount < 0:
-            try:
-                return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
-            except BadReply:
-                return None  # the dispute is what matters
-    return None
+    fee = at(entry, "fee")
+    if type(fee) is not int or fee <= 0:
+        return None
+    try:
+        return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
+    except BadReply:
+        return None  # the dispute is what matters
 
 
 _STATES: Final = {
