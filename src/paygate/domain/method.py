@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
     from paygate.domain.outcome import Action
@@ -34,9 +35,36 @@ class Kind(StrEnum):
         return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
 
 
+BRANDS: Final[Mapping[str, str]] = {
+    "visa": "visa",
+    "mastercard": "mastercard",
+    "amex": "amex",
+    "americanexpress": "amex",
+    "discover": "discover",
+    "diners": "diners",
+    "dinersclub": "diners",
+    "jcb": "jcb",
+    "unionpay": "unionpay",
+    "chinaunionpay": "unionpay",
+    "maestro": "maestro",
+    "switch": "switch",  # of the past; cards that were stored long ago may have it
+}
+"""Our names of the card brands, by the processors' names of them in small letters alone."""
+
+
+def brand_of(name: str) -> str:
+    """Return our name of the card brand that a processor calls *name*; one that is new stays."""
+    letters = "".join(character for character in name.lower() if character.isalpha())
+    return BRANDS.get(letters, name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMethod:
-    """What a gateway says of a card or account that it keeps for us."""
+    """What a gateway says of a card or account that it keeps for us.
+
+    The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
+    `brand_of`. The `holder` is a person's name and is not shown in a repr.
+    """
 
     token: Secret[str]
     kind: Kind
@@ -44,7 +72,7 @@ class StoredMethod:
     last4: str = ""
     expires_month: int | None = None
     expires_year: int | None = None
-    holder: str = ""
+    holder: str = field(default="", repr=False)
     network_transaction_id: str = ""
     fingerprint: str = ""
 
@@ -53,6 +81,7 @@ class StoredMethod:
 class PaymentMethod:
     """A stored method of a customer; the token itself stays encrypted in the ledger.
 
+    The `brand` of a card is spelled alike at every gateway (`BRANDS`).
     `expires` is the last day on which it is good, `mandate` the id of what the payer
     allowed us to collect by ourselves. One with `forgotten_at` is not charged any more.
     """

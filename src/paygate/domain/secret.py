@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class RawCard:
     expires_month: int
     expires_year: int
     security_code: Secret[str] | None = None
-    holder: str | None = None
+    holder: str | None = field(default=None, repr=False)
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class RawBankAccount:
     routing_number: Secret[str]
     account_number: Secret[str]
     account_type: str = "checking"
-    holder: str | None = None
+    holder: str | None = field(default=None, repr=False)
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ def profile(*methods: str) -> Response:
 VISA = StoredMethod(
     token=Secret("123/456"),
     kind=Kind.CARD,
-    brand="Visa",
+    brand="visa",
     last4="1111",
     expires_month=12,
     expires_year=2030,

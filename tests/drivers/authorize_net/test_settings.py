@@ -57,8 +57,23 @@ def test_it_is_built_by_its_name() -> None:
     )
 
     assert isinstance(net, AuthorizeNet)
-    assert (net.traits.live, net.traits.merchant_account) == (False, "login12345")
+    assert (net.traits.live, net.traits.merchant_account) == (False, ACCOUNT)
     assert set(net.traits.rails) == {Kind.CARD, Kind.E_CHECK, Kind.REDIRECT}
+
+
+ACCOUNT = settings().account
+
+
+def test_the_login_id_is_not_shown(net: AuthorizeNet) -> None:
+    shown = f"{net!r} {net.traits!r} {settings()!r} {settings()}"
+
+    assert "login12345" not in shown
+    assert ACCOUNT in repr(net)
+
+
+def test_an_account_keeps_its_name_and_another_has_another() -> None:
+    assert settings(transaction_key="0000").account == ACCOUNT
+    assert settings(login="login54321").account != ACCOUNT
 
 
 def merchant(*currencies: str, test_mode: str = "false") -> Any:
@@ -82,7 +97,7 @@ def test_good_credentials_tell_whose_account_it_is(net: AuthorizeNet) -> None:
     facts = play(net.check(), merchant("USD")).outcome
 
     assert facts == AccountFacts(
-        merchant_account="login12345", live=False, name="The Club", currencies=("USD",)
+        merchant_account=ACCOUNT, live=False, name="The Club", currencies=("USD",)
     )
 
 

@@ -108,7 +108,7 @@ class AuthorizeNet:
         self._verifier = callbacks.Verifier(settings)
         self._traits = Traits(
             live=settings.live,
-            merchant_account=settings.login,
+            merchant_account=settings.account,
             driver_version=DRIVER_VERSION,
             rails=_rails(settings),
             idempotency=DedupWindow(
@@ -124,7 +124,7 @@ class AuthorizeNet:
         )
 
     def __repr__(self) -> str:
-        return f"AuthorizeNet({'live' if self._settings.live else 'test'} {self._settings.login})"
+        return f"AuthorizeNet({'live' if self._settings.live else 'test'} {self._settings.account})"
 
     @property
     def traits(self) -> Traits:
@@ -499,7 +499,7 @@ class AuthorizeNet:
                 "switch that off in the Merchant Interface"
             )
         return AccountFacts(
-            merchant_account=self._settings.login,
+            merchant_account=self._settings.account,
             live=self._settings.live,
             name=text(told, "merchantName"),
             currencies=currencies,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Details:
     returned: tuple[Returned, ...]
     bank: bool
     card: str
-    account: tuple[str, str, str, str]
+    account: tuple[str, str, str, str] = field(repr=False)
     profile: tuple[str, str]
     network: str
     checks: dict[str, str]

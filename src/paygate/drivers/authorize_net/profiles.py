@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.method import Kind, StoredMethod, brand_of
 from paygate.domain.outcome import Approved, DeclineCode, Declined
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import codes, fields, transactions
@@ -232,7 +232,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
     return StoredMethod(
         token=token,
         kind=Kind.CARD,
-        brand=text(card, "cardType"),
+        brand=brand_of(text(card, "cardType")),
         last4=text(card, "cardNumber")[-4:],
         expires_year=int(year) if known else None,
         expires_month=int(month) if known else None,

@@ -13,6 +13,7 @@ from paygate.domain.currency import SCALES
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.errors import UsageError
+from paygate.gateway import digest_key
 from paygate.settings import Settings
 
 DUPLICATE_WINDOW_S_MAX: Final = 28_800
@@ -36,7 +37,7 @@ PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net"
 class AuthorizeNetSettings(Settings):
     """Settings of one Authorize.Net account; sandbox and production are two accounts."""
 
-    login: str = Field(description="The API login id (up to 25 characters)")
+    login: str = Field(repr=False, description="The API login id (up to 25 characters)")
     transaction_key: Secret[str] = Field(description="The transaction key (up to 16 characters)")
     live: bool = Field(default=False, description="Production instead of the sandbox")
     signature_keys: tuple[Secret[str], ...] = Field(
@@ -113,6 +114,11 @@ class AuthorizeNetSettings(Settings):
     )
     minimum: Decimal | None = Field(default=None, description="The smallest amount")
     maximum: Decimal | None = Field(default=None, description="The largest amount")
+
+    @property
+    def account(self) -> str:
+        """The name of the account that may be shown: a digest, as the login id is a credential."""
+        return f"anet-{digest_key('authorize_net account', self.login)[:12]}"
 
     @property
     def api_url(self) -> str:

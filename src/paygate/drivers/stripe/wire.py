@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.method import Kind, StoredMethod, brand_of
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -554,7 +554,7 @@ def stored_card(
     return StoredMethod(
         token=Secret(f"{customer}/{token}"),
         kind=Kind.CARD,
-        brand=text(card, "brand"),
+        brand=brand_of(text(card, "brand")),
         last4=text(card, "last4"),
         expires_month=cast("int", month) if dated else None,
         expires_year=cast("int", year) if dated else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from paygate.domain.method import Kind, brand_of
 from paygate.domain.outcome import Approved, Declined
 from paygate.domain.payment import Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -68,6 +69,19 @@ class EnrollConformance(OperationConformance):
             expected=f"enroll: last4 {wanted!r}",
             got="more or other digits" if method else "",
             why="the payer chooses by it; and five digits more are a card number in your ledger",
+            read=PROTOCOL,
+        )
+
+    def test_a_brand_is_spelled_as_everywhere(self) -> None:
+        """A Visa is `visa` at every gateway; a brand that is not known keeps its name."""
+        method = self.stored()
+        require(
+            method is None
+            or method.kind is not Kind.CARD
+            or method.brand == brand_of(method.brand),
+            expected="enroll: a brand that `brand_of` leaves as it is",
+            got=None if method is None else repr(method.brand),
+            why="the host shows it and picks a picture by it, whatever gateway stored the card",
             read=PROTOCOL,
         )
 
