@@ -36,6 +36,10 @@ _ERASE = "DELETE FROM paygate_contact WHERE tenant = :tenant AND customer = :id"
 _ERASE_HOLDER = """
 UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
 """
+# What is empty cannot be sent again; the gateway can still be asked about it.
+_ERASE_REQUESTS = """
+UPDATE paygate_attempt_request SET body = '' WHERE tenant = :tenant AND customer = :id
+"""
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
@@ -108,8 +112,13 @@ def _zone(tx: Tx, id_: str) -> ZoneInfo:
 
 
 def erase_contact(tx: Tx, id_: str) -> None:
-    """Erase the contact facts of a customer, the names on cards too; the books keep only the id."""
-    for statement in (_ERASE, _ERASE_HOLDER):
+    """
+    Erase the contact facts of a customer; the books keep only the id.
+
+    Names on cards go, too, and what is kept to send a request again: what hangs on that
+    request is found out by inquiry alone.
+    """
+    for statement in (_ERASE, _ERASE_HOLDER, _ERASE_REQUESTS):
         tx.run(statement, {"tenant": tx.tenant, "id": id_})
 
 

@@ -262,7 +262,10 @@ WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND id > :afte
     AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')))
 ORDER BY id LIMIT :limit
 """
-_INSERT_REQUEST = "INSERT INTO paygate_attempt_request (attempt, body) VALUES (:id, :body)"
+_INSERT_REQUEST = """
+INSERT INTO paygate_attempt_request (attempt, tenant, customer, body)
+VALUES (:id, :tenant, :customer, :body)
+"""
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
 _DELETE_REQUEST = "DELETE FROM paygate_attempt_request WHERE attempt = :id"
 
@@ -590,6 +593,7 @@ def insert_attempt(
     amount: Money,
     lease: Lease,
     request: str | None = None,
+    person: str = "",
     final: bool = True,
     movement: str = "",
     about: str = "",
@@ -604,6 +608,7 @@ def insert_attempt(
     that of the money a refund sends back, and *then* what a refund does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
+    *request* is what is needed to send it again, and *person* whose facts are in that.
 
     Raises `SendingStopped` while nothing is sent from this ledger.
     """
@@ -642,7 +647,8 @@ def insert_attempt(
             reason=found.reason,
         )
     if request is not None:
-        tx.run(_INSERT_REQUEST, {"id": id_, "body": request})
+        about_whom = {"tenant": tx.tenant, "customer": person, "body": request}
+        tx.run(_INSERT_REQUEST, {"id": id_, **about_whom})
 
 
 def insert_following(
@@ -834,7 +840,7 @@ def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
 
 
 def request_of(tx: Tx, attempt_id: str) -> str | None:
-    """Read what is needed to send the request again, where it can be."""
+    """Read what is needed to send the request again, if it can be; empty if that was erased."""
     row = tx.one(_REQUEST, {"id": attempt_id})
     return None if row is None else str(row["body"])
 

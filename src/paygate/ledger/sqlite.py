@@ -44,9 +44,18 @@ SCHEMA: Final = 1
 """The number of the newest schema file; a ledger of a higher number is refused."""
 
 _MEMORY = ":memory:"
+# What was deleted, or written over by something shorter, does not stay in free space of the file:
+# facts about a person are erased, and tokens of methods.
+_OVERWRITE = "secure_delete=ON"
 # A savepoint keeps what it may have to undo. It needs no disk: after a crash the whole
 # transaction is undone, and that is what the write-ahead log is for.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    _OVERWRITE,
+)
 
 _BUSY_PAUSE_S = (0.001, 0.015)
 
@@ -305,6 +314,7 @@ class HostStore:
             raise SchemaMismatch(
                 "this database has no ledger of this version; open it once with Cashier.open"
             )
+        connection.execute(f"PRAGMA {_OVERWRITE}")
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work* in a savepoint of the host's transaction."""

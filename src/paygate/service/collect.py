@@ -304,6 +304,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         # What is to be stored gets its id now, so that it is stored once.
         method=tx.new_id("met") if order.save_method else stored,
         request=write_charge(charge, stored) if stored or method is None else None,
+        person=payment.payer,
     )
     telling.emit(tx, "payment.started", payment)
     return Opened(
@@ -584,7 +585,7 @@ def rebuild(tx: Tx, attempt: str) -> Charge | None:
     was forgotten since, and where the keys to open the token are not here.
     """
     text = payments.request_of(tx, attempt)
-    if text is None:
+    if not text:  # there is none, or it held facts about a person that were erased
         return None
     charge, stored = read_charge(text)
     charge = replace(charge, asked_at=tx.now)

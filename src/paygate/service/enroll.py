@@ -173,6 +173,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         plan=keeping.write_plan(customer.id, None if mandate is None else mandate.id),
         lease=lease,
         request=None if wish.method is not None else _write(enrollment),
+        person=customer.id,
     )
     return Stored(attempt=id_, dialogue=dialogue, lease=lease, secret=wish.method)
 
@@ -243,7 +244,7 @@ def rebuild(tx: Tx, row: AttemptRow) -> Enrollment | Forgetting | None:
         except PaygateError:  # the keys are missing or others; nothing can be sent here
             return None
     text = payments.request_of(tx, row.attempt.id)
-    if text is None:
+    if not text:  # there is none, or it held facts about a person that were erased
         return None
     facts: dict[str, Any] = json.loads(text)
     kind: str = facts.pop("kind")
@@ -335,6 +336,7 @@ def _insert(
     plan: str,
     lease: Lease,
     request: str | None,
+    person: str = "",
 ) -> None:
     payments.insert_attempt(
         tx,
@@ -354,6 +356,7 @@ def _insert(
         about=about,
         then=plan,
         request=request,
+        person=person,
     )
 
 

@@ -46,16 +46,14 @@ _TTL_SHARE_USED = 0.9
 # the truth, and only an inquiry can tell.
 _SENDS_MAX = 3
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
-# They need more than the attempt to be built again: a payer's facts, a token.
-_WITH_REQUEST = (*_COLLECTS, Operation.ENROLL, Operation.FORGET)
 _OF_METHODS = (Operation.ENROLL, Operation.FORGET)
 _AGREEING = 2
 _NOTHING = timedelta()
 
 
-# What was sent: built again, or (for what is done to a payment later) the text of what is in it
-# beside what the attempt tells.
-Request: TypeAlias = Charge | Enrollment | Forgetting | str
+# What was sent: built again, or (for what is done to a payment later) what is in it alongside
+# what the attempt says.
+Request: TypeAlias = Charge | Enrollment | Forgetting | operate.Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,7 @@ def _request(tx: Tx, row: AttemptRow) -> Request | None:
         return collect.rebuild(tx, row.attempt.id)
     if row.attempt.operation in _OF_METHODS:
         return enroll.rebuild(tx, row)
-    return payments.request_of(tx, row.attempt.id)
+    return operate.read_details(tx, row.attempt.id)
 
 
 def _news(answer: Answer) -> Answer:
@@ -226,7 +224,7 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     row = case.row
     if row.attempt.operation not in account.operations:
         return False
-    if row.attempt.operation in _WITH_REQUEST and case.request is None:
+    if not _is_complete(case.request):
         return False
     if row.attempt.operation is Operation.FORGET:
         return True
@@ -240,13 +238,20 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     return case.age() < min(remembered * _TTL_SHARE_USED, remembered - flies)
 
 
+def _is_complete(request: Request | None) -> bool:
+    """Return whether a request could be built again whole."""
+    if isinstance(request, operate.Details):
+        return request.parameters is not None
+    return request is not None
+
+
 def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
     row = case.row
 
     def take_lease(tx: Tx) -> Lease | None:
         lease = tx.lease(timing.lease)
-        if case.request is not None and _request(tx, row) is None:
-            return None  # its method was forgotten since we looked
+        if _is_complete(case.request) and not _is_complete(_request(tx, row)):
+            return None  # its method was forgotten, or facts in it were erased, since we looked
         return lease if payments.send_again(tx, row, lease) else None
 
     lease = yield from transact(take_lease)
@@ -282,8 +287,10 @@ def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
             return collect.begin(account.gateway, case.row.attempt.operation, case.request)
         case Enrollment() | Forgetting():
             return enroll.begin(account, case.request)
-        case str() | None:
+        case operate.Details():
             return operate.begin(account.gateway, case.row, case.request)
+        case None:
+            raise LedgerCorrupt("a request that cannot be built again is not sent again")
         case _:
             assert_never(case.request)
 
@@ -294,7 +301,7 @@ def _method_of(request: Request | None) -> Method | None:
             return request.method
         case Forgetting():
             return request.token
-        case str() | None:
+        case operate.Details() | None:
             return None
         case _:
             assert_never(request)

@@ -308,7 +308,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     quotes.keep(tx, attempt, changes.action)
     touched = booking.consequences(tx, before, payment, changes)
     state = changes.state or attempt.state
-    if changes.state is not None and state.final:
+    if changes.state is not None and (state.final or _is_answered(before, state)):
         payments.forget_request(tx, attempt.id)
     if attempt.needs_review and _found_out(before, changes):
         payments.settle_doubt(tx, payment.id)
@@ -321,6 +321,11 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
         found = payments.by_id(tx, payment.id)
         assert found is not None, "payments are never deleted"
     return found
+
+
+def _is_answered(before: AttemptRow, state: AttemptState) -> bool:
+    """Return whether a completion has its answer: what the payer brought back has done its work."""
+    return before.attempt.operation is Operation.COMPLETE and not state.in_doubt
 
 
 def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:

@@ -16,7 +16,7 @@ stored: see `begin`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
@@ -24,6 +24,7 @@ from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.money import Money
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.secret import Sealed, Secret
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -34,6 +35,7 @@ from paygate.errors import (
     NotPayable,
     NotRefundable,
     OutcomeUnknown,
+    TokenUnreadable,
     UnknownGateway,
     Unsupported,
 )
@@ -86,6 +88,22 @@ class Task:
     parameters: Mapping[str, str] | None = None
 
 
+def _none_given() -> Sealed[Mapping[str, str]]:
+    return Sealed({})
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a request holds that its attempt does not tell.
+
+    `parameters` are those of the return address; they are None if they were given and
+    cannot be read any more, and then the request cannot be built again.
+    """
+
+    reason: str = ""
+    parameters: Sealed[Mapping[str, str]] | None = field(default_factory=_none_given)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """A stored intent; there are no `rows` where the key was used before and nothing is sent."""
@@ -93,7 +111,7 @@ class Stored:
     payment: Payment
     account: GatewayAccount
     rows: tuple[AttemptRow, ...] = ()
-    request: str | None = None
+    details: Details = field(default_factory=Details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +141,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
     if lease is None:  # the parts before it took so long that recovery sends this one
         return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
-    dialogue = deferred(partial(begin, account.gateway, row, stored.request))
+    dialogue = deferred(partial(begin, account.gateway, row, stored.details))
     answer = yield from ask(account.name, dialogue, attempt=row.attempt.id, lease=lease)
     reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
     return (yield from merge.merge(row.attempt.id, answer, reading))
@@ -182,10 +200,9 @@ def _was_refused(tx: Tx, payment: str, operation: Operation) -> bool:
     return last.attempt.state in (AttemptState.FAILED, AttemptState.DECLINED)
 
 
-def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Outcome]:
+def begin(gateway: Gateway, row: AttemptRow, details: Details) -> Dialogue[Outcome]:
     """Begin the dialogue of a stored attempt, the same again as the first time."""
     attempt = row.attempt
-    told: dict[str, Any] = json.loads(request) if request else {}
     key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
     match attempt.operation:
         case Operation.CAPTURE:
@@ -211,7 +228,7 @@ def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Ou
                 reference=about,
                 movement_id=row.movement,
                 amount=attempt.amount,
-                reason=told.get("reason", ""),
+                reason=details.reason,
             )
             return cast("Refunds", gateway).refund(refunding)
         case Operation.CLOSE:
@@ -224,13 +241,48 @@ def begin(gateway: Gateway, row: AttemptRow, request: str | None) -> Dialogue[Ou
                 payment=payment,
                 reference=about,
                 amount=attempt.amount,
-                parameters=told.get("parameters", {}),
+                parameters={} if details.parameters is None else details.parameters.open(),
             )
             return cast("Completes", gateway).complete(completion)
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
             raise Unsupported(f"{attempt.operation} is not done to a payment")
         case _:
             assert_never(attempt.operation)
+
+
+def _write(tx: Tx, attempt: str, details: Details) -> str | None:
+    """
+    Write *details* as text, so that the request can be built again; None if there are none.
+
+    What a payer's browser brought back may open something: it is encrypted as tokens
+    are, and without a key it is not kept.
+    """
+    facts: dict[str, Any] = {}
+    if details.reason:
+        facts["reason"] = details.reason
+    if details.parameters is not None and details.parameters.open():
+        text = Secret(json.dumps(dict(details.parameters.open())))
+        sealed = None if tx.vault is None else tx.vault.seal(text, of=attempt).decode()
+        facts["parameters"] = sealed
+    return json.dumps(facts) if facts else None
+
+
+def read_details(tx: Tx, attempt: str) -> Details:
+    """Read what `_write` wrote for *attempt*."""
+    text = payments.request_of(tx, attempt)
+    if text is None:
+        return Details()
+    facts: dict[str, Any] = json.loads(text) if text else {"parameters": None}  # erased
+    sealed: str | None = facts.get("parameters", "")
+    if sealed == "":
+        return Details(facts["reason"])
+    if sealed is None or tx.vault is None:
+        return Details(parameters=None)
+    try:
+        parameters = tx.vault.open(sealed.encode(), of=attempt)
+    except TokenUnreadable:
+        return Details(parameters=None)
+    return Details(parameters=Sealed(json.loads(parameters.reveal())))
 
 
 def _account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> GatewayAccount:
@@ -272,9 +324,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
-    request = None
-    if task.reason or task.parameters:
-        request = json.dumps({"reason": task.reason, "parameters": dict(task.parameters or {})})
+    details = Details(task.reason, Sealed(dict(task.parameters or {})))
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
@@ -292,7 +342,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             gateway_key=_gateway_key(tx, task, key, number),
             amount=step.amount,
             lease=lease,
-            request=request,
+            request=_write(tx, each, details),
+            person=payment.payer if task.parameters else "",
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,
@@ -302,7 +353,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     if to == RefundTo.FROM_CREDIT:
         _hold_credit(tx, payment, ids, steps)
     rows = [payments.attempt(tx, each) for each in ids]
-    return Stored(payment=payment, account=account, rows=tuple(filter(None, rows)), request=request)
+    return Stored(payment=payment, account=account, rows=tuple(filter(None, rows)), details=details)
 
 
 def _gateway_key(tx: Tx, task: Task, key: str, number: int) -> str:

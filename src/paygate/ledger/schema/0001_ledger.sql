@@ -170,11 +170,16 @@ CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, r
   WHERE reference <> '';
 
 -- What is needed to send the same request again; gone when the attempt has ended, because it
--- holds contact facts. A request with a one-time token or card data never gets a row.
+-- holds facts about a person (customer). When those are erased the body is empty, and the request
+-- cannot be built again. A request with a one-time token or card data never gets a row, and what
+-- a payer's browser brought back is encrypted in it.
 CREATE TABLE paygate_attempt_request (
   attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
   body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_attempt_request_by_customer ON paygate_attempt_request (tenant, customer);
 
 -- What a payment is for, in the order it fills them. A hard claim counts in the item's
 -- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
