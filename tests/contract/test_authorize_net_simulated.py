@@ -22,7 +22,7 @@ from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
 from paygate.domain.outcome import MovementKind, PostForm
 from paygate.domain.payment import AttemptState, Payment
-from paygate.errors import ItemAlreadyBeingPaid
+from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
 from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
@@ -529,18 +529,20 @@ def test_a_dispute_that_was_won_and_is_lost_after_all_takes_the_money_again(shop
     shop.net.settle()
     shop.read_feed()
     turns = (
-        (shop.net.charge_back, "73.00"),
-        (shop.net.win_dispute, "0.00"),
-        (shop.net.charge_back, "73.00"),
-        (shop.net.win_dispute, "0.00"),
+        (shop.net.charge_back, "0.00"),
+        (shop.net.win_dispute, "73.00"),
+        (shop.net.charge_back, "0.00"),
+        (shop.net.win_dispute, "73.00"),
     )
 
-    for turn, gone in turns:
+    for turn, held in turns:
         turn(payment.reference)
         shop.read_feed(days=7)
         shop.read_feed(days=7)
 
-        assert shop.open_of("INV-1") == [gone]
+        now = shop.cashier.payment(payment)
+        assert now.received - now.returned == usd(held)
+    assert shop.open_of("INV-1") == ["0.00"]
     names = [each.movement_id for each in shop.cashier.receipts(payment)]
     first, second = payment.reference, f"{payment.reference}#2"
     assert names == [first, first, first, second, second]
@@ -554,7 +556,8 @@ def test_a_second_taking_is_booked_by_an_inquiry_too(shop: Shop) -> None:
         shop.cashier.inquire(payment)
         shop.cashier.inquire(payment)
 
-    assert shop.open_of("INV-1") == ["73.00"]
+    now = shop.cashier.payment(payment)
+    assert (now.received - now.returned, now.needs_review) == (usd("0.00"), True)
 
 
 def test_what_was_approved_and_not_settled_is_flagged(shop: Shop) -> None:
@@ -698,6 +701,25 @@ def test_a_card_is_stored_with_its_payment_once(shop: Shop) -> None:
     assert {(method.brand, method.last4) for method in methods} == {("visa", "1111")}
     (profile,) = shop.net.profiles.values()
     assert len(profile.methods) == 1
+
+
+def test_a_card_that_is_stored_again_is_the_method_that_is_there(shop: Shop) -> None:
+    first = shop.cashier.enroll(ADA, via="net", kind="card", method=shop.card(), key="s-1")
+    again = shop.cashier.enroll(ADA, via="net", kind="card", method=shop.card(), key="s-2")
+    assert first.method is not None
+    assert again.method is not None
+    assert again.method.id == first.method.id
+    [only] = shop.cashier.methods("C-1")
+
+    shop.cashier.forget_method(again.method, key="f")
+
+    assert shop.cashier.methods("C-1") == []
+    (profile,) = shop.net.profiles.values()
+    assert profile.methods == {}
+    [number] = shop.owe("8.00")
+    with pytest.raises(MethodNotUsable):
+        shop.cashier.collect(number, via="net", method=only, payer=ADA, key="k")
+    assert shop.net.transactions == {}
 
 
 def test_a_card_is_stored_on_their_form(shop: Shop) -> None:
