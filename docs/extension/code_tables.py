@@ -113,13 +113,15 @@ def source_of(answer: Answer) -> Source:
 
 def effect(changes: Changes) -> str:
     said = [code(changes.state)] if changes.state else []
+    said += ["new action"] if changes.action and not changes.state else []
+    said += ["logged"] if changes.log else []
     said += ["late"] if changes.late else []
     said += ["noted"] if changes.tried else []
     said += ["void it"] if changes.void_late else []
     said += ["booked"] if changes.book else []
     said += ["review"] if changes.review else []
     said += ["alert"] if changes.alerts and not changes.review else []
-    return ", ".join(said) or "-"
+    return ", ".join(said) or "no-op"
 
 
 def events() -> Iterator[Row]:

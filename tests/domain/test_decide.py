@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate import Money
-from paygate.domain.decide import Absence, Facts, Source, decide
+from paygate.domain.decide import Absence, Changes, Facts, Source, decide
 from paygate.domain.outcome import (
     ActionRequired,
     Answer,
@@ -36,12 +36,17 @@ APPROVED = Approved(movements=(Movement(movement_id="m1", amount=TEN),), referen
 ANSWERS: dict[str, Answer] = {
     "unsent": Unsent(reason="no route"),
     "rejected": Rejected(cause=RejectCause.CREDENTIALS, retryable=False),
+    "rejected late": Rejected(cause=RejectCause.STATE, retryable=False),
     "declined": Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True),
+    "declined for good": Declined(
+        code=DeclineCode.GENERIC, raw_code="05", retryable=True, final=True
+    ),
     "action": ActionRequired(action=Redirect(url="https://pay.example/1")),
     "pending": Pending(),
     "authorised": Authorized(amount=TEN),
     "success": APPROVED,
     "no reply": Unknown(reason="timeout"),
+    "closed": Closed(how=Closing.EXPIRED),
     "not found": NotFound(),
 }
 
@@ -50,36 +55,195 @@ def facts(state: AttemptState, **more: object) -> Facts:
     return replace(Facts(operation=Operation.CHARGE, state=state, asked=TEN), **more)  # type: ignore[arg-type]
 
 
-# From the design, row by row: the state that each answer leads to. An empty cell changes nothing.
+# From the design, row by row: what each answer to the first and only sending changes.
 TABLE = """
-               |unsent|rejected|declined|action         |pending|authorised|success  |no reply
-SENDING        |FAILED|FAILED  |DECLINED|REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED|UNKNOWN
-UNKNOWN        |FAILED|FAILED  |DECLINED|REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED|
-REQUIRES_ACTION|      |        |        |               |PENDING|AUTHORIZED|SUCCEEDED|
-PENDING        |      |        |DECLINED|               |       |AUTHORIZED|SUCCEEDED|
-AUTHORIZED     |      |        |        |               |       |          |SUCCEEDED|
-DECLINED       |      |        |        |               |       |          |SUCCEEDED|
-FAILED         |      |        |        |               |       |          |SUCCEEDED|
-CANCELED       |      |        |        |               |       |          |SUCCEEDED|
-EXPIRED        |      |        |        |               |       |          |SUCCEEDED|
-SUCCEEDED      |      |        |        |               |       |          |         |
-"""
+               |unsent|rejected|declined|declined for good|action         |pending|authorised|success       |no reply|closed
+SENDING        |FAILED|FAILED  |DECLINED|DECLINED         |REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED     |UNKNOWN |EXPIRED
+UNKNOWN        |FAILED|FAILED  |DECLINED|DECLINED         |REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED     |no-op   |EXPIRED
+REQUIRES_ACTION|no-op |no-op   |noted   |DECLINED         |new action     |PENDING|AUTHORIZED|SUCCEEDED     |no-op   |EXPIRED
+PENDING        |log   |FAILED  |DECLINED|DECLINED         |new action     |no-op  |AUTHORIZED|SUCCEEDED     |no-op   |EXPIRED
+AUTHORIZED     |log   |review  |review  |review           |no-op          |no-op  |no-op     |SUCCEEDED     |no-op   |EXPIRED
+DECLINED       |no-op |no-op   |no-op   |no-op            |no-op          |log    |void      |SUCCEEDED late|no-op   |no-op
+FAILED         |no-op |no-op   |no-op   |no-op            |no-op          |log    |void      |SUCCEEDED late|no-op   |no-op
+CANCELED       |no-op |no-op   |no-op   |no-op            |no-op          |log    |void      |SUCCEEDED late|no-op   |no-op
+EXPIRED        |no-op |no-op   |no-op   |no-op            |no-op          |log    |void      |SUCCEEDED late|no-op   |no-op
+SUCCEEDED      |no-op |no-op   |review  |review           |no-op          |no-op  |no-op     |booked        |no-op   |no-op
+"""  # noqa: E501  (a table is read by its columns)
+
+# A page is made by a charge, an authorisation, or to store a method. Other operations end with
+# the first answer that says so, and one that finds the page open has come to nothing.
+_NO_PAGE = {("REQUIRES_ACTION", "declined"): "DECLINED", ("REQUIRES_ACTION", "rejected"): "FAILED"}
+_OPEN_STILL = {
+    (state, "action"): "FAILED"
+    for state in ("SENDING", "UNKNOWN", "REQUIRES_ACTION", "PENDING", "AUTHORIZED")
+}
+OTHERWISE: dict[Operation, dict[tuple[str, str], str]] = {
+    Operation.COMPLETE: {**_NO_PAGE, **_OPEN_STILL},
+    Operation.CLOSE: {**_NO_PAGE, **_OPEN_STILL},
+    Operation.CAPTURE: _NO_PAGE,
+    Operation.VOID: _NO_PAGE,
+    Operation.REFUND: _NO_PAGE,
+    Operation.FORGET: _NO_PAGE,
+}
 
 
-def cells() -> list[tuple[AttemptState, str, AttemptState | None]]:
+def cells() -> list[tuple[Operation, AttemptState, str, str]]:
     head, *rows = (
         [cell.strip() for cell in line.split("|")] for line in TABLE.strip("\n").splitlines()
     )
     return [
-        (AttemptState[row[0]], answer, AttemptState[cell] if cell else None)
+        (operation, AttemptState[row[0]], answer, others.get((row[0], answer), cell))
+        for operation in Operation
+        for others in [OTHERWISE.get(operation, {})]
         for row in rows
         for answer, cell in zip(head[1:], row[1:], strict=True)
     ]
 
 
-@pytest.mark.parametrize(("state", "answer", "then"), cells())
-def test_the_table(state: AttemptState, answer: str, then: AttemptState | None) -> None:
-    assert decide(facts(state), ANSWERS[answer], Source.RESPONSE).state == then
+def said(changes: Changes) -> str:
+    """Say in the words of the table what changes."""
+    if changes.state is not None:
+        return changes.state.name + (" late" if changes.late else "")
+    facts = {
+        "noted": changes.tried,
+        "new action": changes.action is not None,
+        "void": changes.void_late,
+        "review": bool(changes.review),
+        "booked": bool(changes.book),
+        "log": bool(changes.log),
+    }
+    return next((word for word, holds in facts.items() if holds), "no-op")
+
+
+@pytest.mark.parametrize(("operation", "state", "answer", "then"), cells())
+def test_every_cell_of_the_table(
+    operation: Operation, state: AttemptState, answer: str, then: str
+) -> None:
+    changes = decide(facts(state, operation=operation), ANSWERS[answer], Source.RESPONSE)
+
+    assert said(changes) == then
+    if then in {"review", "void", "SUCCEEDED late"}:
+        assert changes.alerts
+
+
+@pytest.mark.parametrize("operation", [Operation.CAPTURE, Operation.VOID, Operation.REFUND])
+@pytest.mark.parametrize("source", [Source.INQUIRY, Source.CALLBACK, Source.REPORT])
+@pytest.mark.parametrize(
+    ("answer", "then"),
+    [("rejected late", S.FAILED), ("declined", S.DECLINED), ("closed", S.EXPIRED)],
+)
+def test_what_was_accepted_and_ends_badly_has_ended(
+    operation: Operation, source: Source, answer: str, then: AttemptState
+) -> None:
+    changes = decide(facts(S.PENDING, operation=operation), ANSWERS[answer], source)
+
+    assert changes.state is then
+
+
+def test_a_rejection_that_ends_what_was_pending_gives_its_reason() -> None:
+    told = Rejected(
+        cause=RejectCause.STATE, retryable=False, raw_code="E17", message="account closed"
+    )
+
+    changes = decide(facts(S.PENDING), told, Source.INQUIRY)
+
+    assert (changes.state, changes.code, changes.raw_code) == (S.FAILED, "state", "E17")
+    assert changes.reason == "account closed"
+
+
+@pytest.mark.parametrize("state", [S.PENDING, S.AUTHORIZED])
+@pytest.mark.parametrize(
+    "cause",
+    [
+        RejectCause.CREDENTIALS,
+        RejectCause.PERMISSION,
+        RejectCause.RATE_LIMIT,
+        RejectCause.UNAVAILABLE,
+        RejectCause.KEY_IN_USE,
+        RejectCause.KEY_MISMATCH,
+    ],
+)
+def test_a_refused_inquiry_does_not_end_what_is_pending(
+    state: AttemptState, cause: RejectCause
+) -> None:
+    refused = Rejected(cause=cause, retryable=True)
+
+    assert said(decide(facts(state), refused, Source.INQUIRY)) == "no-op"
+
+
+def test_a_refused_repetition_does_not_end_what_is_pending() -> None:
+    changes = decide(facts(S.PENDING, sends=3), ANSWERS["rejected late"], Source.RESPONSE)
+
+    assert said(changes) == "no-op"
+
+
+def test_a_rejection_that_was_perhaps_overtaken_is_for_a_person() -> None:
+    changes = decide(facts(S.PENDING, overtaken=True), ANSWERS["rejected late"], Source.CALLBACK)
+
+    assert changes.state is None
+    assert changes.review
+
+
+@pytest.mark.parametrize("state", [S.REQUIRES_ACTION, S.PENDING])
+def test_the_same_action_again_is_no_news(state: AttemptState) -> None:
+    action = Redirect(url="https://pay.example/1")
+
+    again = decide(facts(state, action=action), ANSWERS["action"], Source.INQUIRY)
+    other = decide(facts(state, action=replace(action, url="x")), ANSWERS["action"], Source.INQUIRY)
+
+    assert said(again) == "no-op"
+    assert (said(other), other.action) == ("new action", action)
+
+
+def test_each_try_on_a_page_is_noted_once() -> None:
+    told = Declined(code=DeclineCode.LIMIT_EXCEEDED, raw_code="61", retryable=True, reference="p")
+    known = facts(S.REQUIRES_ACTION, tries=frozenset({("p", "61")}))
+
+    assert not decide(known, told, Source.INQUIRY).tried
+    assert decide(known, replace(told, raw_code="65"), Source.INQUIRY).tried
+    assert decide(known, replace(told, reference="q"), Source.INQUIRY).tried
+
+
+@pytest.mark.parametrize("source", list(Source))
+@pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN])
+@pytest.mark.parametrize("sends", [1, 2])
+def test_a_key_that_was_used_before_proves_that_something_was_sent(
+    state: AttemptState, sends: int, source: Source
+) -> None:
+    told = Rejected(cause=RejectCause.KEY_MISMATCH, retryable=False)
+
+    changes = decide(facts(state, sends=sends), told, source)
+
+    assert (changes.state or state) is S.UNKNOWN
+    assert changes.code == "key_mismatch"
+    assert changes.review
+    assert changes.alerts
+
+
+def test_a_key_that_is_in_use_is_asked_about() -> None:
+    told = Rejected(cause=RejectCause.KEY_IN_USE, retryable=True)
+
+    changes = decide(facts(S.SENDING), told, Source.RESPONSE)
+
+    assert changes.state is S.UNKNOWN
+    assert not changes.review
+
+
+@pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN])
+def test_what_was_sent_under_a_key_that_is_known_is_never_given_up(state: AttemptState) -> None:
+    changes = decide(
+        facts(state, key_known=True, absence=Absence.FINAL), NotFound(), Source.INQUIRY
+    )
+
+    assert changes.state is None
+    assert changes.review
+
+
+@pytest.mark.parametrize("state", [s for s in S if not s.final])
+def test_an_answer_that_does_not_add_up_is_flagged(state: AttemptState) -> None:
+    changes = decide(facts(state), Unknown(reason="two amounts", flagged=True), Source.INQUIRY)
+
+    assert changes.review == "two amounts"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from paygate.gateway import (
     Inquiry,
     InquiryBy,
     Notice,
+    NotIdempotent,
     Reply,
 )
 from paygate.ledger import inbox
@@ -788,7 +789,11 @@ class Business:
         }
         self.fakes["terse"] = Terse(Kind.CARD, clock=self.clock)
         self.fakes["ready"] = FakeGateway(
-            Kind.REDIRECT, clock=self.clock, habits=Habits(needs_complete=True)
+            Kind.REDIRECT,
+            clock=self.clock,
+            habits=Habits(needs_complete=True),
+            # The ledger is set back for each order, and then uses the same keys again.
+            idempotency=NotIdempotent(),
         )
         self.cashier = Cashier.in_memory(gateways=self.fakes, clock=self.clock, ids=Counted())
         self.told: list[tuple[str, Callback]] = []

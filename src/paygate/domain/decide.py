@@ -13,14 +13,20 @@ driver's traits say that it is final.
 
 One answer is not believed from everywhere. A refused *inquiry*, or a refused
 *repetition* of a request, says nothing about the first request, so `Rejected`
-and `Unsent` end an attempt only as the answer to its first and only sending.
+and `Unsent` end an attempt in doubt only as the answer to its first and only
+sending. What the processor had accepted is another matter: if it says of a
+pending operation that it was rejected after all, that is how it ended.
+
+Every pair of what we know and what is answered has a result, also the ones that
+should not occur: `Changes` that change nothing may still be logged. The reference
+shows the whole table, made from this module.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from paygate.domain.outcome import (
     ActionRequired,
@@ -33,6 +39,7 @@ from paygate.domain.outcome import (
     MovementKind,
     NotFound,
     Pending,
+    RejectCause,
     Rejected,
     Unknown,
     Unsent,
@@ -79,7 +86,10 @@ class Absence(StrEnum):
 class Facts:
     """What we know of an attempt before the answer.
 
-    `sends` counts how often its request may have left; `booked` holds the
+    `sends` counts how often its request may have left; `action` is what the payer was
+    last asked to do, until `expires_at`, and `tries` are the declined tries on it that
+    were noted, each by reference and raw code. `key_known` says that the processor
+    refused our key as used with other data. `booked` holds the
     amounts of movements that are in the books already, `foreign` those of them
     that are another payment's, `settled` what is known of their settlement;
     `absence` matters only for `NotFound`; an answer that was perhaps `overtaken` by
@@ -91,6 +101,10 @@ class Facts:
     asked: Money
     sends: int = 1
     variable_amount: bool = False
+    action: Action | None = None
+    expires_at: datetime | None = None
+    tries: frozenset[tuple[str, str]] = frozenset()
+    key_known: bool = False
     booked: Mapping[tuple[MovementKind, str], Money] = field(
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
@@ -108,10 +122,10 @@ class Changes:
 
     `settle` are movements of the books whose settlement is news, `disputes` what is
     told of disputes. `held` are those movements of `book` that were not asked for, so that a person
-    must decide; so must he about a `conflict`, a movement that contradicts the
-    books. `alerts` are sentences for people. `tried` notes a declined try
-    on a page that stays payable; `void_late` asks for the late authorisation to
-    be voided.
+    must decide; so must they about a `conflict`, a movement that contradicts the
+    books. `alerts` are sentences for people, `log` one for the log alone. `tried` notes
+    a declined try on a page that stays payable; `action` replaces what the payer is
+    asked to do; `void_late` asks for the late authorisation to be voided.
     """
 
     state: AttemptState | None = None
@@ -130,10 +144,28 @@ class Changes:
     expires_at: datetime | None = None
     review: str = ""
     alerts: tuple[str, ...] = ()
+    log: str = ""
     late: bool = False
     tried: bool = False
     void_late: bool = False
 
+
+KEY_MISMATCH: Final = "key_mismatch"
+"""The code of an attempt whose key the processor knows with other data."""
+
+_PAGES = frozenset({Operation.CHARGE, Operation.AUTHORIZE, Operation.ENROLL})
+"""Operations whose page, slip or address stays payable after a declined try."""
+
+_KNOWS_KEY = frozenset({RejectCause.KEY_IN_USE, RejectCause.KEY_MISMATCH})
+"""Refusals which prove that something was sent under our key before."""
+
+_ABOUT_QUESTION = _KNOWS_KEY | {
+    RejectCause.CREDENTIALS,
+    RejectCause.PERMISSION,
+    RejectCause.RATE_LIMIT,
+    RejectCause.UNAVAILABLE,
+}
+"""Refusals that an inquiry may get for itself: they say nothing of what it asked about."""
 
 _MOVES_MONEY = frozenset(
     {
@@ -147,7 +179,7 @@ _MOVES_MONEY = frozenset(
 
 
 def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
-    """Tell what *answer* from *source* changes, given *facts*."""
+    """Return what *answer* from *source* changes, given *facts*."""
     match answer:
         case Approved():
             return _approved(facts, answer)
@@ -158,19 +190,14 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
         case Rejected():
             return _rejected(facts, answer, source)
         case Pending():
-            return _forward(facts, AttemptState.PENDING, reference=answer.reference)
+            return _pending(facts, answer)
         case ActionRequired():
-            changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
-            if changes.state is None:
-                return changes
-            return replace(changes, action=answer.action, expires_at=answer.expires_at)
+            return _action(facts, answer)
         case Closed():
             how = AttemptState.EXPIRED if answer.how is Closing.EXPIRED else AttemptState.CANCELED
             return _forward(facts, how, reference=answer.reference)
         case Unknown():
-            return _forward(
-                facts, AttemptState.UNKNOWN, reference=answer.reference, reason=answer.reason
-            )
+            return _unknown(facts, answer)
         case Unsent():
             return _unsent(facts, answer, source)
         case NotFound():
@@ -186,6 +213,43 @@ def _forward(facts: Facts, state: AttemptState, *, reference: str, reason: str =
     if state.rank <= facts.state.rank:
         return Changes(reference=reference)
     return Changes(state=state, reference=reference, reason=reason)
+
+
+def _unknown(facts: Facts, answer: Unknown) -> Changes:
+    changes = _forward(
+        facts, AttemptState.UNKNOWN, reference=answer.reference, reason=answer.reason
+    )
+    if answer.flagged and not facts.state.final:
+        return replace(changes, review=answer.reason)
+    return changes
+
+
+def _pending(facts: Facts, answer: Pending) -> Changes:
+    changes = _forward(facts, AttemptState.PENDING, reference=answer.reference)
+    if facts.state.closed:
+        return replace(changes, log=f"accepted, after it had ended as {facts.state}")
+    return changes
+
+
+def _action(facts: Facts, answer: ActionRequired) -> Changes:
+    """Ask the payer for *answer*, or for this instead of what they were asked for before."""
+    if facts.operation in (Operation.COMPLETE, Operation.CLOSE) and not facts.state.final:
+        # The page is still open: to complete or to close it has come to nothing. What the
+        # payer is to do is news of the attempt that made the page.
+        open_still = facts.operation is Operation.CLOSE
+        return Changes(
+            state=AttemptState.FAILED,
+            reference=answer.reference,
+            code="still_open" if open_still else "not_finished",
+            reason="the page is still open" if open_still else "the payer has not finished",
+            retryable=True,
+        )
+    changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
+    payable = changes.state or facts.state
+    if payable not in (AttemptState.REQUIRES_ACTION, AttemptState.PENDING):
+        return changes
+    action = answer.action if answer.action != facts.action else None
+    return replace(changes, action=action, expires_at=answer.expires_at)
 
 
 def _approved(facts: Facts, answer: Approved) -> Changes:
@@ -295,18 +359,17 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
     )
     match facts.state:
         case AttemptState.PENDING if facts.overtaken:
-            # It may be of an earlier try, told late, while the money of a later one is on its way.
-            text = (
-                "a decline was told that may be of an earlier try; ask the gateway and resolve it"
-            )
-            return Changes(reference=answer.reference, review=text, alerts=(text,))
+            return _of_earlier_try(answer.reference)
         case AttemptState.SENDING | AttemptState.UNKNOWN | AttemptState.PENDING:
             return replace(told, state=AttemptState.DECLINED)
-        case AttemptState.REQUIRES_ACTION if answer.final or source is Source.OPERATOR:
-            return replace(told, state=AttemptState.DECLINED)
         case AttemptState.REQUIRES_ACTION:
+            last = answer.final or source is Source.OPERATOR or facts.operation not in _PAGES
+            if last:
+                return replace(told, state=AttemptState.DECLINED)
             # The page stays payable: Stripe, PayPal and Remita let the payer try again,
-            # unless they say that this was the last try.
+            # unless they say that this was the last try. Each try is noted once.
+            if (answer.reference, answer.raw_code) in facts.tries:
+                return Changes(reference=answer.reference)
             return replace(told, tried=True)
         case AttemptState.AUTHORIZED:
             text = "the gateway declined what it had authorised"
@@ -318,10 +381,14 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
             return Changes(reference=answer.reference)
 
 
+def _of_earlier_try(reference: str) -> Changes:
+    """Leave to a person what may be of an earlier try, while money of a later one is coming."""
+    text = "a decline was told that may be of an earlier try; ask the gateway and resolve it"
+    return Changes(reference=reference, review=text, alerts=(text,))
+
+
 def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
-    if not facts.state.in_doubt or not _about_first_sending(facts, source):
-        return Changes(reference=answer.reference)
-    return Changes(
+    told = Changes(
         state=AttemptState.FAILED,
         reference=answer.reference,
         code=str(answer.cause),
@@ -329,12 +396,69 @@ def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
         reason=answer.message,
         retryable=answer.retryable,
     )
+    nothing = Changes(reference=answer.reference)
+    match facts.state:
+        case AttemptState.SENDING | AttemptState.UNKNOWN:
+            if answer.cause in _KNOWS_KEY:
+                return _key_known(facts, answer)
+            return told if _about_first_sending(facts, source) else nothing
+        case AttemptState.PENDING if _about_question(facts, answer, source):
+            return nothing
+        case AttemptState.PENDING if facts.overtaken:
+            return _of_earlier_try(answer.reference)
+        case AttemptState.PENDING:
+            return told
+        case AttemptState.REQUIRES_ACTION if facts.operation not in _PAGES:
+            return nothing if _about_question(facts, answer, source) else told
+        case AttemptState.AUTHORIZED if not _about_question(facts, answer, source):
+            text = "the gateway rejected what it had authorised"
+            return Changes(reference=answer.reference, review=text, alerts=(text,))
+        case _:
+            return nothing
+
+
+def _about_question(facts: Facts, answer: Rejected, source: Source) -> bool:
+    """Return whether only an inquiry, or a repetition, was refused, and not the operation."""
+    if source is Source.RESPONSE:
+        return facts.sends > 1
+    return source is Source.INQUIRY and answer.cause in _ABOUT_QUESTION
+
+
+def _key_known(facts: Facts, answer: Rejected) -> Changes:
+    """
+    Read that our key is known already: something was sent under it, and may move money.
+
+    A sending that is still under way will be found. If the processor knows the key with
+    other data, another ledger or process used it: asking goes on, but nothing is sent
+    again, and a person looks at it.
+    """
+    told = Changes(
+        state=AttemptState.UNKNOWN if facts.state is AttemptState.SENDING else None,
+        reference=answer.reference,
+        raw_code=answer.raw_code,
+        reason=answer.message or "the gateway is busy with a request under the same key",
+    )
+    if answer.cause is RejectCause.KEY_IN_USE:
+        return told
+    text = (
+        "the gateway knows the key of this request with other data; find out what it was used for"
+    )
+    return replace(told, code=KEY_MISMATCH, review=text, alerts=(text,))
 
 
 def _unsent(facts: Facts, answer: Unsent, source: Source) -> Changes:
-    if not facts.state.in_doubt or not _about_first_sending(facts, source):
-        return Changes()
-    return Changes(state=AttemptState.FAILED, code="unsent", reason=answer.reason, retryable=True)
+    if facts.state.in_doubt and _about_first_sending(facts, source):
+        alerts = (answer.reason,) if answer.flagged else ()
+        return Changes(
+            state=AttemptState.FAILED,
+            code="unsent",
+            reason=answer.reason,
+            retryable=True,
+            alerts=alerts,
+        )
+    if facts.state in (AttemptState.PENDING, AttemptState.AUTHORIZED):
+        return Changes(log=f"not sent, though it is {facts.state}: {answer.reason}")
+    return Changes()
 
 
 def _about_first_sending(facts: Facts, source: Source) -> bool:
@@ -344,6 +468,9 @@ def _about_first_sending(facts: Facts, source: Source) -> bool:
 def _not_found(facts: Facts) -> Changes:
     text = "the gateway does not know this operation"
     match facts.state, facts.absence:
+        case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL) if facts.key_known:
+            # It knows the key, so what was sent under it is there under another name.
+            return Changes(review=f"{text}, and knows its key with other data")
         case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL):
             return Changes(state=AttemptState.FAILED, code="not_found", reason=text, retryable=True)
         case AttemptState.REQUIRES_ACTION, Absence.FINAL:

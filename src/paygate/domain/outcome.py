@@ -326,11 +326,14 @@ class Unknown:
     """We cannot tell what happened; the core will inquire.
 
     `fault` is what kept the answer from us; None if the processor's own answer leaves it open.
+    `flagged` says that the answer does not add up, so that a person should look at
+    it at once, while the core goes on asking.
     """
 
     reason: str
     reference: str = ""
     fault: Fault | None = None
+    flagged: bool = False
 
 
 Outcome: TypeAlias = (
@@ -340,10 +343,14 @@ Outcome: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """The request that moves money provably never left; `fault` is what kept it."""
+    """The request that moves money provably never left; `fault` is what kept it.
+
+    `flagged` says that the driver itself is at fault.
+    """
 
     reason: str
     fault: Fault | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

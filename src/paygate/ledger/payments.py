@@ -269,6 +269,12 @@ VALUES (:id, :tenant, :customer, :body)
 _REQUEST = "SELECT body FROM paygate_attempt_request WHERE attempt = :id"
 _DELETE_REQUEST = "DELETE FROM paygate_attempt_request WHERE attempt = :id"
 
+_NOTE_TRY = """
+INSERT INTO paygate_attempt_try (attempt, reference, raw_code)
+VALUES (:id, :reference, :raw_code) ON CONFLICT DO NOTHING
+"""
+_TRIES = "SELECT reference, raw_code FROM paygate_attempt_try WHERE attempt = :id"
+
 _INSERT_CLAIM = """
 INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state)
 VALUES (:payment, :position, :item, :amount, :credit, :state)
@@ -848,6 +854,17 @@ def request_of(tx: Tx, attempt_id: str) -> str | None:
 def forget_request(tx: Tx, attempt_id: str) -> None:
     """Delete what was needed to send the request again."""
     tx.run(_DELETE_REQUEST, {"id": attempt_id})
+
+
+def note_try(tx: Tx, attempt_id: str, reference: str, raw_code: str) -> None:
+    """Store that a payer's try on a page was declined."""
+    tx.run(_NOTE_TRY, {"id": attempt_id, "reference": reference, "raw_code": raw_code})
+
+
+def tries_of(tx: Tx, attempt_id: str) -> frozenset[tuple[str, str]]:
+    """Return the declined tries on a page that were noted, by reference and raw code."""
+    rows = tx.all(_TRIES, {"id": attempt_id})
+    return frozenset((row["reference"], row["raw_code"]) for row in rows)
 
 
 # --- Claims ----------------------------------------------------------------------------

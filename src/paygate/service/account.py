@@ -47,7 +47,10 @@ class Timing:
     request; it is longer than `deadline_s`, the time we wait for one answer.
     `plan` is when an attempt of unknown outcome is inquired after the first
     answer failed to come; after the last of it a person must look. `waiting` is
-    the pause between inquiries while the payer or the bank takes time.
+    the pause between inquiries while the payer or the bank takes time. A page or
+    slip is inquired about until `page_watch` after it has expired, and is then
+    flagged for review; one whose processor names no end is taken to expire
+    `page_life` after it was made.
     `callback_age_max` is how far the instant that a callback's signature covers may
     be from when it came: what is older is a recording. `feed_pause` is how long
     `recover` leaves a feed alone after it has read it; with None it reads none, and
@@ -67,6 +70,8 @@ class Timing:
         *([timedelta(days=1)] * 6),
     )
     waiting: timedelta = timedelta(hours=6)
+    page_life: timedelta = timedelta(days=30)
+    page_watch: timedelta = timedelta(days=7)
     callback_age_max: timedelta = timedelta(seconds=300)
     feed_pause: timedelta | None = timedelta(minutes=5)
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from paygate.domain.decide import Absence, Changes, Facts, Source, decide
+from paygate.domain.decide import KEY_MISMATCH, Absence, Changes, Facts, Source, decide
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
     Closed,
     Closing,
+    Declined,
     Moved,
     NotFound,
     Pending,
+    Rejected,
     Unknown,
+    Unsent,
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
@@ -118,17 +121,24 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             ),
             absence=reading.absence,
             overtaken=reading.overtaken,
+            action=before.action,
+            expires_at=before.expires_at,
+            tries=payments.tries_of(tx, attempt) if isinstance(answer, Declined) else frozenset(),
+            key_known=before.attempt.code == KEY_MISMATCH,
         )
+        if isinstance(answer, Declined) and not answer.reference:
+            # The same try is told with the name of its page, or without.
+            answer = replace(answer, reference=before.attempt.reference)
         changes = decide(facts, answer, reading.source)
         next_check_at = _next_check(tx, before, changes, answer, reading)
-        if _tired(before, changes, next_check_at):
-            text = "we could not find out how this ended; ask the gateway and resolve it"
-            changes = replace(changes, review=changes.review or text)
+        changes = _given_up(tx, before, changes, reading, next_check_at)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
             if not before.attempt.payment:
                 keeping.consequences(tx, before, answer, changes)
                 return None
+            if changes.tried:
+                payments.note_try(tx, attempt, changes.reference, changes.raw_code)
             payment = _apply(tx, before, changes)
             payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
@@ -183,24 +193,40 @@ def _end_hold(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) ->
 def _pass_on(
     tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
 ) -> Payment | None:
-    """Tell the attempt that was to bring the money what completing or closing it has shown."""
+    """Merge what completing or closing has shown into the attempt that was to bring the money."""
     operation = before.attempt.operation
     if operation not in (Operation.COMPLETE, Operation.CLOSE) or changes.state is None:
         return None
     main = payments.main_attempt(tx, before.attempt.payment)
-    if operation is Operation.CLOSE and isinstance(answer, Approved) and not answer.movements:
-        answer = Closed(how=Closing.CANCELED)
-    if isinstance(answer, NotFound):
-        # It does not know the completion; the page is another thing, and may be paid already.
-        answer = Unknown(reason=f"the gateway does not know that it was to {operation}")
     # That nobody can ask about closing a page says nothing of the page itself.
     can_inquire = reading.can_inquire or main.attempt.next_check_at is not None
     about_main = replace(reading, source=Source.CALLBACK, can_inquire=can_inquire)
-    payment = merge_in(tx, main.attempt.id, answer, about_main)
-    if changes.state.final and payment.status is PaymentStatus.REQUIRES_ACTION:
+    payment = merge_in(tx, main.attempt.id, _about_main(before, answer, reading), about_main)
+    if not changes.state.in_doubt and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.
         booking.soften(tx, payment.id, payments.claims_of(tx, payment.id))
     return payment
+
+
+def _about_main(before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
+    """Return what the answer to a completion or closing says of the page itself."""
+    operation = before.attempt.operation
+    closing = operation is Operation.CLOSE
+    was_accepted = before.attempt.state is AttemptState.PENDING
+    ended_late = was_accepted and reading.source is not Source.RESPONSE
+    match answer:
+        case Approved(movements=()) if closing:
+            return Closed(how=Closing.CANCELED)
+        case NotFound():
+            # It does not know the completion; the page is another thing, and may be paid already.
+            return Unknown(reason=f"the gateway does not know that it was to {operation}")
+        case Declined(final=False) if closing:
+            return Unknown(reason=f"the gateway declined to {operation}")
+        case Rejected() | Unsent() if closing or not ended_late:
+            # That we may not do this, or too late, says nothing of money that may be coming.
+            return Unknown(reason=f"the gateway refused to {operation}")
+        case _:
+            return answer
 
 
 def _write_attempt(
@@ -217,7 +243,7 @@ def _write_attempt(
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
-    news = changes.state is not None or changes.tried
+    news = changes.state is not None or changes.tried or bool(changes.code)
     return payments.update_attempt(
         tx,
         before,
@@ -248,7 +274,7 @@ def _found_out(before: AttemptRow, changes: Changes) -> bool:
     state = changes.state
     if state is None or state.in_doubt:
         return False
-    if before.attempt.state is AttemptState.PENDING:
+    if before.attempt.state in (AttemptState.PENDING, AttemptState.REQUIRES_ACTION):
         return state.final  # what was told of an earlier try is of no interest any more
     return before.attempt.state.in_doubt
 
@@ -271,10 +297,35 @@ def _ahead_of_plan(tx: Tx, before: AttemptRow) -> bool:
     return before.attempt.next_check_at is not None and tx.now < before.attempt.next_check_at
 
 
-def _tired(before: AttemptRow, changes: Changes, next_check_at: datetime | None) -> bool:
-    """Tell whether an attempt is in doubt and nobody will ask about it any more."""
+def _given_up(
+    tx: Tx,
+    before: AttemptRow,
+    changes: Changes,
+    reading: Reading,
+    next_check_at: datetime | None,
+) -> Changes:
+    """Ask for a review of what is not final, and will not be asked about any more."""
     state = changes.state or before.attempt.state
-    return state.in_doubt and next_check_at is None and not before.attempt.needs_review
+    if next_check_at is not None or before.attempt.needs_review:
+        return changes
+    if state.in_doubt:
+        text = "we could not find out how this ended; ask the gateway and resolve it"
+    elif _page_over(tx, before, changes, reading.timing):
+        text = "the page is still open after its time; close it, or find out and resolve it"
+    else:
+        return changes
+    return replace(changes, review=changes.review or text)
+
+
+def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> bool:
+    """Return whether a page has been asked about until long after its time."""
+    state = changes.state or before.attempt.state
+    if state is not AttemptState.REQUIRES_ACTION:
+        return False
+    expires_at = changes.expires_at or before.expires_at
+    if expires_at is None:
+        expires_at = before.attempt.created_at + timing.page_life
+    return tx.now >= expires_at + timing.page_watch
 
 
 def _next_check(
@@ -286,6 +337,8 @@ def _next_check(
     if state.final or not reading.can_inquire:
         return None
     timing = reading.timing
+    if _page_over(tx, before, changes, timing):
+        return None
     if state.in_doubt:
         # What is sent again instead of being asked about follows the plan as well.
         checks = max(checks, before.sends - 1)
@@ -347,6 +400,8 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
     event = _event_of(before.attempt.operation, changes.state)
     if event in _ENDS_HOLD and status is PaymentStatus.SUCCEEDED:
         event = "payment.rest_released"  # what was captured of it before stays
+    if changes.state is None and changes.action is not None:
+        event = "payment.requires_action"
     if event:
         telling.emit(tx, event, now)
     if changes.late:
@@ -359,6 +414,20 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
         telling.emit(tx, "payment.needs_review", now, reason=changes.review)
     for text in changes.alerts:
         telling.alert(tx, now, text)
+    if changes.log:
+        _log(before, changes.log)
+
+
+def _log(before: AttemptRow, text: str) -> None:
+    import logging
+
+    logging.getLogger("paygate.service").warning(
+        "%s %s of account %s: %s",
+        before.attempt.operation,
+        before.attempt.id,
+        before.attempt.account,
+        text,
+    )
 
 
 def _event_of(operation: Operation, state: AttemptState | None) -> str:

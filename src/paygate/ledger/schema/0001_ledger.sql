@@ -181,6 +181,14 @@ CREATE TABLE paygate_attempt_request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_request_by_customer ON paygate_attempt_request (tenant, customer);
 
+-- A payer's declined tries on a page that stays payable; each is told once.
+CREATE TABLE paygate_attempt_try (
+  attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
+  reference TEXT NOT NULL,
+  raw_code TEXT NOT NULL,
+  PRIMARY KEY (attempt, reference, raw_code)
+) STRICT, WITHOUT ROWID;
+
 -- What a payment is for, in the order it fills them. A hard claim counts in the item's
 -- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
 CREATE TABLE paygate_claim (

@@ -1,0 +1,273 @@
+"""Every hold ends: by an answer, by time, or by a verb that the refusal names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from paygate import Cashier, Money
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.method import Kind
+from paygate.domain.outcome import (
+    ActionRequired,
+    Answer,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Finding,
+    Outcome,
+    Pending,
+    Redirect,
+    RejectCause,
+    Rejected,
+)
+from paygate.domain.payment import AttemptState, Payment, PaymentStatus
+from paygate.gateway import Capture, Charge, Completion, Inquiry, Refunding, Voiding
+from paygate.testing import FakeClock, FakeGateway
+
+T = TypeVar("T")
+BACK = "https://shop.example/back"
+PAGE = Redirect(url="https://bank.example/page")
+ENDS: dict[str, tuple[Finding, AttemptState]] = {
+    "rejected": (
+        Rejected(cause=RejectCause.STATE, retryable=False, raw_code="R9"),
+        AttemptState.FAILED,
+    ),
+    "declined": (
+        Declined(code=DeclineCode.GENERIC, raw_code="R9", retryable=False),
+        AttemptState.DECLINED,
+    ),
+    "closed": (Closed(how=Closing.CANCELED), AttemptState.CANCELED),
+}
+
+
+class Scripted(FakeGateway):
+    """A gateway that answers what `says` holds for a method, and else as the fake does."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.says: dict[str, Any] = {}
+        self.asked: list[Inquiry] = []
+
+    def _say(self, name: str, otherwise: Callable[[], Dialogue[T]]) -> Dialogue[T]:
+        return at_once(self.says[name]) if name in self.says else otherwise()
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        return self._say("charge", lambda: super(Scripted, self).charge(charge))
+
+    def capture(self, capture: Capture) -> Dialogue[Outcome]:
+        return self._say("capture", lambda: super(Scripted, self).capture(capture))
+
+    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+        return self._say("void", lambda: super(Scripted, self).void(voiding))
+
+    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+        return self._say("refund", lambda: super(Scripted, self).refund(refunding))
+
+    def complete(self, completion: Completion) -> Dialogue[Outcome]:
+        return self._say("complete", lambda: super(Scripted, self).complete(completion))
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        self.asked.append(inquiry)
+        return self._say("look_up", lambda: super(Scripted, self).look_up(inquiry))
+
+
+class Shop:
+    def __init__(self, clock: FakeClock, **gateways: FakeGateway) -> None:
+        self.clock = clock
+        self.cashier = Cashier.in_memory(gateways=gateways, clock=self.clock)
+
+    def issue(self, number: str, amount: str = "61.00", currency: str = "USD") -> None:
+        total = Money.of(currency, amount)
+        self.cashier.issue(number=number, customer="C-7", total=total, due="2031-05-01")
+
+    def days(self, count: int) -> None:
+        for _ in range(count):
+            self.clock.advance(days=1)
+            self.cashier.recover()
+
+    def events(self, kind: str) -> int:
+        return sum(event.type == kind for event in self.cashier.events(limit=1000))
+
+    def claimed(self, number: str) -> str:
+        return str(self.cashier.invoice(number).claimed)
+
+    def page(self, number: str, via: str, key: str = "page") -> Payment:
+        return self.cashier.collect(number, via=via, key=key, return_url=BACK)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+# --- What was accepted and ends badly -------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_pending_refund_that_ends_badly_frees_its_amount(end: str, clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.collect("N-1", via="card", method="tok_visa", key="a")
+    card.says = {"refund": Pending(reference="rf"), "look_up": ENDS[end][0]}
+    shop.cashier.refund(payment, key="b")
+
+    shop.days(1)
+
+    assert [a.state for a in shop.cashier.attempts(payment)][-1] is ENDS[end][1]
+    assert shop.events("payment.refund_failed") == 1
+    card.says = {}
+    assert shop.cashier.refund(payment, key="c").returned == Money.of("USD", "61.00")
+    assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_pending_capture_that_ends_badly_can_be_made_again(end: str, clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
+    card.says = {"capture": Pending(reference="cp"), "look_up": ENDS[end][0]}
+    shop.cashier.capture(payment, key="b")
+
+    shop.cashier.inquire(shop.cashier.attempts(payment)[-1].payment)
+
+    capture = shop.cashier.attempts(payment)[-1]
+    assert capture.state is ENDS[end][1]
+    assert shop.events("payment.capture_failed") == 1
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_pending_void_that_ends_badly_lets_the_money_be_refunded(
+    end: str, clock: FakeClock
+) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.collect("N-1", via="card", method="tok_visa", key="a")
+    card.says = {"void": Pending(reference="vd"), "look_up": ENDS[end][0]}
+    shop.cashier.cancel(payment, key="b")
+
+    shop.days(1)
+
+    assert shop.events("payment.void_failed") == 1
+    card.says = {}
+    assert shop.cashier.refund(payment, key="c").returned == Money.of("USD", "61.00")
+
+
+# --- Pages ----------------------------------------------------------------------------------
+
+
+def test_a_payer_who_comes_back_without_paying_holds_nothing(clock: FakeClock) -> None:
+    slow, card = Scripted(Kind.REDIRECT, clock=clock), FakeGateway(clock=clock)
+    shop = Shop(clock, slow=slow, card=card)
+    shop.issue("N-2")
+    page = shop.page("N-2", "slow")
+    slow.says = {"complete": ActionRequired(action=PAGE, reference=page.reference)}
+
+    back = shop.cashier.complete(page)
+
+    assert (back.status, back.action) == (PaymentStatus.REQUIRES_ACTION, PAGE)
+    assert shop.claimed("N-2") == "0.00 USD"
+    paid = shop.cashier.collect("N-2", via="card", method="tok_visa", key="b")
+    assert paid.status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.fsck() == []
+
+
+def test_a_payer_who_comes_back_twice_is_asked_about_twice(clock: FakeClock) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-2")
+    page = shop.page("N-2", "slow")
+    slow.says = {"complete": ActionRequired(action=PAGE, reference=page.reference)}
+    shop.cashier.complete(page)
+
+    slow.says = {"complete": Pending(reference=page.reference)}
+    again = shop.cashier.complete(page)
+
+    assert again.status is PaymentStatus.PROCESSING
+    assert shop.claimed("N-2") == "61.00 USD"
+
+
+def test_a_completion_that_is_refused_says_nothing_of_money_that_is_coming(
+    clock: FakeClock,
+) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-2")
+    page = shop.page("N-2", "slow")
+
+    def refuse(completion: Completion) -> Dialogue[Outcome]:
+        slow.says = {"look_up": Pending(reference=page.reference)}
+        shop.cashier.inquire(page)  # the news was faster than the answer
+        return at_once(Rejected(cause=RejectCause.STATE, retryable=False))
+
+    slow.complete = refuse  # type: ignore[method-assign]
+    after = shop.cashier.complete(page)
+
+    assert after.status is PaymentStatus.PROCESSING
+    assert shop.claimed("N-2") == "61.00 USD"
+
+
+def test_a_try_that_is_told_again_by_each_inquiry_is_noted_once(clock: FakeClock) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-3")
+    slow.says = {"charge": ActionRequired(action=PAGE, reference="r")}
+    page = shop.page("N-3", "slow")
+    tried = Declined(code=DeclineCode.LIMIT_EXCEEDED, raw_code="61", retryable=True)
+    slow.says = {"look_up": tried}
+
+    shop.days(6)
+
+    assert shop.cashier.payment(page).status is PaymentStatus.REQUIRES_ACTION
+    assert shop.events("payment.declined_try") == 1
+
+
+def test_a_final_decline_ends_the_page_with_its_code(clock: FakeClock) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-3")
+    page = shop.page("N-3", "slow")
+    last = Declined(code=DeclineCode.LIMIT_EXCEEDED, raw_code="61", retryable=False, final=True)
+    slow.says = {"look_up": last}
+
+    shop.days(2)
+
+    after = shop.cashier.payment(page)
+    assert (after.status, after.code, after.raw_code) == (
+        PaymentStatus.DECLINED,
+        "limit_exceeded",
+        "61",
+    )
+    assert len(slow.asked) == 1
+
+
+@pytest.mark.parametrize("ends_after", [None, 3])
+def test_a_page_that_stays_open_is_not_asked_about_without_end(
+    ends_after: int | None, clock: FakeClock
+) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-4")
+    expires_at = None if ends_after is None else clock.now() + timedelta(days=ends_after)
+    still: Answer = ActionRequired(action=PAGE, reference="r", expires_at=expires_at)
+    slow.says = {"charge": still, "look_up": still}
+    page = shop.page("N-4", "slow")
+
+    shop.days(45)
+    asked = len(slow.asked)
+    shop.days(20)
+
+    after = shop.cashier.payment(page)
+    assert (after.status, after.needs_review) == (PaymentStatus.REQUIRES_ACTION, True)
+    assert asked < 45
+    assert len(slow.asked) == asked
+    assert shop.events("payment.needs_review") == 1
+    ended = shop.cashier.resolve(page, Closed(how=Closing.EXPIRED), evidence="seen there")
+    assert (ended.status, ended.needs_review) == (PaymentStatus.EXPIRED, False)
