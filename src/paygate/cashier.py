@@ -1111,10 +1111,11 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     from paygate.dialogue import deferred
     from paygate.domain.outcome import Fault, Unknown, Unsent
     from paygate.gateway import Checks
+    from paygate.service import door
 
     if not isinstance(account.gateway, Checks):
         raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
-    facts = yield from ask(account.name, deferred(account.gateway.check))
+    facts = yield from ask(account.name, deferred(account.gateway.check), door=door.facts(account))
     if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.NOT_SENT:
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.domain.customer import Browser, Customer
@@ -40,7 +41,7 @@ from paygate.errors import (
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
-from paygate.service import issue, merge, places, reverse, telling
+from paygate.service import door, issue, merge, places, reverse, telling
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def collect(order: Order, timing: Timing) -> Flow[Payment]:
     answer = yield from ask(
         account.name,
         opened.dialogue,
+        door=door.outcome(account, order.operation),
         attempt=opened.attempt,
         lease=opened.lease,
     )
@@ -285,7 +287,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
-    dialogue = begin(order.account.gateway, order.operation, charge)
+    begins = partial(begin, order.account.gateway, order.operation, charge)
+    dialogue = door.begun(begins)
     traits = order.account.traits
     payments.insert_attempt(
         tx,

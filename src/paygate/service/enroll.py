@@ -29,7 +29,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
 from paygate.ledger import customers, inbox, keys, methods, payments
-from paygate.service import collect, keeping, merge, reverse
+from paygate.service import collect, door, keeping, merge, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Stored:
     """A stored intent; no `dialogue` where nothing is to be sent."""
 
     attempt: str
+    operation: Operation
     dialogue: Dialogue[Outcome] | None = None
     lease: Lease | None = None
     secret: Method | None = None
@@ -140,7 +141,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
     account, id_ = wish.account, tx.new_id("att")
     before = keys.take(tx, "enroll", wish.key, _fingerprint(wish, kind), id_)
     if before is not None:
-        return Stored(attempt=before)
+        return Stored(attempt=before, operation=Operation.ENROLL)
     methods.vault_of(tx)
     customer = customers.find(tx, customers.save(tx, wish.customer))
     assert customer is not None, "the customer was just saved"
@@ -159,7 +160,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         mandate=mandate,
         return_url=wish.return_url,
     )
-    dialogue = begin(account, enrollment)
+    dialogue = door.begun(partial(begin, account, enrollment))
     lease = tx.lease(timing.lease)
     _insert(
         tx,
@@ -175,7 +176,13 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         request=None if wish.method is not None else _write(enrollment),
         person=customer.id,
     )
-    return Stored(attempt=id_, dialogue=dialogue, lease=lease, secret=wish.method)
+    return Stored(
+        attempt=id_,
+        operation=Operation.ENROLL,
+        dialogue=dialogue,
+        lease=lease,
+        secret=wish.method,
+    )
 
 
 def _reference(tx: Tx, wish: Wish, customer: str) -> str:
@@ -285,10 +292,10 @@ def _open_forget(
     live = _deletion(tx, method.id)
     before = keys.take(tx, "forget", key, keys.fingerprint(method=method.id), live or id_)
     if before is not None or live is not None:
-        return Stored(attempt=before or live or "")
+        return Stored(attempt=before or live or "", operation=Operation.FORGET)
     account.rail(method.kind, Operation.FORGET)
     forgetting = _forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
-    dialogue = begin(account, forgetting)
+    dialogue = door.begun(partial(begin, account, forgetting))
     if methods.forget(tx, method.id):
         keeping.tell(tx, "method.forgotten", method.id)
     lease = tx.lease(timing.lease)
@@ -305,7 +312,13 @@ def _open_forget(
         lease=lease,
         request=None,
     )
-    return Stored(attempt=id_, dialogue=dialogue, lease=lease, secret=forgetting.token)
+    return Stored(
+        attempt=id_,
+        operation=Operation.FORGET,
+        dialogue=dialogue,
+        lease=lease,
+        secret=forgetting.token,
+    )
 
 
 def _deletion(tx: Tx, method: str) -> str | None:
@@ -365,6 +378,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
         answer = yield from ask(
             account.name,
             stored.dialogue,
+            door=door.outcome(account, stored.operation),
             attempt=stored.attempt,
             lease=stored.lease,
             all_matter=True,

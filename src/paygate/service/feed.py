@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.ledger import feeds, inbox, places
-from paygate.service import notices
+from paygate.service import door, notices
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.receive import storable
 
@@ -85,9 +85,11 @@ def _read(account: GatewayAccount, pages: int | None) -> Flow[tuple[int, str, in
 def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:
     if account.watch is not None:
         count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
-        return (yield from ask(account.name, deferred(partial(account.watch.watch, cursor, count))))
+        watch = partial(account.watch.watch, cursor, count)
+        return (yield from ask(account.name, deferred(watch), door=door.page(account)))
     assert account.feed is not None, "only these are read"
-    return (yield from ask(account.name, deferred(partial(account.feed.feed, cursor))))
+    feed = partial(account.feed.feed, cursor)
+    return (yield from ask(account.name, deferred(feed), door=door.page(account)))
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> int | None:

@@ -9,7 +9,7 @@ that moves money has left, a fault means `Unsent`; after it, `Unknown`.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from paygate.domain.outcome import Fault, Unknown, Unsent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from paygate.domain.event import Event
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
+    from paygate.service.door import Door
 
 T = TypeVar("T")
 
@@ -84,30 +85,37 @@ def ask(
     account: str,
     dialogue: Dialogue[T],
     *,
+    door: Door[T] | None = None,
     attempt: str | None = None,
     lease: Lease | None = None,
     all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
     """
-    Hold *dialogue* with a gateway account (or a sink) and tell what came of it.
+    Hold *dialogue* with a gateway account (or a sink) and return what came of it.
 
     No fault gets out, neither of the network nor of the driver's own code: the
-    claim of an operation must not hang on either. *lease* is the
+    claim of an operation must not hang on either. What the dialogue returns must get
+    through *door*; anything else is a fault of the driver too, and flagged. *lease* is the
     right to send: a process that was stopped in between does not send late, nor
     does it make a page or slip that nobody waits for. What comes after the
     request that moves money may take its time. Where *all_matter*, each request counts
     as that one: a card that was stored, and nobody knows, is no money but no nothing.
     """
     from paygate.dialogue import NOTED, Note
+    from paygate.service import door as doors
 
     sent = False
+    driver = "" if door is None else door.driver
+    if not doors.dialogue(dialogue):
+        doors.tell_bug(account, driver, "it returned no dialogue")
+        return _bug("the driver returned no dialogue", sent=sent)
     try:
-        step = next(dialogue)
+        step = doors.step(next(dialogue))
         while True:
             if isinstance(step, Note):
                 if attempt is not None:
                     yield from transact(_note(attempt, step.reference))
-                step = dialogue.send(NOTED)
+                step = doors.step(dialogue.send(NOTED))
                 continue
             try:
                 response = cast(
@@ -115,10 +123,10 @@ def ask(
                     (yield Exchange(account, step, None if sent else lease)),
                 )
             except NotSent as fault:
-                step = dialogue.throw(fault)
+                step = doors.step(dialogue.throw(fault))
             except GatewayError as fault:
                 sent = sent or step.moves_money or all_matter
-                step = dialogue.throw(fault)
+                step = doors.step(dialogue.throw(fault))
             except UsageError:
                 raise  # refused by us before anything left, such as an address that is no URL
             except Exception:
@@ -126,18 +134,34 @@ def ask(
                 raise
             else:
                 sent = sent or step.moves_money or all_matter
-                step = dialogue.send(response)
+                step = doors.step(dialogue.send(response))
     except StopIteration as end:
-        return cast("T", end.value)
+        try:
+            return cast("T", end.value) if door is None else door.admit(end.value)
+        except doors.Foreign as fault:
+            doors.tell_bug(account, driver, str(fault))
+            return _bug(f"the driver is at fault: {fault}", sent=sent)
+    except doors.Foreign as fault:
+        doors.tell_bug(account, driver, str(fault))
+        return _bug(f"the driver is at fault: {fault}", sent=sent)
     except PaygateError as fault:
         what = _fault_of(fault)
         return _fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what)
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
-        _tell_bug(account, bug)
-        text = f"the driver failed with {type(bug).__name__}"
-        return _fault(sent=sent, reason=text, fault=Fault.OTHER)
+        # Only the kind and the place: the text of a foreign exception may hold a secret.
+        doors.tell_bug(account, driver, doors.place_of(bug))
+        return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
+        _close(dialogue)
+
+
+def _close(dialogue: Dialogue[Any]) -> None:
+    try:
         dialogue.close()
+    except Exception as bug:  # noqa: BLE001  (it is over: its answer is in hand, or lost)
+        from paygate.service import door as doors
+
+        doors.tell_bug("?", "?", doors.place_of(bug))
 
 
 _SAYS: Final = {
@@ -160,6 +184,11 @@ def _fault_of(error: PaygateError) -> Fault:
             return Fault.OTHER
 
 
+def _bug(text: str, *, sent: bool) -> Unsent | Unknown:
+    """Return that the driver itself is at fault, which is for a person to look at."""
+    return replace(_fault(sent=sent, reason=text, fault=Fault.OTHER), flagged=True)
+
+
 def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
     if sent:
         return Unknown(reason=reason, fault=fault)
@@ -170,21 +199,3 @@ def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
     from paygate.ledger import payments
 
     return lambda tx: payments.note(tx, attempt, reference)
-
-
-def _tell_bug(account: str, bug: Exception) -> None:
-    import logging
-
-    # Only the kind and the place: the text of a foreign exception may hold a secret.
-    logging.getLogger("paygate.service").error(
-        "driver of account %s failed with %s at %s", account, *_place_of(bug)
-    )
-
-
-def _place_of(bug: BaseException) -> tuple[str, str]:
-    trace = bug.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(bug).__name__, "an unknown place"
-    return type(bug).__name__, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

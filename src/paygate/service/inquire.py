@@ -16,14 +16,14 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from paygate.dialogue import deferred
-from paygate.domain.decide import Absence, Source
+from paygate.domain.decide import KEY_MISMATCH, Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, receipts, sending
 from paygate.ledger.elapsed import age
-from paygate.service import collect, enroll, merge, operate, reverse
+from paygate.service import collect, door, enroll, merge, operate, reverse
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def _inquire_attempt(
             return (yield from _send_again(case, account, timing))
         return (yield from _leave(case, account, timing))
     look_up = partial(gateway.look_up, inquiry_about(row, case.booked))
-    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
+    through = door.finding(account, row.attempt.operation)
+    answer = yield from ask(account.name, deferred(look_up), door=through, attempt=attempt)
     if (
         isinstance(answer, NotFound)
         and row.attempt.state.in_doubt
@@ -205,7 +206,7 @@ def _request(tx: Tx, row: AttemptRow) -> Request | None:
 def _news(answer: Answer) -> Answer:
     """Read a fault of the inquiry as no news: it says nothing about the operation."""
     if isinstance(answer, Unsent):
-        return Unknown(reason=answer.reason, fault=answer.fault)
+        return Unknown(reason=answer.reason, fault=answer.fault, flagged=answer.flagged)
     return answer
 
 
@@ -228,7 +229,7 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
         return False
     if row.attempt.operation is Operation.FORGET:
         return True
-    if row.sends >= _SENDS_MAX:
+    if row.sends >= _SENDS_MAX or row.attempt.code == KEY_MISMATCH:
         return False
     if not row.sends:
         return True  # it was never sent
@@ -262,6 +263,7 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
     answer = yield from ask(
         account.name,
         deferred(partial(_begin, case, account)),
+        door=door.outcome(account, row.attempt.operation),
         attempt=row.attempt.id,
         lease=lease,
         all_matter=row.attempt.operation in _OF_METHODS,
@@ -269,7 +271,7 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
     answer = collect.without_secrets(answer, _method_of(case.request))
     reading = merge.Reading(
         source=Source.RESPONSE,
-        variable_amount=account.traits.rails[row.kind].variable_amount,
+        variable_amount=_is_variable(row, account),
         can_inquire=True,
         timing=timing,
     )
@@ -316,16 +318,21 @@ def _merge(
 
 def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
     """Tell how to read what an inquiry about *case* found."""
-    rail = account.traits.rails.get(case.row.kind)
     # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
     waits = timedelta(seconds=timing.deadline_s)
     traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     return merge.Reading(
         source=Source.INQUIRY,
-        variable_amount=rail is not None and rail.variable_amount,
+        variable_amount=_is_variable(case.row, account),
         absence=absence(case, traits, timing),
         timing=timing,
     )
+
+
+def _is_variable(row: AttemptRow, account: GatewayAccount) -> bool:
+    """Return whether the payer decides what arrives; not if the account has another rail now."""
+    rail = account.traits.rails.get(row.kind)
+    return rail is not None and rail.variable_amount
 
 
 def absence(case: Case, traits: Traits, timing: Timing) -> Absence:
@@ -351,6 +358,8 @@ def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[P
     later = (
         account is None or case.lease_left(timing) > _NOTHING or _repeatable(case, account, timing)
     )
+    if account is not None and account.inquirer is None and not case.row.attempt.state.in_doubt:
+        later = False  # what is not in doubt is not sent again, and nobody answers questions
     reason = f"the gateway of account {name!r} cannot be asked"
     if account is None:
         reason = f"the account {name!r} is not configured here"

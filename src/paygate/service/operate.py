@@ -53,7 +53,7 @@ from paygate.gateway import (
     digest_key,
 )
 from paygate.ledger import customers, keys, lots, payments
-from paygate.service import booking, merge, parts, reverse
+from paygate.service import booking, door, merge, parts, reverse
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.taking import RefundTo
 
@@ -142,7 +142,13 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     if lease is None:  # the parts before it took so long that recovery sends this one
         return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
     dialogue = deferred(partial(begin, account.gateway, row, stored.details))
-    answer = yield from ask(account.name, dialogue, attempt=row.attempt.id, lease=lease)
+    answer = yield from ask(
+        account.name,
+        dialogue,
+        door=door.outcome(account, row.attempt.operation),
+        attempt=row.attempt.id,
+        lease=lease,
+    )
     reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
     return (yield from merge.merge(row.attempt.id, answer, reading))
 

@@ -33,6 +33,7 @@ from paygate.domain.outcome import (
     Moved,
     MovementKind,
     NotFound,
+    Rejected,
     Unknown,
     Unsent,
 )
@@ -52,7 +53,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox, outbox, payments, places, receipts
-from paygate.service import inquire, keeping, merge, notices, operate
+from paygate.service import door, inquire, keeping, merge, notices, operate
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.inquire import Case
 
@@ -92,7 +93,7 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
 
     yield from transact(keep)
     *_, last = told.values()
-    return gateway.reply(last, Applied.NO_CHANGE)
+    return door.reply(account, gateway, last, Applied.NO_CHANGE)
 
 
 def apply_callbacks(
@@ -126,7 +127,8 @@ def _authentic(
     account: GatewayAccount, gateway: Verifies, callback: Callback, timing: Timing
 ) -> Flow[list[Notice]]:
     """Let the driver authenticate *callback*; no transaction is open meanwhile."""
-    read = yield from ask(account.name, _verified(gateway, callback))
+    through = door.Door(account.gateway.name, partial(_read_of, account))
+    read = yield from ask(account.name, _verified(gateway, callback), door=through)
     if isinstance(read, NotAuthentic):
         raise read
     if isinstance(read, Unsent | Unknown):
@@ -139,6 +141,10 @@ def _authentic(
                 f"{callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a recording"
             )
     return read
+
+
+def _read_of(account: GatewayAccount, value: object) -> list[Notice] | NotAuthentic:
+    return value if isinstance(value, NotAuthentic) else door.notices(account, value)
 
 
 def _verified(gateway: Verifies, callback: Callback) -> Dialogue[list[Notice] | NotAuthentic]:
@@ -211,7 +217,7 @@ def _answer(
                     continue
             # Money that we refuse to know must not be booked later: the payer has it back.
             done = _apply_in(tx, row, notice, account, findings[event_id], timing, patient=False)
-            reply = gateway.reply(notice, done.result)
+            reply = door.reply(account, gateway, notice, done.result)
             inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
             later += [row.callback.id] if notice.ready else []
         assert reply is not None, "there is at least one notice"
@@ -422,7 +428,7 @@ def _contradicts(notice: Notice, known: Known) -> bool:
     A page stays payable after a declined try, and callbacks overtake each other.
     So such a decline is only a hint.
     """
-    if not isinstance(notice.answer, Declined) or known.case is None:
+    if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
         return False
     if notice.place is not None:
         return False  # a feed about places tells in order, and nobody else could be asked
@@ -531,7 +537,8 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if gateway is None:
         return None
     look_up = partial(gateway.look_up, inquiry)
-    return (yield from ask(account.name, deferred(look_up), attempt=inquiry.our_ref))
+    through = door.finding(account, inquiry.operation)
+    return (yield from ask(account.name, deferred(look_up), door=through, attempt=inquiry.our_ref))
 
 
 def _why(finding: Answer | None) -> str:

@@ -1,0 +1,398 @@
+"""What a driver returns or raises that the protocol does not know harms nobody."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from paygate import Cashier, Money
+from paygate.dialogue import Note, Request, at_once
+from paygate.domain.chargeback import Dispute, DisputeState
+from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    DeclineCode,
+    Declined,
+    Movement,
+    NotFound,
+    PayToAddress,
+    Pending,
+    Redirect,
+    Rejected,
+    ShowVoucher,
+    Unknown,
+    Unsent,
+)
+from paygate.domain.payment import AttemptState, Payment, PaymentStatus
+from paygate.domain.secret import Secret
+from paygate.gateway import AccountFacts, Callback, FeedPage, Notice
+from paygate.testing import FakeClock, FakeGateway
+
+SUM = Money.of("USD", "47.00")
+BACK = "https://shop.example/back"
+KEYS = ["cGF5Z2F0ZS1kb29yLXRlc3RzLWV4YW1wbGUta2V5ISE="]
+NOON = datetime(2031, 4, 1, 12)  # noqa: DTZ001  (that it has no zone is the point)
+MOVED = Movement(movement_id="m-1", amount=SUM)
+
+
+class Odd(Approved):
+    """An outcome of the driver's own making."""
+
+
+def foreign(kind: type, **facts: Any) -> Any:
+    """Make a value past its own checks, as a driver in C or a mock could."""
+    made: Any = object.__new__(kind)
+    for name, value in facts.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+BAD_MONEY: dict[str, Any] = {
+    "nothing": Money.zero("USD"),
+    "less than nothing": Money("USD", -1),
+    "more than can be": Money("USD", 2**63 - 1),
+    "a float": 47.0,
+    "no known currency": foreign(Money, currency="ZZZ", minor=1),
+    "half a cent": foreign(Money, currency="USD", minor=0.5),
+}
+DECLINE = Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=False)
+PAGE = ActionRequired(action=Redirect(url=BACK))
+NONSENSE: dict[str, Any] = {
+    "nothing": None,
+    "a text": "paid",
+    "a number": 1,
+    "a class": Approved,
+    "a class of its own": Odd(movements=(MOVED,)),
+    "what only the core says": Unsent(reason="x"),
+    "an empty outcome": foreign(Approved),
+    "a reference that is no text": Pending(reference=4711),  # type: ignore[arg-type]
+    "a reference that no store takes": Pending(reference="a\x00b"),
+    "half a character": Pending(reference="\ud800"),
+    "an instant without zone": Pending(expected_at=NOON),
+    "a date for an instant": Pending(expected_at=date(2031, 4, 1)),  # type: ignore[arg-type]
+    "a code of its own": replace(DECLINE, code="no_money"),  # type: ignore[arg-type]
+    "perhaps": replace(DECLINE, retryable="perhaps"),  # type: ignore[arg-type]
+    "a cause of its own": Rejected(cause="busy", retryable=True),  # type: ignore[arg-type]
+    "closed somehow": Closed(how="somehow"),  # type: ignore[arg-type]
+    "no reason": Unknown(reason=None),  # type: ignore[arg-type]
+    "no action": ActionRequired(action=None),  # type: ignore[arg-type]
+    "an action that is a text": ActionRequired(action=BACK),  # type: ignore[arg-type]
+    "an empty address": ActionRequired(action=Redirect(url="")),
+    "a voucher without number": ActionRequired(action=ShowVoucher(reference=None)),  # type: ignore[arg-type]
+    "an address for nothing": ActionRequired(
+        action=PayToAddress(address="bc1q", amount=Money.zero("BTC"), uri="bitcoin:bc1q")
+    ),
+    "a page that ends sometime": replace(PAGE, expires_at=NOON),
+    "movements that are none": Approved(movements=(SUM,)),  # type: ignore[arg-type]
+    "a movement for all": Approved(movements=MOVED),  # type: ignore[arg-type]
+    "a movement without id": Approved(movements=(replace(MOVED, movement_id=""),)),
+    "a movement of a strange kind": Approved(movements=(replace(MOVED, kind="gift"),)),  # type: ignore[arg-type]
+    "a movement at an instant": Approved(movements=(replace(MOVED, effective=NOON),)),
+    "checks that are none": Approved(movements=(MOVED,), checks=["cvc"]),  # type: ignore[arg-type]
+    "a dispute in no state": Approved(
+        movements=(MOVED,),
+        disputes=(Dispute(reference="d", state="lost", amount=SUM),),  # type: ignore[arg-type]
+    ),
+    "a dispute about nothing": Approved(
+        movements=(MOVED,),
+        disputes=(Dispute(reference="d", state=DisputeState.LOST, amount=Money.zero("USD")),),
+    ),
+    "a method that is a text": Approved(movements=(MOVED,), method="tok_1"),  # type: ignore[arg-type]
+    "a token that is no secret": Approved(
+        movements=(MOVED,),
+        method=StoredMethod(token="tok_1", kind=Kind.CARD),  # type: ignore[arg-type]
+    ),
+    "a thirteenth month": Approved(
+        movements=(MOVED,),
+        method=StoredMethod(token=Secret("tok_1"), kind=Kind.CARD, expires_month=13),
+    ),
+    **{f"{name} held": Authorized(amount=amount) for name, amount in BAD_MONEY.items()},
+    **{
+        f"{name} moved": Approved(movements=(replace(MOVED, amount=amount),))
+        for name, amount in BAD_MONEY.items()
+    },
+}
+ERRORS: dict[str, BaseException] = {
+    "a bug": KeyError("sk_live_1"),
+    "no memory": MemoryError(),
+    "too deep": RecursionError(),
+    "an end that is none": StopIteration("paid"),
+}
+
+
+def at_end(value: Any) -> Any:
+    return lambda *_: at_once(value)
+
+
+def _raises(error: BaseException) -> Callable[..., Any]:
+    def call(*_: Any) -> Any:
+        raise error
+
+    return call
+
+
+def _raises_later(error: BaseException) -> Callable[..., Any]:
+    def call(*_: Any) -> Any:
+        yield from ()
+        raise error
+
+    return call
+
+
+def _yields(value: Any) -> Callable[..., Any]:
+    def call(*_: Any) -> Any:
+        yield value
+        return None
+
+    return call
+
+
+FAULTS: dict[str, Callable[..., Any]] = {
+    **{f"returns {name}": at_end(value) for name, value in NONSENSE.items()},
+    **{f"raises {name}": _raises(error) for name, error in ERRORS.items()},
+    **{f"raises {name} later": _raises_later(error) for name, error in ERRORS.items()},
+    "is no dialogue": lambda *_: None,
+    "is a text": lambda *_: "paid",
+    "yields nothing": _yields(None),
+    "yields a text": _yields("GET /"),
+    "notes a number": _yields(Note(reference=4711)),  # type: ignore[arg-type]
+    "sends no bytes": _yields(Request(method="GET", url=BACK, step="x", body="text")),  # type: ignore[arg-type]
+}
+
+
+class Shop:
+    """One account whose driver is at fault, and one that works."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.odd: Any = FakeGateway(clock=self.clock)
+        self.page: Any = FakeGateway("redirect", clock=self.clock)
+        self.card = FakeGateway(clock=self.clock)
+        self.cashier = Cashier.in_memory(
+            gateways={"odd": self.odd, "page": self.page, "card": self.card},
+            clock=self.clock,
+            token_keys=KEYS,
+        )
+        self.count = 0
+
+    def pay(self, via: str, token: str = "tok_visa") -> Payment:
+        self.count += 1
+        number = f"D-{self.count}"
+        self.cashier.issue(number=number, customer="C-3", total=SUM, due="2031-05-01")
+        more: dict[str, Any] = {"return_url": BACK} if via == "page" else {"method": token}
+        return self.cashier.collect(number, via=via, key=number, **more)
+
+    def works_elsewhere(self) -> None:
+        """A payment of another account in doubt is found out by the same worker."""
+        other = self.pay("card", "tok_unknown_executed")
+        self.clock.advance(hours=1)
+        self.cashier.recover()
+        assert self.cashier.payment(other).status is PaymentStatus.SUCCEEDED
+        assert self.cashier.fsck() == []
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_charge_that_was_never_sent_ends_unsent_and_frees_its_invoice(
+    fault: str, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.odd.charge = FAULTS[fault]
+
+    payment = shop.pay("odd")
+
+    assert (payment.status, payment.code) == (PaymentStatus.FAILED, "unsent")
+    assert shop.cashier.invoice("D-1").claimed == Money.zero("USD")
+    assert "driver fake of account odd" in caplog.text
+    assert "sk_live" not in caplog.text + payment.reason
+    assert [event for event in shop.cashier.events() if event.type == "payment.alert"]
+    shop.works_elsewhere()
+
+
+@pytest.mark.parametrize("nonsense", [*NONSENSE, "not found"])
+def test_a_charge_that_was_sent_is_unknown_and_flagged(nonsense: str, shop: Shop) -> None:
+    charge = shop.odd.charge
+
+    def sends_and_forgets(asked: Any) -> Any:
+        yield from charge(asked)
+        return NONSENSE.get(nonsense, NotFound())
+
+    shop.odd.charge = sends_and_forgets
+
+    payment = shop.pay("odd")
+
+    assert (payment.status, payment.needs_review) == (PaymentStatus.UNKNOWN, True)
+    shop.works_elsewhere()
+    assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
+    assert not shop.cashier.payment(payment).needs_review
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_inquiry_leaves_the_payment_unknown_and_flagged(fault: str, shop: Shop) -> None:
+    payment = shop.pay("odd", "tok_unknown_executed")
+    shop.odd.look_up = FAULTS[fault]
+
+    after = shop.cashier.inquire(payment)
+
+    assert (after.status, after.needs_review) == (PaymentStatus.UNKNOWN, True)
+    shop.works_elsewhere()
+
+
+OPERATIONS: dict[str, Callable[[Shop], Payment]] = {
+    "capture": lambda shop: shop.cashier.capture(held(shop), key="x"),
+    "void": lambda shop: shop.cashier.cancel(held(shop), key="x"),
+    "refund": lambda shop: shop.cashier.refund(shop.pay("odd"), key="x"),
+}
+
+
+def held(shop: Shop) -> Payment:
+    shop.cashier.issue(number="H-1", customer="C-3", total=SUM, due="2031-05-01")
+    return shop.cashier.authorize("H-1", via="odd", method="tok_visa", key="h")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_done_to_a_payment_can_be_done_again(
+    operation: str, fault: str, shop: Shop
+) -> None:
+    setattr(shop.odd, operation, FAULTS[fault])
+
+    payment = OPERATIONS[operation](shop)
+
+    attempt = shop.cashier.attempts(payment)[-1]
+    assert (attempt.state, attempt.code) == (AttemptState.FAILED, "unsent")
+    shop.works_elsewhere()
+
+
+@pytest.mark.parametrize("operation", ["complete", "close"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_page_stays_as_it_is(operation: str, fault: str, shop: Shop) -> None:
+    page = shop.pay("page")
+    setattr(shop.page, operation, FAULTS[fault])
+
+    verb = shop.cashier.complete if operation == "complete" else shop.cashier.close_page
+    after = verb(page)
+
+    assert after.status is PaymentStatus.REQUIRES_ACTION
+    assert shop.cashier.invoice("D-1").claimed == Money.zero("USD")
+    shop.works_elsewhere()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_storing_a_method_ends_and_nothing_is_stored(fault: str, shop: Shop) -> None:
+    shop.odd.enroll = FAULTS[fault]
+
+    change = shop.cashier.enroll("C-3", via="odd", method="tok_visa", key="e")
+
+    assert (change.state, change.method) == (AttemptState.FAILED, None)
+    shop.works_elsewhere()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_feed_that_cannot_be_read_stops_no_other(fault: str, shop: Shop) -> None:
+    shop.odd.feed = FAULTS[fault]
+
+    read = shop.cashier.read_feeds()
+
+    assert set(read.failed) <= {"odd"}
+    shop.works_elsewhere()
+
+
+PAGES: dict[str, Any] = {
+    "a cursor that is no text": FeedPage(notices=(), cursor=None, more=False),  # type: ignore[arg-type]
+    "notices that are none": FeedPage(notices=None, cursor="1", more=False),  # type: ignore[arg-type]
+    "perhaps more": FeedPage(notices=(), cursor="1", more="perhaps"),  # type: ignore[arg-type]
+    "less than nothing behind": FeedPage(notices=(), cursor="1", more=False, behind=-1),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_that_does_not_fit_is_a_fault_of_its_feed(page: str, shop: Shop) -> None:
+    shop.odd.feed = at_end(PAGES[page])
+
+    assert list(shop.cashier.read_feeds().failed) == ["odd"]
+
+
+NOTICES: dict[str, Any] = {
+    "nothing": None,
+    "a text": "paid",
+    "an id that is no text": Notice(event_id=1, type="t"),  # type: ignore[arg-type]
+    "an answer that is a text": Notice(event_id="e", type="t", answer="paid"),  # type: ignore[arg-type]
+    "an answer that no outcome is": Notice(event_id="e", type="t", answer=NotFound()),  # type: ignore[arg-type]
+    "movements that are none": Notice(event_id="e", type="t", movements=(SUM,)),  # type: ignore[arg-type]
+    "an instant without zone": Notice(event_id="e", type="t", signed_at=NOON),
+    "a place below zero": Notice(event_id="e", type="t", place=-1),
+}
+
+
+@pytest.mark.parametrize("nonsense", NOTICES)
+@pytest.mark.parametrize("channel", ["verify", "feed"])
+def test_one_notice_that_cannot_be_read_holds_up_nothing_behind_it(
+    channel: str, nonsense: str, shop: Shop
+) -> None:
+    payment = shop.pay("odd", "tok_unknown_executed")
+    attempt = shop.cashier.attempts(payment)[0]
+    good = Notice(
+        event_id="good", type="t", our_ref=attempt.id, answer=Approved(movements=(MOVED,))
+    )
+    told = [NOTICES[nonsense], good]
+    shop.odd.verify = at_end(told)
+    shop.odd.feed = at_end(FeedPage(notices=tuple(told), cursor="1", more=False))
+
+    if channel == "verify":
+        came = Callback(
+            method="POST", path="/", headers={}, body=b"x", received_at=datetime.now(UTC)
+        )
+        shop.cashier.receive("odd", came)
+    else:
+        shop.cashier.read_feeds()
+    shop.cashier.apply_callbacks()
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
+    assert len(shop.cashier.callbacks()) == 2
+    shop.works_elsewhere()
+
+
+@pytest.mark.parametrize("made", [None, "ok", foreign(object)])
+def test_a_reply_that_is_none_is_a_plain_one(made: Any, shop: Shop) -> None:
+    shop.odd.verify = at_end([])
+    shop.odd.reply = lambda *_: made
+    came = Callback(method="POST", path="/", headers={}, body=b"x", received_at=datetime.now(UTC))
+
+    assert shop.cashier.receive("odd", came).status == 200
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, "yes", AccountFacts(merchant_account="m", live="no")],  # type: ignore[arg-type]
+)
+def test_facts_of_an_account_that_do_not_fit_are_a_bad_reply(told: Any, shop: Shop) -> None:
+    from paygate.errors import BadReply
+
+    shop.odd.check = at_end(told)
+
+    with pytest.raises(BadReply, match="odd"):
+        shop.cashier.check("odd")
+
+
+def test_the_log_names_the_driver_and_the_field_and_no_value(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.odd.charge = at_end(Pending(reference={"key": "sk_live_9"}))  # type: ignore[arg-type]
+
+    with caplog.at_level(logging.ERROR):
+        shop.pay("odd")
+
+    assert "Pending.reference" in caplog.text
+    assert "sk_live" not in caplog.text
