@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
 
@@ -188,10 +188,16 @@ class Refused(PaygateError):
 
 
 class ItemAlreadyBeingPaid(Refused):
-    """Another payment that may still succeed holds this item."""
+    """Another payment that may still succeed holds this item.
+
+    `ways` are the verbs that end the hold of each of the `payments`, by its id; `until`
+    is when the first of them is looked at again without them.
+    """
 
     item: str
     payments: Sequence[str]
+    ways: Mapping[str, Sequence[str]]
+    until: datetime | None
 
 
 class AlreadyPaid(Refused):
@@ -261,9 +267,10 @@ class NotRefundable(Refused):
 
 
 class NotCancelable(Refused):
-    """The payment cannot be undone now."""
+    """The payment cannot be undone now; `ways` are the verbs that help instead, if any do."""
 
     payment: str
+    ways: Sequence[str]
 
 
 class NotPayable(Refused):

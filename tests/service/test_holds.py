@@ -14,18 +14,22 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import (
     ActionRequired,
     Answer,
+    Approved,
     Closed,
     Closing,
     DeclineCode,
     Declined,
     Finding,
+    Movement,
     Outcome,
     Pending,
     Redirect,
     RejectCause,
     Rejected,
+    Unknown,
 )
 from paygate.domain.payment import AttemptState, Payment, PaymentStatus
+from paygate.errors import ItemAlreadyBeingPaid, NotCancelable, NotRefundable
 from paygate.gateway import Capture, Charge, Completion, Inquiry, Refunding, Voiding
 from paygate.testing import FakeClock, FakeGateway
 
@@ -271,3 +275,168 @@ def test_a_page_that_stays_open_is_not_asked_about_without_end(
     assert shop.events("payment.needs_review") == 1
     ended = shop.cashier.resolve(page, Closed(how=Closing.EXPIRED), evidence="seen there")
     assert (ended.status, ended.needs_review) == (PaymentStatus.EXPIRED, False)
+
+
+# --- The way out that a refusal names ---------------------------------------------------------
+
+
+def debit_pending(shop: Shop) -> Payment:
+    shop.issue("N-5")
+    payment = shop.cashier.collect("N-5", via="bank", method="tok_bank", key="a")
+    assert payment.status is PaymentStatus.PROCESSING
+    return payment
+
+
+@pytest.fixture
+def bank(clock: FakeClock) -> Scripted:
+    return Scripted(Kind.E_CHECK, clock=clock)
+
+
+def test_a_debit_that_is_pending_is_withdrawn(bank: Scripted, clock: FakeClock) -> None:
+    shop = Shop(clock, bank=bank)
+    payment = debit_pending(shop)
+
+    after = shop.cashier.cancel(payment, key="b")
+
+    assert (after.status, after.received) == (PaymentStatus.CANCELED, Money.zero("USD"))
+    assert shop.claimed("N-5") == "0.00 USD"
+    assert shop.cashier.cancel(payment, key="b") == after
+    again = shop.cashier.collect("N-5", via="bank", method="tok_bank", key="c")
+    assert again.status is PaymentStatus.PROCESSING
+    assert shop.cashier.fsck() == []
+
+
+def test_a_debit_stays_claimed_until_its_void_is_answered(bank: Scripted, clock: FakeClock) -> None:
+    shop = Shop(clock, bank=bank)
+    payment = debit_pending(shop)
+    bank.says = {"void": Pending(reference="vd")}
+
+    after = shop.cashier.cancel(payment, key="b")
+
+    assert after.status is PaymentStatus.PROCESSING
+    assert shop.claimed("N-5") == "61.00 USD"
+    bank.says = {"look_up": Rejected(cause=RejectCause.STATE, retryable=False)}
+    void = shop.cashier.attempts(payment)[-1]
+    assert void.state is AttemptState.PENDING
+
+
+def test_a_void_of_a_debit_that_loses_to_the_money_leaves_it(
+    bank: Scripted, clock: FakeClock
+) -> None:
+    shop = Shop(clock, bank=bank)
+    payment = debit_pending(shop)
+    bank.says = {"void": Rejected(cause=RejectCause.STATE, retryable=False)}
+
+    shop.cashier.cancel(payment, key="b")
+
+    bank.says = {}
+    shop.days(5)
+    after = shop.cashier.payment(payment)
+    assert (after.status, str(after.received)) == (PaymentStatus.SUCCEEDED, "61.00 USD")
+    assert shop.events("payment.void_failed") == 1
+
+
+def test_money_of_a_debit_that_was_withdrawn_is_late_and_on_its_invoice(
+    bank: Scripted, clock: FakeClock
+) -> None:
+    shop = Shop(clock, bank=bank)
+    payment = debit_pending(shop)
+    bank.says = {"void": Approved()}
+    shop.cashier.cancel(payment, key="b")
+
+    bank.says = {}
+    shop.cashier.inquire(payment)
+    shop.days(5)
+    shop.cashier.inquire(payment)
+
+    after = shop.cashier.payment(payment)
+    assert (after.status, str(after.received)) == (PaymentStatus.SUCCEEDED, "61.00 USD")
+    assert shop.events("payment.late_success") == 1
+    assert shop.cashier.fsck() == []
+
+
+def test_a_void_without_its_money_is_reviewed(clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-5")
+    payment = shop.cashier.collect("N-5", via="card", method="tok_visa", key="a")
+    card.says = {"void": Approved()}
+
+    after = shop.cashier.cancel(payment, key="b")
+
+    assert (after.status, after.needs_review) == (PaymentStatus.SUCCEEDED, True)
+
+
+def test_an_unknown_void_blocks_a_refund(clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-5")
+    payment = shop.cashier.collect("N-5", via="card", method="tok_visa", key="a")
+    card.says = {"void": Unknown(reason="timeout")}
+    shop.cashier.cancel(payment, key="b")
+
+    with pytest.raises(NotRefundable, match="being voided"):
+        shop.cashier.refund(payment, key="c")
+
+
+HOLDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "unknown": ({"charge": Unknown(reason="timeout")}, ["inquire", "resolve"]),
+    "pending": ({"charge": Pending(reference="r")}, ["cancel", "resolve"]),
+    "authorised": ({}, ["capture", "cancel"]),
+    "other money": (
+        {
+            "charge": Approved(
+                movements=(Movement(movement_id="m", amount=Money.of("USD", "122.00")),)
+            )
+        },
+        ["assign", "refund"],
+    ),
+    "completing": ({"complete": Unknown(reason="timeout")}, ["inquire", "resolve"]),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_the_refusal_names_the_ways_out_of_the_hold(holder: str, clock: FakeClock) -> None:
+    says, ways = HOLDERS[holder]
+    kind = Kind.REDIRECT if holder == "completing" else Kind.CARD
+    via, card = Scripted(kind, clock=clock), FakeGateway(clock=clock)
+    shop = Shop(clock, via=via, card=card)
+    shop.issue("N-6")
+    via.says = says
+    more: dict[str, Any] = {"method": "tok_visa"}
+    if holder == "completing":
+        payment = shop.cashier.complete(shop.page("N-6", "via"))
+    elif holder == "authorised":
+        payment = shop.cashier.authorize("N-6", via="via", key="a", **more)
+    else:
+        payment = shop.cashier.collect("N-6", via="via", key="a", **more)
+
+    refusals: list[ItemAlreadyBeingPaid] = []
+    for refused in (
+        lambda: shop.cashier.collect("N-6", via="card", method="tok_visa", key="b"),
+        lambda: shop.cashier.void("N-6", reason="wrong"),
+    ):
+        with pytest.raises(ItemAlreadyBeingPaid) as caught:
+            refused()
+        refusals.append(caught.value)
+
+    for refusal in refusals:
+        assert refusal.ways == {payment.id: ways}
+        assert all(verb in refusal.message for verb in ways)
+    assert all(callable(getattr(shop.cashier, verb)) for verb in ways)
+
+
+def test_a_debit_that_cannot_be_voided_names_what_can_be_done(clock: FakeClock) -> None:
+    bank = Scripted(Kind.BITCOIN, clock=clock)
+    shop = Shop(clock, bank=bank)
+    shop.issue("N-7")
+    bank.says = {"charge": Pending(reference="r"), "look_up": Pending(reference="r")}
+    payment = shop.cashier.collect("N-7", via="bank", key="a")
+
+    with pytest.raises(NotCancelable) as caught:
+        shop.cashier.cancel(payment, key="b")
+
+    assert caught.value.ways == ["resolve"]
+    told = Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
+    shop.cashier.resolve(payment, told, evidence="it was never confirmed")
+    assert shop.claimed("N-7") == "0.00 USD"

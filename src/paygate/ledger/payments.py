@@ -33,7 +33,7 @@ from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
 
     from paygate.domain.outcome import Action
@@ -187,11 +187,11 @@ _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
-  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor)
+  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor, offers)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor
+  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
@@ -327,6 +327,11 @@ class AttemptRow:
     then: str
     created_mark: Mark | None
     version: int
+    offers: frozenset[str] = frozenset()
+
+    def offers_to(self, operation: Operation) -> bool:
+        """Return whether the account could do *operation* when this was stored."""
+        return operation.value in self.offers
 
     def lease(self, length: timedelta) -> Lease:
         """Tell the lease, of *length*, under which it was last sent."""
@@ -606,6 +611,7 @@ def insert_attempt(
     then: str = "",
     sends: int = 1,
     method: str | None = None,
+    offers: Collection[Operation] = (),
 ) -> None:
     """
     Write the intent to ask *account* for *operation*, before anything is sent.
@@ -642,6 +648,7 @@ def insert_attempt(
         "then_do": then,
         "sends": sends,
         "actor": tx.actor,
+        "offers": " ".join(sorted(offers)),
     }
     if not tx.run(_INSERT_ATTEMPT, params):
         found = sending.stopped(tx)
@@ -998,6 +1005,7 @@ def attempt_of(row: Row) -> AttemptRow:
         then=row["then_do"],
         created_mark=read_mark(row["created_mark"]),
         version=row["version"],
+        offers=frozenset(row["offers"].split()),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.payment import Operation
 from paygate.domain.settlement import CreditOn
 from paygate.errors import (
     AmountOutsideLimits,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paygate.domain.customer import Customer
-    from paygate.domain.payment import Operation
     from paygate.gateway import Gateway, Method, Rail, Traits
 
 
@@ -189,6 +189,15 @@ class GatewayAccount:
                 kind=str(kind),
             )
         return self.traits.rails[kind]
+
+    def offers(self, kind: Kind, operation: Operation) -> bool:
+        """Return whether this account can do *operation* to payments of *kind*."""
+        return operation in self.operations and self.traits.offers(kind, operation)
+
+    def offered(self, rail: Rail) -> frozenset[Operation]:
+        """Return what this account can do on *rail*; to close a page only if it lets pages go."""
+        offered = self.operations & rail.operations
+        return offered if rail.closable else offered - {Operation.CLOSE}
 
     def check(
         self,

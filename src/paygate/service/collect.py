@@ -28,7 +28,6 @@ from paygate.errors import (
     InvalidAmount,
     InvalidValue,
     InvoiceIsVoid,
-    ItemAlreadyBeingPaid,
     MethodNotUsable,
     NotEnoughCredit,
     NotEnoughOpen,
@@ -41,7 +40,7 @@ from paygate.errors import (
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
-from paygate.service import door, issue, merge, places, reverse, telling
+from paygate.service import door, issue, merge, places, reverse, telling, ways
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
@@ -308,6 +307,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         method=tx.new_id("met") if order.save_method else stored,
         request=write_charge(charge, stored) if stored or method is None else None,
         person=payment.payer,
+        offers=order.account.offered(rail),
     )
     telling.emit(tx, "payment.started", payment)
     return Opened(
@@ -365,7 +365,7 @@ def plan_claims(
         if not take:
             continue
         if not items.claim(tx, invoice.id, take):
-            raise _being_paid(tx, invoice)
+            raise ways.being_paid(tx, invoice)
         plan.claims.append(Claim(len(plan.claims), invoice.id, take, None, "hard"))
         plan.numbers.append(invoice.number)
         left = None if left is None else left - take
@@ -434,28 +434,18 @@ def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) 
                 item=invoice.number,
             )
         if share.minor > room:
-            raise _being_paid(tx, invoice)
+            raise ways.being_paid(tx, invoice)
         return share.minor
     if left is None:
         if room <= 0:
-            raise _being_paid(tx, invoice)
+            raise ways.being_paid(tx, invoice)
         return room
     # The caller gave the amount: he would not want the part that another payment holds to
     # become credit, so that is refused. What is more than all that is open does.
     take = min(left, invoice.open.minor)
     if take > room:
-        raise _being_paid(tx, invoice)
+        raise ways.being_paid(tx, invoice)
     return take
-
-
-def _being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
-    holders = payments.holding(tx, invoice.id)
-    told = ", ".join(f"{payment.id} ({payment.status})" for payment in holders)
-    return ItemAlreadyBeingPaid(
-        f"invoice {invoice.number} is being paid by {told}; do not pay again, ask for its outcome",
-        item=invoice.number,
-        payments=[payment.id for payment in holders],
-    )
 
 
 def _reserve(tx: Tx, order: Order, plan: Plan) -> int:

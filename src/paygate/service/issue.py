@@ -11,13 +11,12 @@ from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.errors import (
     InvalidAmount,
     InvalidValue,
-    ItemAlreadyBeingPaid,
     NumberReused,
     UnknownInvoice,
 )
 from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation
+from paygate.service import allocation, ways
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -136,13 +135,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     if invoice.status is InvoiceStatus.VOID:
         return invoice
     if not items.void(tx, invoice.id):
-        holders = [payment.id for payment in payments.holding(tx, invoice.id)]
-        raise ItemAlreadyBeingPaid(
-            f"invoice {invoice.number} is being paid by {', '.join(holders)}; "
-            "wait for its outcome, or cancel it",
-            item=invoice.number,
-            payments=holders,
-        )
+        raise ways.being_paid(tx, invoice)
     for holder in payments.soft_on(tx, invoice.id):
         supersede(tx, holder)
     lines = [

@@ -19,6 +19,7 @@ from paygate.domain.outcome import (
     Closing,
     Declined,
     Moved,
+    MovementKind,
     NotFound,
     Pending,
     Rejected,
@@ -105,6 +106,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             answer = keeping.understood(tx, before, answer)
         else:
             answer = _used_up(tx, before, _completed(tx, before, answer))
+            answer = _withdrawn(tx, before, answer)
             answer = quotes.worth(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
@@ -132,6 +134,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         changes = decide(facts, answer, reading.source)
         next_check_at = _next_check(tx, before, changes, answer, reading)
         changes = _given_up(tx, before, changes, reading, next_check_at)
+        changes = _voided_nothing(tx, before, changes)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at):
             if not before.attempt.payment:
@@ -144,6 +147,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             return (
                 _pass_on(tx, before, changes, answer, reading)
                 or _end_hold(tx, before, changes, reading)
+                or _end_debit(tx, before, changes, reading)
                 or payment
             )
 
@@ -175,6 +179,43 @@ def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     elif under_way.collected:
         return Closed(how=Closing.EXPIRED, reference=answer.reference)
     return answer
+
+
+def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that a void has sent back what never came as no money: the debit was withdrawn."""
+    if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
+        return answer
+    main = payments.main_attempt(tx, before.attempt.payment)
+    if main.attempt.state is not AttemptState.PENDING:
+        return answer
+    other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
+    return replace(answer, movements=other)
+
+
+def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
+    """Ask for a review of a void that is told as done while the money is still here."""
+    done = changes.state is AttemptState.SUCCEEDED and not changes.book
+    if before.attempt.operation is not Operation.VOID or not done:
+        return changes
+    payment = payments.by_id(tx, before.attempt.payment)
+    if payment is None or payment.status is not PaymentStatus.SUCCEEDED:
+        return changes
+    if payment.returned >= payment.received:
+        return changes
+    text = "the gateway says that this was voided, and its money is still booked as received"
+    return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
+
+
+def _end_debit(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -> Payment | None:
+    """End a debit that was withdrawn while it was pending; money that comes of it is late."""
+    done = changes.state is AttemptState.SUCCEEDED
+    if before.attempt.operation is not Operation.VOID or not done:
+        return None
+    main = payments.main_attempt(tx, before.attempt.payment)
+    if main.attempt.state is not AttemptState.PENDING:
+        return None
+    over = Closed(how=Closing.CANCELED)
+    return merge_in(tx, main.attempt.id, over, replace(reading, source=Source.CALLBACK))
 
 
 def _end_hold(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -> Payment | None:

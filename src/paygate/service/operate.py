@@ -53,7 +53,7 @@ from paygate.gateway import (
     digest_key,
 )
 from paygate.ledger import customers, keys, lots, payments
-from paygate.service import booking, door, merge, parts, reverse
+from paygate.service import booking, door, merge, parts, reverse, ways
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.taking import RefundTo
 
@@ -169,15 +169,14 @@ def cancel(
             first = Operation.CLOSE
         case PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
             first = Operation.VOID
+        case PaymentStatus.PROCESSING if account.offers(found.kind, Operation.VOID):
+            first = Operation.VOID  # a debit can be withdrawn while the bank has it
         case PaymentStatus.CANCELED:
             return found
         case _:
-            raise NotCancelable(
-                f"payment {payment} is {found.status}; there is nothing to cancel",
-                payment=payment,
-            )
+            raise (yield from look(lambda tx: _not_cancelable(tx, found)))
     refundable = found.status is PaymentStatus.SUCCEEDED
-    voidable = account.traits.offers(found.kind, first) and not in_part
+    voidable = account.offers(found.kind, first) and not in_part
     if voidable or not refundable:
         task = Task(operation=first, payment=payment, key=key)
         after = yield from operate(task, accounts, timing)
@@ -186,6 +185,22 @@ def cancel(
             return after
     back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
     return (yield from operate(back, accounts, timing))
+
+
+def _not_cancelable(tx: Tx, payment: Payment) -> NotCancelable:
+    """Make the error that says why *payment* cannot be canceled, and what can be done."""
+    if payment.status in (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN):
+        out = ways.out_of(tx, payment)
+        return NotCancelable(
+            f"payment {payment.id} is {payment.status} and cannot be canceled now: {out.text}",
+            payment=payment.id,
+            ways=list(out.verbs),
+        )
+    return NotCancelable(
+        f"payment {payment.id} is {payment.status}; there is nothing to cancel",
+        payment=payment.id,
+        ways=[],
+    )
 
 
 def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
@@ -486,6 +501,9 @@ def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step
             )
 
 
+_UNDOES = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
+
+
 def _check_void(tx: Tx, payment: Payment) -> None:
     if payments.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
@@ -494,9 +512,17 @@ def _check_void(tx: Tx, payment: Payment) -> None:
             payment=payment.id,
         )
     if not payments.begin_void(tx, payment.id):
+        under_way = any(
+            not row.attempt.state.final and row.attempt.operation in _UNDOES
+            for row in payments.attempts_of(tx, payment.id)
+        )
+        why, can = "all of it went back", list[str]()
+        if under_way:
+            why, can = "something is under way; inquire or resolve it", ["inquire", "resolve"]
+        elif payment.received > payment.returned:
+            why, can = "a part of it went back; refund the rest", ["refund"]
         raise NotCancelable(
-            f"payment {payment.id} cannot be voided: money went back, or something is under way",
-            payment=payment.id,
+            f"payment {payment.id} cannot be voided: {why}", payment=payment.id, ways=can
         )
 
 
@@ -513,14 +539,21 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
         )
     if task.operation is Operation.CLOSE:
         if not rail.closable:
-            raise Unsupported(f"pages of the account {payment.account!r} cannot be closed")
+            raise Unsupported(
+                f"pages of the account {payment.account!r} cannot be closed; wait until this one "
+                "ends, or resolve it as closed"
+            )
         return
     claims = payments.claims_of(tx, payment.id)
     if payment.superseded or not booking.harden(tx, payment.id, claims):
+        can = ["close_page", "resolve"] if rail.closable else ["resolve"]
         raise ItemAlreadyBeingPaid(
-            f"another payment took over what payment {payment.id} was to pay; close it",
+            f"another payment took over what payment {payment.id} was to pay: "
+            f"{' or '.join(can)} it",
             item=", ".join(claim.item for claim in claims),
             payments=[payment.id],
+            ways={payment.id: can},
+            until=payment.expires_at,
         )
 
 

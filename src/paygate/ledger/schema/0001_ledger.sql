@@ -157,6 +157,7 @@ CREATE TABLE paygate_attempt (
   created_at TEXT NOT NULL,
   created_mark TEXT,
   actor TEXT NOT NULL,
+  offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
   version INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant, account, operation, gateway_key)
 ) STRICT, WITHOUT ROWID;

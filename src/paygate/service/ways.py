@@ -1,0 +1,98 @@
+"""Ways out: what ends the hold that a payment has on its items, made from what it can do now.
+
+Whatever a payment holds can be let go of by a verb, and a refusal because of it names
+that verb. Which one depends on where its attempts stand and on what its account offered
+when they were stored, so it can be said from the ledger alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.errors import ItemAlreadyBeingPaid
+from paygate.ledger import payments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The verbs that end a hold, and the time at which it is looked at again by itself."""
+
+    verbs: tuple[str, ...]
+    until: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The ways as the end of a sentence."""
+        waits = [] if self.until is None else [f"wait until {self.until:%Y-%m-%d %H:%M} UTC"]
+        parts = [*self.verbs, *waits]
+        return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
+def out_of(tx: Tx, payment: Payment) -> Ways:
+    """Return what can be done about *payment* now."""
+    rows = payments.attempts_of(tx, payment.id)
+    doubtful = [row for row in rows if row.attempt.state.in_doubt]
+    if doubtful:
+        return Ways(("inquire", "resolve"), _soonest(doubtful))
+    if payment.conflicted:
+        return Ways(("assign", "refund"))
+    under_way = [row for row in rows if not row.attempt.state.final and not _is_main(row)]
+    main = next((row for row in rows if _is_main(row)), None)
+    if main is None or payment.status is PaymentStatus.SUCCEEDED:
+        # What it still holds waits to settle, or for money that is on its way back.
+        verbs = ("inquire", "resolve") if under_way else ("inquire", "cancel")
+        return Ways(verbs, _soonest(under_way))
+    live = _soonest([main, *under_way])
+    match main.attempt.state:
+        case AttemptState.REQUIRES_ACTION:
+            can = [
+                "complete" if main.offers_to(Operation.COMPLETE) else "",
+                "close_page" if main.offers_to(Operation.CLOSE) else "",
+                "resolve",
+            ]
+            return Ways(tuple(filter(None, can)), main.expires_at)
+        case AttemptState.PENDING:
+            voids = main.offers_to(Operation.VOID) and not under_way
+            return Ways(("cancel", "resolve") if voids else ("resolve",), live)
+        case AttemptState.AUTHORIZED if under_way:
+            return Ways(("resolve",), live)
+        case AttemptState.AUTHORIZED:
+            return Ways(("capture", "cancel"), main.expires_at)
+        case _:
+            return Ways(("resolve",), live)
+
+
+def _is_main(row: AttemptRow) -> bool:
+    return row.attempt.operation in (Operation.CHARGE, Operation.AUTHORIZE)
+
+
+def _soonest(rows: Sequence[AttemptRow]) -> datetime | None:
+    return min((at for row in rows if (at := row.attempt.next_check_at) is not None), default=None)
+
+
+def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
+    """Make the error that says which payments hold *invoice*, and what ends that."""
+    holders = payments.holding(tx, invoice.id)
+    ways = {payment.id: out_of(tx, payment) for payment in holders}
+    told = "; ".join(
+        f"{payment.id} ({payment.status}: {ways[payment.id].text})" for payment in holders
+    )
+    untils = [each.until for each in ways.values() if each.until is not None]
+    return ItemAlreadyBeingPaid(
+        f"invoice {invoice.number} is being paid by {told}; do not pay it again meanwhile",
+        item=invoice.number,
+        payments=[payment.id for payment in holders],
+        ways={name: list(each.verbs) for name, each in ways.items()},
+        until=min(untils, default=None),
+    )
