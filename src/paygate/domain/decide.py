@@ -43,6 +43,7 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
     Unsent,
+    with_secret,
 )
 from paygate.domain.payment import AttemptState, Operation
 from paygate.domain.settlement import NOTHING_SETTLED, progress
@@ -248,8 +249,10 @@ def _action(facts: Facts, answer: ActionRequired) -> Changes:
     payable = changes.state or facts.state
     if payable not in (AttemptState.REQUIRES_ACTION, AttemptState.PENDING):
         return changes
-    action = answer.action if answer.action != facts.action else None
-    return replace(changes, action=action, expires_at=answer.expires_at)
+    # What is read of an action from the ledger lacks the secret that only the payer may see.
+    known = facts.action is not None and with_secret(facts.action, None)
+    news = with_secret(answer.action, None) != known
+    return replace(changes, action=answer.action if news else None, expires_at=answer.expires_at)
 
 
 def _approved(facts: Facts, answer: Approved) -> Changes:
