@@ -727,7 +727,7 @@ class Desk(BookDesk):
             mandate=mandate,
             payer_present=payer_present,
         )
-        return (yield from collect.collect(order, self._timing))
+        return (yield from collect.collect(order, self._timing, self._accounts))
 
     @verb
     def authorize(
@@ -770,7 +770,7 @@ class Desk(BookDesk):
             mandate=mandate,
             payer_present=payer_present,
         )
-        return (yield from collect.collect(order, self._timing))
+        return (yield from collect.collect(order, self._timing, self._accounts))
 
     @verb
     def capture(
@@ -922,7 +922,7 @@ class Desk(BookDesk):
             mandate=mandate,
             payer_present=payer_present,
         )
-        return (yield from collect.collect(order, self._timing))
+        return (yield from collect.collect(order, self._timing, self._accounts))
 
     @verb
     def enroll(

@@ -10,7 +10,7 @@ import pytest
 
 from paygate import Cashier, Money
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.method import Kind
+from paygate.domain.method import Kind, Mandate
 from paygate.domain.outcome import (
     ActionRequired,
     Answer,
@@ -29,11 +29,18 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.payment import AttemptState, Payment, PaymentStatus
-from paygate.errors import ItemAlreadyBeingPaid, NotCancelable, NotRefundable
+from paygate.errors import (
+    AlreadyPaid,
+    CurrencyMismatch,
+    ItemAlreadyBeingPaid,
+    NotCancelable,
+    NotRefundable,
+)
 from paygate.gateway import Capture, Charge, Completion, Inquiry, Refunding, Voiding
 from paygate.testing import FakeClock, FakeGateway
 
 T = TypeVar("T")
+KEYS = ["cGF5Z2F0ZS1ob2xkcy10ZXN0cy0zMi1ieXRlcy1rZXk="]
 BACK = "https://shop.example/back"
 PAGE = Redirect(url="https://bank.example/page")
 ENDS: dict[str, tuple[Finding, AttemptState]] = {
@@ -83,7 +90,7 @@ class Scripted(FakeGateway):
 class Shop:
     def __init__(self, clock: FakeClock, **gateways: FakeGateway) -> None:
         self.clock = clock
-        self.cashier = Cashier.in_memory(gateways=gateways, clock=self.clock)
+        self.cashier = Cashier.in_memory(gateways=gateways, clock=clock, token_keys=KEYS)
 
     def issue(self, number: str, amount: str = "61.00", currency: str = "USD") -> None:
         total = Money.of(currency, amount)
@@ -440,3 +447,105 @@ def test_a_debit_that_cannot_be_voided_names_what_can_be_done(clock: FakeClock) 
     told = Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
     shop.cashier.resolve(payment, told, evidence="it was never confirmed")
     assert shop.claimed("N-7") == "0.00 USD"
+
+
+# --- A page is closed before its items are charged --------------------------------------------
+
+
+class Pages(Shop):
+    """A shop where a page for the invoice is open, and a card is stored with a mandate."""
+
+    def __init__(self, clock: FakeClock, kind: Kind = Kind.REDIRECT) -> None:
+        self.site, self.card = FakeGateway(kind, clock=clock), FakeGateway(clock=clock)
+        super().__init__(clock, site=self.site, card=self.card)
+        mandate = Mandate(text_version="1", accepted_at=clock.now())
+        change = self.cashier.enroll("C-7", via="card", method="tok_visa", key="e", mandate=mandate)
+        assert change.method is not None
+        self.method = change.method
+        self.issue("N-8")
+        self.open = self.page("N-8", "site")
+
+    def by_payer(self, key: str = "payer") -> Payment:
+        return self.cashier.collect("N-8", via="card", method="tok_visa", key=key)
+
+    def by_us(self, key: str = "us") -> Payment:
+        return self.cashier.collect(
+            "N-8", via="card", method=self.method, key=key, payer_present=False
+        )
+
+
+def test_a_page_is_closed_before_its_invoice_is_charged(clock: FakeClock) -> None:
+    shop = Pages(clock)
+
+    paid = shop.by_us()
+
+    assert paid.status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.payment(shop.open).status is PaymentStatus.CANCELED
+    assert str(shop.card.moved("USD")) == "61.00 USD"
+    assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("who", ["by_payer", "by_us"])
+def test_a_page_that_turns_out_to_be_paid_is_not_charged_again(who: str, clock: FakeClock) -> None:
+    shop = Pages(clock)
+    shop.site.pay(shop.open.reference)
+
+    with pytest.raises((AlreadyPaid, ItemAlreadyBeingPaid)):
+        getattr(shop, who)()
+
+    assert shop.cashier.payment(shop.open).status is PaymentStatus.SUCCEEDED
+    assert str(shop.card.moved("USD")) == "0.00 USD"
+
+
+def test_without_the_payer_nothing_is_charged_while_the_closing_is_unknown(
+    clock: FakeClock,
+) -> None:
+    shop = Pages(clock)
+    shop.site.script("unknown_lost", operation="close")
+
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
+        shop.by_us()
+
+    assert caught.value.payments == [shop.open.id]
+    assert caught.value.ways[shop.open.id]
+    assert str(shop.card.moved("USD")) == "0.00 USD"
+    assert shop.by_us().status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.payment(shop.open).status is PaymentStatus.CANCELED
+
+
+def test_a_payer_does_not_wait_for_a_closing_that_is_unknown(clock: FakeClock) -> None:
+    shop = Pages(clock)
+    shop.site.script("unknown_lost", operation="close")
+
+    paid = shop.by_payer()
+
+    assert paid.status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.payment(shop.open).superseded
+    shop.site.pay(shop.open.reference)
+    late = shop.cashier.inquire(shop.open)
+    assert str(late.credited) == "61.00 USD"
+    assert shop.events("payment.alert")
+    assert shop.cashier.fsck() == []
+
+
+def test_a_page_that_was_superseded_is_closed_before_the_next_charge(clock: FakeClock) -> None:
+    shop = Pages(clock)
+    shop.site.script("rejected_rate_limit", operation="close")
+    shop.card.script("declined")
+    assert shop.by_payer().status is PaymentStatus.DECLINED
+
+    paid = shop.by_us()
+
+    assert paid.status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.payment(shop.open).status is PaymentStatus.CANCELED
+
+
+def test_a_charge_that_is_refused_closes_no_page(clock: FakeClock) -> None:
+    shop = Pages(clock)
+
+    with pytest.raises(CurrencyMismatch):
+        shop.cashier.collect(
+            "N-8", via="card", method="tok_visa", key="x", amount=Money.of("CAD", "1.00")
+        )
+
+    assert [a.operation for a in shop.cashier.attempts(shop.open)] == ["charge"]

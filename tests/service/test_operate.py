@@ -940,12 +940,14 @@ def test_a_completion_is_done_when_the_hold_it_was_for_is_known() -> None:
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:
     waiting = page(shop)
+    shop.page.script("rejected_rate_limit", operation="close")
     shop.cashier.collect("A", via="card", method="tok_visa", key="card")
     shop.page.pay(waiting.reference)
 
-    with pytest.raises(ItemAlreadyBeingPaid):
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
         shop.cashier.complete(waiting)
 
+    assert caught.value.ways == {waiting.id: ["close_page", "resolve"]}
     assert shop.page.processor.moved("USD") == usd("0")
 
 

@@ -655,6 +655,7 @@ def test_ready_does_not_complete_what_another_payment_took_over() -> None:
     shop = Shop(ready=page)
     payment = shop.collect("ready", None)
     page.pay(payment.reference)
+    page.script("rejected_rate_limit", operation="close")
     shop.cashier.collect("A", via="card", method="tok_visa", key="card", payer=PAYER)
     shop.deliver("ready")
 

@@ -540,12 +540,24 @@ def test_an_abandoned_page_does_not_lock_its_invoice(shop: Shop) -> None:
     paid = shop.pay("A", key="card")
 
     assert paid.status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.payment(abandoned).status is PaymentStatus.CANCELED
+
+
+def test_a_page_that_cannot_be_closed_is_superseded(shop: Shop) -> None:
+    shop.invoice("A")
+    abandoned = page(shop, "A", "page")
+    shop.page.script("unknown_lost", operation="close")
+
+    paid = shop.pay("A", key="card")
+
+    assert paid.status is PaymentStatus.SUCCEEDED
     assert shop.cashier.payment(abandoned).superseded
 
 
 def test_money_on_a_superseded_page_becomes_credit_and_an_alert(shop: Shop) -> None:
     shop.invoice("A")
     abandoned = page(shop, "A", "page")
+    shop.page.script("unknown_lost", operation="close")
     shop.pay("A", key="card")
 
     shop.page.pay(abandoned.reference)

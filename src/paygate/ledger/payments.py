@@ -289,6 +289,12 @@ UPDATE paygate_claim SET state = :state WHERE payment = :payment AND position = 
 _SOFT_ON = """
 SELECT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
 """
+# Also what another payment took over: it can be paid until it has ended at its processor.
+_PAGES_ON = """
+SELECT DISTINCT c.payment FROM paygate_claim c JOIN paygate_payment p ON p.id = c.payment
+WHERE c.item = :item AND c.state IN ('soft', 'superseded') AND p.status = 'requires_action'
+ORDER BY c.payment
+"""
 _RESERVING = """
 SELECT DISTINCT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
 """
@@ -920,6 +926,11 @@ def soft_on(tx: Tx, item: str) -> list[str]:
     """Tell the payments that hold a soft claim on *item*."""
     # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
     return list(dict.fromkeys(row["payment"] for row in tx.all(_SOFT_ON, {"item": item})))
+
+
+def pages_on(tx: Tx, item: str) -> list[str]:
+    """Return the payments whose page, slip or address is open and was for *item*."""
+    return [row["payment"] for row in tx.all(_PAGES_ON, {"item": item})]
 
 
 def reserving(tx: Tx, credit: str) -> list[str]:

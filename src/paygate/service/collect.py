@@ -44,7 +44,7 @@ from paygate.service import door, issue, merge, places, reverse, telling, ways
 from paygate.service.flow import Flow, ask, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paygate.dialogue import Dialogue
     from paygate.domain.method import Mandate
@@ -101,13 +101,34 @@ class Plan:
     open_minor: int = 0
 
 
-def collect(order: Order, timing: Timing) -> Flow[Payment]:
-    """Collect once, however often this is called or interrupted, and tell the payment."""
+def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]) -> Flow[Payment]:
+    """
+    Collect once, however often this is called or interrupted, and return the payment.
+
+    Pages on which the same items could be paid are closed first: see `closing`.
+    """
+    from paygate.service import closing  # which inquires, and to inquire is to collect again
+
     account = order.account
     kind = _kind_of(order)
     rail = account.rail(kind, order.operation)
     _check_saving(order, kind, rail)
-    opened = yield from transact(lambda tx: open_payment(tx, order, kind, rail, timing))
+    tried: set[str] = set()
+
+    def store(tx: Tx) -> Opened:
+        opened = open_payment(tx, order, kind, rail, timing)
+        if opened.dialogue is not None:
+            wanted = [claim.item for claim in payments.claims_of(tx, opened.payment.id)]
+            closing.check(tx, wanted, accounts, tried, payer_present=order.payer_present)
+        return opened
+
+    opened: Opened | None = None
+    while opened is None:
+        try:
+            opened = yield from transact(store)
+        except closing.OpenPages as found:
+            tried |= set(found.pages)
+            yield from closing.close_pages(found.pages, accounts, timing)
     if opened.dialogue is None:
         return opened.payment
     answer = yield from ask(

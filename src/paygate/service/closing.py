@@ -1,0 +1,88 @@
+"""Close the pages of what is about to be charged, so that nobody pays it on one meanwhile.
+
+A page that stays payable while a stored card is charged is the commonest way to a
+double payment. So it is closed first, and what the gateway answers is awaited: it may
+say that the page is paid already. Each closing is an attempt of its own, stored before
+it is sent; a process that dies in between leaves a closed page and no charge.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from paygate.domain.payment import Operation, PaymentStatus
+from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
+from paygate.ledger import payments
+from paygate.service import inquire, operate, reverse, ways
+from paygate.service.flow import Flow, look
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from paygate.domain.payment import Payment
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+
+class OpenPages(Exception):
+    """These pages are to be closed before the charge is stored; it ends its transaction."""
+
+    def __init__(self, pages: Sequence[str]) -> None:
+        super().__init__(*pages)
+        self.pages = tuple(pages)
+
+
+def check(
+    tx: Tx,
+    items: Collection[str],
+    accounts: Mapping[str, GatewayAccount],
+    tried: Collection[str],
+    *,
+    payer_present: bool,
+) -> None:
+    """
+    Raise `OpenPages` for pages of *items* that can be closed and were not *tried*.
+
+    A payer who is there is not kept waiting for a page that cannot be closed: another
+    payment takes it over. Without the payer nothing is sent until the page has ended,
+    or its time is over where it cannot be closed.
+    """
+    rows = [page for item in items for page in payments.pages_on(tx, item)]
+    pages = [reverse.find(tx, page) for page in dict.fromkeys(rows)]
+    closable = [page for page in pages if page.id not in tried and _closable(tx, page, accounts)]
+    if closable:
+        raise OpenPages([page.id for page in closable])
+    if payer_present:
+        return
+    for page in pages:
+        over = page.expires_at is not None and page.expires_at < tx.now
+        if not (over and page.id not in tried):
+            out = ways.out_of(tx, page)
+            raise ItemAlreadyBeingPaid(
+                f"payment {page.id} is a page that can still be paid, so nothing is charged "
+                f"without the payer: {out.text}",
+                item=", ".join(items),
+                payments=[page.id],
+                ways={page.id: list(out.verbs)},
+                until=out.until,
+            )
+
+
+def _closable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
+    main = payments.main_attempt(tx, page.id)
+    return main.offers_to(Operation.CLOSE) and page.account in accounts
+
+
+def close_pages(
+    pages: Sequence[str], accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[None]:
+    """Close *pages*; ask what became of one that could not be closed: it may be paid."""
+    for page in pages:
+        task = operate.Task(operation=Operation.CLOSE, payment=page, key=None)
+        try:
+            after = yield from operate.operate(task, accounts, timing)
+        except (Refused, UsageError):
+            after = yield from look(partial(reverse.find, payment=page))
+        if after.status is PaymentStatus.REQUIRES_ACTION:
+            yield from inquire.inquire(page, accounts, timing)
