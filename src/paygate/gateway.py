@@ -297,7 +297,8 @@ class Rail:
 
     `methods` are the types of `Method` of which a charge needs one; none where the
     payer chooses on the processor's page. `currencies` is None where any will do.
-    `variable_amount` says that the payer decides what arrives; `closable` that a
+    `variable_amount` says that the payer decides what arrives; what is seen on its way
+    then holds nothing below `held_from_percent` of what was asked for; `closable` that a
     page or slip can be withdrawn; `immediate` that the result usually comes with
     the answer; `tells_settlement` that it tells when accepted money has reached
     the merchant; `payer_present` that it can't be charged without the payer, so
@@ -316,6 +317,7 @@ class Rail:
     immediate: bool = True
     payer_present: bool = False
     variable_amount: bool = False
+    held_from_percent: int = 0
     closable: bool = True
     partial_capture: bool = False
     multiple_capture: bool = False

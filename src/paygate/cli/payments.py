@@ -249,6 +249,7 @@ def _sheet(of: Payment) -> Any:
             "Status": show.status(of.status),
             "Amount": of.amount,
             "Received": of.received,
+            "Seen": of.seen or None,
             "Returned": of.returned or None,
             "Made credit": of.credited or None,
             "From credit": of.from_credit or None,

@@ -106,6 +106,7 @@ class Facts:
     expires_at: datetime | None = None
     tries: frozenset[tuple[str, str]] = frozenset()
     key_known: bool = False
+    held_from_percent: int = 0
     booked: Mapping[tuple[MovementKind, str], Money] = field(
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
@@ -126,7 +127,8 @@ class Changes:
     must decide; so must they about a `conflict`, a movement that contradicts the
     books. `alerts` are sentences for people, `log` one for the log alone. `tried` notes
     a declined try on a page that stays payable; `action` replaces what the payer is
-    asked to do; `void_late` asks for the late authorisation to be voided.
+    asked to do; `void_late` asks for the late authorisation to be voided. `seen` is
+    how much is on its way.
     """
 
     state: AttemptState | None = None
@@ -149,6 +151,7 @@ class Changes:
     late: bool = False
     tried: bool = False
     void_late: bool = False
+    seen: Money | None = None
 
 
 KEY_MISMATCH: Final = "key_mismatch"
@@ -226,10 +229,19 @@ def _unknown(facts: Facts, answer: Unknown) -> Changes:
 
 
 def _pending(facts: Facts, answer: Pending) -> Changes:
+    """Go on to pending, unless too little is on its way to hold anything for it."""
     changes = _forward(facts, AttemptState.PENDING, reference=answer.reference)
     if facts.state.closed:
         return replace(changes, log=f"accepted, after it had ended as {facts.state}")
-    return changes
+    seen = answer.amount
+    if seen is None or seen.currency != facts.asked.currency:
+        return changes
+    if facts.state.rank > AttemptState.PENDING.rank:
+        return changes
+    enough = seen.minor > 0 and seen.minor * 100 >= facts.asked.minor * facts.held_from_percent
+    if facts.state is AttemptState.REQUIRES_ACTION and not enough:
+        return Changes(reference=answer.reference, seen=seen)
+    return replace(changes, seen=seen)
 
 
 def _action(facts: Facts, answer: ActionRequired) -> Changes:

@@ -43,6 +43,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.started": "A payment was stored, before anything was sent.",
     "payment.requires_action": "The payer must follow a link, pay a slip or pay an address.",
     "payment.pending": "The gateway accepted a payment; its result comes later.",
+    "payment.seen": "How much of a payment is seen on its way has changed; nothing came yet.",
     "payment.authorized": "An amount is held for us.",
     "payment.succeeded": "A payment brought its money.",
     "payment.declined": "The payer's bank or the processor's risk rules said no.",

@@ -273,10 +273,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """Accepted, and on its way; the result comes later (an e-check, a Bitcoin transaction)."""
+    """Accepted, and on its way; the result comes later (an e-check, a Bitcoin transaction).
+
+    `amount` is how much is on its way in all, if the payer decides that: the payment
+    holds so much of its invoices, and nothing below `Rail.held_from_percent` of what
+    was asked for. None means all that was asked for.
+    """
 
     reference: str = ""
     expected_at: datetime | None = None
+    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

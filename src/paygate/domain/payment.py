@@ -117,7 +117,8 @@ class Payment:
     money that became customer credit, `unallocated` what a person must decide on,
     `awaiting` what was accepted and counts only when it has settled; until then it
     holds what it is to pay. `settled` tells that all of its money reached us.
-    `authorized` what was held for us before any capture.
+    `authorized` what was held for us before any capture, `seen` what is on its way, if the
+    gateway says how much: a Bitcoin transaction that waits for confirmations, say.
     `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
@@ -147,6 +148,7 @@ class Payment:
     needs_review: bool = False
     conflicted: bool = False
     superseded: bool = False
+    seen: Money | None = None
     settled: bool = False
     disputed: bool = False
     authorized: Money | None = None

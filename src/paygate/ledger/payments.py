@@ -92,6 +92,7 @@ SET received_minor = received_minor + :received, returned_minor = returned_minor
 WHERE id = :id
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
+_SET_SEEN = "UPDATE paygate_payment SET seen_minor = :seen WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_ATTEMPT_METHOD = "UPDATE paygate_attempt SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
@@ -497,6 +498,11 @@ def set_method(tx: Tx, payment: str, method: str) -> None:
 def set_attempt_method(tx: Tx, attempt: str, method: str) -> None:
     """Name the method that an attempt has stored, if that was there before."""
     tx.run(_SET_ATTEMPT_METHOD, {"id": attempt, "method": method})
+
+
+def set_seen(tx: Tx, payment: str, minor: int) -> None:
+    """Write how much of a payment is seen on its way."""
+    tx.run(_SET_SEEN, {"id": payment, "seen": minor})
 
 
 def set_superseded(tx: Tx, payment: str) -> None:
@@ -970,6 +976,7 @@ def payment_of(row: Row) -> Payment:
         needs_review=bool(row["needs_review"]),
         conflicted=bool(row["conflicted"]),
         superseded=bool(row["superseded"]),
+        seen=Money(currency, row["seen_minor"]),
         disputed=bool(row["disputed"]),
         authorized=Money(currency, row["authorized_minor"]),
         reversal=row["reversal"],

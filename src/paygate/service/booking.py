@@ -27,7 +27,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, dispute, issue, reverse, settle, taking
+from paygate.service import allocation, coming, dispute, issue, reverse, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, tell_credited, tell_receipt
 
@@ -51,7 +51,14 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
     """Write what *changes* do to the money and tell which invoices they touched."""
     claims = payments.claims_of(tx, payment.id)
     collects = row.attempt.operation in _COLLECTS
-    if collects and (changes.book or changes.state is not None):
+    if collects and changes.seen is not None:
+        payments.set_seen(tx, payment.id, changes.seen.minor)
+        if AttemptState.PENDING in (changes.state, row.attempt.state) and not payment.superseded:
+            coming.hold(tx, payment, changes.seen.minor)
+            claims = payments.claims_of(tx, payment.id)
+    elif collects and payment.seen and (changes.tried or changes.state or changes.book):
+        payments.set_seen(tx, payment.id, 0)
+    if collects and changes.seen is None and (changes.book or changes.state is not None):
         claims = _move_claims(tx, payment, claims, changes)
     if changes.authorized is not None:
         payments.set_authorized(tx, payment.id, changes.authorized.minor)

@@ -321,9 +321,11 @@ def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Rea
     # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
     waits = timedelta(seconds=timing.deadline_s)
     traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
+    rail = account.traits.rails.get(case.row.kind)
     return merge.Reading(
         source=Source.INQUIRY,
         variable_amount=_is_variable(case.row, account),
+        held_from_percent=0 if rail is None else rail.held_from_percent,
         absence=absence(case, traits, timing),
         timing=timing,
     )

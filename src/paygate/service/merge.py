@@ -55,6 +55,7 @@ class Reading:
 
     source: Source
     variable_amount: bool = False
+    held_from_percent: int = 0
     absence: Absence = Absence.WAIT
     can_inquire: bool = True
     overtaken: bool = False
@@ -116,6 +117,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             asked=before.attempt.amount,
             sends=before.sends,
             variable_amount=reading.variable_amount,
+            held_from_percent=reading.held_from_percent,
             booked={key: value.amount for key, value in booked.items()},
             settled={key: value.settlement for key, value in booked.items()},
             foreign=frozenset(
@@ -445,6 +447,8 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
         event = "payment.requires_action"
     if event:
         telling.emit(tx, event, now)
+    if changes.seen is not None and changes.seen != payment.seen:
+        telling.emit(tx, "payment.seen", now, seen_minor=changes.seen.minor)
     if changes.late:
         telling.emit(tx, "payment.late_success", now)
     if changes.tried:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, Moved, MovementKind, PayToAddress
+from paygate.domain.outcome import Approved, Moved, MovementKind, PayToAddress, Pending
 from paygate.ledger import payments, quotes
 from paygate.service import telling
 
@@ -31,6 +31,8 @@ def keep(tx: Tx, attempt: Attempt, action: Action | None) -> None:
 def worth(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
     """Say of money that came for a quote what it is worth in the payment's currency."""
     asked = row.attempt.amount
+    if isinstance(answer, Pending):
+        return _seen(tx, row, answer)
     if not isinstance(answer, Approved | Moved) or all(
         movement.amount.currency == asked.currency for movement in answer.movements
     ):
@@ -56,6 +58,19 @@ def worth(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
     if not told and isinstance(answer, Approved):
         return Moved(movements=(), reference=answer.reference)
     return replace(answer, movements=tuple(told))
+
+
+def _seen(tx: Tx, row: AttemptRow, answer: Pending) -> Pending:
+    """Say of what is on its way what it will be worth, beyond what has come already."""
+    asked, seen = row.attempt.amount, answer.amount
+    if seen is None or seen.currency == asked.currency:
+        return answer
+    quote = quotes.of(tx, row.attempt.id)
+    if quote is None or quote.amount.currency != seen.currency:
+        return replace(answer, amount=None)
+    arrived = quotes.arrived(tx, row.attempt.payment, row.attempt.id, seen.currency)
+    minor = worth_of(arrived + seen.minor, quote, asked) - worth_of(arrived, quote, asked)
+    return replace(answer, amount=Money(asked.currency, minor))
 
 
 def worth_of(arrived: int, quote: Quote, asked: Money) -> int:

@@ -550,6 +550,7 @@ def _reading(case: Case, account: GatewayAccount, timing: Timing) -> merge.Readi
     return merge.Reading(
         source=Source.CALLBACK,
         variable_amount=rail is not None and rail.variable_amount,
+        held_from_percent=0 if rail is None else rail.held_from_percent,
         can_inquire=account.can_be_asked,
         timing=timing,
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from paygate import PaymentStatus
+from paygate import Event, Money, PaymentStatus
 from paygate.dialogue import Request
 from paygate.domain.outcome import MovementKind
 from paygate.errors import AlreadyPaid, ItemAlreadyBeingPaid
@@ -501,3 +501,139 @@ def test_reading_the_same_page_twice_books_once(shop: Shop) -> None:
 
     assert notices[0] == notices[1] != ()
     assert len(shop.receipts(payment)) == 1
+
+
+# --- What is seen holds its own worth -------------------------------------------------------
+
+
+def held(shop: Shop, number: str) -> Money:
+    return shop.cashier.invoice(number).claimed
+
+
+@pytest.mark.parametrize("satoshis", [1, 700, 9_999])
+def test_a_little_that_is_seen_holds_nothing(shop: Shop, satoshis: int) -> None:
+    payment = shop.ask("INV-1")
+    shop.look()
+    shop.node.see(pay((shop.script(payment), satoshis)))
+
+    shop.look()
+
+    now = shop.payment(payment)
+    assert (now.status, held(shop, "INV-1")) == (PaymentStatus.REQUIRES_ACTION, usd("0.00"))
+    assert now.seen == Money("USD", satoshis // 20)
+    again = shop.cashier.collect("INV-1", via="bitcoin", key="again")
+    assert action(again).amount == btc(QUOTED)
+    shop.cashier.record("INV-1", by="cash", key="till")
+    assert shop.open("INV-1") == usd("0.00")
+
+
+def test_a_part_that_is_seen_holds_that_part_and_the_rest_is_paid_otherwise(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.look()
+    tx = shop.node.see(pay((shop.script(payment), 30_000)))
+
+    shop.look()
+
+    now = shop.payment(payment)
+    assert (now.status, now.seen) == (PaymentStatus.PROCESSING, usd("15.00"))
+    assert held(shop, "INV-1") == usd("15.00")
+    rest = shop.cashier.collect("INV-1", via="bitcoin", key="rest")
+    assert (rest.amount, action(rest).amount) == (usd("35.00"), btc(70_000))
+    shop.cashier.record("INV-1", by="cash", key="till")
+    assert shop.open("INV-1") == usd("15.00")
+    shop.node.mine(tx)
+    shop.node.mine()
+    shop.look()
+    assert shop.open("INV-1") == usd("0.00")
+    assert shop.payment(payment).status is PaymentStatus.SUCCEEDED
+    assert (shop.payment(payment).seen, held(shop, "INV-1")) == (usd("0.00"), usd("0.00"))
+    assert shop.cashier.fsck() == []
+
+
+def test_what_is_seen_holds_more_as_more_is_seen_and_less_when_a_part_is_gone(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.look()
+    script = shop.script(payment)
+    first = pay((script, 30_000))
+    shop.node.see(first)
+    shop.look()
+    second = shop.node.see(pay((script, 70_000)))
+    shop.look()
+    assert (shop.payment(payment).seen, held(shop, "INV-1")) == (usd("50.00"), usd("50.00"))
+
+    del shop.node.mempool[second.id]
+    for _ in range(7):
+        shop.node.mine()
+        shop.look()
+
+    assert (shop.payment(payment).seen, held(shop, "INV-1")) == (usd("15.00"), usd("15.00"))
+    assert shop.payment(payment).status is PaymentStatus.PROCESSING
+    seen = [event.data["seen_minor"] for event in events(shop, "payment.seen")]
+    assert seen == [1500, 5000, 1500]
+
+
+def test_a_part_that_is_gone_frees_what_it_held(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.look()
+    tx = shop.node.see(pay((shop.script(payment), 30_000)))
+    shop.look()
+
+    del shop.node.mempool[tx.id]
+    for _ in range(7):
+        shop.node.mine()
+        shop.look()
+
+    assert shop.payment(payment).status is PaymentStatus.DECLINED
+    assert held(shop, "INV-1") == usd("0.00")
+    assert shop.payment(payment).seen == usd("0.00")
+
+
+def test_satoshis_that_are_confirmed_and_worth_nothing_leave_the_page_payable(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.look()
+    tx = shop.node.see(pay((shop.script(payment), 3)))
+    shop.look()
+
+    shop.node.mine(tx)
+    shop.node.mine()
+    shop.look()
+
+    assert shop.payment(payment).status is PaymentStatus.REQUIRES_ACTION
+    assert held(shop, "INV-1") == usd("0.00")
+    assert any("worth nothing" in text for text in shop.alerts())
+    shop.node.mine(pay((shop.script(payment), QUOTED)))
+    shop.node.mine()
+    shop.look()
+    assert shop.open("INV-1") == usd("0.00")
+
+
+def test_the_account_says_from_which_share_on_something_is_held(shop: Shop) -> None:
+    shop.start(hold_from_percent=60)
+    low, high = shop.ask("INV-1"), shop.ask("INV-2", customer="C-2")
+    shop.look()
+
+    shop.node.see(pay((shop.script(low), 59_999)))
+    shop.node.see(pay((shop.script(high), 60_000)))
+    shop.look()
+
+    assert (held(shop, "INV-1"), held(shop, "INV-2")) == (usd("0.00"), usd("30.00"))
+
+
+def test_credit_is_held_with_the_last_of_the_money(shop: Shop) -> None:
+    shop.cashier.record((), by="cash", key="gift", customer="C-1", amount=usd("20.00"))
+    payment = shop.ask("INV-1", credit=usd("20.00"))
+    shop.look()
+    script, asked = shop.script(payment), action(payment).amount.minor
+
+    shop.node.see(pay((script, asked // 2)))
+    shop.look()
+    part = held(shop, "INV-1")
+    shop.node.see(pay((script, asked - asked // 2)))
+    shop.look()
+
+    assert (part, held(shop, "INV-1")) == (usd("15.00"), usd("50.00"))
+    assert shop.cashier.fsck() == []
+
+
+def events(shop: Shop, type_: str) -> list[Event]:
+    return [each for each in shop.cashier.events(limit=1000) if each.type == type_]

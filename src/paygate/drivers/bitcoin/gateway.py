@@ -88,6 +88,7 @@ class Bitcoin:
                     immediate=False,
                     payer_present=True,
                     variable_amount=True,
+                    held_from_percent=settings.hold_from_percent,
                     closable=False,
                     place_per=settings.address_per,
                     places_unused_max=settings.gap_limit,

@@ -93,6 +93,13 @@ class BitcoinSettings(Settings):
     tolerance_percent: Decimal = Field(
         default=Decimal(0), ge=0, le=10, description="How much less counts as paid in full"
     )
+    hold_from_percent: int = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="What is seen holds the invoice, up to its worth, from this share of what was "
+        "asked for on; below it nothing is held until it is confirmed",
+    )
     minimum_satoshis: int = Field(
         default=1000, ge=1, le=COINS_MAX, description="The least that is asked for"
     )

@@ -196,7 +196,10 @@ class Watch:
             if coin.settled or coin.dead:
                 if coin.dead and coin.announced and not coin.settled:
                     coin.announced = False
-                    if not self._another_at(coin):
+                    left = self._on_its_way(coin.place)
+                    if left:
+                        told.append(_seen(f"{name}:lost", coin, address, left))
+                    elif not self._another_at(coin):
                         told.append(_failed(name, coin, address))
                 continue
             if self._enough(coin):
@@ -206,7 +209,7 @@ class Watch:
             elif not coin.announced:
                 coin.seen += 1
                 coin.announced = True
-                told.append(_seen(name, coin, address))
+                told.append(_seen(name, coin, address, self._on_its_way(coin.place)))
         return told
 
     def forget(self, depth: int) -> None:
@@ -229,6 +232,14 @@ class Watch:
         if coin.height is not None:
             return False
         return coin.dead or coin.missing is not None or not coin.unconfirmed_will_do
+
+    def _on_its_way(self, place: int) -> int:
+        """Return how much was seen at *place* and has not settled, in satoshi."""
+        return sum(
+            coin.satoshis
+            for coin in self.coins.values()
+            if coin.place == place and not coin.settled and not coin.dead
+        )
 
     def _another_at(self, coin: Coin) -> bool:
         return any(
@@ -268,13 +279,13 @@ def _returned(name: str, coin: Coin, address: str) -> Notice:
     return _notice(f"{id_}:gone", "bitcoin.gone", coin, address, movement)
 
 
-def _seen(name: str, coin: Coin, address: str) -> Notice:
+def _seen(name: str, coin: Coin, address: str, on_its_way: int) -> Notice:
     return Notice(
         event_id=f"{name}:seen:{coin.seen}",
         type="bitcoin.seen",
         reference=address,
         place=coin.place,
-        answer=Pending(reference=address),
+        answer=Pending(reference=address, amount=Money("BTC", on_its_way)),
     )
 
 

@@ -97,6 +97,7 @@ CREATE TABLE paygate_payment (
   needs_review INTEGER NOT NULL DEFAULT 0,
   conflicted INTEGER NOT NULL DEFAULT 0,
   superseded INTEGER NOT NULL DEFAULT 0,
+  seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
   created_at TEXT NOT NULL,

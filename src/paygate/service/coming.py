@@ -1,0 +1,80 @@
+"""What is seen on its way: a payment holds that much of its invoices, and no more.
+
+Anybody who knows an address can send a few satoshis to it. What is seen may grow,
+and may be gone again; each time the hold follows it. The rest of the invoices is
+free, so that the payer can be shown a code for it, or pay it otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.ledger import items, lots, payments
+from paygate.service import issue
+
+if TYPE_CHECKING:
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import Claim
+    from paygate.ledger.tx import Tx
+
+_FREE = ("soft", "released")
+
+
+def hold(tx: Tx, payment: Payment, minor: int) -> None:
+    """Hold *minor* of what *payment* is for, in order, and let go of the rest.
+
+    What its credit is to pay is held with the last of the money, and not before.
+    """
+    claims = payments.claims_of(tx, payment.id)
+    money = [each for each in claims if each.credit is None]
+    whole = minor >= sum(each.minor for each in money)
+    missing = minor - sum(each.minor for each in money if each.state == "hard")
+    for claim in reversed(money) if missing < 0 else ():
+        if claim.state == "hard" and missing < 0:
+            gone = min(claim.minor, -missing)
+            items.unclaim(tx, claim.item, gone)
+            _part(tx, payment, claim, gone, "released")
+            missing += gone
+    for claim in money:
+        if claim.state in _FREE and missing > 0:
+            missing -= _claim(tx, payment, claim, missing)
+    for claim in claims:
+        if claim.credit is not None and claim.state in _FREE and whole:
+            _with_credit(tx, payment, claim, claim.credit)
+        elif claim.credit is not None and claim.state == "hard" and not whole:
+            items.unclaim(tx, claim.item, claim.minor)
+            lots.release(tx, claim.credit, claim.minor)
+            payments.set_claim(tx, payment.id, claim, "released")
+    for claim in payments.claims_of(tx, payment.id):
+        if claim.state == "soft":
+            payments.set_claim(tx, payment.id, claim, "released")
+
+
+def _claim(tx: Tx, payment: Payment, claim: Claim, wanted: int) -> int:
+    """Claim up to *wanted* of an item that is still free; return how much was."""
+    invoice = items.by_id(tx, claim.item)
+    room = 0 if invoice is None else invoice.open.minor - invoice.claimed.minor
+    take = min(claim.minor, room, wanted)
+    if take <= 0 or not items.claim(tx, claim.item, take):
+        return 0
+    for page in payments.soft_on(tx, claim.item):
+        if page != payment.id:
+            issue.supersede(tx, page)
+    _part(tx, payment, claim, take, "hard")
+    return take
+
+
+def _with_credit(tx: Tx, payment: Payment, claim: Claim, credit: str) -> None:
+    if not lots.reserve(tx, credit, claim.minor):
+        return
+    if items.claim(tx, claim.item, claim.minor):
+        payments.set_claim(tx, payment.id, claim, "hard")
+    else:
+        lots.release(tx, credit, claim.minor)
+
+
+def _part(tx: Tx, payment: Payment, claim: Claim, minor: int, state: str) -> None:
+    if minor == claim.minor:
+        payments.set_claim(tx, payment.id, claim, state)
+    else:
+        payments.split_claim(tx, payment.id, claim, minor, state)
