@@ -55,7 +55,14 @@ if TYPE_CHECKING:
     from paygate.domain.event import Event
     from paygate.domain.method import Mandate, MethodChange, PaymentMethod
     from paygate.domain.outcome import Action, Approved, Closed, Declined
-    from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
+    from paygate.domain.payment import (
+        Allocation,
+        Attempt,
+        Payment,
+        PaymentStatus,
+        Receipt,
+        Unattended,
+    )
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
@@ -614,6 +621,16 @@ class BookDesk:
         return (yield from look(lambda tx: outbox.after(tx, after, limit)))
 
     @verb
+    def unattended(self, *, waited: timedelta = timedelta(days=1)) -> Flow[list[Unattended]]:
+        """
+        Return the gateway accounts whose inquiries or callbacks have been due for so long.
+
+        No process recovers for them: `recover` does not run, or where it runs the account
+        is not configured.
+        """
+        return (yield from look(lambda tx: recover.unattended(tx, waited)))
+
+    @verb
     def dead_letters(self) -> Flow[list[tuple[str, Event, str]]]:
         """List the events that a sink refused for good: sink, event, last error."""
         return (yield from look(outbox.dead_letters))
@@ -989,7 +1006,11 @@ class Desk(BookDesk):
 
     @verb
     def inquire(self, payment: Payment | str) -> Flow[Payment]:
-        """Ask the gateway how *payment* stands, and write down what it says."""
+        """
+        Ask the gateway how *payment* stands, and write down what it says.
+
+        Raises `UnknownGateway` if the payment's account is not configured here.
+        """
         return (yield from inquire.inquire(_id(payment), self._accounts, self._timing))
 
     @verb
@@ -999,7 +1020,8 @@ class Desk(BookDesk):
 
         At most *limit* inquiries and *limit* callbacks. Call it now and then (from
         a worker, a timer, after a crash). It is safe to run in many processes at
-        once. Returns the payments that it asked or was told about.
+        once. Returns the payments that it asked or was told about. What is of accounts
+        that are not configured here is left to a process that has them; see `unattended`.
         """
         return (yield from recover.recover(self._accounts, self._timing, limit))
 
@@ -1035,7 +1057,7 @@ class Desk(BookDesk):
 
         What cannot be applied yet is tried again later and holds up nothing else.
         """
-        return (yield from receive.apply_callbacks(self._accounts, self._timing, limit))
+        return (yield from receive.apply_callbacks(self._accounts, self._timing, limit, set()))
 
     @verb
     def read_feeds(self, *, pages: int | None = None) -> Flow[feed.FeedsRead]:

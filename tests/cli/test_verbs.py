@@ -58,6 +58,7 @@ COMMANDS: Final = {
     "replay_callback": "callbacks replay",
     "events": "events",
     "dead_letters": "status",
+    "unattended": "status",
     "publish": "publish",
     "fsck": "fsck",
     "stop_sending": "stop-sending",

@@ -378,6 +378,21 @@ def test_a_gateway_that_is_never_there_ends_in_review_and_is_not_called_failed(
     last = wait_for_the_end(world, cashier, payment)
 
     assert_held_for_a_person(cashier, last)
+    assert cashier.attempts(last)[0].checks == 0  # nobody ever answered
+
+
+def test_a_gateway_that_answers_and_never_knows_ends_in_review_after_the_plan(
+    world: World,
+) -> None:
+    fake = world.add("it", Kind.CARD)
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_unknown_lost")
+    fake.script(*["garbage"] * 100, operation="look_up")
+
+    last = wait_for_the_end(world, cashier, payment)
+
+    assert_held_for_a_person(cashier, last)
     assert cashier.attempts(last)[0].checks == len(Timing().plan)
 
 

@@ -55,6 +55,7 @@ def status(
         dead = len(cashier.dead_letters())
         stopped = cashier.sending_stopped()
         changes = [one.id for one in cashier.method_changes(needs_review=True)]
+        unattended = cashier.unattended()
     stand = Counter(payment.status for payment in payments)
     waiting = [one.id for one in payments if one.needs_review or one.conflicted]
     if where.as_json:
@@ -66,6 +67,7 @@ def status(
                 "methods_need_review": changes,
                 "dead_letters": dead,
                 "sending_stopped": stopped,
+                "unattended": unattended,
             }
         )
         return
@@ -91,6 +93,14 @@ def status(
         console.print(f"A person must look at storing or deleting: {told}", style="yellow")
     if dead:
         console.print(f"{dead} events were refused for good by a sink", style="yellow")
+    for one in unattended:
+        console.print(
+            f"Nobody asks about the account {one.account} since {one.since:%Y-%m-%d %H:%M} UTC "
+            f"({one.attempts} inquiries and {one.callbacks} callbacks wait): run `paygate recover` "
+            "where it is configured",
+            style="yellow",
+            markup=False,
+        )
 
 
 @with_ledger

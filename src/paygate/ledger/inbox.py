@@ -19,10 +19,10 @@ from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
 from paygate.errors import TokenUnreadable
 from paygate.ledger.methods import vault_of
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.tx import in_turns, instant, read_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paygate.ledger.tx import Row, Tx
 
@@ -41,7 +41,12 @@ WHERE tenant = :tenant AND account = :account AND event_id = :event_id
 _BY_ID = "SELECT * FROM paygate_inbox WHERE tenant = :tenant AND id = :id"
 _DUE = """
 SELECT id FROM paygate_inbox
-WHERE tenant = :tenant AND next_try_at <= :at ORDER BY next_try_at, id LIMIT :limit
+WHERE tenant = :tenant AND account = :account AND next_try_at <= :at
+ORDER BY next_try_at, id LIMIT :limit
+"""
+_UNATTENDED = """
+SELECT account, count(*) AS callbacks, min(next_try_at) AS since FROM paygate_inbox
+WHERE tenant = :tenant AND next_try_at <= :before GROUP BY account
 """
 _PAGE = """
 SELECT * FROM paygate_inbox
@@ -55,7 +60,7 @@ SET state = :state, applied_at = :at, next_try_at = NULL, error = :error
 WHERE id = :id AND state = 'new'
 """
 _WAIT = """
-UPDATE paygate_inbox SET tries = tries + 1, next_try_at = :again, error = :error
+UPDATE paygate_inbox SET tries = tries + :counts, next_try_at = :again, error = :error
 WHERE id = :id AND state = 'new' AND tries = :tries
 """
 _REVIVE = """
@@ -120,10 +125,26 @@ def by_id(tx: Tx, id_: int) -> InboxRow | None:
     return None if row is None else inbox_row_of(row)
 
 
-def due(tx: Tx, limit: int) -> list[int]:
-    """Tell what wants to be applied now, what waited longest first."""
-    rows = tx.all(_DUE, {"tenant": tx.tenant, "at": tx.at, "limit": limit})
-    return [row["id"] for row in rows]
+def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, int]]:
+    """Return what *accounts* told that wants to be applied now; the accounts take turns."""
+    queues = [
+        [
+            (account, int(row["id"]))
+            for row in tx.all(
+                _DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
+            )
+        ]
+        for account in accounts
+    ]
+    return in_turns(queues)[:limit]
+
+
+def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:
+    """Return what wanted to be applied *before* an instant: how many by account, since when."""
+    rows = tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": instant(before)})
+    return {
+        row["account"]: (row["callbacks"], datetime.fromisoformat(row["since"])) for row in rows
+    }
 
 
 def page(tx: Tx, *, state: InboxState | None, after: int, limit: int) -> list[StoredCallback]:
@@ -143,11 +164,12 @@ def end(tx: Tx, id_: int, state: InboxState, error: str = "") -> bool:
     return bool(tx.run(_END, params))
 
 
-def wait(tx: Tx, row: InboxRow, again: datetime, error: str) -> bool:
-    """Try it again at the instant *again*."""
+def wait(tx: Tx, row: InboxRow, again: datetime, error: str, *, counts: bool = True) -> bool:
+    """Try it again at the instant *again*; one that *counts* brings it nearer to its last try."""
     params = {
         "id": row.callback.id,
         "tries": row.callback.tries,
+        "counts": int(counts),
         "again": instant(again),
         "error": error,
     }

@@ -24,16 +24,17 @@ from paygate.domain.payment import (
     Operation,
     Payment,
     PaymentStatus,
+    Unattended,
 )
 from paygate.domain.settlement import CreditOn
 from paygate.errors import SendingStopped, TokenUnreadable
 from paygate.ledger import sending
 from paygate.ledger.elapsed import Lease, read_mark
 from paygate.ledger.methods import vault_of
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.tx import in_turns, instant, read_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
 
     from paygate.domain.outcome import Action
@@ -220,7 +221,18 @@ WHERE payment = :payment AND operation = 'authorize' AND state = 'authorized'
 """
 _DUE = """
 SELECT id FROM paygate_attempt
-WHERE tenant = :tenant AND next_check_at <= :at ORDER BY next_check_at, id LIMIT :limit
+WHERE tenant = :tenant AND account = :account AND next_check_at <= :at
+ORDER BY next_check_at, id LIMIT :limit
+"""
+_UNATTENDED = """
+SELECT account, count(*) AS attempts, min(next_check_at) AS since FROM paygate_attempt
+WHERE tenant = :tenant AND next_check_at <= :before GROUP BY account ORDER BY account
+"""
+# Nothing more is asked about what has ended.
+_PUT_BACK = """
+UPDATE paygate_attempt SET next_check_at = :at, needs_review = 1, reason = :reason,
+  version = version + 1
+WHERE id = :id AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
 """
 _UPDATE_ATTEMPT = """
 UPDATE paygate_attempt SET
@@ -751,10 +763,47 @@ def end_authorization(tx: Tx, payment: str) -> None:
     tx.run(_END_AUTHORIZATION, {"payment": payment})
 
 
-def due_attempts(tx: Tx, limit: int) -> list[str]:
-    """Tell which attempts want an inquiry now."""
-    rows = tx.all(_DUE, {"tenant": tx.tenant, "at": tx.at, "limit": limit})
-    return [row["id"] for row in rows]
+def due_attempts(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
+    """Return the attempts of *accounts* that want an inquiry now; the accounts take turns."""
+    queues = [
+        [
+            (account, row["id"])
+            for row in tx.all(
+                _DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
+            )
+        ]
+        for account in accounts
+    ]
+    return in_turns(queues)[:limit]
+
+
+def unattended(
+    tx: Tx, callbacks: Mapping[str, tuple[int, datetime]], before: datetime
+) -> list[Unattended]:
+    """
+    Return the accounts with attempts that wanted an inquiry *before* an instant.
+
+    *callbacks* are those that wait as long: how many by account, and the first instant.
+    """
+    attempts = {
+        row["account"]: (int(row["attempts"]), datetime.fromisoformat(row["since"]))
+        for row in tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": instant(before)})
+    }
+    never = 0, before
+    return [
+        Unattended(
+            account=account,
+            attempts=attempts.get(account, never)[0],
+            callbacks=callbacks.get(account, never)[0],
+            since=min(attempts.get(account, never)[1], callbacks.get(account, never)[1]),
+        )
+        for account in sorted(attempts.keys() | callbacks.keys())
+    ]
+
+
+def put_back(tx: Tx, attempt_id: str, again: datetime, reason: str) -> None:
+    """Flag an attempt whose news could not be written, and ask about it at the instant *again*."""
+    tx.run(_PUT_BACK, {"id": attempt_id, "at": instant(again), "reason": reason})
 
 
 def update_attempt(

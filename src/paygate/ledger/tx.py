@@ -6,7 +6,8 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from paygate.ledger.elapsed import Lease
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from paygate.ledger.elapsed import Mark, Stopwatch
     from paygate.ledger.vault import Vault
+
+T = TypeVar("T")
 
 _UTC: Final = ZoneInfo("UTC")
 
@@ -151,6 +154,17 @@ class Tx:
     def lease(self, length: timedelta) -> Lease:
         """Make a lease that begins with this transaction."""
         return Lease(self.now + length, length, self.mark)
+
+
+def in_turns(queues: Sequence[Sequence[T]]) -> list[T]:
+    """Return what waits in *queues*: the first of each, then the second of each, and so on."""
+    missing = object()
+    return [
+        cast("T", each)
+        for round_ in zip_longest(*queues, fillvalue=missing)
+        for each in round_
+        if each is not missing
+    ]
 
 
 def instant(at: datetime) -> str:

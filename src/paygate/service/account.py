@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind
@@ -78,6 +79,22 @@ class Timing:
     def __post_init__(self) -> None:
         if self.lease.total_seconds() <= self.deadline_s:
             raise InvalidValue("the lease to send must be longer than the deadline of a request")
+
+    @property
+    def plan_length(self) -> timedelta:
+        """Return how long the whole plan takes; by then somebody must look."""
+        return sum(self.plan, timedelta())
+
+    def pause(self, step: int, waited: timedelta) -> timedelta:
+        """
+        Return when to ask again whoever said nothing: never tired, and ever less often.
+
+        That is after *step* of the plan, or the step that an attempt that has *waited* so long
+        would have come to.
+        """
+        ends = accumulate(self.plan)
+        step = max(step, sum(end <= waited for end in ends))
+        return (*self.plan, self.waiting)[min(step, max(0, len(self.plan) - 1))]
 
 
 @dataclass(frozen=True, slots=True)

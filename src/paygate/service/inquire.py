@@ -10,6 +10,7 @@ time.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -19,11 +20,11 @@ from paygate.dialogue import deferred
 from paygate.domain.decide import KEY_MISMATCH, Absence, Source
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
-from paygate.errors import LedgerCorrupt
+from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, receipts, sending
 from paygate.ledger.elapsed import age
-from paygate.service import collect, door, enroll, merge, operate, reverse
+from paygate.service import collect, door, enroll, keeping, merge, operate, reverse, telling
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
+
+_logger = logging.getLogger("paygate.service")
 
 # A processor counts its time to live from when it got the key; stay well inside.
 _TTL_SHARE_USED = 0.9
@@ -78,28 +81,39 @@ class Case:
 
 
 def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
-    """Ask the gateway about every attempt of *payment* and tell the payment as it then stands."""
+    """
+    Ask the gateway about every attempt of *payment* and return the payment's current state.
 
-    def attempts(tx: Tx) -> list[str]:
+    Raises `UnknownGateway` if its account is not configured here: nobody would be asked.
+    """
+
+    def attempts(tx: Tx) -> list[AttemptRow]:
         found = reverse.find(tx, payment)
-        return [row.attempt.id for row in payments.attempts_of(tx, found.id)]
+        return payments.attempts_of(tx, found.id)
 
-    for attempt in (yield from look(attempts)):
-        yield from _inquire_attempt(attempt, accounts, timing)
+    rows = yield from look(attempts)
+    for row in rows:
+        require(row.attempt.account, accounts)
+    for row in rows:
+        yield from _inquire_safely(row.attempt.id, accounts, timing, set())
     return (yield from look(lambda tx: reverse.find(tx, payment)))
 
 
 def recover(
-    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
+    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
     """
-    Inquire once about every attempt that is due; tell the payments it was about.
+    Inquire once about every attempt that is due, and return the payments it was about.
 
-    Methods that are being stored or deleted are followed up as well.
+    Methods that are being stored or deleted are followed up as well. Accounts take turns. One
+    that does not answer is added to *silent*; the rest of its attempts waits for the next run.
     """
     told: dict[str, Payment] = {}
-    for attempt in (yield from look(lambda tx: payments.due_attempts(tx, limit))):
-        found = yield from _inquire_attempt(attempt, accounts, timing)
+    due = yield from look(lambda tx: payments.due_attempts(tx, list(accounts), limit))
+    for account, attempt in due:
+        if account in silent:
+            continue
+        found = yield from _inquire_safely(attempt, accounts, timing, silent)
         if found is not None:
             told[found.id] = found
     return list(told.values())
@@ -111,7 +125,9 @@ def follow(
     """Ask the gateway how storing, or deleting, a method stands."""
     found = yield from look(lambda tx: enroll.change_of(tx, attempt))
     if not found.state.final:
-        yield from _inquire_attempt(attempt, accounts, timing)
+        row = yield from look(lambda tx: _case(tx, attempt).row)
+        require(row.attempt.account, accounts)
+        yield from _inquire_safely(attempt, accounts, timing, set())
     return (yield from look(lambda tx: enroll.change_of(tx, attempt)))
 
 
@@ -133,34 +149,88 @@ def ask_again(
     return answer
 
 
+def require(account: str, accounts: Mapping[str, GatewayAccount]) -> None:
+    """Raise `UnknownGateway` if *account* is not configured here."""
+    if account not in accounts:
+        known = sorted(accounts)
+        raise UnknownGateway(
+            f"the gateway account {account!r} is not configured here, so nobody was asked; "
+            f"configured are: {', '.join(known) or 'none'}",
+            name=account,
+            known=known,
+        )
+
+
+def _inquire_safely(
+    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
+) -> Flow[Payment | None]:
+    """Inquire about one attempt; whatever is wrong with it, the others must get their turn."""
+    try:
+        return (yield from _inquire_attempt(attempt, accounts, timing, silent))
+    except StoreError as error:
+        if not isinstance(error, LedgerCorrupt):
+            raise  # the next one would not fare better
+        reason = str(error)
+    except PaygateError as error:
+        reason = str(error)
+    except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
+        reason = type(bug).__name__
+    _logger.error("attempt %s was passed over, its answer cannot be used: %s", attempt, reason)
+    text = f"what was found out about it cannot be written: {reason}; resolve it by hand"
+    return (yield from transact(lambda tx: _pass_over(tx, attempt, text, timing)))
+
+
+def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | None:
+    """Flag an attempt with the reason, and move it back in the queue."""
+    row = payments.attempt(tx, attempt)
+    if row is None:
+        return None
+    payments.put_back(tx, attempt, tx.now + timing.waiting, reason)
+    if row.attempt.needs_review:
+        return _payment_of(tx, row)
+    payment = _payment_of(tx, row)
+    if payment is None:
+        keeping.flag(tx, row, reason)
+    elif not payment.needs_review:
+        payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=False)
+        telling.emit(tx, "payment.needs_review", payment, reason=reason)
+    return _payment_of(tx, row)
+
+
 def _inquire_attempt(
-    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+    attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
     case = yield from look(lambda tx: _case(tx, attempt))
-    account = accounts.get(case.row.attempt.account)
-    if account is None:
-        return (yield from _leave(case, account, timing))
+    account = accounts[case.row.attempt.account]
     row = case.row
     if row.attempt.operation is Operation.FORGET:
         # To delete again what is deleted does nothing, so that is the better question.
         if _sendable(case, account, timing):
-            return (yield from _send_again(case, account, timing))
+            return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
     gateway = account.looks_up(row.attempt.reference)
     if gateway is None:
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
-            return (yield from _send_again(case, account, timing))
+            return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
     look_up = partial(gateway.look_up, inquiry_about(row, case.booked))
     through = door.finding(account, row.attempt.operation)
     answer = yield from ask(account.name, deferred(look_up), door=through, attempt=attempt)
+    if is_silence(answer):
+        silent.add(account.name)
     if (
         isinstance(answer, NotFound)
         and row.attempt.state.in_doubt
         and _sendable(case, account, timing)
     ):
-        return (yield from _send_again(case, account, timing))
+        return (yield from _send_again(case, account, timing, silent))
     return (yield from _merge(case, account, _news(answer), timing))
+
+
+def is_silence(answer: Answer | None) -> bool:
+    """Return whether *answer* stands for a gateway that said nothing."""
+    fault = answer.fault if isinstance(answer, Unsent | Unknown) else None
+    return fault is not None and fault.silent
 
 
 def inquiry_about(row: AttemptRow, booked: frozenset[tuple[MovementKind, str]]) -> Inquiry:
@@ -246,7 +316,9 @@ def _is_complete(request: Request | None) -> bool:
     return request is not None
 
 
-def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
+def _send_again(
+    case: Case, account: GatewayAccount, timing: Timing, silent: set[str]
+) -> Flow[Payment | None]:
     row = case.row
 
     def take_lease(tx: Tx) -> Lease | None:
@@ -268,6 +340,8 @@ def _send_again(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Pay
         lease=lease,
         all_matter=row.attempt.operation in _OF_METHODS,
     )
+    if is_silence(answer):
+        silent.add(account.name)
     answer = collect.without_secrets(answer, _method_of(case.request))
     reading = merge.Reading(
         source=Source.RESPONSE,
@@ -312,7 +386,7 @@ def _method_of(request: Request | None) -> Method | None:
 def _merge(
     case: Case, account: GatewayAccount, answer: Answer, timing: Timing
 ) -> Flow[Payment | None]:
-    reading = reading_of(case, account, timing)
+    reading = replace(reading_of(case, account, timing), answered=not is_silence(answer))
     return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
 
 
@@ -352,20 +426,15 @@ def absence(case: Case, traits: Traits, timing: Timing) -> Absence:
     return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.ONCE
 
 
-def _leave(case: Case, account: GatewayAccount | None, timing: Timing) -> Flow[Payment | None]:
-    """Nobody can be asked: say so, and plan the next look or call a person."""
-    name = case.row.attempt.account
+def _leave(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
+    """Plan the next look, or ask for a review, because nobody can be asked now."""
     # While another process may be sending, its answer may come, and nobody sends again; after
     # that somebody can.
-    later = (
-        account is None or case.lease_left(timing) > _NOTHING or _repeatable(case, account, timing)
-    )
-    if account is not None and account.inquirer is None and not case.row.attempt.state.in_doubt:
+    later = case.lease_left(timing) > _NOTHING or _repeatable(case, account, timing)
+    if account.inquirer is None and not case.row.attempt.state.in_doubt:
         later = False  # what is not in doubt is not sent again, and nobody answers questions
-    reason = f"the gateway of account {name!r} cannot be asked"
-    if account is None:
-        reason = f"the account {name!r} is not configured here"
-    elif case.stopped:
+    reason = f"the gateway of account {account.name!r} cannot be asked"
+    if case.stopped:
         reason = "nothing is sent from this ledger until a person resumes it"
-    reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, timing=timing)
+    reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
     return (yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading))

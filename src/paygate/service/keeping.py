@@ -12,6 +12,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from paygate.domain.decide import Changes
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -25,7 +26,6 @@ from paygate.ledger import methods, outbox, payments
 from paygate.service import telling
 
 if TYPE_CHECKING:
-    from paygate.domain.decide import Changes
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow
@@ -153,6 +153,11 @@ def tell(tx: Tx, type_: str, id_: str) -> None:
         "last4": method.last4,
     }
     outbox.emit(tx, type_, id_, facts)
+
+
+def flag(tx: Tx, row: AttemptRow, reason: str) -> None:
+    """Emit that a person must look at storing or deleting a method."""
+    _tell(tx, row, "method.needs_review", Changes(review=reason))
 
 
 def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -> None:

@@ -50,7 +50,8 @@ class Reading:
     """
     How to read an answer: who gave it, and what the account's traits say about it.
 
-    What is perhaps `overtaken` may have been true before what we know by now.
+    What is perhaps `overtaken` may have been true before what we know by now. An inquiry
+    that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
     """
 
     source: Source
@@ -59,6 +60,7 @@ class Reading:
     absence: Absence = Absence.WAIT
     can_inquire: bool = True
     overtaken: bool = False
+    answered: bool = True
     timing: Timing = field(default_factory=Timing)
 
 
@@ -324,6 +326,8 @@ def _found_out(before: AttemptRow, changes: Changes) -> bool:
 
 def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
     """Count inquiries in a row that did not find it; those that came too early do not count."""
+    if not reading.answered:
+        return before.absences
     counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
     return before.absences + 1 if counts else 0
 
@@ -331,7 +335,7 @@ def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
 def _checks(tx: Tx, before: AttemptRow, reading: Reading) -> int:
     """Count how often we tried to find out: by an inquiry, or by the same request once more."""
     repeated = reading.source is Source.RESPONSE and before.sends > 1
-    asked = reading.source is Source.INQUIRY and not _ahead_of_plan(tx, before)
+    asked = reading.source is Source.INQUIRY and reading.answered and not _ahead_of_plan(tx, before)
     return before.attempt.checks + (asked or repeated)
 
 
@@ -347,17 +351,23 @@ def _given_up(
     reading: Reading,
     next_check_at: datetime | None,
 ) -> Changes:
-    """Ask for a review of what is not final, and will not be asked about any more."""
+    """Ask for a review of what is not final, and asking about which does not help any more."""
     state = changes.state or before.attempt.state
-    if next_check_at is not None or before.attempt.needs_review:
+    if before.attempt.needs_review:
         return changes
-    if state.in_doubt:
+    if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
         text = "we could not find out how this ended; ask the gateway and resolve it"
-    elif _page_over(tx, before, changes, reading.timing):
+    elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
         text = "the page is still open after its time; close it, or find out and resolve it"
     else:
         return changes
     return replace(changes, review=changes.review or text)
+
+
+def _nobody_answers(tx: Tx, before: AttemptRow, reading: Reading) -> bool:
+    """Return whether inquiries were not answered for as long as the whole plan takes."""
+    waited = tx.now - before.attempt.created_at
+    return not reading.answered and waited >= reading.timing.plan_length
 
 
 def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> bool:
@@ -385,6 +395,8 @@ def _next_check(
     if state.in_doubt:
         # What is sent again instead of being asked about follows the plan as well.
         checks = max(checks, before.sends - 1)
+        if not reading.answered:
+            return tx.now + timing.pause(checks, tx.now - before.attempt.created_at)
         return tx.now + timing.plan[checks] if checks < len(timing.plan) else None
     expected: datetime | None = None
     if isinstance(answer, Pending):

@@ -20,6 +20,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import deferred
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Answer, Movement
     from paygate.domain.payment import Payment
-    from paygate.gateway import Callback, Reply
+    from paygate.gateway import Callback, Inquiry, LooksUp, Reply
     from paygate.ledger.inbox import InboxRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -97,26 +98,29 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
 
 
 def apply_callbacks(
-    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
+    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
-    """Apply what is due in the inbox, once each, and tell the payments it was about."""
+    """
+    Apply what is due in the inbox, once each, and return the payments it was about.
+
+    Accounts take turns. One that does not answer is added to *silent*: what it would have to
+    be asked about waits for the next run. What is of an account that is not configured here
+    waits for a process that has it.
+    """
     about: dict[str, Payment] = {}
-    for id_ in (yield from look(lambda tx: inbox.due(tx, limit))):
-        payment = yield from _apply_safely(id_, accounts, timing)
+    for _, id_ in (yield from look(lambda tx: inbox.due(tx, list(accounts), limit))):
+        payment = yield from _apply_safely(id_, accounts, timing, silent)
         if payment is not None:
             about[payment.id] = payment
     return list(about.values())
 
 
 def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
-    """Apply one again from the beginning, and tell how that went."""
-
-    def revive(tx: Tx) -> None:
-        _find(tx, id_)
-        inbox.revive(tx, id_)
-
-    yield from transact(revive)
-    yield from _apply_safely(id_, accounts, timing)
+    """Apply one again from the beginning, and return how that went."""
+    row = yield from look(lambda tx: _find(tx, id_))
+    inquire.require(row.callback.account, accounts)
+    yield from transact(lambda tx: inbox.revive(tx, id_))
+    yield from _apply_safely(id_, accounts, timing, set())
     return (yield from look(lambda tx: _find(tx, id_)))
 
 
@@ -202,7 +206,7 @@ def _answer(
     findings: dict[str, Answer | None] = {}
     for event_id, notice in told.items():
         known = yield from look(_about(account.name, notice))
-        findings[event_id] = yield from _find_out(notice, known, account)
+        findings[event_id] = yield from _find_out(_question(notice, known, account), account)
 
     def work(tx: Tx) -> tuple[Reply, list[int]]:
         reply, later = None, list[int]()
@@ -225,7 +229,7 @@ def _answer(
 
     reply, later = yield from transact(work)
     for id_ in later:
-        yield from _apply_safely(id_, {account.name: account}, timing)
+        yield from _apply_safely(id_, {account.name: account}, timing, set())
     return reply
 
 
@@ -256,11 +260,11 @@ class Done:
 
 
 def _apply_safely(
-    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing
+    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
     """Apply one; whatever is wrong with it, the others must get their turn."""
     try:
-        return (yield from _apply(id_, accounts, timing))
+        return (yield from _apply(id_, accounts, timing, silent))
     except StoreError as error:
         if not isinstance(error, LedgerCorrupt):
             raise  # the next one would not fare better
@@ -280,20 +284,21 @@ def _apply_safely(
 
 
 def _apply(
-    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing
+    id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
     row = yield from look(lambda tx: _find(tx, id_))
     notice = notices.read_notice(row.notice)
-    account = accounts.get(row.callback.account)
-    if account is None:
-        text = f"the account {row.callback.account!r} is not configured here"
-        yield from transact(lambda tx: _wait(tx, row, text, InboxState.FAILED))
-        return None
+    account = accounts[row.callback.account]
     known = yield from look(_about(account.name, notice))
     if known.change:
         yield from _follow(id_, known.change, accounts, timing)
         return None
-    finding = yield from _find_out(notice, known, account)
+    question = _question(notice, known, account)
+    if question is not None and account.name in silent:
+        return None
+    finding = yield from _find_out(question, account)
+    if inquire.is_silence(finding):
+        silent.add(account.name)
 
     def work(tx: Tx) -> Done:
         now = _find(tx, id_)  # another process may have been faster
@@ -359,6 +364,9 @@ def _apply_in(
     ):
         if account.inquirer is None:
             inbox.end(tx, id_, InboxState.IGNORED, "the gateway cannot be asked what it means")
+        elif inquire.is_silence(finding) and patient:
+            # Nobody has answered, so this was no try.
+            inbox.wait(tx, row, tx.now + _pause(tx, row), _why(finding), counts=False)
         else:
             _wait(tx, row, _why(finding), InboxState.FAILED)
         return Done(Applied.NO_CHANGE, before)
@@ -520,8 +528,16 @@ def _is_booked(movement: Movement, known: Known) -> bool:
     return (movement.kind, movement.movement_id) in known.booked
 
 
-def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Answer | None]:
-    """Ask the gateway where a notice is only a hint; None where that is not needed."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask a gateway before a notice is applied."""
+
+    gateway: LooksUp
+    inquiry: Inquiry
+
+
+def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question | None:
+    """Return what to ask if a notice is only a hint; None if it says enough, or nobody answers."""
     wanted = is_hint(notice) or known.early or _contradicts(notice, known)
     if known.case is not None and known.payment is not None:
         # A notice is kept without the token of the method that was to be stored.
@@ -534,9 +550,15 @@ def _find_out(notice: Notice, known: Known, account: GatewayAccount) -> Flow[Ans
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference)
-    if gateway is None:
+    return None if gateway is None else Question(gateway, inquiry)
+
+
+def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
+    """Ask the gateway, if there is a question."""
+    if question is None:
         return None
-    look_up = partial(gateway.look_up, inquiry)
+    inquiry = question.inquiry
+    look_up = partial(question.gateway.look_up, inquiry)
     through = door.finding(account, inquiry.operation)
     return (yield from ask(account.name, deferred(look_up), door=through, attempt=inquiry.our_ref))
 
@@ -631,6 +653,13 @@ def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool 
             "reason": reason,
         },
     )
+
+
+def _pause(tx: Tx, row: InboxRow) -> timedelta:
+    """Return when to ask again about something while nobody answers: ever less often."""
+    waited = tx.now - row.callback.received_at
+    step = sum(end <= waited for end in accumulate(RETRY_PLAN))
+    return RETRY_PLAN[min(step, len(RETRY_PLAN) - 1)]
 
 
 def _find(tx: Tx, id_: int) -> InboxRow:

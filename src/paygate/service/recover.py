@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paygate.ledger import inbox, payments
 from paygate.service import feed, inquire, receive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
-    from paygate.domain.payment import Payment
+    from paygate.domain.payment import Payment, Unattended
+    from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.flow import Flow
 
@@ -17,9 +20,21 @@ if TYPE_CHECKING:
 def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
 ) -> Flow[list[Payment]]:
-    """Inquire about what is due, read feeds, apply the inbox; tell the payments it was about."""
-    found = yield from inquire.recover(accounts, timing, limit)
+    """
+    Inquire about what is due, read feeds, apply the inbox; return the payments it was about.
+
+    A gateway that does not answer is not asked again in this pass, so that the others get
+    their turn.
+    """
+    silent: set[str] = set()
+    found = yield from inquire.recover(accounts, timing, limit, silent)
     if timing.feed_pause is not None:
         yield from feed.read_feeds(accounts, timing.feed_pause)
-    found += yield from receive.apply_callbacks(accounts, timing, limit)
+    found += yield from receive.apply_callbacks(accounts, timing, limit, silent)
     return list({payment.id: payment for payment in found}.values())
+
+
+def unattended(tx: Tx, waited: timedelta) -> list[Unattended]:
+    """Return the accounts of which something has been due for longer than *waited*."""
+    before = tx.now - waited
+    return payments.unattended(tx, inbox.unattended(tx, before), before)

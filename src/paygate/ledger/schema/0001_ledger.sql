@@ -164,7 +164,7 @@ CREATE TABLE paygate_attempt (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
 CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method) WHERE method IS NOT NULL;
-CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, next_check_at)
+CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, account, next_check_at)
   WHERE next_check_at IS NOT NULL;
 CREATE INDEX paygate_attempt_with_secret ON paygate_attempt (tenant, id)
   WHERE action_secret_encrypted IS NOT NULL;
@@ -439,7 +439,8 @@ CREATE TABLE paygate_inbox (
   error TEXT NOT NULL DEFAULT '',
   UNIQUE (tenant, account, event_id)
 ) STRICT;
-CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, account, next_try_at)
+  WHERE next_try_at IS NOT NULL;
 
 CREATE TABLE paygate_feed (
   tenant TEXT NOT NULL,

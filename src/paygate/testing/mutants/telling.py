@@ -22,16 +22,16 @@ _TAKE = "UPDATE paygate_inbox SET next_try_at = NULL WHERE tenant = :tenant AND 
 def _mark_first(original: Any) -> Any:
     service = import_module("paygate.service.receive")
 
-    def apply_callbacks(accounts: Any, timing: Any, limit: int) -> Flow[Any]:
+    def apply_callbacks(accounts: Any, timing: Any, limit: int, silent: Any) -> Flow[Any]:
         def take(tx: Tx) -> list[int]:
-            due: list[int] = service.inbox.due(tx, limit)
+            due = [id_ for _, id_ in service.inbox.due(tx, list(accounts), limit)]
             for id_ in due:
                 tx.run(_TAKE, {"tenant": tx.tenant, "id": id_})
             return due
 
         about: dict[str, Any] = {}
         for id_ in (yield from transact(take)):
-            applying: Flow[Any] = vars(service)["_apply_safely"](id_, accounts, timing)
+            applying: Flow[Any] = vars(service)["_apply_safely"](id_, accounts, timing, silent)
             payment = yield from applying
             if payment is not None:
                 about[payment.id] = payment
