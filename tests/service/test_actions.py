@@ -24,6 +24,7 @@ from paygate.domain.outcome import (
     PostForm,
     Redirect,
     ScriptStep,
+    secret_of,
     with_secret,
 )
 from paygate.errors import NotPayable, SecretNotKept, UnknownPayment
@@ -132,6 +133,26 @@ def test_the_page_gets_the_secret_and_nobody_else_does(
     assert SECRET not in text
     assert json.dumps(type(action).__name__) in text
     assert SECRET.encode() not in bytes_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("token", "type_"), [("tok_action_script", ScriptStep), ("tok_action_form", PostForm)]
+)
+def test_the_fake_asks_for_either_step(clock: FakeClock, token: str, type_: type[Action]) -> None:
+    card = FakeGateway("card", clock=clock)
+    with Cashier.in_memory(gateways={"card": card}, clock=clock, token_keys=[KEY]) as cashier:
+        cashier.issue(number="N-2", customer="K-1", total=Money.of("CAD", "9.00"), due="2031-03-01")
+        payment = cashier.collect("N-2", via="card", method=token, key="a")
+
+        step = cashier.action_of(payment)
+
+        secret = secret_of(step)
+        assert isinstance(step, type_)
+        assert secret is not None
+        assert secret.reveal().startswith(f"{payment.reference}_secret_")
+        assert payment.action == with_secret(step, None)
+        card.pay(payment.reference)
+        assert cashier.complete(payment).status is PaymentStatus.SUCCEEDED
 
 
 def test_the_secret_stays_when_the_same_step_is_told_again(

@@ -25,9 +25,11 @@ from paygate.domain.outcome import (
     NotFound,
     PayToAddress,
     Pending,
+    PostForm,
     Redirect,
     RejectCause,
     Rejected,
+    ScriptStep,
     ShowVoucher,
     Unknown,
 )
@@ -258,6 +260,18 @@ def _action(action: Mapping[str, Any], order: Mapping[str, Any]) -> Action:
     match action["type"]:
         case "redirect":
             return Redirect(url=_text(action, "url"))
+        case "script":
+            return ScriptStep(
+                script_url=_text(action, "url"),
+                publishable_key=_text(action, "key"),
+                client_secret=Secret(_text(action, "secret")),
+            )
+        case "form":
+            return PostForm(
+                url=_text(action, "url"),
+                token_field="token",  # noqa: S106  (the name of the form's field)
+                token=Secret(_text(action, "secret")),
+            )
         case "voucher":
             number = _text(action, "number")
             text = _text(action, "text")

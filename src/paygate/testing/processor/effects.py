@@ -135,6 +135,15 @@ class Effects:
                 return self._habits.page_expires_after
 
     def _action(self, order: Order) -> dict[str, Any]:
+        secret = f"{order.reference}_secret_{_digest(order.reference)[:16]}"
+        match order.plan.get("action"):
+            case "script":
+                url = "https://fake.invalid/script.js"
+                return {"type": "script", "url": url, "key": "pk_fake", "secret": secret}
+            case "form":
+                return {"type": "form", "url": "https://fake.invalid/form", "secret": secret}
+            case _:
+                pass
         match order.kind:
             case Kind.VOUCHER:
                 number = f"9{order.reference.rpartition('_')[2]:0>9}"

@@ -51,7 +51,8 @@ class Plan:
 
     `code` is a `DeclineCode` or a `RejectCause`; `ends` what waiting ends in;
     `percent` the part of the amount that moves; `other_currency` moves the money
-    in another one; `returns` is the ACH code with which a settled e-check comes back.
+    in another one; `returns` is the ACH code with which a settled e-check comes back;
+    `action` is what a payer who is asked must follow: a redirect, or a ``script`` or ``form``.
     """
 
     verdict: Verdict = Verdict.APPROVE
@@ -62,6 +63,7 @@ class Plan:
     percent: int = 100
     other_currency: bool = False
     returns: str = ""
+    action: str = ""
     wire: Wire = Wire.FINE
 
     def as_json(self) -> dict[str, Any]:
@@ -216,6 +218,14 @@ _CARD_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
         "pending, declined after a day (held for a fraud check)",
     ),
     "tok_action": (Plan(verdict=Verdict.ASK_PAYER), "the payer must pass 3-D Secure first"),
+    "tok_action_script": (
+        Plan(verdict=Verdict.ASK_PAYER, action="script"),
+        "the same, in the processor's script (`ScriptStep`)",
+    ),
+    "tok_action_form": (
+        Plan(verdict=Verdict.ASK_PAYER, action="form"),
+        "the same, on a form that takes a token (`PostForm`)",
+    ),
 }
 
 _SHARED_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
