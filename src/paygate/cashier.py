@@ -300,6 +300,7 @@ class BookDesk:
         number: str | None = None,
         fee: Money | None = None,
         bank_charge: Money | None = None,
+        force: bool = False,
     ) -> Flow[Reversal]:
         """
         Book the opposite of *payment*, as for a check that bounced.
@@ -309,6 +310,10 @@ class BookDesk:
         *fee* issues an invoice for it to the customer, due on the day of the
         reversal; *bank_charge* posts what the bank took from us. *number* is the
         number of the reversal's document (else ``REV-1``, ``REV-2`` …).
+
+        Money that a gateway brought and still has is not reversed: `StillAtGateway`; refund
+        or cancel it. If the bank says that it never came, and the gateway does not report
+        that, *force* books it.
 
         The same call again returns the same reversal. Raises `AlreadyReversed`,
         `CreditConsumed`, `HasRefunds`, `OutcomeUnknown`, `NothingToReverse` or
@@ -322,6 +327,7 @@ class BookDesk:
             fee=None if fee is None else _money(fee, "fee"),
             bank_charge=None if bank_charge is None else _money(bank_charge, "bank_charge"),
             period_closed=self._period_closed,
+            force=force,
         )
         return (yield from reverse.reverse(wish))
 
@@ -822,10 +828,15 @@ class Desk(BookDesk):
         key: str,
         amount: Money | None = None,
         to: RefundTo | str | None = None,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
         reason: str = "",
+        force_reason: str = "",
     ) -> Flow[Payment]:
         """
         Send money of *payment* back to the payer through the gateway.
+
+        *items* are the invoices it goes back for, in order, as far as this payment paid
+        them; without them the last one that it paid comes first.
 
         *to* says what becomes of the invoices: ``"reopen"`` makes them open again,
         ``"credit_note"`` also gives up what it reopens (the goods went back),
@@ -833,7 +844,10 @@ class Desk(BookDesk):
         is paid out where there is enough of it, and invoices are reopened else.
 
         Never more goes back than came, however many ask at once: raises
-        `NotRefundable`. A bounced check is no refund: see `reverse`.
+        `NotRefundable`. Raises `CreditConsumed` if some of it was spent as credit, unless
+        *to* says from where it is taken; `DisputeOpen` while the bank may take it itself;
+        `NotYetRefundable` while the bank can still return it, unless *force_reason* says
+        why it is sent all the same. A bounced check is no refund: see `reverse`.
         """
         task = operate.Task(
             operation=Operation.REFUND,
@@ -841,7 +855,9 @@ class Desk(BookDesk):
             key=key,
             amount=None if amount is None else _money(amount, "amount"),
             to=None if to is None else _refund_to(to),
+            items=_items(items),
             reason=reason,
+            force_reason=force_reason,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1160,7 +1176,9 @@ def _account_of(
     if isinstance(given.open(), Gateway):
         return GatewayAccount.of(name, given.open())
     gateway = registry.build(given.open(), environment=environment.open())
-    return GatewayAccount.of(name, gateway, registry.revealed(given.open().get("credit_on")))
+    credit_on = registry.revealed(given.open().get("credit_on"))
+    after = registry.revealed(given.open().get("refundable_after"))
+    return GatewayAccount.of(name, gateway, credit_on, after)
 
 
 class _Face:

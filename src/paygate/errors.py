@@ -266,6 +266,26 @@ class NotRefundable(Refused):
     left: Any  # Money, which this layer does not know
 
 
+class NotYetRefundable(NotRefundable):
+    """The payer's bank can still return the money; `refundable_from` is None until it settled."""
+
+    refundable_from: date | None
+
+
+class DisputeOpen(Refused):
+    """A dispute of the payment is open: the bank may take the money itself."""
+
+    payment: str
+    dispute: str
+
+
+class StillAtGateway(Refused):
+    """The gateway brought the money and still has it; `verbs` are those that send it back."""
+
+    payment: str
+    verbs: Sequence[str]
+
+
 class NotCancelable(Refused):
     """The payment cannot be undone now; `ways` are the verbs that help instead, if any do."""
 

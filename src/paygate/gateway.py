@@ -305,7 +305,8 @@ class Rail:
     never by autopay. `place_per` says that each charge needs the number of a place
     to pay to, such as a Bitcoin address; the core numbers them for the wallet that
     `Traits.merchant_account` names, and warns where more than `places_unused_max` in
-    a row are unpaid.
+    a row are unpaid. `refundable_after` is for how many banking days after settlement
+    the payer's bank can still return the money; None for what is usual for the kind.
     """
 
     operations: frozenset[Operation]
@@ -326,6 +327,7 @@ class Rail:
     place_per: PlacePer | None = None
     places_unused_max: int = 20
     tells_settlement: bool = False
+    refundable_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

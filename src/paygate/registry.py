@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GROUP = "paygate.gateways"
 
-OF_ACCOUNT: Final = frozenset({"credit_on"})
+OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after"})
 """Settings that are the account's, whatever its driver is; drivers do not see them."""
 
 

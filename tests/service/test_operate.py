@@ -696,6 +696,7 @@ def test_what_the_payers_bank_took_back_is_not_asked_of_the_same_capture(shop: S
     payment = captured_in_parts(shop)
     captures = [each for each in shop.cashier.attempts(payment) if each.operation == "capture"]
     shop.card.dispute(captures[-1].reference)
+    shop.card.lose_dispute(captures[-1].reference)
     shop.cashier.recover()
     assert shop.cashier.payment(payment).returned == usd("8")
 

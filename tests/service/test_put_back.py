@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import permutations
 
 import pytest
 
-from paygate import Cashier, Invoice, Money, Payment
+from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Movement, MovementKind
-from paygate.errors import AlreadyFinal, NothingToAssign, StillToDecide
+from paygate.errors import (
+    AlreadyFinal,
+    CreditConsumed,
+    DisputeOpen,
+    NothingToAssign,
+    NotRefundable,
+    NotYetRefundable,
+    StillAtGateway,
+    StillToDecide,
+)
 from paygate.gateway import Callback, Notice
+from paygate.service.refunds import after_banking_days
 from paygate.testing import FakeClock, FakeGateway
 
 
@@ -363,3 +374,134 @@ def test_what_a_decision_ends_is_not_finished_by_a_look(shop: Shop) -> None:
 
     assert refused.value.verbs == ("assign", "refund")
     assert not shop.cashier.assign(conflicted, "A", reason="the payer rounded up").needs_review
+
+
+# --- What may be sent back --------------------------------------------------------------------
+
+
+def test_money_that_was_spent_as_credit_is_not_refunded_by_default(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.void("A", reason="wrong")
+    shop.issue("B", "20")
+    use = shop.cashier.pay_from_credit("B", key="use")
+
+    for send in (shop.cashier.refund, shop.cashier.cancel):
+        with pytest.raises(CreditConsumed) as refused:
+            send(payment, key="back")
+        assert refused.value.consumers == [use.id]
+
+    assert shop.cashier.refund(payment, amount=cad("31"), key="rest").returned == cad("31")
+    shop.cashier.undo_credit_use(use)
+    assert shop.cashier.refund(payment, key="all").returned == cad("51")
+    assert (shop.open("B"), shop.balance()) == ("20.00", "0.00")
+
+
+def test_a_host_that_says_so_lets_the_customer_owe_what_was_spent(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.void("A", reason="wrong")
+    shop.issue("B", "20")
+    shop.cashier.pay_from_credit("B", key="use")
+
+    shop.cashier.refund(payment, to="reopen", key="back")
+
+    assert (shop.open("B"), shop.balance()) == ("0.00", "-20.00")
+
+
+def test_a_refund_says_which_invoices_it_is_for(shop: Shop) -> None:
+    shop.issue("A", "14"), shop.issue("B", "28"), shop.issue("C", "9")
+    payment = shop.cashier.collect(["A", "B", "C"], via="card", method="tok_visa", key="pay")
+
+    shop.cashier.refund(payment, items="A", to="credit_note", key="1")
+    shop.cashier.refund(payment, items=["C", Share("B", cad("3"))], key="2")
+
+    assert shop.cashier.invoice("A").written_off == cad("14")
+    assert [shop.open(number) for number in "ABC"] == ["0.00", "3.00", "9.00"]
+    with pytest.raises(NotRefundable) as refused:
+        shop.cashier.refund(payment, items=Share("B", cad("26")), key="3")
+    assert refused.value.left == cad("25")
+
+
+def test_a_refund_names_no_invoice_that_another_refund_empties(shop: Shop) -> None:
+    shop.issue("A", "14"), shop.issue("B", "28")
+    payment = shop.cashier.collect(["A", "B"], via="card", method="tok_visa", key="pay")
+    shop.card.script("unknown_executed", operation="refund")
+    shop.cashier.refund(payment, items="A", key="1")
+
+    with pytest.raises(NotRefundable):
+        shop.cashier.refund(payment, items="A", key="2")
+
+    shop.cashier.inquire(payment)
+    assert (shop.open("A"), shop.open("B")) == ("14.00", "0.00")
+
+
+def test_money_that_a_gateway_has_is_reversed_only_by_force(shop: Shop) -> None:
+    payment = shop.paid(via="card")
+
+    with pytest.raises(StillAtGateway) as refused:
+        shop.cashier.reverse(payment, reason="typed the wrong verb")
+
+    assert refused.value.verbs == ("refund", "cancel")
+    assert shop.open() == "0.00"
+    shop.cashier.reverse(payment, reason="the processor went bankrupt", force=True)
+    assert shop.open() == "51.00"
+
+
+@pytest.mark.parametrize("verb", ["refund", "cancel"])
+def test_nothing_is_sent_back_while_a_dispute_is_open(shop: Shop, verb: str) -> None:
+    payment = shop.paid(via="card")
+    shop.card.open_dispute(payment.reference)
+    shop.cashier.inquire(payment)
+    [found] = shop.cashier.chargebacks(payment=payment)
+
+    with pytest.raises(DisputeOpen) as refused:
+        getattr(shop.cashier, verb)(payment, key="back")
+
+    assert refused.value.dispute == found.reference
+    shop.card.win_dispute(payment.reference)
+    shop.cashier.inquire(payment)
+    assert getattr(shop.cashier, verb)(payment, key="back").returned == cad("51")
+
+
+def test_a_debit_is_refunded_when_the_bank_can_return_it_no_more(shop: Shop) -> None:
+    payment = shop.paid(via="bank", method="tok_bank")
+    shop.clock.advance(days=4)
+    shop.cashier.inquire(payment)
+    shop.bank.pay_out(payment.reference)
+    shop.cashier.inquire(payment)
+
+    with pytest.raises(NotYetRefundable) as refused:
+        shop.cashier.refund(payment, key="early")
+
+    earliest = refused.value.refundable_from
+    assert earliest is not None
+    while shop.clock.now().date() < earliest:
+        shop.clock.advance(days=1)
+    assert shop.cashier.refund(payment, key="late").returned == cad("51")
+
+
+def test_a_debit_is_refunded_early_with_a_reason(shop: Shop) -> None:
+    payment = shop.paid(via="bank", method="tok_bank")
+    shop.clock.advance(days=4)
+    shop.cashier.inquire(payment)
+    with pytest.raises(NotYetRefundable) as refused:
+        shop.cashier.refund(payment, key="early")
+    assert refused.value.refundable_from is None  # it has not settled
+
+    shop.cashier.refund(payment, key="early", force_reason="the payer is known to us")
+
+    told = [each for each in shop.cashier.events(limit=1000) if "forced" in each.type]
+    assert [each.data["why"] for each in told] == ["the payer is known to us"]
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "expected"),
+    [
+        ("2026-03-06", 1, "2026-03-09"),
+        ("2026-03-07", 1, "2026-03-09"),
+        ("2026-03-04", 5, "2026-03-11"),
+    ],
+)
+def test_banking_days_leave_out_the_weekend(day: str, count: int, expected: str) -> None:
+    found = after_banking_days(date.fromisoformat(day), count)
+
+    assert found == date.fromisoformat(expected)

@@ -332,7 +332,7 @@ def test_other_money_than_asked_is_booked_and_waits_for_a_person(shop: Shop, tok
     assert shop.open("A") == "30.00"
     with pytest.raises(ItemAlreadyBeingPaid):  # until a person has decided
         shop.pay("A", key="again")
-    shop.cashier.reverse(payment, reason="sent back by hand")
+    shop.cashier.reverse(payment, reason="sent back by hand", force=True)
     assert shop.pay("A", key="again").status is PaymentStatus.SUCCEEDED
 
 
@@ -363,7 +363,7 @@ def test_money_in_another_currency_becomes_credit_in_it(shop: Shop) -> None:
     shop.cashier.assign(payment, reason="keep it for the customer")
 
     assert shop.cashier.balance("C-1") == {receipt.amount.currency: receipt.amount}
-    shop.cashier.reverse(payment, reason="returned")
+    shop.cashier.reverse(payment, reason="returned", force=True)
     assert shop.cashier.balance("C-1") == {}
 
 
@@ -682,7 +682,7 @@ def test_a_reversal_gives_used_credit_back(shop: Shop) -> None:
     before = shop.snapshot()
 
     payment = shop.cashier.collect("A", via="card", method="tok_visa", key="k", credit=usd("5"))
-    shop.cashier.reverse(payment, reason="returned unpaid")
+    shop.cashier.reverse(payment, reason="returned unpaid", force=True)
 
     assert shop.snapshot() == before
 
@@ -759,7 +759,7 @@ def test_a_reversal_is_refused_where_it_would_be_wrong(shop: Shop) -> None:
 
     paid = shop.pay(shop.invoice("C"), key="c")
     with pytest.raises(BadReversalDate):
-        shop.cashier.reverse(paid, reason="r", on="2025-12-31")
+        shop.cashier.reverse(paid, reason="r", on="2025-12-31", force=True)
     with pytest.raises(InvalidValue):
         shop.cashier.reverse(paid, reason="")
     with pytest.raises(InvalidAmount):

@@ -281,7 +281,7 @@ def test_a_void_before_settlement_frees_the_invoice(shop: Shop) -> None:
 
 
 def test_a_clerk_reverses_what_had_not_settled(shop: Shop) -> None:
-    shop.cashier.reverse(shop.pay(), reason="a mistake")
+    shop.cashier.reverse(shop.pay(), reason="a mistake", force=True)
 
     assert (shop.open(), shop.claimed()) == ("30.00", "0.00")
     assert shop.ledger("awaiting") == {}

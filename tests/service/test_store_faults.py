@@ -351,7 +351,7 @@ def test_a_unit_of_work_that_runs_twice_writes_once(world: World) -> None:
     issue(cashier)
     cashier.record([], customer=PAYER, amount=usd("4.00"), by="cash", key="credit")
     payment = cashier.collect("INV-1", via="card", method="tok_visa", key="k1", credit=usd("4.00"))
-    cashier.reverse(payment, reason="by mistake", fee=usd("1.00"))
+    cashier.reverse(payment, reason="by mistake", fee=usd("1.00"), force=True)
 
     assert cashier.invoice("INV-1").open == usd("30.00")
     assert_truth(world, cashier)

@@ -23,7 +23,11 @@ class Shop:
         self.card = FakeGateway(Kind.CARD, clock=self.clock)
         self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
         self.cashier = Cashier.in_memory(
-            gateways={"card": self.card, "bank": self.bank}, clock=self.clock
+            gateways={
+                "card": self.card,
+                "bank": {"gateway": self.bank, "refundable_after": 0},
+            },
+            clock=self.clock,
         )
 
     def charge(self, *, amount: Money | None = None) -> Payment:
@@ -215,6 +219,8 @@ def test_a_chargeback_of_a_part_leaves_the_rest_to_be_refunded(shop: Shop) -> No
     shop.cashier.inquire(payment)
 
     assert shop.open() == "12.00"
+    shop.card.lose_dispute(payment.reference)
+    shop.cashier.inquire(payment)
     assert shop.cashier.refund(payment, key="r").returned == usd("30")
 
 

@@ -158,6 +158,7 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.reverse(n.payment, reason="bounced"),
         lambda c, n: c.reverse(n.recorded, reason="bounced"),
     ],
+    "reviewed": [lambda c, n: c.reviewed(n.payment, reason="seen")],
     "pay_from_credit": [lambda c, n: c.pay_from_credit(n.number, key="s-4")],
     "undo_credit_use": [lambda c, n: c.undo_credit_use(n.by_credit)],
     "write_off": [lambda c, n: c.write_off(n.number, reason="lost", key="s-5")],

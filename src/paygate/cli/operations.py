@@ -80,12 +80,27 @@ def refund(
         str | None,
         typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
     ] = None,
+    invoices: Annotated[
+        list[str] | None,
+        typer.Option("--for", metavar="INVOICE", help="An invoice it goes back for; repeatable."),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the processor.")] = "",
+    force_reason: Annotated[
+        str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
+    ] = "",
 ) -> None:
     """Send money of a payment back to the payer; exits with 1 where it was not sent."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
-        made = cashier.refund(payment, key=key, amount=wanted, to=to, reason=reason)
+        made = cashier.refund(
+            payment,
+            key=key,
+            amount=wanted,
+            to=to,
+            items=invoices or (),
+            reason=reason,
+            force_reason=force_reason,
+        )
         done = _undertaken(cashier, made, Operation.REFUND)
     _tell(where.ctx, made, done=done, as_json=where.as_json)
 

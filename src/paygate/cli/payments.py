@@ -102,6 +102,9 @@ def reverse(
     bank_charge: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What the bank took from us.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if the gateway still has the money.")
+    ] = False,
 ) -> None:
     """Book the opposite of a payment, as for a check that bounced; no money is sent."""
     with where.open() as cashier:
@@ -112,6 +115,7 @@ def reverse(
             number=number,
             fee=None if fee is None else read_amount(cashier, fee),
             bank_charge=None if bank_charge is None else read_amount(cashier, bank_charge),
+            force=force,
         )
     if where.as_json:
         show.write_json({"reversal": made})

@@ -34,6 +34,11 @@ class Kind(StrEnum):
         """Tell whether money of this kind comes in by hand, without a gateway."""
         return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
 
+    @property
+    def returnable_for(self) -> int:
+        """For how many banking days after settlement the payer's bank usually returns it."""
+        return 5 if self is Kind.E_CHECK else 0
+
 
 BRANDS: Final[Mapping[str, str]] = {
     "visa": "visa",

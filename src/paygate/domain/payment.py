@@ -119,6 +119,8 @@ class Payment:
     holds what it is to pay. `settled` tells that all of its money reached us.
     `authorized` what was held for us before any capture, `seen` what is on its way, if the
     gateway says how much: a Bitcoin transaction that waits for confirmations, say.
+    `refundable_after` is how many banking days after settlement the payer's bank can
+    still return it.
     `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
@@ -138,6 +140,7 @@ class Payment:
     from_credit: Money
     awaiting: Money
     credit_on: CreditOn = CreditOn.ACCEPTED
+    refundable_after: int = 0
     reference: str = ""
     code: str = ""
     raw_code: str = ""

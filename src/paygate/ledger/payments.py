@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_payment (
-  id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on, status,
-  reference, method, mandate, created_at, actor)
+  id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
+  refundable_after, status, reference, method, mandate, created_at, actor)
 VALUES (
-  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on, :status,
-  :reference, :method, :mandate, :at, :actor)
+  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
+  :refundable_after, :status, :reference, :method, :mandate, :at, :actor)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
@@ -167,6 +167,22 @@ WHERE payment = :payment AND position = :position
 _INSERT_HOLD = """
 INSERT INTO paygate_hold (attempt, credit, amount_minor, state)
 VALUES (:attempt, :credit, :amount, 'held')
+"""
+_INSERT_REFUND_ITEM = """
+INSERT INTO paygate_refund_item (attempt, position, item, amount_minor)
+VALUES (:attempt, :position, :item, :amount)
+"""
+_REFUND_ITEMS = """
+SELECT item, amount_minor FROM paygate_refund_item WHERE attempt = :attempt ORDER BY position
+"""
+_GOING_OFF = """
+SELECT r.item, r.amount_minor FROM paygate_attempt a JOIN paygate_refund_item r ON r.attempt = a.id
+WHERE a.payment = :payment AND a.operation = 'refund'
+  AND a.state IN ('sending', 'unknown', 'pending', 'requires_action')
+"""
+_RESERVED = """
+SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_claim
+WHERE credit = :credit AND state = 'hard'
 """
 _HOLDS = """
 SELECT credit, amount_minor FROM paygate_hold WHERE attempt = :attempt AND state = 'held'
@@ -371,6 +387,7 @@ def insert(
     method: str | None = None,
     mandate: str | None = None,
     credit_on: CreditOn = CreditOn.ACCEPTED,
+    refundable_after: int = 0,
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -385,6 +402,7 @@ def insert(
             "currency": amount.currency,
             "amount": amount.minor,
             "credit_on": credit_on.value,
+            "refundable_after": refundable_after,
             "status": status.value,
             "reference": reference,
             "method": method,
@@ -409,6 +427,7 @@ def insert(
         from_credit=nothing,
         awaiting=nothing,
         credit_on=credit_on,
+        refundable_after=refundable_after,
         reference=reference,
         method=method,
         mandate=mandate,
@@ -602,6 +621,36 @@ def holds_of(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
     """Tell which credit a refund holds, and how much of each lot."""
     rows = tx.all(_HOLDS, {"attempt": attempt_id})
     return [(row["credit"], row["amount_minor"]) for row in rows]
+
+
+def name_items(tx: Tx, attempt_id: str, wanted: Sequence[tuple[str, int]]) -> None:
+    """Write which invoices a refund is for, and how much of each."""
+    tx.many(
+        _INSERT_REFUND_ITEM,
+        [
+            {"attempt": attempt_id, "position": position, "item": item, "amount": minor}
+            for position, (item, minor) in enumerate(wanted)
+        ],
+    )
+
+
+def items_of_refund(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
+    """Return which invoices a refund is for, if that was said, in order."""
+    rows = tx.all(_REFUND_ITEMS, {"attempt": attempt_id})
+    return [(row["item"], row["amount_minor"]) for row in rows]
+
+
+def going_off(tx: Tx, payment: str) -> list[tuple[str, int]]:
+    """Return what refunds under way will take off which invoice."""
+    rows = tx.all(_GOING_OFF, {"payment": payment})
+    return [(row["item"], row["amount_minor"]) for row in rows]
+
+
+def reserved_of(tx: Tx, credit: str) -> int:
+    """Return how much of a credit lot live payments have reserved."""
+    row = tx.one(_RESERVED, {"credit": credit})
+    assert row is not None, "an aggregate query gives a row"
+    return int(row["minor"])
 
 
 def end_holds(tx: Tx, attempt_id: str, state: str) -> None:
@@ -1014,6 +1063,7 @@ def payment_of(row: Row) -> Payment:
         from_credit=Money(currency, row["from_credit_minor"]),
         awaiting=Money(currency, row["awaiting_minor"]),
         credit_on=CreditOn(row["credit_on"]),
+        refundable_after=row["refundable_after"],
         settled=bool(row["settled"]),
         reference=row["attempt_reference"] or row["reference"],
         code=row["code"] or "",

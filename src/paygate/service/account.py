@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -34,10 +35,11 @@ from paygate.gateway import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from paygate.domain.customer import Customer
     from paygate.gateway import Gateway, Method, Rail, Traits
+
+
+_BANKING_DAYS_MAX: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +122,21 @@ class GatewayAccount:
     watch: Watches | None
     verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
+    refundable_after: Mapping[Kind, int]
 
     @classmethod
     def of(
-        cls, name: str, gateway: Gateway, credit_on: Mapping[str, Any] | str | None = None
+        cls,
+        name: str,
+        gateway: Gateway,
+        credit_on: Mapping[str, Any] | str | None = None,
+        refundable_after: Mapping[str, Any] | int | None = None,
     ) -> GatewayAccount:
         """
         Take *gateway* as account *name*, which credits on what *credit_on* says.
+
+        *refundable_after* is how many banking days after settlement money is sent back at
+        the earliest, for all rails or by rail; else what the rail itself says.
 
         Raises `Unsupported` for a foreign protocol version, `InvalidSettings` for
         a rail that could never credit.
@@ -159,6 +169,7 @@ class GatewayAccount:
             if isinstance(gateway, Verifies) and traits.callbacks is not CallbackStyle.NONE
             else None,
             credit_on=_read_credit_on(name, traits, credit_on),
+            refundable_after=_read_refundable_after(name, traits, refundable_after),
         )
 
     @property
@@ -280,6 +291,31 @@ class GatewayAccount:
                 minimum=low,
                 maximum=high,
             )
+
+
+def _read_refundable_after(
+    name: str, traits: Traits, given: Mapping[str, Any] | int | None
+) -> Mapping[Kind, int]:
+    """Read ``5`` for all rails, or ``{"e_check": 5}`` for some of them."""
+    by_kind = {
+        kind: kind.returnable_for if rail.refundable_after is None else rail.refundable_after
+        for kind, rail in traits.rails.items()
+    }
+    wanted: Mapping[Any, Any]
+    wanted = given if isinstance(given, Mapping) else dict.fromkeys(traits.rails, given)
+    for kind, days in wanted.items() if given is not None else ():
+        if kind not in traits.rails:
+            raise InvalidSettings(
+                f"refundable_after of the account {name!r} names {kind}; it takes "
+                f"{', '.join(traits.rails)}"
+            )
+        if type(days) is not int or not 0 <= days <= _BANKING_DAYS_MAX:
+            raise InvalidSettings(
+                f"refundable_after of the account {name!r} is a number of banking days from 0 to "
+                f"{_BANKING_DAYS_MAX}"
+            )
+        by_kind[Kind(kind)] = days
+    return by_kind
 
 
 def _read_credit_on(

@@ -346,13 +346,29 @@ def _outward(
     on = customers.date_of(tx, payment.customer, movement.effective)
     amount = movement.amount
     to = _looked_for(tx, row, payment, movement)
-    out = Outgo(receipt=receipt, amount=amount, on=on, to=to, attempt=row.attempt.id)
+    out = Outgo(
+        receipt=receipt,
+        amount=amount,
+        on=on,
+        to=to,
+        attempt=row.attempt.id,
+        items=tuple(payments.items_of_refund(tx, row.attempt.id)),
+    )
+    lines = send_off(tx, payment, out, allocation.cash_account(payment.kind))
+    if movement.kind is MovementKind.CHARGEBACK:
+        dispute.taken(tx, payment, movement, lines)
+    return []
+
+
+def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
+    """Book money that goes out from *cash*, with all that follows; return the lines of it."""
+    receipt, amount, on, to = out.receipt, out.amount, out.on, out.to
     lines, owed = taking.take_off(tx, payment, out)
     touched = [line.item for line in lines if line.item is not None]
     if owed:
         alert(tx, payment, "more went back than this payment still has; the customer owes it")
     _review_excess(tx, payment)
-    lines.append(Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt))
+    lines.append(Line(cash, -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     # What awaited settlement and went back frees the invoices that were held for it.
     waited = any(line.account is Account.AWAITING for line in lines)
@@ -362,9 +378,7 @@ def _outward(
         _give_up(tx, payment, reopened, amount.currency, on)
         _tell_given_up(tx, _give_up(tx, payment, freed, amount.currency, on))
     allocation.tell_items(tx, touched, reopened=True)
-    if movement.kind is MovementKind.CHARGEBACK:
-        dispute.taken(tx, payment, movement, lines)
-    return []
+    return lines
 
 
 def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -> RefundTo:

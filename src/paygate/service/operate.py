@@ -53,14 +53,15 @@ from paygate.gateway import (
     digest_key,
 )
 from paygate.ledger import customers, keys, lots, payments
-from paygate.service import booking, door, merge, parts, reverse, ways
+from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paygate.dialogue import Dialogue
+    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Gateway, Rail
@@ -84,7 +85,9 @@ class Task:
     amount: Money | None = None
     final: bool = True
     to: RefundTo | None = None
+    items: Sequence[Invoice | Share | str] = ()
     reason: str = ""
+    force_reason: str = ""
     parameters: Mapping[str, str] | None = None
 
 
@@ -326,7 +329,11 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         return Stored(payment=payment, account=account)
     id_ = tx.new_id("att")
     print_ = keys.fingerprint(
-        payment=payment.id, amount=str(task.amount), final=task.final, to=task.to
+        payment=payment.id,
+        amount=str(task.amount),
+        final=task.final,
+        to=task.to,
+        items=[collect.name_of(item) for item in task.items],
     )
     key = task.key or _next_key(tx, task, payment)
     if keys.take(tx, task.operation, key, print_, id_) is not None:
@@ -334,12 +341,14 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     rail = account.rail(payment.kind, task.operation)
     main = payments.main_attempt(tx, payment.id)
     steps, to = [Step(payment.amount)], ""
+    wanted: list[tuple[str, int]] = []
     match task.operation:
         case Operation.CAPTURE:
             _check_own(tx, payment, main, NotCapturable)
             steps = [Step(_check_capture(tx, payment, task, rail))]
         case Operation.REFUND:
-            steps, to = _check_refund(tx, payment, task, rail)
+            wanted = refunds.wanted_items(tx, payment, task.items, task.amount, task.to)
+            steps, to = _check_refund(tx, payment, task, rail, wanted)
         case Operation.VOID:
             _check_own(tx, payment, main, NotCancelable)
             _check_void(tx, payment)
@@ -373,6 +382,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         )
     if to == RefundTo.FROM_CREDIT:
         _hold_credit(tx, payment, ids, steps)
+    for each, share in zip(ids, _shared_out(wanted, steps), strict=True):
+        payments.name_items(tx, each, share)
     rows = [payments.attempt(tx, each) for each in ids]
     return Stored(payment=payment, account=account, rows=tuple(filter(None, rows)), details=details)
 
@@ -451,17 +462,41 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     return amount
 
 
-def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[list[Step], RefundTo]:
+def _shared_out(wanted: list[tuple[str, int]], steps: list[Step]) -> list[list[tuple[str, int]]]:
+    """Share what is to go back of each invoice out among the parts of a refund."""
+    shares: list[list[tuple[str, int]]] = []
+    left = list(wanted)
+    for step in steps:
+        room, share = step.amount.minor, list[tuple[str, int]]()
+        while left and room:
+            item, minor = left.pop(0)
+            take = min(minor, room)
+            share.append((item, take))
+            room -= take
+            if take < minor:
+                left.insert(0, (item, minor - take))
+        shares.append(share)
+    return shares
+
+
+def _check_refund(
+    tx: Tx, payment: Payment, task: Task, rail: Rail, wanted: list[tuple[str, int]]
+) -> tuple[list[Step], RefundTo]:
     under_way = payments.under_way(tx, payment.id)
     left = payment.received.minor - payment.returned.minor - under_way.refunding
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
+    if wanted and task.amount is None:
+        amount = Money(payment.amount.currency, sum(minor for _, minor in wanted))
     if left <= 0:
         raise NotRefundable(
             f"nothing of payment {payment.id} is left to refund", payment=payment.id
         )
+    refunds.check_dispute(tx, payment)
     _check_amount(payment, amount)
     if not rail.partial_refund and amount != payment.received:
         raise Unsupported(f"the account {payment.account!r} refunds all of a payment or nothing")
+    if task.to is None:
+        refunds.check_spent(tx, payment, amount)
     if not payments.begin_refund(tx, payment.id, amount.minor):
         raise NotRefundable(
             f"{amount} of payment {payment.id} cannot be refunded: "
@@ -479,7 +514,11 @@ def _check_refund(tx: Tx, payment: Payment, task: Task, rail: Rail) -> tuple[lis
             "send the money back another way and record that",
             payment=payment.id,
         )
+    sent = [part.receipt for part in spread]
+    refunds.check_returnable(tx, payment, sent, task.force_reason)
     steps = [Step(part.amount, part.receipt.movement_id) for part in spread]
+    if wanted:
+        return steps, task.to or RefundTo.REOPEN
     return steps, task.to or booking.default_refund_to(tx, payment, amount)
 
 
@@ -511,6 +550,9 @@ def _check_void(tx: Tx, payment: Payment) -> None:
             "inquire first",
             payment=payment.id,
         )
+    if payment.status is PaymentStatus.SUCCEEDED:
+        refunds.check_dispute(tx, payment)
+        refunds.check_spent(tx, payment, payment.received - payment.returned)
     if not payments.begin_void(tx, payment.id):
         under_way = any(
             not row.attempt.state.final and row.attempt.operation in _UNDOES

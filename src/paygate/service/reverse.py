@@ -25,6 +25,7 @@ from paygate.errors import (
     NothingToReverse,
     NumberReused,
     OutcomeUnknown,
+    StillAtGateway,
     UnknownPayment,
 )
 from paygate.ledger import (
@@ -63,6 +64,7 @@ class Wish:
     fee: Money | None = None
     bank_charge: Money | None = None
     period_closed: Callable[[date], bool] | None = None
+    force: bool = False
 
 
 def reverse(wish: Wish) -> Flow[Reversal]:
@@ -220,6 +222,14 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         )
         raise HasRefunds(
             f"{back} of payment {payment.id} went back already", payment=payment.id, amount=back
+        )
+    if not wish.force and not payment.kind.recorded:
+        raise StillAtGateway(
+            f"account {payment.account!r} brought the money of payment {payment.id} and has not "
+            "reported it as returned; to send it back, refund or cancel it; if it never came, "
+            "reverse it with force",
+            payment=payment.id,
+            verbs=("refund", "cancel"),
         )
     earliest = max(receipt.effective for receipt in inward)
     if on < earliest:

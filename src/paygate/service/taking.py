@@ -53,13 +53,20 @@ class RefundTo(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgo:
-    """Money that goes out under the id of its *receipt*, and where it is looked for first."""
+    """
+    Money that goes out under the id of its *receipt*, and where it is looked for first.
+
+    That is the credit that a refund holds, then *credits* and *items*, each with how
+    much of it, and then the places in the order of *to*.
+    """
 
     receipt: str
     amount: Money
     on: date
     to: RefundTo = RefundTo.REOPEN
     attempt: str | None = None
+    items: tuple[tuple[str, int], ...] = ()
+    credits: tuple[tuple[str, int], ...] = ()
 
 
 # --- Out ---------------------------------------------------------------------------------
@@ -71,7 +78,14 @@ def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
     left = out.amount.minor
     if out.attempt is not None:
         lines += _from_holds(tx, out.attempt)
-        left -= sum(line.minor for line in lines)
+    for credit, minor in out.credits:
+        lots.close(tx, credit, minor)
+        lines.append(Line(Account.CUSTOMER_CREDIT, minor, credit=credit))
+    left -= sum(line.minor for line in lines)
+    for item, minor in out.items:
+        found = _off(tx, payment, Money(out.amount.currency, min(minor, left)), out.on, item)
+        lines += found
+        left -= sum(line.minor for line in found)
     places: list[Callable[[Tx, Payment, Money, date], list[Line]]]
     places = [_from_awaiting, _from_suspense, _from_items, _from_lots]
     if out.to is RefundTo.FROM_CREDIT:
@@ -140,12 +154,17 @@ def _from_lots(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
 
 
 def _from_items(tx: Tx, payment: Payment, wanted: Money, on: date) -> list[Line]:
+    return _off(tx, payment, wanted, on)
+
+
+def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = None) -> list[Line]:
+    """Take money off *item*, or off the invoices of *payment*, the last one first."""
     lines: list[Line] = []
     left = wanted.minor
     for standing in reversed(receipts.standing_of_payment(tx, payment.id)):
         take = min(left, standing.amount.minor)
         of_receipt = standing.receipt is not None and standing.amount.currency == wanted.currency
-        if take <= 0 or not of_receipt:
+        if take <= 0 or not of_receipt or item not in (None, standing.invoice):
             continue
         receipts.cancel(tx, standing, on)
         rest = standing.amount.minor - take

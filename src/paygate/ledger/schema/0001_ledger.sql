@@ -82,6 +82,7 @@ CREATE TABLE paygate_payment (
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   credit_on TEXT NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
+  refundable_after INTEGER NOT NULL DEFAULT 0, -- banking days after it settled
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
@@ -214,6 +215,15 @@ CREATE TABLE paygate_hold (
   PRIMARY KEY (attempt, credit)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
+
+-- What a refund takes off which invoice, where the host said so.
+CREATE TABLE paygate_refund_item (
+  attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
+  position INTEGER NOT NULL,
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  PRIMARY KEY (attempt, position)
+) STRICT, WITHOUT ROWID;
 
 -- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
 CREATE TABLE paygate_receipt (

@@ -45,6 +45,7 @@ class Overrides(TypedDict, total=False):
     partial_refund: bool
     refund_window: timedelta | None
     tells_settlement: bool
+    refundable_after: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

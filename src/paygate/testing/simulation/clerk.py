@@ -95,7 +95,7 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
         rolls,
         "reverse",
         key,
-        lambda host: host.reverse(payment, reason="bounced", fee=fee),
+        lambda host: host.reverse(payment, reason="bounced", fee=fee, force=True),
         after=lambda _: world.fees.add(payment) if fee else None,
     )
 

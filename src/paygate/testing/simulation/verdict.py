@@ -92,7 +92,7 @@ def check_reversal(world: World) -> None:
     number, before = str(rows[0]["number"]), _snapshot(world)
     amount = Money("USD", rolls.choice((1, 300, 20_000)))
     payment = world.run("last", host.record(number, by="check", key="last", amount=amount), rolls)
-    world.run("reverse last", host.reverse(payment, reason="bounced"), rolls)
+    world.run("reverse last", host.reverse(payment, reason="bounced", force=True), rolls)
     after = _snapshot(world)
     if before != after:
         world.violated("I9", f"before {before}, after payment and reversal {after}")

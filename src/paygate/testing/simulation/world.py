@@ -107,7 +107,7 @@ class World:
             name: open_gateway(profile, self.clock) for name, profile in self.profiles.items()
         }
         self.accounts = {
-            name: GatewayAccount.of(name, gateway, self.profiles[name].credit_on)
+            name: GatewayAccount.of(name, gateway, self.profiles[name].credit_on, 0)
             for name, gateway in self.gateways.items()
         }
         self.acknowledged = {name: set() for name in self.profiles}

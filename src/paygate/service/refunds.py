@@ -1,0 +1,158 @@
+"""When money may be sent back, and of which invoices: one rule for every way to send it.
+
+Money is not sent back while a dispute of it is open, because the bank may take it a
+second time. It is not sent back while the payer's bank can still return it. And
+what was spent as credit is not there any more: it is sent only if the host says
+what becomes of it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from paygate.domain.chargeback import DisputeState
+from paygate.domain.invoice import Invoice, Share
+from paygate.domain.money import Money
+from paygate.errors import (
+    CreditConsumed,
+    DisputeOpen,
+    InvalidValue,
+    NotRefundable,
+    NotYetRefundable,
+)
+from paygate.ledger import chargebacks, customers, lots, payments, receipts
+from paygate.service import issue
+from paygate.service.taking import RefundTo
+from paygate.service.telling import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.ledger.tx import Tx
+
+_SATURDAY = 5
+
+
+def check_dispute(tx: Tx, payment: Payment) -> None:
+    """Refuse to send money back of which a dispute is open."""
+    found = chargebacks.page(tx, payment=payment.id, state=DisputeState.OPENED, after="", limit=1)
+    if found:
+        raise DisputeOpen(
+            f"the dispute {found[0].reference} of payment {payment.id} is open, and the bank may "
+            "take the money itself; answer the dispute at the processor, and inquire",
+            payment=payment.id,
+            dispute=found[0].reference,
+        )
+
+
+def check_returnable(tx: Tx, payment: Payment, sent: Sequence[Receipt], force_reason: str) -> None:
+    """Refuse to send back what the payer's bank can still return, unless that is forced."""
+    days = payment.refundable_after
+    if not days or not sent:
+        return
+    waits = any(receipt.in_transit.minor for receipt in sent)
+    since = max(receipt.settled_on or receipt.effective for receipt in sent)
+    earliest = None if waits else after_banking_days(since, days)
+    if earliest is not None and earliest <= customers.today(tx, payment.customer):
+        return
+    if force_reason.strip():
+        emit(tx, "payment.refund_forced", payment, why=force_reason)
+        return
+    when = f"{days} banking days after it has settled" if earliest is None else f"on {earliest}"
+    raise NotYetRefundable(
+        f"the payer's bank can still return the money of payment {payment.id}; send it back "
+        f"{when}, or now with force_reason=",
+        payment=payment.id,
+        refundable_from=earliest,
+    )
+
+
+def after_banking_days(day: date, count: int) -> date:
+    """Return the date *count* banking days after *day*; Saturdays and Sundays are none."""
+    while count > 0:
+        day += timedelta(days=1)
+        count -= day.weekday() < _SATURDAY
+    return day
+
+
+def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
+    """Refuse to send back what was spent as credit; *amount* is not counted as under way yet."""
+    spent = 0
+    consumers: list[str] = []
+    for lot in lots.of_payment(tx, payment.id):
+        reserved = payments.reserved_of(tx, lot.id)
+        if lot.amount.currency != amount.currency or not (lot.used.minor or reserved):
+            continue
+        spent += lot.used.minor + reserved
+        uses = receipts.standing_of_credit(tx, lot.id)
+        consumers += [use.payment or use.id for use in uses]
+        consumers += payments.reserving(tx, lot.id)
+    owed = -sum(
+        debit.amount.minor
+        for debit in lots.debits_of(tx, payment.id)
+        if debit.amount.currency == amount.currency
+    )
+    under_way = payments.under_way(tx, payment.id).refunding
+    left = (payment.received - payment.returned).minor - under_way
+    if amount.minor > left - max(0, spent - owed) and consumers:
+        names = list(dict.fromkeys(consumers))
+        raise CreditConsumed(
+            f"{amount} of payment {payment.id} is more than is left of it: {', '.join(names)} used "
+            "credit that it made; undo those uses first, or say with to='reopen' that the customer "
+            "owes what is missing",
+            payment=payment.id,
+            consumers=names,
+        )
+
+
+def wanted_items(
+    tx: Tx,
+    payment: Payment,
+    items: Sequence[Invoice | Share | str],
+    amount: Money | None,
+    to: RefundTo | None,
+) -> list[tuple[str, int]]:
+    """Return what is to go back of which invoice, in order, as far as this payment paid it."""
+    if items and to is RefundTo.FROM_CREDIT:
+        raise InvalidValue("credit that is paid out is on no invoice; leave out items or to")
+    paid = _paid(tx, payment)
+    wanted: list[tuple[str, int]] = []
+    left = None if amount is None else amount.minor
+    for each in items:
+        invoice = issue.find(tx, each.invoice if isinstance(each, Share) else each)
+        there = Money(payment.amount.currency, paid.get(invoice.id, 0))
+        share = each.amount if isinstance(each, Share) else there
+        if share > there or share.minor <= 0:
+            raise NotRefundable(
+                f"payment {payment.id} has {there} on invoice {invoice.number}, and not {share}"
+                if there.minor
+                else f"payment {payment.id} has nothing on invoice {invoice.number}",
+                payment=payment.id,
+                left=there,
+            )
+        minor = share.minor if left is None else min(share.minor, left)
+        paid[invoice.id] = paid[invoice.id] - minor
+        left = None if left is None else left - minor
+        if minor:
+            wanted.append((invoice.id, minor))
+    if items and left:
+        raise NotRefundable(
+            f"{amount} is more than payment {payment.id} has on these invoices",
+            payment=payment.id,
+            left=Money(payment.amount.currency, sum(minor for _, minor in wanted)),
+        )
+    return wanted
+
+
+def _paid(tx: Tx, payment: Payment) -> dict[str, int]:
+    """Return what *payment* has on each invoice, less what is on its way back."""
+    paid: dict[str, int] = {}
+    for standing in receipts.standing_of_payment(tx, payment.id):
+        if standing.receipt is not None and standing.amount.currency == payment.amount.currency:
+            paid[standing.invoice] = paid.get(standing.invoice, 0) + standing.amount.minor
+    for item, minor in payments.going_off(tx, payment.id):
+        paid[item] = paid.get(item, 0) - minor
+    return paid
