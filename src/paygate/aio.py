@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 
 from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
 from paygate.errors import NotAllowedHere
@@ -146,43 +146,80 @@ class AsyncCashier(_Face, Desk):
         return found
 
 
+_Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"
+
+
 class _GroupCommit:
-    """Commits units of work together; one thread at a time writes."""
+    """Commits units of work together; one thread at a time writes.
+
+    Whatever ends the task that commits, a signal handler that raises included, everybody who
+    waits hears of it, and the next unit of work starts a new task.
+    """
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._waiting: list[tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]] = []
+        self._waiting: list[_Unit] = []
+        self._group: list[_Unit] = []
         self._pump: asyncio.Task[None] | None = None
 
     async def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work* in a transaction that may be shared, and return when it is durable."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((context, work, future))
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._write_all())
-        return await future
+        try:
+            self._waiting.append((context, work, future))
+            if self._pump is None or self._pump.done():
+                self._pump = asyncio.create_task(self._write_all())
+                self._pump.add_done_callback(self._ended)
+            return await future
+        finally:
+            future.cancel()  # if nobody waits any more, it is not begun
 
     async def _write_all(self) -> None:
+        while self._waiting:
+            for _ in range(GATHERING_TURNS):
+                await asyncio.sleep(0)
+            self._group = self._waiting[:GROUP_SIZE_MAX]
+            del self._waiting[:GROUP_SIZE_MAX]
+            await self._write([unit for unit in self._group if not unit[2].done()])
+
+    async def _write(self, group: list[_Unit]) -> None:
+        if not group:
+            return
+        units = [(context, work) for context, work, _ in group]
         try:
-            while self._waiting:
-                for _ in range(GATHERING_TURNS):
-                    await asyncio.sleep(0)
-                group = self._waiting[:GROUP_SIZE_MAX]
-                del self._waiting[:GROUP_SIZE_MAX]
-                units = [(context, work) for context, work, _ in group]
-                try:
-                    results = await asyncio.to_thread(self._store.write_group, units)
-                except Exception as error:  # noqa: BLE001  (handed to everyone who waits)
-                    results = [(None, error)] * len(group)
-                for (_, _, future), (result, failure) in zip(group, results, strict=True):
-                    if future.cancelled():
-                        continue
-                    if failure is None:
-                        future.set_result(result)
-                    else:
-                        future.set_exception(failure)
-        finally:
-            self._pump = None
+            results = await asyncio.to_thread(self._store.write_group, units)
+        except Exception as error:  # noqa: BLE001  (handed to everyone in the group)
+            _fail(group, error)
+            return
+        for (_, _, future), (result, failure) in zip(group, results, strict=True):
+            if future.done():
+                continue
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+    def _ended(self, pump: asyncio.Task[None]) -> None:
+        failure = asyncio.CancelledError() if pump.cancelled() else pump.exception()
+        if failure is None:
+            return
+        waiting = [unit for unit in (*self._group, *self._waiting) if not unit[2].done()]
+        self._waiting.clear()
+        _fail(waiting, failure)
+        if not waiting:
+            pump.get_loop().call_exception_handler(
+                {"message": "the task that commits was interrupted", "exception": failure}
+            )
+
+
+def _fail(group: list[_Unit], error: BaseException) -> None:
+    for _, _, future in group:
+        if future.done():
+            continue
+        if isinstance(error, asyncio.CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(error)
 
 
 def _offer_awaitable(face: type) -> None:

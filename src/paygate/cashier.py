@@ -1207,6 +1207,7 @@ class _Face:
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
+        busy_s: float = 30.0,
     ) -> Self:
         """
         Open the ledger at *url*, made if it is not there, with gateway accounts by name.
@@ -1221,7 +1222,10 @@ class _Face:
         be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
         first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
         that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
-        never with what somebody typed into a form.
+        never with what somebody typed into a form. *busy_s* is how many seconds a verb waits while
+        another transaction writes to the file, before it raises `StoreBusy`.
+
+        A new file is readable for its owner alone; an old one keeps its mode.
 
         Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `LiveModeMismatch` or
         a `StoreError`.
@@ -1255,7 +1259,7 @@ class _Face:
         face._readers = {sink.name: sink for sink in sinks}
         face._timing = timing or Timing()
         face._period_closed = period_closed
-        face._store = SqliteStore.at(url)
+        face._store = SqliteStore.at(url, busy_s=busy_s)
         try:
             face._mark_mode()
         except BaseException:

@@ -15,7 +15,7 @@ of its text. All errors pickle, so they cross process boundaries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -403,6 +403,37 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk under the ledger is full; the unit of work was rolled back whole."""
+
+
+class CommitUnknown(StoreError):
+    """A COMMIT failed in a way that does not tell whether it took effect.
+
+    A verb that takes a key looks whether it did, and goes on; another one raises this. Call it
+    again with the same key or the same facts, or look, before you do anything else.
+    """
+
+    _result: Any = None
+
+    @classmethod
+    def of(cls, reason: str, result: object) -> Self:
+        """Return the error of a transaction whose work returned *result*."""
+        return cls(
+            f"the ledger: {reason}; it is not known whether this step was written. Repeat the "
+            "call with the same key or facts; it does not do it twice",
+            _result=result,
+        )
+
+    @property
+    def result(self) -> Any:
+        """What the unit of work returned, which is true if the transaction took effect.
+
+        It may hold what must not leave the process, so it is neither printed nor pickled.
+        """
+        return self._result
+
+    def with_result(self, result: object) -> Self:
+        """Return this error for another unit of work in the same transaction."""
+        return type(self)(self.message, _result=result)
 
 
 class SchemaMismatch(StoreError):

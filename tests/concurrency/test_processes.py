@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from paygate import Cashier
 from paygate.errors import NotAllowedHere, NotEnoughOpen
+from paygate.ledger import forking
+from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway, read_journal
 from tests.concurrency.actors import ProcessorProcess, context, open_cashier, pay_at_once
 from tests.service.world import assert_sound, usd
@@ -208,3 +212,50 @@ def test_a_refusal_within_the_hosts_transaction_undoes_only_itself(
         assert host.execute("SELECT count(*) FROM shop_order").fetchone() == (1,)
         assert_sound(cashier)
     host.close()
+
+
+class Pauses:
+    """The time of a fork that waits: it stands still, and *meanwhile* happens in a pause."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.meanwhile = meanwhile
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, _: float) -> None:
+        self.meanwhile()
+
+
+@forks
+def test_a_fork_waits_until_no_other_thread_is_in_the_ledger(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def work(_: Tx) -> None:
+        inside.set()
+        go_on.wait(20)
+
+    with Cashier.open(f"sqlite:///{ledger}") as cashier:
+        store, context = cashier._store, cashier._context
+        reading = threading.Thread(target=store.read, args=(context, work))
+        reading.start()
+        inside.wait(20)
+        monkeypatch.setattr(forking, "time", Pauses(go_on.set))
+
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                cashier.issue(number="INV-1", customer="C-1", total=usd("3.00"), due="2026-02-01")
+                code = 0
+            finally:
+                os._exit(code)
+        waited = go_on.is_set()
+        _, status = os.waitpid(child, 0)
+        reading.join(20)
+
+        assert waited
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert cashier.invoice("INV-1").open == usd("3.00")

@@ -1,9 +1,12 @@
 """The store: durable, one version, patient with other writers, and honest about a full disk."""
 
 import gc
+import random
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,7 @@ from paygate.errors import (
 )
 from paygate.ledger.sqlite import SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
+from paygate.testing import FakeGateway
 
 CONTEXT = Context(tenant="main", actor="test", clock=SystemClock(), ids=TimedIds())
 COUNT = "SELECT count(*) AS n FROM paygate_sequence"
@@ -255,3 +259,179 @@ def test_a_ledger_in_memory_ends_with_its_object() -> None:
 
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+# --- The file ------------------------------------------------------------------------------
+
+
+def test_a_new_ledger_is_for_its_owner_alone(path: Path) -> None:
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        cashier.issue(number="B-7", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
+
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+
+    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
+
+
+def test_a_file_that_was_there_keeps_its_mode(path: Path) -> None:
+    path.touch(0o660)
+    path.chmod(0o660)
+
+    SqliteStore(str(path)).close()
+
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_ledger_that_lost_its_file_is_neither_written_nor_sent_from(
+    path: Path, *, replaced: bool
+) -> None:
+    gateway = FakeGateway()
+    with Cashier.open(f"sqlite:///{path}", gateways={"card": gateway}) as cashier:
+        cashier.issue(number="B-8", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
+        for file in path.parent.iterdir():
+            file.unlink()
+        if replaced:
+            SqliteStore(str(path)).close()
+
+        for verb in (
+            lambda: cashier.collect("B-8", via="card", method="tok_visa", key="k-8"),
+            lambda: cashier.invoice("B-8"),
+        ):
+            with pytest.raises(StoreError, match="was deleted or replaced while it was open"):
+                verb()
+
+    assert gateway.moved("EUR") == Money.of("EUR", 0)
+    assert path.exists() == replaced
+
+
+def test_a_relative_path_is_of_the_folder_where_the_ledger_was_opened(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    with Cashier.open("sqlite:///ledger.db") as cashier:
+        monkeypatch.chdir("/")
+
+        cashier.issue(number="B-9", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
+
+        assert cashier.invoice("B-9").open == Money.of("EUR", 9)
+
+
+def test_a_file_whose_pages_are_overwritten_is_damaged_at_open_or_when_read(path: Path) -> None:
+    with Cashier.open(f"sqlite:///{path}") as cashier:
+        for number in range(40):
+            cashier.issue(
+                number=f"B-{number}", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01"
+            )
+    whole, page = path.read_bytes(), 4096
+    assert not path.with_name("ledger.db-wal").exists()
+
+    messages: list[str] = []
+    for seed in range(60):
+        chance = random.Random(seed)  # noqa: S311  (the same pages each time)
+        start = chance.randrange(min(len(whole) // page, 14)) * page
+        path.write_bytes(whole[:start] + chance.randbytes(page) + whole[start + page :])
+        try:
+            with Cashier.open(f"sqlite:///{path}") as cashier:
+                cashier.invoices()
+        except LedgerCorrupt as damage:
+            messages.append(damage.message)
+    assert messages
+    assert all("is damaged" in message and "backup" in message for message in messages)
+
+
+class BadWords(sqlite3.Connection):
+    """Cannot decode what SQLite says about a schema that is not text."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        cursor = super().cursor(*args, **kwargs)
+        b"\xe9".decode()
+        return cursor
+
+
+def test_a_schema_that_is_not_text_is_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqliteStore, "connection_class", BadWords)
+
+    with pytest.raises(LedgerCorrupt, match=r"damaged .*restore it from a backup"):
+        SqliteStore(str(path))
+
+
+def test_a_schema_without_a_number_is_damage(path: Path) -> None:
+    SqliteStore(str(path)).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("UPDATE paygate_meta SET value = 'one' WHERE name = 'schema'")
+
+    with pytest.raises(LedgerCorrupt, match="damaged"):
+        SqliteStore(str(path))
+
+
+# --- A transaction of the host's -----------------------------------------------------------
+
+
+def test_who_waits_for_a_transaction_of_its_own_is_told_so_after_the_time_it_set(
+    path: Path,
+) -> None:
+    with (
+        Cashier.open(f"sqlite:///{path}", busy_s=0.05) as cashier,
+        closing(sqlite3.connect(path, isolation_level=None)) as host,
+    ):
+        host.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreBusy, match=r"commit it first, or lend it with within\(\)"):
+            cashier.issue(number="B-1", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
+
+
+def test_a_stale_transaction_of_the_host_must_be_begun_again(path: Path) -> None:
+    with (
+        Cashier.open(f"sqlite:///{path}") as cashier,
+        closing(sqlite3.connect(path, isolation_level=None)) as host,
+    ):
+        host.execute("BEGIN")
+        host.execute("SELECT count(*) FROM paygate_item").fetchall()
+        cashier.issue(number="B-1", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
+
+        with pytest.raises(StoreBusy, match="begin it again with BEGIN IMMEDIATE"):
+            cashier.within(host).issue(
+                number="B-2", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01"
+            )
+
+        host.execute("ROLLBACK")
+        host.execute("BEGIN IMMEDIATE")
+        cashier.within(host).issue(
+            number="B-2", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01"
+        )
+        host.execute("COMMIT")
+        assert {each.number for each in cashier.invoices()} == {"B-1", "B-2"}
+
+
+def test_a_full_disk_undoes_the_host_s_transaction_whole_and_says_so(path: Path) -> None:
+    with (
+        Cashier.open(f"sqlite:///{path}") as cashier,
+        closing(sqlite3.connect(path, isolation_level=None)) as host,
+    ):
+        host.execute("CREATE TABLE orders (number TEXT)")
+        [pages] = host.execute("PRAGMA page_count").fetchone()
+        host.execute(f"PRAGMA max_page_count = {pages}")
+        host.execute("BEGIN IMMEDIATE")
+        host.execute("INSERT INTO orders VALUES ('O-1')")
+
+        def fill() -> None:
+            for number in range(10_000):
+                cashier.within(host).issue(
+                    number=f"{number:0100}",
+                    customer="C",
+                    total=Money.of("EUR", 9),
+                    due="2031-02-01",
+                )
+
+        with pytest.raises(StoreFull) as full:
+            fill()
+
+        # SQLite decides how much it undoes; the message says what it was.
+        undone = not host.in_transaction
+        assert ("rolled back your whole transaction" in full.value.message) == undone
+        if not undone:
+            host.execute("ROLLBACK")
+        assert cashier.invoices() == []
+        assert host.execute("SELECT count(*) FROM orders").fetchone() == (0,)
+        assert cashier.fsck() == []

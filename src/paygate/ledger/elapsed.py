@@ -68,8 +68,9 @@ class MachineStopwatch:
 @cache
 def _boot() -> str | None:
     try:
-        with open(_BOOT_ID, encoding="ascii") as file:  # noqa: PTH123  (pathlib is slow to import)
-            return file.read().strip()
+        # As bytes: a codec that is imported by one thread is locked in a child that another forks.
+        with open(_BOOT_ID, "rb") as file:  # noqa: PTH123  (pathlib is slow to import)
+            return file.read().strip().decode()
     except OSError:
         return None
 

@@ -5,8 +5,15 @@ loss of power. SQLite's own busy handler is unfair with several processes, so
 waiting for the write lock is our own loop with a random pause. Reads have
 connections of their own and never wait for a writer.
 
+An exception may come between any two lines: a signal handler raises where the
+program happens to be (Ctrl-C in a notebook, a task queue's time limit). So each
+clean-up stands twice, one around the other, and does nothing if it was done
+before; an exception that interrupts the inner one finds the outer one. What is
+raised reaches the caller, no transaction stays open, and the turn to write is free.
+
 A forked child must not touch a connection of its parent, not even to close it,
-so there the connections are abandoned and new ones opened.
+so there the connections are abandoned and new ones opened. A fork waits until
+no thread is inside SQLite (`paygate.ledger.forking`).
 """
 
 from __future__ import annotations
@@ -18,9 +25,10 @@ import threading
 import time
 import weakref
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 
 from paygate.errors import (
+    CommitUnknown,
     InvalidValue,
     LedgerCorrupt,
     MissingExtra,
@@ -31,6 +39,7 @@ from paygate.errors import (
     StoreError,
     StoreFull,
 )
+from paygate.ledger import forking
 from paygate.ledger.tx import Tx
 
 if TYPE_CHECKING:
@@ -42,6 +51,9 @@ T = TypeVar("T")
 
 SCHEMA: Final = 1
 """The number of the newest schema file; a ledger of a higher number is refused."""
+
+BUSY_S: Final = 30.0
+"""How long a write waits for other writers."""
 
 _MEMORY = ":memory:"
 # What was deleted, or written over by something shorter, does not stay in free space of the file:
@@ -61,6 +73,8 @@ _BUSY_PAUSE_S = (0.001, 0.015)
 
 # Connections of a parent process: kept from the garbage collector, which would close them.
 _abandoned: list[sqlite3.Connection] = []
+
+_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 
 
 class Store(Protocol):
@@ -89,10 +103,17 @@ class _Session:
         self._executemany = connection.executemany
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
-        return self._execute(sql, params).rowcount
+        try:
+            return self._execute(sql, params).rowcount
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        return self._execute(sql, params).fetchall()
+        # The cursor has no name: a traceback would keep it, and with it the state it reads.
+        try:
+            return self._execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         self._executemany(sql, params)
@@ -103,29 +124,32 @@ class SqliteStore:
 
     Safe to use from threads; a fork opens connections of its own. Raises
     `StoreBusy` after waiting *busy_s* seconds for other writers, `StoreFull` when
-    the disk is full, `SchemaMismatch` for a file of a newer paygate.
+    the disk is full, `SchemaMismatch` for a file of a newer paygate, `CommitUnknown`
+    if a COMMIT failed in a way that does not tell whether it took effect.
     """
 
-    def __init__(self, path: str, *, busy_s: float = 30.0) -> None:
+    connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
+    """What a connection is made of; a test has one that fails on purpose."""
+
+    def __init__(self, path: str, *, busy_s: float = BUSY_S) -> None:
         self.path = path
+        # SQLite opens a relative path from where the process is now, and so it stays.
+        self._file = path if path == _MEMORY else os.path.abspath(path)  # noqa: PTH100
+        self._identity: tuple[int, int] | None = None
         self._busy_s = busy_s
         self._closed = False
         self._pid = os.getpid()
-        self._lock = threading.RLock()
+        self._turn = threading.RLock()
         self._write_connection: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
         try:
-            with self._lock:
-                connection = self._writer()
-                if path == _MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
-                    weakref.finalize(self, connection.close)
-                self._migrate(connection)
+            self._in_turn(self._open)
         except BaseException:
             self.close()
             raise
 
     @classmethod
-    def at(cls, url: str, *, busy_s: float = 30.0) -> SqliteStore:
+    def at(cls, url: str, *, busy_s: float = BUSY_S) -> SqliteStore:
         """Open ``sqlite:///file.db`` (relative), ``sqlite:////abs/file.db`` or ``sqlite://``."""
         scheme, separator, rest = url.partition("://")
         if scheme in ("postgresql", "postgres"):
@@ -140,19 +164,15 @@ class SqliteStore:
             )
         return cls(rest[1:] or _MEMORY, busy_s=busy_s)
 
+    # --- Writing ------------------------------------------------------------------------------
+
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work* in one transaction that is durable on return, or not at all."""
-        self._check_process()
-        with self._lock:
-            connection = self._writer()
-            self._begin(connection)
-            try:
-                result = work(Tx(_Session(connection), context))
-                connection.execute("COMMIT")
-            except BaseException as error:  # noqa: BLE001  (raised again, translated)
-                _roll_back(connection)
-                raise _translated(error) from error.__cause__
-            return result
+        return self._in_turn(
+            lambda connection: self._transact(
+                connection, lambda: work(Tx(_Session(connection), context))
+            )
+        )
 
     def write_group(
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
@@ -161,49 +181,134 @@ class SqliteStore:
         Do several units of work in one transaction, each undone alone if it fails.
 
         The results come in order, each with the error that its unit raised. An
-        error of the transaction itself is raised, and then nothing was done.
+        error of the transaction itself is raised, and then nothing was done. If nobody
+        knows whether it was, each unit gets a `CommitUnknown` with its own result.
         """
+
+        def units(connection: sqlite3.Connection) -> list[tuple[Any, BaseException | None]]:
+            return [self._unit(connection, context, work) for context, work in group]
+
+        try:
+            return self._in_turn(
+                lambda connection: self._transact(connection, lambda: units(connection))
+            )
+        except CommitUnknown as lost:
+            return [(None, failure or lost.with_result(result)) for result, failure in lost.result]
+
+    def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do *work* on the connection that writes, when it is the turn of this thread."""
         self._check_process()
-        with self._lock:
-            connection = self._writer()
+        turn = self._turn
+        if _has(turn):
+            raise NotAllowedHere(
+                "the ledger is being written by this thread; a signal handler cannot use it "
+                "at once, let it set a flag and call later"
+            )
+        try:
+            return self._take_turn(turn, work)
+        finally:
+            _end_turn(turn)
+            forking.leave()
+
+    def _take_turn(self, turn: threading.RLock, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            forking.leave()  # while we wait for the thread whose turn it is
+            turn.acquire()
+            forking.enter()
+            return work(self._writer())
+        finally:
+            self._undo()
+            _end_turn(turn)
+            forking.leave()
+
+    def _transact(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+        self._undo()  # it is our turn: what is still open was left by an interrupted one
+        try:
             self._begin(connection)
-            try:
-                results = [self._unit(connection, context, work) for context, work in group]
-                connection.execute("COMMIT")
-            except BaseException as error:  # noqa: BLE001  (raised again, translated)
-                _roll_back(connection)
-                raise _translated(error) from error.__cause__
-            return results
+            self._check_file()
+            result = work()
+            _commit(connection, result)
+        except BaseException as error:  # noqa: BLE001  (raised again, translated)
+            self._undo()
+            raise _translated(error) from error.__cause__
+        return result
+
+    def _undo(self) -> None:
+        """Leave no transaction open; after some errors, such as a full disk, SQLite has undone it.
+
+        A connection that cannot even roll back is closed, which does it, too.
+        """
+        connection = self._write_connection
+        if connection is None or not connection.in_transaction or not _has(self._turn):
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._write_connection = None
+            connection.close()
+
+    # --- Reading ------------------------------------------------------------------------------
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work*, which only reads, on one consistent state."""
-        self._check_process()
         if self.path == _MEMORY:
-            with self._lock:
-                return work(Tx(_Session(self._writer()), context))
-        connection = self._take_reader()
+            return self._in_turn(lambda connection: work(Tx(_Session(connection), context)))
+        self._check_process()
+        lent: list[sqlite3.Connection] = []
         try:
+            forking.enter()
+            self._check_file()
+            return self._look(lent, context, work)
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+        finally:
+            forking.leave()
+            _drop(lent)
+
+    def _look(self, lent: list[sqlite3.Connection], context: Context, work: Callable[[Tx], T]) -> T:
+        try:
+            self._lend_reader(lent)
+            connection = lent[0]
             connection.execute("BEGIN")
             try:
-                return work(Tx(_Session(connection), context))
-            finally:
-                _roll_back(connection)
-        except sqlite3.Error as error:
-            raise _translated(error) from error
+                result = work(Tx(_Session(connection), context))
+            except PaygateError:  # our own refusal: the connection is as good as before
+                self._take_back(lent)
+                raise
+            self._take_back(lent)
         finally:
-            self._readers.append(connection)
+            # One on which anything else was raised is not used again: it may still be reading.
+            _drop(lent)
+            forking.leave()
+        return result
+
+    def _lend_reader(self, lent: list[sqlite3.Connection]) -> None:
+        try:
+            lent.append(self._readers.pop())
+        except IndexError:
+            lent.append(self._connect())
+
+    def _take_back(self, lent: list[sqlite3.Connection]) -> None:
+        lent[0].execute("ROLLBACK")
+        if not self._closed:
+            self._readers.append(lent.pop())
+
+    # --- Opening and closing ------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the connections; a second call does nothing."""
         self._closed = True
         if self._pid != os.getpid():
             return
-        with self._lock:
-            if self._write_connection is not None:
-                self._write_connection.close()
-                self._write_connection = None
-        while self._readers:
-            self._readers.pop().close()
+        turn = self._turn
+        try:
+            with turn:
+                if self._write_connection is not None:
+                    self._write_connection.close()
+                    self._write_connection = None
+        finally:
+            _end_turn(turn)
+            _drop(self._readers)
 
     def _check_process(self) -> None:
         if self._closed:
@@ -211,46 +316,77 @@ class SqliteStore:
         if self._pid != os.getpid():
             if self.path == _MEMORY:
                 raise NotAllowedHere("a ledger in memory does not survive a fork; use a file")
-            _abandoned.extend(self._readers)
-            if self._write_connection is not None:
-                _abandoned.append(self._write_connection)
-            # The lock may be held by a thread that this process does not have.
-            self._pid, self._lock = os.getpid(), threading.RLock()
-            self._write_connection, self._readers = None, []
+            self._forget_parent()
+
+    def _forget_parent(self) -> None:
+        """Abandon the connections of the parent process, in a child that was just forked."""
+        if self.path == _MEMORY or self._pid == os.getpid():
+            return
+        _abandoned.extend(self._readers)
+        if self._write_connection is not None:
+            _abandoned.append(self._write_connection)
+        self._write_connection, self._readers = None, []
+        # The turn may be that of a thread which this process does not have.
+        self._turn = threading.RLock()
+        self._pid = os.getpid()
 
     def _writer(self) -> sqlite3.Connection:
         if self._write_connection is None:
             self._write_connection = self._connect()
         return self._write_connection
 
-    def _take_reader(self) -> sqlite3.Connection:
-        try:
-            return self._readers.pop()
-        except IndexError:
-            return self._connect()
-
     def _connect(self) -> sqlite3.Connection:
+        """Open the file, made for its owner alone if it is not there yet."""
+        opened: list[sqlite3.Connection] = []
         try:
-            connection = sqlite3.connect(
-                self.path,
-                timeout=0,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
+            if self._identity is not None:
+                self._check_file()
+            elif self._file != _MEMORY:
+                _make(self._file)
+            opened.append(
+                sqlite3.connect(
+                    self._file,
+                    timeout=0,
+                    isolation_level=None,
+                    check_same_thread=False,
+                    cached_statements=256,
+                    factory=self.connection_class,
+                )
             )
-            connection.row_factory = sqlite3.Row
+            opened[0].row_factory = sqlite3.Row
             deadline = time.monotonic() + self._busy_s
             for pragma in _PRAGMAS:
-                _patiently(connection, f"PRAGMA {pragma}", deadline)
+                _patiently(opened[0], f"PRAGMA {pragma}", deadline)
+            return opened.pop()
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
-        return connection
+        except UnicodeDecodeError as error:
+            raise _damaged(self.path, error) from None
+        finally:
+            _drop(opened)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         try:
             _patiently(connection, "BEGIN IMMEDIATE", time.monotonic() + self._busy_s)
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
+
+    def _identify(self) -> tuple[int, int] | None:
+        if self._file == _MEMORY:
+            return None
+        try:
+            found = os.stat(self._file)  # noqa: PTH116  (pathlib is slow)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_file(self) -> None:
+        """Refuse to go on in a file that no longer has its name: nobody would find it again."""
+        if self._identity is not None and self._identify() != self._identity:
+            raise StoreError(
+                f"{self.path} was deleted or replaced while it was open; nothing was written or "
+                "sent. Put the file back (or its backup) and start this process again"
+            )
 
     @staticmethod
     def _unit(
@@ -268,11 +404,18 @@ class SqliteStore:
         connection.execute("RELEASE unit")
         return result, None
 
+    def _open(self, connection: sqlite3.Connection) -> None:
+        _stores.add(self)
+        if self._file == _MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
+            weakref.finalize(self, connection.close)
+        self._migrate(connection)
+        self._identity = self._identify()
+
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        if _schema_of(connection) == SCHEMA:
-            return
-        self._begin(connection)
         try:
+            if _schema_of(connection) == SCHEMA:
+                return
+            self._begin(connection)
             # Another process may have been faster: look again now that we hold the lock.
             found = _schema_of(connection)
             self._check_schema(found)
@@ -285,9 +428,10 @@ class SqliteStore:
                     {"number": str(number)},
                 )
             connection.execute("COMMIT")
-        except BaseException as error:  # noqa: BLE001  (raised again, translated)
-            _roll_back(connection)
-            raise _translated(error, self.path) from error.__cause__
+        except UnicodeDecodeError as error:
+            raise _damaged(self.path, error) from None
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
 
     def _check_schema(self, found: int) -> None:
         if found > SCHEMA:
@@ -320,16 +464,49 @@ class HostStore:
         """Do *work* in a savepoint of the host's transaction."""
         if not self._connection.in_transaction:
             raise NotAllowedHere("the host's transaction has ended; call within() again")
-        self._connection.execute("SAVEPOINT paygate")
         try:
-            result = work(Tx(_HostSession(self._connection), context))
+            return self._in_savepoint(context, work)
         except BaseException as error:  # noqa: BLE001  (raised again, translated)
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO paygate")
-                self._connection.execute("RELEASE paygate")
-            raise _translated(error) from error.__cause__
-        self._connection.execute("RELEASE paygate")
+            self._undo()
+            raise self._in_words(error) from error.__cause__
+
+    def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
+        try:
+            self._connection.execute("SAVEPOINT paygate")
+            result = work(Tx(_HostSession(self._connection), context))
+            self._connection.execute("RELEASE paygate")
+        except BaseException:
+            self._undo()
+            raise
         return result
+
+    def _undo(self) -> None:
+        """Undo what was done in our savepoint, if it is still there."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("ROLLBACK TO paygate")
+            self._connection.execute("RELEASE paygate")
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) != sqlite3.SQLITE_ERROR:  # no such savepoint: it was undone
+                raise
+
+    def _in_words(self, error: BaseException) -> BaseException:
+        """Translate what SQLite said, for a transaction that is the host's."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        if _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusy(
+                f"the ledger: {error}; another process has written since your transaction began, "
+                "or writes now, and waiting inside it cannot help: roll it back and begin it "
+                "again with BEGIN IMMEDIATE"
+            )
+        told = _translated(error)
+        if not self._connection.in_transaction and isinstance(told, StoreError):
+            return type(told)(
+                f"{told.message}; SQLite rolled back your whole transaction, begin it again"
+            )
+        return told
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work*, which only reads, inside the host's transaction."""
@@ -353,10 +530,16 @@ class _HostSession:
         return cursor
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
-        return self._cursor().execute(sql, params).rowcount
+        try:
+            return self._cursor().execute(sql, params).rowcount
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        return self._cursor().execute(sql, params).fetchall()
+        try:
+            return self._cursor().execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         self._cursor().executemany(sql, params)
@@ -372,15 +555,66 @@ def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> Non
                 raise
             if time.monotonic() > deadline:
                 raise
+            forking.leave()  # nobody who forks has to wait for a pause
             time.sleep(random.uniform(*_BUSY_PAUSE_S))  # noqa: S311  (no secret)
+            forking.enter()
         else:
             return
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    # SQLite has rolled back by itself after some errors, a full disk among them.
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+def _commit(connection: sqlite3.Connection, result: object) -> None:
+    """
+    Make the transaction durable, or raise.
+
+    After some errors it is known that nothing was written: the transaction is still
+    open, or SQLite says why it undid it. After the others (the disk failed, a
+    connection broke) it may be there or not, and only a look can tell.
+    """
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction or _primary_code(error) in _NOT_COMMITTED:
+            raise
+        raise CommitUnknown.of(str(error), result) from error
+
+
+_NOT_COMMITTED: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_ERROR,
+    }
+)
+
+
+def _has(turn: threading.RLock) -> bool:
+    """Return whether it is this thread's turn, whatever interrupted it when it took it."""
+    return bool(cast("Any", turn)._is_owned())  # noqa: SLF001  (a Condition asks it, too)
+
+
+def _end_turn(turn: threading.RLock) -> None:
+    while _has(turn):
+        turn.release()
+
+
+def _drop(connections: list[sqlite3.Connection]) -> None:
+    """Close connections that nobody else has, with what is open on them."""
+    while connections:
+        connections.pop().close()
+
+
+def _make(path: str) -> None:
+    """Make the file, for its owner alone: it holds names and addresses. An old one stays as it is.
+
+    SQLite gives the log beside it the same mode.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError:
+        return  # it is there, or SQLite says in its own words what is wrong
 
 
 def _primary_code(error: sqlite3.Error) -> int:
@@ -394,28 +628,46 @@ def _translated(error: BaseException, path: str = "the ledger") -> BaseException
     text = f"{path}: {error}"
     match _primary_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreBusy(f"{text}; other writers held it too long, try again")
+            return StoreBusy(
+                f"{text}; another transaction held it too long and nothing was written. Perhaps "
+                "it is one of yours, open in the same request: commit it first, or lend it with "
+                "within(). Otherwise try again"
+            )
         case sqlite3.SQLITE_FULL:
             return StoreFull(f"{text}; nothing of this step was written, make room and go on")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return LedgerCorrupt(f"{text}; restore it from a backup")
+            return _damaged(path, error)
         case sqlite3.SQLITE_CONSTRAINT:
             return LedgerCorrupt(f"{text}; a rule of the books refused this, nothing was written")
         case _:
             return StoreError(text)
 
 
+def _damaged(path: str, error: Exception) -> LedgerCorrupt:
+    what = "text that is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+    return LedgerCorrupt(
+        f"{path} is damaged ({what}); stop what uses it, restore it from a backup, and check the "
+        "copy with paygate fsck"
+    )
+
+
 def _schema_of(connection: sqlite3.Connection) -> int:
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        cursor.execute("SELECT value FROM paygate_meta WHERE name = 'schema'")
+        rows = cursor.execute("SELECT value FROM paygate_meta WHERE name = 'schema'").fetchall()
     except sqlite3.OperationalError as error:
         if _primary_code(error) == sqlite3.SQLITE_ERROR:  # no such table
             return 0
         raise
-    row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+    if not rows:
+        return 0
+    try:
+        return int(rows[0][0])
+    except (TypeError, ValueError):
+        raise LedgerCorrupt(
+            "the ledger is damaged (its schema has no number); restore it from a backup"
+        ) from None
 
 
 def _statements_of(number: int) -> list[str]:
@@ -430,3 +682,11 @@ def _statements_of(number: int) -> list[str]:
             statements.append("\n".join(lines))
             lines = []
     return statements
+
+
+def _forget_parents() -> None:
+    for store in list(_stores):
+        store._forget_parent()  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+
+
+forking.after_fork_call(_forget_parents)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import socket
 import time
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpcore
@@ -24,6 +25,10 @@ from paygate.dialogue import BODY_BYTES_MAX
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator
+
+# The first look-up of a name imports this codec. If another thread forks at that moment, the
+# child can never import it.
+import_module("encodings.idna")
 
 Address: TypeAlias = tuple[bytes, bytes, int]
 SocketOptions: TypeAlias = "Iterable[Any] | None"
