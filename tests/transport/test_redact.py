@@ -9,7 +9,7 @@ import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.errors import BadReply, PaygateError
-from paygate.transport.redact import place, tell_answer
+from paygate.transport.redact import place, tell_answer, tell_fault
 from tests.transport.conftest import Exchange, Server, answer, read_request
 
 PAN = "4242424242424242"
@@ -177,3 +177,37 @@ def test_a_request_id_from_a_server_cannot_smuggle_a_card_number(
     )
 
     assert PAN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("req_Wm3", "request id req_Wm3"),
+        ("req\x1b]0;OWNED\x07\x9b31m", r"request id req\x1b]0;OWNED\x07\x9b31m"),
+        ("for sk_live_abcdef", "request id ••••"),
+        ("bad value x-secret-value!", "request id ••••"),
+        ("number=4242424242424242", "request id ••••"),
+        ("key api-token-in-query", "request id ••••"),
+        ("for order-7", "request id for order-7"),
+    ],
+)
+def test_a_request_id_of_a_stranger_repeats_nothing_and_moves_no_cursor(
+    said: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="paygate.transport")
+
+    tell_answer(secretive(1), Response(status=200, headers={"request-id": said}), 0.1)
+
+    assert logged in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+def test_an_address_and_a_fault_are_escaped_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="paygate.transport")
+    request = Request(method="GET", url="https://x.example/a%1b/\x1b[2J\u202e", step="look")
+
+    tell_answer(request, Response(status=200), 0.1)
+    tell_fault(request, BadReply("it said \x1b]8;;http://evil\x07\r\nfake line"), 0.1)
+
+    assert "x.example/a%1b/\\x1b[2J\\u202e" in caplog.text
+    assert "it said \\x1b]8;;http://evil\\x07\\r\\nfake line" in caplog.text

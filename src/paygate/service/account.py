@@ -33,6 +33,7 @@ from paygate.gateway import (
     Watches,
     foreign_version,
 )
+from paygate.service.hiding import Hidden, secrets_in
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
@@ -108,7 +109,8 @@ class GatewayAccount:
     `processor` where it answers its own requests, as the fake in memory does,
     `signs_in` where its requests need an access token, `feed` or `watch` where it has
     a feed to be read, and `verifier` where it takes callbacks. `credit_on` says for
-    each of its rails when accepted money counts for the customer.
+    each of its rails when accepted money counts for the customer. `hidden` are the
+    account's secrets, which stand in nothing that it answers.
     """
 
     name: str
@@ -123,6 +125,7 @@ class GatewayAccount:
     verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
     refundable_after: Mapping[Kind, int]
+    hidden: Hidden
 
     @classmethod
     def of(
@@ -170,6 +173,7 @@ class GatewayAccount:
             else None,
             credit_on=_read_credit_on(name, traits, credit_on),
             refundable_after=_read_refundable_after(name, traits, refundable_after),
+            hidden=Hidden(secrets_in(gateway)),
         )
 
     @property

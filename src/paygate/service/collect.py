@@ -19,9 +19,7 @@ from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind, PaymentMethod
 from paygate.domain.money import Money
-from paygate.domain.outcome import Declined, Rejected, Unknown, Unsent
 from paygate.domain.payment import Operation, PaymentStatus
-from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -135,10 +133,10 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         account.name,
         opened.dialogue,
         door=door.outcome(account, order.operation),
+        hidden=account.hidden.of(opened.method),
         attempt=opened.attempt,
         lease=opened.lease,
     )
-    answer = without_secrets(answer, opened.method)
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
@@ -218,38 +216,6 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     else:
         return found
     raise MethodNotUsable(f"method {found.id} {text}", method=found.id, why=why)
-
-
-def without_secrets(answer: Outcome | Unsent, method: Method | None) -> Outcome | Unsent:
-    """Take what must not be stored out of an answer: processors repeat tokens in messages."""
-    texts = [secret.reveal() for secret in _secrets_of(method) if secret]
-    match answer:
-        case Declined() | Rejected():
-            return replace(answer, message=_blotted(answer.message, texts))
-        case Unknown() | Unsent():
-            return replace(answer, reason=_blotted(answer.reason, texts))
-        case _:
-            return answer
-
-
-def _secrets_of(method: Method | None) -> list[Secret[str]]:
-    match method:
-        case OneTimeToken(value) | StoredToken(value):
-            return [value]
-        case RawCard(number, security_code=code):
-            return [number] if code is None else [number, code]
-        case RawBankAccount(routing_number=routing, account_number=number):
-            return [number, routing]
-        case None:
-            return []
-        case _:
-            assert_never(method)
-
-
-def _blotted(text: str, hidden: Sequence[str]) -> str:
-    for value in hidden:
-        text = text.replace(value, DOTS)
-    return text
 
 
 def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -> Opened:

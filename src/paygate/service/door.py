@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Finding, Outcome
     from paygate.gateway import Applied, Verifies
     from paygate.service.account import GatewayAccount
+    from paygate.service.hiding import Hidden
 
 T = TypeVar("T")
 
@@ -71,10 +72,14 @@ class Foreign(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Door(Generic[T]):
-    """What one question to *driver* may be answered with; `admit` raises `Foreign` for the rest."""
+    """What one question to *driver* may be answered with; `admit` raises `Foreign` for the rest.
+
+    `hidden` are the secrets that stand in no answer.
+    """
 
     driver: str
     admit: Callable[[object], T]
+    hidden: Hidden
 
 
 # --- What is asked, and what may come ------------------------------------------------------
@@ -96,18 +101,20 @@ _OUTCOMES: Final[Mapping[Operation, frozenset[type]]] = {
 
 def outcome(account: GatewayAccount, operation: Operation) -> Door[Outcome]:
     """Admit what *operation* may come to."""
-    return Door(account.gateway.name, lambda value: _outcome(value, _OUTCOMES[operation]))
+    return Door(
+        account.gateway.name, lambda value: _outcome(value, _OUTCOMES[operation]), account.hidden
+    )
 
 
 def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
     """Admit what an inquiry about *operation* may find."""
     classes = _OUTCOMES[operation] | {NotFound}
-    return Door(account.gateway.name, lambda value: _outcome(value, classes))
+    return Door(account.gateway.name, lambda value: _outcome(value, classes), account.hidden)
 
 
 def page(account: GatewayAccount) -> Door[FeedPage]:
     """Admit a page of a feed; a notice in it that cannot be read becomes one that says so."""
-    return Door(account.gateway.name, lambda value: _page(account, value))
+    return Door(account.gateway.name, lambda value: _page(account, value), account.hidden)
 
 
 def notices(account: GatewayAccount, value: object) -> list[Notice]:
@@ -119,7 +126,7 @@ def notices(account: GatewayAccount, value: object) -> list[Notice]:
 
 def facts(account: GatewayAccount) -> Door[AccountFacts]:
     """Admit what is said of an account."""
-    return Door(account.gateway.name, lambda value: _one(value, AccountFacts))
+    return Door(account.gateway.name, lambda value: _one(value, AccountFacts), account.hidden)
 
 
 def dialogue(value: object) -> bool:

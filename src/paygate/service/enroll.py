@@ -379,11 +379,11 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
             account.name,
             stored.dialogue,
             door=door.outcome(account, stored.operation),
+            hidden=account.hidden.of(stored.secret),
             attempt=stored.attempt,
             lease=stored.lease,
             all_matter=True,
         )
-        answer = collect.without_secrets(answer, stored.secret)
         reading = merge.Reading(source=Source.RESPONSE, timing=timing)
         yield from merge.merge_any(stored.attempt, answer, reading)
     return (yield from look(lambda tx: change_of(tx, stored.attempt)))

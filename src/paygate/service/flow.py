@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
     from paygate.service.door import Door
+    from paygate.service.hiding import Hidden
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ def ask(
     dialogue: Dialogue[T],
     *,
     door: Door[T] | None = None,
+    hidden: Hidden | None = None,
     attempt: str | None = None,
     lease: Lease | None = None,
     all_matter: bool = False,
@@ -100,11 +102,16 @@ def ask(
     does it make a page or slip that nobody waits for. What comes after the
     request that moves money may take its time. Where *all_matter*, each request counts
     as that one: a card that was stored, and nobody knows, is no money but no nothing.
+    What is *hidden* (the account's secrets, by default), and what the requests prove themselves
+    with, stands in nothing that comes out of this, however the other side repeats it.
     """
     from paygate.dialogue import NOTED, Note
     from paygate.service import door as doors
+    from paygate.service.hiding import NOTHING, credentials_of
 
     sent = False
+    if hidden is None:
+        hidden = NOTHING if door is None else door.hidden
     driver = "" if door is None else door.driver
     if not doors.dialogue(dialogue):
         doors.tell_bug(account, driver, "it returned no dialogue")
@@ -114,9 +121,10 @@ def ask(
         while True:
             if isinstance(step, Note):
                 if attempt is not None:
-                    yield from transact(_note(attempt, step.reference))
+                    yield from transact(_note(attempt, hidden.blot(step.reference)))
                 step = doors.step(dialogue.send(NOTED))
                 continue
+            hidden = hidden.also(credentials_of(step))
             try:
                 response = cast(
                     "Response",
@@ -137,7 +145,7 @@ def ask(
                 step = doors.step(dialogue.send(response))
     except StopIteration as end:
         try:
-            return cast("T", end.value) if door is None else door.admit(end.value)
+            return hidden.blot(cast("T", end.value) if door is None else door.admit(end.value))
         except doors.Foreign as fault:
             doors.tell_bug(account, driver, str(fault))
             return _bug(f"the driver is at fault: {fault}", sent=sent)
@@ -146,7 +154,7 @@ def ask(
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except PaygateError as fault:
         what = _fault_of(fault)
-        return _fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what)
+        return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the kind and the place: the text of a foreign exception may hold a secret.
         doors.tell_bug(account, driver, doors.place_of(bug))

@@ -144,7 +144,7 @@ def ask_again(
     if account is None or gateway is None:
         return None
     look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
-    answer = yield from ask(account.name, deferred(look_up), attempt=attempt)
+    answer = yield from ask(account.name, deferred(look_up), hidden=account.hidden, attempt=attempt)
     yield from _merge(case, account, _news(answer), timing)
     return answer
 
@@ -336,13 +336,13 @@ def _send_again(
         account.name,
         deferred(partial(_begin, case, account)),
         door=door.outcome(account, row.attempt.operation),
+        hidden=account.hidden.of(_method_of(case.request)),
         attempt=row.attempt.id,
         lease=lease,
         all_matter=row.attempt.operation in _OF_METHODS,
     )
     if is_silence(answer):
         silent.add(account.name)
-    answer = collect.without_secrets(answer, _method_of(case.request))
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=_is_variable(row, account),

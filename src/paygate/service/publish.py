@@ -15,6 +15,7 @@ from paygate.domain.outcome import Unknown, Unsent
 from paygate.ledger import outbox
 from paygate.ledger.tx import instant
 from paygate.service.flow import Flow, Tell, ask, look, transact
+from paygate.service.hiding import Hidden, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,5 +183,5 @@ def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[str | None]:
         except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
             return f"{type(error).__name__}: {error}"
         return None
-    answer = yield from ask(reader.name, reader.deliver(event))
+    answer = yield from ask(reader.name, reader.deliver(event), hidden=Hidden(secrets_in(reader)))
     return answer.reason if isinstance(answer, Unsent | Unknown) else None

@@ -131,7 +131,7 @@ def _authentic(
     account: GatewayAccount, gateway: Verifies, callback: Callback, timing: Timing
 ) -> Flow[list[Notice]]:
     """Let the driver authenticate *callback*; no transaction is open meanwhile."""
-    through = door.Door(account.gateway.name, partial(_read_of, account))
+    through = door.Door(account.gateway.name, partial(_read_of, account), account.hidden)
     read = yield from ask(account.name, _verified(gateway, callback), door=through)
     if isinstance(read, NotAuthentic):
         raise read

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from paygate.domain.secret import DOTS
+from paygate.domain.text import printable
 
 if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
@@ -23,6 +24,9 @@ logger: Final = logging.getLogger("paygate.transport")
 
 REQUEST_ID_HEADERS: Final = ("request-id", "x-request-id", "paypal-debug-id", "x-correlation-id")
 """Where processors put their own name of the request; their support asks for it."""
+
+# What may be a key, a token or a password: a peer that repeats one in a header is not quoted.
+_WORD = re.compile(r"[A-Za-z0-9_\-]{6,}")
 
 # A card number has 12 to 19 digits (ISO/IEC 7812), and some people write it in groups.
 _CARD_NUMBER = re.compile(r"\d(?:[ -]?\d){11,}")
@@ -56,7 +60,7 @@ def place(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an unreadable address"
-    return _CARD_NUMBER.sub(DOTS, f"{host}{port}{parts.path}")
+    return _CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
 
 
 def tell_answer(request: Request, response: Response, seconds: float) -> None:
@@ -73,13 +77,28 @@ def tell_answer(request: Request, response: Response, seconds: float) -> None:
             seconds * 1000,
             len(request.body),
             len(response.body),
-            f", request id {_CARD_NUMBER.sub(DOTS, named[:100])}" if named else "",
+            f", request id {_request_id(named, request)}" if named else "",
         )
+
+
+def _request_id(named: str, request: Request) -> str:
+    """Return the processor's name of *request*, if it does not repeat what was sent."""
+    sent = [request.body.decode("utf-8", "replace"), request.url]
+    sent += [
+        value
+        for name, value in request.headers.items()
+        if name.lower() not in (*REQUEST_ID_HEADERS, "idempotency-key")
+    ]
+    words = {word for text in sent for word in _WORD.findall(text)}
+    if any(word in named for word in words):
+        return DOTS
+    return _CARD_NUMBER.sub(DOTS, printable(named[:100]))
 
 
 def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
     """Log an exchange that was not answered, or not legibly."""
-    logger.info("%s after %.0f ms: %s", type(fault).__name__, seconds * 1000, fault.message)
+    text = printable(fault.message)
+    logger.info("%s after %.0f ms: %s", type(fault).__name__, seconds * 1000, text)
     logger.debug("%s carried %d bytes", request.step, len(request.body))
 
 

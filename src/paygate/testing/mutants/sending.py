@@ -80,11 +80,14 @@ def _send_before_intent(original: Any) -> Any:
         else:
             return found.payment
         asking: Flow[Any] = service.ask(
-            order.account.name, sent.dialogue, attempt=sent.attempt, lease=sent.lease
+            order.account.name,
+            sent.dialogue,
+            hidden=order.account.hidden.of(sent.method),
+            attempt=sent.attempt,
+            lease=sent.lease,
         )
         answer = yield from asking
-        stored = yield from transact(lambda tx: intent(tx, only_look=False))
-        answer = service.without_secrets(answer, stored.method)
+        yield from transact(lambda tx: intent(tx, only_look=False))
         reading = service.merge.Reading(
             source=service.Source.RESPONSE,
             variable_amount=order.account.traits.rails[

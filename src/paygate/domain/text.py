@@ -1,0 +1,95 @@
+"""Text of others: names by which records are found, and what is shown of a stranger."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final, cast
+
+from paygate.errors import InvalidValue
+
+LENGTH_MAX: Final = 255
+"""How long an identifier or a reference may be."""
+
+NOTE_LENGTH_MAX: Final = 2_000
+"""How long a reason or a piece of evidence may be."""
+
+_SHOWN_MAX: Final = 80
+# Some scripts, and joined emoji, cannot be written without these two.
+_HARMLESS: Final = frozenset("\u200c\u200d")
+
+
+def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
+    """
+    Return *text* in the one spelling in which it is stored and looked up.
+
+    It is normalised (NFC), so that one name in two encodings is one name, and without
+    spaces around it. Raises `InvalidValue`, naming *argument*, for what is empty, too
+    long, or holds characters that are not printable.
+    """
+    spelled = optional(text, argument, length_max=length_max)
+    if not spelled:
+        raise InvalidValue(f"{argument} is empty; it is text of 1 to {length_max} characters")
+    return spelled
+
+
+def optional(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
+    """Return *text* as `identifier` does; it may be empty."""
+    spelled = _checked(text, argument, length_max)
+    if not spelled.isprintable():
+        raise InvalidValue(
+            f"{argument} holds characters that cannot be printed: {shown(spelled)}; "
+            "leave out control characters and line ends"
+        )
+    return spelled
+
+
+def note(text: str, argument: str) -> str:
+    """Return a *text* for people, such as a reason: it may have lines, and may be empty."""
+    spelled = _checked(text, argument, NOTE_LENGTH_MAX).replace("\r\n", "\n")
+    if not all(character.isprintable() or character in "\n\t\xa0" for character in spelled):
+        raise InvalidValue(
+            f"{argument} holds characters that cannot be printed: {shown(spelled)}; "
+            "leave out control characters"
+        )
+    return spelled
+
+
+def _checked(text: str, argument: str, length_max: int) -> str:
+    given = cast("object", text)
+    if not isinstance(given, str):
+        raise InvalidValue(f"{argument} is text, not {type(given).__name__}")
+    spelled = spelled_alike(given)
+    if len(spelled) > length_max:
+        raise InvalidValue(
+            f"{argument} has {len(spelled)} characters, at most {length_max} are allowed: "
+            f"{shown(spelled)}"
+        )
+    return spelled
+
+
+def spelled_alike(text: str) -> str:
+    """Return *text* in the spelling in which names are stored, to look one up by it."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def shown(text: str) -> str:
+    """Return the beginning of *text*, quoted and escaped, for a message."""
+    return repr(text[:_SHOWN_MAX]) + ("…" if len(text) > _SHOWN_MAX else "")
+
+
+def printable(text: str) -> str:
+    """
+    Return *text* with every character escaped that a terminal or a log would act on.
+
+    Those are control characters (escape sequences begin with one), line ends, and marks
+    that turn the direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character in _HARMLESS or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")

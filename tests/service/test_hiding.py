@@ -1,0 +1,258 @@
+"""Processors repeat what they were sent; nothing of it is stored, told in an event, or shown."""
+
+from __future__ import annotations
+
+import ast
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+import paygate
+from paygate import Cashier, Kind, Money, OneTimeToken, RawBankAccount, RawCard, Secret, Timing
+from paygate.dialogue import Dialogue, Note, Request, Response, at_once
+from paygate.domain.method import StoredMethod
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Movement,
+    Pending,
+    Redirect,
+    RejectCause,
+    Rejected,
+    ShowVoucher,
+    Unknown,
+)
+from paygate.errors import BadReply, PaygateError
+from paygate.gateway import AccountFacts, Callback, Notice
+from paygate.service.flow import ask
+from paygate.service.hiding import Hidden, secrets_in
+from paygate.settings import Settings
+from paygate.testing import FakeClock, FakeGateway
+
+KEY = "sk_test_Zq81mYb/+77"
+TOKEN = "tok_9fXw4Rr1e"
+PAN = "4000000000000002"
+OF_THE_ACCOUNT = (KEY, "sk_test_Zq81mYb%2F%2B77", "c2tfdGVzdF9acTgxbVliLys3Nzo")  # as Basic does
+OF_A_TOKEN = (TOKEN,)
+OF_A_CARD = (PAN, "4000 0000 0000 0002", "4000-0000-0000-0002")
+ALL = (*OF_THE_ACCOUNT, *OF_A_TOKEN, *OF_A_CARD)
+USD_9 = Money("USD", 900)
+
+
+class _Keys(Settings):
+    key: Secret[str]
+
+
+def _movement(name: str, said: str) -> Movement:
+    return Movement(movement_id=f"{name} {said}", amount=USD_9, code=said)
+
+
+ANSWERS: dict[str, Callable[[str], Any]] = {
+    "approved": lambda said: Approved(
+        reference=f"ch {said}",
+        movements=(_movement("m", said),),
+        network_transaction_id=said,
+        checks={"avs": said},
+        method=StoredMethod(
+            token=Secret("kept_1"), kind=Kind.CARD, brand=said, holder=said, fingerprint=said
+        ),
+    ),
+    "authorized": lambda said: Authorized(amount=USD_9, reference=said, checks={"a": said}),
+    "declined": lambda said: Declined(
+        code=DeclineCode.GENERIC, raw_code=said, retryable=True, message=said, reference=said
+    ),
+    "rejected": lambda said: Rejected(
+        cause=RejectCause.CREDENTIALS, retryable=False, raw_code=said, message=said, reference=said
+    ),
+    "pending": lambda said: Pending(reference=said),
+    "a voucher": lambda said: ActionRequired(
+        action=ShowVoucher(reference=said, instructions=said, barcode=said), reference=said
+    ),
+    "closed": lambda said: Closed(how=Closing.EXPIRED, reference=said),
+    "unknown": lambda said: Unknown(reason=said, reference=said),
+}
+
+
+class Parrot(FakeGateway):
+    """A card account that answers everything with what it was sent."""
+
+    answer_with = "approved"
+    fails = False
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(Kind.CARD, clock=clock)
+        self._settings = _Keys(key=Secret(KEY))
+
+    def _says(self, request: Any) -> Dialogue[Any]:
+        match getattr(request, "method", None):
+            case OneTimeToken():
+                said = " | ".join((*OF_THE_ACCOUNT, *OF_A_TOKEN))
+            case RawCard():
+                said = " | ".join((*OF_THE_ACCOUNT, *OF_A_CARD))
+            case _:
+                said = " | ".join(OF_THE_ACCOUNT)
+        if self.fails:
+            yield Note(f"noted {said}")
+            raise BadReply(said)
+        return (yield from at_once(ANSWERS[self.answer_with](said)))
+
+    charge = authorize = capture = void = refund = complete = close = _says  # type: ignore[assignment]
+    enroll = forget = look_up = _says  # type: ignore[assignment]
+
+    def check(self) -> Dialogue[AccountFacts]:
+        raise BadReply(KEY)
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        said = f"{callback.path} {' | '.join(OF_THE_ACCOUNT)}"
+        notice = Notice(event_id=said, type=said, reference=said, earlier_reference=said)
+        late = replace(notice, event_id=f"2 {said}", movements=(_movement("late", said),))
+        return at_once([notice, late, replace(notice, event_id="3", unreadable=said)])
+
+
+@pytest.fixture(name="shop")
+def shop_(tmp_path: Path) -> Iterator[tuple[Cashier, Parrot, Path]]:
+    clock, file = FakeClock(), tmp_path / "shop.db"
+    parrot = Parrot(clock)
+    keys, timing = [Fernet.generate_key()], Timing(feed_pause=None)
+    url = f"sqlite:///{file}"
+    with Cashier.open(
+        url, gateways={"card": parrot}, clock=clock, token_keys=keys, timing=timing
+    ) as till:
+        yield till, parrot, file
+
+
+def _written(file: Path) -> str:
+    connection = sqlite3.connect(file)
+    written = "\n".join(connection.iterdump())
+    connection.close()
+    return written
+
+
+def _tried(call: Callable[[], object]) -> str:
+    """Return all that a host gets to see of a call."""
+    try:
+        return repr(call())
+    except PaygateError as error:
+        return f"{error!r} {error.facts}"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_no_verb_stores_or_returns_what_a_processor_repeats(
+    shop: tuple[Cashier, Parrot, Path], answer: str, fails: bool
+) -> None:
+    till, parrot, file = shop
+    parrot.answer_with, parrot.fails = answer, fails
+    methods: dict[str, Any] = {"N-1": TOKEN, "N-2": RawCard(PAN, 12, 2030, "739")}
+    seen: list[str] = []
+
+    for number, method in methods.items():
+        till.issue(number=number, customer="C-1", total=USD_9, due="2031-01-01")
+        pay = partial(till.collect, number, via="card", method=method, key=number)
+        store = partial(till.enroll, "C-1", via="card", method=method, key=number)
+        seen += [_tried(pay), _tried(store)]
+    for payment in till.payments():
+        for verb in (till.capture, till.refund, till.cancel, till.complete):
+            seen.append(_tried(partial(verb, payment, key=f"{verb.__name__} {payment.id}")))
+        seen.append(_tried(partial(till.inquire, payment)))
+    told = Callback(method="POST", path="/", headers={}, body=b"x", received_at=till.now())
+    seen += [_tried(lambda: till.receive("card", told)), _tried(till.apply_callbacks)]
+    seen += [_tried(till.recover), _tried(lambda: till.check("card"))]
+    seen += [_tried(till.callbacks), _tried(lambda: till.events(limit=1_000))]
+
+    written = _written(file)
+    assert [spelled for spelled in ALL if spelled in "".join(seen)] == []
+    assert [spelled for spelled in ALL if spelled in written] == []
+
+
+def test_each_question_says_what_its_answer_must_not_repeat() -> None:
+    folder = Path(paygate.__file__).parent
+    files = [*(folder / "service").glob("*.py"), folder / "cashier.py"]
+    calls = [
+        (file.name, node.lineno, {keyword.arg for keyword in node.keywords})
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ask"
+    ]
+
+    assert len(calls) >= 10
+    assert [call for call in calls if not call[2] & {"door", "hidden"}] == []
+
+
+HIDDEN = Hidden([Secret(KEY)]).of(RawCard(PAN, 12, 2030, "739"))
+
+
+def test_a_short_secret_is_taken_out_of_prose_and_not_out_of_codes() -> None:
+    said = Declined(
+        code=DeclineCode.GENERIC, raw_code="739", retryable=True, message="code 739, not 7390"
+    )
+
+    blotted = HIDDEN.blot(said)
+
+    assert (blotted.raw_code, blotted.message) == ("739", "code ••••, not 7390")
+
+
+def test_a_link_for_the_payer_may_hold_their_token_but_not_our_key() -> None:
+    link = Redirect(url=f"https://bank.example/3ds?pm={TOKEN}&k={KEY}", fields={"t": TOKEN})
+    hidden = Hidden([Secret(KEY)]).of(OneTimeToken.of(TOKEN))
+
+    blotted = hidden.blot(ActionRequired(action=link, reference=TOKEN))
+
+    assert blotted.reference == "••••"
+    assert blotted.action == Redirect(
+        url=f"https://bank.example/3ds?pm={TOKEN}&k=••••", fields={"t": TOKEN}
+    )
+
+
+def test_an_answer_without_secrets_is_the_same_object() -> None:
+    plain = ANSWERS["approved"]("nothing of ours")
+
+    assert HIDDEN.blot(plain) is plain
+    assert HIDDEN.blot([plain, plain])[0] is plain
+
+
+def test_numbers_of_a_bank_account_are_hidden() -> None:
+    hidden = Hidden().of(RawBankAccount("110000000", "000123456789"))
+
+    blotted = hidden.blot(Unknown(reason="no account 000123456789 at 110-000-000"))
+
+    assert blotted.reason == "no account •••• at ••••"
+
+
+def test_the_secrets_of_an_account_are_found_wherever_it_keeps_them() -> None:
+    class Driver:
+        __slots__ = ("keys", "settings")
+
+        def __init__(self) -> None:
+            self.settings = _Keys(key=Secret("in-the-settings"))
+            self.keys = {"old": [Secret("in-a-list"), Secret(b"of-bytes")], "self": self}
+
+    found = {secret.reveal() for secret in secrets_in(Driver())}
+
+    assert found == {"in-the-settings", "in-a-list", "of-bytes"}
+
+
+def test_credentials_that_only_a_request_shows_are_hidden() -> None:
+    headers = {"Authorization": "Bearer at_9f8e7d6c5b", "Idempotency-Key": "order-77001"}
+
+    def repeating() -> Dialogue[Unknown]:
+        yield Request(method="GET", url="http://x.invalid", step="look", headers=headers)
+        return Unknown(reason="bad token at_9f8e7d6c5b", reference="order-77001")
+
+    flow = ask("card", repeating())
+    next(flow)
+    with pytest.raises(StopIteration) as end:
+        flow.send(Response(status=401))
+
+    assert end.value.value == Unknown(reason="bad token ••••", reference="order-77001")
