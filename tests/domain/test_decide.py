@@ -285,6 +285,24 @@ def test_a_refused_repetition_says_nothing_about_the_first_request(answer: str) 
     assert decide(facts(S.UNKNOWN, sends=2), ANSWERS[answer], Source.RESPONSE).state is None
 
 
+@pytest.mark.parametrize(
+    ("minor", "goes_on"), [(0, False), (1, False), (199, False), (200, True), (1000, True)]
+)
+def test_a_page_is_pending_from_a_share_of_what_was_asked_for_on(minor: int, goes_on: bool) -> None:
+    seen = Money("USD", minor)
+    waiting = facts(S.REQUIRES_ACTION, held_from_percent=20)
+
+    changes = decide(waiting, Pending(amount=seen), Source.CALLBACK)
+
+    assert changes.state is (S.PENDING if goes_on else None)
+    assert changes.seen == seen
+
+
+def test_what_is_seen_of_a_payment_that_ended_is_no_news() -> None:
+    for state in (S.SUCCEEDED, S.EXPIRED, S.AUTHORIZED):
+        assert decide(facts(state), Pending(amount=TEN), Source.CALLBACK).seen is None
+
+
 def test_a_declined_try_on_a_page_leaves_it_payable() -> None:
     changes = decide(facts(S.REQUIRES_ACTION), ANSWERS["declined"], Source.CALLBACK)
 

@@ -305,6 +305,30 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "held-in-proportion",
+        "a payment of which a part is seen on its way holds no more than that part",
+        """
+        SELECT p.id AS subject, 'holds ' || sum(c.amount_minor) || ', seen ' || p.seen_minor
+          AS detail
+        FROM paygate_payment p JOIN paygate_claim c ON c.payment = p.id
+        WHERE p.tenant = :tenant AND p.seen_minor > 0 AND c.state = 'hard' AND c.credit IS NULL
+        GROUP BY p.id HAVING sum(c.amount_minor) > p.seen_minor
+        """,
+    ),
+    Rule(
+        "secrets-are-sealed",
+        "what only a payer's browser may see is not stored as text, and is gone with the action",
+        """
+        SELECT id AS subject, 'the secret of its action is ' ||
+          CASE WHEN action IS NULL THEN 'still there' ELSE 'plain text' END AS detail
+        FROM paygate_attempt
+        WHERE tenant = :tenant AND (
+          action IS NULL AND action_secret_encrypted IS NOT NULL
+          OR coalesce(json_extract(action, '$.token'), json_extract(action, '$.client_secret'))
+            IS NOT NULL)
+        """,
+    ),
+    Rule(
         "returned-at-most-received",
         "no more went back than came in, unless it is under review, or was (I10)",
         """

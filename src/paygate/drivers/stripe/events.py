@@ -74,7 +74,8 @@ def parse_list(settings: StripeSettings, cursor: str, response: Response) -> Fee
         return FeedPage(notices=(), cursor="", more=True)
     entries, last = read_page(response)
     told = tuple(_notice(settings, entry) for entry in reversed(entries))
-    newest = text(entries[0], "id") if entries else ""
+    ids = (text(entry, "id") for entry in entries)
+    newest = next((each for each in ids if ID.fullmatch(each)), "")
     if cursor and _DOWN not in cursor:
         return FeedPage(notices=told, cursor=newest if last else cursor, more=bool(last))
     top = cursor.partition(_DOWN)[0] or newest
