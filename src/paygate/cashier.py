@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         publish,
         receive,
         record,
+        record_refund,
         recover,
         resolve,
         reverse,
@@ -134,7 +135,7 @@ else:
         "paygate.service",
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
-        *("reverse", "sending", "write_off"),
+        *("record_refund", "reverse", "sending", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -276,7 +277,9 @@ class BookDesk:
 
         Without *amount* it is all that is open. What is more than open becomes
         credit; without invoices (and with *customer*) all of it does. *reference*
-        is the check's number or the transfer's text.
+        is the check's number or the transfer's text. If money of the same payer with the
+        same kind and reference stands in the books, it is booked all the same, and the
+        payment's `warnings` say so.
         """
         slip = record.Slip(
             items=_items(items),
@@ -289,6 +292,51 @@ class BookDesk:
             payer=payer,
         )
         return (yield from record.record(slip))
+
+    @verb
+    def record_refund(
+        self,
+        payment: Payment | str | None = None,
+        *,
+        by: Kind | str,
+        reference: str,
+        key: str,
+        customer: Customer | str | None = None,
+        amount: Money | None = None,
+        to: RefundTo | str | None = None,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
+        on: date | str | None = None,
+        reason: str = "",
+        force_reason: str = "",
+    ) -> Flow[list[Receipt]]:
+        """
+        Record money of *payment* that was sent back by hand; nothing is sent.
+
+        *by* is ``"cash"``, ``"check"``, ``"transfer"`` or ``"bitcoin"``, *reference* the
+        check's number, the transfer's text or the transaction. With *customer* instead of
+        a payment, *amount* of the customer's credit was paid out, the oldest first. The
+        rules, *to* and *items* are those of `refund`. Returns the receipts; a mistake is
+        taken back by `undo_record_refund`.
+        """
+        slip = record_refund.RefundSlip(
+            kind=_kind(by),
+            key=key,
+            reference=reference,
+            payment=None if payment is None else _id(payment),
+            customer=customer,
+            amount=None if amount is None else _money(amount, "amount"),
+            to=None if to is None else _refund_to(to),
+            items=_items(items),
+            on=None if on is None else _date(on, "on"),
+            reason=reason,
+            force_reason=force_reason,
+        )
+        return (yield from record_refund.record_refund(slip))
+
+    @verb
+    def undo_record_refund(self, receipt: Receipt | str, *, reason: str) -> Flow[Payment]:
+        """Undo a refund that was recorded by hand and not sent; the money is where it was."""
+        return (yield from record_refund.undo(_id(receipt), reason=reason))
 
     @verb
     def reverse(
@@ -705,6 +753,7 @@ class Desk(BookDesk):
         method: Method | PaymentMethod | str | None = None,
         amount: Money | None = None,
         credit: Money | None = None,
+        expect: Money | None = None,
         kind: Kind | str | None = None,
         customer: Customer | str | None = None,
         payer: Customer | None = None,
@@ -720,7 +769,9 @@ class Desk(BookDesk):
 
         Items are filled in the order given. Without *amount* it is all that is
         open; an amount beyond that becomes credit of the customer. *credit* is
-        the part to take from the customer's balance. *method* is a one-time token
+        the part to take from the customer's balance. *expect* is what the payer was shown
+        as open: if it is another amount by now, nothing is charged (`OpenAmountChanged`).
+        *method* is a one-time token
         (a `str` is one) or a stored `PaymentMethod`; accounts that send the payer
         away need *return_url* instead. *kind* is needed where the account takes several.
 
@@ -741,6 +792,7 @@ class Desk(BookDesk):
             method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
             credit=None if credit is None else _money(credit, "credit"),
+            expect=None if expect is None else _money(expect, "expect"),
             customer=customer,
             payer=payer,
             return_url=return_url,
@@ -1547,5 +1599,7 @@ def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMeth
     return OneTimeToken.of(method) if isinstance(method, str) else method
 
 
-def _id(row: Payment | Attempt | WriteOff | Customer | PaymentMethod | MethodChange | str) -> str:
+def _id(
+    row: Payment | Attempt | Receipt | WriteOff | Customer | PaymentMethod | MethodChange | str,
+) -> str:
     return row if isinstance(row, str) else row.id

@@ -212,6 +212,13 @@ class InvoiceIsVoid(Refused):
     item: str
 
 
+class OpenAmountChanged(Refused):
+    """Other than the caller expected is open; show the payer what is `open` now."""
+
+    expected: Any  # Money, which this layer does not know
+    open: Any
+
+
 class NotEnoughCredit(Refused):
     """The customer's free credit does not cover the amount."""
 

@@ -18,6 +18,8 @@ COMMANDS: Final = {
     "open_invoices": "invoice list",
     "allocations": "invoice show",
     "record": "record",
+    "record_refund": "record-refund",
+    "undo_record_refund": "undo-record-refund",
     "reverse": "reverse",
     "pay_from_credit": "pay-from-credit",
     "undo_credit_use": "undo-credit-use",

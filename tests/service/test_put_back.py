@@ -15,9 +15,11 @@ from paygate.errors import (
     AlreadyFinal,
     CreditConsumed,
     DisputeOpen,
+    NotEnoughCredit,
     NothingToAssign,
     NotRefundable,
     NotYetRefundable,
+    OpenAmountChanged,
     StillAtGateway,
     StillToDecide,
 )
@@ -505,3 +507,88 @@ def test_banking_days_leave_out_the_weekend(day: str, count: int, expected: str)
     found = after_banking_days(date.fromisoformat(day), count)
 
     assert found == date.fromisoformat(expected)
+
+
+# --- Money that is sent back by hand -----------------------------------------------------------
+
+
+def test_an_overpayment_is_paid_out_of_the_till(shop: Shop) -> None:
+    shop.issue("A")
+    payment = shop.cashier.record("A", by="cash", amount=cad("63.40"), key="cash")
+
+    [receipt] = shop.cashier.record_refund(
+        payment, amount=cad("12.40"), by="cash", reference="till 2", key="out"
+    )
+    [again] = shop.cashier.record_refund(
+        payment, amount=cad("12.40"), by="cash", reference="till 2", key="out"
+    )
+
+    assert (receipt, receipt.amount, receipt.by) == (again, cad("12.40"), "cash")
+    assert (shop.open(), shop.balance()) == ("0.00", "0.00")
+    with pytest.raises(NotRefundable):
+        shop.cashier.record_refund(payment, amount=cad("52"), by="cash", reference="x", key="more")
+
+
+def test_credit_of_several_payments_is_paid_out_oldest_first(shop: Shop) -> None:
+    made = [
+        shop.cashier.record([], customer="C", amount=cad(text), by="check", key=text)
+        for text in ("5", "7")
+    ]
+
+    booked = shop.cashier.record_refund(
+        customer="C", amount=cad("9"), by="transfer", reference="SEPA 88", key="out"
+    )
+
+    assert [(each.payment, each.amount) for each in booked] == [
+        (made[0].id, cad("5")),
+        (made[1].id, cad("4")),
+    ]
+    assert (shop.balance(), shop.cashier.payment(made[0]).returned) == ("3.00", cad("5"))
+    with pytest.raises(NotEnoughCredit):
+        shop.cashier.record_refund(
+            customer="C", amount=cad("4"), by="cash", reference="till", key="more"
+        )
+
+
+@pytest.mark.parametrize("to", [None, "reopen"])
+def test_a_recorded_refund_that_was_not_sent_is_undone(shop: Shop, to: str | None) -> None:
+    shop.issue("A")
+    payment = shop.cashier.record("A", by="check", amount=cad("60"), key="check")
+    before = (shop.open(), shop.balance())
+    [receipt] = shop.cashier.record_refund(
+        payment, amount=cad("9"), by="check", reference="77", to=to, key="out"
+    )
+    assert (shop.open(), shop.balance()) != before
+
+    shop.cashier.undo_record_refund(receipt, reason="the check was torn up")
+    shop.cashier.undo_record_refund(receipt, reason="the check was torn up")
+
+    assert (shop.open(), shop.balance()) == before
+
+
+def test_a_stale_page_charges_nothing(shop: Shop) -> None:
+    shop.issue("A", "60")
+    shop.cashier.collect("A", via="card", method="tok_visa", amount=cad("35"), key="tab-1")
+
+    with pytest.raises(OpenAmountChanged) as refused:
+        shop.cashier.collect("A", via="card", method="tok_visa", expect=cad("60"), key="tab-2")
+
+    assert (refused.value.open, shop.card.moved("CAD")) == (cad("25"), cad("35"))
+    paid = shop.cashier.collect("A", via="card", method="tok_visa", expect=cad("25"), key="tab-3")
+    assert (paid.received, shop.balance()) == (cad("25"), "0.00")
+
+
+def test_the_same_check_twice_is_booked_with_a_warning(shop: Shop) -> None:
+    shop.issue("A"), shop.issue("B"), shop.issue("D")
+    first = shop.cashier.record("A", by="check", reference="1077", key="a")
+
+    second = shop.cashier.record("B", by="check", reference="1077", key="b")
+
+    assert (first.warnings, shop.open("B")) == ((), "0.00")
+    assert first.id in second.warnings[0]
+    told = [e for e in shop.cashier.events(limit=1000) if e.type == "payment.same_reference"]
+    assert [(each.aggregate, each.data["others"]) for each in told] == [(second.id, [first.id])]
+
+    shop.cashier.reverse(first, reason="typed twice")
+    shop.cashier.reverse(second, reason="bounced")
+    assert shop.cashier.record("D", by="check", reference="1077", key="d").warnings == ()

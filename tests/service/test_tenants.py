@@ -38,6 +38,7 @@ class Names:
     page: str = "pay_page_of_nobody"
     held: str = "pay_held_of_nobody"
     recorded: str = "pay_recorded_of_nobody"
+    refund: str = "rcp_refund_of_nobody"
     by_credit: str = "pay_by_credit_of_nobody"
     unknown: str = "pay_unknown_of_nobody"
     method: str = "met_of_nobody"
@@ -108,6 +109,9 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     page = north.collect("N-2", via="page", key="k-2", return_url=BACK)
     held = north.authorize("N-3", via="card", method="tok_visa", key="k-3")
     recorded = north.record("N-4", by="check", key="k-4", reference="1077")
+    [refund] = north.record_refund(
+        recorded, amount=usd("1.00"), by="cash", reference="till", key="k-refund"
+    )
     by_credit = north.pay_from_credit("N-5", key="k-5", amount=usd("5.00"))
     given_up = north.write_off("N-5", reason="small", key="k-6", amount=usd("1.00"))
     unknown = north.collect("N-6", via="card", method="tok_unknown_executed", key="k-7")
@@ -131,6 +135,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         page=page.id,
         held=held.id,
         recorded=recorded.id,
+        refund=refund.id,
         by_credit=by_credit.id,
         unknown=unknown.id,
         method=change.method.id,
@@ -158,6 +163,10 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.reverse(n.payment, reason="bounced"),
         lambda c, n: c.reverse(n.recorded, reason="bounced"),
     ],
+    "record_refund": [
+        lambda c, n: c.record_refund(n.recorded, by="cash", reference="till", key="s-6"),
+    ],
+    "undo_record_refund": [lambda c, n: c.undo_record_refund(n.refund, reason="typed wrong")],
     "reviewed": [lambda c, n: c.reviewed(n.payment, reason="seen")],
     "pay_from_credit": [lambda c, n: c.pay_from_credit(n.number, key="s-4")],
     "undo_credit_use": [lambda c, n: c.undo_credit_use(n.by_credit)],

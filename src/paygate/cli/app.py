@@ -83,6 +83,8 @@ for command in (
     operations.refund,
     operations.cancel,
     payments.record,
+    payments.record_refund,
+    payments.undo_record_refund,
     payments.reverse,
     decisions.resolve,
     decisions.assign,

@@ -41,6 +41,9 @@ def collect(
     method: options.MethodOption = None,
     stored: options.StoredOption = None,
     amount: options.AmountOption = None,
+    expect: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Collect only if this much is open.")
+    ] = None,
     kind: options.KindOption = None,
     customer: options.CustomerOption = None,
     return_url: options.ReturnUrlOption = "",
@@ -54,6 +57,7 @@ def collect(
             key=key,
             method=method if stored is None else cashier.method(stored),
             amount=None if amount is None else read_amount(cashier, amount, invoices),
+            expect=None if expect is None else read_amount(cashier, expect, invoices),
             kind=kind,
             customer=customer,
             return_url=return_url,
@@ -86,6 +90,58 @@ def record(
             on=on,
             customer=customer,
         )
+    tell(made, as_json=where.as_json)
+
+
+@with_ledger
+def record_refund(
+    where: Where,
+    by: Annotated[str, typer.Option(help="cash, check, transfer or bitcoin.")],
+    key: options.KeyOption,
+    reference: Annotated[str, typer.Option(help="The check's number, the transfer's text.")],
+    payment: Annotated[str | None, typer.Argument(help="Id of the payment it is of.")] = None,
+    amount: options.AmountOption = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
+    ] = None,
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="When it was sent.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Pay out the credit of this customer instead.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Record money that was sent back by hand: nothing is sent, the books follow."""
+    with where.open() as cashier:
+        made = cashier.record_refund(
+            payment,
+            customer=customer,
+            amount=None if amount is None else read_amount(cashier, amount),
+            by=by,
+            reference=reference,
+            key=key,
+            on=on,
+            to=to,
+            reason=reason,
+        )
+    if where.as_json:
+        show.write_json({"receipts": made})
+        return
+    table = show.table("Receipt", "Payment", ">Amount", "On")
+    for one in made:
+        show.add(table, one.id, one.payment, one.amount, one.effective)
+    show.console().print(table)
+
+
+@with_ledger
+def undo_record_refund(
+    where: Where,
+    receipt: Annotated[str, typer.Argument(help="Id of the receipt of the recorded refund.")],
+    reason: options.ReasonOption,
+) -> None:
+    """Undo a refund that was recorded by hand and was not sent after all."""
+    with where.open() as cashier:
+        made = cashier.undo_record_refund(receipt, reason=reason)
     tell(made, as_json=where.as_json)
 
 
@@ -264,6 +320,7 @@ def _sheet(of: Payment) -> Any:
             "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
             "Reversal": of.reversal,
             "Next": _next_step(of),
+            "Warning": " ".join(of.warnings) or None,
         }
     )
 

@@ -58,6 +58,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.declined_try": "The payer's try on a page was declined; the page is still payable.",
     "payment.needs_review": "A person must look at a payment.",
     "payment.conflicted": "The money that came is not the money that was asked for.",
+    "payment.same_reference": "Money was recorded under a reference that is in the books already.",
     "payment.refund_forced": "Money is sent back that the payer's bank can still return.",
     "payment.reviewed": "A person finished the review of a payment, and said why.",
     "payment.assigned": "A person decided where money goes that no rule could place.",

@@ -120,7 +120,7 @@ class Payment:
     `authorized` what was held for us before any capture, `seen` what is on its way, if the
     gateway says how much: a Bitcoin transaction that waits for confirmations, say.
     `refundable_after` is how many banking days after settlement the payer's bank can
-    still return it.
+    still return it. `warnings` are sentences about the call that returned it.
     `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
@@ -141,6 +141,7 @@ class Payment:
     awaiting: Money
     credit_on: CreditOn = CreditOn.ACCEPTED
     refundable_after: int = 0
+    warnings: tuple[str, ...] = ()
     reference: str = ""
     code: str = ""
     raw_code: str = ""
@@ -216,7 +217,8 @@ class Receipt:
 
     `awaiting` is what of it counts only when it has settled. `settled` is what
     reached us until now, `fee` what the processor kept, `in_transit` what stands
-    between, negative for money that is still to be taken from us.
+    between, negative for money that is still to be taken from us. `by` is how money
+    was sent back by hand, without a gateway.
     """
 
     id: str
@@ -232,6 +234,7 @@ class Receipt:
     unallocated: Money
     awaiting: Money
     in_transit: Money
+    by: str = ""
     settled: Money | None = None
     fee: Money | None = None
     settled_on: date | None = None

@@ -81,6 +81,13 @@ _OF_ITEM = f"""
 WHERE p.id IN (SELECT payment FROM paygate_claim WHERE item = :item AND state = 'hard')
 ORDER BY p.id
 """
+_SAME_REFERENCE = """
+SELECT id FROM paygate_payment
+WHERE tenant = :tenant AND customer = :customer AND payer = :payer AND account = :account
+  AND kind = :kind AND reference = :reference AND reference <> '' AND id <> :id
+  AND returned_minor < received_minor
+ORDER BY id
+"""
 _SET_STATUS = """
 UPDATE paygate_payment SET status = :status,
   needs_review = max(needs_review, :needs_review), conflicted = max(conflicted, :conflicted)
@@ -460,6 +467,20 @@ def page(
         "limit": limit,
     }
     return [payment_of(row) for row in tx.all(_PAGE, params)]
+
+
+def same_reference(tx: Tx, payment: Payment) -> list[str]:
+    """Find other money of the same payer, kind and reference that stands in the books."""
+    params = {
+        "tenant": tx.tenant,
+        "id": payment.id,
+        "customer": payment.customer,
+        "payer": payment.payer,
+        "account": payment.account,
+        "kind": payment.kind.value,
+        "reference": payment.reference,
+    }
+    return [row["id"] for row in tx.all(_SAME_REFERENCE, params)]
 
 
 def holding(tx: Tx, item: str) -> list[Payment]:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_receipt (
   id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
-  amount_minor, in_transit_minor, undoes, code, effective, booked_at, actor)
+  amount_minor, in_transit_minor, undoes, by_hand, code, effective, booked_at, actor)
 VALUES (
   :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
-  :amount, :in_transit, :undoes, :code, :effective, :at, :actor)
+  :amount, :in_transit, :undoes, :by_hand, :code, :effective, :at, :actor)
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
 """
 _BOOKED = """
@@ -33,13 +33,23 @@ SELECT currency, amount_minor, payment, settled_minor, settled_currency, fee_min
 FROM paygate_receipt
 WHERE tenant = :tenant AND account = :account AND kind = :kind AND movement_id = :movement_id
 """
-_OF_PAYMENT = """
+_SELECT = """
 SELECT r.*,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation a
    WHERE a.receipt = r.id) AS allocated_minor,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
-FROM paygate_receipt r WHERE r.tenant = :tenant AND r.payment = :payment
+FROM paygate_receipt r
+"""
+_OF_PAYMENT = f"""
+{_SELECT} WHERE r.tenant = :tenant AND r.payment = :payment ORDER BY r.booked_at, r.id
+"""
+_BY_ID = f"{_SELECT} WHERE r.tenant = :tenant AND r.id = :id"
+_RECORDED = f"""
+{_SELECT}
+WHERE r.tenant = :tenant AND r.account = :account AND r.kind = 'refund'
+  AND (r.movement_id = :name
+       OR r.movement_id > :name || ':' AND r.movement_id < :name || ';')
 ORDER BY r.booked_at, r.id
 """
 _SET_AWAITING = "UPDATE paygate_receipt SET awaiting_minor = :amount WHERE id = :id"
@@ -126,11 +136,13 @@ def book(
     payment: str | None,
     attempt: str | None,
     in_transit: bool,
+    by: str = "",
 ) -> str | None:
     """
     Write a receipt and tell its id, or None where this movement is in the books already.
 
-    *in_transit* says that its money stands at a gateway or bank; see `settle`.
+    *in_transit* says that its money stands at a gateway or bank; see `settle`. *by* is
+    how it was sent if no gateway sent it.
     """
     id_ = tx.new_id("rcp")
     sign = 1 if movement.kind.inward else -1
@@ -148,6 +160,7 @@ def book(
         "amount": movement.amount.minor,
         "in_transit": sign * movement.amount.minor if in_transit else 0,
         "undoes": movement.undoes,
+        "by_hand": by,
         "code": movement.code,
         "effective": customers.date_of(tx, customer, movement.effective).isoformat(),
         "at": tx.at,
@@ -181,6 +194,18 @@ def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     """Read the receipts of a payment, in and out, the oldest first."""
     params = {"tenant": tx.tenant, "payment": payment}
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, params)]
+
+
+def by_id(tx: Tx, id_: str) -> Receipt | None:
+    """Read a receipt of a payment."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None or row["payment"] is None else receipt_of(row)
+
+
+def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:
+    """Read the parts of a refund that was recorded by hand under *name*."""
+    params = {"tenant": tx.tenant, "account": account, "name": name}
+    return [receipt_of(row) for row in tx.all(_RECORDED, params)]
 
 
 def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
@@ -340,6 +365,7 @@ def receipt_of(row: Row) -> Receipt:
         unallocated=Money(currency, row["unallocated_minor"]),
         awaiting=Money(currency, row["awaiting_minor"]),
         in_transit=Money(currency, row["in_transit_minor"]),
+        by=row["by_hand"],
         settled=known.settled,
         fee=known.fee,
         settled_on=known.on,

@@ -256,7 +256,8 @@ def _place(
         case MovementKind.CHARGE | MovementKind.CAPTURE:
             return _inward(tx, row, payment, receipt, movement, claims)
         case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON:
-            return _back(tx, payment, receipt, movement, held=movement in changes.held)
+            cash = allocation.cash_account(payment.kind)
+            return _back(tx, payment, receipt, movement, cash, held=movement in changes.held)
         case MovementKind.RETURN:
             if not reverse.book_return(tx, payment, receipt, movement):
                 _outward(tx, row, payment, receipt, movement)
@@ -283,7 +284,8 @@ def _inward(
     if payment.superseded:
         alert(tx, payment, "money came on a page that another payment had superseded")
     if settle.waits(tx, payment, movement):
-        settle.accept(tx, payment, receipt, amount, on)
+        cash = allocation.cash_account(payment.kind)
+        settle.accept(tx, payment, receipt, amount, on, cash)
         return []
     placed = allocation.place(
         tx,
@@ -300,7 +302,27 @@ def _inward(
     return placed.items
 
 
-def _back(tx: Tx, payment: Payment, receipt: str, movement: Movement, *, held: bool) -> list[str]:
+def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cash: Account) -> None:
+    """Book money that came back to us by hand, once, and put it where it was before."""
+    receipt = receipts.book(
+        tx,
+        movement,
+        account=account,
+        customer=payment.customer,
+        payment=payment.id,
+        attempt=None,
+        in_transit=cash is Account.IN_TRANSIT,
+    )
+    if receipt is None:
+        return
+    _count(tx, payment, movement)
+    tell_receipt(tx, payment, receipt, movement)
+    allocation.tell_items(tx, _back(tx, payment, receipt, movement, cash, held=False))
+
+
+def _back(
+    tx: Tx, payment: Payment, receipt: str, movement: Movement, cash: Account, *, held: bool
+) -> list[str]:
     """Put money that came back where it was before; what has no place left is new money."""
     on = customers.date_of(tx, payment.customer, movement.effective)
     won = movement.kind is MovementKind.CHARGEBACK_WON
@@ -308,7 +330,7 @@ def _back(tx: Tx, payment: Payment, receipt: str, movement: Movement, *, held: b
         dispute.given_back(tx, payment, movement)
     else:
         emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
-    back = taking.put_back(tx, payment, receipt, movement, on)
+    back = taking.put_back(tx, payment, receipt, movement, on, cash)
     touched = list(back.items)
     if back.waits:
         payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=True)
@@ -316,11 +338,10 @@ def _back(tx: Tx, payment: Payment, receipt: str, movement: Movement, *, held: b
     if back.left.minor and held:
         _suspend(tx, payment, receipt, replace(movement, amount=back.left))
     elif back.left.minor and settle.waits(tx, payment, movement):
-        settle.accept(tx, payment, receipt, back.left, on)
+        settle.accept(tx, payment, receipt, back.left, on, cash)
     elif back.left.minor:
         # What is held waits for money that is still to come.
         claims = [each for each in payments.claims_of(tx, payment.id) if each.state != "hard"]
-        cash = allocation.cash_account(payment.kind)
         placed = allocation.place(
             tx,
             payment,

@@ -30,6 +30,7 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
     NotEnrollable,
+    OpenAmountChanged,
     TokenKeysMissing,
     TokenUnreadable,
     UnknownMethod,
@@ -70,6 +71,7 @@ class Order:
     payer_present: bool = True
     amount: Money | None = None
     credit: Money | None = None
+    expect: Money | None = None
     customer: Customer | str | None = None
     payer: Customer | None = None
     return_url: str = ""
@@ -225,6 +227,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     if before is not None:
         return Opened(payment=reverse.find(tx, before))
     plan = plan_claims(tx, order.items, order.amount, order.customer)
+    _check_expected(order, plan)
     credit = _reserve(tx, order, plan)
     asked = sum(claim.minor for claim in plan.claims if claim.credit is None)
     amount = Money(plan.currency, asked) if order.amount is None else order.amount
@@ -509,6 +512,17 @@ def _fingerprint(order: Order, kind: Kind) -> str:
         payer=payer,
         **more,
     )
+
+
+def _check_expected(order: Order, plan: Plan) -> None:
+    """Refuse to charge on a picture that is stale: the page showed another open amount."""
+    there = Money(plan.currency, plan.open_minor)
+    if order.expect is not None and order.expect != there:
+        raise OpenAmountChanged(
+            f"{there} is open, and not {order.expect} as expected; show the payer what is open now",
+            expected=order.expect,
+            open=there,
+        )
 
 
 def name_of(item: Invoice | Share | str) -> Any:

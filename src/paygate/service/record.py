@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
@@ -88,7 +88,20 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     payment = reverse.find(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])
-    return payment
+    return _warned(tx, payment)
+
+
+def _warned(tx: Tx, payment: Payment) -> Payment:
+    """Warn if the same check, by its number, stands in the books: a person may mean it."""
+    others = payments.same_reference(tx, payment)
+    if not others:
+        return payment
+    telling.emit(tx, "payment.same_reference", payment, others=others)
+    text = (
+        f"{payment.kind} {payment.reference} of {payment.payer} is in the books already, as "
+        f"{', '.join(others)}; reverse one of them if it is the same money"
+    )
+    return replace(payment, warnings=(text,))
 
 
 def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:

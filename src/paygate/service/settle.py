@@ -42,11 +42,11 @@ def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
     return movement.kind in _BROUGHT or bool(_under_way(tx, payment))
 
 
-def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
+def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date, cash: Account) -> None:
     """Book that *amount* was accepted, and hold what it is to pay until it settles."""
     receipts.set_awaiting(tx, receipt, amount.minor)
     lines = [
-        Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
+        Line(cash, amount.minor, receipt=receipt),
         Line(Account.AWAITING, -amount.minor, receipt=receipt),
     ]
     _post(tx, payment, lines, receipt, amount.currency, on)

@@ -212,7 +212,9 @@ class PutBack:
         self.left = Money(self.left.currency, self.left.minor + line.minor)
 
 
-def put_back(tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date) -> PutBack:
+def put_back(
+    tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date, cash: Account
+) -> PutBack:
     """Put the money of an inward *receipt* where the movement that it undoes took it from."""
     back = PutBack(receipt, movement.amount)
     _cancel_debits(tx, payment, back)
@@ -225,10 +227,9 @@ def put_back(tx: Tx, payment: Payment, receipt: str, movement: Movement, on: dat
                 taken.put_back(tx, undone, place, minor)
     if back.lines:
         moved = -sum(line.minor for line in back.lines)
-        cash = Line(allocation.cash_account(payment.kind), moved, receipt=receipt)
         posting.post(
             tx,
-            [cash, *back.lines],
+            [Line(cash, moved, receipt=receipt), *back.lines],
             entry=receipt,
             currency=movement.amount.currency,
             customer=payment.customer,

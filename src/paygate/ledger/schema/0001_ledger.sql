@@ -242,6 +242,7 @@ CREATE TABLE paygate_receipt (
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
   undoes TEXT, -- the movement it takes back, or of a reversal the receipt
+  by_hand TEXT NOT NULL DEFAULT '', -- how money was sent back without a gateway
   code TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
