@@ -77,9 +77,13 @@ _OPEN_STILL = {
     (state, "action"): "FAILED"
     for state in ("SENDING", "UNKNOWN", "REQUIRES_ACTION", "PENDING", "AUTHORIZED")
 }
+_PAGE_LATER = {
+    **{(state, "success"): "SUCCEEDED" for state in ("DECLINED", "FAILED", "CANCELED", "EXPIRED")},
+    **{(state, "authorised"): "no-op" for state in ("DECLINED", "FAILED", "CANCELED", "EXPIRED")},
+}
 OTHERWISE: dict[Operation, dict[tuple[str, str], str]] = {
-    Operation.COMPLETE: {**_NO_PAGE, **_OPEN_STILL},
-    Operation.CLOSE: {**_NO_PAGE, **_OPEN_STILL},
+    Operation.COMPLETE: {**_NO_PAGE, **_OPEN_STILL, **_PAGE_LATER},
+    Operation.CLOSE: {**_NO_PAGE, **_OPEN_STILL, **_PAGE_LATER},
     Operation.CAPTURE: _NO_PAGE,
     Operation.VOID: _NO_PAGE,
     Operation.REFUND: _NO_PAGE,
@@ -124,6 +128,26 @@ def test_every_cell_of_the_table(
     assert said(changes) == then
     if then in {"review", "void", "SUCCEEDED late"}:
         assert changes.alerts
+
+
+@pytest.mark.parametrize("operation", [Operation.CHARGE, Operation.AUTHORIZE])
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELED, S.EXPIRED])
+def test_money_on_its_way_after_the_end_is_held_once_and_let_go_by_the_next_word(
+    operation: Operation, state: AttemptState
+) -> None:
+    known = facts(state, operation=operation)
+    waiting = replace(known, late_pending=True)
+
+    first = decide(known, ANSWERS["pending"], Source.CALLBACK)
+
+    assert first.state is None
+    assert first.hold_late
+    assert first.alerts
+    assert not decide(waiting, ANSWERS["pending"], Source.CALLBACK).hold_late
+    for answer in ("success", "authorised", "declined", "rejected late", "closed"):
+        assert decide(waiting, ANSWERS[answer], Source.INQUIRY).let_go
+    for answer in ("pending", "no reply", "unsent", "action", "rejected", "not found"):
+        assert not decide(waiting, ANSWERS[answer], Source.INQUIRY).let_go
 
 
 @pytest.mark.parametrize("operation", [Operation.CAPTURE, Operation.VOID, Operation.REFUND])

@@ -15,6 +15,7 @@ from paygate.domain.outcome import (
     ActionRequired,
     Answer,
     Approved,
+    Authorized,
     Closed,
     Closing,
     DeclineCode,
@@ -28,7 +29,7 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import AttemptState, Payment, PaymentStatus
+from paygate.domain.payment import AttemptState, Operation, Payment, PaymentStatus
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -549,3 +550,124 @@ def test_a_charge_that_is_refused_closes_no_page(clock: FakeClock) -> None:
         )
 
     assert [a.operation for a in shop.cashier.attempts(shop.open)] == ["charge"]
+
+
+# --- Money that is on its way after the end ---------------------------------------------------
+
+
+def ended(shop: Shop, via: Scripted) -> Payment:
+    """A page that was closed, whose payer is then said to have paid."""
+    shop.issue("N-9")
+    payment = shop.page("N-9", "via")
+    via.says = {"look_up": Closed(how=Closing.EXPIRED)}
+    assert shop.cashier.inquire(payment).status is PaymentStatus.EXPIRED
+    via.says = {"look_up": Pending(reference=payment.reference)}
+    return shop.cashier.inquire(payment)
+
+
+@pytest.fixture
+def late(clock: FakeClock) -> Scripted:
+    return Scripted(Kind.REDIRECT, clock=clock)
+
+
+def test_money_on_its_way_after_the_end_holds_what_is_free(
+    late: Scripted, clock: FakeClock
+) -> None:
+    shop = Shop(clock, via=late, card=FakeGateway(clock=clock))
+    payment = ended(shop, late)
+
+    assert shop.claimed("N-9") == "61.00 USD"
+    assert shop.events("payment.alert") == 1
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
+        shop.cashier.collect("N-9", via="card", method="tok_visa", key="b")
+    assert caught.value.ways == {payment.id: ["inquire", "resolve"]}
+    assert shop.cashier.fsck() == []
+
+
+LATE_ENDS: dict[str, Finding] = {
+    "declined": Declined(code=DeclineCode.GENERIC, raw_code="R1", retryable=False),
+    "rejected": Rejected(cause=RejectCause.STATE, retryable=False),
+    "closed": Closed(how=Closing.CANCELED),
+}
+
+
+@pytest.mark.parametrize("end", LATE_ENDS)
+def test_late_money_that_does_not_come_lets_go(end: str, late: Scripted, clock: FakeClock) -> None:
+    shop = Shop(clock, via=late)
+    payment = ended(shop, late)
+    late.says = {"look_up": LATE_ENDS[end]}
+
+    clock.advance(minutes=1)
+    shop.cashier.recover()
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.EXPIRED
+    assert shop.claimed("N-9") == "0.00 USD"
+    asked = len(late.asked)
+    shop.days(3)
+    assert len(late.asked) == asked
+    assert shop.cashier.fsck() == []
+
+
+def test_late_money_that_comes_pays_its_invoice(late: Scripted, clock: FakeClock) -> None:
+    shop = Shop(clock, via=late)
+    payment = ended(shop, late)
+    moved = Movement(movement_id="m", amount=payment.amount)
+    late.says = {"look_up": Approved(movements=(moved,))}
+
+    shop.cashier.inquire(payment)
+
+    assert str(shop.cashier.invoice("N-9").open) == "0.00 USD"
+    assert shop.claimed("N-9") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+
+
+def test_a_person_ends_the_wait_for_late_money(late: Scripted, clock: FakeClock) -> None:
+    shop = Shop(clock, via=late)
+    payment = ended(shop, late)
+
+    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="their dashboard")
+
+    assert shop.claimed("N-9") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+
+
+def superseded(shop: Shop, via: Scripted, declined: bool) -> Payment:
+    """A page that could not be closed when the payer tried a card."""
+    shop.issue("N-9")
+    payment = shop.page("N-9", "via")
+    via.script("rejected_rate_limit", operation="close")
+    token = "tok_declined" if declined else "tok_visa"
+    shop.cashier.collect("N-9", via="card", method=token, key="b")
+    assert shop.cashier.payment(payment).superseded
+    return payment
+
+
+@pytest.mark.parametrize(("declined", "held"), [(True, "61.00 USD"), (False, "0.00 USD")])
+def test_money_on_its_way_to_a_superseded_page_holds_what_is_free(
+    declined: bool, held: str, late: Scripted, clock: FakeClock
+) -> None:
+    shop = Shop(clock, via=late, card=FakeGateway(clock=clock))
+    payment = superseded(shop, late, declined)
+    late.says = {"look_up": Pending(reference=payment.reference)}
+
+    shop.cashier.inquire(payment)
+
+    assert shop.claimed("N-9") == held
+    assert shop.events("payment.alert") == 1
+    assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("declined", [True, False])
+def test_an_amount_held_on_a_superseded_page_is_voided_unless_it_finds_its_items(
+    declined: bool, late: Scripted, clock: FakeClock
+) -> None:
+    shop = Shop(clock, via=late, card=FakeGateway(clock=clock))
+    payment = superseded(shop, late, declined)
+    late.says = {"look_up": Authorized(amount=payment.amount, reference=payment.reference)}
+
+    shop.cashier.inquire(payment)
+
+    voids = [a for a in shop.cashier.attempts(payment) if a.operation is Operation.VOID]
+    assert len(voids) == (0 if declined else 1)
+    assert shop.claimed("N-9") == ("61.00 USD" if declined else "0.00 USD")
+    assert shop.cashier.fsck() == []

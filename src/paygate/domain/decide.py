@@ -90,7 +90,8 @@ class Facts:
     `sends` counts how often its request may have left; `action` is what the payer was
     last asked to do, until `expires_at`, and `tries` are the declined tries on it that
     were noted, each by reference and raw code. `key_known` says that the processor
-    refused our key as used with other data. `booked` holds the
+    refused our key as used with other data, `late_pending` that money is said to be on
+    its way after the attempt had ended. `booked` holds the
     amounts of movements that are in the books already, `foreign` those of them
     that are another payment's, `settled` what is known of their settlement;
     `absence` matters only for `NotFound`; an answer that was perhaps `overtaken` by
@@ -107,6 +108,7 @@ class Facts:
     tries: frozenset[tuple[str, str]] = frozenset()
     key_known: bool = False
     held_from_percent: int = 0
+    late_pending: bool = False
     booked: Mapping[tuple[MovementKind, str], Money] = field(
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
@@ -128,7 +130,8 @@ class Changes:
     books. `alerts` are sentences for people, `log` one for the log alone. `tried` notes
     a declined try on a page that stays payable; `action` replaces what the payer is
     asked to do; `void_late` asks for the late authorisation to be voided. `seen` is
-    how much is on its way.
+    how much is on its way. `hold_late` asks to hold again what is still free, because
+    money is on its way after the end, and `let_go` to let go of that.
     """
 
     state: AttemptState | None = None
@@ -152,6 +155,8 @@ class Changes:
     tried: bool = False
     void_late: bool = False
     seen: Money | None = None
+    hold_late: bool = False
+    let_go: bool = False
 
 
 KEY_MISMATCH: Final = "key_mismatch"
@@ -159,6 +164,9 @@ KEY_MISMATCH: Final = "key_mismatch"
 
 _PAGES = frozenset({Operation.CHARGE, Operation.AUTHORIZE, Operation.ENROLL})
 """Operations whose page, slip or address stays payable after a declined try."""
+
+_ABOUT_PAGE = frozenset({Operation.COMPLETE, Operation.CLOSE})
+"""Operations on a page: what they show of its money is news of the attempt that made it."""
 
 _KNOWS_KEY = frozenset({RejectCause.KEY_IN_USE, RejectCause.KEY_MISMATCH})
 """Refusals which prove that something was sent under our key before."""
@@ -184,6 +192,26 @@ _MOVES_MONEY = frozenset(
 
 def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
     """Return what *answer* from *source* changes, given *facts*."""
+    changes = _decide(facts, answer, source)
+    if facts.late_pending and _ends_wait(facts, answer, source):
+        return replace(changes, let_go=True)
+    return changes
+
+
+def _ends_wait(facts: Facts, answer: Answer, source: Source) -> bool:
+    """Return whether money that was on its way after the end does not come, or has come."""
+    match answer:
+        case Approved() | Authorized() | Declined() | Closed():
+            return True
+        case Rejected():
+            return not _about_question(facts, answer, source)
+        case NotFound():
+            return facts.absence is Absence.FINAL
+        case _:
+            return False
+
+
+def _decide(facts: Facts, answer: Answer, source: Source) -> Changes:
     match answer:
         case Approved():
             return _approved(facts, answer)
@@ -231,22 +259,41 @@ def _unknown(facts: Facts, answer: Unknown) -> Changes:
 def _pending(facts: Facts, answer: Pending) -> Changes:
     """Go on to pending, unless too little is on its way to hold anything for it."""
     changes = _forward(facts, AttemptState.PENDING, reference=answer.reference)
+    seen = answer.amount if _of_asked(facts, answer.amount) else None
+    enough = seen is None or _is_enough(facts, seen)
     if facts.state.closed:
-        return replace(changes, log=f"accepted, after it had ended as {facts.state}")
-    seen = answer.amount
-    if seen is None or seen.currency != facts.asked.currency:
+        return _pending_late(facts, changes, seen, enough=enough)
+    if seen is None or facts.state.rank > AttemptState.PENDING.rank:
         return changes
-    if facts.state.rank > AttemptState.PENDING.rank:
-        return changes
-    enough = seen.minor > 0 and seen.minor * 100 >= facts.asked.minor * facts.held_from_percent
     if facts.state is AttemptState.REQUIRES_ACTION and not enough:
         return Changes(reference=answer.reference, seen=seen)
     return replace(changes, seen=seen)
 
 
+def _of_asked(facts: Facts, amount: Money | None) -> bool:
+    return amount is not None and amount.currency == facts.asked.currency
+
+
+def _is_enough(facts: Facts, seen: Money) -> bool:
+    """Return whether so much of what was asked for is on its way that it is held for it."""
+    return seen.minor > 0 and seen.minor * 100 >= facts.asked.minor * facts.held_from_percent
+
+
+def _pending_late(facts: Facts, changes: Changes, seen: Money | None, *, enough: bool) -> Changes:
+    """Hold again what money on its way after the end can still pay."""
+    changes = replace(changes, log=f"accepted, after it had ended as {facts.state}")
+    collects = facts.operation in (Operation.CHARGE, Operation.AUTHORIZE)
+    if facts.late_pending or not collects or not enough:
+        return changes
+    if facts.state is AttemptState.DECLINED:
+        return changes  # that was the processor's own last word: this was true before it
+    text = f"money is on its way to a payment that had ended as {facts.state}"
+    return replace(changes, hold_late=True, seen=seen, alerts=(text,))
+
+
 def _action(facts: Facts, answer: ActionRequired) -> Changes:
     """Ask the payer for *answer*, or for this instead of what they were asked for before."""
-    if facts.operation in (Operation.COMPLETE, Operation.CLOSE) and not facts.state.final:
+    if facts.operation in _ABOUT_PAGE and not facts.state.final:
         # The page is still open: to complete or to close it has come to nothing. What the
         # payer is to do is news of the attempt that made the page.
         open_still = facts.operation is Operation.CLOSE
@@ -279,6 +326,9 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     changes = _booked(facts, answer)
     if facts.state is AttemptState.SUCCEEDED:
         return changes
+    if facts.state.closed and facts.operation in _ABOUT_PAGE:
+        # That it came to nothing then says nothing of the page, which was paid later.
+        return replace(changes, state=AttemptState.SUCCEEDED)
     if facts.state.closed:
         text = f"the gateway approved a payment that had ended as {facts.state}"
         return replace(
@@ -351,6 +401,8 @@ def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
 
 
 def _authorized(facts: Facts, answer: Authorized) -> Changes:
+    if facts.state.closed and facts.operation in _ABOUT_PAGE:
+        return Changes(reference=answer.reference)
     if facts.state.closed:
         text = f"an amount was authorised on a payment that had ended as {facts.state}"
         return Changes(reference=answer.reference, alerts=(text,), void_late=True)

@@ -197,12 +197,37 @@ RULES: Final[tuple[Rule, ...]] = (
             SELECT max(held) FROM (
               SELECT sum(CASE r.inward WHEN 1 THEN r.amount_minor ELSE -r.amount_minor END) AS held
               FROM paygate_receipt r WHERE r.payment = p.id GROUP BY r.currency)))
+          AND NOT EXISTS (SELECT 1 FROM paygate_attempt a
+                          WHERE a.payment = p.id AND a.late_pending = 1)
           AND EXISTS (SELECT 1 FROM paygate_claim c
                       WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
           AND (SELECT coalesce(sum(r.awaiting_minor), 0) FROM paygate_receipt r
                WHERE r.payment = p.id)
             < (SELECT max(1, coalesce(sum(c.amount_minor), 0)) FROM paygate_claim c
                WHERE c.payment = p.id AND c.state = 'hard' AND c.credit IS NULL)
+        """,
+    ),
+    Rule(
+        "open-pages-hold-nothing",
+        "a page that waits for its payer holds nothing, unless it is being completed right now",
+        """
+        SELECT p.id AS subject, 'a hard claim on a page that nobody completes' AS detail
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.status = 'requires_action'
+          AND EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id AND c.state = 'hard')
+          AND NOT EXISTS (SELECT 1 FROM paygate_attempt a
+                          WHERE a.payment = p.id AND a.operation = 'complete'
+                            AND a.state IN ('sending', 'unknown', 'pending'))
+        """,
+    ),
+    Rule(
+        "late-money-is-asked-about",
+        "what an ended payment holds for money on its way is asked about, or under review",
+        """
+        SELECT id AS subject, state || ' and pending, without a next check' AS detail
+        FROM paygate_attempt
+        WHERE tenant = :tenant AND late_pending = 1
+          AND next_check_at IS NULL AND needs_review = 0
         """,
     ),
     Rule(

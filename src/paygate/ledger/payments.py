@@ -265,6 +265,7 @@ UPDATE paygate_attempt SET
                                  THEN action_secret_encrypted ELSE :action_secret END,
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
+  late_pending = :late_pending,
   version = version + 1
 WHERE id = :id AND version = :version
 """
@@ -370,6 +371,7 @@ class AttemptRow:
     created_mark: Mark | None
     version: int
     offers: frozenset[str] = frozenset()
+    late_pending: bool = False
 
     def offers_to(self, operation: Operation) -> bool:
         """Return whether the account could do *operation* when this was stored."""
@@ -893,6 +895,7 @@ def update_attempt(
     absences: int,
     needs_review: bool,
     network_transaction_id: str,
+    late_pending: bool = False,
 ) -> bool:
     """Write what is known now, if nobody else wrote since *before* was read."""
     params = {
@@ -912,6 +915,7 @@ def update_attempt(
         "absences": absences,
         "needs_review": int(needs_review),
         "network_transaction_id": network_transaction_id,
+        "late_pending": int(late_pending),
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
 
@@ -1144,6 +1148,7 @@ def attempt_of(row: Row) -> AttemptRow:
         created_mark=read_mark(row["created_mark"]),
         version=row["version"],
         offers=frozenset(row["offers"].split()),
+        late_pending=bool(row["late_pending"]),
     )
 
 

@@ -64,6 +64,10 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         payments.set_authorized(tx, payment.id, changes.authorized.minor)
     if changes.void_late:
         _void_late(tx, row, payment, changes)
+    if changes.hold_late:
+        settle.hold_again(tx, payment, _on_its_way(payment, changes))
+    if collects and payment.superseded:
+        _take_up_again(tx, row, payment, changes)
     touched: list[str] = []
     for movement in changes.book:
         touched += _book(tx, row, payment, claims, movement, changes)
@@ -74,6 +78,8 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         dispute.told(tx, payment, told)
     if changes.state is not None:
         _end(tx, row, payment, changes)
+    if changes.let_go and changes.state is None:
+        settle.release(tx, payment, ended=True)
     return touched
 
 
@@ -140,6 +146,30 @@ def _is_last(tx: Tx, row: AttemptRow) -> bool:
     under_way = payments.under_way(tx, row.attempt.payment)
     done = row.final or under_way.collected >= under_way.authorized
     return done and not under_way.capturing
+
+
+def _take_up_again(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """
+    Hold again what is free of the items of a page that another payment had taken over.
+
+    Money is on its way to it, so nobody else shall pay what it can still pay. An amount that
+    is only held is given back unless all of it finds its items.
+    """
+    if changes.state not in (AttemptState.PENDING, AttemptState.AUTHORIZED):
+        return
+    missing = settle.hold_again(tx, payment, _on_its_way(payment, changes))
+    if changes.state is AttemptState.PENDING:
+        alert(tx, payment, "money is on its way on a page that another payment had superseded")
+        return
+    alert(tx, payment, "an amount is held on a page that another payment had superseded")
+    if missing:
+        _void_late(tx, row, payment, changes)
+
+
+def _on_its_way(payment: Payment, changes: Changes) -> int:
+    """Return how much may still come: what was seen of it, if the gateway says that."""
+    rest = payment.amount.minor - payment.received.minor
+    return rest if changes.seen is None else min(rest, changes.seen.minor)
 
 
 def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:

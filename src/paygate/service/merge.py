@@ -131,6 +131,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             expires_at=before.expires_at,
             tries=payments.tries_of(tx, attempt) if isinstance(answer, Declined) else frozenset(),
             key_known=before.attempt.code == KEY_MISMATCH,
+            late_pending=before.late_pending,
         )
         if isinstance(answer, Declined) and not answer.reference:
             # The same try is told with the name of its page, or without.
@@ -303,9 +304,15 @@ def _write_attempt(
         next_check_at=next_check_at,
         checks=_checks(tx, before, reading),
         absences=absences,
+        late_pending=_waits_late(before, changes),
         needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
     )
+
+
+def _waits_late(before: AttemptRow, changes: Changes) -> bool:
+    """Return whether money is on its way to an attempt that has ended."""
+    return (before.late_pending or changes.hold_late) and not changes.let_go
 
 
 def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
@@ -317,6 +324,8 @@ def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
 def _found_out(before: AttemptRow, changes: Changes) -> bool:
     """Tell whether this ends a doubt: a person need not look for what we were told after all."""
     state = changes.state
+    if changes.let_go:
+        return True
     if state is None or state.in_doubt:
         return False
     if before.attempt.state in (AttemptState.PENDING, AttemptState.REQUIRES_ACTION):
@@ -357,6 +366,8 @@ def _given_up(
         return changes
     if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
         text = "we could not find out how this ended; ask the gateway and resolve it"
+    elif next_check_at is None and _waits_late(before, changes):
+        text = "money is on its way to a payment that had ended; find out and resolve it"
     elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
         text = "the page is still open after its time; close it, or find out and resolve it"
     else:
@@ -387,8 +398,12 @@ def _next_check(
     """Tell when to inquire next; None where nothing is expected, or a person must look."""
     state = changes.state or before.attempt.state
     checks = _checks(tx, before, reading)
-    if state.final or not reading.can_inquire:
+    late = _waits_late(before, changes)
+    if (state.final and not late) or not reading.can_inquire:
         return None
+    if changes.hold_late:
+        # It may be old news that was overtaken, so what it holds is asked about at once.
+        return tx.now + reading.timing.plan[0]
     timing = reading.timing
     if _page_over(tx, before, changes, timing):
         return None

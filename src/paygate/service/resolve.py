@@ -179,14 +179,14 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
         row = next((row for row in rows if row.attempt.id == named), None)
         if row is None:
             raise UnknownAttempt(f"payment {payment.id} has no attempt {named!r}")
-        if row.attempt.state.final:
+        if row.attempt.state.final and not row.late_pending:
             raise AlreadyFinal(
                 f"the {row.attempt.operation} {named} is {row.attempt.state}; "
                 "there is nothing to resolve",
                 payment=payment.id,
             )
         return row
-    live = [row for row in rows if not row.attempt.state.final]
+    live = [row for row in rows if not row.attempt.state.final or row.late_pending]
     # An authorisation and a page live on below a capture or completion that nobody knows about.
     asked = [row for row in live if row.attempt.state.in_doubt] or live
     if not asked:

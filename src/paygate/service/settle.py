@@ -50,7 +50,7 @@ def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date, cash
         Line(Account.AWAITING, -amount.minor, receipt=receipt),
     ]
     _post(tx, payment, lines, receipt, amount.currency, on)
-    _hold(tx, payment, still_to_come(tx, payment))
+    hold_again(tx, payment, still_to_come(tx, payment))
 
 
 def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
@@ -107,8 +107,8 @@ def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str,
     return freed
 
 
-def _hold(tx: Tx, payment: Payment, needed: int) -> None:
-    """Hold again what was let go of, as far as it is free: money for it is on its way."""
+def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
+    """Hold again what was let go of, as far as it is free; return what could not be held."""
     claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
     missing = needed - sum(each.minor for each in claims if each.state == "hard")
     for claim in claims:
@@ -124,6 +124,7 @@ def _hold(tx: Tx, payment: Payment, needed: int) -> None:
                 issue.supersede(tx, page)
         _hold_of(tx, payment, claim, take)
         missing -= take
+    return max(0, missing)
 
 
 def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:

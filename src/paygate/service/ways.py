@@ -47,6 +47,9 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
         return Ways(("inquire", "resolve"), _soonest(doubtful))
     if payment.conflicted:
         return Ways(("assign", "refund"))
+    late = [row for row in rows if row.late_pending]
+    if late:
+        return Ways(("inquire", "resolve"), _soonest(late))
     under_way = [row for row in rows if not row.attempt.state.final and not _is_main(row)]
     main = next((row for row in rows if _is_main(row)), None)
     if main is None or payment.status is PaymentStatus.SUCCEEDED:
