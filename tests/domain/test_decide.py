@@ -323,8 +323,16 @@ def test_a_page_is_pending_from_a_share_of_what_was_asked_for_on(minor: int, goe
 
 
 def test_what_is_seen_of_a_payment_that_ended_is_no_news() -> None:
-    for state in (S.SUCCEEDED, S.EXPIRED, S.AUTHORIZED):
+    for state in (S.SUCCEEDED, S.DECLINED, S.AUTHORIZED):
         assert decide(facts(state), Pending(amount=TEN), Source.CALLBACK).seen is None
+
+
+def test_what_is_seen_after_the_end_is_held_if_it_is_enough() -> None:
+    known = facts(S.EXPIRED, held_from_percent=50)
+    crumb = Pending(amount=Money.of("USD", "4"))
+
+    assert decide(known, Pending(amount=TEN), Source.CALLBACK).hold_late
+    assert not decide(known, crumb, Source.CALLBACK).hold_late
 
 
 def test_a_declined_try_on_a_page_leaves_it_payable() -> None:
