@@ -143,6 +143,25 @@ def test_what_breaks_the_rules_is_a_bad_reply(
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n4\r\npaid\r\n0\r\n\r\n",
+    ],
+)
+def test_after_an_answer_with_two_lengths_the_connection_is_closed(
+    serve: Callable[..., Server], exchange: Exchange, told: bytes
+) -> None:
+    server = serve(saying(OK + told), saying(answer(b"another payment's")))
+
+    with pytest.raises(BadReply):
+        exchange(post(server.url))
+    second = exchange(post(server.url))
+
+    assert second.body == b"another payment's"
+
+
+@pytest.mark.parametrize(
     "torn",
     [
         CHUNKED,

@@ -40,7 +40,7 @@ from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
 from paygate.service import door, issue, merge, places, reverse, telling, ways
-from paygate.service.flow import Flow, ask, transact
+from paygate.service.flow import Flow, ask, intend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
     opened: Opened | None = None
     while opened is None:
         try:
-            opened = yield from transact(store)
+            opened = yield from intend(store, lambda opened: opened.attempt)
         except closing.OpenPages as found:
             tried |= set(found.pages)
             yield from closing.close_pages(found.pages, accounts, timing)

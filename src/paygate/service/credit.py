@@ -12,7 +12,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import customers, items, keys, lots, payments, posting
 from paygate.service import allocation, collect, issue, reverse, telling
-from paygate.service.flow import Flow, transact
+from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Use:
 
 def pay_from_credit(use: Use) -> Flow[Payment]:
     """Pay invoices from the customer's credit, the oldest lots first; nothing is sent."""
-    return (yield from transact(lambda tx: pay_from_credit_in(tx, use)))
+    return (yield from repeatable(lambda tx: pay_from_credit_in(tx, use)))
 
 
 def pay_from_credit_in(tx: Tx, use: Use) -> Payment:

@@ -30,7 +30,7 @@ from paygate.errors import (
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
 from paygate.ledger import customers, inbox, keys, methods, payments
 from paygate.service import collect, door, keeping, merge, reverse
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.flow import Flow, ask, intend, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,9 @@ def enroll(wish: Wish, timing: Timing) -> Flow[MethodChange]:
     account = wish.account
     kind = wish.kind or _kind_of(wish)
     rail = _check(wish, kind)
-    stored = yield from transact(lambda tx: _open(tx, wish, kind, rail, timing))
+    stored = yield from intend(
+        lambda tx: _open(tx, wish, kind, rail, timing), lambda stored: stored.attempt
+    )
     return (yield from _ask(stored, account, timing))
 
 
@@ -281,7 +283,9 @@ def forget(
             name=found.account,
             known=sorted(accounts),
         )
-    stored = yield from transact(lambda tx: _open_forget(tx, found, account, key, timing))
+    stored = yield from intend(
+        lambda tx: _open_forget(tx, found, account, key, timing), lambda stored: stored.attempt
+    )
     return (yield from _ask(stored, account, timing))
 
 

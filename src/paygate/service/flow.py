@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import (
     BadReply,
+    CommitUnknown,
     GatewayError,
     NoReply,
     NotSent,
@@ -75,6 +76,45 @@ Flow: TypeAlias = Generator[Step, Any, T]
 def transact(work: Callable[[Tx], T]) -> Flow[T]:
     """Do *work* in one durable transaction."""
     return cast("T", (yield Write(work)))
+
+
+def repeatable(work: Callable[[Tx], T]) -> Flow[T]:
+    """
+    Do *work*, which changes nothing if it was done before, in one durable transaction.
+
+    If the answer to its COMMIT is lost it is done again, and finds what it did.
+    """
+    for _ in range(_TRIES):
+        try:
+            return (yield from transact(work))
+        except CommitUnknown:
+            continue
+    return (yield from transact(work))
+
+
+def intend(work: Callable[[Tx], T], attempt_of: Callable[[T], str]) -> Flow[T]:
+    """
+    Store an intent in one durable transaction, and return what *work* returned.
+
+    If the answer to its COMMIT is lost, nobody knows whether the intent is stored, and sending
+    without one could charge twice. The id of its attempt tells: each run of *work* makes another
+    by chance, so if the attempt is in the ledger the intent is ours, and its request can be sent.
+    If it is not there, *work* runs again; if meanwhile another process used the caller's key, it
+    finds that one's payment.
+    """
+    for _ in range(_TRIES):
+        try:
+            return (yield from transact(work))
+        except CommitUnknown as lost:
+            intent: T = lost.result
+        id_ = attempt_of(intent)
+        if id_ and (yield from look(_is_stored(id_))):
+            return intent
+    return (yield from transact(work))
+
+
+_TRIES: Final = 2
+"""How often a transaction whose effect is unknown is tried before the last time."""
 
 
 def look(work: Callable[[Tx], T]) -> Flow[T]:
@@ -201,6 +241,12 @@ def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
     if sent:
         return Unknown(reason=reason, fault=fault)
     return Unsent(reason=reason, fault=fault)
+
+
+def _is_stored(attempt: str) -> Callable[[Tx], bool]:
+    from paygate.ledger import payments
+
+    return lambda tx: payments.attempt(tx, attempt) is not None
 
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:

@@ -17,7 +17,7 @@ from paygate.errors import (
 from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, ways
-from paygate.service.flow import Flow, transact
+from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,7 +42,7 @@ class Bill:
 
 def issue(bill: Bill) -> Flow[Invoice]:
     """Issue an invoice, once: the same facts again return the one that is there."""
-    return (yield from transact(lambda tx: issue_in(tx, bill)))
+    return (yield from repeatable(lambda tx: issue_in(tx, bill)))
 
 
 def issue_in(tx: Tx, bill: Bill) -> Invoice:

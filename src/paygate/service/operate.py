@@ -54,7 +54,7 @@ from paygate.gateway import (
 )
 from paygate.ledger import customers, keys, lots, payments
 from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.flow import Flow, ask, intend, look, transact
 from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ class Step:
 
 def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
     """Do *task* once, however often this is called or interrupted, and tell the payment."""
-    stored = yield from transact(lambda tx: _store(tx, task, accounts, timing))
+    stored = yield from intend(
+        lambda tx: _store(tx, task, accounts, timing),
+        lambda stored: stored.rows[0].attempt.id if stored.rows else "",
+    )
     payment = stored.payment
     for row in stored.rows:
         payment = yield from _send(row, stored, timing)

@@ -55,7 +55,7 @@ from paygate.errors import (
 from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox, outbox, payments, places, receipts
 from paygate.service import door, inquire, keeping, merge, notices, operate
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.inquire import Case
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
         for event_id, notice in told.items():
             _keep(tx, account, event_id, notice, callback)
 
-    yield from transact(keep)
+    yield from repeatable(keep)
     *_, last = told.values()
     return door.reply(account, gateway, last, Applied.NO_CHANGE)
 

@@ -13,7 +13,7 @@ from paygate.errors import InvalidValue
 from paygate.ledger import customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, collect, issue, reverse, telling
-from paygate.service.flow import Flow, transact
+from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Slip:
 
 def record(slip: Slip) -> Flow[Payment]:
     """Record a payment by hand, once per key; what is more than open becomes credit."""
-    return (yield from transact(lambda tx: record_in(tx, slip)))
+    return (yield from repeatable(lambda tx: record_in(tx, slip)))
 
 
 def record_in(tx: Tx, slip: Slip) -> Payment:

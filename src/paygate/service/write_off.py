@@ -16,7 +16,7 @@ from paygate.errors import (
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
-from paygate.service.flow import Flow, transact
+from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice
@@ -33,7 +33,7 @@ def write_off(
     def work(tx: Tx) -> WriteOff:
         return write_off_in(tx, which, amount=amount, reason=reason, key=key)
 
-    return (yield from transact(work))
+    return (yield from repeatable(work))
 
 
 def write_off_in(

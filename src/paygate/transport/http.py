@@ -106,8 +106,8 @@ class HttpTransport:
             answer_bytes_max=request.answer_bytes_max,
         )
         wire = _wire_request(request, clock)
-        mark = redact.exchanging.set(True)
         try:
+            redact.exchanging.set(True)
             body = _Body(clock.answer_bytes_max)
             answer = self._wire.handle_request(wire)
             try:
@@ -127,7 +127,7 @@ class HttpTransport:
             redact.tell_answer(request, response, monotonic() - started)
             return response
         finally:
-            redact.exchanging.reset(mark)
+            redact.exchanging.set(False)
         # Raised out here, so that it drags no traceback along whose frames hold the headers.
         redact.tell_fault(request, fault, monotonic() - started)
         raise fault

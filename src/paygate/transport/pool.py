@@ -190,11 +190,23 @@ def reusable(connection: Any) -> bool:
     return not beyond and not ended
 
 
+def two_lengths(response: httpcore.Response) -> bool:
+    """
+    Return whether the answer says in two ways how long it is (RFC 9112, 6.3).
+
+    One of them is wrong. If we believed that one, the rest of the answer is still to come, and
+    would be taken for the answer to the next request.
+    """
+    return {b"content-length", b"transfer-encoding"} <= {
+        name.lower() for name, _ in response.headers
+    }
+
+
 class Lent:
     """The body of an answer; closing it gives the connection back."""
 
     def __init__(
-        self, stream: Any, connection: httpcore.HTTPConnection, give_back: Callable[[], None]
+        self, stream: Any, connection: httpcore.HTTPConnection, give_back: Callable[[], None] | None
     ) -> None:
         self._stream = stream
         self._connection = connection
@@ -206,7 +218,7 @@ class Lent:
     def close(self) -> None:
         """End the answer. What was read to its end can be used again; the rest cannot."""
         self._stream.close()
-        if reusable(self._connection):
+        if self._give_back is not None and reusable(self._connection):
             self._give_back()
         else:
             self._connection.close()
@@ -231,7 +243,7 @@ class Pool:
         except BaseException:
             connection.close()
             raise
-        give_back = partial(self._keep, idle, connection)
+        give_back = None if two_lengths(response) else partial(self._keep, idle, connection)
         response.stream = Lent(response.stream, connection, give_back)
         return response
 

@@ -8,13 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.method import Kind
-from paygate.errors import NoReply
+from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, without
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paygate.dialogue import Dialogue
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
@@ -101,6 +103,18 @@ def _send_before_intent(original: Any) -> Any:
 
     del original
     return collect
+
+
+def _trust_a_lost_commit(original: Any) -> Any:
+    def intend(work: Callable[[Tx], Any], attempt_of: Any) -> Flow[Any]:
+        del attempt_of
+        try:
+            return (yield from transact(work))
+        except CommitUnknown as lost:
+            return lost.result
+
+    del original
+    return intend
 
 
 def _new_key(original: Any) -> Any:
@@ -205,6 +219,16 @@ MUTANTS: Final = (
         breaks="§3: the intent is stored before anything is sent",
         shows="a process dies while it waits for the answer",
         patches=(Patch("service.collect", "collect", _send_before_intent),),
+    ),
+    Mutant(
+        name="trusts-a-lost-commit",
+        plants="what was to be stored is sent, though the answer to its COMMIT was lost",
+        breaks="§3: a nonce is read back before anything is sent",
+        shows="a COMMIT fails, and did not take effect",
+        patches=tuple(
+            Patch(f"service.{module}", "intend", _trust_a_lost_commit)
+            for module in ("collect", "operate", "enroll")
+        ),
     ),
     Mutant(
         name="new-key-when-sent-again",
