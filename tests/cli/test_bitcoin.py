@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,19 @@ def test_watch_tells_why_it_cannot_read(run: Run) -> None:
 
     assert done.code == 1
     assert "user and password" in done.err
+
+
+def test_watch_says_that_another_process_reads(run: Run) -> None:
+    with open_shop() as shop:
+        shop.read_feeds()
+    with closing(sqlite3.connect("paygate.db")) as ledger, ledger:
+        ledger.execute("UPDATE paygate_feed SET lease_until = '2999-01-01T00:00:00.000000+00:00'")
+
+    done = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+
+    assert done.code == 1
+    assert "another process reads it, until 2999-01-01 00:00:00 UTC" in " ".join(done.err.split())
+    assert "newest block" not in done.out
 
 
 def test_other_accounts_are_no_bitcoin(run: Run) -> None:

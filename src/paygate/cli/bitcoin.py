@@ -88,7 +88,7 @@ def watch(
 
 
 def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
-    """Read all feeds to their ends, a page at a time; tell which could not be read."""
+    """Read all feeds to their ends, a page at a time; return why some could not be read."""
     console = show.console()
     booked: set[str] = set()
     farthest = 0
@@ -98,14 +98,19 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
         while True:
             read = cashier.read_feeds(pages=1)
             booked |= {payment.id for payment in cashier.apply_callbacks()}
-            left = sum(read.behind.get(name, 0) for name in names)
+            behind = [read.behind.get(name) or 0 for name in names if name not in read.failed]
+            left = sum(behind)
             farthest = max(farthest, left)
             progress.update(task, total=farthest or None, completed=farthest - left)
-            if read.failed or not left:
+            if not left:
                 break
     while late := cashier.apply_callbacks():
         booked |= {payment.id for payment in late}
     failed = {name: reason for name, reason in read.failed.items() if name in names}
+    for name in names:
+        if name in read.busy:
+            until = f"{read.busy[name]:%Y-%m-%d %H:%M:%S} UTC"
+            failed[name] = f"not read: another process reads it, until {until} at the latest"
     if not failed:
         console.print(
             f"read to the newest block ({farthest} were behind); {len(booked)} payments have news",

@@ -1,19 +1,20 @@
-"""How far each feed has been read, and who is reading it."""
+"""How far each feed has been read, who is reading it, and what keeps it from being read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.ledger.tx import instant
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from paygate.ledger.tx import Tx
 
 _READ_SINCE = """
-SELECT account FROM paygate_feed
-WHERE tenant = :tenant AND (lease_until > :at OR read_at > :since)
+SELECT account FROM paygate_feed WHERE tenant = :tenant AND read_at > :since
 """
 _ADD = """
 INSERT INTO paygate_feed (tenant, account, cursor) VALUES (:tenant, :account, '')
@@ -24,33 +25,53 @@ UPDATE paygate_feed SET lease_until = :until
 WHERE tenant = :tenant AND account = :account
   AND (lease_until IS NULL OR lease_until <= :at)
 """
-_CURSOR = "SELECT cursor FROM paygate_feed WHERE tenant = :tenant AND account = :account"
+_FEED = "SELECT * FROM paygate_feed WHERE tenant = :tenant AND account = :account"
 # Only from where this reader began: if another one took over, it reads the page itself.
 _ADVANCE = """
 UPDATE paygate_feed SET cursor = :after, lease_until = :until
 WHERE tenant = :tenant AND account = :account AND cursor = :before
 """
-_RELEASE = """
-UPDATE paygate_feed SET lease_until = NULL, read_at = :at
+# A feed of which only some pages were read does not rest: there is more to read.
+_END = """
+UPDATE paygate_feed SET lease_until = NULL,
+  read_at = CASE WHEN :at_end OR :fault <> '' THEN :at ELSE read_at END,
+  complete_since = CASE WHEN :at_end THEN :began ELSE complete_since END,
+  fault = :fault,
+  failing_since = CASE WHEN :fault = '' THEN NULL ELSE coalesce(failing_since, :at) END
 WHERE tenant = :tenant AND account = :account
+"""
+_COMPLETE = """
+SELECT account, complete_since FROM paygate_feed WHERE tenant = :tenant ORDER BY account
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The right to read a feed: from where, and since when."""
+
+    cursor: str
+    at: datetime
+
+
 def resting(tx: Tx, pause: timedelta) -> set[str]:
-    """Tell whose feeds are being read now, or were within *pause*."""
-    params = {"tenant": tx.tenant, "at": tx.at, "since": instant(tx.now - pause)}
+    """Return the accounts whose feeds were read, or failed, within *pause*."""
+    params = {"tenant": tx.tenant, "since": instant(tx.now - pause)}
     return {row["account"] for row in tx.all(_READ_SINCE, params)}
 
 
-def lease(tx: Tx, account: str, until: datetime) -> str | None:
-    """Become the reader of a feed; tell its cursor, or None while another one reads."""
-    params = {"tenant": tx.tenant, "account": account, "at": tx.at, "until": instant(until)}
+def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
+    """Become the reader of a feed, or return until when another one may read it."""
+    params = {
+        "tenant": tx.tenant,
+        "account": account,
+        "at": tx.at,
+        "until": instant(tx.now + length),
+    }
     tx.run(_ADD, params)
-    if not tx.run(_LEASE, params):
-        return None
-    row = tx.one(_CURSOR, params)
-    assert row is not None, "the row was just updated"
-    return str(row["cursor"])
+    leased = tx.run(_LEASE, params)
+    row = tx.one(_FEED, params)
+    assert row is not None, "the row is there"
+    return Begun(row["cursor"], tx.now) if leased else datetime.fromisoformat(row["lease_until"])
 
 
 def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -> bool:
@@ -65,6 +86,20 @@ def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -
     return bool(tx.run(_ADVANCE, params))
 
 
-def release(tx: Tx, account: str) -> None:
-    """Let the feed rest until it is due again."""
-    tx.run(_RELEASE, {"tenant": tx.tenant, "account": account, "at": tx.at})
+def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> bool:
+    """Write how a reading that *began* then has ended; return whether the feed failed before."""
+    params = {"tenant": tx.tenant, "account": account}
+    before = tx.one(_FEED, params)
+    more = {"at": tx.at, "began": instant(began), "at_end": int(at_end), "fault": fault}
+    tx.run(_END, params | more)
+    return before is not None and before["failing_since"] is not None
+
+
+def complete_since(tx: Tx) -> dict[str, datetime | None]:
+    """Return when the last reading that came to its end began, for each feed ever read."""
+    return {
+        row["account"]: None
+        if row["complete_since"] is None
+        else datetime.fromisoformat(row["complete_since"])
+        for row in tx.all(_COMPLETE, {"tenant": tx.tenant})
+    }

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from paygate.ledger.tx import instant
-
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
@@ -22,9 +20,6 @@ SELECT count(*) AS waiting FROM paygate_attempt WHERE tenant = :tenant AND next_
 """
 _CALLBACKS_DUE = """
 SELECT count(*) AS waiting FROM paygate_inbox WHERE tenant = :tenant AND next_try_at <= :at
-"""
-_FEEDS_READ = """
-SELECT account FROM paygate_feed WHERE tenant = :tenant AND read_at >= :since
 """
 
 
@@ -67,12 +62,6 @@ def attempts_due(tx: Tx) -> int:
 def callbacks_due(tx: Tx) -> int:
     """Count what waits in the inbox now."""
     return _count(tx, _CALLBACKS_DUE)
-
-
-def feeds_read(tx: Tx, since: datetime) -> set[str]:
-    """Tell whose feeds were read to their end after an instant."""
-    params = {"tenant": tx.tenant, "since": instant(since)}
-    return {row["account"] for row in tx.all(_FEEDS_READ, params)}
 
 
 def _count(tx: Tx, statement: str) -> int:

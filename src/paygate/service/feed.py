@@ -6,13 +6,15 @@ So nothing is skipped, wherever a reader dies; what is read twice is there once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
+from paygate.errors import LedgerCorrupt, PaygateError, StoreError
 from paygate.ledger import feeds, inbox, places
 from paygate.service import door, notices
 from paygate.service.flow import Flow, ask, look, transact
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
 
+_logger = logging.getLogger("paygate.service")
+
 _LEASE: Final = timedelta(minutes=5)
 
 
@@ -32,54 +36,111 @@ _LEASE: Final = timedelta(minutes=5)
 class FeedsRead:
     """What one pass brought: new entries of the inbox, and why some feeds could not be read.
 
-    `behind` is how much each feed has still to read, where its gateway can tell.
+    `busy` are the feeds that another process is reading, and until when it may; `behind`
+    is how much each feed has still to read, if its gateway says so, and None if nothing of it
+    was read.
     """
 
     stored: int = 0
     failed: Mapping[str, str]
-    behind: Mapping[str, int] = field(default_factory=dict[str, int])
+    busy: Mapping[str, datetime] = field(default_factory=dict[str, "datetime"])
+    behind: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far the feed of *account* has been read in this pass; `lost` to another reader."""
+
+    account: GatewayAccount
+    began: feeds.Begun
+    stored: int = 0
+    pages: int = 0
+    behind: int | None = None
+    fault: str = ""
+    at_end: bool = False
+    lost: bool = False
+
+    def goes_on(self, pages: int | None) -> bool:
+        return not (self.fault or self.at_end or self.lost or self.pages == pages)
 
 
 def read_feeds(
     accounts: Mapping[str, GatewayAccount], pause: timedelta, pages: int | None = None
 ) -> Flow[FeedsRead]:
-    """Read every feed that nobody has read within *pause*, to its end or for so many *pages*."""
-    having = {
-        name: each
-        for name, each in accounts.items()
-        if each.feed is not None or each.watch is not None
-    }
-    stored, failed, behind = 0, dict[str, str](), dict[str, int]()
+    """
+    Read every feed that nobody has read within *pause*, to its end or for so many *pages*.
+
+    They take turns, a page each, so that a long one holds up nobody.
+    """
+    having = [each for each in accounts.values() if each.feed is not None or each.watch is not None]
+    readings, busy = list[_Reading](), dict[str, datetime]()
     resting = (yield from look(lambda tx: feeds.resting(tx, pause))) if having else ()
-    for name, account in having.items():
-        if name not in resting:
-            new, fault, left = yield from _read(account, pages)
-            stored += new
-            failed |= {name: fault} if fault else {}
-            behind[name] = left
-    return FeedsRead(stored=stored, failed=failed, behind=behind)
+    for account in having:
+        if account.name in resting:
+            continue
+        begun = yield from transact(partial(feeds.begin, account=account.name, length=_LEASE))
+        if isinstance(begun, feeds.Begun):
+            readings.append(_Reading(account, begun))
+        else:
+            busy[account.name] = begun
+    under_way = list(readings)
+    while under_way:
+        for reading in under_way:
+            yield from _turn(reading, pages)
+        under_way = [each for each in under_way if each.goes_on(pages)]
+    return FeedsRead(
+        stored=sum(each.stored for each in readings),
+        failed={each.account.name: each.fault for each in readings if each.fault},
+        busy=busy,
+        behind={each.account.name: each.behind for each in readings} | dict.fromkeys(busy),
+    )
 
 
-def _read(account: GatewayAccount, pages: int | None) -> Flow[tuple[int, str, int]]:
-    name, stored, read, behind = account.name, 0, 0, 0
-    cursor = yield from transact(lambda tx: feeds.lease(tx, name, tx.now + _LEASE))
-    if cursor is None:  # another process reads it right now
-        return 0, "", 0
-    while True:
-        page = yield from _page(account, cursor)
-        fault = page.reason if isinstance(page, Unsent | Unknown) else ""
-        if isinstance(page, Unsent | Unknown):
-            break
-        new = yield from transact(partial(_keep, account=account, before=cursor, page=page))
-        if new is None:
-            return stored, "", page.behind
-        stored, read, behind = stored + new, read + 1, page.behind
-        if not page.more or page.cursor == cursor or read == pages:
-            break
-        cursor = page.cursor
+def _turn(reading: _Reading, pages: int | None) -> Flow[None]:
+    """Read one page; whatever is wrong with it, the other feeds must get their turn."""
+    try:
+        yield from _read_page(reading)
+    except StoreError as error:
+        if not isinstance(error, LedgerCorrupt):
+            raise  # the next one would not fare better
+        reading.fault = str(error)
+    except PaygateError as error:
+        reading.fault = str(error)
+    except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
+        reading.fault = f"{type(bug).__name__} while a page was kept"
+    if reading.lost or reading.goes_on(pages):
+        return
     # If we are stopped before this, the lease runs out by itself.
-    yield from transact(lambda tx: feeds.release(tx, name))
-    return stored, fault, behind
+    yield from transact(partial(_end, reading=reading))
+
+
+def _read_page(reading: _Reading) -> Flow[None]:
+    page = yield from _page(reading.account, reading.began.cursor)
+    if isinstance(page, Unsent | Unknown):
+        reading.fault = page.reason
+        return
+    keep = partial(_keep, account=reading.account, before=reading.began.cursor, page=page)
+    new = yield from transact(keep)
+    if new is None:
+        reading.lost = True
+        return
+    reading.stored += new
+    reading.pages += 1
+    reading.behind = page.behind
+    reading.at_end = not page.more
+    if page.more and page.cursor == reading.began.cursor:
+        reading.fault = "its gateway says that there is more, and does not move on"
+    reading.began = replace(reading.began, cursor=page.cursor)
+
+
+def _end(tx: Tx, reading: _Reading) -> None:
+    """Let the feed rest, and write down whether it was read to its end, or what keeps it."""
+    name = reading.account.name
+    failing = feeds.end(
+        tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.fault
+    )
+    if reading.fault and not failing:
+        _logger.warning("the feed of account %s cannot be read: %s", name, reading.fault)
 
 
 def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:

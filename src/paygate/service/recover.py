@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import inbox, payments
 from paygate.service import feed, inquire, receive
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow
 
 
+FEED_PAGES: Final = 100
+"""How much of a long feed one pass reads; the next pass goes on, without a pause."""
+
+
 def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
 ) -> Flow[list[Payment]]:
@@ -29,7 +33,7 @@ def recover(
     silent: set[str] = set()
     found = yield from inquire.recover(accounts, timing, limit, silent)
     if timing.feed_pause is not None:
-        yield from feed.read_feeds(accounts, timing.feed_pause)
+        yield from feed.read_feeds(accounts, timing.feed_pause, FEED_PAGES)
     found += yield from receive.apply_callbacks(accounts, timing, limit, silent)
     return list({payment.id: payment for payment in found}.values())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.errors import InvalidValue, StillCatchingUp
-from paygate.ledger import outbox, sending
+from paygate.ledger import feeds, outbox, sending
 from paygate.service.flow import Flow, look, transact
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
                 waits=waits,
             )
         sending.resume(tx)
-        told = {"evidence": evidence, "reason": found.reason, "waits": waits}
+        told = {
+            "evidence": evidence,
+            "reason": found.reason,
+            "waits": waits,
+            "feeds_read": sorted(_feeds(tx, accounts) - _unread(tx, found, accounts)),
+        }
         outbox.emit(tx, "ledger.sending_resumed", _LEDGER, told)
 
     yield from transact(work)
@@ -71,9 +76,28 @@ def _waits(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> 
         waits.append(f"{attempts} attempts to inquire about")
     if callbacks:
         waits.append(f"{callbacks} callbacks to apply")
-    fed = {name for name, account in accounts.items() if account.feed is not None}
-    unread = sorted(fed - sending.feeds_read(tx, stopped.since))
+    unread = sorted(_unread(tx, stopped, accounts))
     return waits + [f"the feed of account {name!r}" for name in unread]
+
+
+def _feeds(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
+    """Return the accounts that have a feed, or whose feed another process has read."""
+    fed = {
+        name
+        for name, account in accounts.items()
+        if account.feed is not None or account.watch is not None
+    }
+    return fed | feeds.complete_since(tx).keys()
+
+
+def _unread(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> set[str]:
+    """Return the feeds that nobody began to read after the stop and read to their ends."""
+    read = feeds.complete_since(tx)
+    return {
+        name
+        for name in _feeds(tx, accounts)
+        if (since := read.get(name)) is None or since < stopped.since
+    }
 
 
 def _require(text: str, wanted: str) -> None:

@@ -459,7 +459,10 @@ CREATE TABLE paygate_feed (
   account TEXT NOT NULL,
   cursor TEXT NOT NULL,
   lease_until TEXT,
-  read_at TEXT,
+  read_at TEXT, -- when it was last read to its end, or failed
+  complete_since TEXT, -- when the last reading that came to its end began
+  fault TEXT NOT NULL DEFAULT '',
+  failing_since TEXT,
   PRIMARY KEY (tenant, account)
 ) STRICT, WITHOUT ROWID;
 
