@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import AttemptState, Payment, PaymentStatus
 from paygate.domain.secret import Secret
 from paygate.gateway import AccountFacts, Callback, FeedPage, Notice
+from paygate.service import door
 from paygate.testing import FakeClock, FakeGateway
 
 SUM = Money.of("USD", "47.00")
@@ -396,3 +397,8 @@ def test_the_log_names_the_driver_and_the_field_and_no_value(
 
     assert "Pending.reference" in caplog.text
     assert "sk_live" not in caplog.text
+
+
+@pytest.mark.parametrize("of", door.CHECKED, ids=lambda of: str(of.__name__))
+def test_every_field_of_what_a_driver_returns_is_checked(of: type[Any]) -> None:
+    assert door.CHECKED[of].keys() == {each.name for each in fields(of)}

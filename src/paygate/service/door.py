@@ -30,6 +30,7 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
+    Fault,
     Movement,
     MovementKind,
     NotFound,
@@ -195,7 +196,7 @@ def place_of(bug: BaseException) -> str:
 
 def _outcome(value: object, classes: frozenset[type]) -> Any:
     if type(value) not in classes:
-        known = type(value) in _FIELDS
+        known = type(value) in CHECKED
         told = type(value).__name__ if known else "nothing that is an outcome"
         raise Foreign(f"it returned {told}, which this operation cannot come to")
     _check(value)
@@ -354,7 +355,7 @@ _SECONDS: Final = _Rule(
 
 # --- What the fields of each class hold ----------------------------------------------------
 
-_FIELDS: Final[Mapping[type, Mapping[str, _Rule]]] = {
+CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
     Approved: {
         "reference": _REFERENCE,
         "movements": _all_of(Movement),
@@ -386,14 +387,23 @@ _FIELDS: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "message": _TEXT,
         "reference": _REFERENCE,
     },
-    Pending: {"reference": _REFERENCE, "expected_at": _or_none(_INSTANT)},
+    Pending: {
+        "reference": _REFERENCE,
+        "expected_at": _or_none(_INSTANT),
+        "amount": _or_none(_AMOUNT),
+    },
     ActionRequired: {
         "action": _ACTION,
         "reference": _REFERENCE,
         "expires_at": _or_none(_INSTANT),
     },
     Closed: {"how": _member(Closing), "reference": _REFERENCE},
-    Unknown: {"reason": _TEXT, "reference": _REFERENCE, "flagged": _YES_NO},
+    Unknown: {
+        "reason": _TEXT,
+        "reference": _REFERENCE,
+        "fault": _or_none(_member(Fault)),
+        "flagged": _YES_NO,
+    },
     NotFound: {},
     Movement: {
         "movement_id": _NAME,
@@ -483,11 +493,12 @@ _FIELDS: Final[Mapping[type, Mapping[str, _Rule]]] = {
     },
     Note: {"reference": _NAME},
 }
+"""What each field of what a driver returns must hold."""
 
 
 def _check(value: object) -> None:
     """Raise `Foreign` for the first field of *value* that does not fit its class."""
-    for name, rule in _FIELDS[type(value)].items():
+    for name, rule in CHECKED[type(value)].items():
         held: object = getattr(value, name, None)
         if not rule.holds(held):
             raise Foreign(f"{type(value).__name__}.{name} is not {rule.says}")
