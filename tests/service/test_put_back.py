@@ -10,7 +10,16 @@ import pytest
 
 from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Movement, MovementKind
+from paygate.domain.outcome import (
+    Closed,
+    Closing,
+    DeclineCode,
+    Declined,
+    Finding,
+    Movement,
+    MovementKind,
+    Unknown,
+)
 from paygate.errors import (
     AlreadyFinal,
     CreditConsumed,
@@ -23,7 +32,7 @@ from paygate.errors import (
     StillAtGateway,
     StillToDecide,
 )
-from paygate.gateway import Callback, Notice
+from paygate.gateway import Callback, Inquiry, Notice
 from paygate.service.refunds import after_banking_days
 from paygate.testing import FakeClock, FakeGateway
 
@@ -70,10 +79,13 @@ class Shop:
         """Let the processor report one movement, and apply it at once."""
         first = self.cashier.receipts(payment)[0].movement_id
         moved = Movement(movement_id=name, kind=kind, amount=cad(amount), undoes=undoes or first)
+        return self.tell(payment, moved)
+
+    def tell(self, payment: Payment, moved: Movement) -> Payment:
         self.clock.advance(seconds=1)
         self.reporting.notice = Notice(
-            event_id=f"{kind}-{self.clock.now()}",
-            type=str(kind),
+            event_id=f"{moved.kind}-{self.clock.now()}",
+            type=str(moved.kind),
             reference=payment.reference,
             movements=(moved,),
         )
@@ -305,6 +317,46 @@ def test_a_part_that_is_returned_and_was_spent_as_credit_is_owed(shop: Shop) -> 
     shop.report(payment, MovementKind.RETURN, "rt-1", "19")
 
     assert (shop.open("B"), shop.balance()) == ("0.00", "-8.00")
+
+
+class Bouncing(Reporting):
+    """A bank account whose debits stay on their way until the test reports what became of them."""
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        del inquiry
+        return at_once(Unknown(reason="out of order"))
+
+
+@pytest.mark.parametrize("order", list(permutations(["charge", "return"])))
+def test_a_debit_that_bounced_pays_nothing_in_either_order(order: tuple[str, ...]) -> None:
+    shop = Shop()
+    shop.reporting = Bouncing("e_check", clock=shop.clock)
+    shop.cashier = Cashier.in_memory(gateways={"reporting": shop.reporting}, clock=shop.clock)
+    shop.issue("A")
+    payment = shop.cashier.collect("A", via="reporting", method="tok_bank", key="pay")
+    assert payment.status == "processing"
+
+    for name in order:
+        moved = Movement(movement_id="debit-7", amount=cad("51"))
+        if name == "return":
+            moved = Movement(
+                movement_id="return-7",
+                kind=MovementKind.RETURN,
+                amount=cad("51"),
+                undoes="debit-7",
+                code="R01",
+            )
+        shop.tell(payment, moved)
+        for _ in range(8):
+            shop.clock.advance(days=2)
+            shop.cashier.apply_callbacks()
+        if order[0] == "return" and name == "return":
+            assert shop.cashier.payment(payment).status == "declined"
+
+    after = shop.cashier.payment(payment)
+    assert (after.received, after.returned, after.reversed) == (cad("51"), cad("51"), True)
+    assert (shop.open(), shop.balance(), after.needs_review) == ("51.00", "0.00", False)
+    assert shop.cashier.fsck() == []
 
 
 # --- Reviews ------------------------------------------------

@@ -17,6 +17,7 @@ from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentSt
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
 from paygate.ledger import (
     customers,
+    early_returns,
     items,
     lots,
     outbox,
@@ -251,6 +252,10 @@ def _book(
     changes: Changes,
 ) -> list[str]:
     """Book one movement and tell which invoices it touched."""
+    came, _ = receipts.moved(tx, payment.id).get(movement.amount.currency, (0, 0))
+    if movement.kind is MovementKind.RETURN and not came:
+        early_returns.keep(tx, payment, movement)
+        return []
     receipt = receipts.book(
         tx,
         movement,
@@ -264,10 +269,21 @@ def _book(
         return []
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement)
-    touched = _place(tx, row, payment, receipt, claims, movement, changes)
+    returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
+    if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
+        _suspend(tx, payment, receipt, movement)  # it went back before it came: nothing is paid
+        touched = list[str]()
+    else:
+        touched = _place(tx, row, payment, receipt, claims, movement, changes)
+    for each in returned:
+        touched += _book(tx, row, payment, claims, each, changes)
     if settlement_of(movement) != NOTHING_SETTLED:
         touched += settle.told(tx, payment, movement)
     return touched
+
+
+def _brings(movement: Movement) -> bool:
+    return movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 def _place(

@@ -518,10 +518,13 @@ def _of_movements(notice: Notice, known: Known) -> list[Answer]:
     returned = [each for each in moved if each.kind is MovementKind.RETURN]
     if not returned or known.payment.received.minor:
         return [Moved(movements=moved, disputes=disputes)]
-    # Nothing came that could be returned: an e-check that bounced before it was settled.
+    # Nothing came that could be returned: an e-check that bounced before it was settled. The return
+    # is kept, so that a charge that is reported later still nets against it.
+    kept = Moved(movements=tuple(returned))
     if known.case.row.attempt.state is not AttemptState.PENDING:
-        return []
-    return [Declined(code=DeclineCode.GENERIC, raw_code=returned[0].code, retryable=False)]
+        return [kept]
+    bounced = Declined(code=DeclineCode.GENERIC, raw_code=returned[0].code, retryable=False)
+    return [bounced, kept]
 
 
 def _is_booked(movement: Movement, known: Known) -> bool:

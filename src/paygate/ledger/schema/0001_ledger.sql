@@ -257,6 +257,22 @@ CREATE TABLE paygate_receipt (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment);
 
+-- Returns that were reported before their money was booked. The money is netted when it comes.
+CREATE TABLE paygate_early_return (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  movement_id TEXT NOT NULL,
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
+  undoes TEXT,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  code TEXT NOT NULL,
+  effective TEXT,
+  kept_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, account, movement_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment);
+
 -- Where the money of an outward receipt was taken from, in that order, and how much of it has been
 -- put back there since. A debit is a lot that the receipt itself made.
 CREATE TABLE paygate_taken (

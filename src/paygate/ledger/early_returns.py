@@ -1,0 +1,69 @@
+"""Returns that were reported before the money that they return was booked."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import Movement, MovementKind
+
+if TYPE_CHECKING:
+    from paygate.domain.payment import Payment
+    from paygate.ledger.tx import Tx
+
+_KEEP = """
+INSERT INTO paygate_early_return (
+  tenant, account, movement_id, payment, undoes, currency, amount_minor, code, effective, kept_at)
+VALUES (
+  :tenant, :account, :movement_id, :payment, :undoes, :currency, :amount, :code, :effective, :at)
+ON CONFLICT DO NOTHING
+"""
+_OF_MONEY = """
+SELECT * FROM paygate_early_return
+WHERE payment = :payment AND currency = :currency AND coalesce(undoes, :name) = :name
+ORDER BY movement_id
+"""
+
+
+def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
+    """Keep a return of money that is not in the books, once."""
+    params = {
+        "tenant": tx.tenant,
+        "account": payment.account,
+        "movement_id": movement.movement_id,
+        "payment": payment.id,
+        "undoes": movement.undoes,
+        "currency": movement.amount.currency,
+        "amount": movement.amount.minor,
+        "code": movement.code,
+        "effective": None if movement.effective is None else movement.effective.isoformat(),
+        "at": tx.at,
+    }
+    tx.run(_KEEP, params)
+
+
+def of_money(tx: Tx, payment: str, movement: Movement) -> list[Movement]:
+    """Return what was reported as returned of the money that *movement* brings."""
+    params = {
+        "payment": payment,
+        "currency": movement.amount.currency,
+        "name": movement.movement_id,
+    }
+    return [
+        Movement(
+            movement_id=row["movement_id"],
+            kind=MovementKind.RETURN,
+            amount=Money(row["currency"], row["amount_minor"]),
+            effective=_read(row["effective"]),
+            undoes=row["undoes"],
+            code=row["code"],
+        )
+        for row in tx.all(_OF_MONEY, params)
+    ]
+
+
+def _read(text: str | None) -> datetime | date | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
