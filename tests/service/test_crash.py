@@ -21,7 +21,7 @@ import pytest
 from paygate import Cashier, Kind, Money, Payment, Share
 from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import AlreadyFinal, NothingToAssign
+from paygate.errors import AlreadyFinal, AlreadyPaid, NothingToAssign
 from tests.service.world import (
     BACK,
     LEASE,
@@ -92,6 +92,25 @@ def payer_pays(world: World, cashier: Cashier) -> None:
     world.fakes[payment.account].pay(payment.reference)
     world.clock.advance(timedelta(hours=1))
     cashier.inquire(payment)
+
+
+def given_open_page(world: World, cashier: Cashier) -> None:
+    issue(cashier)
+    pay_by("redirect", None)(world, cashier, "page")
+
+
+def given_paid_page(world: World, cashier: Cashier) -> None:
+    given_open_page(world, cashier)
+    [page] = cashier.payments()
+    world.fakes["redirect"].pay(page.reference)
+
+
+def pay_or_find_paid(world: World, cashier: Cashier, key: str) -> object:
+    """Pay by card, unless the page turns out to be paid."""
+    try:
+        return pay_by("card")(world, cashier, key)
+    except AlreadyPaid:
+        return None
 
 
 def only_payment(cashier: Cashier) -> Payment:
@@ -250,6 +269,8 @@ STORIES = [
         pay_by("e_check", "tok_bank_unpaid_r01"),
         given=given_invoice,
     ),
+    Story("collect while a page is open", 7, pay_by("card"), given=given_open_page),
+    Story("collect while a page was paid", 13, pay_or_find_paid, given=given_paid_page),
     Story("collect by redirect", 3, pay_by("redirect", None), given_invoice, payer_pays),
     Story("collect by voucher", 3, pay_by("voucher", None), given_invoice, payer_pays),
     Story("collect by bitcoin", 3, pay_by("bitcoin", None), given_invoice, payer_pays),

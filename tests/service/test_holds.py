@@ -38,6 +38,8 @@ from paygate.errors import (
     NotRefundable,
 )
 from paygate.gateway import Capture, Charge, Completion, Inquiry, Refunding, Voiding
+from paygate.ledger import payments
+from paygate.ledger.payments import AttemptRow
 from paygate.testing import FakeClock, FakeGateway
 
 T = TypeVar("T")
@@ -671,3 +673,31 @@ def test_an_amount_held_on_a_superseded_page_is_voided_unless_it_finds_its_items
     assert len(voids) == (0 if declined else 1)
     assert shop.claimed("N-9") == ("61.00 USD" if declined else "0.00 USD")
     assert shop.cashier.fsck() == []
+
+
+# --- A key that the processor knows -----------------------------------------------------------
+
+
+def test_a_key_that_another_ledger_used_does_not_end_in_a_second_charge(clock: FakeClock) -> None:
+    card = FakeGateway(clock=clock)
+    first, second = Shop(clock, card=card), Shop(clock, card=card)
+    for shop in (first, second):
+        shop.issue("N-10")
+    first.cashier.collect("N-10", via="card", method="tok_visa", key="a")
+
+    known = second.cashier.collect("N-10", via="card", method="tok_mastercard", key="a")
+    second.days(40)
+
+    assert (known.status, known.needs_review) == (PaymentStatus.UNKNOWN, True)
+    assert second.cashier.payment(known).status is PaymentStatus.UNKNOWN
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
+        second.cashier.collect("N-10", via="card", method="tok_visa", key="b")
+    assert caught.value.ways == {known.id: ["inquire", "resolve"]}
+    assert str(card.moved("USD")) == "61.00 USD"
+    assert [a.sends for a in rows_of(second, known)] == [1]
+
+
+def rows_of(shop: Shop, payment: Payment) -> list[AttemptRow]:
+    return shop.cashier._store.read(
+        shop.cashier._context, lambda tx: payments.attempts_of(tx, payment.id)
+    )
