@@ -30,6 +30,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Sealed, as_secret
+from paygate.domain.text import identifier, note, optional, spelled_alike
 from paygate.errors import (
     BadReply,
     InvalidAmount,
@@ -226,8 +227,8 @@ class BookDesk:
         same number, `InvalidAmount` for a total that is not more than zero.
         """
         bill = issue.Bill(
-            number=number,
-            customer=customer,
+            number=_number(number),
+            customer=_who(customer),
             total=_money(total, "total"),
             due=_date(due, "due"),
             on=None if on is None else _date(on, "on"),
@@ -257,7 +258,7 @@ class BookDesk:
         Money that was on it becomes credit of the customer. Raises
         `ItemAlreadyBeingPaid` while a payment that may still succeed holds it.
         """
-        return (yield from issue.void(invoice, reason=reason))
+        return (yield from issue.void(invoice, reason=note(reason, "reason")))
 
     @verb
     def record(
@@ -284,12 +285,12 @@ class BookDesk:
         slip = record.Slip(
             items=_items(items),
             kind=_kind(by),
-            key=key,
+            key=_key(key),
             amount=None if amount is None else _money(amount, "amount"),
-            reference=reference,
+            reference=optional(reference, "reference"),
             on=None if on is None else _date(on, "on"),
-            customer=customer,
-            payer=payer,
+            customer=None if customer is None else _who(customer),
+            payer=_payer(payer),
         )
         return (yield from record.record(slip))
 
@@ -320,23 +321,23 @@ class BookDesk:
         """
         slip = record_refund.RefundSlip(
             kind=_kind(by),
-            key=key,
-            reference=reference,
+            key=_key(key),
+            reference=optional(reference, "reference"),
             payment=None if payment is None else _id(payment),
-            customer=customer,
+            customer=None if customer is None else _who(customer),
             amount=None if amount is None else _money(amount, "amount"),
             to=None if to is None else _refund_to(to),
             items=_items(items),
             on=None if on is None else _date(on, "on"),
-            reason=reason,
-            force_reason=force_reason,
+            reason=note(reason, "reason"),
+            force_reason=note(force_reason, "force_reason"),
         )
         return (yield from record_refund.record_refund(slip))
 
     @verb
     def undo_record_refund(self, receipt: Receipt | str, *, reason: str) -> Flow[Payment]:
         """Undo a refund that was recorded by hand and not sent; the money is where it was."""
-        return (yield from record_refund.undo(_id(receipt), reason=reason))
+        return (yield from record_refund.undo(_id(receipt), reason=note(reason, "reason")))
 
     @verb
     def reverse(
@@ -369,9 +370,9 @@ class BookDesk:
         """
         wish = reverse.Wish(
             payment=_id(payment),
-            reason=reason,
+            reason=note(reason, "reason"),
             on=None if on is None else _date(on, "on"),
-            number=number,
+            number=None if number is None else _number(number),
             fee=None if fee is None else _money(fee, "fee"),
             bank_charge=None if bank_charge is None else _money(bank_charge, "bank_charge"),
             period_closed=self._period_closed,
@@ -394,7 +395,7 @@ class BookDesk:
         Raises `NotEnoughCredit`.
         """
         wanted = None if amount is None else _money(amount, "amount")
-        use = credit.Use(items=_items(items), key=key, amount=wanted)
+        use = credit.Use(items=_items(items), key=_key(key), amount=wanted)
         return (yield from credit.pay_from_credit(use))
 
     @verb
@@ -413,7 +414,9 @@ class BookDesk:
     ) -> Flow[WriteOff]:
         """Give up an open amount of *invoice*; without *amount* all that is open."""
         wanted = None if amount is None else _money(amount, "amount")
-        flow = write_off.write_off(invoice, amount=wanted, reason=reason, key=key)
+        flow = write_off.write_off(
+            invoice, amount=wanted, reason=note(reason, "reason"), key=_key(key)
+        )
         return (yield from flow)
 
     @verb
@@ -441,7 +444,9 @@ class BookDesk:
         where there is nothing to resolve.
         """
         named = None if attempt is None else _id(attempt)
-        flow = resolve.resolve(_id(payment), outcome, evidence=evidence, attempt=named)
+        flow = resolve.resolve(
+            _id(payment), outcome, evidence=note(evidence, "evidence"), attempt=named
+        )
         return (yield from flow)
 
     @verb
@@ -454,7 +459,7 @@ class BookDesk:
         decides, if an outcome is unknown, another amount is held, or money waits to be
         assigned.
         """
-        return (yield from resolve.reviewed(_id(payment), reason=reason))
+        return (yield from resolve.reviewed(_id(payment), reason=note(reason, "reason")))
 
     @verb
     def resolve_method(
@@ -470,7 +475,11 @@ class BookDesk:
         To say that it was stored needs the method with its token at the gateway:
         ``Approved(method=StoredMethod(…))``. Otherwise as `resolve`.
         """
-        return (yield from resolve.resolve_method(_id(change), outcome, evidence=evidence))
+        return (
+            yield from resolve.resolve_method(
+                _id(change), outcome, evidence=note(evidence, "evidence")
+            )
+        )
 
     @verb
     def assign(
@@ -488,7 +497,7 @@ class BookDesk:
         no money waits.
         """
         wanted = (invoices,) if isinstance(invoices, Invoice | str) else tuple(invoices)
-        return (yield from assign.assign(_id(payment), wanted, reason=reason))
+        return (yield from assign.assign(_id(payment), wanted, reason=note(reason, "reason")))
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
@@ -508,18 +517,18 @@ class BookDesk:
     @verb
     def erase_contact(self, customer: Customer | str) -> Flow[None]:
         """Erase a customer's contact facts; the books keep only the id."""
-        id_ = _id(customer)
+        id_ = _customer_id(customer)
         yield from transact(lambda tx: customers.erase_contact(tx, id_))
 
     @verb
     def customer(self, id_: str) -> Flow[Customer | None]:
         """Read a customer with the contact facts we have; None where there is none."""
-        return (yield from look(lambda tx: customers.find(tx, id_)))
+        return (yield from look(lambda tx: customers.find(tx, _customer_id(id_))))
 
     @verb
     def methods(self, customer: Customer | str) -> Flow[list[PaymentMethod]]:
         """List the stored methods of a customer, the oldest first."""
-        return (yield from look(lambda tx: methods.of_customer(tx, _id(customer))))
+        return (yield from look(lambda tx: methods.of_customer(tx, _customer_id(customer))))
 
     @verb
     def method(self, id_: str) -> Flow[PaymentMethod]:
@@ -569,13 +578,13 @@ class BookDesk:
         self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
     ) -> Flow[list[Invoice]]:
         """List invoices, a page at a time: pass the last one's id as *after* for the next."""
-        who = None if customer is None else _id(customer)
+        who = None if customer is None else _customer_id(customer)
         return (yield from look(lambda tx: items.page(tx, customer=who, after=after, limit=limit)))
 
     @verb
     def open_invoices(self, customer: Customer | str) -> Flow[list[Invoice]]:
         """List what a customer owes, the oldest due date first."""
-        return (yield from look(lambda tx: items.open_of(tx, _id(customer))))
+        return (yield from look(lambda tx: items.open_of(tx, _customer_id(customer))))
 
     @verb
     def payments(
@@ -596,7 +605,7 @@ class BookDesk:
         def work(tx: Tx) -> list[Payment]:
             return payments.page(
                 tx,
-                customer=None if customer is None else _id(customer),
+                customer=None if customer is None else _customer_id(customer),
                 status=status,
                 needs_review=needs_review,
                 after=after,
@@ -662,12 +671,12 @@ class BookDesk:
     @verb
     def credits(self, customer: Customer | str) -> Flow[list[Credit]]:
         """List the lots of a customer's balance on which something is left, oldest first."""
-        return (yield from look(lambda tx: lots.standing_of(tx, _id(customer))))
+        return (yield from look(lambda tx: lots.standing_of(tx, _customer_id(customer))))
 
     @verb
     def balance(self, customer: Customer | str) -> Flow[dict[str, Money]]:
         """Tell a customer's free credit by currency; negative where the customer owes us."""
-        return (yield from look(lambda tx: credit.balance(tx, customer)))
+        return (yield from look(lambda tx: credit.balance(tx, _customer_id(customer))))
 
     @verb
     def events(self, *, after: int = 0, limit: int = 100) -> Flow[list[Event]]:
@@ -721,7 +730,7 @@ class BookDesk:
         What would send raises `SendingStopped` and stores nothing; inquiries, callbacks
         and feeds go on. It lasts, for every process, until `resume_sending`.
         """
-        return (yield from sending.stop(reason))
+        return (yield from sending.stop(note(reason, "reason")))
 
     @verb
     def sending_stopped(self) -> Flow[Stopped | None]:
@@ -787,17 +796,17 @@ class Desk(BookDesk):
         order = collect.Order(
             items=_items(items),
             account=self._account(via),
-            key=key,
+            key=_key(key),
             kind=None if kind is None else _kind(kind),
             method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
             credit=None if credit is None else _money(credit, "credit"),
             expect=None if expect is None else _money(expect, "expect"),
-            customer=customer,
-            payer=payer,
+            customer=None if customer is None else _who(customer),
+            payer=_payer(payer),
             return_url=return_url,
             browser=browser,
-            description=description,
+            description=note(description, "description"),
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
@@ -831,16 +840,16 @@ class Desk(BookDesk):
         order = collect.Order(
             items=_items(items),
             account=self._account(via),
-            key=key,
+            key=_key(key),
             name="authorize",
             operation=Operation.AUTHORIZE,
             kind=None if kind is None else _kind(kind),
             method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
-            payer=payer,
+            payer=_payer(payer),
             return_url=return_url,
             browser=browser,
-            description=description,
+            description=note(description, "description"),
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
@@ -866,7 +875,7 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.CAPTURE,
             payment=_id(payment),
-            key=key,
+            key=_key(key),
             amount=None if amount is None else _money(amount, "amount"),
             final=final,
         )
@@ -904,12 +913,12 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.REFUND,
             payment=_id(payment),
-            key=key,
+            key=_key(key),
             amount=None if amount is None else _money(amount, "amount"),
             to=None if to is None else _refund_to(to),
             items=_items(items),
-            reason=reason,
-            force_reason=force_reason,
+            reason=note(reason, "reason"),
+            force_reason=note(force_reason, "force_reason"),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -921,7 +930,7 @@ class Desk(BookDesk):
         A page is closed, an authorisation is voided, a charge is voided while the
         gateway can, and refunded after. Raises `NotCancelable`.
         """
-        return (yield from operate.cancel(_id(payment), key, self._accounts, self._timing))
+        return (yield from operate.cancel(_id(payment), _key(key), self._accounts, self._timing))
 
     @verb
     def complete(
@@ -943,7 +952,7 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.COMPLETE,
             payment=_id(payment),
-            key=key,
+            key=None if key is None else _key(key),
             parameters=parameters,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
@@ -967,7 +976,7 @@ class Desk(BookDesk):
         task = operate.Task(
             operation=Operation.CLOSE,
             payment=_id(payment),
-            key=key,
+            key=None if key is None else _key(key),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -993,16 +1002,16 @@ class Desk(BookDesk):
         order = collect.Order(
             items=(),
             account=self._account(via),
-            key=key,
+            key=_key(key),
             name="top_up",
             kind=None if kind is None else _kind(kind),
             method=_method(method),
             amount=_money(amount, "amount"),
-            customer=customer,
-            payer=payer,
+            customer=_who(customer),
+            payer=_payer(payer),
             return_url=return_url,
             browser=browser,
-            description=description,
+            description=note(description, "description"),
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
@@ -1035,9 +1044,9 @@ class Desk(BookDesk):
         was opened without ``token_keys``, `NotEnrollable` where it makes no sense.
         """
         wish = enroll.Wish(
-            customer=customer,
+            customer=_who(customer),
             account=self._account(via),
-            key=key,
+            key=_key(key),
             kind=None if kind is None else _kind(kind),
             method=OneTimeToken.of(method) if isinstance(method, str) else method,
             from_payment=None if from_payment is None else _id(from_payment),
@@ -1054,7 +1063,7 @@ class Desk(BookDesk):
         The first holds at once, whatever becomes of the second, which `recover` tries
         again until it is done. To forget what is forgotten does nothing.
         """
-        return (yield from enroll.forget(_id(method), key, self._accounts, self._timing))
+        return (yield from enroll.forget(_id(method), _key(key), self._accounts, self._timing))
 
     @verb
     def inquire_method(self, change: MethodChange | str) -> Flow[MethodChange]:
@@ -1103,7 +1112,7 @@ class Desk(BookDesk):
         *force* not even then. It holds for all tenants, so look at each of them before.
         Where nothing is stopped, this does nothing.
         """
-        yield from sending.resume(evidence, self._accounts, force=force)
+        yield from sending.resume(note(evidence, "evidence"), self._accounts, force=force)
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:
@@ -1160,10 +1169,11 @@ class Desk(BookDesk):
         happen while no process is running are not missed. An event may come
         twice; its id tells.
         """
+        reader = identifier(name, "name")
         yield from transact(
-            lambda tx: publish.subscribe_in(tx, name, from_beginning=from_beginning)
+            lambda tx: publish.subscribe_in(tx, reader, from_beginning=from_beginning)
         )
-        self._readers[name] = publish.Subscriber(name, handler)
+        self._readers[reader] = publish.Subscriber(reader, handler)
 
     @verb
     def publish(self) -> Flow[publish.Published]:
@@ -1298,8 +1308,8 @@ class _Face:
         }
         face = cls.__new__(cls)
         face._context = Context(
-            tenant=tenant,
-            actor=actor,
+            tenant=identifier(tenant, "tenant"),
+            actor=identifier(actor, "actor"),
             zone=zone_of(zone),
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
@@ -1332,7 +1342,7 @@ class _Face:
     def acting_as(self, actor: str) -> Self:
         """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
         other = copy(self)
-        other._context = replace(self._context, actor=actor)
+        other._context = replace(self._context, actor=identifier(actor, "actor"))
         return other
 
     @property
@@ -1537,7 +1547,35 @@ def in_time(step: Exchange, context: Context) -> datetime | None:
 def _items(
     items: Sequence[Invoice | Share | str] | Invoice | Share | str,
 ) -> Sequence[Invoice | Share | str]:
-    return (items,) if isinstance(items, Invoice | Share | str) else tuple(items)
+    given = (items,) if isinstance(items, Invoice | Share | str) else tuple(items)
+    return [spelled_alike(item) if isinstance(item, str) else item for item in given]
+
+
+def _key(key: str) -> str:
+    return identifier(key, "key")
+
+
+def _number(number: str) -> str:
+    return identifier(number, "number", length_max=issue.NUMBER_LENGTH_MAX)
+
+
+def _who(customer: Customer | str) -> Customer | str:
+    """Return whom a host names, in the one spelling; a `Customer` has it already."""
+    if isinstance(customer, str):
+        return identifier(customer, "customer")
+    identifier(customer.id, "customer")
+    return customer
+
+
+def _payer(payer: Customer | None) -> Customer | None:
+    if payer is not None:
+        identifier(payer.id, "payer")
+    return payer
+
+
+def _customer_id(customer: Customer | str) -> str:
+    """Return the id to look a customer up by."""
+    return spelled_alike(customer) if isinstance(customer, str) else customer.id
 
 
 def _money(amount: Any, name: str) -> Money:

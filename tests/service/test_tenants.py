@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +61,21 @@ class Two:
 
     def books(self) -> list[Any]:
         """Return every row that is the north's."""
-        store: Any = self.north._store
-        with store._lock:
-            writer = store._writer()
-            tables = [
-                row[0]
-                for row in writer.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table' AND EXISTS "
-                    "(SELECT 1 FROM pragma_table_info(name) WHERE name = 'tenant') ORDER BY name"
-                )
-            ]
-            return [
-                tuple(row)
-                for table in tables
-                for row in writer.execute(
-                    f"SELECT * FROM {table} WHERE tenant = 'north'"  # noqa: S608
-                )
-            ]
+        connection = sqlite3.connect(self.file)
+        tables = [
+            row[0]
+            for row in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND EXISTS "
+                "(SELECT 1 FROM pragma_table_info(name) WHERE name = 'tenant') ORDER BY name"
+            )
+        ]
+        rows = [
+            row
+            for table in tables
+            for row in connection.execute(f"SELECT * FROM {table} WHERE tenant = 'north'")  # noqa: S608
+        ]
+        connection.close()
+        return rows
 
 
 @pytest.fixture(name="two")
@@ -209,6 +209,7 @@ CALLS: dict[str, list[Call]] = {
     "refund": [lambda c, n: c.refund(n.payment, key="s-10")],
     "cancel": [lambda c, n: c.cancel(n.payment, key="s-11")],
     "complete": [lambda c, n: c.complete(n.page), lambda c, n: c.complete(n.page, key="s-12")],
+    "action_of": [lambda c, n: c.action_of(n.page), lambda c, n: c.action_of(n.change)],
     "close_page": [lambda c, n: c.close_page(n.page)],
     "enroll": [
         lambda c, n: c.enroll("C-south", via="card", key="s-13", from_payment=n.payment),
@@ -243,6 +244,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "orphans": lambda c: c.orphans(),
     "recover": lambda c: c.recover(),
     "apply_callbacks": lambda c: c.apply_callbacks(),
+    "unattended": lambda c: c.unattended(waited=timedelta(0)),
     "fsck": lambda c: c.fsck(),
 }
 # These make records of the caller's own, or are about the file or the wallet as a whole.

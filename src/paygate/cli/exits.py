@@ -57,7 +57,7 @@ def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
         if isinstance(error, ImportRejected):
             facts["problems"] = [{"line": line, "reason": why} for line, why in error.problems]
         told = {"type": type(error).__name__, "message": error.message, "facts": facts}
-        sys.stderr.write(_without(hidden, json.dumps(told, ensure_ascii=False)) + "\n")
+        sys.stderr.write(_without(hidden, show.as_json(told)) + "\n")
         return
     text = _without(hidden, f"{type(error).__name__}: {error.message}")
     show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich import box
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowVoucher
 from paygate.domain.payment import PaymentStatus
+from paygate.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rich.console import ConsoleOptions, RenderableType
 
     from paygate.domain.outcome import Action
 
@@ -37,9 +41,25 @@ STYLES: Final = {
 _SHORT: Final = ("Invoice", "Customer", "Currency", "Payment", "Due", "Date")
 
 
+class _Console(Console):
+    """A console that escapes whatever it is given to show, once, where it leaves."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render, with the control characters of a stranger's text as readable escapes."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable():
+                yield segment
+            else:
+                shown = "\n".join(map(printable, text.split("\n")))
+                yield Segment(shown, segment.style)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Make a console on what stdout (or stderr) is now; piped, it writes plain text."""
-    made = Console(stderr=stderr, highlight=False)
+    made = _Console(stderr=stderr, highlight=False, markup=False)
     made.width = min(made.width, WIDTH_MAX)
     return made
 
@@ -69,7 +89,8 @@ def table(*columns: str, title: str = "") -> Table:
 def add(to: Table, *cells: object, style: str = "") -> None:
     """Add a row of plain text: what comes from a ledger is never read as markup."""
     to.add_row(
-        *(cell if isinstance(cell, Text) else Text(_text(cell)) for cell in cells), style=style
+        *(cell if isinstance(cell, Text) else Text(printable(_text(cell))) for cell in cells),
+        style=style,
     )
 
 
@@ -136,7 +157,17 @@ def plain(value: object) -> Any:
 
 def write_json(value: object) -> None:
     """Write one JSON document to stdout."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(plain(value), indent=2) + "\n")
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    """Write *value* as JSON that a terminal shows as it is: what it would act on is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each == "\n" or printable(each) == each else json.dumps(each)[1:-1] for each in text
+    )
 
 
 def _text(cell: object) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from paygate.domain.text import spelled_alike
 from paygate.errors import InvalidValue
 
 
@@ -36,6 +38,11 @@ class Customer:
     address: Address = field(default_factory=Address)
     zone: str = ""
     language: str = ""
+
+    def __post_init__(self) -> None:
+        given = cast("object", self.id)
+        if isinstance(given, str):
+            object.__setattr__(self, "id", spelled_alike(given))
 
 
 def zone_of(name: str) -> ZoneInfo:

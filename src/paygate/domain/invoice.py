@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
+from paygate.domain.text import spelled_alike
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -65,3 +66,7 @@ class Share:
 
     invoice: Invoice | str
     amount: Money
+
+    def __post_init__(self) -> None:
+        if isinstance(self.invoice, str):
+            object.__setattr__(self, "invoice", spelled_alike(self.invoice))

@@ -26,45 +26,37 @@ def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str
     spaces around it. Raises `InvalidValue`, naming *argument*, for what is empty, too
     long, or holds characters that are not printable.
     """
-    spelled = optional(text, argument, length_max=length_max)
-    if not spelled:
-        raise InvalidValue(f"{argument} is empty; it is text of 1 to {length_max} characters")
+    spelled = _checked(text, argument)
+    if not spelled or len(spelled) > length_max or not spelled.isprintable():
+        raise InvalidValue(
+            f"{argument} is 1 to {length_max} printable characters, not {shown(text)}"
+        )
     return spelled
 
 
 def optional(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
     """Return *text* as `identifier` does; it may be empty."""
-    spelled = _checked(text, argument, length_max)
-    if not spelled.isprintable():
-        raise InvalidValue(
-            f"{argument} holds characters that cannot be printed: {shown(spelled)}; "
-            "leave out control characters and line ends"
-        )
-    return spelled
+    spelled = _checked(text, argument)
+    return identifier(spelled, argument, length_max=length_max) if spelled else ""
 
 
 def note(text: str, argument: str) -> str:
     """Return a *text* for people, such as a reason: it may have lines, and may be empty."""
-    spelled = _checked(text, argument, NOTE_LENGTH_MAX).replace("\r\n", "\n")
-    if not all(character.isprintable() or character in "\n\t\xa0" for character in spelled):
+    spelled = _checked(text, argument).replace("\r\n", "\n")
+    printable_ = all(each.isprintable() or each in "\n\t\xa0" for each in spelled)
+    if len(spelled) > NOTE_LENGTH_MAX or not printable_:
         raise InvalidValue(
-            f"{argument} holds characters that cannot be printed: {shown(spelled)}; "
-            "leave out control characters"
+            f"{argument} is at most {NOTE_LENGTH_MAX} characters without control characters, "
+            f"not {shown(text)}"
         )
     return spelled
 
 
-def _checked(text: str, argument: str, length_max: int) -> str:
+def _checked(text: str, argument: str) -> str:
     given = cast("object", text)
     if not isinstance(given, str):
         raise InvalidValue(f"{argument} is text, not {type(given).__name__}")
-    spelled = spelled_alike(given)
-    if len(spelled) > length_max:
-        raise InvalidValue(
-            f"{argument} has {len(spelled)} characters, at most {length_max} are allowed: "
-            f"{shown(spelled)}"
-        )
-    return spelled
+    return spelled_alike(given)
 
 
 def spelled_alike(text: str) -> str:

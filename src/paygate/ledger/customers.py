@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from paygate.domain.customer import Address, Customer, zone_of
+from paygate.domain.text import identifier
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def save(tx: Tx, customer: Customer | str) -> str:
     if isinstance(customer, str):
         customer = Customer(customer)
     id_ = cast("object", getattr(customer, "id", None))
-    if not isinstance(id_, str) or not id_.strip():
+    if not isinstance(id_, str) or not id_:
         raise InvalidValue(
             "a customer needs an id, as text; pass the one that your system knows them by"
         )
+    identifier(id_, "customer")
     if customer.zone:
         zone_of(customer.zone)
     params: dict[str, Any] = {

@@ -6,12 +6,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from paygate.errors import InvalidValue, KeyReused
+from paygate.domain.text import identifier
+from paygate.errors import KeyReused
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
-_KEY_LENGTH_MAX = 255
 
 _INSERT = """
 INSERT INTO paygate_key (tenant, operation, key, fingerprint, result)
@@ -44,11 +44,7 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
 
     Raises `KeyReused` if it was taken by a call with other facts.
     """
-    if not key or len(key) > _KEY_LENGTH_MAX or not key.isprintable():
-        raise InvalidValue(
-            f"an idempotency key is 1 to {_KEY_LENGTH_MAX} printable characters; "
-            "make it of what the payment is for, such as 'checkout-7'"
-        )
+    key = identifier(key, "key")
     params = {
         "tenant": tx.tenant,
         "operation": operation,

@@ -15,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from paygate.domain.money import Money
+from paygate.domain.text import identifier
 from paygate.errors import ImportRejected, InvalidValue, NumberReused, UsageError
 from paygate.ledger import customers
 from paygate.service import issue
@@ -36,7 +37,6 @@ OPTIONAL: Final = ("name", "email")
 T = TypeVar("T")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_CUSTOMER_LENGTH_MAX = 200
 _SHOWN_MAX = 40
 
 
@@ -246,15 +246,11 @@ def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
 
 
 def _customer(id_: str, contact: Mapping[str, str]) -> str:
-    if len(id_) > _CUSTOMER_LENGTH_MAX or not id_.isprintable():
-        raise InvalidValue(
-            f"a customer's id is at most {_CUSTOMER_LENGTH_MAX} printable characters, "
-            f"not {_shown(id_)}"
-        )
+    spelled = identifier(id_, "customer")
     wrong = [name for name, text in contact.items() if not text.isprintable()]
     if wrong:
         raise InvalidValue(f"{' and '.join(wrong)}: printable text of one line is wanted")
-    return id_
+    return spelled
 
 
 def _total(fields: Mapping[str, str]) -> Money:

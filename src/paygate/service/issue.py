@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.domain.text import identifier, shown, spelled_alike
 from paygate.errors import (
     InvalidAmount,
-    InvalidValue,
     NumberReused,
     UnknownInvoice,
 )
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.ledger.tx import Tx
 
-_NUMBER_LENGTH_MAX = 100
+NUMBER_LENGTH_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,11 @@ class Bill:
     due: date
     on: date | None = None
     reversal: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", spelled_alike(self.number))
+        if isinstance(self.customer, str):
+            object.__setattr__(self, "customer", spelled_alike(self.customer))
 
 
 def issue(bill: Bill) -> Flow[Invoice]:
@@ -76,14 +81,8 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
 
 def check(bill: Bill) -> None:
     """Refuse a bill that no invoice can be made of."""
-    number = bill.number
-    if not number or len(number) > _NUMBER_LENGTH_MAX or not number.isprintable():
-        raise InvalidValue(
-            f"an invoice number is 1 to {_NUMBER_LENGTH_MAX} printable characters, not {number!r}"
-        )
-    id_ = bill.customer if isinstance(bill.customer, str) else bill.customer.id
-    if not id_.strip():
-        raise InvalidValue(f"invoice {number} needs the id of its customer")
+    number = identifier(bill.number, "number", length_max=NUMBER_LENGTH_MAX)
+    identifier(bill.customer if isinstance(bill.customer, str) else bill.customer.id, "customer")
     if bill.total.minor <= 0:
         raise InvalidAmount(
             f"the total of invoice {number} is {bill.total}; it must be more than zero"
@@ -117,10 +116,11 @@ def find(tx: Tx, which: Invoice | str) -> Invoice:
     if isinstance(which, Invoice):
         found = items.by_id(tx, which.id)
     else:
-        found = items.by_number(tx, which) or items.by_id(tx, which)
+        number = spelled_alike(which)
+        found = items.by_number(tx, number) or items.by_id(tx, number)
     if found is None:
         name = which.number if isinstance(which, Invoice) else which
-        raise UnknownInvoice(f"there is no invoice {name!r} in this ledger", invoice=name)
+        raise UnknownInvoice(f"there is no invoice {shown(name)} in this ledger", invoice=name)
     return found
 
 
