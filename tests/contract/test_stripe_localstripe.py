@@ -111,7 +111,8 @@ def test_a_second_confirmation_is_refused_and_the_first_is_adopted(
         response = respond(request)
         if request.step == "confirm":
             assert response.status == 400
-            error = {"error": {"code": "payment_intent_unexpected_state"}}
+            code = "payment_intent_unexpected_state"
+            error = {"error": {"type": "invalid_request_error", "code": code}}
             return Response(status=400, body=json.dumps(error).encode())
         return response
 
