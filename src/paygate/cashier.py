@@ -12,6 +12,7 @@ import os
 from copy import copy
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from importlib import import_module
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -41,7 +42,7 @@ from paygate.errors import (
     UnknownGateway,
     Unsupported,
 )
-from paygate.later import later
+from paygate.later import later, load
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
 
 if TYPE_CHECKING:
@@ -1243,6 +1244,19 @@ def _account_of(
     return GatewayAccount.of(name, gateway, credit_on, after)
 
 
+def _preload() -> None:
+    """Import what the verbs of a cashier import when they are first called."""
+    load(globals())
+    for name in _USED_LATER:
+        import_module(name)
+
+
+_USED_LATER = (
+    *("paygate.service.closing", "paygate.service.door", "paygate.transport"),
+    *("cryptography.fernet", "tenacity"),
+)
+
+
 class _Face:
     """What both faces share: how they are opened, and what they hold."""
 
@@ -1270,6 +1284,7 @@ class _Face:
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
         busy_s: float = 30.0,
+        preload: bool = True,
     ) -> Self:
         """
         Open the ledger at *url*, made if it is not there, with gateway accounts by name.
@@ -1285,7 +1300,9 @@ class _Face:
         first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
         that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
         never with what somebody typed into a form. *busy_s* is how many seconds a verb waits while
-        another transaction writes to the file, before it raises `StoreBusy`.
+        another transaction writes to the file, before it raises `StoreBusy`. With *preload*
+        everything that a verb needs is imported now, so that no payer waits for it and a
+        child that is forked later need not import; without it, when it is first used.
 
         A new file is readable for its owner alone; an old one keeps its mode.
 
@@ -1299,6 +1316,8 @@ class _Face:
         from paygate.ledger.vault import Vault
         from paygate.service.account import Timing
 
+        if preload:
+            _preload()
         # A traceback shows the locals of each frame: none of them holds a key from here on.
         given, variables = Sealed(gateways or {}), Sealed(environment)
         keys = None if token_keys is None else [as_secret(key) for key in token_keys]

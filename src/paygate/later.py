@@ -18,12 +18,23 @@ class _StandIn:
         self._user = user
 
     def __getattr__(self, attribute: str) -> Any:
+        return getattr(self.load(), attribute)
+
+    def load(self) -> Any:
+        """Import the module and put it in the place of this stand-in."""
         module = import_module(self._module)
         self._user[self._name] = module
-        return getattr(module, attribute)
+        return module
 
 
 def later(user: dict[str, Any], package: str, *names: str) -> None:
     """Let the modules *names* of *package* be imported into the namespace *user* when used."""
     for name in names:
         user[name] = _StandIn(f"{package}.{name}", name, user)
+
+
+def load(user: dict[str, Any]) -> None:
+    """Import every module that stands in *user* for later."""
+    for each in list(user.values()):
+        if isinstance(each, _StandIn):
+            each.load()

@@ -80,6 +80,7 @@ class Where:
             tenant=self.tenant,
             zone=self.zone,
             token_keys=self._token_keys(),
+            preload=False,
         )
 
     def _token_keys(self) -> list[str] | None:
