@@ -1123,7 +1123,8 @@ class Desk(BookDesk):
         It is authenticated on its raw bytes and stored, once however often it
         comes. Most are applied later, by `recover` or `apply_callbacks`; those whose
         reply carries the result, at once. Raises `NotAuthentic`, and changes nothing,
-        for one that is not from whom it claims or was signed too long ago;
+        for one that is not from whom it claims or was signed too long ago; `NotVerified`
+        for one that cannot be verified now (answer 503: it will come again);
         `Unsupported` where the account takes no callbacks.
         """
         return (yield from receive.receive(self._account(via), callback, self._timing))

@@ -389,6 +389,15 @@ class BadReply(GatewayError):
 # --- Somebody else --------------------------------------------------------------
 
 
+class NotVerified(PaygateError):
+    """A callback could not be verified now: what is needed for that was out of reach.
+
+    Nothing was stored. Answer 503, so that its sender sends it again.
+    """
+
+    account: str
+
+
 class NotAuthentic(PaygateError):
     """A callback that is not from whom it claims; nothing was changed."""
 

@@ -267,8 +267,9 @@ class CallbackProof(StrEnum):
     """What a processor's callbacks prove by themselves.
 
     A signature covers the bytes, and in most schemes the instant at which it was
-    made, by which the core refuses recordings. Without one the driver believes
-    nothing of the body, and lets the core inquire.
+    made, by which the core refuses recordings. Without an instant, bytes that were taken
+    in before are not verified again. Without a signature the driver believes
+    nothing of the body, and lets the core inquire, each time that one comes.
     """
 
     SIGNED_WITH_INSTANT = "signed_with_instant"
@@ -380,6 +381,12 @@ class Callback:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One thing that a callback or feed tells, already authenticated.
+
+    `event_id` is the processor's id of this one fact, and not of what the fact is about: the
+    same fact is applied once, however often and from wherever it is told, and another fact
+    under the same id is a conflict that waits for a person. If a callback proves nothing
+    (`CallbackProof.NONE`) and names only a payment, that name will do: the core asks about it
+    once for all that came while it waited, and asks again when it comes again.
 
     It concerns the operation of ours that `our_ref` or `reference` names, or, if we
     do not know that name yet, `earlier_reference`: what it went by before the
@@ -575,7 +582,12 @@ class Verifies(Protocol):
     """Reads the processor's callbacks."""
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
-        """Authenticate a callback on its raw bytes and read it, or raise `NotAuthentic`."""
+        """
+        Authenticate a callback on its raw bytes and read it, or raise `NotAuthentic`.
+
+        If what is needed for that cannot be fetched now, let the fault out: the callback is
+        answered 503 and comes again.
+        """
         ...
 
     def reply(self, notice: Notice, result: Applied) -> Reply:

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from paygate import AsyncCashier, Cashier, Kind, Money, Payment, PaymentStatus
-from paygate.errors import MissingExtra, StoreBusy
-from paygate.gateway import CallbackStyle
+from paygate.dialogue import Dialogue
+from paygate.errors import MissingExtra, NoReply, StoreBusy
+from paygate.gateway import Callback, CallbackStyle, Notice
 from paygate.testing import FakeClock, FakeGateway, Habits
 from paygate.web import callbacks
 
@@ -101,6 +102,29 @@ async def test_who_is_refused_learns_nothing(portal: Portal) -> None:
     assert [(each.status_code, each.text) for each in (forged, unsigned)] == [(400, "refused")] * 2
     assert [(each.status_code, each.text) for each in (unknown, silent)] == [(404, "not found")] * 2
     assert await portal.call("callbacks") == []
+
+
+async def test_what_cannot_be_verified_now_is_asked_for_again(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await portal.page()
+    page = portal.fakes["page"]
+    page.pay(payment.reference)
+    [told] = page.callbacks()
+
+    def verify(callback: Callback) -> Dialogue[list[Notice]]:
+        raise NoReply(f"the certificate for {callback.path} did not come within 30 s")
+
+    async with portal.client() as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(page, "verify", verify)
+            away = await client.post("/page", content=told.body, headers=dict(told.headers))
+        back = await client.post("/page", content=told.body, headers=dict(told.headers))
+
+    assert (away.status_code, away.text) == (503, "try again later")
+    assert back.status_code == 200
+    [applied] = await portal.call("apply_callbacks")
+    assert applied.received == Money.of("USD", "30.00")
 
 
 async def test_what_is_too_long_is_not_read(portal: Portal) -> None:

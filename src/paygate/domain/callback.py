@@ -14,8 +14,9 @@ class InboxState(StrEnum):
     """What became of something that a processor told.
 
     NEW waits to be applied, or to be tried again. APPLIED is in the books. IGNORED
-    concerns nothing of ours. ORPHAN names an operation that we do not know, and
-    FAILED could not be applied: a person must look at either.
+    concerns nothing of ours. ORPHAN names an operation that we do not know, FAILED
+    could not be applied, and CONFLICTED says something else than was told before under
+    the same event id: a person must look at each of these.
     """
 
     NEW = "new"
@@ -23,6 +24,7 @@ class InboxState(StrEnum):
     IGNORED = "ignored"
     ORPHAN = "orphan"
     FAILED = "failed"
+    CONFLICTED = "conflicted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class StoredCallback:
 
     `body` is what came, word for word, in a list of callbacks. It is empty where a
     feed told it, and where no key of the cashier opens it; `digest` is its SHA-256.
-    `error` says why it is not applied yet.
+    `error` says why it is not applied yet. `times` counts how often a hint without proof came.
     """
 
     id: int
@@ -43,6 +45,7 @@ class StoredCallback:
     body: bytes = b""
     digest: str = ""
     tries: int = 0
+    times: int = 1
     next_try_at: datetime | None = None
     applied_at: datetime | None = None
     error: str = ""

@@ -90,6 +90,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.resolved": "An operator said how storing or deleting a method ended.",
     "callback.orphaned": "A callback names no operation of ours, and nobody will look again.",
     "callback.failed": "A callback could not be applied, however often it was tried.",
+    "callback.conflicted": "An event was told again with other contents; a person must look.",
     "receipt.booked": "Money moved and was booked.",
     "receipt.settled": "Money of a receipt reached us, or its fee was told.",
     "credit.created": "A customer got credit.",

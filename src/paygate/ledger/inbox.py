@@ -1,4 +1,4 @@
-"""The inbox: what processors told us, kept before anything is made of it, once per event.
+"""The inbox: what processors told us, kept before anything is made of it, once per fact.
 
 A callback may carry the token of a stored method, and no driver can promise that
 it does not. So what came word for word goes through the vault; without a vault
@@ -28,15 +28,28 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_inbox (
-  tenant, account, event_id, type, raw_encrypted, body_digest, notice, received_at,
-  next_try_at)
+  tenant, account, event_id, type, digest, raw_encrypted, body_digest, notice, received_at,
+  next_try_at, state, error)
 VALUES (
-  :tenant, :account, :event_id, :type, :raw, :digest, :notice, :received_at, :at)
-ON CONFLICT (tenant, account, event_id) DO NOTHING
+  :tenant, :account, :event_id, :type, :digest, :raw, :body_digest, :notice, :received_at,
+  :at, :state, :error)
 """
 _BY_EVENT = """
 SELECT * FROM paygate_inbox
-WHERE tenant = :tenant AND account = :account AND event_id = :event_id
+WHERE tenant = :tenant AND account = :account AND event_id = :event_id ORDER BY id
+"""
+_BY_BODY = """
+SELECT * FROM paygate_inbox
+WHERE tenant = :tenant AND account = :account AND body_digest = :digest AND body_digest <> ''
+ORDER BY id DESC LIMIT 1
+"""
+# One that waits is applied for all that came meanwhile. One that was applied is applied again.
+_HEAR_AGAIN = """
+UPDATE paygate_inbox SET times = times + 1, state = 'new', applied_at = NULL,
+  tries = CASE state WHEN 'new' THEN tries ELSE 0 END,
+  error = CASE state WHEN 'new' THEN error ELSE '' END,
+  next_try_at = CASE state WHEN 'new' THEN next_try_at ELSE :at END
+WHERE id = :id
 """
 _BY_ID = "SELECT * FROM paygate_inbox WHERE tenant = :tenant AND id = :id"
 _DUE = """
@@ -53,11 +66,12 @@ SELECT * FROM paygate_inbox
 WHERE tenant = :tenant AND id > :after AND (:state IS NULL OR state = :state)
 ORDER BY id LIMIT :limit
 """
-# Whoever comes second finds nothing to do: the first one's transaction has ended it.
+# Whoever comes second finds nothing to do: the first one's transaction has ended it. What came
+# again while it was being applied is not ended: nobody has looked since.
 _END = """
 UPDATE paygate_inbox
 SET state = :state, applied_at = :at, next_try_at = NULL, error = :error
-WHERE id = :id AND state = 'new'
+WHERE id = :id AND state = 'new' AND times = :times
 """
 _WAIT = """
 UPDATE paygate_inbox SET tries = tries + :counts, next_try_at = :again, error = :error
@@ -82,6 +96,7 @@ class InboxRow:
     """What is in the inbox, with what it says and what was replied."""
 
     callback: StoredCallback
+    digest: str
     notice: str
     reply: str | None
 
@@ -92,31 +107,55 @@ def insert(
     account: str,
     event_id: str,
     type_: str,
+    digest: str,
     headers: Mapping[str, str],
     body: bytes,
     notice: str,
     received_at: datetime,
-) -> InboxRow | None:
-    """Keep what was told; None where this event is there already."""
+    conflicts_with: int | None = None,
+) -> InboxRow:
+    """Write what was told, to be applied; or not, if it *conflicts_with* what is there."""
+    error = ""
+    if conflicts_with is not None:
+        error = f"callback {conflicts_with} told the same event with other contents"
     params = {
         "tenant": tx.tenant,
         "account": account,
         "event_id": event_id,
         "type": type_,
+        "digest": digest,
         "raw": _sealed(tx, account, event_id, headers, body),
-        "digest": hashlib.sha256(body).hexdigest() if body else "",
+        "body_digest": hashlib.sha256(body).hexdigest() if body else "",
         "notice": notice,
         "received_at": instant(received_at),
-        "at": tx.at,
+        "at": None if error else tx.at,
+        "state": (InboxState.CONFLICTED if error else InboxState.NEW).value,
+        "error": error,
     }
-    return by_event(tx, account, event_id) if tx.run(_INSERT, params) else None
+    tx.run(_INSERT, params)
+    [row] = [row for row in by_event(tx, account, event_id) if row.digest == digest]
+    return row
 
 
-def by_event(tx: Tx, account: str, event_id: str) -> InboxRow | None:
-    """Find what an account told under its own id of the event."""
+def by_event(tx: Tx, account: str, event_id: str) -> list[InboxRow]:
+    """Return what an account told under its own id of an event, the first one first."""
     params = {"tenant": tx.tenant, "account": account, "event_id": event_id}
-    row = tx.one(_BY_EVENT, params)
+    return [inbox_row_of(row) for row in tx.all(_BY_EVENT, params)]
+
+
+def by_body(tx: Tx, account: str, body: bytes) -> InboxRow | None:
+    """Return what an account told in just these bytes, the last of it."""
+    digest = hashlib.sha256(body).hexdigest()
+    row = tx.one(_BY_BODY, {"tenant": tx.tenant, "account": account, "digest": digest})
     return None if row is None else inbox_row_of(row)
+
+
+def hear_again(tx: Tx, row: InboxRow) -> InboxRow:
+    """Let a hint that came again be applied: with the one that waits, or once more."""
+    tx.run(_HEAR_AGAIN, {"id": row.callback.id, "at": tx.at})
+    again = by_id(tx, row.callback.id)
+    assert again is not None, "nothing is deleted from the inbox"
+    return again
 
 
 def by_id(tx: Tx, id_: int) -> InboxRow | None:
@@ -158,9 +197,15 @@ def page(tx: Tx, *, state: InboxState | None, after: int, limit: int) -> list[St
     return [_opened(tx, row) for row in tx.all(_PAGE, params)]
 
 
-def end(tx: Tx, id_: int, state: InboxState, error: str = "") -> bool:
-    """Say what became of it; false where somebody else has done so."""
-    params = {"id": id_, "state": state.value, "at": tx.at, "error": error}
+def end(tx: Tx, row: InboxRow, state: InboxState, error: str = "") -> bool:
+    """Write what became of *row*; false if somebody else has, or if it came again since."""
+    params = {
+        "id": row.callback.id,
+        "times": row.callback.times,
+        "state": state.value,
+        "at": tx.at,
+        "error": error,
+    }
     return bool(tx.run(_END, params))
 
 
@@ -246,10 +291,12 @@ def inbox_row_of(row: Row) -> InboxRow:
             received_at=datetime.fromisoformat(row["received_at"]),
             digest=row["body_digest"],
             tries=row["tries"],
+            times=row["times"],
             next_try_at=read_instant(row["next_try_at"]),
             applied_at=read_instant(row["applied_at"]),
             error=row["error"],
         ),
+        row["digest"],
         row["notice"],
         row["reply"],
     )

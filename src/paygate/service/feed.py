@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError
-from paygate.ledger import feeds, inbox, places
-from paygate.service import door, notices
+from paygate.ledger import feeds, places
+from paygate.service import door, notices, told
 from paygate.service.flow import Flow, ask, look, transact
-from paygate.service.receive import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,11 +157,11 @@ def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> in
     until = tx.now + _LEASE
     if not feeds.advance(tx, account.name, before=before, after=page.cursor, until=until):
         return None
-    told = [each for each in page.notices if places.ours(tx, _source(account), each.place)]
-    for notice in told:
+    ours = [each for each in page.notices if places.ours(tx, _source(account), each.place)]
+    for notice in ours:
         if notice.place is not None:
             places.reach(tx, _source(account), notice.place)
-    return sum(_keep_notice(tx, account, notice) for notice in told)
+    return sum(_keep_notice(tx, account, notice) for notice in ours)
 
 
 def _source(account: GatewayAccount) -> str:
@@ -170,15 +169,11 @@ def _source(account: GatewayAccount) -> str:
 
 
 def _keep_notice(tx: Tx, account: GatewayAccount, notice: Notice) -> bool:
-    text = notices.write_notice(storable(notice, account))
-    row = inbox.insert(
-        tx,
-        account=account.name,
-        event_id=notice.event_id or notices.digest(text),
-        type_=notice.type,
-        headers={},
-        body=b"",
-        notice=text,
-        received_at=tx.now,
+    event_id = notice.event_id or notices.digest(
+        notices.write_notice(told.storable(notice, account))
     )
-    return row is not None
+    # What we asked for comes from the processor, whatever proves its callbacks.
+    kept = told.keep(
+        tx, account, event_id, notice, headers={}, body=b"", received_at=tx.now, proven=True
+    )
+    return kept.new

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -56,6 +56,31 @@ def read_notice(text: str) -> Notice:
 def digest(text: str) -> str:
     """Name what the processor gave no id to."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(notice: Notice) -> str:
+    """
+    Return a digest of what *notice* says; a repetition has the same one.
+
+    When it was signed is no part of that: a repetition may be signed anew.
+    """
+    return digest(json.dumps(_said(_plain(replace(notice, event_id="", signed_at=None)))))
+
+
+def digest_of_names(notice: Notice) -> str:
+    """Return a digest of what *notice* is about, whatever it says of it."""
+    names = notice.our_ref, notice.reference, notice.earlier_reference, notice.place, notice.ready
+    return digest(json.dumps(names))
+
+
+def _said(plain: Any) -> Any:
+    """Leave out what is not said, so that a field that is new changes no digest."""
+    if type(plain) in (tuple, list):
+        return list(map(_said, plain))
+    if not isinstance(plain, dict):
+        return plain
+    facts = cast("dict[str, Any]", plain)
+    return {key: _said(each) for key, each in facts.items() if each not in (None, "", False, [])}
 
 
 def write_reply(reply: Reply) -> str:

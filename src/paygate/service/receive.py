@@ -28,7 +28,6 @@ from paygate.domain.callback import InboxState
 from paygate.domain.decide import Source
 from paygate.domain.outcome import (
     Approved,
-    Authorized,
     DeclineCode,
     Declined,
     Moved,
@@ -45,6 +44,7 @@ from paygate.errors import (
     NotAuthentic,
     NotFoundError,
     NotPayable,
+    NotVerified,
     OutcomeUnknown,
     PaygateError,
     Refused,
@@ -52,9 +52,9 @@ from paygate.errors import (
     Unsupported,
     UsageError,
 )
-from paygate.gateway import Applied, CallbackStyle, Notice, Verifies
-from paygate.ledger import inbox, outbox, payments, places, receipts
-from paygate.service import door, inquire, keeping, merge, notices, operate
+from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
+from paygate.ledger import inbox, payments, places, receipts
+from paygate.service import door, inquire, keeping, merge, notices, operate, told
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.inquire import Case
 
@@ -83,17 +83,21 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
     gateway = account.verifier
     if gateway is None:
         raise Unsupported(f"the account {account.name!r} takes no callbacks", account=account.name)
+    acknowledged = account.traits.callbacks is CallbackStyle.ACKNOWLEDGED
+    before = (yield from look(partial(_recorded, account, callback))) if acknowledged else None
+    if before is not None:
+        return door.reply(account, gateway, before, Applied.NO_CHANGE)
     read = yield from _authentic(account, gateway, callback, timing)
-    told = _by_event(read, callback)
-    if account.traits.callbacks is CallbackStyle.ANSWERED:
-        return (yield from _answer(account, gateway, told, callback, timing))
+    named = _by_event(read, callback)
+    if not acknowledged:
+        return (yield from _answer(account, gateway, named, callback, timing))
 
     def keep(tx: Tx) -> None:
-        for event_id, notice in told.items():
+        for event_id, notice in named.items():
             _keep(tx, account, event_id, notice, callback)
 
     yield from repeatable(keep)
-    *_, last = told.values()
+    *_, last = named.values()
     return door.reply(account, gateway, last, Applied.NO_CHANGE)
 
 
@@ -127,6 +131,19 @@ def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> 
 # --- Taking in -----------------------------------------------------------------------------
 
 
+def _recorded(account: GatewayAccount, callback: Callback, tx: Tx) -> Notice | None:
+    """
+    Return what these very bytes told before, under a signature that covers no instant.
+
+    Whoever has a recording can send it for ever; it must not make us ask the processor each time.
+    """
+    signed = account.traits.callback_proof is CallbackProof.SIGNED
+    if not signed or not callback.body or callback.query:
+        return None
+    row = inbox.by_body(tx, account.name, callback.body)
+    return None if row is None else notices.read_notice(row.notice)
+
+
 def _authentic(
     account: GatewayAccount, gateway: Verifies, callback: Callback, timing: Timing
 ) -> Flow[list[Notice]]:
@@ -136,7 +153,11 @@ def _authentic(
     if isinstance(read, NotAuthentic):
         raise read
     if isinstance(read, Unsent | Unknown):
-        raise NotAuthentic(f"a callback of {account.name!r} could not be verified: {read.reason}")
+        raise NotVerified(
+            f"a callback of {account.name!r} could not be verified now ({read.reason}); it was "
+            "not stored, and its sender will send it again",
+            account=account.name,
+        )
     for notice in read:
         at = notice.signed_at
         if at is not None and abs(callback.received_at - at) > timing.callback_age_max:
@@ -173,57 +194,51 @@ def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
 
 def _keep(
     tx: Tx, account: GatewayAccount, event_id: str, notice: Notice, callback: Callback
-) -> InboxRow | None:
+) -> told.Kept:
     headers = {name: text for name, text in callback.headers.items() if name not in _NOT_KEPT}
     headers |= {":method": callback.method, ":path": callback.path, ":query": callback.query}
-    return inbox.insert(
+    return told.keep(
         tx,
-        account=account.name,
-        event_id=event_id,
-        type_=notice.type,
+        account,
+        event_id,
+        notice,
         headers=headers,
         body=callback.body,
-        notice=notices.write_notice(storable(notice, account)),
         received_at=callback.received_at,
+        proven=account.traits.callback_proof is not CallbackProof.NONE,
     )
-
-
-def storable(notice: Notice, account: GatewayAccount) -> Notice:
-    """Make a hint of what carries the token of a stored method: the inbox keeps no secret."""
-    answer = notice.answer
-    carries = isinstance(answer, Approved | Authorized) and answer.method is not None
-    return replace(notice, answer=None) if carries and account.inquirer is not None else notice
 
 
 def _answer(
     account: GatewayAccount,
     gateway: Verifies,
-    told: Mapping[str, Notice],
+    named: Mapping[str, Notice],
     callback: Callback,
     timing: Timing,
 ) -> Flow[Reply]:
     """Keep what was told, apply it and keep the reply, all in one transaction."""
     findings: dict[str, Answer | None] = {}
-    for event_id, notice in told.items():
+    for event_id, notice in named.items():
         known = yield from look(_about(account.name, notice))
         findings[event_id] = yield from _find_out(_question(notice, known, account), account)
 
     def work(tx: Tx) -> tuple[Reply, list[int]]:
         reply, later = None, list[int]()
-        for event_id, notice in told.items():
-            row = _keep(tx, account, event_id, notice, callback)
-            if row is None:
-                before = inbox.by_event(tx, account.name, event_id)
-                assert before is not None, "the row that was in the way is gone"
-                row = before
-                if before.reply is not None:
-                    reply = notices.read_reply(before.reply)
-                    continue
-            # Money that we refuse to know must not be booked later: the payer has it back.
-            done = _apply_in(tx, row, notice, account, findings[event_id], timing, patient=False)
+        for event_id, notice in named.items():
+            kept = _keep(tx, account, event_id, notice, callback)
+            row = kept.row
+            if row.reply is not None:
+                reply = notices.read_reply(row.reply)
+                continue
+            if kept.conflicted:
+                done = Done(Applied.REFUSED)
+            else:
+                # Money that we refuse to know must not be booked later: the payer has it back.
+                finding = findings[event_id]
+                done = _apply_in(tx, row, notice, account, finding, timing, patient=False)
             reply = door.reply(account, gateway, notice, done.result)
             inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
-            later += [row.callback.id] if notice.ready else []
+            later += [row.callback.id] if notice.ready and not kept.conflicted else []
         assert reply is not None, "there is at least one notice"
         return reply, later
 
@@ -291,7 +306,7 @@ def _apply(
     account = accounts[row.callback.account]
     known = yield from look(_about(account.name, notice))
     if known.change:
-        yield from _follow(id_, known.change, accounts, timing)
+        yield from _follow(row, known.change, accounts, timing)
         return None
     question = _question(notice, known, account)
     if question is not None and account.name in silent:
@@ -301,7 +316,8 @@ def _apply(
         silent.add(account.name)
 
     def work(tx: Tx) -> Done:
-        now = _find(tx, id_)  # another process may have been faster
+        # Another process may have been faster. What came since we asked is another question.
+        now = _since(row, _find(tx, id_))
         return _apply_in(tx, now, notice, account, finding, timing, patient=True)
 
     done = yield from transact(work)
@@ -310,15 +326,18 @@ def _apply(
     return done.payment
 
 
+def _since(read: InboxRow, now: InboxRow) -> InboxRow:
+    return replace(now, callback=replace(now.callback, times=read.callback.times))
+
+
 def _follow(
-    id_: int, change: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+    row: InboxRow, change: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[None]:
     """Ask how storing a method stands: a notice is kept without the token, so it is a hint."""
     _ = yield from inquire.follow(change, accounts, timing)
 
     def end(tx: Tx) -> None:
-        if _find(tx, id_).callback.state is InboxState.NEW:
-            inbox.end(tx, id_, InboxState.APPLIED)
+        inbox.end(tx, row, InboxState.APPLIED)
 
     yield from transact(end)
 
@@ -334,7 +353,6 @@ def _apply_in(
     patient: bool,
 ) -> Done:
     """Merge what is told, or was found out, and mark it in the inbox; in this transaction."""
-    id_ = row.callback.id
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
     known = _about(account.name, notice)(tx)
@@ -345,7 +363,7 @@ def _apply_in(
         if not notice.our_ref and not notice.reference:
             if notice.unreadable:
                 return _unreadable(tx, row, notice)
-            inbox.end(tx, id_, InboxState.IGNORED)
+            inbox.end(tx, row, InboxState.IGNORED)
             return Done(Applied.NO_CHANGE)
         name = notice.our_ref or notice.reference
         text = f"it names the operation {name!r}, which is not in this ledger"
@@ -363,7 +381,7 @@ def _apply_in(
         is_hint(notice) or _asks_again(row, notice, known, account, patient=patient)
     ):
         if account.inquirer is None:
-            inbox.end(tx, id_, InboxState.IGNORED, "the gateway cannot be asked what it means")
+            inbox.end(tx, row, InboxState.IGNORED, "the gateway cannot be asked what it means")
         elif inquire.is_silence(finding) and patient:
             # Nobody has answered, so this was no try.
             inbox.wait(tx, row, tx.now + _pause(tx, row), _why(finding), counts=False)
@@ -381,7 +399,7 @@ def _apply_in(
         for answer in _of_movements(notice, now):
             merge.merge_in(tx, attempt, answer, reading)
         if not notice.ready:  # that one ends when the payment was completed
-            inbox.end(tx, id_, InboxState.APPLIED)
+            inbox.end(tx, row, InboxState.APPLIED)
     after = payments.by_id(tx, before.id)
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
 
@@ -415,9 +433,9 @@ def _of_method(
         merge.merge_any_in(tx, attempt.id, notice.answer, _reading(case, account, timing))
     else:
         # Recovery follows the attempt up by itself, whatever becomes of this hint.
-        inbox.end(tx, row.callback.id, InboxState.IGNORED, _why(finding))
+        inbox.end(tx, row, InboxState.IGNORED, _why(finding))
         return Done(Applied.NO_CHANGE)
-    inbox.end(tx, row.callback.id, InboxState.APPLIED)
+    inbox.end(tx, row, InboxState.APPLIED)
     after = payments.attempt(tx, attempt.id)
     changed = after is not None and after.attempt.state is not attempt.state
     return Done(Applied.BOOKED if changed else Applied.NO_CHANGE)
@@ -604,7 +622,7 @@ def _complete(
         if again:
             _wait(tx, row, again, InboxState.FAILED)
         else:
-            inbox.end(tx, row.callback.id, InboxState.APPLIED)
+            inbox.end(tx, row, InboxState.APPLIED)
 
     yield from transact(mark)
     return payment
@@ -642,19 +660,10 @@ def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool 
     if patient and tries < len(RETRY_PLAN):
         inbox.wait(tx, row, tx.now + RETRY_PLAN[tries], reason)
         return
-    if not inbox.end(tx, row.callback.id, end, reason):
+    if not inbox.end(tx, row, end, reason):
         return
-    outbox.emit(
-        tx,
-        "callback.orphaned" if end is InboxState.ORPHAN else "callback.failed",
-        f"callbacks:{row.callback.account}",
-        {
-            "callback": row.callback.id,
-            "account": row.callback.account,
-            "event_id": row.callback.event_id,
-            "type": row.callback.type,
-            "reason": reason,
-        },
+    told.emit(
+        tx, "callback.orphaned" if end is InboxState.ORPHAN else "callback.failed", row, reason
     )
 
 

@@ -16,6 +16,7 @@ from paygate.errors import (
     MissingExtra,
     NotAuthentic,
     NotFoundError,
+    NotVerified,
     Refused,
     StoreError,
     UnknownGateway,
@@ -122,7 +123,7 @@ class _Desk:
             return _plain(400, "refused")
         except (Unsupported, UnknownGateway):
             return _plain(404, "not found")
-        except StoreError:
+        except (NotVerified, StoreError):
             return _plain(503, "try again later")
         return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
 

@@ -455,6 +455,8 @@ CREATE TABLE paygate_inbox (
   account TEXT NOT NULL,
   event_id TEXT NOT NULL,
   type TEXT NOT NULL,
+  digest TEXT NOT NULL, -- of what it says: the same event id with another one is a conflict
+  times INTEGER NOT NULL DEFAULT 1, -- how often a hint without proof came
   raw_encrypted BLOB,
   body_digest TEXT NOT NULL,
   notice TEXT NOT NULL,
@@ -465,8 +467,10 @@ CREATE TABLE paygate_inbox (
   applied_at TEXT,
   reply TEXT,
   error TEXT NOT NULL DEFAULT '',
-  UNIQUE (tenant, account, event_id)
+  UNIQUE (tenant, account, event_id, digest)
 ) STRICT;
+CREATE INDEX paygate_inbox_by_body ON paygate_inbox (tenant, account, body_digest)
+  WHERE body_digest <> '';
 CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, account, next_try_at)
   WHERE next_try_at IS NOT NULL;
 

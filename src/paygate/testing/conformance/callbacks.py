@@ -131,7 +131,8 @@ class CallbackConformance(Subject):
             )
 
     def test_a_callback_is_the_same_however_often_it_comes(self) -> None:
-        """The event id makes applying happen once."""
+        """The event id names one fact, which is applied once."""
+        self._proven()
         for case, callback in self.told():
             first = self.notices(case, callback)
             again = self.notices(
@@ -148,7 +149,8 @@ class CallbackConformance(Subject):
             )
 
     def test_different_callbacks_have_different_ids(self) -> None:
-        """The inbox keeps one of each id, and drops the others as repetitions."""
+        """An event id names one fact; with other contents it is a conflict for a person."""
+        self._proven()
         ids: dict[str, str] = {}
         for case, callback in self.told():
             for notice in self.notices(case, callback):
@@ -158,8 +160,8 @@ class CallbackConformance(Subject):
                     expected=f"callbacks: other event ids for the cases {other!r} and "
                     f"{case.name!r}",
                     got=notice.event_id,
-                    why="the second one is dropped as a repetition of the first: a payment or "
-                    "a chargeback never reaches the books",
+                    why="the second one contradicts the first and waits for a person: a payment "
+                    "or a chargeback does not reach the books by itself",
                     read=CALLBACKS,
                 )
 
@@ -209,6 +211,12 @@ class CallbackConformance(Subject):
         applies(
             self.traits.callback_proof is not CallbackProof.NONE,
             "the traits say that this processor does not sign its callbacks",
+        )
+
+    def _proven(self) -> None:
+        applies(
+            self.traits.callback_proof is not CallbackProof.NONE,
+            "the traits say that callbacks prove nothing; each of them makes the core inquire",
         )
 
     def _harmless(self, case: Case, spoiled: Callback, genuine: list[Notice], what: str) -> None:

@@ -1,0 +1,111 @@
+"""Told: what a processor said, stored once for each fact, before anything is made of it.
+
+A processor's id of an event names one fact. So the same id with the same contents is a
+repetition, which changes nothing. The same id with other contents contradicts what was told
+before: both cannot be the fact that the id names. The second is stored as conflicted, for a
+person, and an event says so. Contents are compared as the driver reads them, since processors
+vary the bytes of a repetition.
+
+A hint that proves nothing is no fact. It asks us to look, once for all that came while it
+waited; when we have looked, the next one asks us to look again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from paygate.domain.callback import InboxState
+from paygate.domain.outcome import Approved, Authorized
+from paygate.ledger import inbox, outbox
+from paygate.service import notices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.gateway import Notice
+    from paygate.ledger.inbox import InboxRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a notice lies in the inbox, and whether it is `new` there."""
+
+    row: InboxRow
+    new: bool = False
+
+    @property
+    def conflicted(self) -> bool:
+        """Return whether a person must say what is true before it is applied."""
+        return self.row.callback.state is InboxState.CONFLICTED
+
+
+def keep(
+    tx: Tx,
+    account: GatewayAccount,
+    event_id: str,
+    notice: Notice,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    received_at: datetime,
+    proven: bool,
+) -> Kept:
+    """Store *notice* under *event_id*, unless it is there; *proven* if only its sender can tell."""
+    stored = storable(notice, account)
+    unproven = not proven and not _says(stored)
+    digest = notices.digest_of_names(stored) if unproven else notices.digest_of(stored)
+    before = inbox.by_event(tx, account.name, event_id)
+    bytes_digest = hashlib.sha256(body).hexdigest() if body else ""
+    for row in before:
+        if row.digest == digest or (body and row.callback.digest == bytes_digest):
+            return Kept(inbox.hear_again(tx, row) if unproven else row)
+    conflicted = bool(before) and not unproven
+    row = inbox.insert(
+        tx,
+        account=account.name,
+        event_id=event_id,
+        type_=notice.type,
+        digest=digest,
+        headers=headers,
+        body=body,
+        notice=notices.write_notice(stored),
+        received_at=received_at,
+        conflicts_with=before[0].callback.id if conflicted else None,
+    )
+    if conflicted:
+        emit(tx, "callback.conflicted", row, row.callback.error)
+    return Kept(row, new=True)
+
+
+def storable(notice: Notice, account: GatewayAccount) -> Notice:
+    """Make a hint of what carries the token of a stored method: the inbox keeps no secret."""
+    answer = notice.answer
+    carries = isinstance(answer, Approved | Authorized) and answer.method is not None
+    return replace(notice, answer=None) if carries and account.inquirer is not None else notice
+
+
+def _says(notice: Notice) -> bool:
+    """Return whether *notice* says what happened, which a driver has from the processor itself."""
+    return bool(notice.answer is not None or notice.movements or notice.disputes)
+
+
+def emit(tx: Tx, type_: str, row: InboxRow, reason: str) -> None:
+    """Emit that a person must look at a callback."""
+    told = row.callback
+    outbox.emit(
+        tx,
+        type_,
+        f"callbacks:{told.account}",
+        {
+            "callback": told.id,
+            "account": told.account,
+            "event_id": told.event_id,
+            "type": told.type,
+            "reason": reason,
+        },
+    )
