@@ -126,9 +126,11 @@ def test_an_account_without_a_key_takes_none() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"eventType": 1}', b"null"])
-def test_what_is_signed_and_no_event_is_refused(body: bytes) -> None:
-    with pytest.raises(NotAuthentic, match="does not read as an event"):
-        read(callback(body))
+def test_what_is_signed_and_no_event_is_kept_with_the_reason(body: bytes) -> None:
+    [notice] = read(callback(body)).outcome
+
+    assert "does not read as an event" in notice.unreadable
+    assert (notice.reference, notice.movements, notice.answer) == ("", (), None)
 
 
 # --- What a notice says -------------------------------------------------------------------------

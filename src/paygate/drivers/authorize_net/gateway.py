@@ -510,6 +510,9 @@ class AuthorizeNet:
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         """Authenticate a webhook and read it."""
         event = self._verifier.read(callback)
+        if event is None:
+            text = "the webhook is signed, and does not read as an event"
+            return [Notice(event_id="", type="", unreadable=text)]
         return [(yield from self._notice(event))]
 
     def _notice(self, event: Event) -> Dialogue[Notice]:
