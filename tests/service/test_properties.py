@@ -134,6 +134,13 @@ class Machine(RuleBasedStateMachine):
     def pick(self, which: int, of: Any) -> Any:
         return sorted(of)[which % len(of)]
 
+    def has_page(self, number: str) -> bool:
+        return any(
+            payment.status is PaymentStatus.REQUIRES_ACTION
+            for payment in self.cashier.payments(limit=10_000)
+            if payment.id in self.known and self.known[payment.id].number == number
+        )
+
     def room(self, number: str) -> int:
         return 0 if number in self.void else self.open[number] - self.claimed[number]
 
@@ -337,7 +344,7 @@ class Machine(RuleBasedStateMachine):
         """Die before the intent, the request or the merge; recover, and call again."""
         number = self.pick(which, self.open)
         amount = self.room(number)
-        if not amount:
+        if not amount or self.has_page(number):  # to close one takes steps of its own
             return
         wanted: dict[str, Any] = {"via": "card", "method": "tok_visa", "amount": usd(amount)}
         key = self.key()
@@ -623,6 +630,9 @@ class Machine(RuleBasedStateMachine):
     def complete(self, which: int, approved: bool) -> None:
         id_ = self.approvals[which % len(self.approvals)]
         payment, known = self.cashier.payment(id_), self.known[id_]
+        if payment.status is PaymentStatus.CANCELED:  # closed when another payment was begun
+            self.approvals.remove(id_)
+            return
         if approved:
             self.fakes["page"].pay(payment.reference)
         try:

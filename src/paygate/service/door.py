@@ -491,7 +491,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "timeout_s": _or_none(_SECONDS),
         "answer_bytes_max": _number(1, MINOR_MAX),
     },
-    Note: {"reference": _NAME},
+    Note: {"reference": _REFERENCE},
 }
 """What each field of what a driver returns must hold."""
 

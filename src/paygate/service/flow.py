@@ -160,7 +160,7 @@ def ask(
         step = doors.step(next(dialogue))
         while True:
             if isinstance(step, Note):
-                if attempt is not None:
+                if attempt is not None and step.reference:
                     yield from transact(_note(attempt, hidden.blot(step.reference)))
                 step = doors.step(dialogue.send(NOTED))
                 continue
