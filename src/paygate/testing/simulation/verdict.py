@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
-from paygate.gateway import CallbackStyle, InquiryBy
+from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger import book
 from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
@@ -122,6 +122,9 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     for attempt in doubts:
         if attempt["state"] in ("sending", "unknown"):
             return _why_unknown(profile, attempt)
+        if attempt["operation"] == "void" and isinstance(profile.traits.idempotency, DedupWindow):
+            # It was answered as one that looked the same, and voided nothing of this payment.
+            return "the original of another void was returned"
     if row["id"] in mistaken(world):
         return "the original of another payment was returned"
     # Or he can, and the callback must be answered before he has told.
