@@ -1242,7 +1242,8 @@ def _account_of(
     gateway = registry.build(given.open(), environment=environment.open())
     credit_on = registry.revealed(given.open().get("credit_on"))
     after = registry.revealed(given.open().get("refundable_after"))
-    return GatewayAccount.of(name, gateway, credit_on, after)
+    within = registry.revealed(given.open().get("settles_within"))
+    return GatewayAccount.of(name, gateway, credit_on, after, within)
 
 
 def _preload() -> None:

@@ -306,7 +306,9 @@ class Rail:
     never by autopay. `place_per` says that each charge needs the number of a place
     to pay to, such as a Bitcoin address; the core numbers them for the wallet that
     `Traits.merchant_account` names, and warns where more than `places_unused_max` in
-    a row are unpaid. `refundable_after` is for how many banking days after settlement
+    a row are unpaid. `settles_within` is how long accepted money takes at most to reach the
+    merchant: what has not settled by then is inquired about and flagged; None where the
+    rail does not tell settlement. `refundable_after` is for how many banking days after settlement
     the payer's bank can still return the money; None for what is usual for the kind.
     """
 
@@ -329,6 +331,7 @@ class Rail:
     places_unused_max: int = 20
     tells_settlement: bool = False
     refundable_after: int | None = None
+    settles_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GROUP = "paygate.gateways"
 
-OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after"})
+OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after", "settles_within"})
 """Settings that are the account's, whatever its driver is; drivers do not see them."""
 
 

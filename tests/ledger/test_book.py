@@ -40,6 +40,7 @@ DAMAGE = {
     "operations-add-up": "UPDATE paygate_payment SET refunding_minor = 1",
     "captured-within-authorized": "UPDATE paygate_payment SET authorized_minor = 1",
     "doubt-is-followed-up": "UPDATE paygate_attempt SET next_check_at = NULL",
+    "settlement-is-followed-up": "UPDATE paygate_payment SET settles_within_s = 86400",
     "events-have-no-gaps": "DELETE FROM paygate_outbox WHERE seq = 1",
 }
 

@@ -416,6 +416,20 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "settlement-is-followed-up",
+        "accepted money that must settle by some day is waited for, or was flagged",
+        """
+        SELECT p.id AS subject, 'nobody waits for its settlement' AS detail
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.settles_within_s IS NOT NULL AND p.settle_check_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM paygate_review w
+                          WHERE w.payment = p.id AND w.cause = 'unsettled')
+          AND EXISTS (SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id
+                      AND r.kind IN ('charge', 'capture') AND r.in_transit_minor > 0)
+          AND (SELECT sum(r.in_transit_minor) FROM paygate_receipt r WHERE r.payment = p.id) > 0
+        """,
+    ),
+    Rule(
         "events-have-no-gaps",
         "the events of each aggregate count 1, 2, 3 … (I7)",
         """

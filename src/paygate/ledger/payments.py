@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind
@@ -35,7 +35,6 @@ from paygate.ledger.tx import in_turns, instant, read_instant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import timedelta
 
     from paygate.domain.outcome import Action
     from paygate.domain.secret import Secret
@@ -45,10 +44,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
-  refundable_after, status, reference, method, mandate, created_at, actor)
+  refundable_after, settles_within_s, status, reference, method, mandate, created_at, actor)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
-  :refundable_after, :status, :reference, :method, :mandate, :at, :actor)
+  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :at, :actor)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
@@ -98,6 +97,17 @@ UPDATE paygate_payment
 SET received_minor = received_minor + :received, returned_minor = returned_minor + :returned,
   collected_minor = collected_minor + :collected
 WHERE id = :id
+"""
+_SETTLES_WITHIN = "SELECT settles_within_s FROM paygate_payment WHERE id = :id"
+# The first money that came must have settled first.
+_EXPECT_SETTLEMENT = """
+UPDATE paygate_payment SET settle_check_at = min(coalesce(settle_check_at, :by), :by) WHERE id = :id
+"""
+_SET_SETTLE_CHECK = "UPDATE paygate_payment SET settle_check_at = :by WHERE id = :id"
+_UNSETTLED = """
+SELECT id FROM paygate_payment
+WHERE tenant = :tenant AND account = :account AND settle_check_at <= :at
+ORDER BY settle_check_at, id LIMIT :limit
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_SEEN = "UPDATE paygate_payment SET seen_minor = :seen WHERE id = :id"
@@ -397,6 +407,7 @@ def insert(
     mandate: str | None = None,
     credit_on: CreditOn = CreditOn.ACCEPTED,
     refundable_after: int = 0,
+    settles_within: timedelta | None = None,
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -412,6 +423,9 @@ def insert(
             "amount": amount.minor,
             "credit_on": credit_on.value,
             "refundable_after": refundable_after,
+            "settles_within_s": None
+            if settles_within is None
+            else int(settles_within.total_seconds()),
             "status": status.value,
             "reference": reference,
             "method": method,
@@ -537,6 +551,39 @@ def add_moved(
     """Count money that came in or went out, and how much of it the payer brought."""
     params = {"id": payment, "received": received, "returned": returned, "collected": collected}
     tx.run(_ADD_RECEIVED, params)
+
+
+def expect_settlement(tx: Tx, payment: str) -> None:
+    """Write by when money that came now must have settled, if its rail says how long it takes."""
+    within = settles_within(tx, payment)
+    if within is not None:
+        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": instant(tx.now + within)})
+
+
+def settles_within(tx: Tx, payment: str) -> timedelta | None:
+    """Return how long the money of *payment* may take to settle; None if nobody waits for it."""
+    row = tx.one(_SETTLES_WITHIN, {"id": payment})
+    seconds: int | None = None if row is None else row["settles_within_s"]
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
+    """Write when to look again whether the money of *payment* has settled; None for never."""
+    tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": None if by is None else instant(by)})
+
+
+def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
+    """Return payments of *accounts* whose money must have settled by now; in turns."""
+    queues = [
+        [
+            (account, row["id"])
+            for row in tx.all(
+                _UNSETTLED, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
+            )
+        ]
+        for account in accounts
+    ]
+    return in_turns(queues)[:limit]
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 EXCESS: Final = "excess"
 """More went back than came."""
+UNSETTLED: Final = "unsettled"
+"""Accepted money has not settled within the time that its rail allows."""
 DECIDED: Final = "decided"
 """A person finished a review that an attempt or a conflict had raised."""
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 
 _BANKING_DAYS_MAX: Final = 400
+_SETTLE_DAYS_MAX: Final = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,8 @@ class GatewayAccount:
     `processor` where it answers its own requests, as the fake in memory does,
     `signs_in` where its requests need an access token, `feed` or `watch` where it has
     a feed to be read, and `verifier` where it takes callbacks. `credit_on` says for
-    each of its rails when accepted money counts for the customer. `hidden` are the
+    each of its rails when accepted money counts for the customer, `settles_within` how
+    long it may take to reach the merchant. `hidden` are the
     account's secrets, which stand in nothing that it answers.
     """
 
@@ -125,6 +127,7 @@ class GatewayAccount:
     verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
     refundable_after: Mapping[Kind, int]
+    settles_within: Mapping[Kind, timedelta]
     hidden: Hidden
 
     @classmethod
@@ -134,12 +137,16 @@ class GatewayAccount:
         gateway: Gateway,
         credit_on: Mapping[str, Any] | str | None = None,
         refundable_after: Mapping[str, Any] | int | None = None,
+        settles_within: Mapping[str, Any] | int | None = None,
     ) -> GatewayAccount:
         """
         Take *gateway* as account *name*, which credits on what *credit_on* says.
 
         *refundable_after* is how many banking days after settlement money is sent back at
         the earliest, for all rails or by rail; else what the rail itself says.
+
+        *settles_within* is in how many days accepted money must have settled (0: nobody waits
+        for it), likewise.
 
         Raises `Unsupported` for a foreign protocol version, `InvalidSettings` for
         a rail that could never credit.
@@ -173,6 +180,7 @@ class GatewayAccount:
             else None,
             credit_on=_read_credit_on(name, traits, credit_on),
             refundable_after=_read_refundable_after(name, traits, refundable_after),
+            settles_within=_read_settles_within(name, traits, settles_within),
             hidden=Hidden(secrets_in(gateway)),
         )
 
@@ -319,6 +327,35 @@ def _read_refundable_after(
                 f"{_BANKING_DAYS_MAX}"
             )
         by_kind[Kind(kind)] = days
+    return by_kind
+
+
+def _read_settles_within(
+    name: str, traits: Traits, given: Mapping[str, Any] | int | None
+) -> Mapping[Kind, timedelta]:
+    """Read ``5`` for the rails that tell settlement, or ``{"e_check": 12}`` for some of them."""
+    telling = [kind for kind, rail in traits.rails.items() if rail.tells_settlement]
+    by_kind = {
+        kind: within
+        for kind in telling
+        if (within := traits.rails[kind].settles_within) is not None
+    }
+    wanted: Mapping[Any, Any]
+    wanted = given if isinstance(given, Mapping) else dict.fromkeys(telling, given)
+    for kind, days in wanted.items() if given is not None else ():
+        if kind not in telling:
+            raise InvalidSettings(
+                f"settles_within of the account {name!r} names {kind}; its driver tells "
+                f"settlement for {', '.join(telling) or 'none'}"
+            )
+        if type(days) is not int or not 0 <= days <= _SETTLE_DAYS_MAX:
+            raise InvalidSettings(
+                f"settles_within of the account {name!r} is a number of days from 1 to "
+                f"{_SETTLE_DAYS_MAX}, or 0 if nobody is to wait for it"
+            )
+        by_kind.pop(Kind(kind), None)
+        if days:
+            by_kind[Kind(kind)] = timedelta(days=days)
     return by_kind
 
 

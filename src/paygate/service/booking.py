@@ -277,6 +277,8 @@ def _book(
         touched = _place(tx, row, payment, receipt, claims, movement, changes)
     for each in returned:
         touched += _book(tx, row, payment, claims, each, changes)
+    if movement.kind.inward:
+        payments.expect_settlement(tx, payment.id)
     if settlement_of(movement) != NOTHING_SETTLED:
         touched += settle.told(tx, payment, movement)
     return touched
@@ -363,6 +365,7 @@ def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cas
         return
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement)
+    payments.expect_settlement(tx, payment.id)
     allocation.tell_items(tx, _back(tx, payment, receipt, movement, cash, held=False))
 
 

@@ -253,6 +253,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         method=stored,
         mandate=mandate,
         credit_on=order.account.credit_on[kind],
+        settles_within=order.account.settles_within.get(kind),
         refundable_after=order.account.refundable_after[kind],
     )
     payments.insert_claims(tx, id_, plan.claims)

@@ -95,7 +95,7 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     for row in rows:
         require(row.attempt.account, accounts)
     for row in rows:
-        yield from _inquire_safely(row.attempt.id, accounts, timing, set())
+        yield from inquire_safely(row.attempt.id, accounts, timing, set())
     return (yield from look(lambda tx: reverse.find(tx, payment)))
 
 
@@ -113,7 +113,7 @@ def recover(
     for account, attempt in due:
         if account in silent:
             continue
-        found = yield from _inquire_safely(attempt, accounts, timing, silent)
+        found = yield from inquire_safely(attempt, accounts, timing, silent)
         if found is not None:
             told[found.id] = found
     return list(told.values())
@@ -127,7 +127,7 @@ def follow(
     if not found.state.final:
         row = yield from look(lambda tx: _case(tx, attempt).row)
         require(row.attempt.account, accounts)
-        yield from _inquire_safely(attempt, accounts, timing, set())
+        yield from inquire_safely(attempt, accounts, timing, set())
     return (yield from look(lambda tx: enroll.change_of(tx, attempt)))
 
 
@@ -161,7 +161,7 @@ def require(account: str, accounts: Mapping[str, GatewayAccount]) -> None:
         )
 
 
-def _inquire_safely(
+def inquire_safely(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
     """Inquire about one attempt; whatever is wrong with it, the others must get their turn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import inbox, payments
-from paygate.service import feed, inquire, receive
+from paygate.service import feed, inquire, receive, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,7 @@ def recover(
     if timing.feed_pause is not None:
         yield from feed.read_feeds(accounts, timing.feed_pause, FEED_PAGES)
     found += yield from receive.apply_callbacks(accounts, timing, limit, silent)
+    found += yield from unsettled.recover(accounts, timing, limit, silent)
     return list({payment.id: payment for payment in found}.values())
 
 

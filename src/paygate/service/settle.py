@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
-from paygate.ledger import customers, items, outbox, payments, posting, receipts
+from paygate.ledger import customers, items, outbox, payments, posting, receipts, reviews
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit, tell_credited
@@ -157,7 +157,17 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     after = payments.by_id(tx, payment.id)
     if before is not None and after is not None and after.settled and not before.settled:
         emit(tx, "payment.settled", payment)
+    if not on_its_way(tx, payment.id):
+        payments.set_settle_check(tx, payment.id, None)
+        reviews.end(tx, payment.id, reviews.UNSETTLED)
     return touched
+
+
+def on_its_way(tx: Tx, payment: str) -> bool:
+    """Return whether accepted money of *payment* is still to reach us: more than went back."""
+    booked = receipts.of_payment(tx, payment)
+    brought = any(each.kind in _BROUGHT and each.in_transit.minor > 0 for each in booked)
+    return brought and sum(each.in_transit.minor for each in booked) > 0
 
 
 def _moves(

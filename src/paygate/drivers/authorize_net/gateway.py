@@ -94,6 +94,10 @@ IN_FLIGHT: Final = timedelta(minutes=20)
 SURELY_LISTED: Final = timedelta(hours=1)
 
 REFUNDED_WITHIN: Final = timedelta(days=120)
+# A card settles with the batch of the day, or of the day after a holiday; a bank draft is held
+# back for up to seven banking days.
+CARD_SETTLES_WITHIN: Final = timedelta(days=5)
+BANK_SETTLES_WITHIN: Final = timedelta(days=14)
 
 
 class AuthorizeNet:
@@ -616,6 +620,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             partial_capture=True,
             refund_window=REFUNDED_WITHIN,
             tells_settlement=True,
+            settles_within=CARD_SETTLES_WITHIN,
         ),
         Kind.E_CHECK: Rail(
             operations=frozenset(
@@ -633,6 +638,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             closable=False,
             refund_window=REFUNDED_WITHIN,
             tells_settlement=True,
+            settles_within=BANK_SETTLES_WITHIN,
         ),
         Kind.REDIRECT: Rail(
             operations=frozenset(
@@ -646,5 +652,6 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             closable=False,
             refund_window=REFUNDED_WITHIN,
             tells_settlement=True,
+            settles_within=BANK_SETTLES_WITHIN,
         ),
     }

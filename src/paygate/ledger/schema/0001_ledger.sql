@@ -83,6 +83,8 @@ CREATE TABLE paygate_payment (
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   credit_on TEXT NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
   refundable_after INTEGER NOT NULL DEFAULT 0, -- banking days after it settled
+  settles_within_s INTEGER, -- NULL: nobody waits for its settlement
+  settle_check_at TEXT, -- when accepted money must have settled
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
@@ -104,6 +106,8 @@ CREATE TABLE paygate_payment (
   created_at TEXT NOT NULL,
   actor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_payment_unsettled ON paygate_payment (tenant, account, settle_check_at)
+  WHERE settle_check_at IS NOT NULL;
 CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, id);
 
 -- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row

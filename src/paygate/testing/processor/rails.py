@@ -46,6 +46,7 @@ class Overrides(TypedDict, total=False):
     refund_window: timedelta | None
     tells_settlement: bool
     refundable_after: int | None
+    settles_within: timedelta | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,83 @@
+"""Unsettled: accepted money that has not reached us in the time that its rail allows.
+
+A processor says that a charge was accepted, the invoice is paid, and the money never comes: a
+batch was rejected, an account was blocked. Nobody tells that by itself. So every payment whose
+rail tells settlement has a deadline, counted from when its money was accepted. When it passes,
+the gateway is asked. If the money has gone back or settled meanwhile, that is booked as always;
+if not, the payment is flagged and an event says so. What it paid stays paid: a person decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.domain.payment import Operation
+from paygate.ledger import payments, reviews
+from paygate.service import inquire, reverse, settle, telling
+from paygate.service.flow import Flow, look, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.payment import Payment
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+_BRINGS = (Operation.CHARGE, Operation.AUTHORIZE, Operation.CAPTURE)
+
+
+def recover(
+    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
+) -> Flow[list[Payment]]:
+    """
+    Ask about payments whose money must have settled by now, and flag what has not.
+
+    A gateway that does not answer is asked again later: its silence is no news.
+    """
+    found: list[Payment] = []
+    due = yield from look(lambda tx: payments.unsettled(tx, list(accounts), limit))
+    for account, payment in due:
+        if account not in silent:
+            found.append((yield from _look_at(payment, account, accounts, timing, silent)))
+    return found
+
+
+def _look_at(
+    payment: str,
+    account: str,
+    accounts: Mapping[str, GatewayAccount],
+    timing: Timing,
+    silent: set[str],
+) -> Flow[Payment]:
+    for attempt in (yield from look(lambda tx: _attempts(tx, payment))):
+        yield from inquire.inquire_safely(attempt, accounts, timing, silent)
+    answered = account not in silent
+    return (yield from transact(lambda tx: _conclude(tx, payment, timing, answered=answered)))
+
+
+def _attempts(tx: Tx, payment: str) -> list[str]:
+    """Return the attempts that brought the money of *payment*."""
+    rows = payments.attempts_of(tx, payment)
+    return [row.attempt.id for row in rows if row.attempt.operation in _BRINGS]
+
+
+def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Payment:
+    """Flag *payment* unless its money has settled or gone back, and nobody need look again."""
+    if not settle.on_its_way(tx, payment):
+        payments.set_settle_check(tx, payment, None)
+        return reverse.find(tx, payment)
+    if not answered:
+        payments.set_settle_check(tx, payment, tx.now + timing.waiting)
+        return reverse.find(tx, payment)
+    payments.set_settle_check(tx, payment, None)
+    within = payments.settles_within(tx, payment)
+    if reviews.raise_(tx, payment, reviews.UNSETTLED):
+        days = 0 if within is None else within.days
+        telling.emit(
+            tx,
+            "payment.unsettled",
+            reverse.find(tx, payment),
+            reason=f"its money was accepted and has not settled within {days} days; find out at "
+            "the processor what became of it",
+        )
+    return reverse.find(tx, payment)
