@@ -235,6 +235,7 @@ def refusal(
         return Unknown(
             reason=f"Stripe knows this key or works on this object: {code or status}",
             reference=reference,
+            flagged=mismatch,
         )
     if status == 402:
         return declined(error, told["reference"])
