@@ -189,7 +189,9 @@ class Machine(RuleBasedStateMachine):
         """Money of a payment goes back, from where *to* says first."""
         known = self.known[payment.id]
         waited = min(minor, known.waiting)
-        known.waiting -= waited
+        if waited and waited == known.waiting:
+            self.decide(payment.id)  # nothing is left to decide about
+        known.waiting = max(0, known.waiting - waited)
         minor -= waited
         on_invoice = 0 if to == "from_credit" else min(minor, known.money.total())
         for number in list(known.money) if on_invoice else []:
