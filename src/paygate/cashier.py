@@ -28,7 +28,7 @@ from typing import (
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
-from paygate.domain.money import Money
+from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Sealed, as_secret
 from paygate.domain.text import identifier, note, optional, spelled_alike
@@ -1604,6 +1604,9 @@ def _money(amount: Any, name: str) -> Money:
         raise InvalidAmount(
             f"{name} is Money, such as Money.of('USD', '30.00'), not {type(amount).__name__}"
         )
+    if not amount.is_payable:
+        most = Money(amount.currency, AMOUNT_MAX)
+        raise InvalidAmount(f"{name} is {amount}; at most {most} can be one amount")
     return amount
 
 

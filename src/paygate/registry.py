@@ -100,19 +100,25 @@ def load(name: str) -> Driver:
     [point, *_] = points
     try:
         driver: object = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that ends the process, of all things
         raise DriverBroken(
             f"the driver {name!r} of package {_package_of(point)} ({point.value}) cannot be "
             f"loaded: {type(error).__name__}: {error}",
             name=name,
         ) from error
-    if not callable(driver) or not hasattr(driver, "settings_model"):
+    if not callable(driver) or not _is_model(getattr(driver, "settings_model", None)):
         raise DriverBroken(
             f"the driver {name!r} of package {_package_of(point)} ({point.value}) is not a class "
-            "with a settings_model",
+            "whose settings_model is a pydantic model",
             name=name,
         )
     return cast("Driver", driver)
+
+
+def _is_model(value: object) -> bool:
+    from pydantic import BaseModel
+
+    return isinstance(value, type) and issubclass(value, BaseModel)
 
 
 def filled(
@@ -239,7 +245,7 @@ def samples(driver: Driver, name: str) -> list[Gateway]:
     made: list[Gateway] = []
     for settings in choices:
         # A stranger's code: that it can't be made of examples is told by an empty list.
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             made.append(make(driver, name, settings))
     return made
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from paygate import Cashier, Money
+from paygate.domain.money import AMOUNT_MAX
+from paygate.errors import InvalidAmount
 from tests.cli.conftest import CSV, Run
 
 COLLECT = ("--gateways", "gateways.toml", "--via", "card")
@@ -181,6 +185,48 @@ def test_payments_are_listed_a_page_at_a_time(imported: Run) -> None:
     amounts = [page["payments"][0]["amount"]["text"] for page in (first, second)]
     assert amounts == ["30.00 USD", "1200 JPY"]
     assert second["next"] is None
+
+
+def test_status_shows_every_figure_though_one_sum_is_too_large(
+    imported: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = Money("CAD", AMOUNT_MAX)
+    monkeypatch.setattr("paygate.domain.money.MINOR_MAX", 2 * AMOUNT_MAX - 1)
+    with ledger() as cashier:
+        for number in ("B-1", "B-2"):
+            cashier.issue(number=number, customer="C", total=most, due="2026-12-01")
+
+    told = imported("status")
+
+    assert told.code == 0
+    assert "too large to add up" in " ".join(told.out.split())
+    assert "1,200 JPY" in told.out
+    rows = {row["currency"]: row for row in imported("status", "--json").json["invoices"]}
+    assert (rows["CAD"]["open"], rows["CAD"]["still_open"]) == (2, None)
+
+
+def test_an_invoice_of_an_absurd_amount_is_refused() -> None:
+    with ledger() as cashier:
+        for minor in (AMOUNT_MAX + 1, 2**63 - 1):
+            with pytest.raises(InvalidAmount, match="at most"):
+                cashier.issue(
+                    number="B-1", customer="C", total=Money("CAD", minor), due="2026-12-01"
+                )
+        assert cashier.invoices() == []
+
+
+def test_status_names_an_account_that_nobody_sees_to(imported: Run) -> None:
+    imported("collect", "A-1", *COLLECT, "--method", "tok_unknown_executed", "--key", "k")
+    with closing(sqlite3.connect("paygate.db")) as opened, opened:
+        opened.execute("UPDATE paygate_attempt SET next_check_at = '2020-03-04T05:06:07+00:00'")
+
+    told = imported("status")
+
+    assert "Nobody asks about the account card since 2020-03-04 05:06 UTC" in " ".join(
+        told.out.split()
+    )
+    [one] = imported("status", "--json").json["unattended"]
+    assert (one["account"], one["attempts"], one["callbacks"]) == ("card", 1, 0)
 
 
 def test_status_tells_how_things_stand(imported: Run) -> None:

@@ -46,6 +46,42 @@ def test_a_driver_that_cannot_be_imported_is_named_with_its_cause(
     assert "drivers, 1 broken" in said
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise SystemExit('this driver wants another Python')", "SystemExit"),
+        ("class Odd:\n    settings_model = dict\n", "is a pydantic model"),
+        ("class Odd:\n    settings_model = None\n", "is a pydantic model"),
+    ],
+)
+def test_a_broken_driver_is_listed_with_its_fault_and_the_others_as_always(
+    run: Run, packages: Packages, source: str, said: str
+) -> None:
+    before = len(run("drivers", "--json").json["drivers"])
+    packages.bring("paygate-odd", "aaa", "odd_worse:Odd", source)
+
+    listed = run("drivers", "--json").json["drivers"]
+
+    [odd] = [each for each in listed if each["name"] == "aaa"]
+    assert said in odd["problem"]
+    assert len(listed) == before + 1
+    assert [each["name"] for each in listed if not each["problem"]][-1] == "stripe"
+
+
+@pytest.mark.parametrize("property_", ["traits", "name"])
+def test_a_driver_that_cannot_be_looked_at_hides_no_other(
+    run: Run, packages: Packages, property_: str
+) -> None:
+    source = packages.right("").replace(
+        f"    def {property_}(self):", f"    def {property_}(self):\n        raise SystemExit(3)"
+    )
+    packages.bring("paygate-odd", "aaa", "odd_worse:Odd", source)
+
+    done = run("drivers")
+
+    assert "stripe" in done.out
+
+
 def test_two_packages_with_one_driver_name_are_both_named(run: Run, packages: Packages) -> None:
     packages.bring("paygate-odd", "odd", "odd_one:Odd", packages.right(""))
     packages.bring("other-odd", "odd", "odd_two:Odd", packages.right(""))
@@ -99,7 +135,7 @@ def test_what_is_no_class_with_settings_is_told(run: Run, packages: Packages) ->
 
     [odd] = found(run, "odd")
 
-    assert "is not a class with a settings_model" in str(odd["problem"])
+    assert "is not a class whose settings_model is a pydantic model" in str(odd["problem"])
 
 
 def test_settings_that_are_wrong_are_named_and_not_quoted(packages: Packages) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import BadReply
+from paygate.errors import BadReply, NoReply
 from paygate.service.publish import RETRY_PLAN, Published
 from paygate.testing import FakeClock
 
@@ -176,6 +176,58 @@ def test_a_sink_is_a_dialogue(
     clock.advance(RETRY_PLAN[0])
     assert cashier.publish() == Published(delivered=1)
     assert sent[0] == sent[1] == cashier.events()[0].id.encode()
+
+
+class Away:
+    """A sink that is out of reach."""
+
+    name = "away"
+    asked = 0
+
+    def deliver(self, event: Event) -> Dialogue[None]:
+        yield from ()
+        self.asked += 1
+        raise NoReply(f"nothing within 30 s for {event.type}")
+
+
+class Hasty:
+    """A sink that fails before it has made a dialogue."""
+
+    name = "hasty"
+
+    def deliver(self, event: Event) -> Dialogue[None]:
+        raise KeyError(event.id)
+
+
+def test_a_sink_that_does_not_answer_waits_for_the_next_pass_and_the_others_go_on(
+    request: pytest.FixtureRequest, clock: FakeClock
+) -> None:
+    away = Away()
+    cashier = Cashier.in_memory(clock=clock, sinks=[away])
+    request.addfinalizer(cashier.close)
+    heard: list[str] = []
+    cashier.subscribe("books", lambda event: heard.append(event.aggregate), from_beginning=True)
+    for number in "ABCDE":
+        issue(cashier, number)
+
+    cashier.publish()
+    assert (away.asked, len(heard)) == (1, 5)
+    cashier.publish()
+
+    assert away.asked == 2  # the next event: the first one waits
+
+
+def test_a_sink_that_fails_at_once_stops_no_other(
+    request: pytest.FixtureRequest, clock: FakeClock
+) -> None:
+    cashier = Cashier.in_memory(clock=clock, sinks=[Hasty()])
+    request.addfinalizer(cashier.close)
+    heard: list[str] = []
+    cashier.subscribe("books", lambda event: heard.append(event.aggregate), from_beginning=True)
+    issue(cashier, "A")
+
+    assert cashier.publish() == Published(delivered=1, delayed=1)
+    assert len(heard) == 1
 
 
 def test_two_readers_of_one_name_do_not_read_at_once(

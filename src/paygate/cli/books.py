@@ -15,7 +15,7 @@ from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.cli.payments import each_payment
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
-from paygate.errors import InvalidValue
+from paygate.errors import InvalidAmount, InvalidValue
 from paygate.ledger.book import RULES
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def status(
         show.add(
             table,
             *(row[name] for name in ("currency", "open", "partially_paid", "paid", "overdue")),
-            row["still_open"],
+            "too large to add up" if row["still_open"] is None else row["still_open"],
         )
     console.print(table)
     console.print()
@@ -167,7 +167,15 @@ def _standing(invoices: list[Invoice]) -> list[dict[str, Any]]:
                 "currency": currency,
                 **{str(status): stand[status] for status in InvoiceStatus},
                 "overdue": sum(one.is_overdue(today) for one in here),
-                "still_open": Money.sum(currency, (one.open for one in here)),
+                "still_open": _sum(currency, here),
             }
         )
     return rows
+
+
+def _sum(currency: str, invoices: list[Invoice]) -> Money | None:
+    """Return what is open on *invoices*; None if that is more than an amount can be."""
+    try:
+        return Money.sum(currency, (one.open for one in invoices))
+    except InvalidAmount:
+        return None

@@ -93,23 +93,22 @@ def disagreements(account: Gateway) -> list[str]:
     """Say where traits and methods of *account* contradict each other."""
     try:
         return registry.disagreements(account)
-    except Exception as error:  # noqa: BLE001  (a stranger's code must not hide the others)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a stranger's code must not hide the others)
         return [f"its traits can't be read: {type(error).__name__}: {error}"]
 
 
 def _abilities(account: Gateway) -> list[Ability]:
     try:
-        rails = account.traits.rails
-    except Exception:  # noqa: BLE001  (told as a disagreement)
+        return [
+            Ability(
+                kind=kind,
+                operations=sorted(rail.operations),
+                currencies=None if rail.currencies is None else sorted(rail.currencies),
+            )
+            for kind, rail in account.traits.rails.items()
+        ]
+    except (Exception, SystemExit):  # noqa: BLE001  (told as a disagreement)
         return []
-    return [
-        Ability(
-            kind=kind,
-            operations=sorted(rail.operations),
-            currencies=None if rail.currencies is None else sorted(rail.currencies),
-        )
-        for kind, rail in rails.items()
-    ]
 
 
 def _listed(found: list[Report]) -> Any:

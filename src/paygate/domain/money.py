@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The widest integer that SQLite and PostgreSQL store; every amount must fit.
 MINOR_MAX = 2**63 - 1
+# The largest amount of one invoice, payment or movement: a thousand of them still add up.
+AMOUNT_MAX = MINOR_MAX // 1000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +57,11 @@ class Money:
                 f"{amount} has more digits than {currency} allows ({scale} after the point)"
             )
         return cls(currency, int(minor))
+
+    @property
+    def is_payable(self) -> bool:
+        """Return whether it is small enough for one invoice or payment."""
+        return abs(self.minor) <= AMOUNT_MAX
 
     @classmethod
     def zero(cls, currency: str) -> Self:

@@ -21,7 +21,7 @@ from paygate.dialogue import Note, Request
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
 from paygate.domain.method import Kind, StoredMethod
-from paygate.domain.money import MINOR_MAX, Money
+from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -59,9 +59,6 @@ if TYPE_CHECKING:
     from paygate.service.hiding import Hidden
 
 T = TypeVar("T")
-
-AMOUNT_MAX: Final = MINOR_MAX // 1000
-"""The largest amount that is believed: a thousand of them still add up to what can be stored."""
 
 _TEXT_MAX: Final = 20_000
 _NAME_MAX: Final = 500

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.text import identifier, shown, spelled_alike
 from paygate.errors import (
     InvalidAmount,
@@ -22,7 +23,6 @@ from paygate.service.flow import Flow, repeatable, transact
 if TYPE_CHECKING:
     from datetime import date
 
-    from paygate.domain.money import Money
     from paygate.ledger.tx import Tx
 
 NUMBER_LENGTH_MAX = 100
@@ -86,6 +86,11 @@ def check(bill: Bill) -> None:
     if bill.total.minor <= 0:
         raise InvalidAmount(
             f"the total of invoice {number} is {bill.total}; it must be more than zero"
+        )
+    if not bill.total.is_payable:
+        raise InvalidAmount(
+            f"the total of invoice {number} is {bill.total}; at most "
+            f"{Money(bill.total.currency, AMOUNT_MAX)} can be one invoice"
         )
 
 

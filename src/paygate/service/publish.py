@@ -1,7 +1,8 @@
 """Publish: hand events from the outbox to sinks and to subscribers in this process.
 
 At least once, and in order per aggregate. An event that is not taken is tried
-again later and holds up only its own aggregate; after the last try it is a dead
+again later and holds up only its own aggregate; a reader that does not answer at all is
+left alone until the next pass, so that the others get their turn. After the last try it is a dead
 letter that stays visible until somebody replays it.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.ledger import outbox
 from paygate.ledger.tx import instant
@@ -94,12 +97,12 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
     position = yield from transact(take)
     if position is None:  # another process reads for it right now
         return Published()
-    total = yield from _retry_due(reader)
-    while True:
+    total, silent = yield from _retry_due(reader)
+    while not silent:
         step = yield from _next_batch(reader, lease, position)
         if step is None:
             break
-        done, position = step
+        done, position, silent = step
         total += done
     # If we are stopped before this, the lease runs out by itself.
     yield from transact(lambda tx: outbox.release_sink(tx, name, lease))
@@ -108,7 +111,8 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
 
 def _next_batch(
     reader: Sink | Subscriber, lease: str, position: int
-) -> Flow[tuple[Published, int] | None]:
+) -> Flow[tuple[Published, int, bool] | None]:
+    """Hand over the next events; return how far that came, and whether the reader was silent."""
     name = reader.name
 
     def waiting(tx: Tx) -> tuple[list[Event], set[str]]:
@@ -118,20 +122,23 @@ def _next_batch(
     if not events:
         return None
     failed: list[tuple[Event, str]] = []
-    delivered = 0
+    delivered, silent, last = 0, False, events[-1].position
     for event in events:
         if event.aggregate in blocked:
             failed.append((event, ""))
             continue
-        error = yield from _hand_over(reader, event)
-        if error is None:
+        failure = yield from _hand_over(reader, event)
+        if failure is None:
             delivered += 1
-        else:
-            blocked.add(event.aggregate)
-            failed.append((event, error))
+            continue
+        blocked.add(event.aggregate)
+        failed.append((event, failure.error))
+        if failure.silent:
+            silent, last = True, event.position
+            break
 
     def advance(tx: Tx) -> bool:
-        if not outbox.advance_sink(tx, name, lease, events[-1].position):
+        if not outbox.advance_sink(tx, name, lease, last):
             return False
         for event, error in failed:
             again = instant(tx.now + RETRY_PLAN[0]) if error else None
@@ -140,26 +147,32 @@ def _next_batch(
 
     if not (yield from transact(advance)):
         return None
-    return Published(delivered=delivered, delayed=len(failed)), events[-1].position
+    return Published(delivered=delivered, delayed=len(failed)), last, silent
 
 
-def _retry_due(reader: Sink | Subscriber) -> Flow[Published]:
-    """Try again what was set aside; a freed aggregate goes on with what waited behind."""
+def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, bool]]:
+    """
+    Try again what was set aside; a freed aggregate goes on with what waited behind.
+
+    Return also whether the reader was silent: the rest waits for the next pass then.
+    """
     name = reader.name
     total = Published()
     while True:
         due = yield from look(lambda tx: outbox.due(tx, name, _BATCH))
         if not due:
-            return total
+            return total, False
         for event, tries in due:
-            error = yield from _hand_over(reader, event)
-            if error is None:
+            failure = yield from _hand_over(reader, event)
+            if failure is None:
                 yield from transact(_done(name, event))
                 total += Published(delivered=1)
                 continue
             dead = tries >= len(RETRY_PLAN)
-            yield from transact(_delay(name, event, tries, error))
+            yield from transact(_delay(name, event, tries, failure.error))
             total += Published(dead=1) if dead else Published(delayed=1)
+            if failure.silent:
+                return total, True
 
 
 def _done(sink: str, event: Event) -> Callable[[Tx], None]:
@@ -175,13 +188,24 @@ def _delay(sink: str, event: Event, tries: int, error: str) -> Callable[[Tx], No
     return work
 
 
-def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[str | None]:
-    """Hand one event over and tell the error, or None when it was taken."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why an event was not taken; `silent` if the reader said nothing at all."""
+
+    error: str
+    silent: bool = False
+
+
+def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]:
+    """Hand one event over and return why it was not taken, or None if it was."""
     if isinstance(reader, Subscriber):
         try:
             yield Tell(reader.call, event)
         except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
-            return f"{type(error).__name__}: {error}"
+            return _Failure(f"{type(error).__name__}: {error}")
         return None
-    answer = yield from ask(reader.name, reader.deliver(event), hidden=Hidden(secrets_in(reader)))
-    return answer.reason if isinstance(answer, Unsent | Unknown) else None
+    deliver = deferred(partial(reader.deliver, event))
+    answer = yield from ask(reader.name, deliver, hidden=Hidden(secrets_in(reader)))
+    if not isinstance(answer, Unsent | Unknown):
+        return None
+    return _Failure(answer.reason, silent=answer.fault is not None and answer.fault.silent)
