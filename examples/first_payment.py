@@ -1,4 +1,4 @@
-"""Issue an invoice, collect it by card, and reverse the payment: no account, no network.
+"""Collect an invoice by card, and reverse a check that bounced: no account, no network.
 
     python examples/first_payment.py
 
@@ -17,7 +17,11 @@ def main() -> None:
         payment = cashier.collect([invoice], via="card", method="tok_visa", key="checkout-7")
         print(f"{payment.status}: received {payment.received}")
 
-        reversal = cashier.reverse(payment, reason="check returned", fee=Money.of("USD", "25.00"))
+        cashier.issue(
+            number="INV-8", customer="C-1", total=Money.of("USD", "40.00"), due="2026-12-01"
+        )
+        check = cashier.record("INV-8", by="check", reference="1042", key="check-1042")
+        reversal = cashier.reverse(check, reason="check returned", fee=Money.of("USD", "25.00"))
         print(f"{reversal.number} of {reversal.on}: {reversal.amount} taken back")
         for invoice in cashier.open_invoices("C-1"):
             print(f"open: {invoice.number} {invoice.open}")
