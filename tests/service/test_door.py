@@ -84,7 +84,7 @@ NONSENSE: dict[str, Any] = {
     "a cause of its own": Rejected(cause="busy", retryable=True),  # type: ignore[arg-type]
     "closed somehow": Closed(how="somehow"),  # type: ignore[arg-type]
     "no reason": Unknown(reason=None),  # type: ignore[arg-type]
-    "no action": ActionRequired(action=None),  # type: ignore[arg-type]
+    "no action": ActionRequired(action=None),
     "an action that is a text": ActionRequired(action=BACK),  # type: ignore[arg-type]
     "an empty address": ActionRequired(action=Redirect(url="")),
     "a voucher without number": ActionRequired(action=ShowVoucher(reference=None)),  # type: ignore[arg-type]

@@ -193,6 +193,21 @@ def test_a_payer_who_comes_back_without_paying_holds_nothing(clock: FakeClock) -
     assert shop.cashier.fsck() == []
 
 
+def test_a_page_that_cannot_be_shown_again_is_as_open_as_before(clock: FakeClock) -> None:
+    slow = Scripted(Kind.REDIRECT, clock=clock)
+    shop = Shop(clock, slow=slow)
+    shop.issue("N-2")
+    page = shop.page("N-2", "slow")
+    slow.says = {"complete": ActionRequired(action=None, reference=page.reference)}
+
+    back = shop.cashier.complete(page)
+
+    assert (back.status, back.action) == (PaymentStatus.REQUIRES_ACTION, page.action)
+    assert shop.claimed("N-2") == "0.00 USD"
+    assert shop.cashier.attempts(page)[-1].code == "not_finished"
+    assert shop.cashier.fsck() == []
+
+
 def test_a_payer_who_comes_back_twice_is_asked_about_twice(clock: FakeClock) -> None:
     slow = Scripted(Kind.REDIRECT, clock=clock)
     shop = Shop(clock, slow=slow)

@@ -304,6 +304,8 @@ def _action(facts: Facts, answer: ActionRequired) -> Changes:
             reason="the page is still open" if open_still else "the payer has not finished",
             retryable=True,
         )
+    if answer.action is None:
+        return Changes(reference=answer.reference)
     changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
     payable = changes.state or facts.state
     if payable not in (AttemptState.REQUIRES_ACTION, AttemptState.PENDING):

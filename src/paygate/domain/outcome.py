@@ -287,9 +287,13 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequired:
-    """The payer must do something: follow a link, pay a slip, pay an address."""
+    """The payer must do something: follow a link, pay a slip, pay an address.
 
-    action: Action
+    A completion or closing that only finds the page still open, and cannot show it again,
+    says so without an `action`: what the payer was asked to do before still stands.
+    """
+
+    action: Action | None
     reference: str = ""
     expires_at: datetime | None = None
 

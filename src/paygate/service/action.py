@@ -31,8 +31,9 @@ def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) 
     if not lacks_secret(action):
         return action
     answer = yield from inquire.ask_again(attempt, accounts, timing)
-    if isinstance(answer, ActionRequired) and not lacks_secret(answer.action):
-        return answer.action
+    asked = answer.action if isinstance(answer, ActionRequired) else None
+    if asked is not None and not lacks_secret(asked):
+        return asked
     yield from look(lambda tx: _waiting(tx, id_))  # it may have ended, and that is the answer
     why = (
         "none of the token keys opens it: add the key that it was stored under to token_keys"

@@ -96,18 +96,25 @@ _OUTCOMES: Final[Mapping[Operation, frozenset[type]]] = {
 }
 """What each operation may come to."""
 
+_OF_PAGES: Final = frozenset({Operation.COMPLETE, Operation.CLOSE})
+"""They may find that the page is still open, which says nothing new of what it asks for."""
+
 
 def outcome(account: GatewayAccount, operation: Operation) -> Door[Outcome]:
     """Admit what *operation* may come to."""
     return Door(
-        account.gateway.name, lambda value: _outcome(value, _OUTCOMES[operation]), account.hidden
+        account.gateway.name,
+        lambda value: _outcome(value, _OUTCOMES[operation], operation),
+        account.hidden,
     )
 
 
 def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
     """Admit what an inquiry about *operation* may find."""
     classes = _OUTCOMES[operation] | {NotFound}
-    return Door(account.gateway.name, lambda value: _outcome(value, classes), account.hidden)
+    return Door(
+        account.gateway.name, lambda value: _outcome(value, classes, operation), account.hidden
+    )
 
 
 def page(account: GatewayAccount) -> Door[FeedPage]:
@@ -191,11 +198,13 @@ def place_of(bug: BaseException) -> str:
     return f"it failed with {type(bug).__name__} at {where}"
 
 
-def _outcome(value: object, classes: frozenset[type]) -> Any:
+def _outcome(value: object, classes: frozenset[type], operation: Operation) -> Any:
     if type(value) not in classes:
         known = type(value) in CHECKED
         told = type(value).__name__ if known else "nothing that is an outcome"
         raise Foreign(f"it returned {told}, which this operation cannot come to")
+    if isinstance(value, ActionRequired) and value.action is None and operation not in _OF_PAGES:
+        raise Foreign("it asks the payer to do something, and not for what")
     _check(value)
     return value
 
@@ -390,7 +399,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "amount": _or_none(_AMOUNT),
     },
     ActionRequired: {
-        "action": _ACTION,
+        "action": _or_none(_ACTION),
         "reference": _REFERENCE,
         "expires_at": _or_none(_INSTANT),
     },

@@ -263,6 +263,8 @@ def _about_main(before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
     match answer:
         case Approved(movements=()) if closing:
             return Closed(how=Closing.CANCELED)
+        case ActionRequired(action=None):
+            return Unknown(reason="the page is still open")
         case NotFound():
             # It does not know the completion; the page is another thing, and may be paid already.
             return Unknown(reason=f"the gateway does not know that it was to {operation}")

@@ -16,7 +16,6 @@ from paygate.domain.outcome import (
     PostForm,
     RejectCause,
     Rejected,
-    Unknown,
 )
 from paygate.domain.payment import Operation
 from paygate.domain.secret import Secret
@@ -199,7 +198,7 @@ def test_what_the_browser_says_is_not_believed(net: AuthorizeNet, named: str) ->
 
     played = play(net.complete(completion(transId=named)), *another, unsettled())
 
-    assert played.outcome == Unknown(reason="the payer has not finished", reference=ORDER)
+    assert played.outcome == ActionRequired(action=None, reference=ORDER)
 
 
 def test_a_declined_try_is_told(net: AuthorizeNet) -> None:

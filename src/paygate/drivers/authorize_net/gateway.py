@@ -17,6 +17,7 @@ from paygate.dialogue import Note
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
+    ActionRequired,
     Approved,
     Authorized,
     Closed,
@@ -231,7 +232,7 @@ class AuthorizeNet:
             found = yield from self._newest(completion.reference)
         finding = yield from self._tell(found, self._asked(Operation.COMPLETE, completion.amount))
         if isinstance(finding, NotFound):
-            return Unknown(reason="the payer has not finished", reference=completion.reference)
+            return ActionRequired(action=None, reference=completion.reference)
         return _still_open(finding, completion.reference)
 
     def _newest(self, reference: str) -> Dialogue[Details | None]:

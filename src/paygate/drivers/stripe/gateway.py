@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.dialogue import Note
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, NotFound, Unknown
+from paygate.domain.outcome import ActionRequired, Approved, NotFound, Unknown
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
@@ -153,7 +153,7 @@ class Stripe:
         if not isinstance(finding, NotFound):
             return finding
         if not _is_payment(reference):
-            return Unknown(reason="the payer has not finished", reference=reference)
+            return ActionRequired(action=None, reference=reference)
         reply = yield wire.build_complete(self._settings, completion.key, reference)
         return (yield from self._adopt(completion.amount, reference, reply))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from paygate.domain.outcome import ActionRequired, MovementKind, Pending, Unknown
+from paygate.domain.outcome import ActionRequired, MovementKind, Pending
 from paygate.domain.payment import Operation
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -49,11 +49,12 @@ class CompleteConformance(MoneyConformance):
         """Coming back too early is no failure."""
         answer = self._waiting({})
         require(
-            isinstance(answer, (ActionRequired, Pending, Unknown)),
-            expected="complete, case 'waiting': ActionRequired, Pending or Unknown",
+            isinstance(answer, (ActionRequired, Pending)),
+            expected="complete, case 'waiting': ActionRequired (with action=None if you cannot "
+            "show the page again), or Pending",
             got=answer,
             why="the page is still open: called failed, the invoice is paid once more elsewhere "
-            "while the payer finishes here",
+            "while the payer finishes here; called unknown, the invoice is locked",
             read=PROTOCOL,
         )
 
