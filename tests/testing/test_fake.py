@@ -54,6 +54,7 @@ from paygate.gateway import (
 )
 from paygate.registry import build
 from paygate.testing import FakeGateway, FakeProcessor, Habits, LoopbackGateway, fake_traits
+from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.rails import RAILS
 from tests.testing.helpers import Till, charge_of, drive, inquiry_about, usd
 
@@ -250,7 +251,9 @@ def test_an_approved_page_waits_to_be_completed(kind: Kind, token: str) -> None:
     till = Till(kind, habits=Habits(needs_complete=True))
     reference = till.charge(token).reference
     finish = {"reference": reference, "amount": usd("10.00")}
-    assert rejected(till.do("complete", Completion, **finish)) is RejectCause.STATE
+    still_open = till.do("complete", Completion, key="c", **finish)
+    assert isinstance(still_open, ActionRequired)
+    assert still_open.action == till.look_up().action
 
     till.fake.pay(reference)
     assert isinstance(till.look_up(), ActionRequired)
@@ -283,6 +286,95 @@ def test_a_hold_is_captured_in_parts_and_the_rest_released() -> None:
     assert rejected(too_much) is RejectCause.VALIDATION
     assert rejected(after) is RejectCause.STATE
     assert till.moved == usd("4.00")
+
+
+def test_a_dispute_takes_no_more_than_is_left_and_a_void_gives_back_what_stands() -> None:
+    till = Till()
+    reference = till.charge().reference
+    till.fake.dispute(reference)
+    till.fake.win_dispute(reference)
+
+    voided = till.do("void", Voiding, reference=reference, amount=usd("10.00"))
+    till.fake.dispute(reference)
+
+    assert [movement.amount for movement in voided.movements] == [usd("10.00")]
+    assert [entry.kind.value for entry in till.fake.journal] == [
+        *("charge", "chargeback", "chargeback_won", "void")
+    ]
+    assert till.moved == usd("0")
+
+
+def test_a_dispute_that_turns_again_is_the_same_one() -> None:
+    till = Till()
+    reference = till.charge().reference
+    till.fake.dispute(reference)
+    till.fake.win_dispute(reference)
+
+    till.fake.dispute(reference)
+
+    [first, second] = [each for each in till.fake.journal if each.kind.value == "chargeback"]
+    assert second.movement_id == f"{first.movement_id}#2"
+    assert till.moved == usd("0")
+
+
+@pytest.mark.parametrize(
+    ("plan", "outcome"),
+    [
+        (Plan(verdict=Verdict.WAIT, ends=Verdict.REJECT, code="state"), Rejected),
+        (Plan(verdict=Verdict.WAIT, ends=Verdict.CLOSE), Closed),
+        (Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic"), Declined),
+    ],
+)
+def test_a_refund_that_waits_ends_as_it_was_planned(plan: Plan, outcome: type) -> None:
+    till = Till()
+    charge = till.charge()
+    till.fake.script(plan, operation="refund")
+    asked = {"reference": charge.reference, "amount": usd("4.00")}
+    back = charge.movements[0].movement_id
+    waits = till.do("refund", Refunding, key="r", movement_id=back, **asked)
+    assert isinstance(waits, Pending)
+
+    till.clock.advance(days=2)
+
+    assert isinstance(till.look_up("r", operation=Operation.REFUND), outcome)
+    assert till.moved == usd("10.00")
+
+
+def test_the_last_try_on_a_page_ends_it() -> None:
+    till = Till(Kind.REDIRECT)
+    reference = till.charge("").reference
+
+    till.fake.decline_try(reference, final=True)
+
+    found = till.look_up()
+    assert isinstance(found, Declined)
+    assert found.final
+
+
+def test_what_is_paid_on_a_slow_page_is_on_its_way_first() -> None:
+    till = Till(Kind.REDIRECT, habits=Habits(page_clears_after=timedelta(days=2)))
+    reference = till.charge("").reference
+
+    till.fake.pay(reference)
+    assert isinstance(till.look_up(), Pending)
+    till.clock.advance(days=2)
+
+    assert till.look_up().movements[0].amount == usd("10.00")
+
+
+def test_somebody_elses_events_say_nothing_of_ours() -> None:
+    till = Till()
+    till.fake.elsewhere(700)
+    till.fake.elsewhere(700, readable=False)
+    till.charge()
+
+    readable, unreadable, ours = notices(till)
+
+    assert readable.reference
+    assert not readable.our_ref
+    assert (unreadable.reference, unreadable.answer, unreadable.movements) == ("", None, ())
+    assert ours.our_ref
+    assert till.moved == usd("10.00")
 
 
 def test_a_hold_expires() -> None:

@@ -5,6 +5,7 @@ Whatever bytes come back, parsing gives an outcome or raises `BadReply`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -92,7 +93,7 @@ def parse_feed(response: Response) -> FeedPage:
     _require_ok(response)
 
     def page(body: Mapping[str, Any]) -> FeedPage:
-        notices = tuple(read_notice(row) for row in _rows(body, "events"))
+        notices = tuple(read_event(row) for row in _rows(body, "events"))
         return FeedPage(
             notices=notices, cursor=str(_whole(body, "after")), more=_flag(body, "more")
         )
@@ -102,7 +103,18 @@ def parse_feed(response: Response) -> FeedPage:
 
 def parse_notice(response: Response) -> Notice:
     """Read the event in a callback."""
-    return _read(response, read_notice)
+    return _read(response, read_event)
+
+
+def read_event(event: Mapping[str, Any]) -> Notice:
+    """Read an event; what somebody else does at the account need not read, and says nothing."""
+    order = _part(event, "order")
+    try:
+        return read_notice(event)
+    except (LookupError, TypeError, ValueError, OverflowError, PaygateError):
+        if _text(order, "our_ref"):
+            raise
+        return Notice(event_id=_text(event, "id"), type=_text(event, "type"))
 
 
 def parse_check(response: Response) -> AccountFacts:
@@ -176,7 +188,11 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 method=_stored_method(order),
             )
         case "declined":
-            return _declined(_part(order, "decline"), reference)
+            # What was a page takes no other try; that one of them was declined is told apart.
+            declined = _declined(_part(order, "decline"), reference)
+            return replace(declined, final="action" in order)
+        case "rejected":
+            return _rejected(order)
         case "pending":
             return Pending(reference=reference, expected_at=_instant(order, "expected_at"))
         case "action" | "ready":

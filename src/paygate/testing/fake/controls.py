@@ -93,9 +93,9 @@ class Controls:
         else:
             self._play("pay", reference=reference, minor=amount.minor, currency=amount.currency)
 
-    def decline_try(self, reference: str, code: str = "generic") -> None:
-        """Let a try of the payer be declined; the page stays payable."""
-        self._play("decline_try", reference=reference, code=code)
+    def decline_try(self, reference: str, code: str = "generic", *, final: bool = False) -> None:
+        """Let a try of the payer be declined; the page stays payable, unless it was the *final*."""
+        self._play("decline_try", reference=reference, code=code, final=final)
 
     def cancel(self, reference: str) -> None:
         """Let the payer cancel on the page."""
@@ -106,6 +106,14 @@ class Controls:
     def return_check(self, reference: str, code: str = "R01") -> None:
         """Send an e-check back, before or after it settled."""
         self._play("return_check", reference=reference, code=code)
+
+    def return_early(self, reference: str, code: str = "R01", *, days: int = 3) -> None:
+        """Tell that an e-check came back that waits, and only *days* later that it had come."""
+        self._play("return_early", reference=reference, code=code, days=days)
+
+    def elsewhere(self, minor: int, *, readable: bool = True) -> None:
+        """Let somebody else charge at the same account, and tell us of it as well."""
+        self._play("elsewhere", minor=minor, readable=readable)
 
     def dispute(self, reference: str, amount: Money | None = None) -> None:
         """Let the card holder's bank take the money back, all or *amount* of it."""

@@ -156,8 +156,6 @@ class Checks:
     # --- What follows on a charge ----------------------------------------------------------
 
     def _complete(self, _: Rail, about: Order, body: Mapping[str, Any], __: datetime) -> None:
-        if about.state is State.ACTION:
-            raise Refusal(RejectCause.STATE, "the payer has not approved yet")
         if body["currency"] != about.currency or not 0 < body["minor"] <= about.minor:
             raise Refusal(RejectCause.VALIDATION, "that is not what the payer approved")
 
@@ -203,6 +201,7 @@ class Checks:
             entry
             for entry in about.movements
             if entry.kind.inward
+            and not entry.undoes  # what was given back stands in what it was taken from
             and self._truth.rest(entry) == entry.minor
             and entry.movement_id not in about.settled
             and now < entry.at + self._habits.voidable_for

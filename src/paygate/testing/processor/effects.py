@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,7 @@ from paygate.domain.currency import scale_of
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
 from paygate.testing.processor.checks import Refusal
-from paygate.testing.processor.magic import MAGIC, RETURNS, Plan, Verdict
+from paygate.testing.processor.magic import MAGIC, REJECTS, RETURNS, Plan, Verdict
 from paygate.testing.processor.order import PAYABLE, Order, State
 
 if TYPE_CHECKING:
@@ -206,8 +205,13 @@ class Effects:
 
     def _voided(self, order: Order, _: int, now: datetime) -> None:
         about = self._truth.orders[order.about]
+        unsettled = self._checks.unsettled(about, now)
+        if not unsettled and about.state not in (State.AUTHORIZED, State.PENDING):
+            # It waited, and the money has settled meanwhile.
+            self._truth.change(order, State.REJECTED, error=_error_of(_TOO_LATE))
+            return
         self._truth.change(order, State.APPROVED)
-        for entry in self._checks.unsettled(about, now):
+        for entry in unsettled:
             self._truth.move(
                 order,
                 MovementKind.VOID,
@@ -262,6 +266,11 @@ class Effects:
                 self._end(order, due.at)
             case "confirm":
                 self.approve(order, due.minor, due.at)
+            case "bounce" if order.state is State.PENDING:
+                self.decline(order, _BOUNCED, due.at)
+            case "tell":
+                came = [entry for entry in order.movements if entry.kind.inward]
+                self._truth.tell_only(order.state, order, due.at, came, State.APPROVED)
             case "pay_out":
                 self.pay_out(order, due.at)
             case "return":
@@ -271,10 +280,17 @@ class Effects:
 
     def _end(self, order: Order, now: datetime) -> None:
         plan = Plan.from_json(order.plan)
-        if plan.ends is Verdict.DECLINE:
-            self.decline(order, plan, now)
-        else:
-            self.approve(order, share(order.minor, plan.percent), now)
+        match plan.ends:
+            case Verdict.DECLINE:
+                self.decline(order, plan, now)
+            case Verdict.REJECT:
+                self._truth.change(order, State.REJECTED, error=_error_of(plan))
+                self._truth.tell(order.state, order, now)
+            case Verdict.CLOSE:
+                self._truth.change(order, State.CANCELED)
+                self._truth.tell(order.state, order, now)
+            case _:
+                self.approve(order, share(order.minor, plan.percent), now)
 
     def decline(self, order: Order, plan: Plan, now: datetime) -> None:
         """Let *order* fail after all, and tell about it."""
@@ -337,15 +353,18 @@ class Effects:
         """Decide the disputes of *order* that are open, those too that only took money so far."""
         for entry in order.movements:
             if entry.kind is MovementKind.CHARGEBACK and self._truth.rest(entry):
+                reference, turn, _ = entry.movement_id.partition("#")
                 first: dict[str, Any] = {
-                    "reference": entry.movement_id,
+                    "reference": reference,
                     "state": DisputeState.OPENED,
                     "currency": entry.currency,
                     "minor": entry.minor,
                     "reason": entry.code,
                     "takes": entry.undoes,
                 }
-                order.disputes.setdefault(entry.movement_id, first)
+                told = order.disputes.setdefault(reference, first)
+                if turn and told["state"] == DisputeState.OPENED:
+                    told["state"] = DisputeState.LOST  # it had been won before
         for told in order.disputes.values():
             if told["state"] == DisputeState.OPENED or state is DisputeState.WON:
                 told["state"] = state
@@ -359,12 +378,42 @@ class Effects:
         came_in = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
         self._undo(order, came_in, kind, now, code=code, minor=minor)
 
+    def return_early(self, order: Order, now: datetime, *, code: str, days: int) -> None:
+        """Send back an e-check that waits: it is told at once, and that it came only in *days*."""
+        self._truth.change(order, State.APPROVED)
+        entry = self._truth.move(order, MovementKind.CHARGE, order.minor, now)
+        back = self._truth.move(
+            order, MovementKind.RETURN, order.minor, now, undoes=entry.movement_id, code=code
+        )
+        self._truth.tell_only(MovementKind.RETURN, order, now, [back], State.PENDING)
+        self._truth.expect(order, now + timedelta(days=days), "tell")
+
     def give_back(
         self, order: Order, taken: MovementKind, kind: MovementKind, now: datetime
     ) -> None:
         """Undo what was *taken* from us."""
         went_out = [entry for entry in order.movements if entry.kind is taken]
         self._undo(order, went_out, kind, now)
+
+    def _turn(self, order: Order, entry: Entry) -> str:
+        """
+        Name the taking of what came by *entry*: as its dispute, and later turns of it numbered.
+
+        A dispute that was won and is lost after all is the same dispute. Empty is a new one.
+        """
+        told = [each for each in order.disputes.values() if each["takes"] == entry.movement_id]
+        before = [
+            each
+            for each in order.movements
+            if each.kind is MovementKind.CHARGEBACK and each.undoes == entry.movement_id
+        ]
+        if not before:
+            return told[0]["reference"] if told else ""
+        if any(self._truth.rest(each) for each in before):
+            return ""
+        for each in told:
+            each["state"] = DisputeState.LOST
+        return f"{before[0].movement_id}#{len(before) + 1}"
 
     def _undo(
         self,
@@ -378,31 +427,19 @@ class Effects:
     ) -> None:
         for entry in entries:
             rest = self._truth.rest(entry)
-            if rest:
-                opened = [
-                    told["reference"]
-                    for told in order.disputes.values()
-                    if kind is MovementKind.CHARGEBACK and told["takes"] == entry.movement_id
-                ]
+            if rest > 0:
+                taking = kind is MovementKind.CHARGEBACK
                 self._truth.move(
                     order,
                     kind,
                     min(rest, minor or rest),
                     now,
-                    movement_id=self._next_turn(opened),
+                    movement_id=self._turn(order, entry) if taking else "",
                     currency=entry.currency,
                     undoes=entry.movement_id,
                     code=code,
                 )
         self._truth.tell(kind, order, now)
-
-    def _next_turn(self, disputes: list[str]) -> str:
-        """Name the next taking: a dispute's own name, and numbered once that has taken money."""
-        for name in disputes:
-            if self._truth.movement(name) is None:
-                return name
-        turns = (f"{name}#{turn}" for name in disputes[-1:] for turn in itertools.count(2))
-        return next((name for name in turns if self._truth.movement(name) is None), "")
 
 
 PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})
@@ -438,11 +475,23 @@ def _kept(plan: Plan) -> dict[str, Any]:
 
 
 _PLAIN = Plan()
+_TOO_LATE = Plan(code=RejectCause.STATE)
+_BOUNCED = Plan(code=DeclineCode.INSUFFICIENT_FUNDS, raw_code="51", retryable=True)
 
 
 def _decline_of(plan: Plan) -> dict[str, Any]:
     code = plan.code or str(RETURNS.get(plan.raw_code, DeclineCode.GENERIC))
     return {"code": code, "raw_code": plan.raw_code, "retryable": plan.retryable}
+
+
+def _error_of(plan: Plan) -> dict[str, Any]:
+    cause = RejectCause(plan.code)
+    return {
+        "cause": cause,
+        "raw_code": plan.raw_code or f"fake_{cause}",
+        "retryable": REJECTS[cause],
+        "message": f"it was refused while it waited: {cause}",
+    }
 
 
 def _other_than(currency: str) -> str:

@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     DECLINE = "decline"
     REJECT = "reject"
     WAIT = "wait"
+    CLOSE = "close"
     ASK_PAYER = "ask_payer"
 
 
@@ -49,7 +50,8 @@ class Wire(StrEnum):
 class Plan:
     """How one operation goes: what is decided, and what the wire does to it.
 
-    `code` is a `DeclineCode` or a `RejectCause`; `ends` what waiting ends in;
+    `code` is a `DeclineCode` or a `RejectCause`; `ends` what waiting ends in (one that
+    ends in `CLOSE` is withdrawn by the processor, without a word why);
     `percent` the part of the amount that moves; `other_currency` moves the money
     in another one; `returns` is the ACH code with which a settled e-check comes back;
     `action` is what a payer who is asked must follow: a redirect, or a ``script`` or ``form``.

@@ -23,6 +23,7 @@ class State(StrEnum):
     AUTHORIZED = "authorized"
     APPROVED = "approved"
     DECLINED = "declined"
+    REJECTED = "rejected"
     EXPIRED = "expired"
     CANCELED = "canceled"
 

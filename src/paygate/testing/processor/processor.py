@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from paygate.gateway import Traits
     from paygate.testing.clock import Clock
     from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Order
 
 SIGNING_KEY: Final = "fake-signing-key"
 """Signs the callbacks unless a test says otherwise; no secret, as nothing is at stake."""
@@ -174,6 +175,9 @@ class FakeProcessor:
                 faults.lose_request(plan.wire)
             if plan.wire is Wire.ERROR_BEFORE:
                 response = faults.server_error()
+            elif (unpaid := self._unpaid(call)) is not None:
+                # Nothing is done, so nothing is kept: the same key completes it later.
+                return faults.damage(plan.wire, answer(200, unpaid.view()))
             else:
                 response = self._execute(call, token, plan, now)
         except Refusal as refusal:
@@ -203,6 +207,12 @@ class FakeProcessor:
                 return token, replace(plan, wire=Wire.FINE)
             self._failed_once.add(call.key)
         return token, plan
+
+    def _unpaid(self, call: Call) -> Order | None:
+        """Find the page that is to be completed, while its payer has not approved it yet."""
+        about = self._truth.orders.get(call.body.get("about", ""))
+        waits = about is not None and about.state is State.ACTION
+        return about if waits and call.operation == Operation.COMPLETE else None
 
     def _execute(self, call: Call, token: str, plan: Plan, now: datetime) -> Response:
         if call.operation == "open":

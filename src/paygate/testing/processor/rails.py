@@ -54,12 +54,14 @@ class Habits:
     """How the processor behaves where traits do not say: mostly, how long things take.
 
     With `needs_complete` a payer's approval moves no money before `complete` does.
-    `inquiry_lag` is how long an operation stays invisible to inquiries; a page of a
-    list or feed holds `page_size` rows. Money that came is paid out
+    What a payer paid on a page or slip is on its way for `page_clears_after`; with
+    None it is there at once. `inquiry_lag` is how long an operation stays invisible to
+    inquiries; a page of a list or feed holds `page_size` rows. Money that came is paid out
     `pays_out_after` it came, less `fee_percent` of it; with None when the test says.
     """
 
     needs_complete: bool = False
+    page_clears_after: timedelta | None = None
     inquiry_lag: timedelta = timedelta()
     late_after: timedelta = timedelta(minutes=1)
     pending_for: timedelta = timedelta(days=1)

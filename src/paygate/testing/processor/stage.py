@@ -47,6 +47,8 @@ class Stage:
             "decline_try": self._decline_try,
             "cancel": self._cancel,
             "return_check": self._return_check,
+            "return_early": self._return_early,
+            "elsewhere": self._elsewhere,
             "dispute": self._dispute,
             "open_dispute": self._open_dispute,
             "win_dispute": self._win_dispute,
@@ -91,7 +93,7 @@ class Stage:
             self._truth.tell(order.state, order, now)
         elif order.kind in PAGES:
             self._pay_page(order, minor, currency, now)
-        elif order.state in PAYABLE:
+        elif order.state in PAYABLE or self._holds_late(order):
             self._effects.approve(order, order.minor, now)
         else:
             raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
@@ -105,9 +107,19 @@ class Stage:
             and order.state in PAYABLE
         )
 
+    @staticmethod
+    def _holds_late(order: Order) -> bool:
+        """Tell whether the payer's bank may still hold an amount, though its page has ended."""
+        ended = order.state in (State.EXPIRED, State.CANCELED)
+        return ended and order.operation == "authorize" and not order.told.get("captured")
+
     def _pay_page(self, order: Order, minor: int, currency: str, now: datetime) -> None:
+        habits = self._house.habits
+        clears = habits.page_clears_after
         if order.kind == Kind.BITCOIN:
-            until = now + self._house.habits.bitcoin_confirms_after
+            clears = habits.bitcoin_confirms_after
+        if clears is not None and currency == order.currency:
+            until = now + clears
             self._truth.expect(order, until, "confirm", minor)
             if order.state is not State.APPROVED:
                 self._truth.change(order, State.PENDING, expected_at=until.isoformat())
@@ -120,6 +132,9 @@ class Stage:
         if order.state not in PAYABLE:
             raise InvalidValue(f"{order.reference} is {order.state}: nobody can try to pay it")
         code = DeclineCode(what.get("code") or DeclineCode.GENERIC)
+        if what.get("final"):
+            self._effects.decline(order, declined(code), now)
+            return
         raw_code, retryable = DECLINES[code]
         tried = {"code": code, "raw_code": raw_code, "retryable": retryable}
         self._truth.tell("try_declined", order, now, tried=tried)
@@ -141,6 +156,15 @@ class Stage:
             self._effects.decline(order, unpaid(code), now)
         else:
             self._effects.take_back(order, MovementKind.RETURN, now, code=code)
+
+    def _return_early(self, what: Mapping[str, Any], now: datetime) -> None:
+        order, code = self._order(what), what.get("code") or "R01"
+        if order.kind != Kind.E_CHECK or order.state is not State.PENDING:
+            raise InvalidValue(f"{order.reference} is {order.state}: no e-check that waits")
+        self._effects.return_early(order, now, code=code, days=what["days"])
+
+    def _elsewhere(self, what: Mapping[str, Any], now: datetime) -> None:
+        self._truth.tell_foreign(now, minor=what["minor"], readable=what["readable"])
 
     def _dispute(self, what: Mapping[str, Any], now: datetime) -> None:
         minor, code = what.get("minor") or 0, what.get("code") or "10.4"

@@ -169,20 +169,53 @@ class Truth:
     def tell(self, kind: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
         """Record an event, for callbacks and the feed; the order as it shows now."""
         shown = self.view(order)
+        new = {entry.movement_id for entry in self._line.moved}
+        moved = [movement for movement in shown.get("movements", ()) if movement["id"] in new]
+        if moved:
+            more["moved"] = [*more.get("moved", ()), *moved]
+        self._record(f"{order.operation}.{kind}", at, shown, **more)
+        return shown
+
+    def _record(self, type_: str, at: datetime, shown: Mapping[str, Any], **more: Any) -> None:
         event = {
-            "id": f"evt_{len(self.events) + 1}",
-            "type": f"{order.operation}.{kind}",
+            "id": f"evt_{self._run}{len(self.events) + 1}",
+            "type": type_,
             "occurred_at": at.isoformat(),
             "order": shown,
             **more,
         }
-        new = {entry.movement_id for entry in self._line.moved}
-        moved = [movement for movement in shown.get("movements", ()) if movement["id"] in new]
-        if moved:
-            event["moved"] = [*event.get("moved", ()), *moved]
         self.events.append(event)
         self._line.events.append(event)
-        return shown
+
+    def tell_only(
+        self, kind: str, order: Order, at: datetime, entries: list[Entry], state: State
+    ) -> None:
+        """Record an event that tells of *entries* alone, as if nothing else had happened."""
+        moved = [order.show(entry) for entry in entries]
+        shown = order.view() | {"state": state}
+        shown.pop("movements", None)
+        if state is State.APPROVED:
+            shown["movements"] = moved
+        self._record(f"{order.operation}.{kind}", at, shown, moved=moved)
+
+    def is_foreign(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether *event* is about what somebody else did at the account."""
+        return event["order"]["reference"] not in self.orders
+
+    def tell_foreign(self, at: datetime, *, minor: int, readable: bool) -> None:
+        """Record an event about what somebody else does at the same account."""
+        name = self.new_id("other")
+        shown: dict[str, Any] = {
+            "reference": name,
+            "operation": "charge",
+            "our_ref": "",
+            "state": State.APPROVED,
+            "currency": "USD" if readable else "?",
+            "minor": minor if readable else 0,
+        }
+        moved = {"id": f"{name}-1", "kind": "charge", "effective": at.isoformat()}
+        shown["movements"] = [{**moved, "currency": shown["currency"], "minor": shown["minor"]}]
+        self._record("charge.approved", at, shown, moved=shown["movements"])
 
     def keep_answer(self, key: str, stored: Stored) -> None:
         """Keep the answer for a repetition under *key*."""
