@@ -44,11 +44,11 @@ def test_a_request_of_a_host_whose_clock_is_behind_is_not_taken_for_gone(
 ) -> None:
     """A seed draws differently after a change: choose another where this one shows nothing."""
     [mutant] = [each for each in MUTANTS if each.name == "clock-is-believed"]
-    assert run(22, bias=mutant.bias).violations == ()
+    assert run(110, bias=mutant.bias).violations == ()
 
     case = inquire._case
     monkeypatch.setattr(inquire, "_case", lambda tx, id_: replace(case(tx, id_), mark=None))
-    [violation] = run(22, bias=mutant.bias).violations
+    [violation] = run(110, bias=mutant.bias).violations
 
     assert violation.rule == "doubt"
 
@@ -71,10 +71,10 @@ def test_a_hold_that_is_over_is_not_forgotten_while_a_capture_is_in_doubt(
         inquiries=frozenset({InquiryBy.NONE}),
         callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
     )
-    assert run(72, bias=bias).violations == ()
+    assert run(79, bias=bias).violations == ()
 
     monkeypatch.setattr(merge, "_end_hold", lambda *_: None)
-    [violation] = run(72, bias=bias).violations
+    [violation] = run(79, bias=bias).violations
 
     assert violation.rule == "I12"
 

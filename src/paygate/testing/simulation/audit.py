@@ -46,7 +46,28 @@ SELECT p.id, sum(a.amount_minor) FROM paygate_payment p
 JOIN paygate_allocation a ON a.payment = p.id
 WHERE p.reversal IS NOT NULL GROUP BY p.id HAVING sum(a.amount_minor) <> 0
 """
-_LOOKS: Final = (_STATES, _PAYMENTS, _ITEMS, _LET_GO, _TOO_MUCH_BACK, _UNSEEN, _STANDING)
+_NOTHING_HELD: Final = """
+SELECT p.id, p.status, c.item, c.state FROM paygate_claim c
+JOIN paygate_payment p ON p.id = c.payment
+WHERE c.state IN ('hard', 'soft') AND NOT EXISTS (
+    SELECT 1 FROM paygate_attempt a WHERE a.payment = p.id
+    AND (a.late_pending = 1 OR a.state IN ('sending', 'unknown', 'pending')))
+AND (p.status IN ('declined', 'failed', 'canceled', 'expired')
+  OR (p.status = 'requires_action' AND c.state = 'hard')
+  OR (p.status = 'succeeded' AND p.authorized_minor = 0 AND NOT EXISTS (
+    SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id GROUP BY r.currency
+    HAVING sum(CASE r.inward WHEN 1 THEN r.amount_minor ELSE -r.amount_minor END) > 0)))
+"""
+_LOOKS: Final = (
+    _STATES,
+    _PAYMENTS,
+    _ITEMS,
+    _LET_GO,
+    _TOO_MUCH_BACK,
+    _UNSEEN,
+    _STANDING,
+    _NOTHING_HELD,
+)
 _TENANT: Final = {"tenant": "main"}
 
 
@@ -167,6 +188,12 @@ class Auditor:
         for (id_,) in look(_TOO_MUCH_BACK) if _TOO_MUCH_BACK in looks else ():
             if id_ not in self.world.disturbed:
                 self.world.violated("I10", f"{id_}: more is on its way back than is there")
+        for id_, status, item, kind in look(_NOTHING_HELD) if _NOTHING_HELD in looks else ():
+            self.world.violated(
+                "holds",
+                f"{id_} is {status}, nothing of it is there or comes, and its {kind} claim "
+                f"holds {item}",
+            )
         for (id_,) in look(_UNSEEN) if _UNSEEN in looks else ():
             self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
 

@@ -24,8 +24,8 @@ _DECISIONS: Final = ((), (), (), (True,), (False,), (False, True))
 
 def return_check(world: World, _: str, rolls: Dice) -> None:
     """Send an e-check back, before or after it settled."""
-    found = _orders(world, lambda order: order.kind == Kind.E_CHECK and _stands(order))
-    found += _orders(
+    found = orders(world, lambda order: order.kind == Kind.E_CHECK and stands(order))
+    found += orders(
         world,
         lambda order: (
             order.kind == Kind.E_CHECK
@@ -39,55 +39,78 @@ def return_check(world: World, _: str, rolls: Dice) -> None:
         world.gateways[account].return_check(order.reference, "R01")
 
 
-def open_dispute(world: World, _: str, rolls: Dice) -> None:
-    """Ask for a card payment back for its holder, all of it or a part; no money moves yet."""
-    found = _orders(world, lambda order: _can_be_disputed(order) and not order.disputes)
+def return_early(world: World, _: str, rolls: Dice) -> None:
+    """Send an e-check back that waits; that its money came is told days after it went."""
+    found = orders(
+        world,
+        lambda order: (
+            order.kind == Kind.E_CHECK
+            and order.operation == "charge"
+            and order.state is State.PENDING
+        ),
+    )
     if found:
         account, order = rolls.choice(found)
-        _act(world, order, "opened dispute")
-        world.gateways[account].open_dispute(order.reference, _part(order, rolls))
+        _act(world, order, "early return")
+        world.gateways[account].return_early(order.reference, days=rolls.choice((1, 4)))
+
+
+def open_dispute(world: World, _: str, rolls: Dice) -> None:
+    """Ask for a card payment back for its holder, all of it or a part; no money moves yet."""
+    found = orders(world, lambda order: can_be_disputed(order) and not order.disputes)
+    if found:
+        account, order = rolls.choice(found)
+        open_one(world, account, order, rolls)
+
+
+def open_one(world: World, account: str, order: Order, rolls: Dice) -> None:
+    """Open a dispute of *order*."""
+    _act(world, order, "opened dispute")
+    world.gateways[account].open_dispute(order.reference, _part(order, rolls))
 
 
 def dispute(world: World, _: str, rolls: Dice) -> None:
     """Take a card payment back for its holder, all of it or a part, asked for before or not."""
-    found = _orders(world, _can_be_disputed)
+    found = orders(world, can_be_disputed)
     if found:
         account, order = rolls.choice(found)
-        _take(world, account, order, rolls)
+        take(world, account, order, rolls)
         for won in rolls.choice(_DECISIONS):  # it may be decided before anybody has looked
-            _decide(world, account, order, won=won)
+            decide(world, account, order, won=won)
 
 
 def lose_dispute(world: World, _: str, rolls: Dice) -> None:
     """Decide a dispute for the card holder, whether his bank has taken the money or not yet."""
-    found = _orders(world, lambda order: _is_disputed(order) and not _lost(order))
+    found = orders(world, lambda order: is_disputed(order) and not lost(order))
     if found:
         account, order = rolls.choice(found)
-        _decide(world, account, order, won=False)
-        if _can_be_disputed(order) and rolls.random() < 0.7:
-            _take(world, account, order, rolls)  # the money is taken when it is decided
+        decide(world, account, order, won=False)
+        if can_be_disputed(order) and rolls.random() < 0.7:
+            take(world, account, order, rolls)  # the money is taken when it is decided
 
 
 def win_dispute(world: World, _: str, rolls: Dice) -> None:
     """Decide a dispute for us, even one that was lost, and give back what it took."""
-    found = _orders(world, _is_disputed)
+    found = orders(world, is_disputed)
     if found:
         account, order = rolls.choice(found)
-        _decide(world, account, order, won=True)
+        decide(world, account, order, won=True)
 
 
-def _take(world: World, account: str, order: Order, rolls: Dice) -> None:
+def take(world: World, account: str, order: Order, rolls: Dice) -> None:
+    """Take the money of *order* for a dispute."""
     _act(world, order, "dispute")
     told = next(iter(order.disputes.values()), None)
     amount = Money(told["currency"], told["minor"]) if told else _part(order, rolls)
     world.gateways[account].dispute(order.reference, amount)
 
 
-def _decide(world: World, account: str, order: Order, *, won: bool) -> None:
+def decide(world: World, account: str, order: Order, *, won: bool) -> None:
+    """Decide the dispute of *order*."""
     _act(world, order, "won dispute" if won else "lost dispute")
     gateway = world.gateways[account]
     if won:
-        if _lost(order):
+        if lost(order):
             world.count("bank:won after lost")
         gateway.win_dispute(order.reference)
     else:
@@ -100,8 +123,8 @@ def pay_out(world: World, _: str, rolls: Dice) -> None:
     if not accounts:
         return
     account = rolls.choice(accounts)
-    orders = _moved(world, account)
-    batch = orders if rolls.random() < 0.5 else [each for each in orders if rolls.random() < 0.5]
+    moved = _moved(world, account)
+    batch = moved if rolls.random() < 0.5 else [each for each in moved if rolls.random() < 0.5]
     for order in batch:
         first = not order.settled
         if not first and not _unsettled(order) and rolls.random() < 0.5:
@@ -122,7 +145,7 @@ def pay_out_rest(world: World, rolls: Dice) -> None:
 
 def fail_refund(world: World, _: str, rolls: Dice) -> None:
     """Let a refund fail that had succeeded."""
-    found = _orders(
+    found = orders(
         world,
         lambda order: (
             order.operation == "refund"
@@ -141,7 +164,7 @@ def fail_refund(world: World, _: str, rolls: Dice) -> None:
 
 def approve_late(world: World, _: str, rolls: Dice) -> None:
     """Let money come on a charge that was declined."""
-    found = _orders(
+    found = orders(
         world,
         lambda order: (
             order.operation == "charge" and order.state is State.DECLINED and not order.movements
@@ -156,6 +179,7 @@ def approve_late(world: World, _: str, rolls: Dice) -> None:
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "return check": (3, return_check),
+    "return early": (2, return_early),
     "open dispute": (2, open_dispute),
     "dispute": (3, dispute),
     "win dispute": (3, win_dispute),
@@ -166,23 +190,24 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 }
 
 
-def _orders(world: World, wanted: Callable[[Order], bool]) -> list[tuple[str, Order]]:
+def orders(world: World, wanted: Callable[[Order], bool]) -> list[tuple[str, Order]]:
     """Find orders at processors that tell us of what they do by themselves."""
     found: list[tuple[str, Order]] = []
     for account, gateway in world.gateways.items():
         if world.profiles[account].tells():
             gateway.processor.catch_up()
-            orders = gateway.processor.truth.orders.values()
-            found += [(account, order) for order in orders if wanted(order)]
+            mine = gateway.processor.truth.orders.values()
+            found += [(account, order) for order in mine if wanted(order)]
     return found
 
 
-def _can_be_disputed(order: Order) -> bool:
+def can_be_disputed(order: Order) -> bool:
+    """Tell whether money of *order* stands that a bank may ask for, and was not won."""
     won = any(told["state"] == DisputeState.WON for told in order.disputes.values())
-    return order.kind == Kind.CARD and _stands(order) and not won
+    return order.kind == Kind.CARD and stands(order) and not won
 
 
-def _is_disputed(order: Order) -> bool:
+def is_disputed(order: Order) -> bool:
     """Tell whether *order* was disputed, and that was not won."""
     won = any(entry.kind is MovementKind.CHARGEBACK_WON for entry in order.movements)
     won = won or any(told["state"] == DisputeState.WON for told in order.disputes.values())
@@ -190,7 +215,8 @@ def _is_disputed(order: Order) -> bool:
     return not won and (taken or bool(order.disputes))
 
 
-def _lost(order: Order) -> bool:
+def lost(order: Order) -> bool:
+    """Tell whether a dispute of *order* is lost."""
     return any(told["state"] == DisputeState.LOST for told in order.disputes.values())
 
 
@@ -241,13 +267,16 @@ def _pay_out(world: World, account: str, order: Order, percent: int) -> None:
     world.gateways[account].pay_out(order.reference, percent=percent)
 
 
-def _stands(order: Order) -> bool:
-    """Tell whether money of *order* came that has not been taken back."""
+def stands(order: Order) -> bool:
+    """Tell whether money of *order* came that has not been taken back, or was given back."""
     inward = any(
         entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
     )
+    given_back = {entry.undoes for entry in order.movements}
     taken = (MovementKind.RETURN, MovementKind.CHARGEBACK)
-    return inward and not any(entry.kind in taken for entry in order.movements)
+    return inward and not any(
+        entry.kind in taken and entry.movement_id not in given_back for entry in order.movements
+    )
 
 
 def _act(world: World, order: Order, what: str) -> None:

@@ -15,6 +15,7 @@ from paygate.domain.outcome import (
     MovementKind,
 )
 from paygate.testing.processor.order import State
+from paygate.testing.simulation.settlements import may_hold
 from paygate.testing.simulation.tasks import ignore
 from paygate.testing.simulation.world import Call
 
@@ -46,17 +47,18 @@ def capture(world: World, name: str, rolls: Dice) -> None:
     )
 
 
-def cancel(world: World, name: str, rolls: Dice) -> None:
+def cancel(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
     """Undo a payment in the cheapest way."""
-    row = _some(world, rolls, "status IN ('authorized', 'succeeded', 'requires_action')")
+    where = "status IN ('authorized', 'succeeded', 'requires_action', 'processing')"
+    row = _some(world, rolls, where, payment)
     if row is not None:
         key = f"cancel-{name}"
         _order(world, name, rolls, "cancel", key, lambda host: host.cancel(row["id"], key=key))
 
 
-def refund(world: World, name: str, rolls: Dice) -> None:
+def refund(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
     """Send money back, all that is left or a part."""
-    row = _some(world, rolls, "received_minor > returned_minor")
+    row = _some(world, rolls, "received_minor > returned_minor", payment)
     if row is None:
         return
     key, amount = f"refund-{name}", _part(rolls, row["received_minor"])
@@ -167,6 +169,92 @@ def void(world: World, name: str, rolls: Dice) -> None:
         )
 
 
+def void_lost(world: World, name: str, rolls: Dice) -> None:
+    """Void an invoice of which a dispute took something: nobody will pay it any more."""
+    rows = world.store.look(
+        "SELECT DISTINCT i.number FROM paygate_chargeback_item c "
+        "JOIN paygate_item i ON i.id = c.item WHERE i.status = 'open' ORDER BY i.number"
+    )
+    if rows:
+        number = str(rolls.choice(rows)["number"])
+        _order(
+            world,
+            name,
+            rolls,
+            "void",
+            f"void-{number}",
+            lambda host: host.void(number, reason="moved away"),
+        )
+
+
+def refund_disputed(world: World, name: str, rolls: Dice) -> None:
+    """Send money back that the payer's bank has asked for as well."""
+    row = _some(world, rolls, _DISPUTED)
+    if row is None:
+        return
+    id_, key = str(row["id"]), f"refund-disputed-{name}"
+    if rolls.random() < 0.3:
+        _order(world, name, rolls, "cancel", key, lambda host: host.cancel(id_, key=key))
+        return
+    amount = _part(rolls, row["received_minor"])
+    _order(world, name, rolls, "refund", key, lambda host: host.refund(id_, key=key, amount=amount))
+    world.count("clerk:refund during a dispute")
+
+
+def conflicted(world: World, rolls: Dice) -> Any:
+    """Find a payment for which other money came than was asked for."""
+    return _some(world, rolls, "conflicted = 1 AND received_minor > returned_minor")
+
+
+def give_back_other(world: World, name: str, rolls: Dice) -> None:
+    """Send back other money than was asked for."""
+    row = conflicted(world, rolls)
+    if row is not None:
+        id_, key = str(row["id"]), f"give-back-{name}"
+        verb = rolls.choice(("cancel", "refund"))
+        _order(world, name, rolls, verb, key, lambda host: getattr(host, verb)(id_, key=key))
+        world.count("clerk:give back other money")
+
+
+def stop_sending(world: World, name: str, rolls: Dice) -> None:
+    """Stop all sending, as after a restore, or let it go on where everything was read."""
+    host = rolls.choice(world.hosts)
+    if world.stopped is None:
+        told = {
+            name: len(gateway.processor.truth.events) for name, gateway in world.gateways.items()
+        }
+
+        def stopped(_: Any) -> None:
+            world.stopped = told
+
+        flow = host.stop_sending(reason="restored from a backup")
+        world.begin(name, host, flow, rolls, then=stopped)
+        world.count("actor:stop_sending")
+    else:
+        resume(world, name, host, rolls)
+
+
+def resume(world: World, name: str, host: Host, rolls: Dice, *, force: bool = False) -> None:
+    """Let things be sent again, if the ledger agrees that it has caught up."""
+
+    def resumed(_: Any) -> None:
+        for account, before in (world.stopped or {}).items():
+            [[read]] = world.store.look(
+                "SELECT coalesce(max(cursor), '') FROM paygate_feed WHERE account = :account",
+                account=account,
+            )
+            if world.profiles[account].feed and int(read or 0) < before and not force:
+                world.violated(
+                    "resume",
+                    f"sending goes on, and of {before} events of {account} {read or 0} were read",
+                )
+        world.stopped = None
+        world.count("actor:resume_sending")
+
+    flow = host.resume_sending(evidence="compared with the dashboard", force=force)
+    world.begin(name, host, flow, rolls, then=resumed)
+
+
 def undo_credit(world: World, name: str, rolls: Dice) -> None:
     """Give back credit that paid an invoice."""
     row = _some(world, rolls, "kind = 'credit'")
@@ -199,9 +287,9 @@ def resolve(world: World, name: str, rolls: Dice) -> None:
         decide(world, name, str(row["id"]), rolls)
 
 
-def close_page(world: World, name: str, rolls: Dice) -> None:
+def close_page(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
     """Withdraw a page or slip."""
-    row = _some(world, rolls, "status = 'requires_action'")
+    row = _some(world, rolls, "status = 'requires_action'", payment)
     if row is not None:
         host = rolls.choice(world.hosts)
         world.begin(name, host, host.close_page(str(row["id"])), rolls)
@@ -221,7 +309,17 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "assign": (3, assign),
     "resolve": (2, resolve),
     "close page": (2, close_page),
+    "void lost": (2, void_lost),
+    "refund disputed": (2, refund_disputed),
+    "give back other": (2, give_back_other),
+    "stop sending": (1, stop_sending),
 }
+
+
+_DISPUTED: Final = (
+    "id IN (SELECT payment FROM paygate_chargeback WHERE state = 'opened') "
+    "AND received_minor > returned_minor"
+)
 
 
 def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
@@ -237,7 +335,7 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     processor = world.gateways[row["account"]].processor
     processor.catch_up()
     found = processor.truth.found(row["operation"], row["id"])
-    if row["operation"] == "complete" and not found:
+    if row["operation"] == "complete" and not any(order.movements for order in found):
         found = [processor.truth.orders[row["about"]]] if row["about"] else []
     outcome = _shown(found, str(row["operation"]))
     if outcome is None:
@@ -251,6 +349,65 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     )
     world.begin(name, host, flow, rolls)
     return True
+
+
+def left(world: World) -> list[str]:
+    """Name the payments that are not over: in doubt, under review, waiting, or holding."""
+    rows = world.store.look(_NOT_OVER)
+    return [
+        str(row["id"])
+        for row in rows
+        if not (
+            row["status"] == "succeeded"
+            and not row["needs_review"]
+            and may_hold(world, row["id"], row["account"])
+        )
+    ]
+
+
+def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> None:
+    """End what is left of *payment*, by the verb that its state names; else by what is seen."""
+    [row] = world.payments(f"id = '{payment}'")
+    host, flow = world.hosts[0], None
+    status, key = row["status"], f"{name}-{payment}"
+    if row["conflicted"] and first:
+        flow = host.assign(payment, [], reason="as the payer said")
+    elif decide(world, name, payment, rolls):
+        return
+    elif status == "requires_action" and first:
+        flow = host.close_page(payment, key=key)
+    elif status == "authorized" and first:
+        flow = host.cancel(payment, key=key)
+    elif status in ("processing", "unknown", "requires_action", "authorized"):
+        world.judged.add(payment)
+        flow = host.resolve(
+            payment, Closed(how=Closing.CANCELED), evidence="the processor's dashboard"
+        )
+    elif waiting := world.store.look(_WAITING, payment=payment):
+        world.judged.add(payment)
+        flow = host.resolve(
+            payment,
+            Closed(how=Closing.CANCELED),
+            attempt=str(waiting[0]["id"]),
+            evidence="the processor's dashboard",
+        )
+    elif row["needs_review"]:
+        flow = host.reviewed(payment, reason="seen")
+    if flow is not None:
+        world.begin(name, host, flow, rolls)
+        world.count(f"clerk:ends {status}")
+
+
+_WAITING: Final = """
+SELECT id FROM paygate_attempt WHERE payment = :payment AND (late_pending = 1
+  OR (needs_review = 1 AND state IN ('pending', 'requires_action', 'authorized'))) ORDER BY id
+"""
+_NOT_OVER: Final = """
+SELECT id, account, status, needs_review FROM paygate_payment p
+WHERE status IN ('processing', 'unknown', 'requires_action', 'authorized') OR needs_review = 1
+  OR EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id AND c.state IN ('hard', 'soft'))
+ORDER BY id
+"""
 
 
 def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed | None:
@@ -308,8 +465,8 @@ def _order(
     world.count(f"actor:{verb}")
 
 
-def _some(world: World, rolls: Dice, where: str) -> Any:
-    rows = world.payments(where)
+def _some(world: World, rolls: Dice, where: str, payment: str | None = None) -> Any:
+    rows = [row for row in world.payments(where) if payment in (None, row["id"])]
     return rolls.choice(rows) if rows else None
 
 

@@ -10,7 +10,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.ledger import methods
-from paygate.testing.processor.order import PAYABLE
+from paygate.testing.processor.order import PAYABLE, State
 from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import Call
@@ -33,7 +33,7 @@ _CARDS: Final = {
     "tok_declined_insufficient_funds": 2,
     "tok_pending": 2,
     "tok_pending_declined": 1,
-    "tok_action": 3,
+    "tok_action": 5,
     "tok_rejected_validation": 1,
 }
 _ODD_CARDS: Final = {"tok_partial": 8, "tok_other_amount": 5, "tok_other_currency": 4}
@@ -44,6 +44,13 @@ _CHECKS: Final = {
     "tok_bank_returned_r01": 6,
 }
 _ODD_CHECKS: Final = {"tok_partial": 3, "tok_other_amount": 2, "tok_other_currency": 2}
+_PAGE: Final[dict[Kind, dict[str, Any]]] = {
+    Kind.CARD: {"method": "tok_action"},
+    Kind.REDIRECT: {"return_url": RETURN_URL},
+    Kind.VOUCHER: {},
+    Kind.BITCOIN: {},
+}
+"""What makes a payment of each kind one that its payer must finish elsewhere."""
 _FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
 
 
@@ -55,6 +62,28 @@ def pay(world: World, name: str, rolls: Dice) -> None:
 def hold(world: World, name: str, rolls: Dice) -> None:
     """Authorise the amount of an invoice."""
     _collect(world, name, rolls, "authorize")
+
+
+def open_page(world: World, name: str, rolls: Dice) -> None:
+    """Begin a payment that its payer must finish elsewhere, if an account has such."""
+    able = {
+        account: more
+        for account, profile in world.profiles.items()
+        if (more := _PAGE.get(profile.kind)) is not None
+    }
+    numbers = _open(world)
+    if not able or not numbers:
+        return
+    account = rolls.choice(list(able))
+    profile, more, key = world.profiles[account], able[account], f"page-{name}"
+    holds = profile.traits.offers(profile.kind, Operation.AUTHORIZE) and rolls.random() < 0.6
+    verb, number = "authorize" if holds else "collect", rolls.choice(numbers)
+
+    def call(host: Host) -> Flow[Any]:
+        make = host.authorize if holds else host.collect
+        return make(number, via=account, key=key, **more)
+
+    _place(world, name, Call(verb, key, call), rolls)
 
 
 def top_up(world: World, name: str, rolls: Dice) -> None:
@@ -84,13 +113,11 @@ def act_on_page(world: World, name: str, rolls: Dice) -> None:
         return
     account, order = rolls.choice(shown)
     gateway = world.gateways[account]
-    how = weighted(rolls, {"pay": 8, "try": 2, "cancel": 1, "other": 2})
-    if order.kind == Kind.CARD and order.state not in PAYABLE:
-        return
+    how = weighted(rolls, {"pay": 8, "try": 2, "cancel": 1, "other": 2, "last try": 2})
     if order.state not in PAYABLE:
         if not world.profiles[account].late or not world.profiles[account].tells():
             return
-        if order.kind not in (Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN):
+        if not can_be_late(order):
             return
         how = "pay"
         world.disturbed.add(order.payment)
@@ -99,6 +126,8 @@ def act_on_page(world: World, name: str, rolls: Dice) -> None:
     world.count(f"actor:page {how}")
     if how == "try":
         gateway.decline_try(order.reference)
+    elif how == "last try":
+        gateway.decline_try(order.reference, final=True)
     elif how == "cancel":
         gateway.cancel(order.reference)
     elif how == "other" and world.profiles[account].traits.rails[Kind(order.kind)].variable_amount:
@@ -107,6 +136,13 @@ def act_on_page(world: World, name: str, rolls: Dice) -> None:
         world.count("processor:another amount on a page")
     else:
         gateway.pay(order.reference)
+
+
+def can_be_late(order: Order) -> bool:
+    """Tell whether a page that is over can be paid, or an amount be held for it, after all."""
+    if order.kind == Kind.CARD:
+        return order.operation == "authorize" and order.state in (State.EXPIRED, State.CANCELED)
+    return order.kind in (Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN)
 
 
 def come_back(world: World, name: str, rolls: Dice) -> None:

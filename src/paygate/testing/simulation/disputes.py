@@ -70,14 +70,17 @@ def _told(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
     """Tell how the processor's disputes stand; money that was taken is one as well."""
     truth = world.gateways[account].processor.truth
     told: dict[tuple[str, str], DisputeState] = {}
+    given_back = {
+        entry.undoes for entry in truth.journal if entry.kind is MovementKind.CHARGEBACK_WON
+    }
     for entry in truth.journal:
         if entry.kind is MovementKind.CHARGEBACK:
-            won = any(
-                each.kind is MovementKind.CHARGEBACK_WON and each.undoes == entry.movement_id
-                for each in truth.journal
-            )
-            state = DisputeState.WON if won else DisputeState.OPENED
-            told[entry.payment, entry.movement_id] = state
+            # What is taken in a later turn of a dispute was won before, and is lost after all.
+            reference, turn, _ = entry.movement_id.partition("#")
+            state = DisputeState.LOST if turn else DisputeState.OPENED
+            if entry.movement_id in given_back:
+                state = DisputeState.WON
+            told[entry.payment, reference] = state
     for order in truth.orders.values():
         for reference, shown in order.disputes.items():
             told[order.payment, reference] = DisputeState(shown["state"])

@@ -50,6 +50,12 @@ class Fault(StrEnum):
     CONSUMER_FAILS_LATE = "consumer_takes_it_and_fails"
     SKEW = "clock_skew"
     CLOCK_BACK = "clock_jumps_back"
+    # What is not the network's, the ledger's or the clock's.
+    SIGNAL = "signal_inside_a_write"
+    KEY_SEEN = "key_used_with_other_data"
+    DRIVER_NONSENSE = "driver_returns_nonsense"
+    DRIVER_RAISES = "driver_raises"
+    CHANGED = "callback_with_other_contents"
 
 
 WIRE: Final = (
@@ -65,6 +71,7 @@ WIRE: Final = (
     Fault.ERROR_AFTER,
     Fault.GATEWAY_BEFORE,
     Fault.GATEWAY_AFTER,
+    Fault.KEY_SEEN,
 )
 LEDGER: Final = (
     Fault.BUSY,
@@ -73,11 +80,13 @@ LEDGER: Final = (
     Fault.DISK_FULL,
     Fault.CRASH,
     Fault.CRASH_AFTER_COMMIT,
+    Fault.SIGNAL,
 )
+DRIVER: Final = (Fault.DRIVER_NONSENSE, Fault.DRIVER_RAISES)
 CONSUMER: Final = (Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
 CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORDED)
 
-POST: Final = frozenset({*CALLBACK, Fault.REORDERED})
+POST: Final = frozenset({*CALLBACK, Fault.REORDERED, Fault.CHANGED})
 
 _ON: Final = 0.4
 _FEW: Final = 0.3

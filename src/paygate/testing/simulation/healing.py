@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.world import World
 
 _PASSES_MAX: Final = 150
+_TIDYINGS: Final = 5
 # What waits for a person, or is what another attempt asked for, is asked about for ever.
 _DUE: Final = """
 SELECT min(at) AS at FROM (
@@ -50,9 +51,12 @@ def heal(world: World) -> None:
     rolls = dice(world.seed, 4)
     world.note("heal")
     world.weather = Weather()
-    for host in world.hosts:
+    for host in world.workers:
         host.clock.skew = timedelta(0)
     world.drain(rolls)
+    if world.stopped is not None:  # or what waits to be sent would wait for a week
+        clerk.resume(world, "resume", world.hosts[0], rolls, force=True)
+        world.drain(rolls)
     for number, order in enumerate(world.orders):
         if not order.answered:
             world.place(f"again-{number}", order, world.hosts[0], rolls)
@@ -81,6 +85,19 @@ def settle(world: World, rolls: Dice) -> None:
     world.violated("ends", f"after {_PASSES_MAX} passes something is still due")
 
 
+def tidy(world: World) -> None:
+    """Let the clerk end whatever is left, by the verbs that are there for it."""
+    rolls = dice(world.seed, 11)
+    for number in range(_TIDYINGS):
+        left = clerk.left(world)
+        if not left:
+            return
+        for place, payment in enumerate(left):
+            clerk.end(world, f"tidy-{number}.{place}", payment, rolls, first=number == 0)
+            world.drain(rolls)
+        settle(world, rolls)
+
+
 def judge(world: World) -> bool:
     """Let the clerk decide what is in doubt and cannot be found out; tell whether that ended any.
 
@@ -106,6 +123,8 @@ def _work(world: World, number: int, rolls: Dice) -> None:
         for index in waiting:
             send_callback(world, f"heal-{number}.{index}", account, index, rolls)
             world.drain(rolls)
+    for stranger in world.strangers:
+        world.run(f"recover-{number}s", stranger.recover(), rolls, stranger)
     world.run(f"recover-{number}", host.recover(), rolls)
     if _feed_waits(world):
         world.run(f"feeds-{number}", host.read_feeds(), rolls)

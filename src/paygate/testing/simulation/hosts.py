@@ -58,7 +58,10 @@ class TrueStopwatch:
 
 
 class Host(Desk):
-    """A process: the production verbs as flows, to be moved one step at a time."""
+    """A process: the production verbs as flows, to be moved one step at a time.
+
+    It has *accounts*, which need not be all that the ledger knows of.
+    """
 
     def __init__(
         self,
@@ -83,5 +86,6 @@ class Host(Desk):
         self._context = self.context
         self._accounts = dict(accounts)
         self._timing = timing
+        self.accounts = frozenset(accounts)
         self._readers = {"consumer": Subscriber("consumer", consumer)}
         self._period_closed = None

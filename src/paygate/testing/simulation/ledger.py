@@ -33,6 +33,10 @@ class PowerCut(BaseException):
     """The process is gone: nothing catches this, and no code of a flow runs after it."""
 
 
+class Interrupted(BaseException):
+    """A signal's handler raised this in the middle of something; its process goes on."""
+
+
 class Connection(sqlite3.Connection):
     """A connection that notes what was written, and at which a fault can be armed."""
 
@@ -40,7 +44,6 @@ class Connection(sqlite3.Connection):
     countdown = 0
     struck = False
     committed = False
-    counting = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,6 +58,8 @@ class Connection(sqlite3.Connection):
         if sql == "COMMIT":
             self.committed = True
             self._after_commit()
+        if self.fault is Fault.SIGNAL:
+            self._interrupt()
         return cursor
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
@@ -87,8 +92,16 @@ class Connection(sqlite3.Connection):
             case Fault.CRASH if self.countdown == 0:
                 self.fault, self.struck = None, True
                 raise PowerCut
+            case Fault.SIGNAL:
+                pass  # it comes after a statement, also after the first and the last
             case _:
                 self.countdown = max(0, self.countdown - 1)
+
+    def _interrupt(self) -> None:
+        if self.countdown == 0 or self.committed:
+            self.fault, self.struck = None, True
+            raise Interrupted
+        self.countdown -= 1
 
     def _after_commit(self) -> None:
         if self.fault is Fault.COMMIT_LIES:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.simulation import bank, clerk, customers, workers
+from paygate.testing.simulation import bank, clerk, customers, sagas, workers
 from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.dice import dice, weighted
 
@@ -39,6 +39,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     **clerk.ACTIONS,
     **bank.ACTIONS,
     **workers.ACTIONS,
+    **sagas.ACTIONS,
 }
 """Every action by name, with its weight."""
 

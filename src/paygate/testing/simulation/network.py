@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -47,6 +47,17 @@ _TOO_MANY: Final = json.dumps(
         }
     }
 ).encode()
+_LATER: Final = (
+    Plan(verdict=Verdict.WAIT),
+    Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic", raw_code="05"),
+    Plan(verdict=Verdict.WAIT, ends=Verdict.REJECT, code="state"),
+    Plan(verdict=Verdict.WAIT, ends=Verdict.CLOSE),
+)
+_AT_ONCE: Final = (
+    Plan(verdict=Verdict.DECLINE, code="generic", raw_code="05", retryable=True),
+    Plan(verdict=Verdict.REJECT, code="state", raw_code="fake_state"),
+    *_LATER,
+)
 # Done twice, these are money or a promise of it twice.
 ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
 _DIRECT: Final = frozenset({Kind.CARD, Kind.E_CHECK})
@@ -167,6 +178,8 @@ class Network:
             case _:
                 pass
         self._turn(account, request, rolls)
+        if wire.fault is Fault.KEY_SEEN:
+            self._with_other_data(account, request)
         response = self._handle(account, request)
         match wire.fault:
             case Fault.ANSWER_LOST:
@@ -185,20 +198,26 @@ class Network:
                 wire.clean = response.status == 200
         wire.response = response
 
+    def _with_other_data(self, account: str, request: Request) -> None:
+        """
+        Let the request arrive a little changed as well, and first, as from an older version of us.
+
+        It is done then, and what we know of is refused: the key was used with other data.
+        """
+        body = _object(request)
+        traits = self.world.profiles[account].traits
+        if request.moves_money and isinstance(traits.idempotency, Keyed):
+            changed = json.dumps({**body, "version": "older"}).encode()
+            self._handle(account, replace(request, body=changed))
+
     def _turn(self, account: str, request: Request, rolls: Dice) -> None:
         """Draw how a follow-up goes at an odd processor: refused, slow, or failing later."""
         if request.method != "POST" or request.step not in ("capture", "void", "refund"):
             return
-        if not self.world.profiles[account].odd or rolls.random() > 0.4:
+        profile = self.world.profiles[account]
+        if not (profile.odd or profile.slow) or rolls.random() > 0.4:
             return
-        plan = rolls.choice(
-            (
-                Plan(verdict=Verdict.DECLINE, code="generic", raw_code="05", retryable=True),
-                Plan(verdict=Verdict.REJECT, code="state", raw_code="fake_state"),
-                Plan(verdict=Verdict.WAIT),
-                Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic", raw_code="05"),
-            )
-        )
+        plan = rolls.choice(_AT_ONCE if profile.odd else _LATER)
         body = _object(request)
         processor = self.world.gateways[account].processor
         if not processor.truth.found(request.step, body.get("our_ref", "")):

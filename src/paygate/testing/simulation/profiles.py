@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.method import Kind
 from paygate.domain.settlement import CreditOn
-from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy, Keyed, NotIdempotent
-from paygate.testing.fake import FakeGateway
+from paygate.gateway import (
+    CallbackProof,
+    CallbackStyle,
+    DedupWindow,
+    InquiryBy,
+    Keyed,
+    NotIdempotent,
+)
 from paygate.testing.processor import FakeProcessor
 from paygate.testing.processor.rails import Habits, fake_traits
 from paygate.testing.simulation.dice import weighted
+from paygate.testing.simulation.mischief import Bungler, Hinter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +43,8 @@ _KINDS: Final = {
 DEADLINE: Final = timedelta(seconds=30)
 """How long a host waits for an answer."""
 
+_HINTS: Final = 0.0
+"""How often callbacks only hint at what has news."""
 _CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _MINUTE: Final = timedelta(minutes=1)
 _IDEMPOTENCY: Final[dict[str, Idempotency]] = {
@@ -68,6 +77,8 @@ class Profile:
     late: bool
     pays_out: bool
     credit_on: CreditOn
+    slow: bool = False
+    hints: bool = False
 
     def tells(self) -> bool:
         """Tell whether we learn by ourselves what happens after a payment has ended."""
@@ -91,6 +102,8 @@ class Profile:
             yield "eventually consistent inquiry"
         if self.habits.needs_complete:
             yield "needs complete"
+        if self.hints:
+            yield "hints without proof"
         yield f"credit on:{self.credit_on}"
         yield "settlements are told" if self.tells_settlement() else "settlements are not told"
 
@@ -130,10 +143,15 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
         voidable_for=rolls.choice((timedelta(minutes=20), timedelta(days=1))),
         pays_out_after=rolls.choice(_PAYOUTS) if pays_out else None,
         fee_percent=rolls.choice((0, 3)),
+        page_clears_after=rolls.choice(_CLEARS) if kind in _SLOW else None,
     )
     feed = rolls.random() < 0.5
     # Who is never told of a settlement would wait for it for ever.
     waits = pays_out and (feed or own.callbacks is not CallbackStyle.NONE) and rolls.random() < 0.6
+    odd, late = rolls.random() < 0.3, rolls.random() < 0.4
+    hints = rolls.random() < _HINTS and _can_hint(own) and traits is None
+    if hints:
+        own = replace(own, callback_proof=CallbackProof.NONE)
     return Profile(
         name=name,
         kind=kind,
@@ -141,28 +159,44 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
         traits=own,
         habits=habits,
         feed=feed,
-        odd=rolls.random() < 0.3,
-        late=rolls.random() < 0.4,
+        odd=odd,
+        late=late,
+        slow=rolls.random() < 0.3,
+        hints=hints,
         pays_out=pays_out,
         credit_on=CreditOn.SETTLED if waits else CreditOn.ACCEPTED,
     )
 
 
-def open_gateway(profile: Profile, clock: Clock) -> FakeGateway:
+def open_gateway(profile: Profile, clock: Clock) -> Bungler:
     """Open the account of *profile* at a processor of its own."""
     processor = FakeProcessor(profile.traits, clock=clock, habits=profile.habits)
-    face = FakeGateway if profile.feed else _WithoutFeed
+    face = _FACES[profile.hints, profile.feed]
     return face(profile.kind, processor=processor)
 
 
-class _WithoutFeed(FakeGateway):
+class _WithoutFeed(Bungler):
     """A driver whose processor has no feed: the method is not there."""
 
     feed: Any = None
 
 
+class _HintsWithoutFeed(Hinter):
+    feed: Any = None
+
+
+_FACES: Final[dict[tuple[bool, bool], type[Bungler]]] = {
+    (False, True): Bungler,
+    (False, False): _WithoutFeed,
+    (True, True): Hinter,
+    (True, False): _HintsWithoutFeed,
+}
+
 _PAYOUTS: Final = (None, timedelta(hours=1), timedelta(days=1), timedelta(days=2, hours=1))
 """When a processor pays out by itself; with None it does so in batches, see `bank`."""
+_SLOW: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER})
+_CLEARS: Final = (None, None, timedelta(minutes=20), timedelta(days=2))
+"""How long what was paid on a page is on its way."""
 _INQUIRIES: Final = {
     InquiryBy.OUR_REF: 6,
     InquiryBy.GATEWAY_REF: 2,
@@ -174,6 +208,12 @@ _CALLBACKS: Final = {
     CallbackStyle.ANSWERED: 2,
     CallbackStyle.NONE: 3,
 }
+
+
+def _can_hint(traits: Traits) -> bool:
+    """Tell whether what has news can be asked about, by whoever heard only of which it is."""
+    able = traits.inquiry is not InquiryBy.NONE
+    return able and traits.callbacks is CallbackStyle.ACKNOWLEDGED
 
 
 def _narrowed(traits: Traits, rolls: Dice) -> Traits:

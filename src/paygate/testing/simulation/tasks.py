@@ -36,3 +36,5 @@ class Task:
     steps: int = 0
     answered: str = ""
     """The attempt whose money request was answered, and well."""
+    bungled: bool = False
+    """Its driver made something else of what was answered, or nothing."""

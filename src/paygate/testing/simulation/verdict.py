@@ -14,9 +14,11 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger import book
+from paygate.testing.simulation import clerk
 from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
+from paygate.testing.simulation.faults import DRIVER, Fault
 from paygate.testing.simulation.settlements import check_settlements, may_hold
 
 if TYPE_CHECKING:
@@ -25,7 +27,12 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.world import World
 
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
+_HELD: Final = """
+SELECT item, amount_minor, state FROM paygate_claim
+WHERE payment = :payment AND state IN ('hard', 'soft')
+"""
 _LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
+_ODDITIES: Final = (*DRIVER, Fault.KEY_SEEN)
 _SECRETS: Final = (
     b"tok_visa",
     b"tok_bank",
@@ -99,6 +106,18 @@ def check_reversal(world: World) -> None:
     world.count("reversal restores")
 
 
+def check_nothing_left(world: World) -> None:
+    """See that a person can end all that is left, and that it holds nothing after that."""
+    for payment in clerk.left(world):
+        [row] = world.payments(f"id = '{payment}'")
+        held = world.store.look(_HELD, payment=payment)
+        world.violated(
+            "left",
+            f"{payment} is {row['status']}, needs_review {row['needs_review']}, and holds "
+            f"{[tuple(each) for each in held]}; no verb ends it",
+        )
+
+
 # --- Doubt --------------------------------------------------------------------------------
 
 
@@ -133,6 +152,8 @@ def _why(world: World, row: Any, profile: Profile) -> str:
         return "nobody can be asked about a declined try"
     if row["id"] in world.disturbed:
         return "the bank changed its mind"
+    if row["status"] not in _LIVE and any(world.covered[f"fault:{fault}"] for fault in _ODDITIES):
+        return "a driver failed, or a key had been used"
     if row["id"] in world.judged:
         return "a clerk decided"
     return ""
@@ -268,8 +289,16 @@ def _check_fees(world: World) -> None:
 
 def _check_mail(world: World) -> None:
     """See that inbox and outbox are empty, and each event took effect once (I8)."""
+    foreign = {account: _foreign(world, account) for account in world.profiles}
     for row in world.store.look("SELECT * FROM paygate_inbox WHERE state NOT IN ('applied')"):
         if row["state"] == "ignored" and not _can_ask(world, row["account"]):
+            continue
+        told = {event["id"] for event in _events(world, row["account"])}
+        if row["state"] == "failed" and row["event_id"] not in told and _driver_failed(world):
+            world.count("what a driver could not read is kept")
+            continue
+        if row["state"] in ("ignored", "orphan") and row["event_id"] in foreign[row["account"]]:
+            world.count("somebody else's event is passed over")
             continue
         world.violated(
             "inbox", f"{row['account']} {row['event_id']} is {row['state']}: {row['error']}"
@@ -288,6 +317,21 @@ def _check_mail(world: World) -> None:
         told = json.loads(data).get("status")
         if told is not None and told != row["status"]:
             world.violated("I8", f"{row['id']} is {row['status']}; its last event says {told}")
+
+
+def _foreign(world: World, account: str) -> set[str]:
+    """Name the events of *account* that are about what somebody else did."""
+    truth = world.gateways[account].processor.truth
+    told = [event for event in truth.events if truth.is_foreign(event)]
+    return {str(event["id"]) for event in told} | {event["order"]["reference"] for event in told}
+
+
+def _events(world: World, account: str) -> list[dict[str, Any]]:
+    return world.gateways[account].processor.truth.events
+
+
+def _driver_failed(world: World) -> bool:
+    return any(world.covered[f"fault:{fault}"] for fault in DRIVER)
 
 
 def _can_ask(world: World, account: str) -> bool:

@@ -34,6 +34,14 @@ _SPANS: Final = {
 
 def deliver(world: World, name: str, rolls: Dice) -> None:
     """Send some of the callbacks that wait, in the order of some processor."""
+    heard = [
+        (account, index)
+        for account in world.profiles
+        for index in sorted(world.acknowledged[account])
+        if _may_change(world, account, index)
+    ]
+    if heard and world.strikes(rolls, Fault.CHANGED):
+        _send_changed(world, f"{name}.c", *rolls.choice(heard), rolls)
     for number in range(rolls.randint(1, 3)):
         waiting = [
             (account, mine) for account in world.profiles if (mine := unheard(world, account))
@@ -52,7 +60,7 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
 
 def poll(world: World, name: str, rolls: Dice) -> None:
     """Recover as a worker does, or ask about one payment."""
-    host = rolls.choice(world.hosts)
+    host = rolls.choice(world.workers)
     rows = world.payments("kind NOT IN ('check', 'cash', 'transfer', 'credit')")
     if rows and rolls.random() < 0.3:
         payment = str(rolls.choice(rows)["id"])
@@ -65,23 +73,31 @@ def poll(world: World, name: str, rolls: Dice) -> None:
 
 def read_feeds(world: World, name: str, rolls: Dice) -> None:
     """Read what the processors do not call back about."""
-    host = rolls.choice(world.hosts)
+    host = rolls.choice(world.workers)
     world.begin(name, host, host.read_feeds(), rolls)
     world.count("actor:read_feeds")
 
 
 def relay(world: World, name: str, rolls: Dice) -> None:
     """Publish events to the consumer."""
-    host = rolls.choice(world.hosts)
+    host = rolls.choice(world.workers)
     world.begin(name, host, host.publish(), rolls)
     world.count("actor:publish")
+
+
+def elsewhere(world: World, _: str, rolls: Dice) -> None:
+    """Let somebody else use an account of ours; we are told of it, and not all of it reads."""
+    account = rolls.choice(list(world.profiles))
+    readable = rolls.random() < 0.5
+    world.gateways[account].elsewhere(rolls.choice((700, 4200)), readable=readable)
+    world.count("somebody else's event" if readable else "somebody else's, unreadable")
 
 
 def kill(world: World, name: str, rolls: Dice) -> None:
     """End a host where it stands."""
     del name
     busy = [task.host for task in world.tasks]
-    world.kill(rolls.choice(busy or world.hosts))
+    world.kill(rolls.choice(busy or world.workers))
     world.count("actor:kill")
 
 
@@ -123,6 +139,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "poller": (8, poll),
     "feeds": (3, read_feeds),
     "relay": (3, relay),
+    "elsewhere": (2, elsewhere),
     "kill": (5, kill),
     "restart": (1, restart),
     "time passes": (11, wait),
@@ -170,9 +187,26 @@ def _send(world: World, name: str, account: str, index: int, rolls: Dice) -> Non
     _begin(world, name, account, index, callback, rolls)
 
 
-def _signed(world: World, account: str, index: int) -> Callback:
+def _may_change(world: World, account: str, index: int) -> bool:
+    """Tell whether an event can be told otherwise as well, and it shows."""
+    event = world.gateways[account].processor.truth.events[index]
+    return bool(event.get("moved")) and not world.profiles[account].hints
+
+
+def _send_changed(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
+    """Send an event that was heard already, as if other money had moved."""
+    changed = _signed(world, account, index, minor=rolls.choice((1, 77, 4000)))
+    _begin(world, name, account, index, changed, rolls)
+    world.changed.add((account, index))
+
+
+def _signed(world: World, account: str, index: int, minor: int = 0) -> Callback:
+    """Sign an event; with *minor* other money moved in it than in truth."""
     processor = world.gateways[account].processor
     event = processor.truth.events[index]
+    if minor:
+        moved = [{**row, "id": f"{row['id']}x", "minor": minor} for row in event["moved"]]
+        event = {**event, "moved": moved}
     [written] = signed_events([event], processor.signing_key, processor.clock.now())
     return read_written(written)
 

@@ -8,6 +8,7 @@ arrival, its answer. After every step that committed, the books are audited.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,9 +22,10 @@ from paygate.service.flow import Exchange, Read, Tell, Write
 from paygate.testing.clock import FakeClock
 from paygate.testing.simulation.audit import Auditor
 from paygate.testing.simulation.consumer import Consumer
-from paygate.testing.simulation.faults import LEDGER, Fault, Weather
+from paygate.testing.simulation.dice import dice
+from paygate.testing.simulation.faults import DRIVER, LEDGER, Fault, Weather
 from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
-from paygate.testing.simulation.ledger import PowerCut, SimulatedStore
+from paygate.testing.simulation.ledger import Interrupted, PowerCut, SimulatedStore
 from paygate.testing.simulation.network import Network, our_ref_of
 from paygate.testing.simulation.profiles import open_gateway
 from paygate.testing.simulation.results import Violation
@@ -31,13 +33,13 @@ from paygate.testing.simulation.tasks import Task, ignore
 from paygate.testing.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from paygate.gateway import Reply
     from paygate.service.flow import Flow
-    from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.mischief import Bungler
     from paygate.testing.simulation.profiles import Profile
 
 STOP_AFTER: Final = 20_000
@@ -45,6 +47,12 @@ STOP_AFTER: Final = 20_000
 
 _VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
 _WAITING: Final = object()
+_STRANGERS: Final = 0.35
+"""How often a host lacks an account."""
+_PLANS: Final = """
+SELECT account, id, checks, next_check_at, needs_review FROM paygate_attempt
+UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at, state = 'failed' FROM paygate_inbox
+"""
 
 
 class Stopped(Exception):
@@ -79,12 +87,15 @@ class World:
     tasks: list[Task] = field(default_factory=list[Task])
     orders: list[Call] = field(default_factory=list[Call])
     hosts: list[Host] = field(default_factory=list[Host])
+    """Those that have every account; the calls of people reach them."""
+    strangers: list[Host] = field(default_factory=list[Host])
+    """Those that lack an account or more, and only do what workers do."""
     timing: Timing = field(default_factory=Timing)
     steps: int = 0
     commits: int = 0
     strikes_drawn: int = 0
     ids: CountedIds = field(default_factory=CountedIds)
-    gateways: dict[str, FakeGateway] = field(init=False)
+    gateways: dict[str, Bungler] = field(init=False)
     accounts: dict[str, GatewayAccount] = field(init=False)
     network: Network = field(init=False)
     auditor: Auditor = field(init=False)
@@ -99,6 +110,10 @@ class World:
     """Payments to which something happened at the bank that we did not ask for."""
     shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
     """Pages and slips that their payer was sent to, by account and reference."""
+    changed: set[tuple[str, int]] = field(default_factory=set["tuple[str, int]"])
+    """Events that were told again with other contents, by account and number."""
+    stopped: dict[str, int] | None = None
+    """How many events each account had when sending was stopped; None where it is not."""
     judged: set[str] = field(default_factory=set[str])
     """Payments about which a clerk decided by hand."""
 
@@ -114,7 +129,10 @@ class World:
         self.network = Network(self)
         self.auditor = Auditor(self)
         self.consumer = Consumer(self)
+        for gateway in self.gateways.values():
+            gateway.trouble = self._trouble
         self.hosts = [self._host(0), self._host(1)]
+        self._draw_stranger()
         for profile in self.profiles.values():
             for mark in profile.marks():
                 self.count(mark)
@@ -153,12 +171,37 @@ class World:
 
     # --- Hosts --------------------------------------------------------------------------------
 
-    def _host(self, number: int) -> Host:
+    @property
+    def workers(self) -> list[Host]:
+        """Every host: workers run on all of them."""
+        return [*self.hosts, *self.strangers]
+
+    def _draw_stranger(self) -> None:
+        """Draw a host that lacks an account or more, as that of another shop of the merchant."""
+        rolls = dice(self.seed, 10)
+        if rolls.random() < _STRANGERS:
+            lacks = rolls.choice(list(self.accounts))
+            has = {name for name in self.accounts if name != lacks and rolls.random() < 0.5}
+            self.strangers = [self._host(2, has)]
+            self.count("a host that lacks an account")
+
+    def _trouble(self) -> tuple[Fault, Dice] | None:
+        """Draw whether the driver that is asked now fails by itself."""
+        rolls = self.acting.rolls if self.acting is not None else None
+        fault = None if rolls is None else self.strikes(rolls, *DRIVER)
+        if fault is None or rolls is None:
+            return None
+        if self.acting is not None:
+            self.acting.bungled = True
+        return fault, rolls
+
+    def _host(self, number: int, has: Iterable[str] | None = None) -> Host:
+        accounts = self.accounts if has is None else {name: self.accounts[name] for name in has}
         return Host(
             f"host-{number}",
             SkewedClock(self.clock),
             self.ids,
-            self.accounts,
+            accounts,
             self.timing,
             self.take,
             _VAULT,
@@ -171,15 +214,16 @@ class World:
     def kill(self, host: Host) -> None:
         """End a host between two steps; what it had in memory is gone."""
         self.note(f"kill {host.name}")
-        number = self.hosts.index(host)
         mine = [task for task in self.tasks if task.host is host]
         self.tasks = [task for task in self.tasks if task.host is not host]
         for task in mine:
             task.flow.close()
             task.failed(None)
-        clock = host.clock
-        self.hosts[number] = self._host(number)
-        self.hosts[number].clock.skew = clock.skew
+        place = self.strangers if host in self.strangers else self.hosts
+        number = int(host.name.rpartition("-")[2])
+        anew = self._host(number, None if place is self.hosts else host.accounts)
+        anew.clock.skew = host.clock.skew
+        place[place.index(host)] = anew
 
     # --- Tasks -------------------------------------------------------------------------------
 
@@ -267,13 +311,18 @@ class World:
         except StopIteration as end:
             self._ended(task)
             self.note(f"{task.name} = {_shown(end.value)}")
-            if task.answered:
+            if task.answered and not task.bungled:
                 self.auditor.check_answered(task.answered)
             if getattr(end.value, "action", None) is not None:
                 self.shown.add((end.value.account, end.value.reference))
             task.then(end.value)
         except (Stopped, PowerCut):
             raise
+        except Interrupted:
+            self._ended(task)
+            flow.close()
+            self.note(f"{task.name} is interrupted")
+            task.failed(None)
         except Exception as error:  # noqa: BLE001  (it is judged below)
             self._ended(task)
             self.note(f"{task.name} raises {type(error).__name__}")
@@ -301,6 +350,23 @@ class World:
                 assert_never(step)
 
     def _write(self, task: Task, step: Write) -> Any:
+        if task.host not in self.strangers:
+            return self._transact(task, step)
+        before = self._of_others(task.host)
+        try:
+            return self._transact(task, step)
+        finally:
+            if self._of_others(task.host) != before:
+                self.violated(
+                    "strangers", f"{task.host.name} changes what it knows of an account it lacks"
+                )
+
+    def _of_others(self, host: Host) -> list[tuple[Any, ...]]:
+        """Tell how far the plans are of what an account has that *host* lacks."""
+        rows = self.store.look(_PLANS)
+        return [tuple(row) for row in rows if row["account"] not in host.accounts]
+
+    def _transact(self, task: Task, step: Write) -> Any:
         connection = self.store.connection
         fault = self.weather.strikes(task.rolls, *LEDGER)
         if fault is not None and f"{task.name}/{task.steps}/{fault}" in self.calm:
@@ -313,6 +379,8 @@ class World:
                 self.note(f"fault {task.name}/{task.steps}/{fault}")
                 self.count(f"fault:{fault}")
             connection.fault = None
+            if self.store.writing and not isinstance(sys.exception(), PowerCut):
+                self.violated("open", "a write has ended, and its transaction is still open")
             if connection.committed:
                 self.commits += 1
                 self.auditor.audit(self.store.written)

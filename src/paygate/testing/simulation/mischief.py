@@ -1,0 +1,203 @@
+"""Mischief: drivers that return what no protocol knows, or raise; and what others do beside us.
+
+A driver is foreign code. Whatever it returns, the money of an operation is in doubt, as
+long as nobody says better, and no other payment has to wait for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Declined,
+    NotFound,
+    Pending,
+)
+from paygate.gateway import Notice
+from paygate.testing.fake import FakeGateway
+from paygate.testing.simulation.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.dialogue import Dialogue
+    from paygate.gateway import (
+        Callback,
+        Capture,
+        Charge,
+        ClosingUp,
+        Completion,
+        Enrollment,
+        Forgetting,
+        Inquiry,
+        Refunding,
+        Voiding,
+    )
+    from paygate.testing.simulation.dice import Dice
+
+T = TypeVar("T")
+
+
+class DriverBug(RuntimeError):
+    """What a driver's own code raises."""
+
+
+class Bungler(FakeGateway):
+    """A driver that now and then returns nonsense, or raises."""
+
+    trouble: Callable[[], tuple[Fault, Dice] | None] = staticmethod(lambda: None)
+
+    def _bungled(self, dialogue: Dialogue[T], wrong: Callable[[Any, Dice], Any]) -> Dialogue[T]:
+        """Hold *dialogue*, and make something else of its answer where trouble strikes."""
+        found = self.trouble()
+        if found is None:
+            return (yield from dialogue)
+        fault, rolls = found
+        if fault is Fault.DRIVER_RAISES and rolls.random() < 0.5:
+            dialogue.close()
+            raise DriverBug
+        answer = yield from dialogue
+        if fault is Fault.DRIVER_RAISES:
+            raise DriverBug
+        returned: T = wrong(answer, rolls)
+        return returned
+
+    def charge(self, charge: Charge) -> Dialogue[Any]:
+        """Collect the amount, or bungle it."""
+        return self._bungled(super().charge(charge), nonsense)
+
+    def authorize(self, charge: Charge) -> Dialogue[Any]:
+        """Hold the amount, or bungle it."""
+        return self._bungled(super().authorize(charge), nonsense)
+
+    def complete(self, completion: Completion) -> Dialogue[Any]:
+        """Finish a charge, or bungle it."""
+        return self._bungled(super().complete(completion), nonsense)
+
+    def capture(self, capture: Capture) -> Dialogue[Any]:
+        """Take what is held, or bungle it."""
+        return self._bungled(super().capture(capture), nonsense)
+
+    def void(self, voiding: Voiding) -> Dialogue[Any]:
+        """Undo a charge, or bungle it."""
+        return self._bungled(super().void(voiding), nonsense)
+
+    def refund(self, refunding: Refunding) -> Dialogue[Any]:
+        """Send money back, or bungle it."""
+        return self._bungled(super().refund(refunding), nonsense)
+
+    def close(self, closing: ClosingUp) -> Dialogue[Any]:
+        """Make a page unpayable, or bungle it."""
+        return self._bungled(super().close(closing), nonsense)
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Any]:
+        """Store a method, or bungle it."""
+        return self._bungled(super().enroll(enrollment), nonsense)
+
+    def forget(self, forgetting: Forgetting) -> Dialogue[Any]:
+        """Delete a method, or bungle it."""
+        return self._bungled(super().forget(forgetting), nonsense)
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Any]:
+        """Find an operation, or bungle it."""
+        return self._bungled(super().look_up(inquiry), _found_nonsense)
+
+    def feed(self, cursor: str) -> Dialogue[Any]:
+        """Read events, or bungle it."""
+        return self._bungled(super().feed(cursor), _page_of_nonsense)
+
+    def verify(self, callback: Callback) -> Dialogue[Any]:
+        """Authenticate a callback, or bungle it."""
+        return self._bungled(super().verify(callback), _told_nonsense)
+
+
+class Hinter(Bungler):
+    """A driver whose processor only says which order has news, the same each time, unsigned."""
+
+    def verify(self, callback: Callback) -> Dialogue[Any]:
+        """Read which order it is about, and nothing else."""
+        return self._bungled(self._hinted(callback), _told_nonsense)
+
+    def _hinted(self, callback: Callback) -> Dialogue[list[Notice]]:
+        read = yield from FakeGateway.verify(self, callback)
+        return [
+            Notice(
+                event_id=notice.reference or notice.event_id,
+                type="hint",
+                reference=notice.reference,
+                our_ref=notice.our_ref,
+            )
+            for notice in read
+        ]
+
+
+def nonsense(answer: Any, rolls: Dice) -> Any:
+    """Make something of *answer* that is not an outcome of this operation."""
+    if isinstance(answer, Approved) and answer.movements and rolls.random() < 0.5:
+        return _wrong_movements(answer, rolls)
+    return rolls.choice(_NO_OUTCOMES)
+
+
+def _found_nonsense(answer: Any, rolls: Dice) -> Any:
+    if isinstance(answer, Approved) and answer.movements and rolls.random() < 0.5:
+        return _wrong_movements(answer, rolls)
+    return rolls.choice([each for each in _NO_OUTCOMES if not isinstance(each, NotFound)])
+
+
+def _wrong_movements(answer: Approved, rolls: Dice) -> Approved:
+    """Say what moved as no processor could: no amount, less than none, of no type."""
+    first, *rest = answer.movements
+    wrong: Any = rolls.choice(
+        (
+            replace(first, amount=replace(first.amount, minor=0)),
+            replace(first, amount=replace(first.amount, minor=-first.amount.minor)),
+            replace(first, amount=_any("12.00")),
+            replace(first, amount=_any(None)),
+            replace(first, movement_id=_any(None)),
+            replace(first, movement_id=""),
+            replace(first, kind=_any("gift")),
+            None,
+        )
+    )
+    return replace(answer, movements=(wrong, *rest))
+
+
+def _page_of_nonsense(page: Any, rolls: Dice) -> Any:
+    return rolls.choice(
+        (
+            None,
+            "the end",
+            replace(page, notices=_any(None)),
+            replace(page, cursor=_any(7)),
+            replace(page, notices=(*page.notices, _any(None))),  # what is well must be kept
+        )
+    )
+
+
+def _told_nonsense(told: Any, rolls: Dice) -> Any:
+    # A list would say that it is authentic; then what was in it is lost unless others tell it.
+    del told
+    return rolls.choice((None, "paid", {"id": 1}, True))
+
+
+def _any(value: object) -> Any:
+    return value
+
+
+_NO_OUTCOMES: Final[tuple[Any, ...]] = (
+    None,
+    "paid",
+    True,
+    {"state": "approved"},
+    NotFound(),
+    Approved(reference="", movements=_any(None)),
+    Approved(reference=_any(None), movements=_any("all")),
+    Declined(code=_any("no"), raw_code=_any(None), retryable=_any("maybe")),
+    Pending(reference=_any(5)),
+    ActionRequired(action=_any(None), reference=""),
+    Authorized(amount=_any(None)),
+)

@@ -1,0 +1,231 @@
+"""Sagas: things that are harmless alone and were wrong one after the other.
+
+By chance they follow each other on one payment once in ten thousand schedules. So here
+they are told as stories, with everybody else, and every fault, in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind
+from paygate.domain.outcome import MovementKind
+from paygate.testing.processor.order import PAYABLE, State
+from paygate.testing.simulation import bank, clerk, customers, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.world import World
+
+
+def lost_void_won(world: World, name: str, rolls: Dice) -> None:
+    """Lose a dispute, void the invoice that it opened, and win it after all."""
+    found = _one(world, rolls, lambda order: bank.can_be_disputed(order) or bank.is_disputed(order))
+    if found is None:
+        return
+    account, order = found
+    if not any(entry.kind is MovementKind.CHARGEBACK for entry in order.movements):
+        bank.take(world, account, order, rolls)
+    if not bank.lost(order):
+        bank.decide(world, account, order, won=False)
+    _hear(world, f"{name}.h", account, rolls)
+    clerk.void_lost(world, f"{name}.v", rolls)
+    _go_on(world, rolls)
+    if rolls.random() < 0.8:
+        bank.decide(world, account, order, won=True)
+        _hear(world, f"{name}.w", account, rolls)
+    world.count("saga:lost, void, won")
+
+
+def won_then_lost(world: World, name: str, rolls: Dice) -> None:
+    """Win a dispute whose money was taken, and lose it after all; it may be won once more."""
+    found = _one(world, rolls, lambda order: bank.can_be_disputed(order) and not bank.lost(order))
+    if found is None:
+        return
+    account, order = found
+    bank.take(world, account, order, rolls)
+    _hear(world, f"{name}.h", account, rolls)
+    bank.decide(world, account, order, won=True)
+    if rolls.random() < 0.7:
+        _hear(world, f"{name}.w", account, rolls)
+    if not bank.stands(order):
+        return
+    bank.take(world, account, order, rolls)
+    world.count("bank:taken again after it was won")
+    if rolls.random() < 0.7:
+        _hear(world, f"{name}.a", account, rolls)
+    if rolls.random() < 0.7:
+        bank.decide(world, account, order, won=rolls.random() < 0.5)
+        _hear(world, f"{name}.e", account, rolls)
+
+
+def refund_then_dispute(world: World, name: str, rolls: Dice) -> None:
+    """Send money back, and let the bank take it as well; perhaps it is won."""
+    found = _one(world, rolls, bank.can_be_disputed)
+    if found is None:
+        return
+    account, order = found
+    clerk.refund(world, f"{name}.r", rolls, payment=order.payment)
+    _go_on(world, rolls)
+    if bank.can_be_disputed(order):
+        bank.take(world, account, order, rolls)
+        _hear(world, f"{name}.h", account, rolls)
+        if rolls.random() < 0.6:
+            bank.decide(world, account, order, won=True)
+            _hear(world, f"{name}.w", account, rolls)
+    world.count("saga:refund, then dispute")
+
+
+def refund_in_dispute(world: World, name: str, rolls: Dice) -> None:
+    """Ask for money back while its payer's bank has asked for it as well."""
+    found = _one(world, rolls, lambda order: bank.can_be_disputed(order) and not order.disputes)
+    if found is None:
+        return
+    account, order = found
+    bank.open_one(world, account, order, rolls)
+    _hear(world, f"{name}.h", account, rolls)
+    clerk.refund_disputed(world, f"{name}.r", rolls)
+    _go_on(world, rolls)
+    if rolls.random() < 0.7:
+        if bank.can_be_disputed(order) and rolls.random() < 0.5:
+            bank.take(world, account, order, rolls)
+        bank.decide(world, account, order, won=rolls.random() < 0.5)
+        _hear(world, f"{name}.d", account, rolls)
+    world.count("saga:refund in a dispute")
+
+
+def come_back_unpaid(world: World, name: str, rolls: Dice) -> None:
+    """Come back from a page without having paid; it is paid otherwise, or late."""
+    found = _page(
+        world,
+        name,
+        rolls,
+        lambda order: order.state is State.ACTION and order.kind in (Kind.CARD, Kind.REDIRECT),
+    )
+    if found is None:
+        return
+    account, order = found
+    host = rolls.choice(world.hosts)
+    world.begin(f"{name}.b", host, host.complete(order.payment), rolls)
+    _go_on(world, rolls)
+    if rolls.random() < 0.6:
+        customers.pay(world, f"{name}.p", rolls)
+        _go_on(world, rolls)
+    if rolls.random() < 0.6 and order.state in PAYABLE:
+        world.gateways[account].pay(order.reference)
+        _hear(world, f"{name}.h", account, rolls)
+    world.count("saga:came back without paying")
+
+
+def paid_late(world: World, name: str, rolls: Dice) -> None:
+    """End a page, pay its invoice otherwise, and let its payer go through with it all the same."""
+    found = _page(
+        world, name, rolls, lambda order: order.state in PAYABLE and order.operation in _COLLECTS
+    )
+    if found is None or not world.profiles[found[0]].late:
+        return
+    account, order = found
+    match rolls.randrange(3):
+        case 0:
+            clerk.close_page(world, f"{name}.c", rolls, payment=order.payment)
+        case 1:
+            world.gateways[account].cancel(order.reference)
+        case _:
+            pass
+    _hear(world, f"{name}.h", account, rolls)
+    customers.pay(world, f"{name}.p", rolls)
+    _go_on(world, rolls)
+    if (account, order.reference) in world.shown and (
+        order.state in PAYABLE or customers.can_be_late(order)
+    ):
+        if order.state not in PAYABLE:
+            world.disturbed.add(order.payment)
+            world.count(f"processor:late {order.operation} of {order.kind}")
+        world.gateways[account].pay(order.reference)
+        _hear(world, f"{name}.l", account, rolls)
+    world.count("saga:paid late")
+
+
+def other_money_goes_back(world: World, name: str, rolls: Dice) -> None:
+    """Send back other money than was asked for, and pay what it was for."""
+    row = clerk.conflicted(world, rolls)
+    if row is None:
+        return
+    clerk.give_back_other(world, f"{name}.g", rolls)
+    _go_on(world, rolls)
+    if rolls.random() < 0.3:
+        clerk.assign(world, f"{name}.a", rolls)
+    _hear(world, f"{name}.h", str(row["account"]), rolls)
+    customers.pay(world, f"{name}.p", rolls)
+    world.count("saga:other money goes back")
+
+
+def withdraw_debit(world: World, name: str, rolls: Dice) -> None:
+    """Withdraw a debit that is on its way; its money may come all the same."""
+    found = _one(
+        world, rolls, lambda order: order.operation == "charge" and order.state is State.PENDING
+    )
+    if found is None:
+        return
+    account, order = found
+    clerk.cancel(world, f"{name}.c", rolls, payment=order.payment)
+    _hear(world, f"{name}.h", account, rolls)
+    world.count("saga:debit withdrawn")
+
+
+_COLLECTS: Final = ("charge", "authorize")
+SAGAS: Final = (
+    lost_void_won,
+    won_then_lost,
+    refund_then_dispute,
+    refund_in_dispute,
+    come_back_unpaid,
+    paid_late,
+    other_money_goes_back,
+    withdraw_debit,
+)
+
+
+def tell(world: World, name: str, rolls: Dice) -> None:
+    """Tell one of the stories, if there is somebody whom it can happen to."""
+    rolls.choice(SAGAS)(world, name, rolls)
+
+
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {"saga": (5, tell)}
+
+
+def _one(world: World, rolls: Dice, wanted: Callable[[Order], bool]) -> tuple[str, Order] | None:
+    found = bank.orders(world, wanted)
+    return rolls.choice(found) if found else None
+
+
+def _page(
+    world: World, name: str, rolls: Dice, wanted: Callable[[Order], bool]
+) -> tuple[str, Order] | None:
+    """Find a page, or let somebody begin one."""
+    found = _one(world, rolls, wanted)
+    if found is None:
+        customers.open_page(world, f"{name}.o", rolls)
+        _go_on(world, rolls)
+        found = _one(world, rolls, wanted)
+    return found
+
+
+def _hear(world: World, name: str, account: str, rolls: Dice) -> None:
+    """Let the host hear what *account* has to tell, more or less."""
+    for index in workers.unheard(world, account):
+        workers.send_callback(world, f"{name}{index}", account, index, rolls)
+    host = rolls.choice(world.hosts)
+    world.begin(f"{name}r", host, host.recover(), rolls)
+    _go_on(world, rolls)
+
+
+def _go_on(world: World, rolls: Dice) -> None:
+    """Let what is under way go on, mostly to its end."""
+    for _ in range(rolls.choice((6, 200, 200))):
+        if not world.tasks:
+            return
+        world.move(world.tasks[rolls.randrange(len(world.tasks))])
