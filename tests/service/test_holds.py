@@ -37,9 +37,7 @@ from paygate.errors import (
     NotCancelable,
     NotRefundable,
 )
-from paygate.gateway import Capture, Charge, Completion, Inquiry, Refunding, Voiding
-from paygate.ledger import payments
-from paygate.ledger.payments import AttemptRow
+from paygate.gateway import Capture, Charge, Completion, Inquiry, InquiryBy, Refunding, Voiding
 from paygate.testing import FakeClock, FakeGateway
 
 T = TypeVar("T")
@@ -716,3 +714,20 @@ def rows_of(shop: Shop, payment: Payment) -> list[AttemptRow]:
     return shop.cashier._store.read(
         shop.cashier._context, lambda tx: payments.attempts_of(tx, payment.id)
     )
+
+
+def test_what_was_pending_before_it_was_withdrawn_holds_nothing_when_it_is_heard_late() -> None:
+    clock = FakeClock()
+    bank = FakeGateway("e_check", clock=clock, inquiry=InquiryBy.NONE)
+    cashier = Cashier.in_memory(gateways={"bank": bank}, clock=clock)
+    cashier.issue(number="W-1", customer="C-3", total=Money.of("USD", "19.00"), due="2026-12-01")
+    payment = cashier.collect("W-1", via="bank", method="tok_bank", key="a")
+    unheard = bank.callbacks()
+    assert cashier.cancel(payment, key="b").status is PaymentStatus.CANCELED
+
+    for callback in unheard:
+        cashier.receive("bank", callback)
+    cashier.apply_callbacks()
+
+    assert cashier.invoice("W-1").claimed.minor == 0
+    assert not cashier.payment(payment).needs_review

@@ -91,7 +91,7 @@ class Facts:
     last asked to do, until `expires_at`, and `tries` are the declined tries on it that
     were noted, each by reference and raw code. `key_known` says that the processor
     refused our key as used with other data, `late_pending` that money is said to be on
-    its way after the attempt had ended. `booked` holds the
+    its way after the attempt had ended, `withdrawn` that a void has ended it. `booked` holds the
     amounts of movements that are in the books already, `foreign` those of them
     that are another payment's, `settled` what is known of their settlement;
     `absence` matters only for `NotFound`; an answer that was perhaps `overtaken` by
@@ -109,6 +109,7 @@ class Facts:
     key_known: bool = False
     held_from_percent: int = 0
     late_pending: bool = False
+    withdrawn: bool = False
     booked: Mapping[tuple[MovementKind, str], Money] = field(
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
@@ -285,6 +286,8 @@ def _pending_late(facts: Facts, changes: Changes, seen: Money | None, *, enough:
     collects = facts.operation in (Operation.CHARGE, Operation.AUTHORIZE)
     if facts.late_pending or not collects or not enough:
         return changes
+    if facts.withdrawn:
+        return changes  # it was pending before it was withdrawn, and that is told late
     if facts.state is AttemptState.DECLINED:
         return changes  # that was the processor's own last word: this was true before it
     text = f"money is on its way to a payment that had ended as {facts.state}"

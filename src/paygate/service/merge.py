@@ -131,6 +131,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             expires_at=before.expires_at,
             tries=payments.tries_of(tx, attempt) if isinstance(answer, Declined) else frozenset(),
             key_known=before.attempt.code == KEY_MISMATCH,
+            withdrawn=isinstance(answer, Pending) and _was_withdrawn(tx, before),
             late_pending=before.late_pending,
         )
         if isinstance(answer, Declined) and not answer.reference:
@@ -195,6 +196,15 @@ def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         return answer
     other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
     return replace(answer, movements=other)
+
+
+def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
+    """Return whether a void has ended what *before* was to bring."""
+    rows = payments.attempts_of(tx, before.attempt.payment) if before.attempt.payment else []
+    return any(
+        row.attempt.operation is Operation.VOID and row.attempt.state is AttemptState.SUCCEEDED
+        for row in rows
+    )
 
 
 def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
