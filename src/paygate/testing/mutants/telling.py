@@ -81,7 +81,9 @@ def _reply_anew(original: Any) -> Any:
 def _cursor_first(original: Any) -> Any:
     service = import_module("paygate.service.feed")
 
-    def read(account: Any, pages: Any) -> Flow[Any]:
+    def read(reading: Any) -> Flow[Any]:
+        account = reading.account
+
         def apart(step: Write) -> Flow[Any]:
             work: Any = step.work
             if not isinstance(work, partial) or work.func is not vars(service)["_keep"]:
@@ -100,7 +102,7 @@ def _cursor_first(original: Any) -> Any:
             keep = vars(service)["_keep_notice"]
             return (yield Write(lambda tx: sum(keep(tx, account, each) for each in page.notices)))
 
-        return (yield from rewritten(original(account, pages), apart))
+        return (yield from rewritten(original(reading), apart))
 
     return read
 
@@ -158,7 +160,7 @@ MUTANTS: Final = (
         plants="a feed's cursor is committed before what was read",
         breaks="§3: callback inbox and cursor in one transaction",
         shows="a process dies between the two",
-        patches=(Patch("service.feed", "_read", _cursor_first),),
+        patches=(Patch("service.feed", "_read_page", _cursor_first),),
         bias=Bias(
             faults={Fault.CRASH_AFTER_COMMIT: 0.2, Fault.COMMIT_FAILS: 0.1},
             actions={"feeds": 6, "return check": 2, "dispute": 2, "page": 2},

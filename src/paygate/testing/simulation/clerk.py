@@ -378,11 +378,6 @@ def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> N
         flow = host.close_page(payment, key=key)
     elif status == "authorized" and first:
         flow = host.cancel(payment, key=key)
-    elif status in ("processing", "unknown", "requires_action", "authorized"):
-        world.judged.add(payment)
-        flow = host.resolve(
-            payment, Closed(how=Closing.CANCELED), evidence="the processor's dashboard"
-        )
     elif waiting := world.store.look(_WAITING, payment=payment):
         world.judged.add(payment)
         flow = host.resolve(
@@ -399,8 +394,11 @@ def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> N
 
 
 _WAITING: Final = """
-SELECT id FROM paygate_attempt WHERE payment = :payment AND (late_pending = 1
-  OR (needs_review = 1 AND state IN ('pending', 'requires_action', 'authorized'))) ORDER BY id
+SELECT a.id FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
+WHERE a.payment = :payment AND (a.late_pending = 1
+  OR (a.state IN ('pending', 'requires_action', 'authorized') AND (a.needs_review = 1
+    OR p.status IN ('processing', 'unknown', 'requires_action', 'authorized'))))
+ORDER BY a.id DESC
 """
 _NOT_OVER: Final = """
 SELECT id, account, status, needs_review FROM paygate_payment p
