@@ -38,6 +38,8 @@ from paygate.errors import (
     NotRefundable,
 )
 from paygate.gateway import Capture, Charge, Completion, Inquiry, InquiryBy, Refunding, Voiding
+from paygate.ledger import payments
+from paygate.ledger.payments import AttemptRow
 from paygate.testing import FakeClock, FakeGateway
 
 T = TypeVar("T")
