@@ -347,7 +347,7 @@ class Effects:
                 "takes": entry.movement_id,
             }
         self._truth.change(order, order.state)
-        self._truth.tell("disputed", order, now, disputes=list(order.disputes.values()))
+        self._truth.tell("disputed", order, now, disputes=order.show_disputes())
 
     def end_disputes(self, order: Order, state: DisputeState, now: datetime) -> None:
         """Decide the disputes of *order* that are open, those too that only took money so far."""
@@ -369,7 +369,7 @@ class Effects:
             if told["state"] == DisputeState.OPENED or state is DisputeState.WON:
                 told["state"] = state
         self._truth.change(order, order.state)
-        self._truth.tell(f"dispute_{state}", order, now, disputes=list(order.disputes.values()))
+        self._truth.tell(f"dispute_{state}", order, now, disputes=order.show_disputes())
 
     def take_back(
         self, order: Order, kind: MovementKind, now: datetime, *, code: str, minor: int = 0

@@ -85,9 +85,13 @@ class Order:
         if self.movements:
             shown["movements"] = [self.show(entry) for entry in self.movements]
         if self.disputes:
-            shown["disputes"] = list(self.disputes.values())
+            shown["disputes"] = self.show_disputes()
         shown.update(self.told)
         return shown
+
+    def show_disputes(self) -> list[dict[str, Any]]:
+        """Show how disputes stand now; what was told of them before stays as it was."""
+        return [dict(told) for told in self.disputes.values()]
 
     def show(self, entry: Entry) -> dict[str, Any]:
         """Show one of its movements, with what is settled of it."""

@@ -27,8 +27,9 @@ _TIDYINGS: Final = 5
 _DUE: Final = """
 SELECT min(at) AS at FROM (
   SELECT min(next_check_at) AS at FROM paygate_attempt
-    WHERE (needs_review = 0 OR state = 'unknown') AND (checks < 40 OR (checks < 80 AND payment IN (
-      SELECT id FROM paygate_payment WHERE needs_review = 0)))
+    WHERE (needs_review = 0 OR state IN ('unknown', 'requires_action'))
+      AND (checks < 40 OR (checks < 80 AND payment IN (
+        SELECT id FROM paygate_payment WHERE needs_review = 0)))
   UNION ALL SELECT min(next_try_at) FROM paygate_inbox
   UNION ALL SELECT max(min(d.next_try_at), coalesce(s.lease_until, ''))
     FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0

@@ -126,7 +126,7 @@ class Hinter(Bungler):
         read = yield from FakeGateway.verify(self, callback)
         return [
             Notice(
-                event_id=notice.reference or notice.event_id,
+                event_id=f"hint-{notice.reference or notice.event_id}",
                 type="hint",
                 reference=notice.reference,
                 our_ref=notice.our_ref,

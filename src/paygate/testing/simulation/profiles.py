@@ -43,7 +43,7 @@ _KINDS: Final = {
 DEADLINE: Final = timedelta(seconds=30)
 """How long a host waits for an answer."""
 
-_HINTS: Final = 0.0
+_HINTS: Final = 0.25
 """How often callbacks only hint at what has news."""
 _CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _MINUTE: Final = timedelta(minutes=1)

@@ -290,7 +290,10 @@ def _check_fees(world: World) -> None:
 def _check_mail(world: World) -> None:
     """See that inbox and outbox are empty, and each event took effect once (I8)."""
     foreign = {account: _foreign(world, account) for account in world.profiles}
-    for row in world.store.look("SELECT * FROM paygate_inbox WHERE state NOT IN ('applied')"):
+    _check_changed(world)
+    for row in world.store.look(
+        "SELECT * FROM paygate_inbox WHERE state NOT IN ('applied', 'conflicted')"
+    ):
         if row["state"] == "ignored" and not _can_ask(world, row["account"]):
             continue
         told = {event["id"] for event in _events(world, row["account"])}
@@ -323,7 +326,17 @@ def _foreign(world: World, account: str) -> set[str]:
     """Name the events of *account* that are about what somebody else did."""
     truth = world.gateways[account].processor.truth
     told = [event for event in truth.events if truth.is_foreign(event)]
-    return {str(event["id"]) for event in told} | {event["order"]["reference"] for event in told}
+    names = {str(event["id"]) for event in told} | {event["order"]["reference"] for event in told}
+    return names | {f"hint-{name}" for name in names}
+
+
+def _check_changed(world: World) -> None:
+    """See that an event that was told again with other contents is kept as such, and only it."""
+    rows = world.store.look("SELECT * FROM paygate_inbox WHERE state = 'conflicted'")
+    kept = {(row["account"], row["event_id"].partition("#")[0]) for row in rows}
+    taken = {name for name, heard in world.changed.items() if heard}
+    for account, event_id in (taken - kept) | (kept - world.changed.keys()):
+        world.violated("inbox", f"{account} {event_id} was told in two ways: kept as {kept}")
 
 
 def _events(world: World, account: str) -> list[dict[str, Any]]:

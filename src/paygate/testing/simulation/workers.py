@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.errors import NotAuthentic
+from paygate.errors import NotAuthentic, NotVerified
 from paygate.gateway import CallbackStyle
 from paygate.testing.processor.callbacks import read_written, signed_events
 from paygate.testing.simulation.dice import weighted
@@ -189,15 +189,24 @@ def _send(world: World, name: str, account: str, index: int, rolls: Dice) -> Non
 
 def _may_change(world: World, account: str, index: int) -> bool:
     """Tell whether an event can be told otherwise as well, and it shows."""
-    event = world.gateways[account].processor.truth.events[index]
-    return bool(event.get("moved")) and not world.profiles[account].hints
+    truth = world.gateways[account].processor.truth
+    event = truth.events[index]
+    shows = bool(event.get("moved")) and not truth.is_foreign(event)
+    return shows and not world.profiles[account].hints
 
 
 def _send_changed(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
     """Send an event that was heard already, as if other money had moved."""
     changed = _signed(world, account, index, minor=rolls.choice((1, 77, 4000)))
-    _begin(world, name, account, index, changed, rolls)
-    world.changed.add((account, index))
+    event_id = str(world.gateways[account].processor.truth.events[index]["id"])
+
+    def heard(reply: Any) -> None:
+        if 200 <= reply.status < 300:
+            world.changed[account, event_id] = True
+
+    world.changed.setdefault((account, event_id), False)
+    host = rolls.choice(world.hosts)
+    world.begin(name, host, host.receive(account, changed), rolls, then=heard)
 
 
 def _signed(world: World, account: str, index: int, minor: int = 0) -> Callback:
@@ -232,7 +241,7 @@ def _begin_bad(world: World, name: str, account: str, callback: Callback, rolls:
         world.violated("callbacks", f"{account}: a callback that is not authentic was accepted")
 
     def refused(error: BaseException | None) -> None:
-        if error is not None and not isinstance(error, NotAuthentic):
+        if error is not None and not isinstance(error, NotAuthentic | NotVerified):
             world.violated("callbacks", f"{account}: refused with {type(error).__name__}")
 
     host = rolls.choice(world.hosts)

@@ -15,7 +15,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from paygate.cashier import in_time
-from paygate.errors import LedgerCorrupt, NotAuthentic, NotSent, Refused, StoreError, UsageError
+from paygate.errors import (
+    LedgerCorrupt,
+    NotAuthentic,
+    NotSent,
+    NotVerified,
+    Refused,
+    StoreError,
+    UsageError,
+)
 from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
 from paygate.service.flow import Exchange, Read, Tell, Write
@@ -110,8 +118,8 @@ class World:
     """Payments to which something happened at the bank that we did not ask for."""
     shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
     """Pages and slips that their payer was sent to, by account and reference."""
-    changed: set[tuple[str, int]] = field(default_factory=set["tuple[str, int]"])
-    """Events that were told again with other contents, by account and number."""
+    changed: dict[tuple[str, str], bool] = field(default_factory=dict["tuple[str, str]", bool])
+    """Events that were told again with other contents, by account and id; taken in for sure."""
     stopped: dict[str, int] | None = None
     """How many events each account had when sending was stopped; None where it is not."""
     judged: set[str] = field(default_factory=set[str])
@@ -453,7 +461,7 @@ def _expected(error: Exception) -> bool:
     """Tell whether a verb may raise *error*, as far as the schedule can know."""
     if isinstance(error, LedgerCorrupt):
         return False
-    return isinstance(error, Refused | StoreError | UsageError | NotAuthentic)
+    return isinstance(error, Refused | StoreError | UsageError | NotAuthentic | NotVerified)
 
 
 class BugAlarm(logging.Handler):
