@@ -53,8 +53,7 @@ class _Console(Console):
             if segment.control or text.isprintable():
                 yield segment
             else:
-                shown = "\n".join(map(printable, text.split("\n")))
-                yield Segment(shown, segment.style)
+                yield Segment(_lines(text), segment.style)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -89,7 +88,7 @@ def table(*columns: str, title: str = "") -> Table:
 def add(to: Table, *cells: object, style: str = "") -> None:
     """Add a row of plain text: what comes from a ledger is never read as markup."""
     to.add_row(
-        *(cell if isinstance(cell, Text) else Text(printable(_text(cell))) for cell in cells),
+        *(cell if isinstance(cell, Text) else Text(_lines(_text(cell))) for cell in cells),
         style=style,
     )
 
@@ -168,6 +167,11 @@ def as_json(value: object, *, indent: int | None = None) -> str:
     return "".join(
         each if each == "\n" or printable(each) == each else json.dumps(each)[1:-1] for each in text
     )
+
+
+def _lines(text: str) -> str:
+    """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _text(cell: object) -> str:
