@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from paygate.dialogue import Dialogue, Note, Request, Response
 from paygate.domain.method import Kind, StoredMethod
@@ -61,6 +61,7 @@ from paygate.gateway import (
     Traits,
     Voiding,
 )
+from paygate.settings import Settings
 
 T = TypeVar("T")
 
@@ -76,9 +77,7 @@ REJECTS = {401: RejectCause.CREDENTIALS, 422: RejectCause.VALIDATION, 410: Rejec
 REJECTS |= {423: RejectCause.STATE}
 
 
-class PaperSettings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
+class PaperSettings(Settings):
     api_key: Secret[str] = Field(description="The key of the account")
     signing_key: Secret[str] = Field(description="Signs the callbacks")
     merchant: str = Field(default="merchant-1", description="Whose account it is")

@@ -3,8 +3,9 @@
 import hmac
 from datetime import UTC, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from paygate import settings
 from paygate.dialogue import Dialogue, Response
 from paygate.domain.method import Kind
 from paygate.domain.outcome import Finding, Outcome
@@ -38,10 +39,8 @@ _CARD = frozenset({Operation.CHARGE, Operation.REFUND, Operation.ENROLL, Operati
 _PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE})
 
 
-class Settings(BaseModel):
+class Settings(settings.Settings):
     """An account at Harbour Pay."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     login: Secret[str] = Field(description="Merchant and password, base64", examples=["bTpw"])
     webhook_key: Secret[str] = Field(description="Signs the webhooks", examples=["example"])

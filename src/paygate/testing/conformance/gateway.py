@@ -123,6 +123,24 @@ class GatewayConformance(Subject):
                 got=problem,
                 why="operators paste keys into the wrong field, and errors into tickets",
             )
+            facts = self._facts_of_refusal({**self.settings, name: ["Zx81-quoted"]})
+            require(
+                "Zx81-quoted" not in facts,
+                expected=f"an error about {name!r} whose errors() and json() hold no input; derive "
+                "the settings from paygate.settings.Settings",
+                got=facts,
+                why="frameworks and error trackers write them down",
+            )
+
+    def _facts_of_refusal(self, settings: dict[str, Any]) -> str:
+        """Return what a program reads of the error about *settings*; empty if they are taken."""
+        from pydantic import ValidationError
+
+        try:
+            self.driver.settings_model.model_validate(settings)
+        except ValidationError as error:
+            return f"{error.errors(include_url=False)} {error.json(include_url=False)}"
+        return ""
 
     def _refused(self, settings: dict[str, Any]) -> str:
         """Tell why *settings* are refused, as the operator reads it; empty if they are taken."""
