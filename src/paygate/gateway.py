@@ -267,8 +267,8 @@ class CallbackProof(StrEnum):
     """What a processor's callbacks prove by themselves.
 
     A signature covers the bytes, and in most schemes the instant at which it was
-    made, by which the core refuses recordings. Without an instant, bytes that were taken
-    in before are not verified again. Without a signature the driver believes
+    made, by which the core refuses recordings. Without an instant, nothing is fetched
+    for bytes that were taken in before. Without a signature the driver believes
     nothing of the body, and lets the core inquire, each time that one comes.
     """
 
@@ -588,8 +588,9 @@ class Verifies(Protocol):
         """
         Authenticate a callback on its raw bytes and read it, or raise `NotAuthentic`.
 
-        If what is needed for that cannot be fetched now, let the fault out: the callback is
-        answered 503 and comes again.
+        Look at the signature before anything is fetched. If what is needed to verify or to
+        read it cannot be fetched now, let the fault out: the callback is answered 503, and
+        comes again.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Payment
-from paygate.dialogue import Dialogue, at_once
+from paygate.dialogue import Dialogue, Request, Response, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Finding, Movement, MovementKind
 from paygate.errors import BadReply, NoReply, NotAuthentic, NotSent, NotVerified
@@ -33,7 +33,6 @@ class Speaker(FakeGateway):
     told: tuple[Notice, ...] = ()
     fault: Exception | None = None
     asked = 0
-    verified = 0
 
     proof = CallbackProof.SIGNED_WITH_INSTANT
 
@@ -43,7 +42,6 @@ class Speaker(FakeGateway):
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         del callback
-        self.verified += 1
         if self.fault is not None:
             raise self.fault
         return at_once(list(self.told))
@@ -310,15 +308,38 @@ def test_what_cannot_be_verified_now_is_not_called_a_forgery(desk: Desk, fault: 
     assert cashier.payment(payment).returned == usd("20.00")
 
 
-def test_a_recording_without_an_instant_asks_the_processor_once(desk: Desk) -> None:
-    cashier, speaker = desk.open(CallbackProof.SIGNED)
+class Fetching(Speaker):
+    """A processor whose signed callbacks do not say what they are about: that is fetched."""
 
-    replies = [cashier.receive("card", desk.callback(b"recorded")) for _ in range(4)]
+    fetched = 0
 
-    assert speaker.verified == 1
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        if callback.headers.get("signature") != "good":
+            raise NotAuthentic("the signature is not ours")
+        yield Request(method="GET", url="https://api.example/it", step="fetch")
+        return [Notice(event_id=f"evt-{callback.body.decode()}", type="something")]
+
+    def answer(self, request: Request) -> Response:
+        self.fetched += request.step == "fetch"
+        return Response(status=200) if request.step == "fetch" else super().answer(request)
+
+
+def test_a_recording_without_an_instant_makes_one_request(desk: Desk) -> None:
+    speaker = Fetching(clock=desk.clock)
+    speaker.proof = CallbackProof.SIGNED
+    cashier = Cashier.in_memory(gateways={"card": speaker}, clock=desk.clock)
+    desk.running.append(cashier)
+    signed = replace(desk.callback(b"recorded"), headers={"signature": "good"})
+
+    replies = [cashier.receive("card", signed) for _ in range(4)]
+
+    assert speaker.fetched == 1
     assert {reply.status for reply in replies} == {200}
-    cashier.receive("card", desk.callback(b"another"))
-    assert speaker.verified == 2
+    assert len(cashier.callbacks()) == 1
+    with pytest.raises(NotAuthentic):
+        cashier.receive("card", replace(signed, headers={"signature": "bad"}))
+    cashier.receive("card", replace(signed, body=b"another"))
+    assert speaker.fetched == 2
 
 
 # --- Unknown types, and other applications ----------------------------------------------------

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from paygate.dialogue import deferred
 from paygate.domain.callback import InboxState
@@ -85,9 +85,7 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
         raise Unsupported(f"the account {account.name!r} takes no callbacks", account=account.name)
     acknowledged = account.traits.callbacks is CallbackStyle.ACKNOWLEDGED
     before = (yield from look(partial(_recorded, account, callback))) if acknowledged else None
-    if before is not None:
-        return door.reply(account, gateway, before, Applied.NO_CHANGE)
-    read = yield from _authentic(account, gateway, callback, timing)
+    read = yield from _authentic(account, gateway, callback, timing, before)
     named = _by_event(read, callback)
     if not acknowledged:
         return (yield from _answer(account, gateway, named, callback, timing))
@@ -135,7 +133,8 @@ def _recorded(account: GatewayAccount, callback: Callback, tx: Tx) -> Notice | N
     """
     Return what these very bytes told before, under a signature that covers no instant.
 
-    Whoever has a recording can send it for ever; it must not make us ask the processor each time.
+    Whoever has a recording can send it again and again, and it must not make us ask the
+    processor each time.
     """
     signed = account.traits.callback_proof is CallbackProof.SIGNED
     if not signed or not callback.body or callback.query:
@@ -145,11 +144,15 @@ def _recorded(account: GatewayAccount, callback: Callback, tx: Tx) -> Notice | N
 
 
 def _authentic(
-    account: GatewayAccount, gateway: Verifies, callback: Callback, timing: Timing
+    account: GatewayAccount,
+    gateway: Verifies,
+    callback: Callback,
+    timing: Timing,
+    before: Notice | None,
 ) -> Flow[list[Notice]]:
     """Let the driver authenticate *callback*; no transaction is open meanwhile."""
     through = door.Door(account.gateway.name, partial(_read_of, account), account.hidden)
-    read = yield from ask(account.name, _verified(gateway, callback), door=through)
+    read = yield from ask(account.name, _verified(gateway, callback, before), door=through)
     if isinstance(read, NotAuthentic):
         raise read
     if isinstance(read, Unsent | Unknown):
@@ -172,12 +175,26 @@ def _read_of(account: GatewayAccount, value: object) -> list[Notice] | NotAuthen
     return value if isinstance(value, NotAuthentic) else door.notices(account, value)
 
 
-def _verified(gateway: Verifies, callback: Callback) -> Dialogue[list[Notice] | NotAuthentic]:
-    """Carry a refusal out of the dialogue as a result: it is no fault of the network."""
+def _verified(
+    gateway: Verifies, callback: Callback, before: Notice | None
+) -> Dialogue[list[Notice] | NotAuthentic]:
+    """
+    Carry a refusal out of the dialogue as a result: it is no fault of the network.
+
+    A driver looks at the signature first. If it then wants to ask about what it told *before*,
+    that is what it would tell again.
+    """
+    dialogue = deferred(partial(gateway.verify, callback))
     try:
-        return (yield from deferred(partial(gateway.verify, callback)))
+        if before is None:
+            return (yield from dialogue)
+        next(dialogue)
     except NotAuthentic as refusal:
         return refusal
+    except StopIteration as end:
+        return cast("list[Notice]", end.value)
+    dialogue.close()
+    return [before]
 
 
 def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
