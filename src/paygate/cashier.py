@@ -483,6 +483,21 @@ class BookDesk:
         )
 
     @verb
+    def resolve_chargeback(
+        self, chargeback: Chargeback | str, state: DisputeState | str, *, evidence: str
+    ) -> Flow[Chargeback]:
+        """
+        Say that a dispute ended as *state*, ``"won"`` or ``"lost"``, which nobody reported.
+
+        While a dispute is open nothing of its payment is sent back. *evidence* is what you
+        saw at the processor. Money that the dispute moves is booked when it is reported.
+        Raises `UnknownChargeback`, or `AlreadyFinal` if it ended the other way.
+        """
+        wanted = _dispute_state(state)
+        said = note(evidence, "evidence")
+        return (yield from resolve.resolve_chargeback(_id(chargeback), wanted, evidence=said))
+
+    @verb
     def assign(
         self,
         payment: Payment | str,
@@ -1662,6 +1677,14 @@ def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMeth
 
 
 def _id(
-    row: Payment | Attempt | Receipt | WriteOff | Customer | PaymentMethod | MethodChange | str,
+    row: Payment
+    | Attempt
+    | Receipt
+    | WriteOff
+    | Chargeback
+    | Customer
+    | PaymentMethod
+    | MethodChange
+    | str,
 ) -> str:
     return row if isinstance(row, str) else row.id
