@@ -55,7 +55,8 @@ class _NotYet(Exception):
 def _send_before_intent(original: Any) -> Any:
     service = import_module("paygate.service.collect")
 
-    def collect(order: Any, timing: Any) -> Flow[Any]:
+    def collect(order: Any, timing: Any, accounts: Any) -> Flow[Any]:
+        del accounts
         kept: list[_Ids] = []
 
         def intent(tx: Tx, *, only_look: bool) -> Any:
@@ -177,7 +178,7 @@ def _claim_after_look(original: Any) -> Any:
     service = import_module("paygate.service.collect")
     issue = service.issue
 
-    def collect(order: Any, timing: Any) -> Flow[Any]:
+    def collect(order: Any, timing: Any, accounts: Any) -> Flow[Any]:
         def seen(tx: Tx) -> list[Any]:
             return [
                 item if isinstance(item, service.Share) else _Seen(issue.find(tx, item))
@@ -185,7 +186,7 @@ def _claim_after_look(original: Any) -> Any:
             ]
 
         items = yield from look(seen)
-        flow: Flow[Any] = original(replace(order, items=items), timing)
+        flow: Flow[Any] = original(replace(order, items=items), timing, accounts)
         return (yield from flow)
 
     return collect
