@@ -22,6 +22,7 @@ from typing import (
     Self,
     TypeVar,
     assert_never,
+    cast,
     overload,
 )
 
@@ -156,11 +157,15 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         """
         Make a token of plain text that is to pay or to be stored, in the arguments *given*.
 
+        What a payer's browser brought back may open something, and is wrapped as well.
+
         The faces call this before anything can raise: a traceback shows the locals of each
         frame, and holds no token that way.
         """
         if self._takes_token and isinstance(given.get("method"), str):
             given["method"] = OneTimeToken.of(given["method"])
+        if given.get("parameters"):
+            given["parameters"] = Sealed(given["parameters"])
 
     if TYPE_CHECKING:
 
@@ -969,7 +974,7 @@ class Desk(BookDesk):
             operation=Operation.COMPLETE,
             payment=_id(payment),
             key=None if key is None else _key(key),
-            parameters=parameters,
+            parameters=_sealed(parameters),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1607,6 +1612,13 @@ def _payer(payer: Customer | None) -> Customer | None:
     if payer is not None:
         identifier(payer.id, "payer")
     return payer
+
+
+def _sealed(parameters: Mapping[str, str] | None) -> Sealed[Mapping[str, str]]:
+    given = cast("object", parameters or {})
+    if isinstance(given, Sealed):  # by a face
+        return cast("Sealed[Mapping[str, str]]", given)
+    return Sealed(parameters or {})
 
 
 def _customer_id(customer: Customer | str) -> str:

@@ -71,6 +71,10 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount, Timing
 
 
+def _none_given() -> Sealed[Mapping[str, str]]:
+    return Sealed({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """
@@ -88,11 +92,7 @@ class Task:
     items: Sequence[Invoice | Share | str] = ()
     reason: str = ""
     force_reason: str = ""
-    parameters: Mapping[str, str] | None = None
-
-
-def _none_given() -> Sealed[Mapping[str, str]]:
-    return Sealed({})
+    parameters: Sealed[Mapping[str, str]] = field(default_factory=_none_given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
-    details = Details(task.reason, Sealed(dict(task.parameters or {})))
+    details = Details(task.reason, task.parameters)
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
@@ -376,7 +376,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             amount=step.amount,
             lease=lease,
             request=_write(tx, each, details),
-            person=payment.payer if task.parameters else "",
+            person=payment.payer if task.parameters.open() else "",
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,
