@@ -199,7 +199,6 @@ CALLS: dict[str, Callable[[Cashier, Any], object]] = {
         "C-1", _usd("3.00"), via="fake", key="k", method=m, payer_present=False
     ),
     "to be stored without keys": lambda c, m: c.enroll("C-1", via="fake", key="k", method=m),
-    "what a payer brought back": lambda c, _: c.complete("pay_1", parameters={"code": SECRET}),
     "twice": lambda c, m: c.enroll("C-1", via="fake", key="k", method=m, from_payment="pay_1"),
 }
 

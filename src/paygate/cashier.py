@@ -22,7 +22,6 @@ from typing import (
     Self,
     TypeVar,
     assert_never,
-    cast,
     overload,
 )
 
@@ -157,15 +156,11 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         """
         Make a token of plain text that is to pay or to be stored, in the arguments *given*.
 
-        What a payer's browser brought back may open something, and is wrapped as well.
-
         The faces call this before anything can raise: a traceback shows the locals of each
         frame, and holds no token that way.
         """
         if self._takes_token and isinstance(given.get("method"), str):
             given["method"] = OneTimeToken.of(given["method"])
-        if given.get("parameters"):
-            given["parameters"] = Sealed(given["parameters"])
 
     if TYPE_CHECKING:
 
@@ -486,21 +481,6 @@ class BookDesk:
                 _id(change), outcome, evidence=note(evidence, "evidence")
             )
         )
-
-    @verb
-    def resolve_chargeback(
-        self, chargeback: Chargeback | str, state: DisputeState | str, *, evidence: str
-    ) -> Flow[Chargeback]:
-        """
-        Say that a dispute ended as *state*, ``"won"`` or ``"lost"``, which nobody reported.
-
-        While a dispute is open nothing of its payment is sent back. *evidence* is what you
-        saw at the processor. Money that the dispute moves is booked when it is reported.
-        Raises `UnknownChargeback`, or `AlreadyFinal` if it ended the other way.
-        """
-        wanted = _dispute_state(state)
-        said = note(evidence, "evidence")
-        return (yield from resolve.resolve_chargeback(_id(chargeback), wanted, evidence=said))
 
     @verb
     def assign(
@@ -974,7 +954,7 @@ class Desk(BookDesk):
             operation=Operation.COMPLETE,
             payment=_id(payment),
             key=None if key is None else _key(key),
-            parameters=_sealed(parameters),
+            parameters=parameters,
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1614,13 +1594,6 @@ def _payer(payer: Customer | None) -> Customer | None:
     return payer
 
 
-def _sealed(parameters: Mapping[str, str] | None) -> Sealed[Mapping[str, str]]:
-    given = cast("object", parameters or {})
-    if isinstance(given, Sealed):  # by a face
-        return cast("Sealed[Mapping[str, str]]", given)
-    return Sealed(parameters or {})
-
-
 def _customer_id(customer: Customer | str) -> str:
     """Return the id to look a customer up by."""
     return spelled_alike(customer) if isinstance(customer, str) else customer.id
@@ -1689,14 +1662,6 @@ def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMeth
 
 
 def _id(
-    row: Payment
-    | Attempt
-    | Receipt
-    | WriteOff
-    | Chargeback
-    | Customer
-    | PaymentMethod
-    | MethodChange
-    | str,
+    row: Payment | Attempt | Receipt | WriteOff | Customer | PaymentMethod | MethodChange | str,
 ) -> str:
     return row if isinstance(row, str) else row.id

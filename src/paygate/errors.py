@@ -123,10 +123,6 @@ class UnknownAttempt(NotFoundError):
     """The payment has no attempt of this id."""
 
 
-class UnknownChargeback(NotFoundError):
-    """No chargeback of that id."""
-
-
 class OutcomeDoesNotFit(UsageError):
     """What a person says happened is nothing that this operation can end in."""
 
@@ -284,14 +280,10 @@ class NotYetRefundable(NotRefundable):
 
 
 class DisputeOpen(Refused):
-    """A dispute of the payment is open: the bank may take the money itself.
-
-    `dispute` is the processor's name of it, `chargeback` our id, for `resolve_chargeback`.
-    """
+    """A dispute of the payment is open: the bank may take the money itself."""
 
     payment: str
     dispute: str
-    chargeback: str
 
 
 class StillAtGateway(Refused):

@@ -10,7 +10,6 @@ import pytest
 
 from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.chargeback import DisputeState
 from paygate.domain.outcome import (
     Closed,
     Closing,
@@ -25,7 +24,6 @@ from paygate.errors import (
     AlreadyFinal,
     CreditConsumed,
     DisputeOpen,
-    InvalidValue,
     NotEnoughCredit,
     NothingToAssign,
     NotRefundable,
@@ -33,7 +31,6 @@ from paygate.errors import (
     OpenAmountChanged,
     StillAtGateway,
     StillToDecide,
-    UnknownChargeback,
 )
 from paygate.gateway import Callback, Inquiry, Notice
 from paygate.service.refunds import after_banking_days
@@ -517,39 +514,6 @@ def test_nothing_is_sent_back_while_a_dispute_is_open(shop: Shop, verb: str) -> 
     shop.card.win_dispute(payment.reference)
     shop.cashier.inquire(payment)
     assert getattr(shop.cashier, verb)(payment, key="back").returned == cad("51")
-
-
-def test_a_dispute_whose_end_was_never_reported_is_ended_by_a_person(shop: Shop) -> None:
-    payment = shop.paid(via="card")
-    shop.card.open_dispute(payment.reference)
-    shop.cashier.inquire(payment)
-    with pytest.raises(DisputeOpen) as refused:
-        shop.cashier.refund(payment, key="back")
-
-    ended = shop.cashier.resolve_chargeback(
-        refused.value.chargeback, "won", evidence="letter of 3 May"
-    )
-
-    assert ended.state is DisputeState.WON
-    again = shop.cashier.resolve_chargeback(ended, "won", evidence="letter of 3 May")
-    assert again == ended
-    with pytest.raises(AlreadyFinal):
-        shop.cashier.resolve_chargeback(ended, "lost", evidence="another letter")
-    assert shop.cashier.refund(payment, key="back").returned == cad("51")
-    assert shop.cashier.fsck() == []
-
-
-@pytest.mark.parametrize("wrong", ["opened", "settled"])
-def test_a_dispute_ends_as_won_or_lost(shop: Shop, wrong: str) -> None:
-    payment = shop.paid(via="card")
-    shop.card.open_dispute(payment.reference)
-    shop.cashier.inquire(payment)
-    [found] = shop.cashier.chargebacks(payment=payment)
-
-    with pytest.raises(InvalidValue):
-        shop.cashier.resolve_chargeback(found, wrong, evidence="e")
-    with pytest.raises(UnknownChargeback):
-        shop.cashier.resolve_chargeback("cbk_unknown", "won", evidence="e")
 
 
 def test_a_debit_is_refunded_when_the_bank_can_return_it_no_more(shop: Shop) -> None:

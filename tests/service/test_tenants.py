@@ -46,7 +46,6 @@ class Names:
     method: str = "met_of_nobody"
     change: str = "chg_of_nobody"
     write_off: str = "wof_of_nobody"
-    chargeback: str = "cbk_of_nobody"
     customer: str = "C-none"
     callback: int = 4_000_000
 
@@ -126,7 +125,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     for each in card.callbacks():
         north.receive("card", each)
     north.apply_callbacks()
-    [chargeback] = north.chargebacks(payment=paid)
+    assert north.chargebacks(payment=paid)
     [callback, *_] = north.callbacks()
     return Names(
         invoice=north.invoice("N-7").id,
@@ -142,7 +141,6 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         method=change.method.id,
         change=change.id,
         write_off=given_up.id,
-        chargeback=chargeback.id,
         customer=who.id,
         callback=callback.id,
     )
@@ -167,9 +165,6 @@ CALLS: dict[str, list[Call]] = {
     ],
     "record_refund": [
         lambda c, n: c.record_refund(n.recorded, by="cash", reference="till", key="s-6"),
-    ],
-    "resolve_chargeback": [
-        lambda c, n: c.resolve_chargeback(n.chargeback, "won", evidence="their letter"),
     ],
     "undo_record_refund": [lambda c, n: c.undo_record_refund(n.refund, reason="typed wrong")],
     "reviewed": [lambda c, n: c.reviewed(n.payment, reason="seen")],

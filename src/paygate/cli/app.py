@@ -10,7 +10,7 @@ import typer
 from paygate import __version__
 from paygate.cli import accounts, books, decisions, operations, payments, show
 from paygate.cli.bitcoin import bitcoin
-from paygate.cli.chargebacks import chargebacks, resolve_chargeback
+from paygate.cli.chargebacks import chargebacks
 from paygate.cli.drivers import drivers
 from paygate.cli.exits import FINDINGS, Commands
 from paygate.cli.invoices import invoice
@@ -95,7 +95,6 @@ for command in (
     decisions.undo_credit_use,
     decisions.credit,
     chargebacks,
-    resolve_chargeback,
     enroll,
     payments.inquire,
     payments.recover,

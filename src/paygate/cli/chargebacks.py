@@ -8,7 +8,6 @@ import typer
 
 from paygate.cli import options, show
 from paygate.cli.opening import Where, with_ledger
-from paygate.domain.chargeback import DisputeState
 
 
 @with_ledger
@@ -42,19 +41,3 @@ def chargebacks(
     console.print(table)
     if following is not None:
         console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
-
-
-@with_ledger
-def resolve_chargeback(
-    where: Where,
-    chargeback: Annotated[str, typer.Argument(help="Id of the chargeback, as in --json.")],
-    ended: Annotated[DisputeState, typer.Option(help="How it ended: won or lost.")],
-    evidence: Annotated[str, typer.Option(help="What you saw at the processor, for the books.")],
-) -> None:
-    """Say how a dispute ended that the processor never reported."""
-    with where.open() as cashier:
-        made = cashier.resolve_chargeback(chargeback, ended, evidence=evidence)
-    if where.as_json:
-        show.write_json(made)
-    else:
-        show.console().print(f"Dispute {made.reference} of payment {made.payment}: {made.state}")

@@ -50,7 +50,6 @@ FROM paygate_chargeback k
 _BY_REFERENCE = f"""
 {_SELECT} WHERE k.tenant = :tenant AND k.account = :account AND k.reference = :reference
 """
-_BY_ID = f"{_SELECT} WHERE k.tenant = :tenant AND k.id = :id"
 _PAGE = f"""
 {_SELECT}
 WHERE k.tenant = :tenant AND k.id > :after
@@ -125,12 +124,6 @@ def find(tx: Tx, account: str, reference: str) -> Chargeback | None:
     """Find a chargeback by the processor's name of it."""
     params = {"tenant": tx.tenant, "account": account, "reference": reference}
     row = tx.one(_BY_REFERENCE, params)
-    return None if row is None else chargeback_of(row)
-
-
-def by_id(tx: Tx, id_: str) -> Chargeback | None:
-    """Read a chargeback."""
-    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else chargeback_of(row)
 
 

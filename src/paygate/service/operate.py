@@ -71,10 +71,6 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount, Timing
 
 
-def _none_given() -> Sealed[Mapping[str, str]]:
-    return Sealed({})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """
@@ -92,7 +88,11 @@ class Task:
     items: Sequence[Invoice | Share | str] = ()
     reason: str = ""
     force_reason: str = ""
-    parameters: Sealed[Mapping[str, str]] = field(default_factory=_none_given)
+    parameters: Mapping[str, str] | None = None
+
+
+def _none_given() -> Sealed[Mapping[str, str]]:
+    return Sealed({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
-    details = Details(task.reason, task.parameters)
+    details = Details(task.reason, Sealed(dict(task.parameters or {})))
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
@@ -376,7 +376,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             amount=step.amount,
             lease=lease,
             request=_write(tx, each, details),
-            person=payment.payer if task.parameters.open() else "",
+            person=payment.payer if task.parameters else "",
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,

@@ -42,11 +42,9 @@ def check_dispute(tx: Tx, payment: Payment) -> None:
     if found:
         raise DisputeOpen(
             f"the dispute {found[0].reference} of payment {payment.id} is open, and the bank may "
-            "take the money itself; answer the dispute at the processor and inquire, or "
-            f"resolve_chargeback {found[0].id} if it has ended there",
+            "take the money itself; answer the dispute at the processor, and inquire",
             payment=payment.id,
             dispute=found[0].reference,
-            chargeback=found[0].id,
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined, MovementKind
 from paygate.domain.payment import Operation, PaymentStatus
@@ -20,16 +19,14 @@ from paygate.errors import (
     SeveralInDoubt,
     StillToDecide,
     UnknownAttempt,
-    UnknownChargeback,
 )
-from paygate.ledger import chargebacks, methods, outbox, payments, receipts, reviews
-from paygate.service import allocation, dispute, enroll, keeping, merge, reverse, telling
+from paygate.ledger import methods, outbox, payments, receipts, reviews
+from paygate.service import allocation, enroll, keeping, merge, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.domain.chargeback import Chargeback
     from paygate.domain.method import MethodChange
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
@@ -92,35 +89,6 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
     found = reverse.find(tx, payment.id)
     telling.emit(tx, "payment.reviewed", found, why=reason)
     return found
-
-
-def resolve_chargeback(which: str, state: DisputeState, *, evidence: str) -> Flow[Chargeback]:
-    """Write that a dispute ended as *state*, as a person found out."""
-
-    def work(tx: Tx) -> Chargeback:
-        _check_evidence(evidence)
-        found = chargebacks.by_id(tx, which)
-        if found is None:
-            raise UnknownChargeback(f"there is no chargeback {which!r} in this ledger")
-        if state is DisputeState.OPENED:
-            raise InvalidValue("say how the dispute ended: 'won' or 'lost'")
-        if found.state is state:
-            return found
-        if found.state is not DisputeState.OPENED:
-            raise AlreadyFinal(
-                f"the dispute {found.reference} of payment {found.payment} ended as {found.state}; "
-                "what the processor reports after that is booked by itself",
-                payment=found.payment,
-            )
-        payment = reverse.find(tx, found.payment)
-        told = Dispute(reference=found.reference, state=state, amount=found.amount)
-        dispute.told(tx, payment, told)
-        telling.emit(tx, "payment.resolved", payment, evidence=evidence, dispute=found.reference)
-        after = chargebacks.by_id(tx, which)
-        assert after is not None, "chargebacks are never deleted"
-        return after
-
-    return (yield from transact(work))
 
 
 def _check_decided(tx: Tx, payment: Payment) -> None:

@@ -454,14 +454,9 @@ def test_more_than_there_is_is_rejected(stripe: Stripe) -> None:
     assert outcome.cause is RejectCause.STATE
 
 
-def test_a_refund_under_a_key_that_was_used_otherwise_says_so(stripe: Stripe) -> None:
-    outcome = play(stripe.refund(refunding()), refuses(400, type="idempotency_error")).outcome
-
-    assert isinstance(outcome, Rejected)
-    assert outcome.cause is RejectCause.KEY_MISMATCH
-
-
-@pytest.mark.parametrize("reply", [refuses(500), refuses(409)])
+@pytest.mark.parametrize(
+    "reply", [refuses(500), refuses(409), refuses(400, type="idempotency_error")]
+)
 def test_a_refund_whose_answer_is_in_doubt_is_unknown(stripe: Stripe, reply: Response) -> None:
     assert isinstance(play(stripe.refund(refunding()), reply).outcome, Unknown)
 

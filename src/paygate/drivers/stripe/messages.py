@@ -230,12 +230,12 @@ def refusal(
         check_live(settings, cast("dict[str, Any]", intent))
     # The same key with another body, or a sending that is still under way: either way an earlier
     # request of ours exists, and it may move money.
-    if text(error, "type") == "idempotency_error":
-        return Rejected(cause=RejectCause.KEY_MISMATCH, retryable=False, **told)
-    if status == 409 or code in codes.SOMEBODY_ELSE:
+    mismatch = text(error, "type") == "idempotency_error"
+    if status == 409 or mismatch or code in codes.SOMEBODY_ELSE:
         return Unknown(
             reason=f"Stripe knows this key or works on this object: {code or status}",
             reference=reference,
+            flagged=mismatch,
         )
     if status == 402:
         return declined(error, told["reference"])

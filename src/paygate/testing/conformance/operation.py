@@ -18,7 +18,6 @@ from paygate.domain.outcome import (
     Declined,
     MovementKind,
     Pending,
-    RejectCause,
     Rejected,
     Unknown,
     Unsent,
@@ -431,20 +430,15 @@ class MoneyConformance(OperationConformance):
         case = self.case("duplicate", "the processor says that it has this one already")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         same = isinstance(answer, Approved) and answer.reference == case.facts.get("reference")
-        known = isinstance(answer, Rejected) and answer.cause in _KNOWS_KEY
         require(
-            isinstance(answer, Unknown) or same or known,
-            expected=f"{self.about}, case 'duplicate': Unknown, so that the core inquires, "
-            "Rejected with key_mismatch or key_in_use, or the first one's approval",
+            isinstance(answer, Unknown) or same,
+            expected=f"{self.about}, case 'duplicate': Unknown, so that the core inquires, or "
+            "the first one's approval",
             got=answer,
             why="the first request may have been done: as a decline or a rejection it frees "
             "the invoice, and the payer pays a second time",
             read=UNKNOWN,
         )
-
-
-_KNOWS_KEY: Final = (RejectCause.KEY_MISMATCH, RejectCause.KEY_IN_USE)
-"""Refusals that prove an earlier request under the key; the core inquires after these as well."""
 
 
 class AmountConformance(MoneyConformance):

@@ -12,6 +12,7 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import Declined, MovementKind, Pending
 from paygate.domain.payment import AttemptState, Operation
 from paygate.domain.settlement import NOTHING_SETTLED, Settlement
+from paygate.gateway import CallbackStyle
 from paygate.service.flow import Write, transact
 from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
 from paygate.testing.simulation.bias import Bias
@@ -170,6 +171,11 @@ MUTANTS: Final = (
         breaks="§3: a fact of lower rank changes nothing (I7)",
         shows="callbacks overtake each other",
         patches=(Patch("service.merge", "decide", _last_word_wins),),
+        bias=Bias(
+            faults={Fault.REORDERED: 0.7, Fault.DUPLICATED: 0.4},
+            actions={"callbacks arrive": 8, "pay": 3, "time passes": 3, "page": 3},
+            callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
+        ),
     ),
     Mutant(
         name="second-receipt-is-dropped",
@@ -177,6 +183,12 @@ MUTANTS: Final = (
         breaks="§2: a new movement is always booked (I1)",
         shows="a page is paid twice",
         patches=(Patch("service.merge", "decide", _first_money_only),),
+        bias=Bias(
+            faults={Fault.BUSY: 0.001},
+            actions={"page": 12, "pay": 3},
+            kinds=frozenset({Kind.REDIRECT, Kind.VOUCHER}),
+            late=True,
+        ),
     ),
     Mutant(
         name="refund-on-its-way-is-not-counted",
@@ -238,6 +250,12 @@ MUTANTS: Final = (
         breaks="§2: from then on we never complete it",
         shows="the payer approves an old page after a new payment began",
         patches=(Patch("service.receive", "_complete", _approval_overrules),),
+        bias=Bias(
+            faults={Fault.REQUEST_LOST: 0.35},
+            actions={"saga": 4, "page": 10, "pay": 8, "callbacks arrive": 6, "come back": 0},
+            kinds=frozenset({Kind.REDIRECT}),
+            callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
+        ),
     ),
     Mutant(
         name="failed-refund-keeps-its-hold",

@@ -85,6 +85,7 @@ def _send_before_intent(original: Any) -> Any:
         asking: Flow[Any] = service.ask(
             order.account.name,
             sent.dialogue,
+            door=service.door.outcome(order.account, order.operation),
             hidden=order.account.hidden.of(sent.method),
             attempt=sent.attempt,
             lease=sent.lease,
@@ -119,13 +120,14 @@ def _trust_a_lost_commit(original: Any) -> Any:
 
 
 def _new_key(original: Any) -> Any:
-    def send_again(case: Any, account: Any, timing: Any) -> Flow[Any]:
+    def send_again(case: Any, account: Any, timing: Any, silent: Any) -> Flow[Any]:
         key = f"{case.row.gateway_key}-{case.row.sends}"
         request = case.request
         if hasattr(request, "key"):
             request = replace(request, key=key)
         row = replace(case.row, gateway_key=key)
-        flow: Flow[Any] = original(replace(case, row=row, request=request), account, timing)
+        again = replace(case, row=row, request=request)
+        flow: Flow[Any] = original(again, account, timing, silent)
         return (yield from flow)
 
     return send_again

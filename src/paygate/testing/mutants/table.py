@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.mutants import doubt, money, sending, telling
+from paygate.testing.mutants import doubt, endings, money, sending, telling
 
 if TYPE_CHECKING:
     from paygate.testing.mutants.mutant import Mutant
@@ -13,6 +13,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *sending.MUTANTS,
     *doubt.MUTANTS,
     *money.MUTANTS,
+    *endings.MUTANTS,
     *telling.MUTANTS,
 )
 """The planted bugs, each under a name of its own."""

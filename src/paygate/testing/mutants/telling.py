@@ -107,6 +107,15 @@ def _cursor_first(original: Any) -> Any:
     return read
 
 
+def _heard_once(original: Any) -> Any:
+    def hear_again(tx: Tx, row: Any) -> Any:
+        del tx
+        return row
+
+    del original
+    return hear_again
+
+
 class _Emptied:
     """A page of a feed of which only the end is left."""
 
@@ -154,6 +163,18 @@ MUTANTS: Final = (
         breaks="§3: a duplicate gets the stored reply",
         shows="the processor repeats a callback whose reply it did not get",
         patches=(Patch("ledger.inbox", "keep_reply", _reply_anew),),
+    ),
+    Mutant(
+        name="hint-is-heard-once",
+        plants="a hint without proof that was applied is not asked about when it comes again",
+        breaks="§3: an unsigned hint, once applied, is asked about again",
+        shows="a processor only names what has news, the same each time",
+        patches=(Patch("ledger.inbox", "hear_again", _heard_once),),
+        bias=Bias(
+            actions={"dispute": 3, "pay out": 3, "callbacks arrive": 4, "poller": 3},
+            callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
+            feed=False,
+        ),
     ),
     Mutant(
         name="cursor-before-its-page",

@@ -37,6 +37,8 @@ class Bias:
     callbacks: frozenset[CallbackStyle] = frozenset()
     feed: bool | None = None
     found_for_sure: bool = False
+    slow: bool = False
+    late: bool = False
 
     def weather(self, drawn: Weather) -> Weather:
         """Make the weather of a schedule whose seed drew *drawn*."""
@@ -51,6 +53,8 @@ class Bias:
             and (not self.inquiries or traits.inquiry in self.inquiries)
             and (not self.callbacks or traits.callbacks in self.callbacks)
             and (self.feed is None or profile.feed is self.feed)
+            and (not self.late or profile.late)
+            and (not self.slow or (profile.slow and not profile.odd))
             and (not self.found_for_sure or traits.not_found_is_final_after is not None)
         )
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.world import World
 
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
+_PENDING: Final = """
+SELECT id, payment, account, operation FROM paygate_attempt
+WHERE state = 'pending' AND operation IN ('capture', 'void', 'refund') AND needs_review = 0
+"""
 _HELD: Final = """
 SELECT item, amount_minor, state FROM paygate_claim
 WHERE payment = :payment AND state IN ('hard', 'soft')
@@ -64,11 +68,21 @@ def check_doubts(world: World) -> None:
                 "review", f"{row['id']} is {row['status']}, needs_review {row['needs_review']}"
             )
         world.count(f"review:{why}")
+    _check_pending(world)
     for row in world.payments("status IN ('requires_action', 'authorized')"):
         profile = world.profiles[row["account"]]
         untold = _blind(profile) or row["id"] in mistaken(world)
         if not untold and not row["needs_review"]:
             world.violated("ends", f"{row['id']} is still {row['status']}")
+
+
+def _check_pending(world: World) -> None:
+    """See that what was accepted of a capture, void or refund has ended, or is under review."""
+    for row in world.store.look(_PENDING):
+        profile = world.profiles[row["account"]]
+        untold = profile.traits.inquiry is InquiryBy.NONE or row["payment"] in mistaken(world)
+        if not untold:
+            world.violated("ends", f"the {row['operation']} {row['id']} is still pending")
 
 
 def check_settled(world: World) -> None:

@@ -1,0 +1,318 @@
+"""Bugs of the end: what has ended badly, turns again, or is held for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.domain.decide import Changes
+from paygate.domain.method import Kind
+from paygate.domain.outcome import Declined, MovementKind, RejectCause, Rejected
+from paygate.domain.payment import AttemptState
+from paygate.gateway import InquiryBy
+from paygate.testing.mutants.mutant import Mutant, Patch, without
+from paygate.testing.simulation.bias import Bias
+from paygate.testing.simulation.faults import Fault
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+_ALL_ACCOUNTS = "SELECT DISTINCT account FROM {} WHERE tenant = :tenant ORDER BY account"
+_QUIET: Final = {Fault.BUSY: 0.001}
+
+
+def _nothing(original: Any) -> Any:
+    def do_nothing(*_: Any, **__: Any) -> None:
+        pass
+
+    del original
+    return do_nothing
+
+
+def _never(original: Any) -> Any:
+    def no(*_: Any, **__: Any) -> bool:
+        return False
+
+    del original
+    return no
+
+
+def _one_taking(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        changes = original(facts, answer, source)
+        first = [
+            each
+            for each in changes.book
+            if each.kind is not MovementKind.CHARGEBACK or "#" not in each.movement_id
+        ]
+        return replace(changes, book=tuple(first))
+
+    return decide
+
+
+def _void_is_open(original: Any) -> Any:
+    del original
+    return SimpleNamespace(VOID="no such status")
+
+
+def _every_decline_is_a_try(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        if isinstance(answer, Declined):
+            answer = replace(answer, final=False)
+        return original(facts, answer, source)
+
+    return decide
+
+
+def _refusal_says_nothing(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        if isinstance(answer, Rejected) and facts.state is AttemptState.PENDING:
+            return Changes(reference=answer.reference)
+        return original(facts, answer, source)
+
+    return decide
+
+
+def _used_key_is_refusal(original: Any) -> Any:
+    def decide(facts: Any, answer: Any, source: Any) -> Any:
+        if isinstance(answer, Rejected) and answer.cause is RejectCause.KEY_MISMATCH:
+            answer = replace(answer, cause=RejectCause.VALIDATION)
+        return original(facts, answer, source)
+
+    return decide
+
+
+def _of_every_account(table: str) -> Any:
+    def make(original: Any) -> Any:
+        def due(tx: Tx, accounts: Any, limit: int) -> Any:
+            del accounts
+            rows = tx.all(_ALL_ACCOUNTS.format(table), {"tenant": tx.tenant})
+            return original(tx, [row["account"] for row in rows], limit)
+
+        return due
+
+    return make
+
+
+def _stay_hard(original: Any) -> Any:
+    booking = import_module("paygate.service.booking")
+
+    def pass_on(*args: Any) -> Any:
+        soften = vars(booking)["soften"]
+        vars(booking)["soften"] = lambda *_: None
+        try:
+            return original(*args)
+        finally:
+            vars(booking)["soften"] = soften
+
+    return pass_on
+
+
+def _any_amount(original: Any) -> Any:
+    def is_money(value: object, low: int) -> bool:
+        del low
+        found: bool = original(value, -(10**12))
+        return found
+
+    return is_money
+
+
+_DISPUTES: Final = {"saga": 12, "pay": 3}
+MUTANTS: Final = (
+    Mutant(
+        name="second-taking-is-dropped",
+        plants="money that the bank takes again in a dispute that was won is not booked",
+        breaks="§4: a chargeback can turn more than once; each taking is a movement of its own",
+        shows="a dispute is won, and lost after all",
+        patches=(Patch("service.merge", "decide", _one_taking),),
+        bias=Bias(faults=_QUIET, actions=_DISPUTES, kinds=frozenset({Kind.CARD})),
+    ),
+    Mutant(
+        name="win-opens-a-void-invoice",
+        plants="what a lost dispute gave up is taken up again on an invoice that is void",
+        breaks="§4: what comes back goes to the customer's credit if the invoice is void by then",
+        shows="a dispute is lost, the invoice is voided, and the dispute is won after all",
+        patches=(Patch("service.dispute", "InvoiceStatus", _void_is_open),),
+        bias=Bias(faults=_QUIET, actions=_DISPUTES, kinds=frozenset({Kind.CARD})),
+    ),
+    Mutant(
+        name="early-return-is-dropped",
+        plants="a return that is told before its money is not kept",
+        breaks="§4a: a return told before its booking is kept, and nets against the charge",
+        shows="an e-check comes back, and that its money came is told days later",
+        patches=(Patch("ledger.early_returns", "keep", _nothing),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"return early": 20, "pay": 3, "poller": 3, "time passes": 2},
+            kinds=frozenset({Kind.E_CHECK}),
+        ),
+    ),
+    Mutant(
+        name="last-decline-is-a-try",
+        plants="a page that was declined for good waits for another try",
+        breaks="§2: a decline that the processor calls final ends the payment as DECLINED",
+        shows="the processor takes no other try on a page",
+        patches=(Patch("service.merge", "decide", _every_decline_is_a_try),),
+        bias=Bias(faults=_QUIET, actions={"page": 10, "pay": 3}, kinds=frozenset({Kind.REDIRECT})),
+    ),
+    Mutant(
+        name="refused-while-it-waited-waits-on",
+        plants="what was accepted and is refused later stays pending",
+        breaks="§2: what ends badly must end: a pending capture, void or refund that is rejected",
+        shows="a refund is accepted, and refused a day later",
+        patches=(Patch("service.merge", "decide", _refusal_says_nothing),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"pay": 3, "refund": 12, "capture": 6, "hold": 3, "cancel": 4},
+            kinds=frozenset({Kind.CARD}),
+            slow=True,
+        ),
+    ),
+    Mutant(
+        name="used-key-is-refusal",
+        plants="a key that the processor knows with other data counts as a plain refusal",
+        breaks="§3: the same key refused as used with other data is UNKNOWN",
+        shows="an older version of us has sent the same request",
+        patches=(Patch("service.merge", "decide", _used_key_is_refusal),),
+        bias=Bias(
+            faults={Fault.KEY_SEEN: 0.4},
+            actions={"pay": 4},
+            kinds=frozenset({Kind.CARD}),
+            rules=frozenset({"keyed", "keyed_without_errors"}),
+        ),
+    ),
+    Mutant(
+        name="stranger-follows-up",
+        plants="a host takes up attempts of accounts that it does not have",
+        breaks="§3: an inquiry whose account this process does not have changes nothing",
+        shows="two hosts share a ledger, and one of them lacks an account",
+        patches=(Patch("ledger.payments", "due_attempts", _of_every_account("paygate_attempt")),),
+        bias=Bias(faults={Fault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
+    ),
+    Mutant(
+        name="stranger-applies-callbacks",
+        plants="a host takes up callbacks of accounts that it does not have",
+        breaks="§3: only what was asked and answered counts",
+        shows="two hosts share a ledger, and one of them lacks an account",
+        patches=(Patch("ledger.inbox", "due", _of_every_account("paygate_inbox")),),
+        bias=Bias(faults=_QUIET, actions={"poller": 6, "callbacks arrive": 3, "pay": 2}),
+    ),
+    Mutant(
+        name="unpaid-page-holds-on",
+        plants="a page that its payer left unpaid keeps the invoice after he came back",
+        breaks="§2: a look that says not yet holds nothing",
+        shows="a payer comes back without having paid",
+        patches=(Patch("service.merge", "_pass_on", _stay_hard),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"come back": 10, "pay": 3},
+            kinds=frozenset({Kind.REDIRECT, Kind.CARD}),
+        ),
+    ),
+    Mutant(
+        name="half-read-feed-counts",
+        plants="a feed that was not read to its end counts as read",
+        breaks="§3: after a restore nothing is sent before the reports are imported",
+        shows="a reading dies half way, and somebody resumes sending",
+        patches=(
+            Patch(
+                "ledger.feeds",
+                "_END",
+                without("CASE WHEN :at_end THEN :began ELSE complete_since END", ":began"),
+            ),
+        ),
+        bias=Bias(
+            faults={Fault.CONNECT: 0.5, Fault.REQUEST_LOST: 0.2},
+            actions={
+                "stop sending": 16,
+                "feeds": 6,
+                "time passes": 3,
+                "dispute": 2,
+                "page": 2,
+                "kill": 0,
+            },
+            feed=True,
+        ),
+    ),
+    Mutant(
+        name="conflict-outlives-its-money",
+        plants="a payment stays conflicted when the other money has gone back",
+        breaks="§2: if that money goes back, the conflict is over: claims are freed",
+        shows="other money came than was asked for, and a clerk sends it back",
+        patches=(Patch("service.booking", "end_conflict", _never),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"saga": 8, "give back other": 10, "pay": 4},
+            kinds=frozenset({Kind.CARD}),
+        ),
+    ),
+    Mutant(
+        name="foreign-amounts-are-believed",
+        plants="an amount of nothing, or less, is taken from a driver as it is",
+        breaks="§3: each due attempt stands alone; what a driver returns is checked at the door",
+        shows="a driver says that money moved, and no amount",
+        patches=(Patch("service.door", "_is_money", _any_amount),),
+        bias=Bias(
+            faults={Fault.DRIVER_NONSENSE: 0.5}, actions={"pay": 4}, kinds=frozenset({Kind.CARD})
+        ),
+    ),
+    Mutant(
+        name="withdrawn-debit-goes-on",
+        plants="a debit that was withdrawn still waits for its money",
+        breaks="§2: a debit that is still processing can be canceled",
+        shows="a clerk cancels a debit, and nobody can be asked about it",
+        patches=(Patch("service.merge", "_end_debit", _nothing),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"cancel": 16, "pay": 4, "time passes": 0},
+            kinds=frozenset({Kind.E_CHECK}),
+        ),
+    ),
+    Mutant(
+        name="withdrawn-debit-comes-back",
+        plants="that a debit is pending, told after it was withdrawn, holds the invoice again",
+        breaks="§3: duplicates and any order give the same final state",
+        shows="a clerk cancels a debit before the callback about it is heard",
+        patches=(Patch("service.merge", "_was_withdrawn", _never),),
+        bias=Bias(
+            faults=_QUIET,
+            actions={"cancel": 16, "pay": 4, "time passes": 0, "saga": 4},
+            kinds=frozenset({Kind.E_CHECK}),
+            inquiries=frozenset({InquiryBy.NONE}),
+        ),
+    ),
+    Mutant(
+        name="failed-capture-is-still-on-its-way",
+        plants="the amount of a capture that came to nothing stays taken",
+        breaks="§2: its amount is free again",
+        shows="a capture is refused",
+        patches=(Patch("ledger.payments", "end_capture", _nothing),),
+        bias=Bias(
+            faults={Fault.CONNECT: 0.3},
+            actions={"hold": 6, "capture": 8},
+            kinds=frozenset({Kind.CARD}),
+        ),
+    ),
+    Mutant(
+        name="failed-refund-is-still-on-its-way",
+        plants="the amount of a refund that came to nothing stays taken",
+        breaks="§2: its amount is free again",
+        shows="a refund is refused",
+        patches=(Patch("ledger.payments", "end_refund", _nothing),),
+        bias=Bias(
+            faults={Fault.CONNECT: 0.3},
+            actions={"refund": 12, "pay": 3},
+            kinds=frozenset({Kind.CARD}),
+        ),
+    ),
+    Mutant(
+        name="interrupted-write-stays-open",
+        plants="what a signal has interrupted in the middle of a write is not undone",
+        breaks="§3: nothing is held open; each transaction is done, or undone",
+        shows="a signal's handler raises inside a write, and the process goes on",
+        patches=(Patch("ledger.sqlite", "_has", _never),),
+        bias=Bias(faults={Fault.SIGNAL: 0.1}),
+    ),
+)
