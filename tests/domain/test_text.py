@@ -37,10 +37,10 @@ def test_an_identifier_is_printable(strange: str) -> None:
             optional(f"x{strange}x", "reference")
 
 
-@pytest.mark.parametrize("strange", set(STRANGE.values()) - {STRANGE["a line end"]})
+@pytest.mark.parametrize("strange", [name for name in STRANGE if name != "a line end"])
 def test_a_reason_holds_no_control_characters_but_may_have_lines(strange: str) -> None:
     with pytest.raises(InvalidValue, match="reason is at most") as refused:
-        note(f"a{strange}b", "reason")
+        note(f"a{STRANGE[strange]}b", "reason")
 
     assert str(refused.value).isprintable()
     assert note("  the customer\r\n\tasked for it ", "reason") == "the customer\n\tasked for it"
