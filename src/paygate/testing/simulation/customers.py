@@ -80,8 +80,9 @@ def open_page(world: World, name: str, rolls: Dice) -> None:
     verb, number = "authorize" if holds else "collect", rolls.choice(numbers)
 
     def call(host: Host) -> Flow[Any]:
-        make = host.authorize if holds else host.collect
-        return make(number, via=account, key=key, **more)
+        make: Any = host.authorize if holds else host.collect
+        flow: Flow[Any] = make(number, via=account, key=key, **more)
+        return flow
 
     _place(world, name, Call(verb, key, call), rolls)
 
