@@ -75,13 +75,14 @@ def open_page(world: World, name: str, rolls: Dice) -> None:
     if not able or not numbers:
         return
     account = rolls.choice(list(able))
-    profile, more, key = world.profiles[account], able[account], f"page-{name}"
+    profile, key = world.profiles[account], f"page-{name}"
+    needed: dict[str, Any] = able[account]
     holds = profile.traits.offers(profile.kind, Operation.AUTHORIZE) and rolls.random() < 0.6
     verb, number = "authorize" if holds else "collect", rolls.choice(numbers)
 
     def call(host: Host) -> Flow[Any]:
         make: Any = host.authorize if holds else host.collect
-        flow: Flow[Any] = make(number, via=account, key=key, **more)
+        flow: Flow[Any] = make(number, via=account, key=key, **needed)
         return flow
 
     _place(world, name, Call(verb, key, call), rolls)
