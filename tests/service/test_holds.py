@@ -733,3 +733,24 @@ def test_what_was_pending_before_it_was_withdrawn_holds_nothing_when_it_is_heard
 
     assert cashier.invoice("W-1").claimed.minor == 0
     assert not cashier.payment(payment).needs_review
+
+
+def test_an_older_sighting_lowers_the_hold_of_a_page_that_was_taken_up_again() -> None:
+    clock = FakeClock()
+    coins, card = FakeGateway("bitcoin", clock=clock), FakeGateway(clock=clock)
+    cashier = Cashier.in_memory(gateways={"coins": coins, "card": card}, clock=clock)
+    cashier.issue(number="S-1", customer="C-8", total=Money.of("USD", "40.00"), due="2026-12-01")
+    payment = cashier.collect("S-1", via="coins", key="a")
+    coins.pay(payment.reference, Money.of("USD", "30.00"))
+    older = coins.callbacks()
+    coins.pay(payment.reference, Money.of("USD", "10.00"))
+    with pytest.raises(ItemAlreadyBeingPaid):
+        cashier.collect("S-1", via="card", method="tok_visa", key="b")
+    assert cashier.invoice("S-1").claimed == Money.of("USD", "40.00")
+
+    for callback in older:
+        cashier.receive("coins", callback)
+    cashier.apply_callbacks()
+
+    assert cashier.invoice("S-1").claimed == Money.of("USD", "30.00")
+    assert cashier.fsck() == []

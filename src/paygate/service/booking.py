@@ -54,7 +54,9 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
     collects = row.attempt.operation in _COLLECTS
     if collects and changes.seen is not None:
         payments.set_seen(tx, payment.id, changes.seen.minor)
-        if AttemptState.PENDING in (changes.state, row.attempt.state) and not payment.superseded:
+        # What another payment took over is taken up again below; then the hold follows as well.
+        follows = not payment.superseded or any(claim.state == "hard" for claim in claims)
+        if AttemptState.PENDING in (changes.state, row.attempt.state) and follows:
             coming.hold(tx, payment, changes.seen.minor)
             claims = payments.claims_of(tx, payment.id)
     elif collects and payment.seen and (changes.tried or changes.state or changes.book):
