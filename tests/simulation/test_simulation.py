@@ -101,7 +101,8 @@ def test_every_actor_acts() -> None:
         *("collect", "authorize", "top_up", "click again", "come back", "pay_from_credit"),
         *("page pay", "page try", "page cancel", "page other", "enroll", "forget_method"),
         *("capture", "cancel", "refund", "reverse", "record", "write_off", "undo_write_off"),
-        *("void", "issue", "close_page", "assign"),
+        *("void", "issue", "close_page", "assign", "record_refund", "undo_record_refund"),
+        *("stop_sending", "resume_sending", "reviewed", "page last try"),
         *("callback", "inquire", "recover", "read_feeds", "publish"),
         *("kill", "restart", "time passes"),
     }

@@ -194,7 +194,11 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
         case "rejected":
             return _rejected(order)
         case "pending":
-            return Pending(reference=reference, expected_at=_instant(order, "expected_at"))
+            return Pending(
+                reference=reference,
+                expected_at=_instant(order, "expected_at"),
+                amount=_seen(order),
+            )
         case "action" | "ready":
             return ActionRequired(
                 action=_action(_part(order, "action"), order),
@@ -227,6 +231,13 @@ def read_notice(event: Mapping[str, Any]) -> Notice:
         disputes=tuple(_dispute(row) for row in _rows(event, "disputes", needed=False)),
         occurred_at=_instant(event, "occurred_at"),
     )
+
+
+def _seen(order: Mapping[str, Any]) -> Money | None:
+    """Read how much is on its way, where the payer decides that."""
+    if "seen" not in order:
+        return None
+    return Money(_text(order, "currency"), _whole(order, "seen"))
 
 
 def _declined(decline: Mapping[str, Any], reference: str) -> Declined:

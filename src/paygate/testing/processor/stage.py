@@ -121,6 +121,7 @@ class Stage:
         if clears is not None and currency == order.currency:
             until = now + clears
             self._truth.expect(order, until, "confirm", minor)
+            order.told["seen"] = order.told.get("seen", 0) + minor
             if order.state is not State.APPROVED:
                 self._truth.change(order, State.PENDING, expected_at=until.isoformat())
         else:

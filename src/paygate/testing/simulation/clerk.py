@@ -216,6 +216,54 @@ def give_back_other(world: World, name: str, rolls: Dice) -> None:
         world.count("clerk:give back other money")
 
 
+def record_refund(world: World, name: str, rolls: Dice) -> None:
+    """Send money back by hand, or undo what was written down as sent."""
+    key = f"by-hand-{name}"
+    refunds = world.store.look("SELECT * FROM paygate_receipt WHERE kind = 'refund' ORDER BY id")
+    sent = [row for row in refunds if row["account"] not in world.profiles]
+    if sent and rolls.random() < 0.3:
+        id_ = str(rolls.choice(sent)["id"])
+        _order(
+            world,
+            name,
+            rolls,
+            "undo_record_refund",
+            key,
+            lambda host: host.undo_record_refund(id_, reason="never sent"),
+            # Others may have paid the invoice that the refund had opened.
+            after=lambda payment: world.judged.add(payment.id),
+        )
+        return
+    row = _some(world, rolls, "received_minor > returned_minor")
+    if row is not None:
+        amount = _part(rolls, row["received_minor"] - row["returned_minor"])
+        to = rolls.choice((None, None, "reopen", "from_credit"))
+        _order(
+            world,
+            name,
+            rolls,
+            "record_refund",
+            key,
+            lambda host: host.record_refund(
+                str(row["id"]), by="cash", reference=f"till {name}", key=key, amount=amount, to=to
+            ),
+        )
+
+
+def finish_review(world: World, name: str, rolls: Dice) -> None:
+    """Say that a payment under review was looked at, and nothing is to be decided."""
+    row = _some(world, rolls, "needs_review = 1")
+    if row is not None:
+        host, payment = rolls.choice(world.hosts), str(row["id"])
+
+        def finished(_: Any) -> None:
+            world.judged.add(payment)
+
+        flow = host.reviewed(payment, reason="as the dashboard says")
+        world.begin(name, host, flow, rolls, then=finished)
+        world.count("actor:reviewed")
+
+
 def stop_sending(world: World, name: str, rolls: Dice) -> None:
     """Stop all sending, as after a restore, or let it go on where everything was read."""
     host = rolls.choice(world.hosts)
@@ -313,6 +361,8 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "refund disputed": (2, refund_disputed),
     "give back other": (2, give_back_other),
     "stop sending": (1, stop_sending),
+    "record refund": (2, record_refund),
+    "finish review": (2, finish_review),
 }
 
 

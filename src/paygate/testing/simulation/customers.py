@@ -133,7 +133,7 @@ def act_on_page(world: World, name: str, rolls: Dice) -> None:
     elif how == "cancel":
         gateway.cancel(order.reference)
     elif how == "other" and world.profiles[account].traits.rails[Kind(order.kind)].variable_amount:
-        percent = rolls.choice((50, 90, 130))
+        percent = rolls.choice((1, 50, 90, 130))
         gateway.pay(order.reference, Money(order.currency, max(1, order.minor * percent // 100)))
         world.count("processor:another amount on a page")
     else:

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
+from paygate.domain.outcome import MovementKind, RejectCause
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger import book
 from paygate.testing.simulation import clerk
@@ -186,6 +186,8 @@ def _was_tried(world: World, payment: str) -> bool:
 
 def _why_unknown(profile: Profile, attempt: Any) -> str:
     traits = profile.traits
+    if attempt["code"] == RejectCause.KEY_MISMATCH:
+        return "the key had been used with other data"
     if traits.inquiry is InquiryBy.NONE:
         return "nobody can be asked"
     if traits.inquiry is InquiryBy.GATEWAY_REF and not attempt["reference"]:
