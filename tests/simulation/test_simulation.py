@@ -174,6 +174,9 @@ def test_what_waits_for_a_person_could_not_be_found_out() -> None:
         "review:the original of another payment was returned",
         "review:the original of another void was returned",
         "review:a clerk decided",
+        "review:it has not settled in time",
+        "review:a driver failed, or a key had been used",
+        "review:the key had been used with other data",
     }
     assert 0 < reviews.total() < played().covered["actor:collect"] / 5
 

@@ -185,7 +185,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "win dispute": (3, win_dispute),
     "lose dispute": (3, lose_dispute),
     "pay out": (6, pay_out),
-    "fail refund": (5, fail_refund),
+    "fail refund": (7, fail_refund),
     "late success": (2, approve_late),
 }
 

@@ -221,7 +221,7 @@ def record_refund(world: World, name: str, rolls: Dice) -> None:
     key = f"by-hand-{name}"
     refunds = world.store.look("SELECT * FROM paygate_receipt WHERE kind = 'refund' ORDER BY id")
     sent = [row for row in refunds if row["account"] not in world.profiles]
-    if sent and rolls.random() < 0.3:
+    if sent and rolls.random() < 0.6:
         id_ = str(rolls.choice(sent)["id"])
         _order(
             world,

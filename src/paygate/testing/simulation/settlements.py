@@ -57,6 +57,11 @@ def may_hold(world: World, payment: str, account: str) -> bool:
     """Tell whether *payment* may hold its invoices, as money that counts later was not settled."""
     if world.profiles[account].credit_on is CreditOn.ACCEPTED:
         return False
+    return is_unsettled(world, payment, account)
+
+
+def is_unsettled(world: World, payment: str, account: str) -> bool:
+    """Tell whether the processor has not paid out all of what came for *payment*."""
     return any(_on_its_way(world, account, entry) for entry in _came(world, account, payment))
 
 

@@ -19,7 +19,7 @@ from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.faults import DRIVER, Fault
-from paygate.testing.simulation.settlements import check_settlements, may_hold
+from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
 
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry
@@ -166,6 +166,8 @@ def _why(world: World, row: Any, profile: Profile) -> str:
         return "nobody can be asked about a declined try"
     if row["id"] in world.disturbed:
         return "the bank changed its mind"
+    if row["status"] == "succeeded" and is_unsettled(world, row["id"], row["account"]):
+        return "it has not settled in time"
     if row["status"] not in _LIVE and any(world.covered[f"fault:{fault}"] for fault in _ODDITIES):
         return "a driver failed, or a key had been used"
     if row["id"] in world.judged:
