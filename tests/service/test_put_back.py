@@ -581,6 +581,39 @@ def test_an_overpayment_is_paid_out_of_the_till(shop: Shop) -> None:
         shop.cashier.record_refund(payment, amount=cad("52"), by="cash", reference="x", key="more")
 
 
+def test_nothing_is_recorded_as_sent_back_while_a_void_may_do_it(shop: Shop) -> None:
+    payment = shop.paid(via="card")
+    shop.card.script("unknown_executed", operation="void")
+    shop.cashier.cancel(payment, key="void")
+
+    with pytest.raises(NotRefundable, match="being voided"):
+        shop.cashier.record_refund(payment, by="cash", reference="till", key="out")
+
+    shop.clock.advance(hours=1)
+    shop.cashier.recover()
+    now = shop.cashier.payment(payment.id)
+    assert now is not None
+    assert (now.returned, now.needs_review) == (cad("51"), False)
+    assert shop.cashier.fsck() == []
+
+
+def test_a_void_that_releases_the_rest_of_a_hold_moves_no_money(shop: Shop) -> None:
+    shop.issue("A")
+    held = shop.cashier.authorize("A", via="card", method="tok_visa", key="a")
+    shop.cashier.capture(held, amount=cad("20"), final=False, key="part")
+    shop.card.script("unknown_executed", operation="void")
+    shop.cashier.cancel(held, key="rest")
+
+    shop.clock.advance(days=40)  # by then the hold has run out as well
+    shop.cashier.recover()
+    shop.cashier.recover()
+
+    now = shop.cashier.payment(held.id)
+    assert now is not None
+    assert (now.status.value, now.received, now.needs_review) == ("succeeded", cad("20"), False)
+    assert shop.cashier.fsck() == []
+
+
 def test_credit_of_several_payments_is_paid_out_oldest_first(shop: Shop) -> None:
     made = [
         shop.cashier.record([], customer="C", amount=cad(text), by="check", key=text)

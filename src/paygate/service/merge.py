@@ -217,6 +217,9 @@ def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
         return changes
     if payment.returned >= payment.received:
         return changes
+    under_way = payments.under_way(tx, payment.id)
+    if under_way.collected < under_way.authorized:
+        return changes  # it released the rest of what was held
     text = "the gateway says that this was voided, and its money is still booked as received"
     return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
 

@@ -135,9 +135,14 @@ def _cash(kind: Kind) -> Account:
 
 def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
     wanted = refunds.wanted_items(tx, payment, slip.items, slip.amount, slip.to)
-    left = (payment.received - payment.returned).minor - payments.under_way(
-        tx, payment.id
-    ).refunding
+    under_way = payments.under_way(tx, payment.id)
+    if under_way.voiding:
+        raise NotRefundable(
+            f"payment {payment.id} is being voided at its gateway; inquire until that has ended, "
+            "or resolve it, and record then what was sent back as well",
+            payment=payment.id,
+        )
+    left = (payment.received - payment.returned).minor - under_way.refunding
     amount = slip.amount
     if amount is None:
         named = sum(minor for _, minor in wanted)
