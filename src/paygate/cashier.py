@@ -361,9 +361,9 @@ class BookDesk:
         reversal; *bank_charge* posts what the bank took from us. *number* is the
         number of the reversal's document (else ``REV-1``, ``REV-2`` …).
 
-        Money that a gateway brought and still has is not reversed: `StillAtGateway`; refund
-        or cancel it. If the bank says that it never came, and the gateway does not report
-        that, *force* books it.
+        Money of a card or wallet that a gateway still has is not reversed: `StillAtGateway`;
+        refund or cancel it. If it never came, and the gateway does not report that, *force*
+        books it. What the gateway reports after all nets against the reversal.
 
         The same call again returns the same reversal. Raises `AlreadyReversed`,
         `CreditConsumed`, `HasRefunds`, `OutcomeUnknown`, `NothingToReverse` or

@@ -22,6 +22,7 @@ from paygate.domain.outcome import (
 )
 from paygate.errors import (
     AlreadyFinal,
+    AlreadyReversed,
     CreditConsumed,
     DisputeOpen,
     NotEnoughCredit,
@@ -677,3 +678,78 @@ def test_the_same_check_twice_is_booked_with_a_warning(shop: Shop) -> None:
     shop.cashier.reverse(first, reason="typed twice")
     shop.cashier.reverse(second, reason="bounced")
     assert shop.cashier.record("D", by="check", reference="1077", key="d").warnings == ()
+
+
+# --- What a clerk reverses and the bank takes back are one fact ----------------------------------
+
+
+def debited(shop: Shop, number: str = "A") -> Payment:
+    """Return an e-check that the bank has accepted."""
+    payment = shop.paid(number, via="bank", method="tok_bank")
+    shop.clock.advance(days=4)
+    return shop.cashier.inquire(payment)
+
+
+def reported(shop: Shop, kind: MovementKind, amount: str, name: str = "out-1") -> Payment:
+    """Return a card payment that a clerk reversed, and of which *amount* then went out."""
+    payment = shop.paid()
+    shop.cashier.reverse(payment, reason="the bank wrote a letter", force=True)
+    return shop.report(payment, kind, name, amount)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_return_confirms_the_reversal_by_a_clerk(shop: Shop, force: bool) -> None:
+    payment = debited(shop)
+    shop.cashier.reverse(payment, reason="on the statement of the bank", force=force)
+
+    shop.bank.return_check(payment.reference)
+    shop.clock.advance(days=3)
+    payment = shop.cashier.inquire(payment)
+
+    assert (payment.received, payment.returned) == (cad("51"), cad("51"))
+    assert (shop.open(), shop.balance()) == ("51.00", "0.00")
+    assert payment.needs_review is False
+
+
+@pytest.mark.parametrize("kind", [MovementKind.RETURN, MovementKind.CHARGEBACK])
+@pytest.mark.parametrize("parts", [("51",), ("20", "31"), ("8",)])
+def test_what_goes_out_after_a_reversal_is_netted(
+    shop: Shop, kind: MovementKind, parts: tuple[str, ...]
+) -> None:
+    payment = shop.paid()
+    shop.cashier.reverse(payment, reason="the bank wrote a letter", force=True)
+
+    for number, part in enumerate(parts):
+        payment = shop.report(payment, kind, f"out-{number}", part)
+
+    booked = shop.cashier.receipts(payment)
+    assert (payment.returned, payment.needs_review) == (cad("51"), False)
+    assert sum(each.in_transit.minor for each in booked) == 0
+    assert (shop.open(), shop.balance()) == ("51.00", "0.00")
+
+
+def test_more_than_was_reversed_is_owed(shop: Shop) -> None:
+    payment = reported(shop, MovementKind.RETURN, "51")
+
+    payment = shop.report(payment, MovementKind.RETURN, "out-2", "7")
+
+    assert (payment.returned, payment.needs_review) == (cad("58"), True)
+    assert (shop.open(), shop.balance()) == ("51.00", "-7.00")
+
+
+def test_a_dispute_that_is_won_after_a_reversal_pays_again(shop: Shop) -> None:
+    payment = reported(shop, MovementKind.CHARGEBACK, "51", "dp-1")
+    assert shop.open() == "51.00"
+
+    shop.won(payment)
+
+    assert (shop.open(), shop.balance()) == ("0.00", "0.00")
+
+
+def test_what_the_bank_returned_first_is_not_reversed_again(shop: Shop) -> None:
+    payment = shop.report(shop.paid(), MovementKind.RETURN, "out-1")
+
+    with pytest.raises(AlreadyReversed):
+        shop.cashier.reverse(payment, reason="on the statement of the bank", force=True)
+
+    assert (shop.open(), shop.balance()) == ("51.00", "0.00")

@@ -34,6 +34,7 @@ class MovementKind(StrEnum):
     CHARGEBACK = "chargeback"
     CHARGEBACK_WON = "chargeback_won"
     REVERSAL = "reversal"
+    UNDONE = "undone"  # a person took back what was booked as gone out; no money moved
 
     @property
     def inward(self) -> bool:
@@ -47,6 +48,7 @@ _INWARD = frozenset(
         MovementKind.CAPTURE,
         MovementKind.REFUND_FAILED,
         MovementKind.CHARGEBACK_WON,
+        MovementKind.UNDONE,
     }
 )
 

@@ -323,8 +323,11 @@ RULES: Final[tuple[Rule, ...]] = (
         FROM paygate_payment p
         LEFT JOIN paygate_receipt r ON r.payment = p.id AND r.currency = p.currency
         WHERE p.tenant = :tenant GROUP BY p.id
-        HAVING p.received_minor <> coalesce(sum(CASE r.inward WHEN 1 THEN r.amount_minor END), 0)
-          OR p.returned_minor <> coalesce(sum(CASE r.inward WHEN 0 THEN r.amount_minor END), 0)
+        HAVING p.received_minor <> coalesce(
+            sum(CASE WHEN r.inward = 1 AND r.kind <> 'undone' THEN r.amount_minor END), 0)
+          OR p.returned_minor <> coalesce(
+            sum(CASE WHEN r.inward = 0 THEN r.amount_minor
+                     WHEN r.kind = 'undone' THEN -r.amount_minor END), 0)
           OR p.collected_minor <> coalesce(
             sum(CASE WHEN r.kind IN ('charge', 'capture') THEN r.amount_minor END), 0)
         """,

@@ -52,6 +52,11 @@ WHERE r.tenant = :tenant AND r.account = :account AND r.kind = 'refund'
        OR r.movement_id > :name || ':' AND r.movement_id < :name || ';')
 ORDER BY r.booked_at, r.id
 """
+_UNDONE_OF = """
+SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_receipt
+WHERE payment = :payment AND kind = 'undone' AND undoes = :movement_id
+"""
+_SET_IN_TRANSIT = "UPDATE paygate_receipt SET in_transit_minor = :amount WHERE id = :id"
 _SET_AWAITING = "UPDATE paygate_receipt SET awaiting_minor = :amount WHERE id = :id"
 _SETTLE = """
 UPDATE paygate_receipt SET in_transit_minor = :in_transit, settled_minor = :settled,
@@ -69,13 +74,14 @@ WHERE payment = :payment AND kind = :kind AND movement_id = :movement_id
 """
 _IS_UNDONE = """
 SELECT 1 AS one FROM paygate_receipt
-WHERE payment = :payment AND kind IN ('chargeback_won', 'refund_failed')
+WHERE payment = :payment AND kind IN ('chargeback_won', 'refund_failed', 'undone')
   AND coalesce(undoes, movement_id) = :movement_id
 """
 _HELD = """
 SELECT currency,
-  sum(CASE inward WHEN 1 THEN amount_minor ELSE 0 END) AS came,
-  sum(CASE inward WHEN 1 THEN 0 ELSE amount_minor END) AS went
+  sum(CASE WHEN inward = 1 AND kind <> 'undone' THEN amount_minor ELSE 0 END) AS came,
+  sum(CASE WHEN inward = 0 THEN amount_minor WHEN kind = 'undone' THEN -amount_minor ELSE 0 END)
+    AS went
 FROM paygate_receipt WHERE payment = :payment GROUP BY currency
 """
 _SET_UNALLOCATED = """
@@ -233,6 +239,12 @@ def is_undone(tx: Tx, payment: str, movement_id: str) -> bool:
     return bool(tx.all(_IS_UNDONE, {"payment": payment, "movement_id": movement_id}))
 
 
+def undone_of(tx: Tx, payment: str, movement_id: str) -> int:
+    """Return how much of an outward movement of *payment* was taken back by a person."""
+    row = tx.one(_UNDONE_OF, {"payment": payment, "movement_id": movement_id})
+    return 0 if row is None else row["minor"]
+
+
 def moved(tx: Tx, payment: str) -> dict[str, tuple[int, int]]:
     """Return how much of a payment came in and went out, by currency."""
     rows = tx.all(_HELD, {"payment": payment})
@@ -247,6 +259,11 @@ def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
 def set_awaiting(tx: Tx, receipt: str, minor: int) -> None:
     """Write how much of a receipt counts only when it has settled."""
     tx.run(_SET_AWAITING, {"id": receipt, "amount": minor})
+
+
+def set_in_transit(tx: Tx, receipt: str, minor: int) -> None:
+    """Write how much of a receipt is still to reach us, or to be taken from us if negative."""
+    tx.run(_SET_IN_TRANSIT, {"id": receipt, "amount": minor})
 
 
 def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:

@@ -305,7 +305,7 @@ def _place(
             return _suspend(tx, payment, receipt, movement)
         case MovementKind.CHARGE | MovementKind.CAPTURE:
             return _inward(tx, row, payment, receipt, movement, claims)
-        case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON:
+        case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON | MovementKind.UNDONE:
             cash = allocation.cash_account(payment.kind)
             return _back(tx, payment, receipt, movement, cash, held=movement in changes.held)
         case MovementKind.RETURN:
@@ -416,7 +416,11 @@ def _outward(
 ) -> list[str]:
     """Take money that went back off what it was on; what cannot be taken off, is owed."""
     on = customers.date_of(tx, payment.customer, movement.effective)
-    amount = movement.amount
+    amount = reverse.confirm(tx, payment, receipt, movement)
+    if not amount.minor:
+        if movement.kind is MovementKind.CHARGEBACK:
+            dispute.taken(tx, payment, movement, [])
+        return []
     to = _looked_for(tx, row, payment, movement)
     out = Outgo(
         receipt=receipt,
@@ -578,6 +582,8 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
     minor = movement.amount.minor
     if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
         payments.add_moved(tx, payment.id, received=minor, collected=minor)
+    elif movement.kind is MovementKind.UNDONE:
+        payments.add_moved(tx, payment.id, returned=-minor)
     elif movement.kind.inward:
         payments.add_moved(tx, payment.id, received=minor)
     else:

@@ -157,6 +157,55 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> b
     return True
 
 
+def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money:
+    """
+    Net what the gateway reports as gone out against a reversal by a clerk; return the rest.
+
+    The reversal took the money off everything that it was on, and *receipt* says the
+    same fact again, in the words of the bank. It takes the place of the reversal in
+    transit, and nothing more is taken off.
+    """
+    left = movement.amount.minor
+    reversal = reversals.of_payment(tx, payment.id)
+    if reversal is None:
+        return movement.amount
+    on = customers.date_of(tx, payment.customer, movement.effective)
+    cash = allocation.cash_account(payment.kind)
+    lines: list[Line] = []
+    for each in receipts.of_payment(tx, payment.id):
+        ours = each.movement_id.startswith(f"{reversal[0].id}:")
+        if each.kind is not MovementKind.REVERSAL or not ours:
+            continue
+        minor = min(left, each.amount.minor - receipts.undone_of(tx, payment.id, each.movement_id))
+        if minor <= 0 or each.amount.currency != movement.amount.currency:
+            continue
+        undone = Movement(
+            kind=MovementKind.UNDONE,
+            movement_id=f"{receipt}:{each.id}",
+            amount=Money(movement.amount.currency, minor),
+            effective=on,
+            undoes=each.movement_id,
+        )
+        receipts.book(
+            tx,
+            undone,
+            account=payment.account,
+            customer=payment.customer,
+            payment=payment.id,
+            attempt=None,
+            in_transit=False,
+        )
+        if undone.amount.currency == payment.amount.currency:
+            payments.add_moved(tx, payment.id, returned=-minor)
+        if cash is Account.IN_TRANSIT:
+            receipts.set_in_transit(tx, each.id, each.in_transit.minor + minor)
+        lines += [Line(cash, minor, receipt=each.id), Line(cash, -minor, receipt=receipt)]
+        left -= minor
+    if lines:
+        _post(tx, payment, lines, f"{receipt}:confirms", movement.amount.currency, on)
+    return Money(movement.amount.currency, left)
+
+
 def find(tx: Tx, payment: str) -> Payment:
     """Find a payment, or raise `UnknownPayment`."""
     found = payments.by_id(tx, payment)
@@ -223,7 +272,8 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         raise HasRefunds(
             f"{back} of payment {payment.id} went back already", payment=payment.id, amount=back
         )
-    if not wish.force and not payment.kind.recorded:
+    returned_by_bank = payment.kind.recorded or payment.kind.returnable_for
+    if not wish.force and not returned_by_bank:
         raise StillAtGateway(
             f"account {payment.account!r} brought the money of payment {payment.id} and has not "
             "reported it as returned; to send it back, refund or cancel it; if it never came, "

@@ -188,6 +188,7 @@ def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = N
 _UNDONE = {
     MovementKind.REFUND_FAILED: (MovementKind.REFUND, MovementKind.VOID),
     MovementKind.CHARGEBACK_WON: (MovementKind.CHARGEBACK,),
+    MovementKind.UNDONE: (MovementKind.REFUND,),
 }
 """What each kind of money that comes back undoes."""
 

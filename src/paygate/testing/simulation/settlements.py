@@ -25,7 +25,7 @@ SELECT r.*,
    WHERE p.receipt = r.id AND p.account = 'settled') AS to_settled_minor,
   (SELECT coalesce(sum(p.amount_minor), 0) FROM paygate_posting p
    WHERE p.receipt = r.id AND p.account = 'fees') AS to_fees_minor
-FROM paygate_receipt r WHERE r.kind <> 'reversal'
+FROM paygate_receipt r WHERE r.kind NOT IN ('reversal', 'undone')
 """
 _TOLD: Final = """
 SELECT count(*) FROM paygate_outbox WHERE aggregate = :payment AND type = 'payment.settled'

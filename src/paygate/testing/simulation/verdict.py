@@ -224,7 +224,9 @@ def _check_truth(world: World) -> None:
     """Compare what each processor moved with what was booked for it (I1)."""
     booked = Counter(
         (row["account"], row["kind"], row["movement_id"], row["currency"], row["amount_minor"])
-        for row in world.store.look("SELECT * FROM paygate_receipt WHERE kind <> 'reversal'")
+        for row in world.store.look(
+            "SELECT * FROM paygate_receipt WHERE kind NOT IN ('reversal', 'undone')"
+        )
         if row["account"] in world.profiles
     )
     moved = Counter(
