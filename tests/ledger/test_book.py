@@ -17,6 +17,7 @@ DAMAGE = {
     "credit-rebuilds": "UPDATE paygate_credit SET amount_minor = amount_minor + 1",
     "suspense-rebuilds": "UPDATE paygate_receipt SET unallocated_minor = 1",
     "suspense-is-held": "UPDATE paygate_receipt SET unallocated_minor = 999999",
+    "one-currency": "UPDATE paygate_allocation SET currency = 'JPY'",
     "void-invoices-rest": "UPDATE paygate_item SET status = 'void' WHERE number = 'A'",
     "awaiting-rebuilds": "UPDATE paygate_receipt SET awaiting_minor = 1",
     "in-transit-rebuilds": "UPDATE paygate_receipt SET in_transit_minor = in_transit_minor + 1",

@@ -10,7 +10,9 @@ import pytest
 
 from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.outcome import (
+    Approved,
     Closed,
     Closing,
     DeclineCode,
@@ -46,6 +48,13 @@ class Reporting(FakeGateway):
     """A card account whose callbacks say what the test wants them to."""
 
     notice: Notice
+    silent = False
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        """Answer an inquiry, unless the account finds nothing out."""
+        if self.silent:
+            return at_once(Unknown(reason="nobody answers"))
+        return super().look_up(inquiry)
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         del callback  # its bytes say nothing here
@@ -90,12 +99,16 @@ class Shop:
             reference=payment.reference,
             movements=(moved,),
         )
+        self.hear()
+        return self.cashier.payment(payment)
+
+    def hear(self) -> None:
+        """Take the notice in that the processor sends now, and apply it at once."""
         callback = Callback(
             method="POST", path="/", headers={}, body=b"", received_at=self.clock.now()
         )
         self.cashier.receive("reporting", callback)
         self.cashier.apply_callbacks()
-        return self.cashier.payment(payment)
 
     def taken(self, payment: Payment, name: str = "dp-1", amount: str = "51") -> Payment:
         return self.report(payment, MovementKind.CHARGEBACK, name, amount)
@@ -753,3 +766,218 @@ def test_what_the_bank_returned_first_is_not_reversed_again(shop: Shop) -> None:
         shop.cashier.reverse(payment, reason="on the statement of the bank", force=True)
 
     assert (shop.open(), shop.balance()) == ("51.00", "0.00")
+
+
+# --- Money that does not fit what it undoes ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("out", "back"),
+    [
+        (MovementKind.REFUND, MovementKind.REFUND_FAILED),
+        (MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON),
+    ],
+)
+@pytest.mark.parametrize("other", [Money.of("JPY", "5100"), Money.of("EUR", "44.20")])
+def test_money_that_comes_back_in_another_currency_waits_for_a_person(
+    shop: Shop, out: MovementKind, back: MovementKind, other: Money
+) -> None:
+    payment = shop.paid()
+    shop.report(payment, out, "out-1")
+
+    after = shop.tell(
+        payment, Movement(movement_id="in-1", kind=back, amount=other, undoes="out-1")
+    )
+
+    assert (shop.open(), after.conflicted, after.needs_review) == ("51.00", True, True)
+    assert [each.unallocated for each in shop.cashier.receipts(payment)][-1] == other
+    with pytest.raises(StillToDecide):
+        shop.cashier.reviewed(payment, reason="seen")
+    decided = shop.cashier.assign(payment, reason="the customer keeps it")
+    assert (decided.conflicted, shop.cashier.balance("C")[other.currency]) == (False, other)
+
+
+def test_no_credit_is_given_back_for_money_in_another_currency(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.void("A", reason="never delivered")
+    shop.report(payment, MovementKind.REFUND, "re-1", "20")
+    assert shop.balance() == "31.00"
+
+    euros = Money.of("EUR", "20")
+    failed = MovementKind.REFUND_FAILED
+    shop.tell(payment, Movement(movement_id="rf-1", kind=failed, amount=euros, undoes="re-1"))
+
+    assert (shop.balance(), shop.cashier.payment(payment).conflicted) == ("31.00", True)
+
+
+def test_the_currency_of_the_payment_is_not_put_back_for_other_currency_that_went(
+    shop: Shop,
+) -> None:
+    payment = shop.paid()
+    euros = Money.of("EUR", "51")
+    shop.tell(payment, Movement(movement_id="ch-2", amount=euros))
+    shop.cashier.assign(payment, reason="the customer keeps it")
+    taken = MovementKind.CHARGEBACK
+    shop.tell(payment, Movement(movement_id="dp-1", kind=taken, amount=euros, undoes="ch-2"))
+
+    after = shop.won(payment, amount="51")
+
+    assert (after.conflicted, after.needs_review, after.unallocated) == (True, True, cad("51"))
+    assert "EUR" not in shop.cashier.balance("C")
+
+
+def test_of_money_that_comes_after_more_went_out_only_the_rest_waits(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.taken(payment)
+    assert shop.report(payment, MovementKind.REFUND, "re-1").needs_review
+    assert shop.balance() == "-51.00"
+
+    after = shop.tell(payment, Movement(movement_id="ch-2", amount=cad("70")))
+
+    assert (after.unallocated, shop.balance(), after.conflicted) == (cad("19"), "0.00", True)
+    assert shop.cashier.fsck() == []
+    assert shop.cashier.assign(payment, "A", reason="the payer says so").needs_review is False
+    assert shop.open() == "32.00"
+
+
+def test_money_that_comes_after_more_went_out_may_be_gone_to_the_last_cent(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.taken(payment)
+    shop.report(payment, MovementKind.REFUND, "re-1")
+    shop.report(payment, MovementKind.REFUND, "re-2", "20")
+
+    after = shop.tell(payment, Movement(movement_id="ch-2", amount=cad("60")))
+
+    assert (after.unallocated, shop.balance()) == (cad("0"), "-11.00")
+    assert not shop.cashier.reviewed(payment, reason="the rest is asked of the customer").conflicted
+
+
+# --- Money that comes back, and never came ------------------------------------------------
+
+
+def on_its_way(shop: Shop) -> Payment:
+    """Charge an account that accepts it and tells no more of it."""
+    shop.reporting.silent = True
+    shop.issue("A")
+    return shop.cashier.collect("A", via="reporting", method="tok_pending", key="a")
+
+
+def came_back(shop: Shop, payment: Payment, amount: str = "51") -> Payment:
+    """Report money that comes back and that nobody took, until its callback is applied."""
+    won = MovementKind.CHARGEBACK_WON
+    shop.tell(payment, Movement(movement_id="dp-1", kind=won, amount=cad(amount)))
+    for _ in range(8):
+        shop.clock.advance(days=2)
+        shop.cashier.apply_callbacks()
+    return shop.cashier.payment(payment)
+
+
+def test_what_no_charge_brought_is_sent_back_by_hand(shop: Shop) -> None:
+    payment = on_its_way(shop)
+    assert came_back(shop, payment).received == cad("51")
+    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+
+    with pytest.raises(NotRefundable, match="record_refund"):
+        shop.cashier.refund(payment, key="back")
+
+    shop.cashier.record_refund(payment, by="cash", reference="till 4", key="by hand")
+    assert shop.cashier.payment(payment).returned == cad("51")
+    assert shop.balance() == "0.00"
+
+
+@pytest.mark.parametrize("verb", ["refund", "cancel"])
+def test_an_authorisation_without_a_capture_has_nothing_that_a_gateway_refunds(
+    shop: Shop, verb: str
+) -> None:
+    shop.issue("A")
+    payment = shop.cashier.authorize("A", via="reporting", method="tok_visa", key="a")
+    won = Movement(movement_id="dp-1", kind=MovementKind.CHARGEBACK_WON, amount=cad("51"))
+    shop.reporting.notice = Notice(
+        event_id="e",
+        type="won",
+        reference=payment.reference,
+        answer=Approved(reference="tx-7", movements=(won,)),
+    )
+    shop.hear()
+
+    with pytest.raises(NotRefundable, match="record_refund"):
+        getattr(shop.cashier, verb)(payment, key="back")
+
+    shop.cashier.record_refund(payment, by="cash", reference="till 4", key="by hand")
+    assert shop.cashier.payment(payment).returned == cad("51")
+
+
+def test_a_charge_that_is_resolved_as_canceled_is_canceled_though_money_came_back(
+    shop: Shop,
+) -> None:
+    payment = on_its_way(shop)
+    came_back(shop, payment, "17")
+
+    after = shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+
+    assert (after.status, after.received, after.needs_review) == ("canceled", cad("17"), True)
+    assert shop.events(payment).count("payment.needs_review") == 1
+    assert not shop.cashier.reviewed(payment, reason="the customer keeps it").needs_review
+
+
+def test_money_that_comes_back_after_its_charge_was_canceled_is_looked_at(shop: Shop) -> None:
+    payment = on_its_way(shop)
+    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+
+    after = came_back(shop, payment, "17")
+
+    assert (after.status, after.received, after.needs_review) == ("canceled", cad("17"), True)
+
+
+# --- A dispute of two payments ------------------------------------------------
+
+
+def disputed(shop: Shop, payment: Payment, state: DisputeState) -> Payment:
+    shop.reporting.notice = Notice(
+        event_id=f"{payment.id}-{state}",
+        type="dispute",
+        reference=payment.reference,
+        disputes=(Dispute(reference="dp-9", state=state, amount=cad("51")),),
+    )
+    shop.hear()
+    return shop.cashier.payment(payment)
+
+
+@pytest.mark.parametrize("state", list(DisputeState))
+def test_a_dispute_that_is_reported_for_two_payments_is_that_of_the_first(
+    shop: Shop, state: DisputeState
+) -> None:
+    first, second = shop.paid("A"), shop.paid("B")
+    disputed(shop, first, DisputeState.LOST)
+    before = shop.cashier.chargebacks()
+
+    after = disputed(shop, second, state)
+
+    assert shop.cashier.chargebacks() == before
+    assert shop.cashier.payment(first).disputed
+    assert (after.disputed, after.needs_review) == (False, True)
+    assert {"payment.alert", "payment.needs_review"} <= set(shop.events(second))
+    assert not shop.cashier.reviewed(second, reason="a slip of the processor").needs_review
+
+
+@pytest.mark.parametrize("reported", ["taken", "won"])
+def test_money_of_a_dispute_of_another_payment_changes_nothing_of_that_one(
+    shop: Shop, reported: str
+) -> None:
+    first, second = shop.paid("A"), shop.paid("B")
+    shop.taken(first, "dp-9")
+    before = shop.cashier.chargebacks()
+
+    moved = Movement(movement_id="dp-9#2", kind=MovementKind.CHARGEBACK, amount=cad("51"))
+    if reported == "won":
+        won = MovementKind.CHARGEBACK_WON
+        moved = Movement(movement_id="w-1", kind=won, amount=cad("51"), undoes="dp-9")
+    shop.tell(second, moved)
+    for _ in range(8):
+        shop.clock.advance(days=2)
+        shop.cashier.apply_callbacks()
+
+    after = shop.cashier.payment(second)
+    assert shop.cashier.chargebacks() == before
+    assert (after.disputed, after.needs_review) == (False, True)
+    assert shop.open("A") == "51.00"

@@ -94,6 +94,36 @@ RULES: Final[tuple[Rule, ...]] = (
         """,
     ),
     Rule(
+        "one-currency",
+        "an allocation, a credit and a write-off have the currency of their receipt, credit and "
+        "invoice",
+        """
+        SELECT a.id AS subject, 'an allocation of ' || a.currency || ' on an invoice in '
+          || i.currency || ', of money in ' || coalesce(r.currency, c.currency) AS detail
+        FROM paygate_allocation a JOIN paygate_item i ON i.id = a.item
+        LEFT JOIN paygate_receipt r ON r.id = a.receipt
+        LEFT JOIN paygate_credit c ON c.id = a.credit
+        WHERE a.tenant = :tenant
+          AND (a.currency <> i.currency OR a.currency <> coalesce(r.currency, c.currency))
+        UNION ALL
+        SELECT c.id, 'a credit of ' || c.currency || ', of money in ' || r.currency
+        FROM paygate_credit c JOIN paygate_receipt r ON r.id = c.receipt
+        WHERE c.tenant = :tenant AND c.currency <> r.currency
+        UNION ALL
+        SELECT w.id, 'a write-off of ' || w.currency || ' on an invoice in ' || i.currency
+        FROM paygate_write_off w JOIN paygate_item i ON i.id = w.item
+        WHERE w.tenant = :tenant AND w.currency <> i.currency
+        UNION ALL
+        SELECT p.entry, 'a posting of ' || p.currency || ' to something in '
+          || coalesce(i.currency, c.currency)
+        FROM paygate_posting p
+        LEFT JOIN paygate_item i ON i.id = p.item
+        LEFT JOIN paygate_credit c ON c.id = p.credit
+        WHERE p.tenant = :tenant
+          AND (p.currency <> i.currency OR p.currency <> c.currency)
+        """,
+    ),
+    Rule(
         "void-invoices-rest",
         "a void invoice sums to zero on every account, and nothing is posted to it after the void",
         """

@@ -29,7 +29,7 @@ ON CONFLICT (tenant, account, reference) DO NOTHING
 _SELECT = """
 SELECT k.*,
   (SELECT coalesce(sum(CASE r.kind WHEN 'chargeback' THEN r.amount_minor ELSE -r.amount_minor END),
-     0) {of_dispute}) AS taken_minor,
+     0) {of_dispute} AND r.currency = k.currency) AS taken_minor,
   (SELECT count(*) {of_dispute} AND r.kind = 'chargeback') AS times_taken,
   (SELECT count(*) {of_dispute} AND r.kind = 'chargeback_won') AS times_given_back,
   (SELECT sum(r.fee_minor) {of_dispute}) AS fee_minor,

@@ -16,6 +16,8 @@ EXCESS: Final = "excess"
 """More went back than came."""
 UNSETTLED: Final = "unsettled"
 """Accepted money has not settled within the time that its rail allows."""
+UNBROUGHT: Final = "unbrought"
+"""Money came back of a payment that ended and never brought any."""
 DECIDED: Final = "decided"
 """A person finished a review that an attempt or a conflict had raised."""
 

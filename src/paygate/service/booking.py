@@ -45,6 +45,12 @@ if TYPE_CHECKING:
 _CREDIT_NOTE = "credit note for a refund"
 
 
+_ENDED = (
+    PaymentStatus.DECLINED,
+    PaymentStatus.FAILED,
+    PaymentStatus.CANCELED,
+    PaymentStatus.EXPIRED,
+)
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 
 
@@ -83,15 +89,17 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         _end(tx, row, payment, changes)
     if changes.let_go and changes.state is None:
         settle.release(tx, payment, ended=True)
+    if changes.book or changes.state is not None:
+        _review_unbrought(tx, row, payment, changes)
     return touched
 
 
 def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> PaymentStatus:
-    """Tell where *payment* stands when its attempt *row* has come to *state*."""
+    """Return where *payment* stands when its attempt *row* has come to *state*."""
     operation = row.attempt.operation
     if operation in _COLLECTS:
         # The rest of an authorisation ran out; what was captured of it before stays.
-        partly = state.closed and payment.received.minor
+        partly = state.closed and payments.under_way(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
     if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
         return payment.status
@@ -99,7 +107,8 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
         return PaymentStatus.SUCCEEDED
     if operation is Operation.VOID:
         # What was captured before stays; the rest of the authorisation is gone.
-        return PaymentStatus.SUCCEEDED if payment.received.minor else PaymentStatus.CANCELED
+        collected = payments.under_way(tx, payment.id).collected
+        return PaymentStatus.SUCCEEDED if collected else PaymentStatus.CANCELED
     return payment.status
 
 
@@ -302,7 +311,9 @@ def _place(
     """Put the money of one movement where it belongs, or take it off there."""
     match movement.kind:
         case MovementKind.CHARGE | MovementKind.CAPTURE if movement in changes.held:
-            return _suspend(tx, payment, receipt, movement)
+            touched = _suspend(tx, payment, receipt, movement)
+            _end_excess(tx, payment)
+            return touched
         case MovementKind.CHARGE | MovementKind.CAPTURE:
             return _inward(tx, row, payment, receipt, movement, claims)
         case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON | MovementKind.UNDONE:
@@ -383,10 +394,10 @@ def _back(
         emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
     back = taking.put_back(tx, payment, receipt, movement, on, cash)
     touched = list(back.items)
-    if back.waits:
+    if back.waits or (back.other and back.left.minor and not held):
         payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=True)
         emit(tx, "payment.conflicted", payment, reason="money came back that waits for a decision")
-    if back.left.minor and held:
+    if back.left.minor and (held or back.other):
         _suspend(tx, payment, receipt, replace(movement, amount=back.left))
     elif back.left.minor and settle.waits(tx, payment, movement):
         settle.accept(tx, payment, receipt, back.left, on, cash)
@@ -477,6 +488,20 @@ def _review_excess(tx: Tx, payment: Payment) -> None:
         emit(tx, "payment.needs_review", payment, reason="more went back than came")
 
 
+def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """Flag a payment that ended without its money, and of which money came back all the same."""
+    state = changes.state
+    status = payment.status if state is None else status_after(tx, row, payment, state)
+    if status not in _ENDED:
+        if status is not payment.status:
+            reviews.end(tx, payment.id, reviews.UNBROUGHT)
+        return
+    now = reverse.find(tx, payment.id)
+    text = f"it ended as {status}, and {now.received} of it came back that nobody had taken"
+    if now.received.minor and reviews.raise_(tx, payment.id, reviews.UNBROUGHT):
+        emit(tx, "payment.needs_review", payment, reason=text)
+
+
 def _end_excess(tx: Tx, payment: Payment) -> None:
     now = reverse.find(tx, payment.id)
     if now.returned <= now.received:
@@ -552,13 +577,21 @@ def _tell_given_up(tx: Tx, given_up: list[tuple[str, int]]) -> None:
 
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:
-    """Keep money that nobody can place by rule where a person finds it."""
-    minor = movement.amount.minor
-    receipts.set_unallocated(tx, receipt, minor)
-    lines = [
-        Line(allocation.cash_account(payment.kind), minor, receipt=receipt),
-        Line(Account.SUSPENSE, -minor, receipt=receipt),
-    ]
+    """
+    Keep money that nobody can place by rule where a person finds it.
+
+    What the customer was made to owe for this payment is canceled first: of money that
+    came after more went out, only the rest is held, and only the rest can wait.
+    """
+    cash = Line(allocation.cash_account(payment.kind), movement.amount.minor, receipt=receipt)
+    canceled = taking.cancel_debits(tx, payment, movement.amount)
+    minor = movement.amount.minor + sum(line.minor for line in canceled)
+    lines = [cash, *canceled]
+    if minor:
+        booked = receipts.by_id(tx, receipt)
+        assert booked is not None, "it was just booked"
+        receipts.set_unallocated(tx, receipt, booked.unallocated.minor + minor)
+        lines.append(Line(Account.SUSPENSE, -minor, receipt=receipt))
     on = customers.date_of(tx, payment.customer, movement.effective)
     _post(tx, payment, receipt, movement.amount.currency, lines, on)
     return []

@@ -5,7 +5,9 @@ stands, that money was taken, and that money came back. What is lost is given up
 on the invoices only when both are known, that the money is gone and that the
 dispute is lost; a win that comes after all takes that back first. A dispute may
 be lost again after it was won: then the money is taken a second time, under a
-movement id of its own, and a person is to know of it.
+movement id of its own, and a person is to know of it. A reference names the
+dispute of one payment: what is reported under it for another payment changes
+nothing of the first, and a person finds out.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
-from paygate.service.telling import emit
+from paygate.service.telling import alert, emit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +49,8 @@ def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
     if chargebacks.open_(tx, payment, dispute):
         emit(tx, "payment.disputed", payment, **_facts(dispute))
     found = _found(tx, payment, dispute.reference)
+    if found is None:
+        return
     chargebacks.describe(tx, found.id, dispute)
     chargebacks.report(tx, found.id, dispute.state)
     _advance(tx, payment, found)
@@ -55,6 +59,9 @@ def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
 def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
     """Write what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
+    if found is None:
+        emit(tx, "payment.charged_back", payment, code=movement.code)
+        return
     off = _by_item(lines)
     # What was given up of an invoice before is given up again along with the new part.
     for each in chargebacks.taken(tx, found.id):
@@ -70,12 +77,15 @@ def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -
 def given_back(tx: Tx, payment: Payment, movement: Movement) -> None:
     """Write that the bank gave the money back, before it is put anywhere."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
-    _advance(tx, payment, found)
+    if found is not None:
+        _advance(tx, payment, found)
 
 
 def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
     """Write on which invoices the money is again; when all is back, none is kept off any."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
+    if found is None:
+        return
     off = {each.item: each.minor for each in chargebacks.taken(tx, found.id)}
     back = off if not found.state.stands else _by_item(lines)
     for item, minor in back.items():
@@ -90,7 +100,7 @@ def _by_item(lines: Iterable[Line]) -> Counter[str]:
     return off
 
 
-def _of_money(tx: Tx, payment: Payment, movement_id: str, movement: Movement) -> Chargeback:
+def _of_money(tx: Tx, payment: Payment, movement_id: str, movement: Movement) -> Chargeback | None:
     reference = dispute_of(movement_id)
     opened = Dispute(
         reference=reference,
@@ -102,10 +112,21 @@ def _of_money(tx: Tx, payment: Payment, movement_id: str, movement: Movement) ->
     return _found(tx, payment, reference)
 
 
-def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback:
+def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback | None:
+    """Return the dispute of *payment*; None if it is one of another payment, which is flagged."""
     found = chargebacks.find(tx, payment.account, reference)
     assert found is not None, "it was just written"
-    return found
+    if found.payment == payment.id:
+        return found
+    cause = f"dispute-elsewhere:{found.id}"
+    if not reviews.stood(tx, payment.id, cause) and reviews.raise_(tx, payment.id, cause):
+        text = (
+            f"the dispute {reference} is reported for this payment, and stands in the books for "
+            f"payment {found.payment}; ask the processor which of them it is about"
+        )
+        alert(tx, payment, text)
+        emit(tx, "payment.needs_review", payment, reason=text)
+    return None
 
 
 def _advance(tx: Tx, payment: Payment, found: Chargeback) -> None:

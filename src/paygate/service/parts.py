@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import Operation
+from paygate.errors import NotRefundable
 from paygate.ledger import payments, receipts
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ class Part:
 
 
 def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
-    """Tell what of *amount* goes back by which movement of *payment*."""
+    """Return what of *amount* goes back by which movement; raise `NotRefundable` without any."""
     newest_first = [
         each
         for each in reversed(receipts.of_payment(tx, payment.id))
         if each.kind in _CAME and each.amount.currency == amount.currency
     ]
+    if not newest_first:
+        raise NotRefundable(
+            f"payment {payment.id} has money that came back, and no charge that the account "
+            f"{payment.account!r} can refund; send {amount} back another way and record it with "
+            "record_refund",
+            payment=payment.id,
+            left=Money(amount.currency, 0),
+        )
     left = _left(tx, payment, newest_first)
     for receipt in newest_first:
         if left[receipt.movement_id] >= amount.minor:

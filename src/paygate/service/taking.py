@@ -11,7 +11,8 @@ one outward receipt. First it cancels what the customer was made to owe for this
 payment: as long as there is such a debit, more is out than there was. The rest
 goes to the places that the undone receipt took it from, the last one first. An
 invoice takes back what is open on it; if it was paid otherwise, or is void by
-now, the money is the customer's credit.
+now, the money is the customer's credit. Money in another currency than what was
+taken goes to none of these places: it waits for a person.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ class PutBack:
     """What is put back of one inward receipt: the lines, and the invoices they touch.
 
     `left` has no place of its own to go back to; `waits` says that some of it is
-    in suspense again.
+    in suspense again, `other` that it came in another currency than what was taken.
     """
 
     receipt: str
@@ -206,6 +207,7 @@ class PutBack:
     lines: list[Line] = field(default_factory=list[Line])
     items: list[str] = field(default_factory=list[str])
     waits: bool = False
+    other: bool = False
 
     def add(self, line: Line) -> None:
         """Count money as put back, which is what the *line* credits."""
@@ -221,7 +223,9 @@ def put_back(
     _cancel_debits(tx, payment, back)
     undoes = movement.undoes or movement.movement_id
     undone = receipts.undone_by(tx, payment.id, _UNDONE[movement.kind], undoes)
-    if undone is not None:
+    taken_from = None if undone is None else receipts.by_id(tx, undone)
+    back.other = taken_from is not None and taken_from.amount.currency != movement.amount.currency
+    if undone is not None and not back.other:
         for place in taken.of_receipt(tx, undone):
             minor = min(place.minor, back.left.minor)
             if minor > 0 and _put(tx, payment, place, minor, back, on):
