@@ -13,9 +13,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Address, Browser, Cashier, Customer, Kind, Money, PaymentStatus, Timing
-from paygate.dialogue import Dialogue, Request
-from paygate.domain.outcome import Outcome
-from paygate.gateway import Completion
+from paygate.dialogue import Dialogue, Request, at_once
+from paygate.domain.outcome import DeclineCode, Declined, Finding, Outcome, Unknown
+from paygate.gateway import Charge, Completion, FeedPage, Inquiry, Notice
 from paygate.testing import FakeClock, FakeGateway
 
 BACK = "https://shop.example/back"
@@ -102,6 +102,67 @@ def test_what_is_erased_is_nowhere_in_the_file(shop: Shop) -> None:
 
     assert shop.found() == []
     assert sound == []
+
+
+SAYS = "Ottoline Vranjic of 17 Larkspur Walk, ottoline@mail.example, +15550177: no money"
+
+
+class Gossip(FakeGateway):
+    """A card account that says whom it is talking about."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(Kind.CARD, clock=clock)
+        self.says: Outcome = Declined(
+            code=DeclineCode.GENERIC, raw_code="51", retryable=False, message=SAYS
+        )
+        self.notices: list[Notice] = []
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        del charge
+        return at_once(self.says)
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        del inquiry
+        return at_once(cast("Finding", self.says))
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        page = FeedPage(notices=tuple(self.notices), cursor=cursor or "1", more=False)
+        return at_once(page)
+
+
+@pytest.mark.parametrize("payer", [None, OTTOLINE], ids=["the customer", "somebody else"])
+@pytest.mark.parametrize("told", ["at once", "when asked", "by a feed"])
+def test_whom_a_processor_talks_about_is_not_stored(
+    shop: Shop, payer: Customer | None, told: str
+) -> None:
+    gossip = Gossip(shop.clock)
+    shop.gateways["card"], declined = gossip, gossip.says
+    if told != "at once":
+        gossip.says = Unknown(reason=SAYS, reference="r-1")
+    number = "N-1" if payer is None else "N-6"
+
+    with shop.open() as till:
+        payment = till.collect(number, via="card", method="tok_visa", key="k-1", payer=payer)
+        if payer is not None:
+            till.save_customer(payer)
+        if told == "when asked":
+            gossip.says = declined
+            payment = till.inquire(payment)
+        if told == "by a feed":
+            gossip.notices = [
+                Notice(event_id="e-1", type="declined", reference="r-1", answer=declined),
+                Notice(event_id="e-2", type="declined", reference="nobody's", answer=declined),
+                Notice(event_id="e-3", type="x", unreadable="it names ottoline@mail.example"),
+            ]
+            till.read_feeds()
+            till.apply_callbacks()
+            payment = till.payment(payment.id)
+        till.erase_contact(OTTOLINE)
+        said = repr(till.events(limit=1_000)) + payment.reason
+
+    assert payment.status is PaymentStatus.DECLINED
+    assert [fact for fact in FACTS if fact in said] == []
+    assert shop.found() == []
 
 
 def test_what_was_replaced_before_is_not_left_in_free_space(shop: Shop) -> None:

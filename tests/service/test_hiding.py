@@ -14,7 +14,18 @@ import pytest
 from cryptography.fernet import Fernet
 
 import paygate
-from paygate import Cashier, Kind, Money, OneTimeToken, RawBankAccount, RawCard, Secret, Timing
+from paygate import (
+    Address,
+    Cashier,
+    Customer,
+    Kind,
+    Money,
+    OneTimeToken,
+    RawBankAccount,
+    RawCard,
+    Secret,
+    Timing,
+)
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import (
@@ -34,7 +45,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.errors import BadReply, PaygateError
-from paygate.gateway import AccountFacts, Callback, Notice
+from paygate.gateway import AccountFacts, Callback, Notice, StoredToken
 from paygate.service.flow import ask
 from paygate.service.hiding import Hidden, secrets_in
 from paygate.settings import Settings
@@ -256,3 +267,74 @@ def test_credentials_that_only_a_request_shows_are_hidden() -> None:
         flow.send(Response(status=401))
 
     assert end.value.value == Unknown(reason="bad token ••••", reference="order-77001")
+
+
+PAYER = Customer(
+    "P-8",
+    name="Ida Brontolo",
+    email="ida@post.example",
+    phone="+1 (555) 017-7444",
+    address=Address(line1="4 Elm Row", city="Ely", postal_code="QX9"),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("IDA  BRONTOLO has no money", "•••• has no money"),
+        ("ask ida@post.example or her@other.example", "ask •••• or ••••"),
+        ("call 15550177444, or +1 555 017 7444", "call ••••, or ••••"),
+        ("at 4 elm row, Ely QX9", "at ••••, Ely QX9"),
+        ("Ida Brontolosaurus", "Ida Brontolosaurus"),
+    ],
+)
+def test_who_pays_is_taken_out_of_what_an_answer_says(said: str, left: str) -> None:
+    hidden = Hidden().about(PAYER, None)
+
+    assert hidden.blot(Unknown(reason=said)).reason == left
+
+
+def test_who_pays_stays_where_money_or_a_method_is_known_by_it() -> None:
+    kept = StoredMethod(token=Secret("kept_1"), kind=Kind.CARD, holder="Ida Brontolo")
+    answer = Approved(
+        reference="Ida Brontolo", movements=(_movement("m", "Ida Brontolo"),), method=kept
+    )
+
+    blotted = Hidden().about(PAYER).blot(answer)
+
+    assert (blotted.reference, blotted.method) == ("Ida Brontolo", kept)
+    assert (blotted.movements[0].movement_id, blotted.movements[0].code) == (
+        "m Ida Brontolo",
+        "••••",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("no 4000000000000002", "no ••••"),
+        ("till 3 4000-0000 0000-0002 5", "till 3 •••• 5"),
+        ("amex 378282246310005, diners 30569309025904", "amex ••••, diners ••••"),
+        ("order 4000000000000003", "order 4000000000000003"),
+        ("trace 99994000000000000002999", "trace 99994000000000000002999"),
+    ],
+)
+def test_what_may_be_a_card_number_is_hidden_though_no_card_was_sent(said: str, left: str) -> None:
+    hidden = Hidden()
+
+    told = hidden.blot([Notice(event_id=PAN, type="t", reference=PAN, unreadable=said)])[0]
+    declined = Declined(code=DeclineCode.GENERIC, raw_code=said, retryable=True, message=said)
+
+    assert (told.unreadable, told.event_id, told.reference) == (left, PAN, PAN)
+    assert (hidden.blot(declined).message, hidden.blot(declined).raw_code) == (left, left)
+
+
+def test_a_link_for_the_payer_holds_no_card_and_no_token_of_a_stored_method() -> None:
+    link = Redirect(url=f"https://bank.example/?n={PAN}&s={TOKEN}", fields={"n": PAN, "s": TOKEN})
+    hidden = Hidden().of(RawCard(PAN, 12, 2030)).of(StoredToken(Secret(TOKEN)))
+
+    blotted = hidden.blot(ActionRequired(action=link, reference="r"))
+
+    assert blotted.action == Redirect(
+        url="https://bank.example/?n=••••&s=••••", fields={"n": "••••", "s": "••••"}
+    )

@@ -137,3 +137,12 @@ def customer_of(facts: dict[str, Any]) -> Customer:
     rest = dict(facts)
     address: dict[str, str] = rest.pop("address", {})
     return Customer(**rest, address=Address(**address))
+
+
+def sent_with(request: str | None) -> Customer | None:
+    """Return the person whose contact facts are kept in *request*, to send it again."""
+    if not request:
+        return None
+    kept: dict[str, Any] = json.loads(request)
+    facts: dict[str, Any] | None = kept.get("payer") or kept.get("customer")
+    return customer_of(facts) if facts else None

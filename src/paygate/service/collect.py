@@ -88,6 +88,7 @@ class Opened:
     dialogue: Dialogue[Outcome] | None = None
     lease: Lease | None = None
     method: Method | None = None
+    payer: Customer | None = None
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         account.name,
         opened.dialogue,
         door=door.outcome(account, order.operation),
-        hidden=account.hidden.of(opened.method),
+        hidden=account.hidden.of(opened.method).about(opened.payer),
         attempt=opened.attempt,
         lease=opened.lease,
     )
@@ -308,6 +309,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         dialogue=dialogue,
         lease=lease,
         method=method,
+        payer=payer,
     )
 
 

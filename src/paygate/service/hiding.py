@@ -1,4 +1,4 @@
-"""What an answer must not repeat: the account's secrets, and those of the payer.
+"""What an answer must not repeat: the account's secrets, the payer's, and who the payer is.
 
 Processors, and proxies on the way to them, repeat what they were sent: a token in a
 code, a key in a message. Everything that comes out of a dialogue passes here, before
@@ -6,7 +6,12 @@ anything of it is stored, told in an event, or raised.
 
 Short secrets, such as a security code, are taken out of prose only, where they stand as
 a word: in a code or a reference of the processor the same digits mean something else.
-A link or form for the payer's browser may hold the payer's own token.
+A link or form for the payer's browser may hold the payer's own one-time token, which is
+spent, but no card number, bank account or token of a stored method.
+
+Contact facts of the payer are taken out of what an answer says in words and codes, and so
+is whatever looks like a card number or an e-mail address. References stay as they are:
+money is known by them, and digits of a reference may look like a card number by chance.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from paygate.gateway import StoredToken
 
 if TYPE_CHECKING:
     from paygate.dialogue import Request
+    from paygate.domain.customer import Customer
     from paygate.gateway import Method
 
 T = TypeVar("T")
@@ -34,20 +40,31 @@ _SHORT: Final = 6
 _DEPTH_MAX: Final = 5
 _PARTS_MAX: Final = 10_000
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
+_SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code", "checks"})
+"""The fields in which a processor says something to us; others name something, or are a slip."""
+
+_FACT_MIN: Final = 4
+_CARD_DIGITS: Final = range(13, 20)
+_DIGITS: Final = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, PayToAddress)
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 
 
 class Hidden:
-    """Secrets of an account and of a payer, which are taken out of every answer."""
+    """What is taken out of every answer: secrets of an account and of a payer, and who pays."""
 
-    __slots__ = ("_account", "_payer")
+    __slots__ = ("_account", "_contact", "_payer")
 
     def __init__(
-        self, account: Iterable[Secret[str]] | Spellings = (), payer: Spellings | None = None
+        self,
+        account: Iterable[Secret[str]] | Spellings = (),
+        payer: Spellings | None = None,
+        contact: tuple[re.Pattern[str], ...] = (),
     ) -> None:
         self._account = account if isinstance(account, Spellings) else Spellings(account)
         self._payer = Spellings() if payer is None else payer
+        self._contact = contact
 
     def __repr__(self) -> str:
         return f"Hidden({DOTS})"
@@ -55,16 +72,27 @@ class Hidden:
     def also(self, secrets: Iterable[Secret[str]]) -> Hidden:
         """Hide *secrets* of a payer, or of one request, as well."""
         more = Spellings(secrets)
-        return Hidden(self._account, self._payer.and_those(more)) if more else self
+        if not more:
+            return self
+        return Hidden(self._account, self._payer.and_those(more), self._contact)
 
     def of(self, method: Method | None) -> Hidden:
         """Hide what *method* consists of as well."""
-        return self.also(secrets_of(method))
+        secrets = secrets_of(method)
+        if isinstance(method, OneTimeToken):
+            return self.also(secrets)
+        more = Spellings(secrets)
+        if not more:
+            return self
+        return Hidden(self._account.and_those(more), self._payer, self._contact)
+
+    def about(self, *people: Customer | None) -> Hidden:
+        """Hide the contact facts of *people* as well."""
+        more = tuple(each for person in people if person is not None for each in _facts(person))
+        return Hidden(self._account, self._payer, self._contact + more) if more else self
 
     def blot(self, answer: T) -> T:
-        """Return *answer* with dots for every secret, whatever it is made of."""
-        if not self._account and not self._payer:
-            return answer
+        """Return *answer* with dots for all that is hidden, whatever it is made of."""
         return cast("T", self._blotted(answer, "", for_the_payer=False))
 
     def _blotted(self, value: Any, name: str, *, for_the_payer: bool) -> Any:
@@ -102,7 +130,18 @@ class Hidden:
     def _text(self, text: str, name: str, *, for_the_payer: bool) -> str:
         prose = name in _PROSE
         text = self._account.blotted(text, prose=prose)
-        return text if for_the_payer else self._payer.blotted(text, prose=prose)
+        if for_the_payer:
+            return text
+        text = self._payer.blotted(text, prose=prose)
+        return self._anonymous(text) if name in _SAID else text
+
+    def _anonymous(self, text: str) -> str:
+        for fact in self._contact:
+            if fact.search(text):
+                text = fact.sub(DOTS, text)
+        if "@" in text:
+            text = _EMAIL.sub(DOTS, text)
+        return _without_cards(text)
 
 
 class Spellings:
@@ -140,6 +179,52 @@ class Spellings:
                 if word in text:
                     text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", DOTS, text)
         return text
+
+
+def _facts(person: Customer) -> list[re.Pattern[str]]:
+    """Return how the contact facts of *person* are repeated, in any case and spacing."""
+    address = person.address
+    lines = address.line1, address.line2, address.city, address.region, address.postal_code
+    facts = (person.email, person.name, *lines, person.phone)
+    words = [fact.split() for fact in facts if len(fact.strip()) >= _FACT_MIN]
+    found = [
+        re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, each)) + r"(?!\w)", re.IGNORECASE)
+        for each in words
+    ]
+    digits = re.sub(r"\D", "", person.phone)
+    if len(digits) >= _SHORT:
+        found.append(re.compile(r"(?<!\d)\+?\(?" + r"[ ().-]*".join(digits) + r"(?!\d)"))
+    return found
+
+
+def _without_cards(text: str) -> str:
+    """Return *text* with dots for each number that a card may have."""
+    return _DIGITS.sub(_without_card, text) if _DIGITS.search(text) else text
+
+
+def _without_card(run: re.Match[str]) -> str:
+    text = run.group()
+    groups = [each.span() for each in re.finditer(r"\d+", text)]
+    found = [
+        (start, end)
+        for index, (start, _) in enumerate(groups)
+        for _, end in groups[index:]
+        if _is_card(re.sub(r"\D", "", text[start:end]))
+    ]
+    written, at = "", 0
+    for start, end in found:
+        if start >= at:
+            written += text[at:start] + DOTS
+        at = max(at, end)
+    return written + text[at:]
+
+
+def _is_card(digits: str) -> bool:
+    """Return whether *digits* are as many as a card has, with the right check digit (Luhn)."""
+    if len(digits) not in _CARD_DIGITS:
+        return False
+    doubled = [int(each) * (1 + index % 2) for index, each in enumerate(reversed(digits))]
+    return sum(each // 10 + each % 10 for each in doubled) % 10 == 0
 
 
 def _encodings(text: str) -> set[str]:

@@ -28,10 +28,11 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.ledger import payments, receipts
+from paygate.ledger import customers, payments, receipts
 from paygate.service import allocation, booking, keeping, quotes, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
+from paygate.service.hiding import Hidden
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,6 +106,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         before = payments.attempt(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
+        answer = _unnamed(tx, before, answer)
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
@@ -156,6 +158,18 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 or _end_debit(tx, before, changes, reading)
                 or payment
             )
+
+
+def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Take out of *answer* the contact facts of whom it is about: the books keep none."""
+    payment = payments.by_id(tx, before.attempt.payment) if before.attempt.payment else None
+    if payment is None:
+        people = {str(keeping.read_plan(before)["customer"])}
+    else:
+        people = {payment.customer, payment.payer}
+    known = [customers.find(tx, each) for each in sorted(people)]
+    sent = customers.sent_with(payments.request_of(tx, before.attempt.id))
+    return Hidden().about(*known, sent).blot(answer)
 
 
 def _completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:

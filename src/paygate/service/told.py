@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.callback import InboxState
-from paygate.domain.outcome import Approved, Authorized
+from paygate.domain.outcome import Approved, Authorized, Declined, Rejected, Unknown
 from paygate.ledger import inbox, outbox
 from paygate.service import notices
 
@@ -83,10 +83,21 @@ def keep(
 
 
 def storable(notice: Notice, account: GatewayAccount) -> Notice:
-    """Make a hint of what carries the token of a stored method: the inbox keeps no secret."""
-    answer = notice.answer
-    carries = isinstance(answer, Approved | Authorized) and answer.method is not None
-    return replace(notice, answer=None) if carries and account.inquirer is not None else notice
+    """
+    Make a hint of what carries the token of a stored method: the inbox keeps no secret.
+
+    It keeps no sentence of a processor's either, which may name the payer: codes are enough to
+    apply what was told.
+    """
+    match notice.answer:
+        case Approved() | Authorized() as answer if answer.method and account.inquirer:
+            return replace(notice, answer=None)
+        case Declined() | Rejected() as answer if answer.message:
+            return replace(notice, answer=replace(answer, message=""))
+        case Unknown() as answer if answer.reason:
+            return replace(notice, answer=replace(answer, reason=""))
+        case _:
+            return notice
 
 
 def _says(notice: Notice) -> bool:
