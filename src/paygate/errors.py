@@ -242,9 +242,10 @@ class CreditConsumed(Refused):
 
 
 class HasRefunds(Refused):
-    """Part of the payment was sent back already."""
+    """Part of the payment, `amount`, was sent back already."""
 
     payment: str
+    amount: Any  # Money, which this layer does not know
 
 
 class OutcomeUnknown(Refused):

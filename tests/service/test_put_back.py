@@ -27,6 +27,7 @@ from paygate.errors import (
     AlreadyReversed,
     CreditConsumed,
     DisputeOpen,
+    HasRefunds,
     NotEnoughCredit,
     NothingToAssign,
     NotRefundable,
@@ -663,6 +664,56 @@ def test_a_recorded_refund_that_was_not_sent_is_undone(shop: Shop, to: str | Non
     shop.cashier.undo_record_refund(receipt, reason="the check was torn up")
 
     assert (shop.open(), shop.balance()) == before
+
+
+@pytest.mark.parametrize("to", [None, "reopen", "credit_note"])
+@pytest.mark.parametrize("amount", ["9", "51"])
+def test_a_check_bounces_after_a_refund_was_recorded_by_mistake(
+    shop: Shop, to: str | None, amount: str
+) -> None:
+    shop.issue("A")
+    payment = shop.cashier.record("A", by="check", key="check")
+    [receipt] = shop.cashier.record_refund(
+        payment, amount=cad(amount), by="check", reference="77", to=to, key="out"
+    )
+
+    payment = shop.cashier.undo_record_refund(receipt, reason="the wrong payment")
+    assert (payment.received, payment.returned) == (cad("51"), cad("0"))
+    assert (shop.open(), shop.balance()) == ("0.00", "0.00")
+    reversal = shop.cashier.reverse(payment, reason="returned")
+
+    assert (reversal.amount, shop.cashier.payment(payment).returned) == (cad("51"), cad("51"))
+    assert (shop.open(), shop.balance()) == ("51.00", "0.00")
+
+
+def test_the_credit_note_of_an_invoice_that_is_void_by_now_stays(shop: Shop) -> None:
+    shop.issue("A")
+    payment = shop.cashier.record("A", by="cash", key="cash")
+    [receipt] = shop.cashier.record_refund(
+        payment, amount=cad("20"), by="cash", reference="till", to="credit_note", key="out"
+    )
+    shop.cashier.void("A", reason="issued twice")
+
+    shop.cashier.undo_record_refund(receipt, reason="the wrong payment")
+
+    assert shop.balance() == "51.00"
+
+
+def test_what_went_back_is_not_reversed(shop: Shop) -> None:
+    shop.issue("A")
+    payment = shop.cashier.record("A", by="check", key="check")
+    first, second = (
+        shop.cashier.record_refund(
+            payment, amount=cad(amount), by="check", reference=amount, key=amount
+        )[0]
+        for amount in ("9", "4")
+    )
+    shop.cashier.undo_record_refund(first, reason="the wrong payment")
+
+    with pytest.raises(HasRefunds) as refused:
+        shop.cashier.reverse(payment, reason="returned")
+
+    assert refused.value.amount == second.amount
 
 
 def test_a_stale_page_charges_nothing(shop: Shop) -> None:

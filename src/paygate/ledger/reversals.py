@@ -30,13 +30,18 @@ _BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
 
 _INSERT_WRITE_OFF = """
 INSERT INTO paygate_write_off (
-  id, tenant, item, currency, amount_minor, account, payment, reason, effective, booked_at, actor)
+  id, tenant, item, currency, amount_minor, account, payment, receipt, reason, effective, booked_at,
+  actor)
 VALUES (
-  :id, :tenant, :item, :currency, :amount, :account, :payment, :reason, :effective, :at, :actor)
+  :id, :tenant, :item, :currency, :amount, :account, :payment, :receipt, :reason, :effective, :at,
+  :actor)
 """
 _WRITE_OFF = "SELECT * FROM paygate_write_off WHERE tenant = :tenant AND id = :id"
 _WRITE_OFFS_OF_PAYMENT = """
 SELECT * FROM paygate_write_off WHERE payment = :payment AND undone_at IS NULL ORDER BY id
+"""
+_WRITE_OFFS_OF_RECEIPT = """
+SELECT * FROM paygate_write_off WHERE receipt = :receipt AND undone_at IS NULL ORDER BY id
 """
 _POSTED_TO = "SELECT account FROM paygate_write_off WHERE id = :id"
 _GIVEN_UP = """
@@ -103,8 +108,9 @@ def insert_write_off(
     reason: str,
     effective: date,
     account: Account = Account.WRITE_OFF,
+    receipt: str | None = None,
 ) -> None:
-    """Write a write-off, which is posted to *account*."""
+    """Write a write-off, posted to *account*; if it is a credit note, of the refund *receipt*."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -113,6 +119,7 @@ def insert_write_off(
         "amount": amount.minor,
         "account": account.value,
         "payment": None,
+        "receipt": receipt,
         "reason": reason,
         "effective": effective.isoformat(),
         "at": tx.at,
@@ -130,6 +137,11 @@ def write_off(tx: Tx, id_: str) -> WriteOff | None:
 def write_offs_of_payment(tx: Tx, payment: str) -> list[WriteOff]:
     """Read the write-offs that a payment caused and that stand."""
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_PAYMENT, {"payment": payment})]
+
+
+def credit_notes_of(tx: Tx, receipt: str) -> list[WriteOff]:
+    """Read the credit notes that a refund caused and that stand."""
+    return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_RECEIPT, {"receipt": receipt})]
 
 
 def posted_to(tx: Tx, write_off_id: str) -> Account:

@@ -462,8 +462,8 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
     freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
         reopened = [(line.item, line.minor) for line in lines if line.item is not None]
-        _give_up(tx, payment, reopened, amount.currency, on)
-        _tell_given_up(tx, _give_up(tx, payment, freed, amount.currency, on))
+        _give_up(tx, payment, receipt, reopened, amount.currency, on)
+        _tell_given_up(tx, _give_up(tx, payment, receipt, freed, amount.currency, on))
     allocation.tell_items(tx, touched, reopened=True)
     return lines
 
@@ -536,7 +536,12 @@ def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
 
 
 def _give_up(
-    tx: Tx, payment: Payment, reopened: list[tuple[str, int]], currency: str, on: date
+    tx: Tx,
+    payment: Payment,
+    receipt: str,
+    reopened: list[tuple[str, int]],
+    currency: str,
+    on: date,
 ) -> list[tuple[str, int]]:
     """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
     given_up: list[tuple[str, int]] = []
@@ -553,6 +558,7 @@ def _give_up(
             reason=_CREDIT_NOTE,
             effective=on,
             account=Account.BILLED,
+            receipt=receipt,
         )
         note = [
             Line(Account.BILLED, minor, item=item),

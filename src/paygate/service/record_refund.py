@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
+from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
@@ -24,9 +25,18 @@ from paygate.errors import (
     NotRefundable,
     Refused,
 )
-from paygate.ledger import customers, keys, lots, payments, receipts
+from paygate.ledger import customers, keys, lots, payments, receipts, reversals
 from paygate.ledger.posting import Account
-from paygate.service import allocation, booking, collect, refunds, reverse, telling
+from paygate.service import (
+    allocation,
+    booking,
+    collect,
+    issue,
+    refunds,
+    reverse,
+    telling,
+    write_off,
+)
 from paygate.service.flow import Flow, transact
 from paygate.service.record import RECORDED
 from paygate.service.taking import Outgo, RefundTo
@@ -104,12 +114,15 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     payment = reverse.find(tx, found.payment)
     movement = Movement(
         movement_id=f"{found.movement_id}:undone",
-        kind=MovementKind.REFUND_FAILED,
+        kind=MovementKind.UNDONE,
         amount=found.amount,
         effective=max(found.effective, customers.today(tx, payment.customer)),
         undoes=found.movement_id,
         code=reason,
     )
+    for note in reversals.credit_notes_of(tx, found.id):
+        if issue.find(tx, note.invoice).status is not InvoiceStatus.VOID:
+            write_off.undo_write_off_in(tx, note.id)
     booking.book_back(tx, payment, movement, account=RECORDED, cash=_cash(Kind(found.by)))
     return reverse.find(tx, payment.id)
 

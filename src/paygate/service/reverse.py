@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
+_BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a clerk wants reversed, and what it costs whom."""
@@ -90,7 +93,8 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     inward = _reversible(tx, payment, on, wish)
     reversal = tx.new_id("rev")
     number = wish.number or f"REV-{keys.next_number(tx, 'reversal')}"
-    for receipt in inward:
+    brought = _brought(inward, receipts.of_payment(tx, payment.id))
+    for receipt in brought:
         movement = Movement(
             kind=MovementKind.REVERSAL,
             movement_id=f"{reversal}:{receipt.id}",
@@ -110,7 +114,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
             payments.add_moved(tx, payment.id, returned=receipt.amount.minor)
-    _document(tx, payment, inward, on, reversal, number, print_, wish)
+    _document(tx, payment, inward, on, reversal, number, print_, wish, brought=brought)
     found = reversals.of_payment(tx, payment.id)
     assert found is not None, "the reversal was just written"
     return found[0]
@@ -149,6 +153,7 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> b
         number,
         "gateway",
         Wish(payment=payment.id, reason=reason, on=on),
+        brought=inward,
         back=back,
         outward=receipt,
     )
@@ -260,15 +265,10 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         raise NothingToReverse(
             f"payment {payment.id} brought no money to reverse{hint}", payment=payment.id
         )
-    if len(inward) < len(booked):
-        back = Money.sum(
-            payment.amount.currency,
-            [
-                receipt.amount
-                for receipt in booked
-                if not receipt.kind.inward and receipt.amount.currency == payment.amount.currency
-            ],
-        )
+    back = _out(booked, payment.amount.currency)
+    currencies = {receipt.amount.currency for receipt in booked}
+    gone = len(inward) < len(booked)
+    if gone and any(_out(booked, currency).minor for currency in currencies):
         raise HasRefunds(
             f"{back} of payment {payment.id} went back already", payment=payment.id, amount=back
         )
@@ -290,6 +290,23 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         raise BadReversalDate(f"the period of {on} is closed; choose a later date", on=on)
     _check_credit(tx, payment)
     return inward
+
+
+def _brought(inward: Sequence[Receipt], booked: Sequence[Receipt]) -> list[Receipt]:
+    """Return the *inward* receipts without those that took back what had gone out."""
+    if len(inward) == len(booked):
+        return list(inward)
+    return [each for each in inward if each.kind in _BROUGHT]
+
+
+def _out(booked: Sequence[Receipt], currency: str) -> Money:
+    """Return how much went out and did not come back."""
+    minors = [
+        -each.amount.minor if each.kind.inward else each.amount.minor
+        for each in booked
+        if each.kind not in _BROUGHT and each.amount.currency == currency
+    ]
+    return Money(currency, sum(minors))
 
 
 def _check_credit(tx: Tx, payment: Payment) -> None:
@@ -320,12 +337,15 @@ def _document(
     print_: str,
     wish: Wish,
     *,
+    brought: Sequence[Receipt],
     back: int = 0,
     outward: str | None = None,
 ) -> None:
     """
     Take the payment's effects back and write the document of it.
 
+    *inward* is all that came in, and *brought* is that of it which goes out: what only
+    came again after it had gone out is on invoices as well, but is no other money.
     *back* is how much of the money went back before, and is not taken again;
     *outward* the receipt of a return, which explains what the customer owes now.
     """
@@ -344,7 +364,11 @@ def _document(
                 lines += undo[0]
                 touched += undo[1]
         for receipt in booked:
-            lines += _take_back(tx, payment, receipt)
+            lines += _let_go(tx, receipt)
+        for receipt in brought:
+            if receipt.amount.currency == currency:
+                cash = allocation.cash_account(payment.kind)
+                lines.append(Line(cash, -receipt.amount.minor, receipt=receipt.id))
         lines += _close_credits(tx, payment, currency, outward)
         if back and booked:
             lines.append(Line(allocation.cash_account(payment.kind), back))
@@ -360,7 +384,7 @@ def _document(
         _post(tx, payment, charge, f"{reversal}:bank", wish.bank_charge.currency, on)
     came = {receipt.amount.currency for receipt in inward}
     of = own if own in came else min(came)
-    amounts = [receipt.amount for receipt in inward if receipt.amount.currency == of]
+    amounts = [receipt.amount for receipt in brought if receipt.amount.currency == of]
     amount = Money.sum(of, amounts) - Money(of, back)
     written = reversals.insert(
         tx,
@@ -403,9 +427,9 @@ def _document(
     allocation.tell_items(tx, touched, reopened=True)
 
 
-def _take_back(tx: Tx, payment: Payment, receipt: Receipt) -> list[Line]:
-    """Take the money itself out of the books, and out of what waits for a decision."""
-    lines = [Line(allocation.cash_account(payment.kind), -receipt.amount.minor, receipt=receipt.id)]
+def _let_go(tx: Tx, receipt: Receipt) -> list[Line]:
+    """Take the money of a receipt off what awaits settlement or waits for a decision."""
+    lines: list[Line] = []
     if receipt.awaiting.minor:
         receipts.set_awaiting(tx, receipt.id, 0)
         lines.append(Line(Account.AWAITING, receipt.awaiting.minor, receipt=receipt.id))

@@ -340,6 +340,7 @@ CREATE TABLE paygate_write_off (
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   account TEXT NOT NULL, -- where it was posted: undoing it takes it from there
   payment TEXT,
+  receipt TEXT REFERENCES paygate_receipt (id), -- the refund that it is the credit note of
   reason TEXT NOT NULL,
   undone_at TEXT,
   undone_by TEXT,
