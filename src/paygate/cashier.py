@@ -421,6 +421,11 @@ class BookDesk:
         return (yield from flow)
 
     @verb
+    def write_offs(self, invoice: Invoice | str) -> Flow[list[WriteOff]]:
+        """List what was given up of *invoice*, oldest first, also what was undone."""
+        return (yield from write_off.list_(invoice))
+
+    @verb
     def undo_write_off(self, write_off_: WriteOff | str) -> Flow[WriteOff]:
         """Make an amount that was written off open again."""
         return (yield from write_off.undo_write_off(_id(write_off_)))

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "balance": "credit",
     "chargebacks": "chargebacks",
     "write_off": "write-off",
+    "write_offs": "invoice show",
     "undo_write_off": "undo-write-off",
     "resolve": "resolve",
     "resolve_method": "methods resolve",

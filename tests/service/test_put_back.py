@@ -1032,3 +1032,18 @@ def test_money_of_a_dispute_of_another_payment_changes_nothing_of_that_one(
     assert shop.cashier.chargebacks() == before
     assert (after.disputed, after.needs_review) == (False, True)
     assert shop.open("A") == "51.00"
+
+
+def test_what_a_lost_dispute_gave_up_is_found_and_undone(shop: Shop) -> None:
+    payment = shop.paid(via="card")
+    shop.card.dispute(payment.reference)
+    shop.card.lose_dispute(payment.reference)
+    shop.cashier.inquire(payment)
+
+    [given_up] = shop.cashier.write_offs("A")
+    shop.cashier.undo_write_off(given_up)
+
+    told = [e.data for e in shop.cashier.events(limit=1000) if e.type == "invoice.written_off"]
+    assert [each["write_off"] for each in told] == [given_up.id]
+    assert (given_up.amount, given_up.undone, shop.open()) == (cad("51"), False, "51.00")
+    assert [each.undone for each in shop.cashier.write_offs("A")] == [True]

@@ -171,6 +171,7 @@ CALLS: dict[str, list[Call]] = {
     "pay_from_credit": [lambda c, n: c.pay_from_credit(n.number, key="s-4")],
     "undo_credit_use": [lambda c, n: c.undo_credit_use(n.by_credit)],
     "write_off": [lambda c, n: c.write_off(n.number, reason="lost", key="s-5")],
+    "write_offs": [lambda c, n: c.write_offs(n.number), lambda c, n: c.write_offs(n.invoice)],
     "undo_write_off": [lambda c, n: c.undo_write_off(n.write_off)],
     "resolve": [
         lambda c, n: c.resolve(n.unknown, CANCELED, evidence="their page"),

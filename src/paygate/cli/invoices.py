@@ -134,12 +134,14 @@ def show_(
     where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
 ) -> None:
-    """Show an invoice, and what was put on it and taken off again."""
+    """Show an invoice, what was put on it and taken off again, and what was written off."""
     with where.open() as cashier:
         found = cashier.invoice(number)
         allocations = cashier.allocations(found)
+        given_up = cashier.write_offs(found)
     if where.as_json:
-        show.write_json({"invoice": facts.invoice(found), "allocations": allocations})
+        made = {"invoice": facts.invoice(found), "allocations": allocations}
+        show.write_json({**made, "write_offs": given_up})
         return
     console = show.console()
     console.print(_sheet(found))
@@ -148,6 +150,12 @@ def show_(
         for one in allocations:
             source = one.payment or one.credit or ""
             show.add(table, one.booked_at.date(), source, one.amount)
+        console.print()
+        console.print(table)
+    if given_up:
+        table = show.table("Write-off", "Reason", "Undone", ">Amount")
+        for each in given_up:
+            show.add(table, each.id, each.reason, "yes" if each.undone else "no", each.amount)
         console.print()
         console.print(table)
 

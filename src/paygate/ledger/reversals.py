@@ -40,6 +40,9 @@ _WRITE_OFF = "SELECT * FROM paygate_write_off WHERE tenant = :tenant AND id = :i
 _WRITE_OFFS_OF_PAYMENT = """
 SELECT * FROM paygate_write_off WHERE payment = :payment AND undone_at IS NULL ORDER BY id
 """
+_WRITE_OFFS_OF_ITEM = """
+SELECT * FROM paygate_write_off WHERE tenant = :tenant AND item = :item ORDER BY booked_at, id
+"""
 _WRITE_OFFS_OF_RECEIPT = """
 SELECT * FROM paygate_write_off WHERE receipt = :receipt AND undone_at IS NULL ORDER BY id
 """
@@ -137,6 +140,12 @@ def write_off(tx: Tx, id_: str) -> WriteOff | None:
 def write_offs_of_payment(tx: Tx, payment: str) -> list[WriteOff]:
     """Read the write-offs that a payment caused and that stand."""
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_PAYMENT, {"payment": payment})]
+
+
+def write_offs_of_item(tx: Tx, item: str) -> list[WriteOff]:
+    """Read what was written off *item*, the oldest first, also what was undone."""
+    rows = tx.all(_WRITE_OFFS_OF_ITEM, {"tenant": tx.tenant, "item": item})
+    return [write_off_of(row) for row in rows]
 
 
 def credit_notes_of(tx: Tx, receipt: str) -> list[WriteOff]:

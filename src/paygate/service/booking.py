@@ -542,14 +542,14 @@ def _give_up(
     reopened: list[tuple[str, int]],
     currency: str,
     on: date,
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, int, str]]:
     """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
-    given_up: list[tuple[str, int]] = []
+    given_up: list[tuple[str, int, str]] = []
     for item, minor in reopened:
         if not items.write_off(tx, item, minor):
             continue
-        given_up.append((item, minor))
         id_ = tx.new_id("wof")
+        given_up.append((item, minor, id_))
         reversals.insert_write_off(
             tx,
             id_=id_,
@@ -568,15 +568,15 @@ def _give_up(
     return given_up
 
 
-def _tell_given_up(tx: Tx, given_up: list[tuple[str, int]]) -> None:
+def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
     """Tell of credit notes on invoices that were not paid yet: nothing else tells of these."""
-    for item, minor in given_up:
+    for item, minor, write_off in given_up:
         data = allocation.item_data(tx, item)
         outbox.emit(
             tx,
             "invoice.written_off",
             item,
-            {**data, "amount_minor": minor, "reason": _CREDIT_NOTE},
+            {**data, "write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE},
         )
         if not data["open_minor"]:
             allocation.tell_items(tx, [item])

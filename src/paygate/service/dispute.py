@@ -194,7 +194,12 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
         tx,
         "invoice.written_off",
         item,
-        {**allocation.item_data(tx, item), "amount_minor": lost, "reason": _LOST},
+        {
+            **allocation.item_data(tx, item),
+            "write_off": id_,
+            "amount_minor": lost,
+            "reason": _LOST,
+        },
     )
     if lost == invoice.open.minor:
         allocation.tell_items(tx, [item])

@@ -16,7 +16,7 @@ from paygate.errors import (
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
-from paygate.service.flow import Flow, repeatable, transact
+from paygate.service.flow import Flow, look, repeatable, transact
 
 if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice
@@ -72,11 +72,21 @@ def write_off_in(
         tx,
         "invoice.written_off",
         invoice.id,
-        {**allocation.item_data(tx, invoice.id), "amount_minor": wanted.minor, "reason": reason},
+        {
+            **allocation.item_data(tx, invoice.id),
+            "write_off": id_,
+            "amount_minor": wanted.minor,
+            "reason": reason,
+        },
     )
     if wanted == invoice.open:
         allocation.tell_items(tx, [invoice.id])
     return _find(tx, id_)
+
+
+def list_(which: Invoice | str) -> Flow[list[WriteOff]]:
+    """List what was written off an invoice, the oldest first, also what was undone."""
+    return (yield from look(lambda tx: reversals.write_offs_of_item(tx, issue.find(tx, which).id)))
 
 
 def undo_write_off(which: str) -> Flow[WriteOff]:
