@@ -212,6 +212,14 @@ class InvoiceIsVoid(Refused):
     item: str
 
 
+class InvoiceDisputed(Refused):
+    """A payer disputes what was paid on this item, so it is not charged without the payer."""
+
+    item: str
+    payment: str
+    dispute: str
+
+
 class OpenAmountChanged(Refused):
     """Other than the caller expected is open; show the payer what is `open` now."""
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
+from cryptography.fernet import Fernet
 
-from paygate import Cashier, Money
+from paygate import Cashier, Mandate, Money
 from paygate.domain.chargeback import Chargeback
 from paygate.domain.payment import Payment
+from paygate.errors import InvoiceDisputed
 from paygate.testing import FakeClock, FakeGateway
 
 
@@ -219,3 +221,31 @@ def test_money_that_no_rule_placed_is_disputed_all_the_same(shop: Shop) -> None:
     assert not payment.disputed
     assert (shop.chargeback().state, shop.chargeback().taken) == ("won", Money("EUR", 0))
     assert shop.events().count("payment.chargeback_won") == 1
+
+
+def test_what_is_disputed_is_not_charged_without_the_payer() -> None:
+    clock = FakeClock()
+    card = FakeGateway(clock=clock)
+    keys = [Fernet.generate_key()]
+    mandate = Mandate(text_version="m-1", accepted_at=clock.now())
+    with Cashier.in_memory(gateways={"card": card}, clock=clock, token_keys=keys) as till:
+        method = till.enroll("C", via="card", method="tok_visa", key="m", mandate=mandate).method
+        for number in ("A", "B"):
+            till.issue(number=number, customer="C", total=usd("30"), due="2026-02-01")
+        paid = till.collect("A", via="card", method=method, key="a")
+        card.open_dispute(paid.reference)
+        card.dispute(paid.reference)
+        till.inquire(paid)
+        before = till.payments()
+
+        with pytest.raises(InvoiceDisputed) as refused:
+            till.collect(["B", "A"], via="card", method=method, key="b", payer_present=False)
+
+        assert (refused.value.item, refused.value.payment) == ("A", paid.id)
+        assert refused.value.dispute == till.chargebacks()[0].reference
+        assert till.payments() == before
+        assert till.invoice("B").claimed == usd("0")
+        assert till.collect("A", via="card", method=method, key="c").received == usd("30")
+        alone = till.collect("B", via="card", method=method, key="d", payer_present=False)
+        assert alone.received == usd("30")
+        assert till.fsck() == []

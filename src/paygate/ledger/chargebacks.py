@@ -57,6 +57,11 @@ WHERE k.tenant = :tenant AND k.id > :after
   AND (:state IS NULL OR k.state = :state)
 ORDER BY k.id LIMIT :limit
 """
+_ON_ITEM = f"""
+{_SELECT}
+JOIN paygate_chargeback_item i ON i.chargeback = k.id AND i.item = :item
+WHERE k.tenant = :tenant AND k.state <> 'won' ORDER BY k.id LIMIT 1
+"""
 _DESCRIBE = """
 UPDATE paygate_chargeback SET
   reason = CASE reason WHEN '' THEN :reason ELSE reason END,
@@ -124,6 +129,12 @@ def find(tx: Tx, account: str, reference: str) -> Chargeback | None:
     """Find a chargeback by the processor's name of it."""
     params = {"tenant": tx.tenant, "account": account, "reference": reference}
     row = tx.one(_BY_REFERENCE, params)
+    return None if row is None else chargeback_of(row)
+
+
+def on_item(tx: Tx, item: str) -> Chargeback | None:
+    """Return the oldest chargeback that took something off *item* and was not won."""
+    row = tx.one(_ON_ITEM, {"tenant": tx.tenant, "item": item})
     return None if row is None else chargeback_of(row)
 
 

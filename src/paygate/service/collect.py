@@ -25,6 +25,7 @@ from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
     InvalidValue,
+    InvoiceDisputed,
     InvoiceIsVoid,
     MethodNotUsable,
     NotEnoughCredit,
@@ -37,7 +38,7 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
-from paygate.ledger import customers, items, keys, lots, methods, payments
+from paygate.ledger import chargebacks, customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
 from paygate.service import door, issue, merge, places, reverse, telling, ways
 from paygate.service.flow import Flow, ask, intend
@@ -229,6 +230,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         return Opened(payment=reverse.find(tx, before))
     plan = plan_claims(tx, order.items, order.amount, order.customer)
     _check_expected(order, plan)
+    if not order.payer_present:
+        _check_disputes(tx, plan)
     credit = _reserve(tx, order, plan)
     asked = sum(claim.minor for claim in plan.claims if claim.credit is None)
     amount = Money(plan.currency, asked) if order.amount is None else order.amount
@@ -526,6 +529,22 @@ def _check_expected(order: Order, plan: Plan) -> None:
             expected=order.expect,
             open=there,
         )
+
+
+def _check_disputes(tx: Tx, plan: Plan) -> None:
+    """Refuse to charge by ourselves what a payer disputes; a person may still ask for it."""
+    for item in dict.fromkeys(claim.item for claim in plan.claims):
+        found = chargebacks.on_item(tx, item)
+        if found is not None:
+            number = issue.find(tx, item).number
+            raise InvoiceDisputed(
+                f"the dispute {found.reference} of payment {found.payment} took money off invoice "
+                f"{number}, so it is not charged without the payer; leave it out, or collect it "
+                "with the payer present",
+                item=number,
+                payment=found.payment,
+                dispute=found.reference,
+            )
 
 
 def name_of(item: Invoice | Share | str) -> Any:
