@@ -222,3 +222,38 @@ def test_an_empty_cell_clears_the_fact_of_its_column(cashier: Cashier) -> None:
     cashier.import_invoices(f"{HEAD},email\nA-1,C-1,USD,1,2026-12-01,\n")
 
     assert cashier.customer("C-1") == Customer("C-1", name="Bo")
+
+
+def test_a_corrected_address_arrives_with_an_invoice_that_is_known(cashier: Cashier) -> None:
+    rows = f"{HEAD},name,email\nK-1,C-4,USD,5,2026-12-01,Una,{{}}\n"
+    cashier.import_invoices(rows.format("unna@mail.example"))
+
+    done = cashier.import_invoices(rows.format("una@mail.example"))
+
+    assert (len(done.issued), len(done.known)) == (0, 1)
+    assert cashier.customer("C-4") == Customer("C-4", name="Una", email="una@mail.example")
+
+
+def test_the_last_good_row_of_a_customer_says_what_is_known_of_them(cashier: Cashier) -> None:
+    head = f"{HEAD},email\n"
+    cashier.import_invoices(f"{head}K-2,C-4,USD,5,2026-12-01,old@mail.example\n")
+
+    cashier.import_invoices(
+        f"{head}K-1,C-4,USD,5,2026-12-01,first@mail.example\n"
+        "K-2,C-4,USD,5,2026-12-01,last@mail.example\n"
+        "K-2,C-4,USD,5,2026-12-01,twice@mail.example\n"
+        "K-3,C-4,USD,0,2026-12-01,bad@mail.example\n",
+        skip_bad=True,
+    )
+
+    assert cashier.customer("C-4") == Customer("C-4", email="last@mail.example")
+
+
+def test_facts_in_a_file_that_is_refused_change_nothing(cashier: Cashier) -> None:
+    row = f"{HEAD},email\nK-1,C-4,USD,5,2026-12-01,"
+    cashier.import_invoices(f"{row}old@mail.example\n")
+
+    with pytest.raises(ImportRejected):
+        cashier.import_invoices(f"{row}new@mail.example\nK-2,C-4,USD,0,2026-12-01,\n")
+
+    assert cashier.customer("C-4") == Customer("C-4", email="old@mail.example")

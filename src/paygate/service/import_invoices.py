@@ -32,7 +32,10 @@ NEEDED: Final = ("number", "customer", "currency", "total", "due")
 """The columns that every file has, in any order."""
 
 OPTIONAL: Final = ("name", "email")
-"""The columns that a file may have: contact facts of the customer. An empty cell clears one."""
+"""The columns that a file may have: contact facts of the customer, from known invoices too.
+
+An empty cell clears one. If rows of one customer differ, the last one holds.
+"""
 
 T = TypeVar("T")
 
@@ -88,14 +91,14 @@ def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     new, known, problems = _compare(tx, sheet)
     if problems and not skip_bad:
         raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
-    issued = tuple(_issue(tx, row) for row in new)
+    issued = tuple(issue.issue_in(tx, row.bill) for row in new)
+    # In the order of the file, whether the invoice is new or not: the last row says what holds.
+    invoices = {invoice.number: invoice for invoice in (*issued, *known)}
+    for row in sheet.rows:
+        invoice = invoices.get(identifier(row.bill.number, "number"))
+        if invoice is not None:
+            customers.amend_contact(tx, invoice.customer, row.contact)
     return Imported(issued=issued, known=known, problems=problems)
-
-
-def _issue(tx: Tx, row: Row) -> Invoice:
-    invoice = issue.issue_in(tx, row.bill)
-    customers.amend_contact(tx, invoice.customer, row.contact)
-    return invoice
 
 
 def read_sheet(content: bytes | str) -> Sheet:
