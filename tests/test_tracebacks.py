@@ -24,6 +24,7 @@ from paygate import (
 )
 from paygate.drivers.authorize_net import AuthorizeNet, AuthorizeNetSettings
 from paygate.drivers.stripe import Stripe, StripeSettings
+from paygate.errors import InvalidSettings
 from paygate.gateway import Gateway
 from paygate.settings import Settings
 from paygate.testing import FakeClock, FakeGateway
@@ -130,6 +131,12 @@ SETTINGS: dict[str, Callable[[], object]] = {
     ),
     "a token key": lambda: Cashier.in_memory(token_keys=[SECRET]),
     "a token key of bytes": lambda: Cashier.in_memory(token_keys=[SECRET.encode()]),
+    "a key instead of settings": lambda: Cashier.in_memory(
+        gateways={"shop": SECRET}  # type: ignore[dict-item]
+    ),
+    "the password of a ledger": lambda: Cashier.open(f"postgresql://till:{SECRET}@db.example/shop"),
+    "the password of a file": lambda: Cashier.open(f"sqlite://till:{SECRET}@db.example/shop"),
+    "no scheme": lambda: AsyncCashier.open(f"till:{SECRET}@db.example/shop"),
     "a driver's own bug": lambda: registry.make(
         cast("registry.Driver", _BadDriver), "bad", {"key": SECRET}
     ),
@@ -244,3 +251,21 @@ def test_plain_text_of_a_card_or_account_is_kept_as_a_secret() -> None:
     assert account.account_number == Secret(ACCOUNT)
     assert OneTimeToken(SECRET).value == Secret(SECRET)  # type: ignore[arg-type]
     assert not any(plain in f"{card}{account}" for plain in (PAN, "7391", ROUTING, ACCOUNT))
+
+
+def test_frames_hold_nothing_that_a_payer_brought_back() -> None:
+    back = {"PaRes": SECRET}
+
+    async def complete() -> None:
+        async with AsyncCashier.in_memory() as till:
+            await till.complete("pay_9", parameters=back)
+
+    with Cashier.in_memory() as till:
+        assert SECRET not in raised_by(lambda: till.complete("pay_9", parameters=back))
+    assert SECRET not in raised_by(lambda: asyncio.run(complete()))
+
+
+def test_what_is_no_account_is_refused_with_its_name() -> None:
+    for wrong in (SECRET, None, [SECRET]):
+        with pytest.raises(InvalidSettings, match="'shop' needs a driver object"):
+            Cashier.in_memory(gateways={"shop": wrong})  # type: ignore[dict-item]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -22,6 +23,7 @@ from typing import (
     Self,
     TypeVar,
     assert_never,
+    cast,
     overload,
 )
 
@@ -35,6 +37,7 @@ from paygate.domain.text import identifier, note, optional, spelled_alike
 from paygate.errors import (
     BadReply,
     InvalidAmount,
+    InvalidSettings,
     InvalidValue,
     LiveModeMismatch,
     NotAllowedHere,
@@ -47,7 +50,7 @@ from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, t
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import InboxState, StoredCallback
@@ -151,16 +154,19 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         self.flow = flow
         self.__doc__ = flow.__doc__
         self._takes_token = str(flow.__annotations__.get("method", "")).startswith("Method |")
+        self._takes_parameters = "parameters" in flow.__annotations__
 
     def seal(self, given: dict[str, Any]) -> None:
         """
         Make a token of plain text that is to pay or to be stored, in the arguments *given*.
 
-        The faces call this before anything can raise: a traceback shows the locals of each
-        frame, and holds no token that way.
+        What a payer's browser brought back is sealed as well. The faces call this before
+        anything can raise: a traceback shows the locals of each frame, and holds no token that way.
         """
         if self._takes_token and isinstance(given.get("method"), str):
             given["method"] = OneTimeToken.of(given["method"])
+        if self._takes_parameters and given.get("parameters") is not None:
+            given["parameters"] = Sealed(given["parameters"])
 
     if TYPE_CHECKING:
 
@@ -955,11 +961,14 @@ class Desk(BookDesk):
         Raises `ItemAlreadyBeingPaid` where another payment took over meanwhile,
         `NotPayable` where nothing waits.
         """
+        # The faces seal it; a flow that is made without a face does not.
+        given = cast("object", parameters)
+        sealed = cast("Any", given) if isinstance(given, Sealed) else Sealed(parameters or {})
         task = operate.Task(
             operation=Operation.COMPLETE,
             payment=_id(payment),
             key=None if key is None else _key(key),
-            parameters=parameters,
+            parameters=cast("Sealed[Mapping[str, str]]", sealed),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1244,6 +1253,11 @@ def _account_of(
 
     if isinstance(given.open(), Gateway):
         return GatewayAccount.of(name, given.open())
+    if not isinstance(given.open(), Mapping):
+        raise InvalidSettings(
+            f"the gateway account {name!r} needs a driver object, or settings by name such as "
+            f'{{"driver": "stripe"}}, and was given {type(given.open()).__name__}'
+        )
     gateway = registry.build(given.open(), environment=environment.open())
     credit_on = registry.revealed(given.open().get("credit_on"))
     after = registry.revealed(given.open().get("refundable_after"))
@@ -1326,9 +1340,9 @@ class _Face:
         if preload:
             _preload()
         # A traceback shows the locals of each frame: none of them holds a key from here on.
-        given, variables = Sealed(gateways or {}), Sealed(environment)
+        given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
         keys = None if token_keys is None else [as_secret(key) for key in token_keys]
-        del gateways, environment, token_keys
+        del gateways, environment, token_keys, url
         accounts = {
             name: _account_of(name, Sealed(given.open()[name]), variables) for name in given.open()
         }
@@ -1347,7 +1361,7 @@ class _Face:
         face._readers = {sink.name: sink for sink in sinks}
         face._timing = timing or Timing()
         face._period_closed = period_closed
-        face._store = SqliteStore.at(url, busy_s=busy_s)
+        face._store = SqliteStore.at(at.open(), busy_s=busy_s)
         try:
             face._mark_mode()
         except BaseException:

@@ -119,6 +119,12 @@ class _Session:
         self._executemany(sql, params)
 
 
+def _path_of(url: str) -> str | None:
+    """Return the file that *url* names, empty in memory; None if it is no URL of a file."""
+    rest = url.removeprefix("sqlite://")
+    return rest[1:] if rest != url and rest[:1] in ("", "/") else None
+
+
 class SqliteStore:
     """A ledger in one SQLite file, or in memory for tests.
 
@@ -151,18 +157,20 @@ class SqliteStore:
     @classmethod
     def at(cls, url: str, *, busy_s: float = BUSY_S) -> SqliteStore:
         """Open ``sqlite:///file.db`` (relative), ``sqlite:////abs/file.db`` or ``sqlite://``."""
-        scheme, separator, rest = url.partition("://")
-        if scheme in ("postgresql", "postgres"):
+        path = _path_of(url)
+        if path is not None:
+            return cls(path or _MEMORY, busy_s=busy_s)
+        postgres = url.startswith(("postgresql://", "postgres://"))
+        del url  # a password may be in it, and a traceback shows the locals of each frame
+        if postgres:
             raise MissingExtra(
                 "the ledger on PostgreSQL is not part of this version; use sqlite:///payments.db",
                 extra="postgres",
             )
-        if scheme != "sqlite" or not separator or (rest and not rest.startswith("/")):
-            raise InvalidValue(
-                "a ledger is opened by a URL such as sqlite:///payments.db "
-                "(three slashes: relative to here; four: from the root; two: in memory)"
-            )
-        return cls(rest[1:] or _MEMORY, busy_s=busy_s)
+        raise InvalidValue(
+            "a ledger is opened by a URL such as sqlite:///payments.db "
+            "(three slashes: relative to here; four: from the root; two: in memory)"
+        )
 
     # --- Writing ------------------------------------------------------------------------------
 

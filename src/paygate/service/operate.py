@@ -88,7 +88,7 @@ class Task:
     items: Sequence[Invoice | Share | str] = ()
     reason: str = ""
     force_reason: str = ""
-    parameters: Mapping[str, str] | None = None
+    parameters: Sealed[Mapping[str, str]] | None = None
 
 
 def _none_given() -> Sealed[Mapping[str, str]]:
@@ -357,7 +357,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
-    details = Details(task.reason, Sealed(dict(task.parameters or {})))
+    details = Details(task.reason, _none_given() if task.parameters is None else task.parameters)
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
@@ -376,7 +376,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             amount=step.amount,
             lease=lease,
             request=_write(tx, each, details),
-            person=payment.payer if task.parameters else "",
+            person=payment.payer if details.parameters and details.parameters.open() else "",
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,
