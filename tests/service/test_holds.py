@@ -22,6 +22,7 @@ from paygate.domain.outcome import (
     Declined,
     Finding,
     Movement,
+    MovementKind,
     Outcome,
     Pending,
     Redirect,
@@ -65,6 +66,7 @@ class Scripted(FakeGateway):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.says: dict[str, Any] = {}
+        self.finds: dict[str, Finding] = {}
         self.asked: list[Inquiry] = []
 
     def _say(self, name: str, otherwise: Callable[[], Dialogue[T]]) -> Dialogue[T]:
@@ -87,6 +89,8 @@ class Scripted(FakeGateway):
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         self.asked.append(inquiry)
+        if inquiry.operation in self.finds:
+            return at_once(self.finds[inquiry.operation])
         return self._say("look_up", lambda: super(Scripted, self).look_up(inquiry))
 
 
@@ -377,6 +381,31 @@ def test_money_of_a_debit_that_was_withdrawn_is_late_and_on_its_invoice(
     after = shop.cashier.payment(payment)
     assert (after.status, str(after.received)) == (PaymentStatus.SUCCEEDED, "61.00 USD")
     assert shop.events("payment.late_success") == 1
+    assert shop.cashier.fsck() == []
+
+
+def test_a_void_that_took_back_money_of_a_pending_debit_books_both(clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-6", "44.00")
+    came = Movement(movement_id="m-6", amount=Money.of("USD", "44.00"))
+    went = Movement(movement_id="v-6", amount=came.amount, kind=MovementKind.VOID, undoes="m-6")
+    card.says = {"charge": Pending(reference="d-6"), "void": Pending(reference="w-6")}
+    payment = shop.cashier.collect("N-6", via="card", method="tok_visa", key="a")
+    shop.cashier.cancel(payment, key="b")
+
+    # The void is heard of first, and then the debit that it undid.
+    card.finds = {"void": Approved(reference="w-6", movements=(went,))}
+    shop.days(1)
+    heard = shop.cashier.payment(payment)
+    card.finds = {"charge": Approved(reference="d-6", movements=(came,))}
+    shop.cashier.inquire(payment)
+
+    for seen in (heard, shop.cashier.payment(payment)):
+        assert seen.status is PaymentStatus.SUCCEEDED
+        assert (seen.received, seen.returned) == (came.amount, came.amount)
+    assert (shop.claimed("N-6"), shop.cashier.invoice("N-6").open) == ("0.00 USD", came.amount)
+    assert shop.events("payment.late_success") == 0
     assert shop.cashier.fsck() == []
 
 

@@ -19,6 +19,7 @@ from paygate.domain.outcome import (
     Closing,
     Declined,
     Moved,
+    Movement,
     MovementKind,
     NotFound,
     Pending,
@@ -111,6 +112,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             answer = keeping.understood(tx, before, answer)
         else:
             answer = _used_up(tx, before, _completed(tx, before, answer))
+            _came_before(tx, before, answer, reading)
             answer = _withdrawn(tx, before, answer)
             answer = quotes.worth(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
@@ -210,6 +212,25 @@ def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         return answer
     other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
     return replace(answer, movements=other)
+
+
+def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> None:
+    """Book the money of a pending debit that a void names as undone: it came, and was not told."""
+    if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
+        return
+    main = payments.main_attempt(tx, before.attempt.payment)
+    if main.attempt.operation is not Operation.CHARGE:
+        return
+    if main.attempt.state is not AttemptState.PENDING:
+        return
+    came = tuple(
+        Movement(movement_id=each.undoes, amount=each.amount, effective=each.effective)
+        for each in answer.movements
+        if each.kind is MovementKind.VOID and each.undoes
+    )
+    if came:
+        about_main = replace(reading, source=Source.CALLBACK)
+        merge_in(tx, main.attempt.id, Approved(movements=came), about_main)
 
 
 def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
