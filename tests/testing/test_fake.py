@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.customer import Customer, PayerField
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -315,6 +316,23 @@ def test_a_dispute_that_turns_again_is_the_same_one() -> None:
     [first, second] = [each for each in till.fake.journal if each.kind.value == "chargeback"]
     assert second.movement_id == f"{first.movement_id}#2"
     assert till.moved == usd("0")
+
+
+def test_what_is_taken_after_another_dispute_was_opened_is_taken_for_that_one() -> None:
+    till = Till()
+    reference = till.charge().reference
+    till.fake.dispute(reference)
+    till.fake.win_dispute(reference)
+    till.fake.open_dispute(reference, usd("3.00"))
+
+    till.fake.dispute(reference, usd("3.00"))
+    till.fake.win_dispute(reference)
+    till.fake.dispute(reference, usd("3.00"))
+
+    [told] = till.look_up().disputes
+    taken = [each.movement_id for each in till.fake.journal if each.kind.value == "chargeback"]
+    assert taken[1:] == [told.reference, f"{told.reference}#2"]
+    assert told.state is DisputeState.LOST
 
 
 @pytest.mark.parametrize(

@@ -399,7 +399,8 @@ class Effects:
         """
         Name the taking of what came by *entry*: as its dispute, and later turns of it numbered.
 
-        A dispute that was won and is lost after all is the same dispute. Empty is a new one.
+        A dispute that was won and is lost after all is the same dispute, unless another one
+        was opened since. Empty is a new one.
         """
         told = [each for each in order.disputes.values() if each["takes"] == entry.movement_id]
         before = [
@@ -411,9 +412,15 @@ class Effects:
             return told[0]["reference"] if told else ""
         if any(self._truth.rest(each) for each in before):
             return ""
+        taken = [each.movement_id.partition("#")[0] for each in before]
         for each in told:
-            each["state"] = DisputeState.LOST
-        return f"{before[0].movement_id}#{len(before) + 1}"
+            if each["reference"] not in taken and each["state"] != DisputeState.WON:
+                return str(each["reference"])
+        reference = taken[-1]
+        for each in told:
+            if each["reference"] == reference:
+                each["state"] = DisputeState.LOST
+        return f"{reference}#{taken.count(reference) + 1}"
 
     def _undo(
         self,
