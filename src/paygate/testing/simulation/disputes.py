@@ -26,7 +26,14 @@ SELECT k.reference, k.payment, k.state, k.account, c.item, c.amount_minor,
   OR EXISTS (SELECT 1 FROM paygate_allocation o
              WHERE o.item = c.item AND o.payment IS NOT k.payment)
   OR EXISTS (SELECT 1 FROM paygate_write_off o
-             WHERE o.item = c.item AND o.id IS NOT c.write_off) AS others
+             WHERE o.item = c.item AND o.id IS NOT c.write_off) AS others,
+  EXISTS (SELECT 1 FROM paygate_taken t JOIN paygate_receipt r ON r.id = t.receipt
+          WHERE t.place = 'item' AND t.name = c.item
+          AND r.payment = k.payment AND r.kind = 'chargeback'
+          AND (r.movement_id = k.reference OR r.movement_id LIKE k.reference || '#%')
+          AND NOT EXISTS (SELECT 1 FROM paygate_receipt w
+                          WHERE w.payment = k.payment AND w.kind = 'chargeback_won'
+                          AND w.undoes = r.movement_id)) AS taken_off
 FROM paygate_chargeback_item c
 JOIN paygate_chargeback k ON k.id = c.chargeback
 JOIN paygate_item i ON i.id = c.item
@@ -100,6 +107,8 @@ def _check_given_up(world: World) -> None:
         # Its own claims may have held the invoice where more money was still to come.
         alone = not row["others"] and row["status"] == "open"
         alone = alone and world.profiles[row["account"]].credit_on is CreditOn.ACCEPTED
+        # Or what stands came off nothing there: a refund had opened the invoice before.
+        alone = alone and bool(row["taken_off"])
         if lost and row["lost_minor"] is None and alone and row["open_minor"] > 0:
             world.violated(
                 "disputes",
