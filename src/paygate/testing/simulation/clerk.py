@@ -273,10 +273,11 @@ def stop_sending(world: World, name: str, rolls: Dice) -> None:
         }
 
         def stopped(_: Any) -> None:
-            world.stopped = told
+            if world.store.look(_SENDING_STOPPED):  # also where no answer came
+                world.stopped = told
 
         flow = host.stop_sending(reason="restored from a backup")
-        world.begin(name, host, flow, rolls, then=stopped)
+        world.begin(name, host, flow, rolls, then=stopped, failed=stopped)
         world.count("actor:stop_sending")
     else:
         resume(world, name, host, rolls)
@@ -366,6 +367,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 }
 
 
+_SENDING_STOPPED: Final = "SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped'"
 _DISPUTED: Final = (
     "id IN (SELECT payment FROM paygate_chargeback WHERE state = 'opened') "
     "AND received_minor > returned_minor"
