@@ -935,14 +935,17 @@ class Desk(BookDesk):
         return (yield from operate.operate(task, self._accounts, self._timing))
 
     @verb
-    def cancel(self, payment: Payment | str, *, key: str) -> Flow[Payment]:
+    def cancel(self, payment: Payment | str, *, key: str, force_reason: str = "") -> Flow[Payment]:
         """
         Undo *payment* in the cheapest way that still works.
 
         A page is closed, an authorisation is voided, a charge is voided while the
-        gateway can, and refunded after. Raises `NotCancelable`.
+        gateway can, and refunded after. Raises `NotCancelable`, and `NotYetRefundable`
+        if only a refund is left and the bank can still return the money, unless
+        *force_reason* says why it is sent all the same.
         """
-        return (yield from operate.cancel(_id(payment), _key(key), self._accounts, self._timing))
+        wish = operate.Cancel(_id(payment), _key(key), note(force_reason, "force_reason"))
+        return (yield from operate.cancel(wish, self._accounts, self._timing))
 
     @verb
     def complete(

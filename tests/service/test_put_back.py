@@ -28,6 +28,7 @@ from paygate.errors import (
     CreditConsumed,
     DisputeOpen,
     HasRefunds,
+    ItemAlreadyBeingPaid,
     NotEnoughCredit,
     NothingToAssign,
     NotRefundable,
@@ -1047,3 +1048,24 @@ def test_what_a_lost_dispute_gave_up_is_found_and_undone(shop: Shop) -> None:
     assert [each["write_off"] for each in told] == [given_up.id]
     assert (given_up.amount, given_up.undone, shop.open()) == (cad("51"), False, "51.00")
     assert [each.undone for each in shop.cashier.write_offs("A")] == [True]
+
+
+def test_a_debit_that_waits_to_settle_is_canceled_with_a_reason(shop: Shop) -> None:
+    bank = FakeGateway("e_check", clock=shop.clock)
+    cashier = Cashier.in_memory(
+        gateways={"bank": {"gateway": bank, "credit_on": "settled"}}, clock=shop.clock
+    )
+    cashier.issue(number="A", customer="C", total=cad("37"), due="2026-12-01")
+    payment = cashier.collect("A", via="bank", method="tok_bank", key="pay")
+    shop.clock.advance(days=3)
+    cashier.inquire(payment)
+    with pytest.raises(ItemAlreadyBeingPaid) as held:
+        cashier.collect("A", via="bank", method="tok_bank", key="again")
+    assert "cancel" in held.value.ways[payment.id]
+
+    with pytest.raises(NotYetRefundable):
+        cashier.cancel(payment, key="back")
+    payment = cashier.cancel(payment, key="back", force_reason="the payer asked twice")
+
+    assert (payment.returned, cashier.invoice("A").claimed) == (cad("37"), cad("0"))
+    assert cashier.fsck() == []

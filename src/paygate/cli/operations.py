@@ -110,10 +110,13 @@ def cancel(
     where: Where,
     payment: options.PaymentArgument,
     key: options.KeyOption,
+    force_reason: Annotated[
+        str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
+    ] = "",
 ) -> None:
     """Undo a payment in the cheapest way that works; exits with 1 where it was not undone."""
     with where.open() as cashier:
-        made = cashier.cancel(payment, key=key)
+        made = cashier.cancel(payment, key=key, force_reason=force_reason)
         done = _undertaken(cashier, made, Operation.CLOSE, Operation.VOID, Operation.REFUND)
     _tell(where.ctx, made, done=done, as_json=where.as_json)
 

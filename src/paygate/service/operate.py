@@ -159,15 +159,23 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     return (yield from merge.merge(row.attempt.id, answer, reading))
 
 
-def cancel(
-    payment: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
-) -> Flow[Payment]:
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Which payment is to be undone, and why also while the payer's bank can return it."""
+
+    payment: str
+    key: str
+    force_reason: str = ""
+
+
+def cancel(wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
     """
     Undo a payment in the cheapest way that still works.
 
     A page is closed, an authorisation voided, a charge voided while that is
     possible and refunded after. A void of unknown outcome is left alone.
     """
+    payment, key = wish.payment, wish.key
     found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
     account = _account_of(found, accounts)
     match found.status:
@@ -189,7 +197,13 @@ def cancel(
         refused = yield from look(lambda tx: _was_refused(tx, payment, first))
         if not (refused and refundable):
             return after
-    back = Task(operation=Operation.REFUND, payment=payment, key=key, reason="canceled")
+    back = Task(
+        operation=Operation.REFUND,
+        payment=payment,
+        key=key,
+        reason="canceled",
+        force_reason=wish.force_reason,
+    )
     return (yield from operate(back, accounts, timing))
 
 
