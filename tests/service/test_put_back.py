@@ -1069,3 +1069,21 @@ def test_a_debit_that_waits_to_settle_is_canceled_with_a_reason(shop: Shop) -> N
 
     assert (payment.returned, cashier.invoice("A").claimed) == (cad("37"), cad("0"))
     assert cashier.fsck() == []
+
+
+@pytest.mark.parametrize("way", ["assign", "cancel", "reverse"])
+def test_every_way_out_of_another_currency_works(shop: Shop, way: str) -> None:
+    payment = shop.paid(via="card", method="tok_other_currency")
+    with pytest.raises(ItemAlreadyBeingPaid) as held:
+        shop.cashier.collect("A", via="card", method="tok_visa", key="again")
+    assert held.value.ways == {payment.id: ["assign", "cancel", "reverse"]}
+
+    if way == "assign":
+        shop.cashier.assign(payment, reason="as credit")
+    elif way == "cancel":
+        shop.cashier.cancel(payment, key="back")
+    else:
+        shop.cashier.reverse(payment, reason="it never came", force=True)
+
+    assert shop.cashier.invoice("A").claimed == cad("0")
+    assert shop.cashier.payment(payment).conflicted is False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
-from paygate.ledger import payments
+from paygate.ledger import payments, receipts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
     if doubtful:
         return Ways(("inquire", "resolve"), _soonest(doubtful))
     if payment.conflicted:
-        return Ways(("assign", "refund"))
+        return Ways(_of_conflict(tx, payment, rows))
     late = [row for row in rows if row.late_pending]
     if late:
         return Ways(("inquire", "resolve"), _soonest(late))
@@ -74,6 +74,19 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
             return Ways(("capture", "cancel"), main.expires_at)
         case _:
             return Ways(("resolve",), live)
+
+
+def _of_conflict(tx: Tx, payment: Payment, rows: Sequence[AttemptRow]) -> tuple[str, ...]:
+    """Return the verbs that decide about other money than was asked for."""
+    main = next((row for row in rows if _is_main(row)), None)
+    voids = main is not None and main.offers_to(Operation.VOID)
+    if payment.status is PaymentStatus.AUTHORIZED:
+        return ("cancel",) if voids else ("resolve",)
+    if payment.received > payment.returned:
+        return ("assign", "refund")
+    # A refund is in the currency of the payment, and this money is in another.
+    whole = not any(went for _, went in receipts.moved(tx, payment.id).values())
+    return ("assign", *(["cancel"] if voids and whole else []), *(["reverse"] if whole else []))
 
 
 def _is_main(row: AttemptRow) -> bool:
