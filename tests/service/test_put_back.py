@@ -29,6 +29,7 @@ from paygate.errors import (
     DisputeOpen,
     HasRefunds,
     ItemAlreadyBeingPaid,
+    NotCancelable,
     NotEnoughCredit,
     NothingToAssign,
     NotRefundable,
@@ -1087,3 +1088,23 @@ def test_every_way_out_of_another_currency_works(shop: Shop, way: str) -> None:
 
     assert shop.cashier.invoice("A").claimed == cad("0")
     assert shop.cashier.payment(payment).conflicted is False
+
+
+def test_money_that_came_without_a_gateway_is_not_sent_back_by_one(shop: Shop) -> None:
+    shop.issue("A", "20"), shop.issue("B", "6")
+    recorded = shop.cashier.record("A", by="cash", amount=cad("26"), key="cash")
+    by_credit = shop.cashier.pay_from_credit("B", key="use")
+
+    for payment, verbs in (
+        (recorded, ["record_refund", "reverse"]),
+        (by_credit, ["undo_credit_use"]),
+    ):
+        with pytest.raises(NotRefundable, match=verbs[0]):
+            shop.cashier.refund(payment, key="refund")
+        with pytest.raises(NotCancelable, match=verbs[0]) as refused:
+            shop.cashier.cancel(payment, key="cancel")
+        assert refused.value.ways == verbs
+
+    shop.cashier.undo_credit_use(by_credit)
+    shop.cashier.reverse(recorded, reason="false notes")
+    assert (shop.open("A"), shop.open("B"), shop.balance()) == ("20.00", "6.00", "0.00")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate.dialogue import deferred
 from paygate.domain.decide import Source
+from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.domain.secret import Sealed, Secret
@@ -177,6 +178,7 @@ def cancel(wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing)
     """
     payment, key = wish.payment, wish.key
     found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
+    _check_rail(found, Operation.VOID)
     account = _account_of(found, accounts)
     match found.status:
         case PaymentStatus.REQUIRES_ACTION:
@@ -326,6 +328,30 @@ def read_details(tx: Tx, attempt: str) -> Details:
     return Details(parameters=Sealed(json.loads(parameters.reveal())))
 
 
+def _check_rail(payment: Payment, operation: Operation) -> None:
+    """Refuse to ask a gateway about money that came without one; name the verbs that help."""
+    if payment.kind.recorded:
+        text, can = "was recorded by hand", ["record_refund", "reverse"]
+        help_ = "record_refund what you send back, or reverse it if it was no money"
+    elif payment.kind is Kind.CREDIT:
+        text, can = "was made from credit", ["undo_credit_use"]
+        help_ = "undo_credit_use gives the credit back"
+    else:
+        return
+    text = f"payment {payment.id} {text}, and no gateway has it; {help_}"
+    match operation:
+        case Operation.REFUND:
+            left = payment.received - payment.returned
+            raise NotRefundable(text, payment=payment.id, left=left)
+        case Operation.VOID:
+            raise NotCancelable(text, payment=payment.id, ways=can)
+        case Operation.CAPTURE:
+            none = Money(payment.amount.currency, 0)
+            raise NotCapturable(text, payment=payment.id, left=none)
+        case _:
+            raise NotPayable(text, payment=payment.id)
+
+
 def _account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> GatewayAccount:
     account = accounts.get(payment.account)
     if account is None:
@@ -341,6 +367,7 @@ def _account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> Gat
 def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Stored:
     """Check, count and store the intent in this transaction; send nothing."""
     payment = reverse.find(tx, task.payment)
+    _check_rail(payment, task.operation)
     account = _account_of(payment, accounts)
     if _done_already(task, payment):
         return Stored(payment=payment, account=account)
