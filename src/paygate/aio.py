@@ -44,6 +44,7 @@ class AsyncCashier(_Face, Desk):
     Use it in one event loop. `aclose` waits for payments that are under way.
     """
 
+    _awaits = True
     _couriers: dict[str, AsyncCourier]
     _tasks: set[asyncio.Task[Any]]
     _commits: _GroupCommit

@@ -760,6 +760,9 @@ class BookDesk:
 class Desk(BookDesk):
     """All verbs, also those that speak to a gateway."""
 
+    _awaits = False
+    """Whether a handler of events may be one that is to be awaited."""
+
     _accounts: dict[str, GatewayAccount]
     _readers: dict[str, publish.Sink | publish.Subscriber]
     _timing: Timing
@@ -1186,9 +1189,15 @@ class Desk(BookDesk):
 
         The ledger remembers under *name* how far it has read, so events that
         happen while no process is running are not missed. An event may come
-        twice; its id tells.
+        twice; its id tells. Only `AsyncCashier` takes a handler that is to be awaited;
+        here it raises `UsageError`.
         """
         reader = identifier(name, "name")
+        if publish.is_async(handler) and not self._awaits:
+            raise InvalidValue(
+                f"the handler of {reader!r} is to be awaited, and Cashier awaits nothing: "
+                "give it a plain function, or use AsyncCashier"
+            )
         yield from transact(
             lambda tx: publish.subscribe_in(tx, reader, from_beginning=from_beginning)
         )

@@ -1,13 +1,14 @@
 """Events reach every reader at least once, in order, and a poisoned aggregate harms only itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import BadReply, NoReply
+from paygate.errors import BadReply, NoReply, UsageError
 from paygate.service.publish import RETRY_PLAN, Published
 from paygate.testing import FakeClock
 
@@ -43,6 +44,36 @@ def test_a_subscriber_hears_each_event_once_and_in_order(cashier: Cashier) -> No
     for aggregate in {event.aggregate for event in heard}:
         numbers = [event.seq for event in heard if event.aggregate == aggregate]
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+class _Awaited:
+    async def __call__(self, event: Event) -> None: ...
+
+
+async def _awaited(event: Event) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [_awaited, _Awaited(), partial(_awaited)])
+def test_a_cashier_that_awaits_nothing_takes_no_subscriber_that_is_to_be_awaited(
+    handler: Callable[[Event], object], cashier: Cashier
+) -> None:
+    with pytest.raises(UsageError, match="AsyncCashier"):
+        cashier.subscribe("mailer", handler)
+
+    issue(cashier, "A-1")
+    assert cashier.publish() == Published()
+
+
+def test_a_subscriber_that_returns_something_to_await_has_not_taken_the_event(
+    cashier: Cashier,
+) -> None:
+    def later(event: Event) -> object:
+        return _awaited(event)
+
+    cashier.subscribe("mailer", later)
+    issue(cashier, "A-1")
+
+    assert cashier.publish() == Published(delayed=1)
 
 
 def test_many_events_are_read_in_batches(cashier: Cashier) -> None:

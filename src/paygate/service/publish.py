@@ -8,6 +8,7 @@ letter that stays visible until somebody replays it.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -72,6 +73,13 @@ class Published:
             delayed=self.delayed + other.delayed,
             dead=self.dead + other.dead,
         )
+
+
+def is_async(handler: Callable[[Event], Any]) -> bool:
+    """Return whether what *handler* returns is to be awaited."""
+    if inspect.iscoroutinefunction(handler):
+        return True
+    return inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
 
 
 def publish(readers: Sequence[Sink | Subscriber], lease: str) -> Flow[Published]:
@@ -200,9 +208,14 @@ def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]
     """Hand one event over and return why it was not taken, or None if it was."""
     if isinstance(reader, Subscriber):
         try:
-            yield Tell(reader.call, event)
+            result = yield Tell(reader.call, event)
         except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
             return _Failure(f"{type(error).__name__}: {error}")
+        if inspect.isawaitable(result):
+            # Nobody awaits it here, so what was to be done has not been done.
+            if inspect.iscoroutine(result):
+                result.close()
+            return _Failure("the subscriber returned something to await, and nobody awaits it")
         return None
     deliver = deferred(partial(reader.deliver, event))
     answer = yield from ask(reader.name, deliver, hidden=Hidden(secrets_in(reader)))
