@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -56,6 +56,26 @@ def foreign(kind: type, **facts: Any) -> Any:
     return made
 
 
+class Unreadable(dict[str, str]):
+    """A mapping that raises when it is read."""
+
+    def items(self) -> Any:
+        raise RuntimeError("sk_live_2")
+
+
+class Nowhere(tzinfo):
+    """A zone that raises when it is asked."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise RuntimeError("sk_live_3")
+
+    def dst(self, _: datetime | None) -> timedelta | None: ...
+
+    def tzname(self, _: datetime | None) -> str | None: ...
+
+
+WEST = timezone(timedelta(hours=-12))
+LAST = datetime.max.replace(tzinfo=WEST)
 BAD_MONEY: dict[str, Any] = {
     "nothing": Money.zero("USD"),
     "less than nothing": Money("USD", -1),
@@ -114,6 +134,25 @@ NONSENSE: dict[str, Any] = {
     "a thirteenth month": Approved(
         movements=(MOVED,),
         method=StoredMethod(token=Secret("tok_1"), kind=Kind.CARD, expires_month=13),
+    ),
+    "checks that cannot be read": Approved(movements=(MOVED,), checks=Unreadable(cvc="ok")),
+    "fields that cannot be read": ActionRequired(
+        action=Redirect(url=BACK, fields=Unreadable(a="b"))
+    ),
+    "an instant nowhere": Pending(expected_at=NOON.replace(tzinfo=Nowhere())),
+    "a movement at the end of time": Approved(movements=(replace(MOVED, effective=LAST),)),
+    "a movement on the last day": Approved(movements=(replace(MOVED, effective=date.max),)),
+    "a movement on the first day": Approved(movements=(replace(MOVED, effective=date.min),)),
+    "settled at the end of time": Approved(
+        movements=(replace(MOVED, settled=SUM, settled_on=date.max),)
+    ),
+    "expected at the end of time": Pending(expected_at=LAST),
+    "expected before there were computers": Pending(expected_at=datetime(1969, 7, 20, tzinfo=UTC)),
+    "held until the end of time": Authorized(amount=SUM, expires_at=LAST),
+    "a page for ever": replace(PAGE, expires_at=datetime.max.replace(tzinfo=UTC)),
+    "a dispute until the end of time": Approved(
+        movements=(MOVED,),
+        disputes=(Dispute(reference="d", state=DisputeState.LOST, amount=SUM, respond_by=LAST),),
     ),
     **{f"{name} held": Authorized(amount=amount) for name, amount in BAD_MONEY.items()},
     **{
@@ -333,6 +372,10 @@ NOTICES: dict[str, Any] = {
     "an answer that no outcome is": Notice(event_id="e", type="t", answer=NotFound()),  # type: ignore[arg-type]
     "movements that are none": Notice(event_id="e", type="t", movements=(SUM,)),  # type: ignore[arg-type]
     "an instant without zone": Notice(event_id="e", type="t", signed_at=NOON),
+    "an instant at the end of time": Notice(event_id="e", type="t", occurred_at=LAST),
+    "money at the end of time": Notice(
+        event_id="e", type="t", movements=(replace(MOVED, settled=SUM, settled_on=date.max),)
+    ),
     "a place below zero": Notice(event_id="e", type="t", place=-1),
 }
 
@@ -363,6 +406,33 @@ def test_one_notice_that_cannot_be_read_holds_up_nothing_behind_it(
     assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
     assert len(shop.cashier.callbacks()) == 2
     shop.works_elsewhere()
+
+
+def test_what_a_feed_says_counts_though_its_figure_of_the_rest_is_wrong(shop: Shop) -> None:
+    payment = shop.pay("odd", "tok_unknown_executed")
+    attempt = shop.cashier.attempts(payment)[0]
+    good = Notice(
+        event_id="good", type="t", our_ref=attempt.id, answer=Approved(movements=(MOVED,))
+    )
+    shop.odd.feed = at_end(FeedPage(notices=(good,), cursor="1", more=False, behind=-3))
+
+    read = shop.cashier.read_feeds()
+    shop.cashier.apply_callbacks()
+
+    assert (read.stored, list(read.failed), read.behind["odd"]) == (1, ["odd"], None)
+    assert "FeedPage.behind" in read.failed["odd"]
+    assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
+
+
+def test_each_notice_that_cannot_be_read_is_kept_once(shop: Shop) -> None:
+    page = FeedPage(notices=(None, 5, None), cursor="", more=False)  # type: ignore[arg-type]
+    shop.odd.feed = at_end(page)
+
+    shop.cashier.read_feeds()
+    shop.clock.advance(hours=1)
+    shop.cashier.read_feeds()
+
+    assert len(shop.cashier.callbacks()) == 3
 
 
 @pytest.mark.parametrize("made", [None, "ok", foreign(object)])

@@ -26,8 +26,10 @@ from paygate import (
     PaymentStatus,
     Secret,
 )
+from paygate.dialogue import at_once
 from paygate.domain.callback import InboxState
-from paygate.domain.method import MandateScope
+from paygate.domain.method import MandateScope, StoredMethod
+from paygate.domain.outcome import Approved, Movement, Unknown
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import (
     InvalidSettings,
@@ -40,7 +42,7 @@ from paygate.errors import (
     UnknownMethod,
     Unsupported,
 )
-from paygate.gateway import Callback, CallbackStyle
+from paygate.gateway import Callback, CallbackStyle, FeedPage, Notice
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -281,6 +283,76 @@ def test_an_approval_that_does_not_say_what_it_stored_is_no_approval(shop: Shop)
 
     assert change.state is AttemptState.UNKNOWN
     assert "without saying what it stored" in change.reason
+
+
+class Generous(FakeGateway):
+    """A gateway that tells of money when it stores or deletes a method."""
+
+    says: Any = None
+
+    def enroll(self, enrollment: Any) -> Any:
+        answer = yield from super().enroll(enrollment)
+        return self._with_money(answer)
+
+    def forget(self, forgetting: Any) -> Any:
+        answer = yield from super().forget(forgetting)
+        return self._with_money(answer)
+
+    def look_up(self, _: Any) -> Any:
+        yield from ()
+        return Unknown(reason="?")
+
+    def _with_money(self, answer: Any) -> Any:
+        if not self.says:
+            return answer
+        return replace(answer, movements=(Movement(movement_id="m-8", amount=usd("8")),))
+
+
+@pytest.mark.parametrize("operation", [Operation.ENROLL, Operation.FORGET])
+def test_an_approval_that_tells_of_money_is_a_fault_and_can_be_resolved(
+    operation: Operation, shop: Shop
+) -> None:
+    gateway = Generous(clock=shop.clock)
+    cashier = shop.open(url="other.db", generous=gateway)
+    stored = StoredMethod(token=Secret("tok-8"), kind=Kind.CARD)
+    if operation is Operation.ENROLL:
+        gateway.says = True
+        change = cashier.enroll("C-1", via="generous", method="tok_visa", key="e")
+    else:
+        method = cashier.enroll("C-1", via="generous", method="tok_visa", key="e").method
+        assert method is not None
+        gateway.says = True
+        change = cashier.forget_method(method, key="f")
+
+    assert (change.state, change.needs_review) == (AttemptState.UNKNOWN, True)
+    assert [each.id for each in cashier.method_changes(needs_review=True)] == [change.id]
+    done = cashier.resolve_method(change, Approved(method=stored), evidence="their dashboard")
+    assert (done.state, done.needs_review) == (AttemptState.SUCCEEDED, False)
+    assert cashier.method_changes(needs_review=True) == []
+    assert cashier.fsck() == []
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_notice_that_tells_of_money_leaves_no_ended_change_under_review(
+    ended: bool, shop: Shop
+) -> None:
+    if not ended:
+        shop.card.script("unknown_executed", operation="enroll")
+    change = shop.enroll()
+    answer = Approved(movements=(Movement(movement_id="m-8", amount=usd("8")),))
+    notice = Notice(event_id="e-8", type="t", our_ref=change.id, answer=answer)
+    page = FeedPage(notices=(notice,), cursor="1", more=False)
+    card: Any = shop.card
+    card.feed = lambda *_: at_once(page)
+
+    cashier = shop.open()
+    cashier.read_feeds()
+    cashier.apply_callbacks()
+
+    changes = cashier.method_changes()
+    assert [each.id for each in changes] == [change.id]
+    assert not any(each.needs_review for each in changes if each.state.final)
+    assert len(cashier.method_changes(needs_review=True)) == sum(e.needs_review for e in changes)
 
 
 @pytest.mark.parametrize(

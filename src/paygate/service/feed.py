@@ -7,10 +7,11 @@ So nothing is skipped, wherever a reader dies; what is read twice is there once.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
@@ -22,6 +23,7 @@ from paygate.service.flow import Flow, ask, look, transact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paygate.dialogue import Dialogue
     from paygate.gateway import FeedPage, Notice
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
@@ -48,7 +50,10 @@ class FeedsRead:
 
 @dataclass(slots=True)
 class _Reading:
-    """How far the feed of *account* has been read in this pass; `lost` to another reader."""
+    """How far the feed of *account* has been read in this pass; `lost` to another reader.
+
+    A `fault` ends the pass; what is `wrong` with a page whose notices are kept does not.
+    """
 
     account: GatewayAccount
     began: feeds.Begun
@@ -56,8 +61,14 @@ class _Reading:
     pages: int = 0
     behind: int | None = None
     fault: str = ""
+    wrong: str = ""
     at_end: bool = False
     lost: bool = False
+
+    @property
+    def told(self) -> str:
+        """What is to be told of the feed: why it was not read on, or what is wrong with it."""
+        return self.fault or self.wrong
 
     def goes_on(self, pages: int | None) -> bool:
         return not (self.fault or self.at_end or self.lost or self.pages == pages)
@@ -89,7 +100,7 @@ def read_feeds(
         under_way = [each for each in under_way if each.goes_on(pages)]
     return FeedsRead(
         stored=sum(each.stored for each in readings),
-        failed={each.account.name: each.fault for each in readings if each.fault},
+        failed={each.account.name: each.told for each in readings if each.told},
         busy=busy,
         behind={each.account.name: each.behind for each in readings} | dict.fromkeys(busy),
     )
@@ -114,10 +125,11 @@ def _turn(reading: _Reading, pages: int | None) -> Flow[None]:
 
 
 def _read_page(reading: _Reading) -> Flow[None]:
-    page = yield from _page(reading.account, reading.began.cursor)
-    if isinstance(page, Unsent | Unknown):
-        reading.fault = page.reason
+    told_of = yield from _page(reading.account, reading.began.cursor)
+    if isinstance(told_of, Unsent | Unknown):
+        reading.fault = told_of.reason
         return
+    page, reading.wrong = told_of.page, told_of.wrong
     keep = partial(_keep, account=reading.account, before=reading.began.cursor, page=page)
     new = yield from transact(keep)
     if new is None:
@@ -125,7 +137,7 @@ def _read_page(reading: _Reading) -> Flow[None]:
         return
     reading.stored += new
     reading.pages += 1
-    reading.behind = page.behind
+    reading.behind = None if reading.wrong else page.behind
     reading.at_end = not page.more
     if page.more and page.cursor == reading.began.cursor:
         reading.fault = "its gateway says that there is more, and does not move on"
@@ -135,21 +147,20 @@ def _read_page(reading: _Reading) -> Flow[None]:
 def _end(tx: Tx, reading: _Reading) -> None:
     """Let the feed rest, and write down whether it was read to its end, or what keeps it."""
     name = reading.account.name
-    failing = feeds.end(
-        tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.fault
-    )
+    failing = feeds.end(tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.told)
     if reading.fault and not failing:
         _logger.warning("the feed of account %s cannot be read: %s", name, reading.fault)
 
 
-def _page(account: GatewayAccount, cursor: str) -> Flow[FeedPage | Unsent | Unknown]:
+def _page(account: GatewayAccount, cursor: str) -> Flow[door.Told | Unsent | Unknown]:
+    asked: Dialogue[Any]  # what a driver returns is a page, and what gets through the door is more
     if account.watch is not None:
         count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
-        watch = partial(account.watch.watch, cursor, count)
-        return (yield from ask(account.name, deferred(watch), door=door.page(account)))
-    assert account.feed is not None, "only these are read"
-    feed = partial(account.feed.feed, cursor)
-    return (yield from ask(account.name, deferred(feed), door=door.page(account)))
+        asked = deferred(partial(account.watch.watch, cursor, count))
+    else:
+        assert account.feed is not None, "only these are read"
+        asked = deferred(partial(account.feed.feed, cursor))
+    return (yield from ask(account.name, asked, door=door.page(account)))
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> int | None:
@@ -161,17 +172,25 @@ def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> in
     for notice in ours:
         if notice.place is not None:
             places.reach(tx, _source(account), notice.place)
-    return sum(_keep_notice(tx, account, notice) for notice in ours)
+    count: Counter[str] = Counter()
+    kept = 0
+    for notice in ours:
+        name = notice.event_id
+        if not name:
+            name = notices.digest(notices.write_notice(told.storable(notice, account)))
+        if notice.unreadable and not notice.event_id:
+            # Each of them may be about other money, and nothing of it is left to tell them apart.
+            count[name] += 1
+            name = name if count[name] == 1 else f"{name}#{count[name]}"
+        kept += _keep_notice(tx, account, name, notice)
+    return kept
 
 
 def _source(account: GatewayAccount) -> str:
     return account.traits.merchant_account
 
 
-def _keep_notice(tx: Tx, account: GatewayAccount, notice: Notice) -> bool:
-    event_id = notice.event_id or notices.digest(
-        notices.write_notice(told.storable(notice, account))
-    )
+def _keep_notice(tx: Tx, account: GatewayAccount, event_id: str, notice: Notice) -> bool:
     # What we asked for comes from the processor, whatever proves its callbacks.
     kept = told.keep(
         tx, account, event_id, notice, headers={}, body=b"", received_at=tx.now, proven=True

@@ -184,11 +184,7 @@ def ask(
                 sent = sent or step.moves_money or all_matter
                 step = doors.step(dialogue.send(response))
     except StopIteration as end:
-        try:
-            return hidden.blot(cast("T", end.value) if door is None else door.admit(end.value))
-        except doors.Foreign as fault:
-            doors.tell_bug(account, driver, str(fault))
-            return _bug(f"the driver is at fault: {fault}", sent=sent)
+        return _admitted(account, end.value, door, hidden, sent=sent)
     except doors.Foreign as fault:
         doors.tell_bug(account, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
@@ -201,6 +197,23 @@ def ask(
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
         _close(dialogue)
+
+
+def _admitted(
+    account: str, value: Any, door: Door[T] | None, hidden: Hidden, *, sent: bool
+) -> T | Unsent | Unknown:
+    """Return what a dialogue has ended in, or that the driver is at fault."""
+    from paygate.service import door as doors
+
+    driver = "" if door is None else door.driver
+    try:
+        return hidden.blot(cast("T", value) if door is None else door.admit(value))
+    except doors.Foreign as fault:
+        doors.tell_bug(account, driver, str(fault))
+        return _bug(f"the driver is at fault: {fault}", sent=sent)
+    except Exception as bug:  # noqa: BLE001  (what it returned does what it likes when it is read)
+        doors.tell_bug(account, driver, doors.place_of(bug))
+        return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
 
 
 def _close(dialogue: Dialogue[Any]) -> None:

@@ -16,6 +16,7 @@ from paygate.domain.decide import Changes
 from paygate.domain.outcome import (
     Approved,
     Authorized,
+    Moved,
     RejectCause,
     Rejected,
     Unknown,
@@ -46,6 +47,12 @@ def read_plan(row: AttemptRow) -> dict[str, Any]:
 def understood(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
     """Read *answer* as one about storing, or deleting, a method."""
     match row.attempt.operation, answer:
+        case _, Approved() | Moved() if answer.movements:
+            return Unknown(
+                reason=f"the gateway tells of money, which no {row.attempt.operation} moves",
+                reference=answer.reference,
+                flagged=True,
+            )
         case Operation.ENROLL, Approved(method=None):
             return Unknown(
                 reason="the gateway approved without saying what it stored",

@@ -21,7 +21,7 @@ from paygate.errors import (
     UnknownAttempt,
 )
 from paygate.ledger import methods, outbox, payments, receipts, reviews
-from paygate.service import allocation, enroll, keeping, merge, reverse, telling
+from paygate.service import allocation, door, enroll, keeping, merge, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -212,7 +212,11 @@ def _does(tx: Tx, row: AttemptRow) -> Operation:
 
 
 def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> None:
-    """Refuse an outcome that this operation cannot have."""
+    """Refuse an outcome that this operation cannot have, or that no ledger can keep."""
+    try:
+        door.check(outcome)
+    except door.Foreign as fault:
+        raise InvalidValue(f"this cannot be kept as an outcome: {fault}") from None
     problem = _misfit(outcome, operation)
     if problem:
         raise OutcomeDoesNotFit(
