@@ -306,6 +306,104 @@ def test_a_page_that_stays_open_is_not_asked_about_without_end(
     assert (ended.status, ended.needs_review) == (PaymentStatus.EXPIRED, False)
 
 
+# --- What was accepted, and nobody says how it ended ------------------------------------------
+
+
+def _accepted(what: str, shop: Shop, via: Scripted, pending: Pending) -> Payment:
+    """A payment with a charge or refund that was accepted, and which nobody knows later."""
+    shop.issue("N-4")
+    via.says = {"charge": Unknown(reason="?", reference="r")} if what == "late" else {}
+    via.says |= {"charge": pending} if what == "charge" else {"refund": pending}
+    payment = shop.cashier.collect("N-4", via="via", method="tok_visa", key="a")
+    if what == "refund":
+        shop.cashier.refund(payment, key="r")
+    if what == "late":
+        shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="their dashboard")
+        via.says["look_up"] = pending
+        shop.cashier.inquire(payment)
+    via.says["look_up"] = Unknown(reason="the gateway does not say")
+    return payment
+
+
+ACCEPTED = ("charge", "refund", "late")
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+@pytest.mark.parametrize("expected", [None, 12])
+def test_what_is_accepted_and_never_decided_is_flagged_once_and_resolved(
+    expected: int | None, what: str, clock: FakeClock
+) -> None:
+    via = Scripted(clock=clock)
+    shop = Shop(clock, via=via)
+    expected_at = None if expected is None else clock.now() + timedelta(days=expected)
+    payment = _accepted(what, shop, via, Pending(reference="r", expected_at=expected_at))
+
+    shop.days(29 + (expected or 0))
+    early = shop.cashier.payment(payment).needs_review
+    shop.days(20)
+
+    assert not early
+    assert [each.id for each in shop.cashier.payments(needs_review=True)] == [payment.id]
+    assert shop.events("payment.needs_review") == 1
+    after = shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="by phone")
+    assert not after.needs_review
+    assert shop.claimed("N-4") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("what", ["charge", "late"])
+def test_what_is_accepted_and_never_decided_holds_its_invoice_until_it_is_resolved(
+    what: str, clock: FakeClock
+) -> None:
+    via = Scripted(clock=clock)
+    shop = Shop(clock, via=via, card=FakeGateway(clock=clock))
+    payment = _accepted(what, shop, via, Pending(reference="r"))
+
+    shop.days(33)
+    shop.cashier.reviewed(payment, reason="the bank looks for it")
+    shop.days(20)
+
+    assert not shop.cashier.payment(payment).needs_review
+    with pytest.raises(ItemAlreadyBeingPaid, match="resolve") as caught:
+        shop.cashier.collect("N-4", via="card", method="tok_visa", key="b")
+    assert "resolve" in caught.value.ways[payment.id]
+    shop.days(15)
+    assert shop.cashier.payment(payment).needs_review
+
+
+def test_what_is_decided_after_it_was_flagged_needs_no_person_any_more(clock: FakeClock) -> None:
+    via = Scripted(clock=clock)
+    shop = Shop(clock, via=via)
+    payment = _accepted("charge", shop, via, Pending(reference="r"))
+    shop.days(33)
+    flagged = shop.cashier.payment(payment).needs_review
+    moved = Movement(movement_id="m", amount=payment.amount)
+    via.says["look_up"] = Approved(reference="r", movements=(moved,))
+
+    shop.days(1)
+
+    after = shop.cashier.payment(payment)
+    assert (flagged, after.status, after.needs_review) == (True, PaymentStatus.SUCCEEDED, False)
+    assert shop.cashier.fsck() == []
+
+
+def test_what_nobody_can_be_asked_about_is_flagged_as_well(clock: FakeClock) -> None:
+    class Mute(Scripted):
+        look_up = None  # type: ignore[assignment]
+
+    via = Mute(clock=clock)
+    shop = Shop(clock, via=via)
+    shop.issue("N-4")
+    via.says = {"charge": Pending(reference="r")}
+    payment = shop.cashier.collect("N-4", via="via", method="tok_visa", key="a")
+
+    shop.days(29)
+    early = shop.cashier.payment(payment).needs_review
+    shop.days(2)
+
+    assert (early, shop.cashier.payment(payment).needs_review) == (False, True)
+
+
 # --- The way out that a refusal names ---------------------------------------------------------
 
 

@@ -275,7 +275,7 @@ UPDATE paygate_attempt SET
                                  THEN action_secret_encrypted ELSE :action_secret END,
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
-  late_pending = :late_pending,
+  late_pending = :late_pending, overdue_at = :overdue_at,
   version = version + 1
 WHERE id = :id AND version = :version
 """
@@ -382,6 +382,7 @@ class AttemptRow:
     version: int
     offers: frozenset[str] = frozenset()
     late_pending: bool = False
+    overdue_at: datetime | None = None
 
     def offers_to(self, operation: Operation) -> bool:
         """Return whether the account could do *operation* when this was stored."""
@@ -943,6 +944,7 @@ def update_attempt(
     needs_review: bool,
     network_transaction_id: str,
     late_pending: bool = False,
+    overdue_at: datetime | None = None,
 ) -> bool:
     """Write what is known now, if nobody else wrote since *before* was read."""
     params = {
@@ -963,6 +965,7 @@ def update_attempt(
         "needs_review": int(needs_review),
         "network_transaction_id": network_transaction_id,
         "late_pending": int(late_pending),
+        "overdue_at": None if overdue_at is None else instant(overdue_at),
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
 
@@ -1196,6 +1199,7 @@ def attempt_of(row: Row) -> AttemptRow:
         version=row["version"],
         offers=frozenset(row["offers"].split()),
         late_pending=bool(row["late_pending"]),
+        overdue_at=read_instant(row["overdue_at"]),
     )
 
 

@@ -55,7 +55,8 @@ class Timing:
     the pause between inquiries while the payer or the bank takes time. A page or
     slip is inquired about until `page_watch` after it has expired, and is then
     flagged for review; one whose processor names no end is taken to expire
-    `page_life` after it was made.
+    `page_life` after it was made. What was accepted and is not decided is flagged for review
+    `pending_watch` after it was accepted, or after the instant at which its end was expected.
     `callback_age_max` is how far the instant that a callback's signature covers may
     be from when it came: what is older is a recording. `feed_pause` is how long
     `recover` leaves a feed alone after it has read it; with None it reads none, and
@@ -77,6 +78,7 @@ class Timing:
     waiting: timedelta = timedelta(hours=6)
     page_life: timedelta = timedelta(days=30)
     page_watch: timedelta = timedelta(days=7)
+    pending_watch: timedelta = timedelta(days=30)
     callback_age_max: timedelta = timedelta(seconds=300)
     feed_pause: timedelta | None = timedelta(minutes=5)
 

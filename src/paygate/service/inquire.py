@@ -144,7 +144,8 @@ def ask_again(
     if account is None or gateway is None:
         return None
     look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
-    answer = yield from ask(account.name, deferred(look_up), hidden=account.hidden, attempt=attempt)
+    through = door.finding(account, case.row.attempt.operation)
+    answer = yield from ask(account.name, deferred(look_up), door=through, attempt=attempt)
     yield from _merge(case, account, _news(answer), timing)
     return answer
 
@@ -205,7 +206,7 @@ def _inquire_attempt(
     row = case.row
     if row.attempt.operation is Operation.FORGET:
         # To delete again what is deleted does nothing, so that is the better question.
-        if _sendable(case, account, timing):
+        if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
     gateway = account.looks_up(row.attempt.reference)

@@ -142,11 +142,12 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             # The same try is told with the name of its page, or without.
             answer = replace(answer, reference=before.attempt.reference)
         changes = decide(facts, answer, reading.source)
-        next_check_at = _next_check(tx, before, changes, answer, reading)
+        overdue_at = _overdue_at(tx, before, changes, answer, reading.timing)
+        next_check_at = _next_check(tx, before, changes, answer, reading, overdue_at)
         changes = _given_up(tx, before, changes, reading, next_check_at)
         changes = _voided_nothing(tx, before, changes)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
-        if _write_attempt(tx, before, changes, answer, reading, next_check_at):
+        if _write_attempt(tx, before, changes, answer, reading, next_check_at, overdue_at):
             if not before.attempt.payment:
                 keeping.consequences(tx, before, answer, changes)
                 return None
@@ -332,6 +333,7 @@ def _write_attempt(
     answer: Answer,
     reading: Reading,
     next_check_at: datetime | None,
+    overdue_at: datetime | None,
 ) -> bool:
     attempt = before.attempt
     state = changes.state or attempt.state
@@ -355,6 +357,7 @@ def _write_attempt(
         checks=_checks(tx, before, reading),
         absences=absences,
         late_pending=_waits_late(before, changes),
+        overdue_at=overdue_at,
         needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
     )
@@ -365,7 +368,37 @@ def _waits_late(before: AttemptRow, changes: Changes) -> bool:
     return (before.late_pending or changes.hold_late) and not changes.let_go
 
 
+def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
+    """Return whether the gateway has accepted it, and its end is still to come."""
+    state = changes.state or before.attempt.state
+    return state is AttemptState.PENDING or _waits_late(before, changes)
+
+
+def _overdue_at(
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, timing: Timing
+) -> datetime | None:
+    """Return when a person must look at what was accepted; None if nothing is waited for."""
+    if not _is_accepted(before, changes):
+        return None
+    begins = changes.state is AttemptState.PENDING or changes.hold_late
+    if begins or before.overdue_at is None:
+        expected = answer.expected_at if isinstance(answer, Pending) else None
+        return max(tx.now, expected or tx.now) + timing.pending_watch
+    # It is flagged now; when a person has looked and left it as it is, it is flagged again.
+    over = tx.now >= before.overdue_at
+    return tx.now + timing.pending_watch if over else before.overdue_at
+
+
+def _is_overdue(tx: Tx, before: AttemptRow, changes: Changes) -> bool:
+    """Return whether what was accepted has not been decided for too long."""
+    if changes.hold_late or before.overdue_at is None or not _is_accepted(before, changes):
+        return False
+    return tx.now >= before.overdue_at
+
+
 def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
+    if not before.attempt.payment and (changes.state or before.attempt.state).final:
+        return False  # storing or deleting a method has ended, and nothing is left to decide
     if changes.review:
         return True
     return before.attempt.needs_review and not _found_out(before, changes)
@@ -416,6 +449,8 @@ def _given_up(
         return changes
     if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
         text = "we could not find out how this ended; ask the gateway and resolve it"
+    elif _is_overdue(tx, before, changes):
+        text = "it was accepted, and nobody said how it ended; find out and resolve it"
     elif next_check_at is None and _waits_late(before, changes):
         text = "money is on its way to a payment that had ended; find out and resolve it"
     elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
@@ -443,12 +478,19 @@ def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> 
 
 
 def _next_check(
-    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
+    tx: Tx,
+    before: AttemptRow,
+    changes: Changes,
+    answer: Answer,
+    reading: Reading,
+    overdue_at: datetime | None,
 ) -> datetime | None:
     """Tell when to inquire next; None where nothing is expected, or a person must look."""
     state = changes.state or before.attempt.state
     checks = _checks(tx, before, reading)
     late = _waits_late(before, changes)
+    if not reading.can_inquire and state is AttemptState.PENDING:
+        return overdue_at  # nobody answers questions, so it is looked at when it is overdue
     if (state.final and not late) or not reading.can_inquire:
         return None
     if changes.hold_late:

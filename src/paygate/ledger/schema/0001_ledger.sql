@@ -164,6 +164,7 @@ CREATE TABLE paygate_attempt (
   created_mark TEXT,
   actor TEXT NOT NULL,
   late_pending INTEGER NOT NULL DEFAULT 0, -- money is on its way, though it had ended
+  overdue_at TEXT, -- when a person must look at what was accepted and is not decided
   offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
   version INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant, account, operation, gateway_key)
