@@ -119,11 +119,29 @@ def said(changes: Changes) -> str:
     return next((word for word, holds in facts.items() if holds), "no-op")
 
 
+K = MovementKind
+BRINGS = {
+    Operation.CHARGE: (K.CHARGE, K.CAPTURE),
+    Operation.AUTHORIZE: (K.CHARGE, K.CAPTURE),
+    Operation.COMPLETE: (K.CHARGE, K.CAPTURE),
+    Operation.CAPTURE: (K.CAPTURE,),
+    Operation.REFUND: (K.REFUND, K.VOID),
+    Operation.VOID: (K.VOID, K.REFUND),
+}
+
+
+def success_of(operation: Operation) -> Approved:
+    [kind, *_] = BRINGS.get(operation, (K.CHARGE,))
+    return Approved(movements=(Movement(movement_id="m1", amount=TEN, kind=kind),), reference="r")
+
+
 @pytest.mark.parametrize(("operation", "state", "answer", "then"), cells())
 def test_every_cell_of_the_table(
     operation: Operation, state: AttemptState, answer: str, then: str
 ) -> None:
-    changes = decide(facts(state, operation=operation), ANSWERS[answer], Source.RESPONSE)
+    told = success_of(operation) if answer == "success" else ANSWERS[answer]
+
+    changes = decide(facts(state, operation=operation), told, Source.RESPONSE)
 
     assert said(changes) == then
     if then in {"review", "void", "SUCCEEDED late"}:
@@ -389,6 +407,96 @@ def test_a_late_authorisation_is_voided(state: AttemptState) -> None:
 
 def test_an_approval_that_names_no_movement_is_not_believed() -> None:
     assert decide(facts(S.SENDING), Approved(), Source.RESPONSE).state is S.UNKNOWN
+
+
+@pytest.mark.parametrize("state", [state for state in S if state is not S.SUCCEEDED])
+@pytest.mark.parametrize(
+    ("operation", "kind"), [(operation, kind) for operation in BRINGS for kind in K]
+)
+def test_only_the_money_that_an_operation_brings_shows_that_it_was_done(
+    operation: Operation, kind: MovementKind, state: AttemptState
+) -> None:
+    told = Movement(movement_id="m7", amount=TEN, kind=kind)
+    known = facts(state, operation=operation, late_pending=True)
+
+    changes = decide(known, Approved(movements=(told,)), Source.RESPONSE)
+
+    assert changes.book == (told,)
+    assert changes.let_go is (kind in BRINGS[operation])
+    if kind in BRINGS[operation]:
+        assert changes.state is S.SUCCEEDED
+    else:
+        assert (changes.state or state) is (S.UNKNOWN if state is S.SENDING else state)
+        assert changes.review
+        assert changes.alerts
+
+
+@pytest.mark.parametrize("operation", [Operation.CAPTURE, Operation.REFUND])
+def test_what_another_operation_has_moved_shows_nothing_of_this_one(operation: Operation) -> None:
+    told = success_of(operation)
+    key = (told.movements[0].kind, "m1")
+    known = facts(S.SENDING, operation=operation, booked={key: TEN})
+
+    alone = decide(replace(known, of_others=frozenset({key})), told, Source.INQUIRY)
+    own = decide(known, told, Source.INQUIRY)
+
+    assert (alone.state, alone.book) == (S.UNKNOWN, ())
+    assert alone.review
+    assert (own.state, own.review) == (S.SUCCEEDED, "")
+
+
+@pytest.mark.parametrize("kinds", [(), (K.CHARGE,), (K.CAPTURE, K.REFUND)])
+def test_a_void_that_moves_nothing_new_is_done(kinds: tuple[MovementKind, ...]) -> None:
+    told = tuple(Movement(movement_id="m1", amount=TEN, kind=kind) for kind in kinds)
+    keys = {(kind, "m1"): TEN for kind in kinds}
+    known = facts(S.SENDING, operation=Operation.VOID, booked=keys, of_others=frozenset(keys))
+
+    changes = decide(known, Approved(movements=told), Source.RESPONSE)
+
+    assert (changes.state, changes.review) == (S.SUCCEEDED, "")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "flagged"), [(("10",), False), (("6", "4"), False), (("13",), True), (("7",), True)]
+)
+def test_another_refund_than_asked_for_is_booked_and_reviewed(
+    amounts: tuple[str, ...], flagged: bool
+) -> None:
+    told = tuple(
+        Movement(movement_id=f"m{n}", amount=Money.of("USD", amount), kind=K.REFUND)
+        for n, amount in enumerate(amounts)
+    )
+
+    changes = decide(
+        facts(S.SENDING, operation=Operation.REFUND), Approved(movements=told), Source.RESPONSE
+    )
+
+    assert (changes.state, changes.book) == (S.SUCCEEDED, told)
+    assert bool(changes.review) is bool(changes.alerts) is flagged
+
+
+@pytest.mark.parametrize("operation", [Operation.AUTHORIZE, Operation.CAPTURE])
+def test_a_capture_beyond_what_is_held_waits_for_a_person(operation: Operation) -> None:
+    told = Movement(movement_id="m2", amount=Money.of("USD", "4"), kind=K.CAPTURE)
+    known = facts(S.AUTHORIZED, operation=operation, authorized=TEN)
+
+    within = replace(known, collected=Money.of("USD", "6"))
+    beyond = replace(known, collected=Money.of("USD", "7"))
+
+    assert decide(within, Approved(movements=(told,)), Source.CALLBACK).held == ()
+    assert decide(beyond, Approved(movements=(told,)), Source.CALLBACK).held == (told,)
+
+
+def test_a_movement_that_is_listed_twice_counts_once() -> None:
+    once = APPROVED.movements[0]
+    other = replace(once, amount=Money.of("USD", "9"))
+
+    twice = decide(facts(S.SENDING), Approved(movements=(once, once)), Source.RESPONSE)
+    unclear = decide(facts(S.SENDING), Approved(movements=(once, other)), Source.RESPONSE)
+
+    assert (twice.book, twice.held, twice.review) == ((once,), (), "")
+    assert (unclear.book, unclear.conflict) == ((once,), True)
+    assert unclear.review
 
 
 def test_the_same_movement_is_booked_once() -> None:

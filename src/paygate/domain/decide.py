@@ -17,6 +17,10 @@ and `Unsent` end an attempt in doubt only as the answer to its first and only
 sending. What the processor had accepted is another matter: if it says of a
 pending operation that it was rejected after all, that is how it ended.
 
+An approval is believed for the money that the operation brings. One that shows only other
+money, or only what an operation before it has moved, leaves open what became of this one:
+that money is booked, and a person looks.
+
 Every pair of what we know and what is answered has a result, also the ones that
 should not occur: `Changes` that change nothing may still be logged. The reference
 shows the whole table, made from this module.
@@ -28,6 +32,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
+from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -53,7 +58,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.chargeback import Dispute
-    from paygate.domain.money import Money
     from paygate.domain.outcome import Action, Answer, Movement
     from paygate.domain.settlement import Settlement
 
@@ -91,11 +95,13 @@ class Facts:
     last asked to do, until `expires_at`, and `tries` are the declined tries on it that
     were noted, each by reference and raw code. `key_known` says that the processor
     refused our key as used with other data, `late_pending` that money is said to be on
-    its way after the attempt had ended, `withdrawn` that a void has ended it. `booked` holds the
-    amounts of movements that are in the books already, `foreign` those of them
-    that are another payment's, `settled` what is known of their settlement;
-    `absence` matters only for `NotFound`; an answer that was perhaps `overtaken` by
-    what we know is not believed to be the end.
+    its way after the attempt had ended, `withdrawn` that a void has ended it. `booked` holds
+    the amounts of movements that are in the books already, `foreign` those of them
+    that are another payment's, `of_others` those that another capture, void or refund of
+    this payment has moved, `settled` what is known of their settlement. `collected` is
+    what has come of this payment before, `authorized` how much was held for it; both are
+    known of a hold and its captures alone. `absence` matters only for `NotFound`; an
+    answer that was perhaps `overtaken` by what we know is not believed to be the end.
     """
 
     operation: Operation
@@ -114,6 +120,9 @@ class Facts:
         default_factory=dict["tuple[MovementKind, str]", "Money"]
     )
     foreign: frozenset[tuple[MovementKind, str]] = frozenset()
+    of_others: frozenset[tuple[MovementKind, str]] = frozenset()
+    collected: Money | None = None
+    authorized: Money | None = None
     settled: Mapping[tuple[MovementKind, str], Settlement] = field(
         default_factory=dict["tuple[MovementKind, str]", "Settlement"]
     )
@@ -180,15 +189,21 @@ _ABOUT_QUESTION = _KNOWS_KEY | {
 }
 """Refusals that an inquiry may get for itself: they say nothing of what it asked about."""
 
-_MOVES_MONEY = frozenset(
-    {
-        Operation.CHARGE,
-        Operation.AUTHORIZE,
-        Operation.COMPLETE,
-        Operation.CAPTURE,
-        Operation.REFUND,
-    }
-)
+_COMES = frozenset({MovementKind.CHARGE, MovementKind.CAPTURE})
+_GOES_BACK = frozenset({MovementKind.REFUND, MovementKind.VOID})
+
+_BRINGS: Final[Mapping[Operation, frozenset[MovementKind]]] = {
+    Operation.CHARGE: _COMES,
+    Operation.AUTHORIZE: _COMES,
+    Operation.COMPLETE: _COMES,
+    Operation.CAPTURE: frozenset({MovementKind.CAPTURE}),
+    Operation.REFUND: _GOES_BACK,
+    Operation.VOID: _GOES_BACK,
+}
+"""What kinds of movement show that an operation was done."""
+
+_MAY_MOVE_NOTHING = frozenset({Operation.VOID})
+"""Operations of `_BRINGS` that are done without a movement, if nothing had moved before."""
 
 
 def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
@@ -202,7 +217,9 @@ def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
 def _ends_wait(facts: Facts, answer: Answer, source: Source) -> bool:
     """Return whether money that was on its way after the end does not come, or has come."""
     match answer:
-        case Approved() | Authorized() | Declined() | Closed():
+        case Approved():
+            return _is_shown(facts, answer)
+        case Authorized() | Declined() | Closed():
             return True
         case Rejected():
             return not _about_question(facts, answer, source)
@@ -320,7 +337,7 @@ def _action(facts: Facts, answer: ActionRequired) -> Changes:
 
 
 def _approved(facts: Facts, answer: Approved) -> Changes:
-    if facts.operation in _MOVES_MONEY and not answer.movements:
+    if not answer.movements and not _is_shown(facts, answer):
         # Without a movement id the money could be booked twice; ask again instead.
         return _forward(
             facts,
@@ -329,6 +346,9 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
             reason="the gateway approved without saying what money moved",
         )
     changes = _booked(facts, answer)
+    if facts.state is not AttemptState.SUCCEEDED and not _is_shown(facts, answer):
+        return _not_shown(facts, changes)
+    changes = _other_refund(facts, answer, changes)
     if facts.state is AttemptState.SUCCEEDED:
         return changes
     if facts.state.closed and facts.operation in _ABOUT_PAGE:
@@ -342,13 +362,72 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     return replace(changes, state=AttemptState.SUCCEEDED)
 
 
+def _is_shown(facts: Facts, answer: Approved) -> bool:
+    """Return whether *answer* shows the money that the operation was to move."""
+    kinds = _BRINGS.get(facts.operation)
+    if kinds is None:
+        return True
+    news = _of_this(facts, answer)
+    if not news and facts.operation in _MAY_MOVE_NOTHING:
+        return True
+    return any(movement.kind in kinds for movement in news)
+
+
+def _of_this(facts: Facts, answer: Approved) -> list[Movement]:
+    """Return what *answer* tells beside the money of others, which was booked before."""
+    if facts.operation in _PAGES:
+        # A gateway may take a charge for a duplicate, and answer for another payment.
+        return _once(answer)
+    repeated = facts.foreign | facts.of_others
+    return [each for each in _once(answer) if (each.kind, each.movement_id) not in repeated]
+
+
+def _not_shown(facts: Facts, changes: Changes) -> Changes:
+    """Leave open how the operation ended, and ask for a review."""
+    text = f"the gateway approved to {facts.operation}, and shows only other money; ask it"
+    unknown = AttemptState.UNKNOWN.rank > facts.state.rank
+    return replace(
+        changes,
+        state=AttemptState.UNKNOWN if unknown else None,
+        reason=text,
+        review=changes.review or text,
+        alerts=(*changes.alerts, text),
+    )
+
+
+def _other_refund(facts: Facts, answer: Approved, changes: Changes) -> Changes:
+    """Ask for a review of a refund that was not as much as was asked for."""
+    back = [each for each in _of_this(facts, answer) if each.kind in _GOES_BACK]
+    news = any(each.kind in _GOES_BACK for each in changes.book)
+    same = all(each.amount.currency == facts.asked.currency for each in back)
+    if facts.operation is not Operation.REFUND or not news or not same:
+        return changes
+    total = Money(facts.asked.currency, sum(each.amount.minor for each in back))
+    if total == facts.asked:
+        return changes
+    text = f"asked to refund {facts.asked}, and {total} went back"
+    return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
+
+
+def _once(answer: Approved | Moved) -> list[Movement]:
+    """Return the movements of *answer*, each once, however often it is listed."""
+    return list(
+        {(each.kind, each.movement_id): each for each in reversed(answer.movements)}.values()
+    )[::-1]
+
+
 def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
     """Book what is new of the money that moved; the state is another question."""
     new: list[Movement] = []
     settle: list[Movement] = []
     alerts: list[str] = []
     doubts: list[str] = []
-    for movement in answer.movements:
+    listed = {(each.kind, each.movement_id): each.amount for each in _once(answer)}
+    for each in answer.movements:
+        amount = listed[each.kind, each.movement_id]
+        if each.amount != amount:
+            alerts.append(f"movement {each.movement_id} is told as {amount} and as {each.amount}")
+    for movement in _once(answer):
         key = movement.kind, movement.movement_id
         booked = facts.booked.get(key)
         fresh, doubt = progress(movement, facts.settled.get(key, NOTHING_SETTLED))
@@ -392,16 +471,22 @@ def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
 
     What was asked for finds its place, whether the rest is told along with it or later.
     """
-    movements = list(answer.movements)
+    movements = _once(answer)
     if any(movement.amount.currency != facts.asked.currency for movement in movements):
         return movements
+    if facts.variable_amount:
+        return []
+    came = [movement for movement in movements if movement.kind in _COMES]
+    limit, total = facts.asked.minor, 0
+    before = facts.collected.minor if facts.collected is not None else 0
     beyond: list[Movement] = []
-    total = 0
-    for movement in movements:
-        if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
-            total += movement.amount.minor
-            if total > facts.asked.minor and not facts.variable_amount:
-                beyond.append(movement)
+    for movement in came:
+        total += movement.amount.minor
+        is_new = (movement.kind, movement.movement_id) not in facts.booked
+        before += movement.amount.minor if is_new else 0
+        over_hold = facts.authorized is not None and before > facts.authorized.minor
+        if total > limit or over_hold:
+            beyond.append(movement)
     return beyond
 
 

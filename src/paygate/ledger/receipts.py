@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
-from paygate.domain.payment import Allocation, Receipt
+from paygate.domain.payment import Allocation, Operation, Receipt
 from paygate.domain.settlement import Settlement
 from paygate.ledger import customers
 
@@ -28,9 +28,10 @@ VALUES (
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
 """
 _BOOKED = """
-SELECT currency, amount_minor, payment, settled_minor, settled_currency, fee_minor, fee_currency,
-  settled_on
-FROM paygate_receipt
+SELECT currency, amount_minor, payment, attempt, settled_minor, settled_currency, fee_minor,
+  fee_currency, settled_on,
+  (SELECT operation FROM paygate_attempt a WHERE a.id = r.attempt) AS operation
+FROM paygate_receipt r
 WHERE tenant = :tenant AND account = :account AND kind = :kind AND movement_id = :movement_id
 """
 _SELECT = """
@@ -116,10 +117,12 @@ WHERE tenant = :tenant AND payment = :payment ORDER BY booked_at, id
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A movement that is in the books already."""
+    """A movement that is in the books already, and the attempt that it was told of."""
 
     amount: Money
     payment: str | None
+    attempt: str | None
+    operation: Operation | None
     settlement: Settlement
 
 
@@ -191,7 +194,11 @@ def booked(
         if row is not None:
             amount = Money(row["currency"], row["amount_minor"])
             found[movement.kind, movement.movement_id] = Booked(
-                amount, row["payment"], settlement_of(row)
+                amount,
+                row["payment"],
+                row["attempt"],
+                None if row["operation"] is None else Operation(row["operation"]),
+                settlement_of(row),
             )
     return found
 

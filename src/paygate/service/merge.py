@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.decide import KEY_MISMATCH, Absence, Changes, Facts, Source, decide
+from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -36,14 +37,22 @@ from paygate.service.flow import Flow, transact
 from paygate.service.hiding import Hidden
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
+_FOLLOWS = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
+_FIRST_CAME: dict[Operation, tuple[MovementKind, ...]] = {
+    Operation.CAPTURE: (MovementKind.CHARGE,),
+    Operation.VOID: (MovementKind.CHARGE, MovementKind.CAPTURE),
+    Operation.REFUND: (MovementKind.CHARGE, MovementKind.CAPTURE),
+}
 _WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
 
 
@@ -117,6 +126,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             answer = quotes.worth(tx, before, answer)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
+        collected, authorized = _held_and_come(tx, before) if movements else (None, None)
         facts = Facts(
             operation=before.attempt.operation,
             state=before.attempt.state,
@@ -129,6 +139,9 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             foreign=frozenset(
                 key for key, value in booked.items() if value.payment != before.attempt.payment
             ),
+            of_others=_of_others(before, booked),
+            collected=collected,
+            authorized=authorized,
             absence=reading.absence,
             overtaken=reading.overtaken,
             action=before.action,
@@ -175,6 +188,34 @@ def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     return Hidden().about(*known, sent).blot(answer)
 
 
+def _of_others(
+    before: AttemptRow, booked: Mapping[tuple[MovementKind, str], Booked]
+) -> frozenset[tuple[MovementKind, str]]:
+    """Return what another capture, void or refund has moved; to a page all of it belongs."""
+    if before.attempt.operation not in _FOLLOWS:
+        return frozenset()
+    return frozenset(
+        (kind, name)
+        for (kind, name), value in booked.items()
+        if value.attempt != before.attempt.id
+        # What goes back may have been heard of the payment before the answer to the request.
+        and (value.operation in _FOLLOWS or kind in _FIRST_CAME[before.attempt.operation])
+    )
+
+
+def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | None]:
+    """Return what has come of a hold, and how much was held, if *before* is about one."""
+    if before.attempt.operation not in (Operation.AUTHORIZE, Operation.CAPTURE):
+        return None, None
+    under_way = payments.under_way(tx, before.attempt.payment)
+    currency = before.attempt.amount.currency
+    minor = under_way.authorized
+    if not minor:
+        main = payments.main_attempt(tx, before.attempt.payment)
+        minor = main.attempt.amount.minor
+    return Money(currency, under_way.collected), Money(currency, minor)
+
+
 def _completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     """Read that a completion was done, and moved no money, as the hold that we know of already."""
     asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
@@ -211,6 +252,8 @@ def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     main = payments.main_attempt(tx, before.attempt.payment)
     if main.attempt.state is not AttemptState.PENDING:
         return answer
+    if any(each.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for each in answer.movements):
+        return answer  # it came after all, and what went back is of that
     other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
     return replace(answer, movements=other)
 
@@ -244,19 +287,28 @@ def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
 
 
 def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
-    """Ask for a review of a void that is told as done while the money is still here."""
-    done = changes.state is AttemptState.SUCCEEDED and not changes.book
+    """Ask for a review of a void that is told as done while its money, or some, is still here."""
+    done = changes.state is AttemptState.SUCCEEDED
     if before.attempt.operation is not Operation.VOID or not done:
         return changes
     payment = payments.by_id(tx, before.attempt.payment)
     if payment is None or payment.status is not PaymentStatus.SUCCEEDED:
         return changes
-    if payment.returned >= payment.received:
+    goes = sum(
+        each.amount.minor * (-1 if each.kind.inward else 1)
+        for each in changes.book
+        if each.amount.currency == payment.amount.currency
+    )
+    left = payment.received.minor - payment.returned.minor - goes
+    if left <= 0:
         return changes
     under_way = payments.under_way(tx, payment.id)
     if under_way.collected < under_way.authorized:
         return changes  # it released the rest of what was held
     text = "the gateway says that this was voided, and its money is still booked as received"
+    if changes.book:
+        rest = Money(payment.amount.currency, left)
+        text = f"the gateway says that this was voided, and {rest} of it did not go back"
     return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
 
 
