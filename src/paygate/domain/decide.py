@@ -386,12 +386,13 @@ def _not_shown(facts: Facts, changes: Changes) -> Changes:
     """Leave open how the operation ended, and ask for a review."""
     text = f"the gateway approved to {facts.operation}, and shows only other money; ask it"
     unknown = AttemptState.UNKNOWN.rank > facts.state.rank
+    news = unknown or bool(changes.book)
     return replace(
         changes,
         state=AttemptState.UNKNOWN if unknown else None,
         reason=text,
         review=changes.review or text,
-        alerts=(*changes.alerts, text),
+        alerts=(*changes.alerts, text) if news else changes.alerts,
     )
 
 

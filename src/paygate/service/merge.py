@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
+_ABOUT_PAGE = (Operation.COMPLETE, Operation.CLOSE)
 _FOLLOWS = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
 _FIRST_CAME: dict[Operation, tuple[MovementKind, ...]] = {
     Operation.CAPTURE: (MovementKind.CHARGE,),
@@ -421,7 +422,13 @@ def _waits_late(before: AttemptRow, changes: Changes) -> bool:
 
 
 def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
-    """Return whether the gateway has accepted it, and its end is still to come."""
+    """
+    Return whether the gateway has accepted it, and its end is still to come.
+
+    How a completion or a closing ends shows on the page, which is watched for itself.
+    """
+    if before.attempt.operation in _ABOUT_PAGE:
+        return False
     state = changes.state or before.attempt.state
     return state is AttemptState.PENDING or _waits_late(before, changes)
 
@@ -648,7 +655,7 @@ def _log(before: AttemptRow, text: str) -> None:
 
 def _event_of(operation: Operation, state: AttemptState | None) -> str:
     """Name the event that an attempt of *operation* coming to *state* is, if it is one."""
-    if state is None or operation in (Operation.COMPLETE, Operation.CLOSE):
+    if state is None or operation in _ABOUT_PAGE:
         return ""  # what they did shows on the attempt that was to bring the money
     if operation in (Operation.CHARGE, Operation.AUTHORIZE) or state is AttemptState.UNKNOWN:
         return _EVENT_OF[state]

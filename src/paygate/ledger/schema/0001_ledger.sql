@@ -352,6 +352,8 @@ CREATE TABLE paygate_write_off (
 CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item);
 CREATE INDEX paygate_write_off_by_payment ON paygate_write_off (payment)
   WHERE payment IS NOT NULL;
+CREATE INDEX paygate_write_off_by_receipt ON paygate_write_off (receipt)
+  WHERE receipt IS NOT NULL;
 
 CREATE TABLE paygate_reversal (
   id TEXT PRIMARY KEY,

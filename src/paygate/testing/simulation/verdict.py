@@ -154,7 +154,9 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     )
     for attempt in doubts:
         if attempt["state"] in ("sending", "unknown"):
-            return _why_unknown(profile, attempt)
+            return _why_unknown(world, profile, attempt)
+        if attempt["state"] == "pending" and _blind(profile):
+            return "nobody can tell how it ended"
         if attempt["operation"] == "void" and isinstance(profile.traits.idempotency, DedupWindow):
             # It was answered as one that looked the same, and voided nothing of this payment.
             return "the original of another void was returned"
@@ -186,7 +188,7 @@ def _was_tried(world: World, payment: str) -> bool:
     )
 
 
-def _why_unknown(profile: Profile, attempt: Any) -> str:
+def _why_unknown(world: World, profile: Profile, attempt: Any) -> str:
     traits = profile.traits
     if attempt["code"] == RejectCause.KEY_MISMATCH:
         return "the key had been used with other data"
@@ -196,6 +198,8 @@ def _why_unknown(profile: Profile, attempt: Any) -> str:
         return "nobody can be asked without a reference"
     if traits.not_found_is_final_after is None:
         return "not found is never final"
+    if attempt["payment"] in mistaken(world):
+        return "the original of another operation was returned"
     return ""
 
 
