@@ -7,9 +7,7 @@ from pathlib import Path
 
 from paygate_harbour import Harbour
 
-from paygate.domain.method import Kind
-from paygate.domain.money import Money
-from paygate.gateway import Callback
+from paygate.driver import Callback, Kind, Money
 from paygate.testing.conformance import (
     CallbackConformance,
     ChargeConformance,

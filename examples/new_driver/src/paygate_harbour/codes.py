@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
+from paygate.driver import DeclineCode, MovementKind, RejectCause
 
 DIGITS: Final = {"EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3, "USD": 2}
 

@@ -5,33 +5,38 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
-from paygate import settings
-from paygate.dialogue import Dialogue, Response
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Finding, Outcome
-from paygate.domain.payment import Operation
-from paygate.domain.secret import OneTimeToken, Secret
-from paygate.errors import BadReply, NotAuthentic, Unsupported
-from paygate.gateway import (
+from paygate import driver
+from paygate.driver import (
     AccountFacts,
     Applied,
+    BadReply,
     Callback,
     CallbackStyle,
     Charge,
     ClosingUp,
     Completion,
+    Dialogue,
     Enrollment,
+    Finding,
     Forgetting,
     Inquiry,
     InquiryBy,
     Keyed,
+    Kind,
     Method,
+    NotAuthentic,
     Notice,
+    OneTimeToken,
+    Operation,
+    Outcome,
     Rail,
     Refunding,
     Reply,
+    Response,
+    Secret,
     StoredToken,
     Traits,
+    Unsupported,
 )
 from paygate_harbour import codes, wire
 
@@ -39,7 +44,7 @@ _CARD = frozenset({Operation.CHARGE, Operation.REFUND, Operation.ENROLL, Operati
 _PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE})
 
 
-class Settings(settings.Settings):
+class Settings(driver.Settings):
     """An account at Harbour Pay."""
 
     login: Secret[str] = Field(description="Merchant and password, base64", examples=["bTpw"])

@@ -4,26 +4,30 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 
-from paygate.dialogue import Request, Response
-from paygate.domain.method import Kind, StoredMethod
-from paygate.domain.money import Money
-from paygate.domain.outcome import (
+from paygate.driver import (
     ActionRequired,
     Approved,
+    BadReply,
     DeclineCode,
     Declined,
     Finding,
+    Kind,
+    Money,
     Movement,
     NotFound,
     Outcome,
     Pending,
     Redirect,
     Rejected,
+    Request,
+    Response,
+    Secret,
+    StoredMethod,
     Unknown,
+    Unsupported,
+    UsageError,
+    step_key,
 )
-from paygate.domain.secret import Secret
-from paygate.errors import BadReply, Unsupported, UsageError
-from paygate.gateway import step_key
 from paygate_harbour import codes
 
 

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic_core import from_json
 
-from paygate.domain.secret import Secret
+from paygate.driver import NotAuthentic, Secret
 from paygate.drivers.authorize_net import fields
 from paygate.drivers.authorize_net.messages import instant
-from paygate.errors import NotAuthentic
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from paygate.driver import Callback
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-    from paygate.gateway import Callback
 
 SIGNATURE: Final = "x-anet-signature"
 SCHEME: Final = "sha512="

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from paygate.domain.outcome import DeclineCode, RejectCause
+from paygate.driver import DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 

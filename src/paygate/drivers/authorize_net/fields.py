@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from paygate.errors import InvalidValue, Unsupported
-from paygate.gateway import digest_key
+from paygate.driver import InvalidValue, Unsupported, digest_key
 
 ORDER_MAX: Final = 20
 _OURS: Final = re.compile(r"pg-[0-9a-f]{17}")

@@ -13,26 +13,41 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from paygate.dialogue import Note
-from paygate.domain.method import Kind
-from paygate.domain.money import Money
-from paygate.domain.outcome import (
+from paygate.driver import (
+    AccountFacts,
     ActionRequired,
     Approved,
     Authorized,
+    BadReply,
+    CallbackProof,
+    CallbackStyle,
     Closed,
     Closing,
     DeclineCode,
     Declined,
+    DedupWindow,
+    InquiryBy,
+    Kind,
+    Limits,
+    Money,
     MovementKind,
+    Note,
     NotFound,
+    Notice,
+    OneTimeToken,
+    Operation,
     Pending,
+    Rail,
+    RawBankAccount,
+    RawCard,
     RejectCause,
     Rejected,
+    Reply,
+    StoredToken,
+    Traits,
     Unknown,
+    Unsupported,
 )
-from paygate.domain.payment import Operation
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
 from paygate.drivers.authorize_net import (
     callbacks,
     codes,
@@ -48,42 +63,31 @@ from paygate.drivers.authorize_net.inquiry import Asked
 from paygate.drivers.authorize_net.markup import each, text
 from paygate.drivers.authorize_net.messages import Channel, Refusal
 from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-from paygate.errors import BadReply, Unsupported
-from paygate.gateway import (
-    AccountFacts,
-    CallbackProof,
-    CallbackStyle,
-    DedupWindow,
-    InquiryBy,
-    Limits,
-    Notice,
-    Rail,
-    Reply,
-    StoredToken,
-    Traits,
-)
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue, Request
-    from paygate.domain.customer import Customer
-    from paygate.domain.method import StoredMethod
-    from paygate.domain.outcome import Finding, Movement, Outcome
-    from paygate.drivers.authorize_net.callbacks import Event
-    from paygate.drivers.authorize_net.inquiry import Details
-    from paygate.drivers.authorize_net.transactions import Told
-    from paygate.gateway import (
+    from paygate.driver import (
         Applied,
         Callback,
         Capture,
         Charge,
         Completion,
+        Customer,
+        Dialogue,
         Enrollment,
         FeedPage,
+        Finding,
         Forgetting,
         Inquiry,
+        Movement,
+        Outcome,
         Refunding,
+        Request,
+        StoredMethod,
         Voiding,
     )
+    from paygate.drivers.authorize_net.callbacks import Event
+    from paygate.drivers.authorize_net.inquiry import Details
+    from paygate.drivers.authorize_net.transactions import Told
 
 DRIVER_VERSION: Final = "1"
 """Stored with every attempt; it grows when what we send, or read out of an answer, changes."""

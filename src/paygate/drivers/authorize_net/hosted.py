@@ -11,22 +11,17 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import ActionRequired, PostForm
-from paygate.domain.secret import Secret
+from paygate.driver import ActionRequired, BadReply, Kind, PostForm, Secret, Unsupported
 from paygate.drivers.authorize_net import fields, transactions
 from paygate.drivers.authorize_net.markup import leaf, long_text, node
 from paygate.drivers.authorize_net.messages import Refusal, busy, now_of
-from paygate.errors import BadReply, Unsupported
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from paygate.dialogue import Request, Response
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Charge, Enrollment, Outcome, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-    from paygate.gateway import Charge, Enrollment
 
 TOKEN_LASTS: Final = timedelta(minutes=15)
 

@@ -6,31 +6,30 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from paygate.domain.money import Money
-from paygate.domain.outcome import (
+from paygate.driver import (
     Approved,
     Authorized,
+    BadReply,
     Closed,
     Closing,
     DeclineCode,
     Declined,
+    Money,
     Movement,
     MovementKind,
     NotFound,
+    Operation,
     Pending,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
 from paygate.drivers.authorize_net.messages import Refusal, instant
-from paygate.errors import BadReply
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Dialogue, Request, Response
-    from paygate.domain.outcome import Finding
+    from paygate.driver import Dialogue, Finding, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
 
 # --- One transaction -------------------------------------------------------------------------

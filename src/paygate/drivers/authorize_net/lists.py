@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from paygate.driver import BadReply
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, leaf, node, text
 from paygate.drivers.authorize_net.messages import Refusal, instant, now_of, wire_time
-from paygate.errors import BadReply
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Dialogue, Request, Response
+    from paygate.driver import Dialogue, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 1000

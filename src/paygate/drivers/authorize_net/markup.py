@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from paygate.errors import BadReply
+from paygate.driver import BadReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from paygate.dialogue import Request
-from paygate.domain.money import Money
-from paygate.domain.outcome import RejectCause, Rejected, Unknown
-from paygate.domain.secret import Secret
+from paygate.driver import (
+    BadReply,
+    InvalidAmount,
+    Money,
+    RejectCause,
+    Rejected,
+    Request,
+    Secret,
+    Unknown,
+)
 from paygate.drivers.authorize_net import codes
 from paygate.drivers.authorize_net.markup import (
     document,
@@ -27,13 +33,11 @@ from paygate.drivers.authorize_net.markup import (
     read,
     text,
 )
-from paygate.errors import BadReply, InvalidAmount
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Response
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Outcome, Response
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 HEADERS: Final = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml"}

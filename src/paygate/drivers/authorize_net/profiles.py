@@ -10,23 +10,39 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind, StoredMethod, brand_of
-from paygate.domain.outcome import Approved, DeclineCode, Declined
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+from paygate.driver import (
+    Approved,
+    BadReply,
+    DeclineCode,
+    Declined,
+    GatewayError,
+    Kind,
+    OneTimeToken,
+    RawBankAccount,
+    RawCard,
+    Secret,
+    StoredMethod,
+    StoredToken,
+    Unsupported,
+    brand_of,
+)
 from paygate.drivers.authorize_net import codes, fields, transactions
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
 from paygate.drivers.authorize_net.messages import Refusal, busy
-from paygate.errors import BadReply, GatewayError, Unsupported
-from paygate.gateway import StoredToken
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Dialogue, Request, Response
-    from paygate.domain.customer import Customer
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import (
+        Customer,
+        Dialogue,
+        Enrollment,
+        Forgetting,
+        Outcome,
+        Request,
+        Response,
+    )
     from paygate.drivers.authorize_net.messages import Channel
-    from paygate.gateway import Enrollment, Forgetting
 
 _NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
 _PLACE: Final = re.compile(r"cim-(\d{1,30})-(\d{1,30})")

@@ -24,16 +24,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from paygate.driver import BadReply, FeedPage, Notice
 from paygate.drivers.authorize_net import fields, inquiry, lists
 from paygate.drivers.authorize_net.messages import now_of
-from paygate.errors import BadReply
-from paygate.gateway import FeedPage, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.dialogue import Dialogue, Request
-    from paygate.domain.outcome import Movement
+    from paygate.driver import Dialogue, Movement, Request
     from paygate.drivers.authorize_net.lists import Batch, Entry
     from paygate.drivers.authorize_net.messages import Channel
 

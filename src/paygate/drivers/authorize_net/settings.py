@@ -9,12 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.domain.currency import SCALES
-from paygate.domain.money import Money
-from paygate.domain.secret import Secret
-from paygate.errors import UsageError
-from paygate.gateway import digest_key
-from paygate.settings import Settings
+from paygate.driver import SCALES, Money, Secret, Settings, UsageError, digest_key
 
 DUPLICATE_WINDOW_S_MAX: Final = 28_800
 

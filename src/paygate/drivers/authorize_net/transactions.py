@@ -6,35 +6,44 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import (
+from paygate.driver import (
     Approved,
     Authorized,
+    BadReply,
     Declined,
+    InvalidValue,
+    Kind,
     Movement,
     MovementKind,
+    OneTimeToken,
     Pending,
+    RawBankAccount,
+    RawCard,
     RejectCause,
     Rejected,
+    StoredToken,
     Unknown,
+    Unsupported,
 )
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
 from paygate.drivers.authorize_net.messages import Refusal, busy, message_of, rejected, uncertain
-from paygate.errors import BadReply, InvalidValue, Unsupported
-from paygate.gateway import StoredToken
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from paygate.dialogue import Request, Response
-    from paygate.domain.customer import Customer
-    from paygate.domain.money import Money
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import (
+        Capture,
+        Charge,
+        Customer,
+        Money,
+        Outcome,
+        Refunding,
+        Request,
+        Response,
+    )
     from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
-    from paygate.gateway import Capture, Charge, Refunding
 
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
 """The kind of opaque data that Accept.js makes, of cards and of bank accounts."""

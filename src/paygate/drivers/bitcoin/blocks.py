@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from paygate.driver import BadReply
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
-from paygate.errors import BadReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 BLOCK_BYTES_MAX: Final = 4_100_000
 """The largest block that there can be, with some room."""

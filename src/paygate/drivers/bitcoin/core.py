@@ -11,16 +11,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.dialogue import Request
+from paygate.driver import BadReply, InvalidSettings, Request
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
 from paygate.drivers.bitcoin.networks import Network
 from paygate.drivers.bitcoin.rates import read_json
-from paygate.errors import BadReply, InvalidSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.dialogue import Dialogue, Response
+    from paygate.driver import Dialogue, Response
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -13,8 +13,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.driver import InvalidSettings, MissingExtra
 from paygate.drivers.bitcoin.networks import Network
-from paygate.errors import InvalidSettings, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

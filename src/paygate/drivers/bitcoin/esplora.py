@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.dialogue import Request
+from paygate.driver import BadReply, Request
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
 from paygate.drivers.bitcoin.core import MEMPOOL_BYTES_MAX, name_of, unhex, whole
 from paygate.drivers.bitcoin.rates import read_json
-from paygate.errors import BadReply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.dialogue import Dialogue, Response
+    from paygate.driver import Dialogue, Response
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
 TRANSACTION_BYTES_MAX: Final = 2 * BLOCK_BYTES_MAX

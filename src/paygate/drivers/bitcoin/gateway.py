@@ -12,40 +12,37 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import (
+from paygate.driver import (
+    AccountFacts,
     ActionRequired,
+    BadReply,
+    FeedPage,
+    InquiryBy,
+    Keyed,
+    Kind,
+    Limits,
     NotFound,
+    Operation,
     PayToAddress,
+    Rail,
     RejectCause,
     Rejected,
+    Traits,
+    Unsupported,
 )
-from paygate.domain.payment import Operation
 from paygate.drivers.bitcoin import blocks, rates
 from paygate.drivers.bitcoin.core import CoreChain
 from paygate.drivers.bitcoin.esplora import EsploraChain
 from paygate.drivers.bitcoin.payment_uri import write_uri
 from paygate.drivers.bitcoin.settings import Backend, BitcoinSettings
 from paygate.drivers.bitcoin.watching import Watch, common_height
-from paygate.errors import BadReply, Unsupported
-from paygate.gateway import (
-    AccountFacts,
-    FeedPage,
-    InquiryBy,
-    Keyed,
-    Limits,
-    Rail,
-    Traits,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.dialogue import Dialogue
-    from paygate.domain.outcome import Finding, Outcome
+    from paygate.driver import Charge, Dialogue, Finding, Inquiry, Outcome
     from paygate.drivers.bitcoin.chain import Chain, Tip
     from paygate.drivers.bitcoin.descriptors import Wallet
-    from paygate.gateway import Charge, Inquiry
 
 DRIVER_VERSION: Final = "1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from paygate.errors import InvalidAmount
+from paygate.driver import InvalidAmount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

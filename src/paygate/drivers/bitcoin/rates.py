@@ -9,16 +9,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
-from paygate.dialogue import Request, at_once
-from paygate.domain.currency import scale_of
-from paygate.domain.money import Money
+from paygate.driver import BadReply, Money, Request, UsageError, at_once, scale_of
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
-from paygate.errors import BadReply, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 COIN: Final = 10**8
 _RATE_MAX: Final = Decimal(10) ** 12

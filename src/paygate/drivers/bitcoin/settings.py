@@ -11,14 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.domain.currency import SCALES
-from paygate.domain.secret import Secret
+from paygate.driver import SCALES, PaygateError, PlacePer, Secret, Settings
 from paygate.drivers.bitcoin.descriptors import Wallet, read_wallet
 from paygate.drivers.bitcoin.networks import Network
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
-from paygate.errors import PaygateError
-from paygate.gateway import PlacePer
-from paygate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,11 +19,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.money import Money
-from paygate.domain.outcome import DeclineCode, Declined, Movement, MovementKind, Pending
+from paygate.driver import (
+    BadReply,
+    DeclineCode,
+    Declined,
+    Money,
+    Movement,
+    MovementKind,
+    Notice,
+    Pending,
+)
 from paygate.drivers.bitcoin.blocks import packed
-from paygate.errors import BadReply
-from paygate.gateway import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

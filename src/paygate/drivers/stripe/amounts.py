@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from paygate.domain.currency import SCALES
-from paygate.domain.money import MINOR_MAX, Money
+from paygate.driver import MINOR_MAX, SCALES, BadReply, Money, Unsupported
 from paygate.drivers.stripe import codes
-from paygate.errors import BadReply, Unsupported
 
 
 def to_stripe(money: Money) -> int:

@@ -16,20 +16,24 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from pydantic_core import from_json
 
-from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.outcome import Movement, MovementKind
-from paygate.domain.secret import Secret
+from paygate.driver import (
+    BadReply,
+    Dispute,
+    DisputeState,
+    Movement,
+    MovementKind,
+    NotAuthentic,
+    Notice,
+    Secret,
+)
 from paygate.drivers.stripe import refunds
 from paygate.drivers.stripe.messages import ID, at, instant, read_id, text
-from paygate.errors import BadReply, NotAuthentic
-from paygate.gateway import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.domain.money import Money
+    from paygate.driver import Callback, Money
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Callback
 
 SIGNATURE: Final = "stripe-signature"
 HEADER_MAX: Final = 4000

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from paygate.domain.currency import SCALES
-from paygate.domain.outcome import DeclineCode, RejectCause
+from paygate.driver import SCALES, DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 

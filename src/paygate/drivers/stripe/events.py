@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from paygate.driver import FeedPage, NotAuthentic, Notice
 from paygate.drivers.stripe.callbacks import read_event
 from paygate.drivers.stripe.messages import (
     ID,
@@ -23,11 +24,9 @@ from paygate.drivers.stripe.messages import (
     read_page,
     text,
 )
-from paygate.errors import NotAuthentic
-from paygate.gateway import FeedPage, Notice
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request, Response
+    from paygate.driver import Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 TYPES: Final = (

@@ -20,29 +20,30 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.dialogue import Note
-from paygate.domain.method import Kind
-from paygate.domain.money import Money
-from paygate.domain.outcome import ActionRequired, Approved, NotFound, Unknown
-from paygate.domain.payment import Operation
-from paygate.domain.secret import OneTimeToken
-from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
-from paygate.drivers.stripe.settings import StripeSettings
-from paygate.gateway import (
+from paygate.driver import (
+    ActionRequired,
+    Approved,
     CallbackStyle,
     InquiryBy,
     Keyed,
+    Kind,
     Limits,
+    Money,
+    Note,
+    NotFound,
+    OneTimeToken,
+    Operation,
     Rail,
     Reply,
     StoredToken,
     Traits,
+    Unknown,
 )
+from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
+from paygate.drivers.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
-    from paygate.domain.outcome import Finding, Movement, Outcome
-    from paygate.gateway import (
+    from paygate.driver import (
         AccountFacts,
         Applied,
         Callback,
@@ -50,11 +51,15 @@ if TYPE_CHECKING:
         Charge,
         ClosingUp,
         Completion,
+        Dialogue,
         Enrollment,
         FeedPage,
+        Finding,
         Forgetting,
         Inquiry,
+        Movement,
         Notice,
+        Outcome,
         Refunding,
         Voiding,
     )

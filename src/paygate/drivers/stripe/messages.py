@@ -11,17 +11,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlencode
 
-from paygate.dialogue import Request
-from paygate.domain.outcome import Declined, RejectCause, Rejected, Unknown
+from paygate.driver import (
+    BadReply,
+    Declined,
+    RejectCause,
+    Rejected,
+    Request,
+    Unknown,
+    digest_key,
+    step_key,
+)
 from paygate.drivers.stripe import codes
-from paygate.errors import BadReply
-from paygate.gateway import digest_key, step_key
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Response
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Inquiry, Outcome, Response
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Inquiry
 
 API_VERSION: Final = "2026-06-24.dahlia"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from paygate.domain.outcome import (
+from paygate.driver import (
     Approved,
+    BadReply,
     Closed,
     Closing,
     DeclineCode,
@@ -18,6 +19,7 @@ from paygate.domain.outcome import (
     RejectCause,
     Rejected,
     Unknown,
+    Unsupported,
 )
 from paygate.drivers.stripe import codes
 from paygate.drivers.stripe.amounts import from_stripe, to_stripe
@@ -41,14 +43,10 @@ from paygate.drivers.stripe.messages import (
     whole,
 )
 from paygate.drivers.stripe.wire import Elsewhere
-from paygate.errors import BadReply, Unsupported
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request, Response
-    from paygate.domain.money import Money
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Inquiry, Money, Outcome, Refunding, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Inquiry, Refunding
 
 
 def is_refund(reference: str) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import (
+from paygate.driver import (
     ActionRequired,
     Approved,
+    BadReply,
     Closed,
     Closing,
+    Kind,
     NotFound,
     Pending,
     Redirect,
     RejectCause,
     Rejected,
     Unknown,
+    Unsupported,
 )
 from paygate.drivers.stripe import stored, wire
 from paygate.drivers.stripe.amounts import to_stripe
@@ -34,14 +36,10 @@ from paygate.drivers.stripe.messages import (
     text,
     whole,
 )
-from paygate.errors import BadReply, Unsupported
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request, Response
-    from paygate.domain.money import Money
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Charge, Enrollment, Money, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Charge, Enrollment
 
 CLIENT_REFERENCE_MAX = 200
 

@@ -9,11 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.domain.money import Money
-from paygate.domain.secret import Secret
+from paygate.driver import Money, Secret, Settings, UsageError
 from paygate.drivers.stripe.codes import CURRENCIES
-from paygate.errors import UsageError
-from paygate.settings import Settings
 
 _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
 _SIGNING = re.compile(r"whsec_[\x21-\x7e]+")

@@ -10,18 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import (
+from paygate.driver import (
     Approved,
+    BadReply,
     Closed,
     Closing,
+    Kind,
     NotFound,
+    OneTimeToken,
     Pending,
     RejectCause,
     Rejected,
     Unknown,
+    Unsupported,
 )
-from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import wire
 from paygate.drivers.stripe.messages import (
     ID,
@@ -39,14 +41,18 @@ from paygate.drivers.stripe.messages import (
     refusal,
     text,
 )
-from paygate.errors import BadReply, Unsupported
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request, Response
-    from paygate.domain.customer import Customer
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import (
+        Customer,
+        Enrollment,
+        Forgetting,
+        Outcome,
+        Request,
+        Response,
+        StoredToken,
+    )
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Enrollment, Forgetting, StoredToken
 
 
 def is_setup(reference: str) -> bool:

@@ -10,24 +10,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
-from paygate.domain.method import Kind, StoredMethod, brand_of
-from paygate.domain.outcome import (
+from paygate.driver import (
+    AccountFacts,
     ActionRequired,
     Approved,
     Authorized,
+    BadReply,
     Closed,
     Closing,
+    Kind,
     Movement,
     MovementKind,
     NotFound,
+    OneTimeToken,
     Pending,
     Redirect,
     RejectCause,
     Rejected,
     ScriptStep,
+    Secret,
+    StoredMethod,
+    StoredToken,
     Unknown,
+    Unsupported,
+    brand_of,
 )
-from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import codes
 from paygate.drivers.stripe.amounts import from_stripe, to_stripe
 from paygate.drivers.stripe.messages import (
@@ -53,15 +60,10 @@ from paygate.drivers.stripe.messages import (
     text,
     whole,
 )
-from paygate.errors import BadReply, Unsupported
-from paygate.gateway import AccountFacts, StoredToken
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Request, Response
-    from paygate.domain.money import Money
-    from paygate.domain.outcome import Outcome
+    from paygate.driver import Capture, Charge, Inquiry, Method, Money, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
-    from paygate.gateway import Capture, Charge, Inquiry, Method
 
 STRIPE_JS: Final = "https://js.stripe.com/v3/"
 """The processor's own form, where `handleNextAction` continues an intent by its client secret."""

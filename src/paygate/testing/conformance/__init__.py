@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.payment import Operation
+from paygate.driver import Operation
 from paygate.testing.conformance.authorize import AuthorizeConformance
 from paygate.testing.conformance.callbacks import CallbackConformance
 from paygate.testing.conformance.capture import CaptureConformance

@@ -13,15 +13,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.currency import SCALES
-from paygate.domain.money import Money
-from paygate.errors import UsageError
+from paygate.driver import SCALES, Money, UsageError
 from paygate.testing.conformance.transcripts import TranscriptError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from paygate.gateway import Rail
+    from paygate.driver import Rail
 
 _ROW: Final = re.compile(r"([A-Z]{3}) +([0-9.]+) +(\S.*?) *")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.domain.outcome import Approved, Authorized, MovementKind
-from paygate.domain.payment import Operation
+from paygate.driver import Approved, Authorized, MovementKind, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import DeclinesConformance
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 
 class AuthorizeConformance(DeclinesConformance):

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.dialogue import Request
-from paygate.domain.secret import Secret
-from paygate.errors import NotAuthentic, PaygateError
-from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice
+from paygate.driver import (
+    Applied,
+    CallbackProof,
+    CallbackStyle,
+    NotAuthentic,
+    Notice,
+    PaygateError,
+    Request,
+    Secret,
+)
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import CALLBACKS, fail, require
 from paygate.testing.conformance.held import Held, hold
@@ -24,8 +30,7 @@ from paygate.testing.conformance.transcripts import Case, TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paygate.dialogue import Response
-    from paygate.gateway import Callback, Gateway
+    from paygate.driver import Callback, Gateway, Response
 
 
 class CallbackConformance(Subject):

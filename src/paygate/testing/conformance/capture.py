@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.domain.outcome import MovementKind
-from paygate.domain.payment import Operation
-from paygate.errors import UsageError
+from paygate.driver import MovementKind, Operation, UsageError
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
 from paygate.testing.conformance.operation import AmountConformance, carries
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 
 class CaptureConformance(AmountConformance):

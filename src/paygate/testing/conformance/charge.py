@@ -6,26 +6,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from paygate.domain.outcome import (
+from paygate.domain.outcome import lacks_secret
+from paygate.driver import (
     ActionRequired,
     Approved,
     MovementKind,
+    Operation,
     PayToAddress,
     Pending,
     PostForm,
     Redirect,
     ScriptStep,
     ShowVoucher,
-    lacks_secret,
 )
-from paygate.domain.payment import Operation
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
 from paygate.testing.conformance.operation import DeclinesConformance
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 

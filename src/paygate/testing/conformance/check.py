@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.errors import BadReply
-from paygate.gateway import AccountFacts
+from paygate.driver import AccountFacts, BadReply
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 
 class CheckConformance(Conversation):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.domain.outcome import Approved, Closed
-from paygate.domain.payment import Operation
+from paygate.driver import Approved, Closed, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import OperationConformance, carries
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 
 class CloseConformance(OperationConformance):

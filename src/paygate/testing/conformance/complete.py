@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from paygate.domain.outcome import ActionRequired, MovementKind, Pending
-from paygate.domain.payment import Operation
+from paygate.driver import ActionRequired, MovementKind, Operation, Pending
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import MoneyConformance
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 _BOASTS: Final = {"status": "paid", "result": "success", "paid": "true", "approved": "1"}

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.dialogue import NOTED, Note, Request, Response, deferred
-from paygate.errors import BadReply, NoReply
+from paygate.dialogue import NOTED, deferred
+from paygate.driver import BadReply, NoReply, Note, Request, Response
 from paygate.testing.conformance.explain import (
     DIALOGUES,
     PROTOCOL,
@@ -30,9 +30,7 @@ from paygate.testing.conformance.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from paygate.dialogue import Dialogue
-    from paygate.domain.money import Money
-    from paygate.gateway import Gateway
+    from paygate.driver import Dialogue, Gateway, Money
     from paygate.testing.conformance.transcripts import Case
 
 

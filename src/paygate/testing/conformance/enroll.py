@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.domain.method import Kind, brand_of
-from paygate.domain.outcome import Approved, Declined
-from paygate.domain.payment import Operation
+from paygate.driver import Approved, Declined, Kind, Operation, brand_of
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import OperationConformance
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
-    from paygate.domain.method import StoredMethod
+    from paygate.driver import Dialogue, StoredMethod
 
 
 class EnrollConformance(OperationConformance):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.gateway import FeedPage
+from paygate.driver import FeedPage
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import carries
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 

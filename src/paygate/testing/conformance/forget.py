@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.domain.outcome import Approved, RejectCause, Rejected
-from paygate.domain.payment import Operation
+from paygate.driver import Approved, Operation, RejectCause, Rejected
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import OperationConformance
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
 
 
 class ForgetConformance(OperationConformance):

@@ -6,21 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from paygate import registry
-from paygate.domain.currency import SCALES
-from paygate.domain.payment import Operation
-from paygate.errors import PaygateError
-from paygate.gateway import (
+from paygate.driver import (
     CAPABILITIES,
     PROTOCOL_VERSION,
+    SCALES,
     CallbackStyle,
     Feeds,
     Gateway,
     InquiryBy,
     LooksUp,
+    Operation,
+    PaygateError,
     SignsIn,
     Verifies,
 )
-from paygate.gateway import Checks as CanCheck
+from paygate.driver import Checks as CanCheck
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import CASSETTES, KIT, PROTOCOL, require
 from paygate.testing.conformance.showing import shown
@@ -127,7 +127,7 @@ class GatewayConformance(Subject):
             require(
                 "Zx81-quoted" not in facts,
                 expected=f"an error about {name!r} whose errors() and json() hold no input; derive "
-                "the settings from paygate.settings.Settings",
+                "the settings from paygate.driver.Settings",
                 got=facts,
                 why="frameworks and error trackers write them down",
             )

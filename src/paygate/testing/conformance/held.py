@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from paygate.dialogue import NOTED, Note, Request, Response, deferred
-from paygate.errors import NoReply
+from paygate.dialogue import NOTED, deferred
+from paygate.driver import NoReply, Note, Request, Response
 from paygate.service.flow import Exchange, ask
 from paygate.testing.conformance.explain import DIALOGUES, TRANSCRIPTS, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from paygate.dialogue import Dialogue
-    from paygate.domain.outcome import Unknown, Unsent
+    from paygate.domain.outcome import Unsent
+    from paygate.driver import Dialogue, Unknown
     from paygate.testing.conformance.transcripts import Case
 
 T = TypeVar("T")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paygate.dialogue import Response
-from paygate.domain.outcome import (
+from paygate.domain.outcome import Unsent
+from paygate.driver import (
     Approved,
+    BadReply,
     Declined,
+    InquiryBy,
+    NoReply,
     NotFound,
+    NotSent,
+    Operation,
     Pending,
+    Response,
     Unknown,
-    Unsent,
 )
-from paygate.domain.payment import Operation
-from paygate.errors import BadReply, NoReply, NotSent
-from paygate.gateway import InquiryBy
 from paygate.testing.conformance.conversation import Conversation, applies
 from paygate.testing.conformance.explain import UNKNOWN, require
 from paygate.testing.conformance.held import conclude, spoiled, then_silence
@@ -24,7 +26,7 @@ from paygate.testing.conformance.operation import carries
 from paygate.testing.conformance.spoiling import GARBAGE
 
 if TYPE_CHECKING:
-    from paygate.dialogue import Dialogue
+    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 

@@ -8,23 +8,31 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.dialogue import Note, Request, Response
-from paygate.domain.money import Money
-from paygate.domain.outcome import (
+from paygate.domain.outcome import Unsent
+from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
+    BadReply,
     Closed,
     Declined,
+    DedupWindow,
+    InquiryBy,
+    Keyed,
+    Money,
     MovementKind,
+    NoReply,
+    Note,
+    NotSent,
+    Operation,
     Pending,
     Rejected,
+    Request,
+    Response,
     Unknown,
-    Unsent,
+    Unsupported,
+    UsageError,
 )
-from paygate.domain.payment import Operation
-from paygate.errors import BadReply, NoReply, NotSent, Unsupported, UsageError
-from paygate.gateway import DedupWindow, InquiryBy, Keyed
 from paygate.testing.conformance.amounts import read_amounts, stands_in
 from paygate.testing.conformance.conversation import Conversation, applies, counted
 from paygate.testing.conformance.explain import (
@@ -41,7 +49,7 @@ from paygate.testing.conformance.transcripts import TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.domain.outcome import Movement
+    from paygate.driver import Movement
     from paygate.testing.conformance.transcripts import Case
 
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from paygate.dialogue import Response
+from paygate.driver import Response
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -6,19 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from paygate.domain.customer import Address, Customer
-from paygate.domain.method import Kind
-from paygate.domain.money import Money
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
-from paygate.gateway import (
+from paygate.driver import (
+    Address,
     Capture,
     Charge,
     ClosingUp,
     Completion,
+    Customer,
     Enrollment,
     Forgetting,
     Inquiry,
+    Kind,
+    Money,
+    OneTimeToken,
+    RawBankAccount,
+    RawCard,
     Refunding,
+    Secret,
     StoredToken,
     Voiding,
 )
@@ -28,8 +32,7 @@ from paygate.testing.conformance.transcripts import TranscriptError, read_transc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from paygate.domain.payment import Operation
-    from paygate.gateway import Callback, Gateway, Method, Rail, Traits
+    from paygate.driver import Callback, Gateway, Method, Operation, Rail, Traits
     from paygate.testing.conformance.transcripts import Case, Transcript
 
 NOW: Final = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)

@@ -33,8 +33,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from paygate.dialogue import Response
-from paygate.errors import UsageError
+from paygate.driver import Response, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

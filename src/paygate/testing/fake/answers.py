@@ -9,21 +9,28 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from paygate.dialogue import BODY_BYTES_MAX
-from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import Kind, StoredMethod
-from paygate.domain.money import Money
-from paygate.domain.outcome import (
+from paygate.driver import (
+    BODY_BYTES_MAX,
+    AccountFacts,
     ActionRequired,
     Approved,
     Authorized,
+    BadReply,
     Closed,
     Closing,
     DeclineCode,
     Declined,
+    Dispute,
+    DisputeState,
+    FeedPage,
+    Kind,
+    Money,
     Movement,
     MovementKind,
     NotFound,
+    Notice,
+    Operation,
+    PaygateError,
     PayToAddress,
     Pending,
     PostForm,
@@ -31,19 +38,16 @@ from paygate.domain.outcome import (
     RejectCause,
     Rejected,
     ScriptStep,
+    Secret,
     ShowVoucher,
+    StoredMethod,
     Unknown,
 )
-from paygate.domain.payment import Operation
-from paygate.domain.secret import Secret
-from paygate.errors import BadReply, PaygateError
-from paygate.gateway import AccountFacts, FeedPage, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from paygate.dialogue import Response
-    from paygate.domain.outcome import Action, Finding, Outcome
+    from paygate.driver import Action, Finding, Outcome, Response
 
 T = TypeVar("T")
 

@@ -13,8 +13,7 @@ from paygate.testing.processor.magic import plan_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from paygate.domain.money import Money
-    from paygate.gateway import Callback
+    from paygate.driver import Callback, Money
     from paygate.testing.processor.magic import Plan
 
 

@@ -11,12 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from paygate.dialogue import Note, at_once
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Rejected, Unknown
-from paygate.domain.secret import Secret
-from paygate.errors import InvalidValue
-from paygate.gateway import InquiryBy
+from paygate.driver import InquiryBy, InvalidValue, Kind, Note, Rejected, Secret, Unknown, at_once
 from paygate.testing.fake import answers, requests
 from paygate.testing.fake.controls import Controls
 from paygate.testing.fake.guard import refuse_production, require_loopback
@@ -30,9 +25,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from paygate.dialogue import Dialogue, Request, Response
-    from paygate.domain.outcome import Finding, Outcome
-    from paygate.gateway import (
+    from paygate.driver import (
         AccountFacts,
         Applied,
         Callback,
@@ -40,13 +33,18 @@ if TYPE_CHECKING:
         Charge,
         ClosingUp,
         Completion,
+        Dialogue,
         Enrollment,
         FeedPage,
+        Finding,
         Forgetting,
         Inquiry,
         Notice,
+        Outcome,
         Refunding,
         Reply,
+        Request,
+        Response,
         Traits,
         Voiding,
     )

@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from paygate.errors import InvalidValue
+from paygate.driver import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,21 +7,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from paygate.dialogue import Request
-from paygate.domain.customer import PayerField
-from paygate.domain.method import Kind
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
-from paygate.gateway import StoredToken, step_key
+from paygate.driver import (
+    Kind,
+    OneTimeToken,
+    PayerField,
+    RawBankAccount,
+    RawCard,
+    Request,
+    StoredToken,
+    step_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.domain.customer import Customer
-    from paygate.gateway import (
+    from paygate.driver import (
         Capture,
         Charge,
         ClosingUp,
         Completion,
+        Customer,
         Enrollment,
         Forgetting,
         Inquiry,

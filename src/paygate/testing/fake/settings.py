@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from paygate.domain.method import Kind
-from paygate.domain.secret import Secret
-from paygate.gateway import InquiryBy, Limits
-from paygate.settings import Settings
+from paygate.driver import InquiryBy, Kind, Limits, Secret, Settings
 from paygate.testing.processor import SIGNING_KEY
 
 if TYPE_CHECKING:
