@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from enum import Enum
+from logging import getLevelName
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,7 +13,7 @@ from docutils.nodes import container
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
-from paygate import Money, errors
+from paygate import Money, errors, logs
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
 from paygate.domain.event import EVENT_TYPES
 from paygate.domain.method import Kind
@@ -125,9 +126,15 @@ def effect(changes: Changes) -> str:
 
 
 def events() -> Iterator[Row]:
-    yield "Type", "Meaning"
+    yield "Type", "Meaning", "Level of its line"
     for name, meaning in EVENT_TYPES.items():
-        yield code(name), meaning
+        yield code(name), meaning, getLevelName(logs.level_of(name))
+
+
+def log_lines() -> Iterator[Row]:
+    yield "Line", "Level", "Meaning"
+    for name, kind in logs.LINES.items():
+        yield code(name), getLevelName(kind.level), kind.meaning
 
 
 def rules() -> Iterator[Row]:
@@ -287,6 +294,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "statuses": statuses,
     "merges": merges,
     "events": events,
+    "log-lines": log_lines,
     "rules": rules,
     "accounts": accounts,
     "errors": errors_by_family,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 
+from paygate import logs
 from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
 from paygate.errors import NotAllowedHere
 from paygate.service.flow import Exchange, Read, Tell, Write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log = logging.getLogger("paygate.cashier")
+_LOGGER = "paygate.cashier"
 
 GROUP_SIZE_MAX = 200
 
@@ -96,9 +96,11 @@ class AsyncCashier(_Face, Desk):
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             # The host may have stopped waiting; then nobody else would hear of it.
-            _log.debug("a verb ended with %s", type(task.exception()).__name__)
+            about = logs.About(tenant=self._context.tenant)
+            logs.write(_LOGGER, "verb.ended", f"with {type(task.exception()).__name__}", about)
 
     async def _drive(self, flow: Flow[T]) -> T:
+        _ = logs.tenant.set(self._context.tenant)  # for this task alone
         try:
             step = next(flow)
             while True:
@@ -126,7 +128,8 @@ class AsyncCashier(_Face, Desk):
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
                 courier = self._courier(step.account)
-                return await courier.exchange(step.request, not_after=not_after)
+                with logs.exchanging(step.about):
+                    return await courier.exchange(step.request, not_after=not_after)
             case Tell():
                 result = step.subscriber(step.event)
                 return await result if inspect.isawaitable(result) else result

@@ -27,6 +27,7 @@ from typing import (
     overload,
 )
 
+from paygate import logs
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind
@@ -1474,6 +1475,7 @@ class Cashier(_Face, Desk):
         self._couriers, self._pid = {}, os.getpid()
 
     def _run(self, flow: Flow[T]) -> T:
+        acting = logs.tenant.set(self._context.tenant)
         try:
             step = next(flow)
             while True:
@@ -1488,6 +1490,7 @@ class Cashier(_Face, Desk):
             return value
         finally:
             flow.close()
+            logs.tenant.reset(acting)
 
     def _do(self, step: Step) -> Any:
         match step:
@@ -1500,7 +1503,8 @@ class Cashier(_Face, Desk):
                 account = self._accounts.get(step.account)  # none for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
-                return self._courier(step.account).exchange(step.request, not_after=not_after)
+                with logs.exchanging(step.about):
+                    return self._courier(step.account).exchange(step.request, not_after=not_after)
             case Tell():
                 return step.subscriber(step.event)
             case _:

@@ -15,6 +15,7 @@ from paygate.domain.outcome import Fault, Pending, Unknown, Unsent
 from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent
 from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
+from paygate.logs import About
 from paygate.service.flow import Exchange, Flow, Write, ask
 from paygate.testing import FakeGateway
 
@@ -125,7 +126,7 @@ def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
         yield PAY
         return Pending(reference="pi_1")
 
-    flow = ask("card", noting(), attempt="att_1")
+    flow = ask("card", noting(), about=About(attempt="att_1"))
     steps = [next(flow), flow.send(OK)]
     steps.append(flow.send(None))
     with pytest.raises(StopIteration) as end:

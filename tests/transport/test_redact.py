@@ -115,8 +115,10 @@ def test_an_exchange_is_told_in_one_line(
 
     (line,) = [record for record in caplog.records if record.name == "paygate.transport"]
     message = line.getMessage()
-    assert message.startswith(f"look_up: GET localhost:{server.port}/v1/charges -> 200 in ")
-    assert message.endswith("0 bytes out, 44 in, request id req_7")
+    where = f"localhost:{server.port}/v1/charges"
+    assert message.startswith(f"exchange.answered: look_up: GET {where} -> 200 in ")
+    assert message.endswith("0 bytes out, 44 in [request_id=req_7]")
+    assert line.__dict__["request_id"] == "req_7"
 
 
 def test_httpcore_may_still_speak_about_exchanges_of_others(
@@ -148,7 +150,7 @@ def test_a_fault_is_told_once_and_plainly(
     assert caught.value.facts["step"] == "look_up"
     (line,) = [record for record in caplog.records if record.name == "paygate.transport"]
     assert line.levelno == logging.INFO
-    assert line.getMessage().startswith("BadReply after ")
+    assert line.getMessage().startswith("exchange.failed: BadReply after ")
 
 
 @pytest.mark.parametrize(
@@ -182,13 +184,13 @@ def test_a_request_id_from_a_server_cannot_smuggle_a_card_number(
 @pytest.mark.parametrize(
     ("said", "logged"),
     [
-        ("req_Wm3", "request id req_Wm3"),
-        ("req\x1b]0;OWNED\x07\x9b31m", r"request id req\x1b]0;OWNED\x07\x9b31m"),
-        ("for sk_live_abcdef", "request id ••••"),
-        ("bad value x-secret-value!", "request id ••••"),
-        ("number=4242424242424242", "request id ••••"),
-        ("key api-token-in-query", "request id ••••"),
-        ("for order-7", "request id for order-7"),
+        ("req_Wm3", "request_id=req_Wm3"),
+        ("req\x1b]0;OWNED\x07\x9b31m", r"request_id=req\x1b]0;OWNED\x07\x9b31m"),
+        ("for sk_live_abcdef", "request_id=••••"),
+        ("bad value x-secret-value!", "request_id=••••"),
+        ("number=4242424242424242", "request_id=••••"),
+        ("key api-token-in-query", "request_id=••••"),
+        ("for order-7", "request_id=for order-7"),
     ],
 )
 def test_a_request_id_of_a_stranger_repeats_nothing_and_moves_no_cursor(

@@ -177,7 +177,8 @@ class Attempt:
     """One operation asked of a gateway, stored before anything was sent.
 
     `payment` is empty for storing and deleting a method; `method` is the stored method
-    that it is about, or that is to be made.
+    that it is about, or that is to be made. `request_id` is what the processor calls the
+    request, if it says so: its support asks for it.
     """
 
     id: str
@@ -195,6 +196,7 @@ class Attempt:
     checks: int
     needs_review: bool
     method: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

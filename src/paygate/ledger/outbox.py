@@ -8,10 +8,14 @@ behind it, and everything else goes on.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from paygate import logs
 from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, Event
+from paygate.domain.money import Money
+from paygate.ledger.tx import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,8 +99,14 @@ WHERE tenant = :tenant AND sink = :sink AND dead = 1
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
-    """Store an event about *aggregate*, in this transaction."""
+def emit(
+    tx: Tx,
+    type_: str,
+    aggregate: str,
+    data: Mapping[str, Any],
+    about: logs.About = logs.NOTHING,
+) -> None:
+    """Store an event about *aggregate* in this transaction; its line names what it is *about*."""
     assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
     tx.run(
         _INSERT,
@@ -111,6 +121,26 @@ def emit(tx: Tx, type_: str, aggregate: str, data: Mapping[str, Any]) -> None:
             "data": _write(data),
         },
     )
+    level = logs.level_of(type_, data.get("code", ""))
+    if logs.wanted(LOGGER, level):
+        account = about.account or data.get("account") or ""
+        payment = about.payment or data.get("payment") or ""
+        about = replace(about, account=account, payment=payment)
+        tx.say(type_, _told(type_, aggregate, data), about, level=level)
+
+
+_SHOWN: Final = ("event_id", "type", "code", "raw_code")
+
+
+def _told(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
+    """Return what the line of an event says: what it is about, how much money, and why."""
+    parts = [f"{type_.partition('.')[0]} {data.get('number') or aggregate}"]
+    minor = data.get("amount_minor", data.get("total_minor"))
+    if isinstance(minor, int) and "currency" in data:
+        parts.append(str(Money(data["currency"], minor)))
+    parts += [str(data[name]) for name in _SHOWN if data.get(name)]
+    reason = str(data.get("reason") or "")
+    return ", ".join(parts) + (f": {reason}" if reason else "")
 
 
 def after(tx: Tx, position: int, limit: int) -> list[Event]:

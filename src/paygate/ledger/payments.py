@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from paygate import logs
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -276,6 +277,7 @@ UPDATE paygate_attempt SET
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
   late_pending = :late_pending, overdue_at = :overdue_at,
+  request_id = CASE WHEN :request_id = '' THEN request_id ELSE :request_id END,
   version = version + 1
 WHERE id = :id AND version = :version
 """
@@ -383,6 +385,18 @@ class AttemptRow:
     offers: frozenset[str] = frozenset()
     late_pending: bool = False
     overdue_at: datetime | None = None
+
+    @property
+    def in_log(self) -> logs.About:
+        """What a line of the log about this attempt names."""
+        one = self.attempt
+        return logs.About(
+            account=one.account,
+            payment=one.payment,
+            attempt=one.id,
+            operation=one.operation.value,
+            request_id=one.request_id,
+        )
 
     def offers_to(self, operation: Operation) -> bool:
         """Return whether the account could do *operation* when this was stored."""
@@ -945,6 +959,7 @@ def update_attempt(
     network_transaction_id: str,
     late_pending: bool = False,
     overdue_at: datetime | None = None,
+    request_id: str = "",
 ) -> bool:
     """Write what is known now, if nobody else wrote since *before* was read."""
     params = {
@@ -966,6 +981,7 @@ def update_attempt(
         "network_transaction_id": network_transaction_id,
         "late_pending": int(late_pending),
         "overdue_at": None if overdue_at is None else instant(overdue_at),
+        "request_id": request_id,
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
 
@@ -1179,6 +1195,7 @@ def attempt_of(row: Row) -> AttemptRow:
             checks=row["checks"],
             needs_review=bool(row["needs_review"]),
             method=row["method"] or "",
+            request_id=row["request_id"],
         ),
         kind=Kind(row["kind"]),
         gateway_key=row["gateway_key"],

@@ -27,6 +27,7 @@ import weakref
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 
+from paygate import logs
 from paygate.errors import (
     CommitUnknown,
     InvalidValue,
@@ -40,7 +41,7 @@ from paygate.errors import (
     StoreFull,
 )
 from paygate.ledger import forking
-from paygate.ledger.tx import Tx
+from paygate.ledger.tx import LOGGER, Tx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,11 +177,23 @@ class SqliteStore:
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work* in one transaction that is durable on return, or not at all."""
-        return self._in_turn(
-            lambda connection: self._transact(
-                connection, lambda: work(Tx(_Session(connection), context))
+        said: list[logs.Line] = []
+
+        def unit(connection: sqlite3.Connection) -> T:
+            tx = Tx(_Session(connection), context)
+            result = work(tx)
+            said.extend(tx.lines)
+            return result
+
+        try:
+            done = self._in_turn(
+                lambda connection: self._transact(connection, lambda: unit(connection))
             )
-        )
+        except CommitUnknown as lost:
+            _tell_lost(lost)
+            raise
+        logs.write_lines(said)
+        return done
 
     def write_group(
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
@@ -192,16 +205,20 @@ class SqliteStore:
         error of the transaction itself is raised, and then nothing was done. If nobody
         knows whether it was, each unit gets a `CommitUnknown` with its own result.
         """
+        said: list[logs.Line] = []
 
         def units(connection: sqlite3.Connection) -> list[tuple[Any, BaseException | None]]:
-            return [self._unit(connection, context, work) for context, work in group]
+            return [self._unit(connection, context, work, said) for context, work in group]
 
         try:
-            return self._in_turn(
+            done = self._in_turn(
                 lambda connection: self._transact(connection, lambda: units(connection))
             )
         except CommitUnknown as lost:
+            _tell_lost(lost)
             return [(None, failure or lost.with_result(result)) for result, failure in lost.result]
+        logs.write_lines(said)
+        return done
 
     def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do *work* on the connection that writes, when it is the turn of this thread."""
@@ -398,11 +415,15 @@ class SqliteStore:
 
     @staticmethod
     def _unit(
-        connection: sqlite3.Connection, context: Context, work: Callable[[Tx], Any]
+        connection: sqlite3.Connection,
+        context: Context,
+        work: Callable[[Tx], Any],
+        said: list[logs.Line],
     ) -> tuple[Any, BaseException | None]:
         connection.execute("SAVEPOINT unit")
+        tx = Tx(_Session(connection), context)
         try:
-            result = work(Tx(_Session(connection), context))
+            result = work(tx)
         except Exception as error:
             if not connection.in_transaction:
                 raise  # a full disk rolled back everything, the other units too
@@ -410,6 +431,7 @@ class SqliteStore:
             connection.execute("RELEASE unit")
             return None, _translated(error)
         connection.execute("RELEASE unit")
+        said.extend(tx.lines)
         return result, None
 
     def _open(self, connection: sqlite3.Connection) -> None:
@@ -584,6 +606,10 @@ def _commit(connection: sqlite3.Connection, result: object) -> None:
         if connection.in_transaction or _primary_code(error) in _NOT_COMMITTED:
             raise
         raise CommitUnknown.of(str(error), result) from error
+
+
+def _tell_lost(lost: CommitUnknown) -> None:
+    logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
 
 
 _NOT_COMMITTED: Final = frozenset(

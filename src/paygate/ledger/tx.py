@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from paygate import logs
 from paygate.ledger.elapsed import Lease
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _UTC: Final = ZoneInfo("UTC")
+
+LOGGER: Final = "paygate.ledger"
+"""The logger of what has become true in the ledger."""
 
 
 class Clock(Protocol):
@@ -112,6 +116,7 @@ class Tx:
         "_stopwatch",
         "actor",
         "at",
+        "lines",
         "many",
         "now",
         "run",
@@ -130,6 +135,7 @@ class Tx:
         self.actor = context.actor
         self.vault = context.vault
         self.zone = context.zone
+        self.lines: list[logs.Line] = []
         self.now = context.clock.now()
         self.at = instant(self.now)
 
@@ -145,6 +151,19 @@ class Tx:
     def new_id(self, noun: str) -> str:
         """Make a new id."""
         return self._ids.new(noun)
+
+    def say(self, name: str, text: str, about: logs.About, *, level: int | None = None) -> None:
+        """
+        Write a line to the log when this transaction is durable, once; otherwise never.
+
+        Inside a transaction of the host's own nothing is written: only the host learns
+        whether that became durable.
+        """
+        loud = logs.level_of(name) if level is None else level
+        if logs.wanted(LOGGER, loud):
+            self.lines.append(
+                logs.Line(LOGGER, name, loud, text, replace(about, tenant=self.tenant))
+            )
 
     @property
     def mark(self) -> Mark | None:

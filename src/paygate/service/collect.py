@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
+from paygate import logs
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
@@ -41,7 +42,7 @@ from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import chargebacks, customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
 from paygate.service import door, issue, merge, places, reverse, telling, ways
-from paygate.service.flow import Flow, ask, intend
+from paygate.service.flow import Flow, Heard, ask, intend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,18 +134,26 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
             yield from closing.close_pages(found.pages, accounts, timing)
     if opened.dialogue is None:
         return opened.payment
+    heard = Heard()
     answer = yield from ask(
         account.name,
         opened.dialogue,
         door=door.outcome(account, order.operation),
         hidden=account.hidden.of(opened.method).about(opened.payer),
-        attempt=opened.attempt,
+        about=logs.About(
+            account=account.name,
+            payment=opened.payment.id,
+            attempt=opened.attempt,
+            operation=order.operation.value,
+        ),
+        heard=heard,
         lease=opened.lease,
     )
     reading = merge.Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
+        request_id=heard.request_id,
         timing=timing,
     )
     return (yield from merge.merge(opened.attempt, answer, reading))

@@ -11,12 +11,12 @@ A message names the field that is wrong and never its value, which may be a secr
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
+from paygate import logs
 from paygate.dialogue import Note, Request
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Finding, Outcome
     from paygate.gateway import Applied, Verifies
+    from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
     from paygate.service.hiding import Hidden
 
@@ -161,17 +162,28 @@ def step(value: object) -> Request | Note:
     return cast("Request | Note", value)
 
 
-def reply(account: GatewayAccount, gateway: Verifies, notice: Notice, result: Applied) -> Reply:
-    """Return the driver's reply to a callback, or a plain one if it makes none."""
+def reply(
+    account: GatewayAccount,
+    gateway: Verifies,
+    notice: Notice,
+    result: Applied,
+    tx: Tx | None = None,
+) -> Reply:
+    """
+    Return the driver's reply to a callback, or a plain one if it makes none.
+
+    In the transaction *tx* a fault of the driver is logged when that is durable.
+    """
+    about = logs.About(account=account.name)
     try:
         made: object = gateway.reply(notice, result)
         return _one(made, Reply)
     except Foreign as fault:
-        tell_bug(account.name, account.gateway.name, str(fault))
+        tell_bug(about, account.gateway.name, str(fault), tx)
     except PaygateError:
         raise
     except Exception as bug:  # noqa: BLE001  (a driver's; the callback is stored or applied)
-        tell_bug(account.name, account.gateway.name, place_of(bug))
+        tell_bug(about, account.gateway.name, place_of(bug), tx)
     return Reply()
 
 
@@ -194,11 +206,13 @@ def _failing(bug: Exception) -> Dialogue[Any]:
     raise bug
 
 
-def tell_bug(account: str, driver: str, text: str) -> None:
+def tell_bug(about: logs.About, driver: str, text: str, tx: Tx | None = None) -> None:
     """Log a fault of a driver; *text* holds nothing that a driver has said."""
-    logging.getLogger("paygate.service").error(
-        "driver %s of account %s is at fault: %s", driver or "?", account, text
-    )
+    told = f"driver {driver or '?'} of account {about.account or '?'} is at fault: {text}"
+    if tx is None:
+        logs.write("paygate.service", "driver.fault", told, about)
+    else:
+        tx.say("driver.fault", told, about)
 
 
 def place_of(bug: BaseException) -> str:
@@ -250,7 +264,7 @@ def _page(account: GatewayAccount, value: object) -> Told:
         _check_field(told, "behind", CHECKED[FeedPage]["behind"])
     except Foreign as fault:
         # It is a figure for people; what has been told of money counts all the same.
-        tell_bug(account.name, account.gateway.name, str(fault))
+        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
         told, wrong = replace(told, behind=0), f"the driver is at fault: {fault}"
     _check(told)
     return Told(told, wrong)
@@ -261,7 +275,7 @@ def _readable(account: GatewayAccount, value: object) -> Notice:
     try:
         return _one(value, Notice)
     except Foreign as fault:
-        tell_bug(account.name, account.gateway.name, str(fault))
+        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
         why = f"the driver is at fault: {fault}"
 
     def text(name: str) -> str:

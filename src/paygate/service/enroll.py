@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from paygate import logs
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind, Mandate, MethodChange
 from paygate.domain.money import Money
@@ -30,7 +31,7 @@ from paygate.errors import (
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
 from paygate.ledger import customers, inbox, keys, methods, payments
 from paygate.service import collect, door, keeping, merge, reverse
-from paygate.service.flow import Flow, ask, intend, look, transact
+from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -379,16 +380,20 @@ def _insert(
 
 def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[MethodChange]:
     if stored.dialogue is not None:
+        heard = Heard()
         answer = yield from ask(
             account.name,
             stored.dialogue,
             door=door.outcome(account, stored.operation),
             hidden=account.hidden.of(stored.secret),
-            attempt=stored.attempt,
+            about=logs.About(
+                account=account.name, attempt=stored.attempt, operation=stored.operation.value
+            ),
+            heard=heard,
             lease=stored.lease,
             all_matter=True,
         )
-        reading = merge.Reading(source=Source.RESPONSE, timing=timing)
+        reading = merge.Reading(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
         yield from merge.merge_any(stored.attempt, answer, reading)
     return (yield from look(lambda tx: change_of(tx, stored.attempt)))
 

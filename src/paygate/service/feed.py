@@ -6,13 +6,13 @@ So nothing is skipped, wherever a reader dies; what is read twice is there once.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from paygate.gateway import FeedPage, Notice
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
-
-_logger = logging.getLogger("paygate.service")
 
 _LEASE: Final = timedelta(minutes=5)
 
@@ -149,7 +147,7 @@ def _end(tx: Tx, reading: _Reading) -> None:
     name = reading.account.name
     failing = feeds.end(tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.told)
     if reading.fault and not failing:
-        _logger.warning("the feed of account %s cannot be read: %s", name, reading.fault)
+        tx.say("feed.failed", reading.fault, logs.About(account=name))
 
 
 def _page(account: GatewayAccount, cursor: str) -> Flow[door.Told | Unsent | Unknown]:

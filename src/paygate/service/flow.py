@@ -12,6 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
+from paygate import logs
 from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import (
     BadReply,
@@ -57,6 +58,7 @@ class Exchange:
     account: str
     request: Request
     lease: Lease | None = None
+    about: logs.About = logs.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,21 @@ Step: TypeAlias = Write | Read | Exchange | Tell
 
 Flow: TypeAlias = Generator[Step, Any, T]
 """A use case that ends in a T."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the processor calls the request that moved money, or else the last one."""
+
+    request_id: str = ""
+    _moved: bool = False
+
+    def hear(self, request: Request, response: Response, hidden: Hidden) -> None:
+        """Remember what the processor calls *request*, if it says so."""
+        if self._moved:
+            return
+        self._moved = request.moves_money
+        self.request_id = hidden.blot(logs.request_id_of(request, response))
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:
@@ -128,7 +145,8 @@ def ask(
     *,
     door: Door[T] | None = None,
     hidden: Hidden | None = None,
-    attempt: str | None = None,
+    about: logs.About = logs.NOTHING,
+    heard: Heard | None = None,
     lease: Lease | None = None,
     all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
@@ -143,7 +161,9 @@ def ask(
     request that moves money may take its time. Where *all_matter*, each request counts
     as that one: a card that was stored, and nobody knows, is no money but no nothing.
     What is *hidden* (the account's secrets, by default), and what the requests prove themselves
-    with, stands in nothing that comes out of this, however the other side repeats it.
+    with, stands in nothing that comes out of this, however the other side repeats it. The log
+    says what it is *about*; a reference that the processor gives is noted on that attempt.
+    What the processor calls the request is *heard*.
     """
     from paygate.dialogue import NOTED, Note
     from paygate.service import door as doors
@@ -153,22 +173,23 @@ def ask(
     if hidden is None:
         hidden = NOTHING if door is None else door.hidden
     driver = "" if door is None else door.driver
+    about = replace(about, account=about.account or account)
     if not doors.dialogue(dialogue):
-        doors.tell_bug(account, driver, "it returned no dialogue")
+        doors.tell_bug(about, driver, "it returned no dialogue")
         return _bug("the driver returned no dialogue", sent=sent)
     try:
         step = doors.step(next(dialogue))
         while True:
             if isinstance(step, Note):
-                if attempt is not None and step.reference:
-                    yield from transact(_note(attempt, hidden.blot(step.reference)))
+                if about.attempt and step.reference:
+                    yield from transact(_note(about.attempt, hidden.blot(step.reference)))
                 step = doors.step(dialogue.send(NOTED))
                 continue
             hidden = hidden.also(credentials_of(step))
             try:
                 response = cast(
                     "Response",
-                    (yield Exchange(account, step, None if sent else lease)),
+                    (yield Exchange(account, step, None if sent else lease, about)),
                 )
             except NotSent as fault:
                 step = doors.step(dialogue.throw(fault))
@@ -182,25 +203,27 @@ def ask(
                 raise
             else:
                 sent = sent or step.moves_money or all_matter
+                if heard is not None:
+                    heard.hear(step, response, hidden)
                 step = doors.step(dialogue.send(response))
     except StopIteration as end:
-        return _admitted(account, end.value, door, hidden, sent=sent)
+        return _admitted(about, end.value, door, hidden, sent=sent)
     except doors.Foreign as fault:
-        doors.tell_bug(account, driver, str(fault))
+        doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except PaygateError as fault:
         what = _fault_of(fault)
         return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the kind and the place: the text of a foreign exception may hold a secret.
-        doors.tell_bug(account, driver, doors.place_of(bug))
+        doors.tell_bug(about, driver, doors.place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
-        _close(dialogue)
+        _close(dialogue, about, driver)
 
 
 def _admitted(
-    account: str, value: Any, door: Door[T] | None, hidden: Hidden, *, sent: bool
+    about: logs.About, value: Any, door: Door[T] | None, hidden: Hidden, *, sent: bool
 ) -> T | Unsent | Unknown:
     """Return what a dialogue has ended in, or that the driver is at fault."""
     from paygate.service import door as doors
@@ -209,20 +232,20 @@ def _admitted(
     try:
         return hidden.blot(cast("T", value) if door is None else door.admit(value))
     except doors.Foreign as fault:
-        doors.tell_bug(account, driver, str(fault))
+        doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except Exception as bug:  # noqa: BLE001  (what it returned does what it likes when it is read)
-        doors.tell_bug(account, driver, doors.place_of(bug))
+        doors.tell_bug(about, driver, doors.place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
 
 
-def _close(dialogue: Dialogue[Any]) -> None:
+def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
     try:
         dialogue.close()
     except Exception as bug:  # noqa: BLE001  (it is over: its answer is in hand, or lost)
         from paygate.service import door as doors
 
-        doors.tell_bug("?", "?", doors.place_of(bug))
+        doors.tell_bug(about, driver, doors.place_of(bug))
 
 
 _SAYS: Final = {

@@ -10,7 +10,6 @@ time.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -25,7 +24,7 @@ from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, receipts, sending
 from paygate.ledger.elapsed import age
 from paygate.service import collect, door, enroll, keeping, merge, operate, reverse, telling
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.flow import Flow, Heard, ask, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
-
-_logger = logging.getLogger("paygate.service")
 
 # A processor counts its time to live from when it got the key; stay well inside.
 _TTL_SHARE_USED = 0.9
@@ -145,7 +142,7 @@ def ask_again(
         return None
     look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
     through = door.finding(account, case.row.attempt.operation)
-    answer = yield from ask(account.name, deferred(look_up), door=through, attempt=attempt)
+    answer = yield from ask(account.name, deferred(look_up), door=through, about=case.row.in_log)
     yield from _merge(case, account, _news(answer), timing)
     return answer
 
@@ -176,7 +173,6 @@ def inquire_safely(
         reason = str(error)
     except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
         reason = type(bug).__name__
-    _logger.error("attempt %s was passed over, its answer cannot be used: %s", attempt, reason)
     text = f"what was found out about it cannot be written: {reason}; resolve it by hand"
     return (yield from transact(lambda tx: _pass_over(tx, attempt, text, timing)))
 
@@ -186,6 +182,7 @@ def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | N
     row = payments.attempt(tx, attempt)
     if row is None:
         return None
+    tx.say("attempt.passed_over", reason, row.in_log)
     payments.put_back(tx, attempt, tx.now + timing.waiting, reason)
     if row.attempt.needs_review:
         return _payment_of(tx, row)
@@ -194,7 +191,7 @@ def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | N
         keeping.flag(tx, row, reason)
     elif not payment.needs_review:
         payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=False)
-        telling.emit(tx, "payment.needs_review", payment, reason=reason)
+        telling.emit(tx, "payment.needs_review", payment, row.in_log, reason=reason)
     return _payment_of(tx, row)
 
 
@@ -216,7 +213,7 @@ def _inquire_attempt(
         return (yield from _leave(case, account, timing))
     look_up = partial(gateway.look_up, inquiry_about(row, case.booked))
     through = door.finding(account, row.attempt.operation)
-    answer = yield from ask(account.name, deferred(look_up), door=through, attempt=attempt)
+    answer = yield from ask(account.name, deferred(look_up), door=through, about=row.in_log)
     if is_silence(answer):
         silent.add(account.name)
     if (
@@ -333,12 +330,14 @@ def _send_again(
         return (yield from _leave(case, account, timing))
     if lease is None:  # or somebody else is at it
         return (yield from look(lambda tx: _payment_of(tx, row)))
+    heard = Heard()
     answer = yield from ask(
         account.name,
         deferred(partial(_begin, case, account)),
         door=door.outcome(account, row.attempt.operation),
         hidden=account.hidden.of(_method_of(case.request)),
-        attempt=row.attempt.id,
+        about=row.in_log,
+        heard=heard,
         lease=lease,
         all_matter=row.attempt.operation in _OF_METHODS,
     )
@@ -348,6 +347,7 @@ def _send_again(
         source=Source.RESPONSE,
         variable_amount=_is_variable(row, account),
         can_inquire=True,
+        request_id=heard.request_id,
         timing=timing,
     )
     return (yield from merge.merge_any(row.attempt.id, answer, reading))

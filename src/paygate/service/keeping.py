@@ -176,4 +176,4 @@ def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -
     }
     if changes is not None:
         facts |= {"code": changes.code, "reason": changes.review or changes.reason}
-    outbox.emit(tx, type_, row.attempt.method, facts)
+    outbox.emit(tx, type_, row.attempt.method, facts, row.in_log)

@@ -64,6 +64,7 @@ class Reading:
 
     What is perhaps `overtaken` may have been true before what we know by now. An inquiry
     that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
+    `request_id` is what the processor calls the request that it answered.
     """
 
     source: Source
@@ -73,6 +74,7 @@ class Reading:
     can_inquire: bool = True
     overtaken: bool = False
     answered: bool = True
+    request_id: str = ""
     timing: Timing = field(default_factory=Timing)
 
 
@@ -163,11 +165,11 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at, overdue_at):
             if not before.attempt.payment:
-                keeping.consequences(tx, before, answer, changes)
+                keeping.consequences(tx, _named(before, reading), answer, changes)
                 return None
             if changes.tried:
                 payments.note_try(tx, attempt, changes.reference, changes.raw_code)
-            payment = _apply(tx, before, changes)
+            payment = _apply(tx, _named(before, reading), changes)
             payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
                 _pass_on(tx, before, changes, answer, reading)
@@ -175,6 +177,13 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 or _end_debit(tx, before, changes, reading)
                 or payment
             )
+
+
+def _named(before: AttemptRow, reading: Reading) -> AttemptRow:
+    """Return what was known before, with what the processor calls the request, for the log."""
+    if not reading.request_id:
+        return before
+    return replace(before, attempt=replace(before.attempt, request_id=reading.request_id))
 
 
 def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
@@ -413,6 +422,7 @@ def _write_attempt(
         overdue_at=overdue_at,
         needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
+        request_id=reading.request_id,
     )
 
 
@@ -623,34 +633,23 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> Non
         event = "payment.rest_released"  # what was captured of it before stays
     if changes.state is None and changes.action is not None:
         event = "payment.requires_action"
+    about = before.in_log
     if event:
-        telling.emit(tx, event, now)
+        telling.emit(tx, event, now, about)
     if changes.seen is not None and changes.seen != payment.seen:
-        telling.emit(tx, "payment.seen", now, seen_minor=changes.seen.minor)
+        telling.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)
     if changes.late:
-        telling.emit(tx, "payment.late_success", now)
+        telling.emit(tx, "payment.late_success", now, about)
     if changes.tried:
-        telling.emit(tx, "payment.declined_try", now)
+        telling.emit(tx, "payment.declined_try", now, about)
     if conflicted:
-        telling.emit(tx, "payment.conflicted", now, reason=changes.review)
+        telling.emit(tx, "payment.conflicted", now, about, reason=changes.review)
     elif changes.review and not payment.needs_review:
-        telling.emit(tx, "payment.needs_review", now, reason=changes.review)
+        telling.emit(tx, "payment.needs_review", now, about, reason=changes.review)
     for text in changes.alerts:
-        telling.alert(tx, now, text)
+        telling.alert(tx, now, text, about)
     if changes.log:
-        _log(before, changes.log)
-
-
-def _log(before: AttemptRow, text: str) -> None:
-    import logging
-
-    logging.getLogger("paygate.service").warning(
-        "%s %s of account %s: %s",
-        before.attempt.operation,
-        before.attempt.id,
-        before.attempt.account,
-        text,
-    )
+        tx.say("merge.noted", changes.log, about)
 
 
 def _event_of(operation: Operation, state: AttemptState | None) -> str:

@@ -55,7 +55,7 @@ from paygate.gateway import (
 )
 from paygate.ledger import customers, keys, lots, payments
 from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
-from paygate.service.flow import Flow, ask, intend, look, transact
+from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
@@ -149,14 +149,21 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
     if lease is None:  # the parts before it took so long that recovery sends this one
         return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
     dialogue = deferred(partial(begin, account.gateway, row, stored.details))
+    heard = Heard()
     answer = yield from ask(
         account.name,
         dialogue,
         door=door.outcome(account, row.attempt.operation),
-        attempt=row.attempt.id,
+        about=row.in_log,
+        heard=heard,
         lease=lease,
     )
-    reading = merge.Reading(source=Source.RESPONSE, can_inquire=account.can_be_asked, timing=timing)
+    reading = merge.Reading(
+        source=Source.RESPONSE,
+        can_inquire=account.can_be_asked,
+        request_id=heard.request_id,
+        timing=timing,
+    )
     return (yield from merge.merge(row.attempt.id, answer, reading))
 
 

@@ -23,6 +23,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, cast
 
+from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.callback import InboxState
 from paygate.domain.decide import Source
@@ -253,7 +254,7 @@ def _answer(
                 # Money that we refuse to know must not be booked later: the payer has it back.
                 finding = findings[event_id]
                 done = _apply_in(tx, row, notice, account, finding, timing, patient=False)
-            reply = door.reply(account, gateway, notice, done.result)
+            reply = door.reply(account, gateway, notice, done.result, tx)
             inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
             later += [row.callback.id] if notice.ready and not kept.conflicted else []
         assert reply is not None, "there is at least one notice"
@@ -598,7 +599,13 @@ def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer
     inquiry = question.inquiry
     look_up = partial(question.gateway.look_up, inquiry)
     through = door.finding(account, inquiry.operation)
-    return (yield from ask(account.name, deferred(look_up), door=through, attempt=inquiry.our_ref))
+    about = logs.About(
+        account=account.name,
+        payment=inquiry.payment,
+        attempt=inquiry.our_ref,
+        operation=inquiry.operation.value,
+    )
+    return (yield from ask(account.name, deferred(look_up), door=through, about=about))
 
 
 def _why(finding: Answer | None) -> str:

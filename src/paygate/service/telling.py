@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.ledger import outbox
 
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-def alert(tx: Tx, payment: Payment, text: str) -> None:
+def alert(tx: Tx, payment: Payment, text: str, about: logs.About = logs.NOTHING) -> None:
     """Tell people that something about a payment contradicts what was known."""
-    emit(tx, "payment.alert", payment, reason=text)
+    emit(tx, "payment.alert", payment, about, reason=text)
 
 
-def emit(tx: Tx, type_: str, payment: Payment, **more: object) -> None:
-    """Emit an event about *payment*, with its facts."""
+def emit(
+    tx: Tx, type_: str, payment: Payment, about: logs.About = logs.NOTHING, /, **more: object
+) -> None:
+    """Emit an event about *payment*, with its facts; the line in the log names the attempt."""
     data = {
         "payment": payment.id,
         "customer": payment.customer,
@@ -29,9 +32,9 @@ def emit(tx: Tx, type_: str, payment: Payment, **more: object) -> None:
         "amount_minor": payment.amount.minor,
         "currency": payment.amount.currency,
     }
-    if payment.code:
+    if payment.code or payment.reason:
         data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
-    outbox.emit(tx, type_, payment.id, data | more)
+    outbox.emit(tx, type_, payment.id, data | more, about)
 
 
 def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:

@@ -8,11 +8,12 @@ tells which object the request was about, but long digit runs in it are not.
 from __future__ import annotations
 
 import logging
-import re
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from paygate import logs
 from paygate.domain.secret import DOTS
 from paygate.domain.text import printable
 
@@ -20,16 +21,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
     from paygate.errors import PaygateError
 
-logger: Final = logging.getLogger("paygate.transport")
-
-REQUEST_ID_HEADERS: Final = ("request-id", "x-request-id", "paypal-debug-id", "x-correlation-id")
-"""Where processors put their own name of the request; their support asks for it."""
-
-# What may be a key, a token or a password: a peer that repeats one in a header is not quoted.
-_WORD = re.compile(r"[A-Za-z0-9_\-]{6,}")
-
-# A card number has 12 to 19 digits (ISO/IEC 7812), and some people write it in groups.
-_CARD_NUMBER = re.compile(r"\d(?:[ -]?\d){11,}")
+LOGGER: Final = "paygate.transport"
 
 exchanging: Final[ContextVar[bool]] = ContextVar("paygate_exchanging", default=False)
 """Set while an exchange of ours is under way."""
@@ -60,48 +52,31 @@ def place(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an unreadable address"
-    return _CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
+    return logs.CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
 
 
 def tell_answer(request: Request, response: Response, seconds: float) -> None:
     """Log an exchange that was answered."""
-    if logger.isEnabledFor(logging.DEBUG):
-        headers = response.headers
-        named = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), "")
-        logger.debug(
-            "%s: %s %s -> %d in %.0f ms, %d bytes out, %d in%s",
-            request.step,
-            request.method,
-            place(request.url),
-            response.status,
-            seconds * 1000,
-            len(request.body),
-            len(response.body),
-            f", request id {_request_id(named, request)}" if named else "",
-        )
-
-
-def _request_id(named: str, request: Request) -> str:
-    """Return the processor's name of *request*, if it does not repeat what was sent."""
-    sent = [request.body.decode("utf-8", "replace"), request.url]
-    sent += [
-        value
-        for name, value in request.headers.items()
-        if name.lower() not in (*REQUEST_ID_HEADERS, "idempotency-key")
-    ]
-    words = {word for text in sent for word in _WORD.findall(text)}
-    if any(word in named for word in words):
-        return DOTS
-    return _CARD_NUMBER.sub(DOTS, printable(named[:100]))
+    if not logs.wanted(LOGGER, logs.DEBUG):
+        return
+    named = logs.request_id_of(request, response)
+    text = (
+        f"{request.step}: {request.method} {place(request.url)} -> {response.status} in "
+        f"{seconds * 1000:.0f} ms, {len(request.body)} bytes out, {len(response.body)} in"
+    )
+    logs.write(LOGGER, "exchange.answered", text, replace(logs.of_exchange(), request_id=named))
 
 
 def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
     """Log an exchange that was not answered, or not legibly."""
-    text = printable(fault.message)
-    logger.info("%s after %.0f ms: %s", type(fault).__name__, seconds * 1000, text)
-    logger.debug("%s carried %d bytes", request.step, len(request.body))
+    text = (
+        f"{type(fault).__name__} after {seconds * 1000:.0f} ms: {fault.message} "
+        f"({len(request.body)} bytes out)"
+    )
+    logs.write(LOGGER, "exchange.failed", text, logs.of_exchange())
 
 
 def tell_repetition(request: Request, tries: int, pause_s: float) -> None:
     """Log that a request is sent again, for the *tries*-th time."""
-    logger.info("%s: try %d follows in %.0f ms", request.step, tries, pause_s * 1000)
+    text = f"{request.step}: try {tries} follows in {pause_s * 1000:.0f} ms"
+    logs.write(LOGGER, "exchange.repeated", text, logs.of_exchange())

@@ -152,6 +152,7 @@ CREATE TABLE paygate_attempt (
   action_secret_encrypted BLOB, -- what only the payer's browser may see of the action
   expires_at TEXT,
   network_transaction_id TEXT NOT NULL DEFAULT '',
+  request_id TEXT NOT NULL DEFAULT '', -- what the processor calls the request, for its support
   sends INTEGER NOT NULL DEFAULT 1,
   sent_at TEXT NOT NULL,
   sent_mark TEXT,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate import logs
 from paygate.domain.method import Kind
 from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
@@ -87,7 +88,7 @@ def _send_before_intent(original: Any) -> Any:
             sent.dialogue,
             door=service.door.outcome(order.account, order.operation),
             hidden=order.account.hidden.of(sent.method),
-            attempt=sent.attempt,
+            about=logs.About(attempt=sent.attempt),
             lease=sent.lease,
         )
         answer = yield from asking

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.profiles import Profile
 
 _TOTALS: Final = (500, 1234, 3000, 10_000)
-_LOG: Final = "paygate.service"
+_LOG: Final = "paygate"
 _DRAWS_MAX: Final = 1_000
 
 

@@ -472,5 +472,6 @@ class BugAlarm(logging.Handler):
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember what was told."""
-        self.heard.append(record.getMessage())
+        """Remember what was told of bugs; credentials that are rejected are none."""
+        if record.__dict__.get("event") in ("driver.fault", "attempt.passed_over"):
+            self.heard.append(record.getMessage())
