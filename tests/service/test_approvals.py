@@ -8,9 +8,9 @@ import pytest
 
 from paygate import Cashier, Money, Payment
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Approved, Movement, MovementKind
+from paygate.domain.outcome import Approved, Closed, Closing, Movement, MovementKind
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
+from paygate.errors import ItemAlreadyBeingPaid, NotRefundable, OutcomeDoesNotFit
 from paygate.gateway import Callback, Notice
 from paygate.testing import FakeClock, FakeGateway
 
@@ -136,6 +136,23 @@ def test_the_refund_before_is_no_answer_to_the_next(shop: Shop) -> None:
     assert second.returned == nok("25")
     with pytest.raises(NotRefundable):
         shop.cashier.refund(paid, amount=nok("40"), key="r3")
+
+
+def test_a_person_cannot_resolve_a_refund_with_the_one_before(shop: Shop) -> None:
+    paid = shop.paid()
+    shop.card.said = (moved("re1", "25", K.REFUND),)
+    shop.cashier.refund(paid, amount=nok("25"), key="r1")
+    shop.cashier.refund(paid, amount=nok("25"), key="r2")
+    the_first = Approved(movements=(moved("re1", "25", K.REFUND),))
+
+    with pytest.raises(OutcomeDoesNotFit, match="re1 is already booked"):
+        shop.cashier.resolve(paid, the_first, evidence="dashboard")
+
+    assert shop.cashier.payment(paid).needs_review
+    ended = shop.cashier.resolve(paid, Closed(how=Closing.CANCELED), evidence="dashboard")
+    assert (ended.needs_review, ended.returned) == (False, nok("25"))
+    shop.card.said = (moved("re3", "55", K.REFUND),)
+    assert shop.cashier.refund(paid, amount=nok("55"), key="r3").returned == nok("80")
 
 
 def test_a_refund_that_was_heard_of_before_its_answer_is_done(shop: Shop) -> None:

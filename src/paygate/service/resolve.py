@@ -63,11 +63,27 @@ def resolve(
         held = isinstance(outcome, Authorized)
         reading = merge.Reading(source=Source.OPERATOR, can_inquire=held)
         resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
+        _check_ended(tx, row, outcome)
         payments.clear_review(tx, found.id, row.attempt.id)
         telling.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
         return reverse.find(tx, found.id)
 
     return (yield from transact(work))
+
+
+def _check_ended(tx: Tx, before: AttemptRow, outcome: Resolution) -> None:
+    """Refuse an approval that shows only money of another operation: it leaves this one open."""
+    row = payments.attempt(tx, before.attempt.id)
+    if row is None or not isinstance(outcome, Approved) or not row.attempt.state.in_doubt:
+        return
+    named = ", ".join(movement.movement_id for movement in outcome.movements)
+    raise OutcomeDoesNotFit(
+        f"attempt {row.attempt.id} is to {row.attempt.operation}, and {named} is already booked "
+        "for another operation; resolve it with what this one moved, or as Declined if it moved "
+        "nothing",
+        attempt=row.attempt.id,
+        operation=str(row.attempt.operation),
+    )
 
 
 def reviewed(payment: str, *, reason: str) -> Flow[Payment]:

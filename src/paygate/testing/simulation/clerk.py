@@ -392,6 +392,8 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     outcome = _shown(found, str(row["operation"]))
     if outcome is None:
         return False
+    if isinstance(outcome, Approved) and _is_of_another(world, row, outcome):
+        outcome = Closed(how=Closing.CANCELED)
     world.judged.add(payment)
     world.note(f"clerk decides {payment} {type(outcome).__name__}")
     world.count(f"clerk:resolve {type(outcome).__name__}")
@@ -401,6 +403,16 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     )
     world.begin(name, host, flow, rolls)
     return True
+
+
+def _is_of_another(world: World, row: Any, outcome: Approved) -> bool:
+    """Return whether what *outcome* shows is booked for another operation than *row*."""
+    booked = {
+        (each["kind"], each["movement_id"])
+        for each in world.store.look(_BOOKED_ELSEWHERE, account=row["account"], id=row["id"])
+    }
+    shown = {(str(each.kind), each.movement_id) for each in outcome.movements}
+    return row["operation"] in _FOLLOWS and bool(shown) and shown <= booked
 
 
 def left(world: World) -> list[str]:
@@ -489,6 +501,10 @@ def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed |
     return Closed(how=Closing.CANCELED)
 
 
+_FOLLOWS: Final = ("capture", "void", "refund")
+_BOOKED_ELSEWHERE: Final = """
+SELECT kind, movement_id FROM paygate_receipt WHERE account = :account AND attempt <> :id
+"""
 _MOVEMENTS: Final = {
     "charge": frozenset({MovementKind.CHARGE}),
     "complete": frozenset({MovementKind.CHARGE}),
