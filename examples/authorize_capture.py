@@ -21,12 +21,12 @@ def main() -> None:
 
         first = Money.of("USD", "50.00")
         cashier.capture(held, amount=first, final=False, key="order-12-parcel-1")
-        payment = cashier.capture(held, key="order-12-parcel-2")
-        print(f"{payment.received} taken, parcel by parcel")
+        taken = cashier.capture(held, key="order-12-parcel-2")
+        print(f"{taken.payment.received} taken, parcel by parcel: {taken.state}")
 
         broken = Money.of("USD", "15.00")
-        payment = cashier.refund(payment, amount=broken, to="credit_note", key="order-12-broken")
-        print(f"{payment.returned} sent back, {cashier.invoice('ORDER-12').open} open")
+        back = cashier.refund(held, amount=broken, to="credit_note", key="order-12-broken")
+        print(f"{back.succeeded} sent back, {cashier.invoice('ORDER-12').open} open: {back.state}")
 
         print(cashier.fsck() or "the books are sound")
 

@@ -74,7 +74,7 @@ def pay_on_the_form(cashier: Cashier) -> None:
     back = httpx.post(f"{form.url}/send", data={**token, **VISA})
     print(f"the form leads back to {back.headers['location']}")
     # What the browser comes back with proves nothing: the cashier asks the processor.
-    tell("three invoices", cashier.complete(payment))
+    tell("three invoices", cashier.complete(payment).payment)
 
 
 def mend_a_decline(cashier: Cashier, processor: SimulatedAuthorizeNet) -> None:

@@ -28,6 +28,8 @@ PUBLIC = [
     "MethodChange",
     "Money",
     "OneTimeToken",
+    "OperationResult",
+    "OperationState",
     "PaygateError",
     "Payment",
     "PaymentMethod",

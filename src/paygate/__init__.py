@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import Kind, Mandate, MandateScope, MethodChange, PaymentMethod
     from paygate.domain.money import Money
     from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
+    from paygate.domain.result import OperationResult, OperationState
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
@@ -44,6 +45,8 @@ _HOMES = {
     "Payment": "domain.payment",
     "PaymentStatus": "domain.payment",
     "Receipt": "domain.payment",
+    "OperationResult": "domain.result",
+    "OperationState": "domain.result",
     "Reversal": "domain.reversal",
     "WriteOff": "domain.reversal",
     "OneTimeToken": "domain.secret",
@@ -76,6 +79,8 @@ __all__ = [
     "MethodChange",
     "Money",
     "OneTimeToken",
+    "OperationResult",
+    "OperationState",
     "PaygateError",
     "Payment",
     "PaymentMethod",

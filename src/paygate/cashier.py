@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         Receipt,
         Unattended,
     )
+    from paygate.domain.result import OperationResult
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
@@ -880,13 +881,14 @@ class Desk(BookDesk):
         key: str,
         amount: Money | None = None,
         final: bool = True,
-    ) -> Flow[Payment]:
+    ) -> Flow[OperationResult]:
         """
         Take all that is left of an authorised payment, or *amount* of it.
 
-        With ``final=False`` the rest stays authorised for another capture, where
-        the account can do that. Raises `NotCapturable` for more than is left, or
-        while the payment is being voided.
+        Returns what became of it: look at its `state` before you say that it was taken.
+        With ``final=False`` the rest stays authorised for another capture, if the account
+        can do that. Raises `NotCapturable` for more than is left, or while the payment is
+        being voided.
         """
         task = operate.Task(
             operation=Operation.CAPTURE,
@@ -908,9 +910,13 @@ class Desk(BookDesk):
         items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
         reason: str = "",
         force_reason: str = "",
-    ) -> Flow[Payment]:
+    ) -> Flow[OperationResult]:
         """
         Send money of *payment* back to the payer through the gateway.
+
+        Returns what became of it: look at its `state` before you say that the money went
+        back. It may be on its way, unknown, or declined. The same key returns the same
+        result, and never sends the money twice.
 
         *items* are the invoices it goes back for, in order, as far as this payment paid
         them; without them the last one that it paid comes first.
@@ -939,12 +945,15 @@ class Desk(BookDesk):
         return (yield from operate.operate(task, self._accounts, self._timing))
 
     @verb
-    def cancel(self, payment: Payment | str, *, key: str, force_reason: str = "") -> Flow[Payment]:
+    def cancel(
+        self, payment: Payment | str, *, key: str, force_reason: str = ""
+    ) -> Flow[OperationResult]:
         """
         Undo *payment* in the cheapest way that still works.
 
         A page is closed, an authorisation is voided, a charge is voided while the
-        gateway can, and refunded after. Raises `NotCancelable`, and `NotYetRefundable`
+        gateway can, and refunded after. Returns what became of the last of them; its
+        `operation` says which that was. Raises `NotCancelable`, and `NotYetRefundable`
         if only a refund is left and the bank can still return the money, unless
         *force_reason* says why it is sent all the same.
         """
@@ -958,11 +967,13 @@ class Desk(BookDesk):
         *,
         key: str | None = None,
         parameters: Mapping[str, str] | None = None,
-    ) -> Flow[Payment]:
+    ) -> Flow[OperationResult]:
         """
         Finish a payment whose payer came back from the gateway's page.
 
-        What the return page says is not believed: the gateway is asked.
+        What the return page says is not believed: the gateway is asked. Returns what
+        became of it: if its `state` is ``requires_action`` the payer has not finished, or
+        has another step to do, which `Payment.action` says.
         *parameters* are those of the return address, where the gateway wants them.
         Without *key* it is asked again each time, once the last answer is known.
         Raises `ItemAlreadyBeingPaid` where another payment took over meanwhile,
@@ -993,8 +1004,14 @@ class Desk(BookDesk):
         return (yield from action.action_of(_id(payment), self._accounts, self._timing))
 
     @verb
-    def close_page(self, payment: Payment | str, *, key: str | None = None) -> Flow[Payment]:
-        """Withdraw a page or slip that should not be paid any more."""
+    def close_page(
+        self, payment: Payment | str, *, key: str | None = None
+    ) -> Flow[OperationResult]:
+        """
+        Withdraw a page or slip that should not be paid any more.
+
+        Returns what became of it: until its `state` is ``succeeded`` the payer can pay.
+        """
         task = operate.Task(
             operation=Operation.CLOSE,
             payment=_id(payment),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from paygate import Cashier, Money
@@ -36,8 +39,11 @@ def test_what_is_authorized_is_captured_once_per_key(imported: Run) -> None:
     first, second = imported(*command), imported(*command)
 
     assert first.code == second.code == 0
-    assert first.json == second.json
+    assert first.json["payment"] == second.json["payment"]
     assert first.json["payment"]["received"]["text"] == "30.00 USD"
+    results = [each.json["result"] for each in (first, second)]
+    assert [each.pop("repeated") for each in results] == [False, True]
+    assert results[0] == results[1]
     assert still_open() == Money("USD", 0)
 
 
@@ -91,6 +97,76 @@ def test_a_refund_reopens_the_invoice_or_credits_it(imported: Run) -> None:
     assert back.code == note.code == 0
     assert note.json["payment"]["returned"]["text"] == "15.00 USD"
     assert still_open() == Money("USD", 1000)
+
+
+@pytest.fixture
+def scripted(folder: Path) -> Callable[[str, str], tuple[str, ...]]:
+    """Make an application whose card account does to an operation what a test says."""
+
+    def make(operation: str, outcome: str) -> tuple[str, ...]:
+        name = f"shop_{operation}_{outcome}"
+        (folder / f"{name}.py").write_text(
+            "from paygate import Cashier\n"
+            "from paygate.testing import FakeGateway\n\n\n"
+            "def cashier() -> Cashier:\n"
+            '    card = FakeGateway(journal="card.jsonl")\n'
+            f'    card.script("{outcome}", operation="{operation}")\n'
+            '    return Cashier.open("sqlite:///paygate.db", gateways={"card": card})\n'
+        )
+        return ("--app", f"{name}:cashier")
+
+    return make
+
+
+Scripted = Callable[[str, str], tuple[str, ...]]
+
+
+def test_a_refund_that_was_declined_says_why_and_stops_a_script(
+    imported: Run, scripted: Scripted
+) -> None:
+    payment, app = collected(imported), scripted("refund", "declined_insufficient_funds")
+
+    done = imported("refund", payment, *app, "--key", "1", "--amount", "10")
+    told = imported("refund", payment, *app, "--key", "1", "--amount", "10", "--json")
+
+    assert (done.code, told.code) == (1, 1)
+    assert "Refund     declined, of 10.00 USD" in done.out
+    assert "insufficient_funds · 51" in done.out
+    assert told.json["result"]["state"] == "declined"
+    assert (told.json["result"]["code"], told.json["result"]["raw_code"]) == (
+        "insufficient_funds",
+        "51",
+    )
+    assert told.json["result"]["repeated"]
+    assert told.json["payment"]["status"] == "succeeded"
+
+
+def test_a_refund_in_doubt_is_not_to_be_asked_for_again(imported: Run, scripted: Scripted) -> None:
+    payment = collected(imported)
+
+    done = imported("refund", payment, *scripted("refund", "unknown_executed"), "--key", "1")
+
+    assert done.code == 1
+    assert "unknown, of 30.00 USD" in done.out
+    assert "Being refunded" in done.out
+    assert "do not ask for it again" in done.out
+
+
+@pytest.mark.parametrize("command", ["capture", "cancel"])
+def test_a_capture_or_cancellation_that_was_not_done_stops_a_script(
+    imported: Run, scripted: Scripted, command: str
+) -> None:
+    payment = authorized(imported)
+    operation = "void" if command == "cancel" else command
+
+    done = imported(command, payment, *scripted(operation, "declined"), "--key", "k", "--json")
+
+    assert done.code == 1
+    assert (done.json["result"]["operation"], done.json["result"]["state"]) == (
+        operation,
+        "declined",
+    )
+    assert done.json["payment"]["status"] == "authorized"
 
 
 def test_an_unknown_way_to_refund_is_a_usage_error(imported: Run) -> None:

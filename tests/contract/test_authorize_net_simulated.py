@@ -202,10 +202,10 @@ def test_what_is_held_is_taken_in_part_and_the_rest_refunded(shop: Shop) -> None
     held = shop.cashier.authorize(
         shop.owe("50.00"), via="net", kind="card", method=shop.card(), key="k"
     )
-    taken = shop.cashier.capture(held, amount=usd("40.00"), key="c")
+    taken = shop.cashier.capture(held, amount=usd("40.00"), key="c").payment
     shop.net.settle()
     shop.read_feed()
-    refunded = shop.cashier.refund(taken, amount=usd("15.00"), key="r")
+    refunded = shop.cashier.refund(taken, amount=usd("15.00"), key="r").payment
 
     assert held.status is PaymentStatus.AUTHORIZED
     assert (taken.status, taken.received) == (PaymentStatus.SUCCEEDED, usd("40.00"))
@@ -223,21 +223,21 @@ def test_a_hold_that_is_canceled_is_released(shop: Shop) -> None:
         shop.owe("50.00"), via="net", kind="card", method=shop.card(), key="k"
     )
 
-    canceled = shop.cashier.cancel(held, key="x")
+    canceled = shop.cashier.cancel(held, key="x").payment
 
     assert canceled.status is PaymentStatus.CANCELED
     assert [one.status for one in shop.net.transactions.values()] == ["voided"]
 
 
 def test_a_charge_is_voided_before_it_settles_and_refunded_after(shop: Shop) -> None:
-    first = shop.cashier.cancel(shop.pay("30.00"), key="x1")
+    first = shop.cashier.cancel(shop.pay("30.00"), key="x1").payment
     assert first.returned == usd("30.00")
     assert shop.open_of("INV-1") == ["30.00"]
 
     second = shop.cashier.collect("INV-1", via="net", kind="card", method=shop.card(), key="k2")
     shop.net.settle()
     shop.clock.advance(hours=1)
-    canceled = shop.cashier.cancel(second, key="x2")
+    canceled = shop.cashier.cancel(second, key="x2").payment
 
     assert canceled.returned == usd("30.00")
     kinds = [each.kind for each in shop.cashier.receipts(second)]
@@ -594,7 +594,7 @@ def test_three_invoices_are_paid_on_the_form(shop: Shop) -> None:
     payment, form = opened(shop, "10.00", "20.00", "30.00")
 
     back = shop.fill_in(form, **VISA)
-    after = shop.cashier.complete(payment)
+    after = shop.cashier.complete(payment).payment
 
     assert (back.status_code, back.headers["location"]) == (303, BACK)
     assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, usd("60.00"))
@@ -607,9 +607,9 @@ def test_a_decline_on_the_form_is_mended_there(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
 
     again = shop.fill_in(form, **{**VISA, "cardCode": "901"})
-    tried = shop.cashier.complete(payment)
+    tried = shop.cashier.complete(payment).payment
     shop.fill_in(form, **{**VISA, "cardNumber": "5424000000000015"})
-    after = shop.cashier.complete(payment)
+    after = shop.cashier.complete(payment).payment
 
     assert "has been declined" in again.text
     assert tried.status is PaymentStatus.REQUIRES_ACTION
@@ -662,7 +662,7 @@ def test_a_form_on_which_every_try_was_declined_ends_by_itself(shop: Shop) -> No
 def test_a_bank_account_is_taken_on_the_form_too(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
     shop.fill_in(form, **BANK)
-    after = shop.cashier.complete(payment)
+    after = shop.cashier.complete(payment).payment
     shop.net.settle()
     shop.net.return_e_check(after.reference, "R02")
 
@@ -742,7 +742,7 @@ def test_a_card_is_stored_on_their_form(shop: Shop) -> None:
 def test_what_paid_on_the_form_is_stored(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
     shop.fill_in(form, **BANK)
-    paid = shop.cashier.complete(payment)
+    paid = shop.cashier.complete(payment).payment
 
     change = shop.cashier.enroll(
         ADA, via="net", kind="e_check", from_payment=paid.id, mandate=MANDATE, key="e"
@@ -848,7 +848,7 @@ def test_a_void_made_there_is_found_by_an_inquiry_if_the_webhook_is_lost(
         payment = shop.cashier.authorize(
             numbers, via="net", kind="card", method=shop.card(), payer=ADA, key="k"
         )
-        payment = shop.cashier.capture(payment, key="c")
+        payment = shop.cashier.capture(payment, key="c").payment
     else:
         payment = shop.pay("73.00")
     shop.net.void_elsewhere(payment.reference)

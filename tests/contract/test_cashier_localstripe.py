@@ -141,11 +141,11 @@ def test_a_hold_is_captured_in_part_and_refunded(localstripe: str, url: str) -> 
 
         payment = cashier.authorize("A", via="card", method="pm_card_visa", key="order-1")
         assert payment.status is PaymentStatus.AUTHORIZED
-        payment = cashier.capture(payment, amount=Money.of("USD", "20"), key="shipped-1")
+        payment = cashier.capture(payment, amount=Money.of("USD", "20"), key="shipped-1").payment
         assert payment.status is PaymentStatus.SUCCEEDED
         assert cashier.invoice("A").open == Money.of("USD", "10")
         for _ in range(2):
-            payment = cashier.refund(payment, amount=Money.of("USD", "5"), key="returned-1")
+            payment = cashier.refund(payment, amount=Money.of("USD", "5"), key="returned-1").payment
 
         assert (payment.received, payment.returned) == (Money.of("USD", 20), Money.of("USD", 5))
         assert cashier.fsck() == []
@@ -161,7 +161,7 @@ def test_a_payment_is_canceled_in_the_way_that_still_works(
         if captured:
             cashier.capture(payment, key="shipped-1")
 
-        payment = cashier.cancel(payment, key="canceled-1")
+        payment = cashier.cancel(payment, key="canceled-1").payment
 
         money = Money.of("USD", 30 if captured else 0)
         assert (payment.received, payment.returned) == (money, money)

@@ -152,7 +152,7 @@ def test_the_fake_asks_for_either_step(clock: FakeClock, token: str, type_: type
         assert secret.reveal().startswith(f"{payment.reference}_secret_")
         assert payment.action == with_secret(step, None)
         card.pay(payment.reference)
-        assert cashier.complete(payment).status is PaymentStatus.SUCCEEDED
+        assert cashier.complete(payment).payment.status is PaymentStatus.SUCCEEDED
 
 
 def test_the_secret_stays_when_the_same_step_is_told_again(

@@ -107,7 +107,7 @@ def test_a_refund_that_is_answered_with_the_charge_holds_its_amount(shop: Shop) 
     shop.card.said = (moved(receipt.movement_id, "80", K.CHARGE),)
     sent = shop.card.sent
 
-    answered = shop.cashier.refund(paid, key="r1")
+    answered = shop.cashier.refund(paid, key="r1").payment
     with pytest.raises(NotRefundable):
         shop.cashier.refund(paid, key="r2")
 
@@ -119,7 +119,7 @@ def test_money_that_comes_with_the_answer_to_a_refund_is_booked(shop: Shop) -> N
     paid = shop.paid()
     shop.card.said = (moved("other", "30", K.CHARGE),)
 
-    answered = shop.cashier.refund(paid, key="r1")
+    answered = shop.cashier.refund(paid, key="r1").payment
 
     assert (answered.received, answered.returned) == (nok("110"), nok("0"))
     assert answered.needs_review
@@ -128,9 +128,9 @@ def test_money_that_comes_with_the_answer_to_a_refund_is_booked(shop: Shop) -> N
 def test_the_refund_before_is_no_answer_to_the_next(shop: Shop) -> None:
     paid = shop.paid()
     shop.card.said = (moved("re1", "25", K.REFUND),)
-    first = shop.cashier.refund(paid, amount=nok("25"), key="r1")
+    first = shop.cashier.refund(paid, amount=nok("25"), key="r1").payment
 
-    second = shop.cashier.refund(paid, amount=nok("25"), key="r2")
+    second = shop.cashier.refund(paid, amount=nok("25"), key="r2").payment
 
     assert (first.needs_review, second.needs_review) == (False, True)
     assert second.returned == nok("25")
@@ -160,7 +160,7 @@ def test_a_refund_that_was_heard_of_before_its_answer_is_done(shop: Shop) -> Non
     shop.card.told = shop.card.said = (moved("re1", "25", K.REFUND),)
     shop.hear(paid)
 
-    refunded = shop.cashier.refund(paid, amount=nok("25"), key="r1")
+    refunded = shop.cashier.refund(paid, amount=nok("25"), key="r1").payment
 
     assert (refunded.returned, refunded.needs_review) == (nok("25"), False)
 
@@ -182,7 +182,7 @@ def test_a_capture_that_shows_no_capture_leaves_the_hold(shop: Shop, kind: Movem
     held = shop.held()
     shop.card.said = (moved("m4", "80", kind),)
 
-    answered = shop.cashier.capture(held, key="c")
+    answered = shop.cashier.capture(held, key="c").payment
 
     assert (answered.status, answered.needs_review) == (PaymentStatus.AUTHORIZED, True)
 
@@ -191,7 +191,7 @@ def test_a_hold_that_was_captured_instead_of_voided_is_not_canceled(shop: Shop) 
     held = shop.held()
     shop.card.said = (moved("m4", "80", K.CAPTURE),)
 
-    answered = shop.cashier.cancel(held, key="v")
+    answered = shop.cashier.cancel(held, key="v").payment
 
     assert (answered.status, answered.received) == (PaymentStatus.AUTHORIZED, nok("80"))
     assert answered.needs_review
@@ -201,7 +201,7 @@ def test_a_void_that_leaves_some_of_the_money_here_is_reviewed(shop: Shop) -> No
     paid = shop.paid()
     shop.card.said = (moved("m4", "35", K.VOID),)
 
-    answered = shop.cashier.cancel(paid, key="v")
+    answered = shop.cashier.cancel(paid, key="v").payment
 
     assert (answered.returned, answered.needs_review) == (nok("35"), True)
 
@@ -210,13 +210,13 @@ def test_a_larger_refund_than_asked_for_is_booked_and_reviewed(shop: Shop) -> No
     paid = shop.paid()
     shop.card.said = (moved("m4", "35", K.REFUND),)
 
-    answered = shop.cashier.refund(paid, amount=nok("20"), key="r")
+    answered = shop.cashier.refund(paid, amount=nok("20"), key="r").payment
 
     assert (answered.returned, answered.needs_review) == (nok("35"), True)
 
 
 def test_a_second_capture_of_the_same_hold_waits_for_a_person(shop: Shop) -> None:
-    captured = shop.cashier.capture(shop.held(), key="c")
+    captured = shop.cashier.capture(shop.held(), key="c").payment
     shop.card.told = (moved("m9", "80", K.CAPTURE),)
 
     shop.hear(captured)

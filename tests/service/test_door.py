@@ -290,9 +290,9 @@ def test_an_inquiry_leaves_the_payment_unknown_and_flagged(fault: str, shop: Sho
 
 
 OPERATIONS: dict[str, Callable[[Shop], Payment]] = {
-    "capture": lambda shop: shop.cashier.capture(held(shop), key="x"),
-    "void": lambda shop: shop.cashier.cancel(held(shop), key="x"),
-    "refund": lambda shop: shop.cashier.refund(shop.pay("odd"), key="x"),
+    "capture": lambda shop: shop.cashier.capture(held(shop), key="x").payment,
+    "void": lambda shop: shop.cashier.cancel(held(shop), key="x").payment,
+    "refund": lambda shop: shop.cashier.refund(shop.pay("odd"), key="x").payment,
 }
 
 
@@ -322,7 +322,7 @@ def test_a_page_stays_as_it_is(operation: str, fault: str, shop: Shop) -> None:
     setattr(shop.page, operation, FAULTS[fault])
 
     verb = shop.cashier.complete if operation == "complete" else shop.cashier.close_page
-    after = verb(page)
+    after = verb(page).payment
 
     assert after.status is PaymentStatus.REQUIRES_ACTION
     assert shop.cashier.invoice("D-1").claimed == Money.zero("USD")

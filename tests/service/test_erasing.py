@@ -215,7 +215,7 @@ def test_a_page_that_was_open_can_still_be_paid(shop: Shop) -> None:
 
         paid = till.complete(opened)
 
-    assert paid.status is PaymentStatus.SUCCEEDED
+    assert paid.payment.status is PaymentStatus.SUCCEEDED
 
 
 class Noting(FakeGateway):
@@ -276,10 +276,10 @@ def test_what_a_payer_brought_back_is_forgotten_when_the_answer_is_there(shop: S
 
         waits = till.complete(opened, parameters=BROUGHT)
 
-        assert waits.status is PaymentStatus.REQUIRES_ACTION
+        assert waits.payment.status is PaymentStatus.REQUIRES_ACTION
         assert "parameters" not in _requests_of(shop)
         page.pay(opened.reference)
-        assert till.complete(opened, parameters=BROUGHT).status is PaymentStatus.SUCCEEDED
+        assert till.complete(opened, parameters=BROUGHT).payment.status is PaymentStatus.SUCCEEDED
     assert _requests_of(shop) == "[]"
 
 

@@ -140,7 +140,7 @@ def test_a_pending_refund_that_ends_badly_frees_its_amount(end: str, clock: Fake
     assert [a.state for a in shop.cashier.attempts(payment)][-1] is ENDS[end][1]
     assert shop.events("payment.refund_failed") == 1
     card.says = {}
-    assert shop.cashier.refund(payment, key="c").returned == Money.of("USD", "61.00")
+    assert shop.cashier.refund(payment, key="c").payment.returned == Money.of("USD", "61.00")
     assert shop.cashier.fsck() == []
 
 
@@ -175,7 +175,7 @@ def test_a_pending_void_that_ends_badly_lets_the_money_be_refunded(
 
     assert shop.events("payment.void_failed") == 1
     card.says = {}
-    assert shop.cashier.refund(payment, key="c").returned == Money.of("USD", "61.00")
+    assert shop.cashier.refund(payment, key="c").payment.returned == Money.of("USD", "61.00")
 
 
 # --- Pages ----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_payer_who_comes_back_without_paying_holds_nothing(clock: FakeClock) -
     page = shop.page("N-2", "slow")
     slow.says = {"complete": ActionRequired(action=PAGE, reference=page.reference)}
 
-    back = shop.cashier.complete(page)
+    back = shop.cashier.complete(page).payment
 
     assert (back.status, back.action) == (PaymentStatus.REQUIRES_ACTION, PAGE)
     assert shop.claimed("N-2") == "0.00 USD"
@@ -204,7 +204,7 @@ def test_a_page_that_cannot_be_shown_again_is_as_open_as_before(clock: FakeClock
     page = shop.page("N-2", "slow")
     slow.says = {"complete": ActionRequired(action=None, reference=page.reference)}
 
-    back = shop.cashier.complete(page)
+    back = shop.cashier.complete(page).payment
 
     assert (back.status, back.action) == (PaymentStatus.REQUIRES_ACTION, page.action)
     assert shop.claimed("N-2") == "0.00 USD"
@@ -221,7 +221,7 @@ def test_a_payer_who_comes_back_twice_is_asked_about_twice(clock: FakeClock) -> 
     shop.cashier.complete(page)
 
     slow.says = {"complete": Pending(reference=page.reference)}
-    again = shop.cashier.complete(page)
+    again = shop.cashier.complete(page).payment
 
     assert again.status is PaymentStatus.PROCESSING
     assert shop.claimed("N-2") == "61.00 USD"
@@ -241,7 +241,7 @@ def test_a_completion_that_is_refused_says_nothing_of_money_that_is_coming(
         return at_once(Rejected(cause=RejectCause.STATE, retryable=False))
 
     slow.complete = refuse  # type: ignore[method-assign]
-    after = shop.cashier.complete(page)
+    after = shop.cashier.complete(page).payment
 
     assert after.status is PaymentStatus.PROCESSING
     assert shop.claimed("N-2") == "61.00 USD"
@@ -423,11 +423,11 @@ def test_a_debit_that_is_pending_is_withdrawn(bank: Scripted, clock: FakeClock) 
     shop = Shop(clock, bank=bank)
     payment = debit_pending(shop)
 
-    after = shop.cashier.cancel(payment, key="b")
+    after = shop.cashier.cancel(payment, key="b").payment
 
     assert (after.status, after.received) == (PaymentStatus.CANCELED, Money.zero("USD"))
     assert shop.claimed("N-5") == "0.00 USD"
-    assert shop.cashier.cancel(payment, key="b") == after
+    assert shop.cashier.cancel(payment, key="b").payment == after
     again = shop.cashier.collect("N-5", via="bank", method="tok_bank", key="c")
     assert again.status is PaymentStatus.PROCESSING
     assert shop.cashier.fsck() == []
@@ -438,7 +438,7 @@ def test_a_debit_stays_claimed_until_its_void_is_answered(bank: Scripted, clock:
     payment = debit_pending(shop)
     bank.says = {"void": Pending(reference="vd")}
 
-    after = shop.cashier.cancel(payment, key="b")
+    after = shop.cashier.cancel(payment, key="b").payment
 
     assert after.status is PaymentStatus.PROCESSING
     assert shop.claimed("N-5") == "61.00 USD"
@@ -514,7 +514,7 @@ def test_a_void_without_its_money_is_reviewed(clock: FakeClock) -> None:
     payment = shop.cashier.collect("N-5", via="card", method="tok_visa", key="a")
     card.says = {"void": Approved()}
 
-    after = shop.cashier.cancel(payment, key="b")
+    after = shop.cashier.cancel(payment, key="b").payment
 
     assert (after.status, after.needs_review) == (PaymentStatus.SUCCEEDED, True)
 
@@ -557,7 +557,7 @@ def test_the_refusal_names_the_ways_out_of_the_hold(holder: str, clock: FakeCloc
     via.says = says
     more: dict[str, Any] = {"method": "tok_visa"}
     if holder == "completing":
-        payment = shop.cashier.complete(shop.page("N-6", "via"))
+        payment = shop.cashier.complete(shop.page("N-6", "via")).payment
     elif holder == "authorised":
         payment = shop.cashier.authorize("N-6", via="via", key="a", **more)
     else:
@@ -852,7 +852,7 @@ def test_what_was_pending_before_it_was_withdrawn_holds_nothing_when_it_is_heard
     cashier.issue(number="W-1", customer="C-3", total=Money.of("USD", "19.00"), due="2026-12-01")
     payment = cashier.collect("W-1", via="bank", method="tok_bank", key="a")
     unheard = bank.callbacks()
-    assert cashier.cancel(payment, key="b").status is PaymentStatus.CANCELED
+    assert cashier.cancel(payment, key="b").payment.status is PaymentStatus.CANCELED
 
     for callback in unheard:
         cashier.receive("bank", callback)

@@ -94,7 +94,7 @@ def test_a_refund_whose_commit_was_lost_is_sent_once(world: World, fault: Fault)
     paid = pay(world.process())
     process = faulty(world, fault)
 
-    payment = process.refund(paid, amount=usd("7.20"), key="back")
+    payment = process.refund(paid, amount=usd("7.20"), key="back").payment
 
     assert payment.returned == usd("7.20")
     assert exchanges(process) == 1

@@ -108,11 +108,11 @@ def test_an_authorisation_holds_the_invoice_and_moves_nothing(shop: Shop) -> Non
 def test_a_capture_takes_it_all(shop: Shop) -> None:
     payment = shop.authorize()
 
-    captured = shop.cashier.capture(payment, key="cap")
+    captured = shop.cashier.capture(payment, key="cap").payment
 
     assert (captured.status, captured.received) == (PaymentStatus.SUCCEEDED, usd("30"))
     assert shop.cashier.invoice("A").status is InvoiceStatus.PAID
-    assert shop.cashier.capture(payment, key="cap") == captured
+    assert shop.cashier.capture(payment, key="cap").payment == captured
     assert shop.moved() == usd("30")
     assert "payment.captured" in shop.events(payment.id)
 
@@ -120,7 +120,7 @@ def test_a_capture_takes_it_all(shop: Shop) -> None:
 def test_a_final_partial_capture_frees_the_rest(shop: Shop) -> None:
     payment = shop.authorize()
 
-    captured = shop.cashier.capture(payment, key="cap", amount=usd("12"))
+    captured = shop.cashier.capture(payment, key="cap", amount=usd("12")).payment
 
     assert (captured.status, captured.received) == (PaymentStatus.SUCCEEDED, usd("12"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("18.00", usd("0"))
@@ -129,11 +129,11 @@ def test_a_final_partial_capture_frees_the_rest(shop: Shop) -> None:
 def test_several_captures_take_it_in_parts_and_hold_the_rest(shop: Shop) -> None:
     payment = shop.authorize()
 
-    first = shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
+    first = shop.cashier.capture(payment, key="1", amount=usd("10"), final=False).payment
     assert (first.status, shop.open()) == (PaymentStatus.AUTHORIZED, "20.00")
     assert shop.cashier.invoice("A").claimed == usd("20")
     shop.cashier.capture(payment, key="2", amount=usd("5"), final=False)
-    last = shop.cashier.capture(payment, key="3", amount=usd("7"))
+    last = shop.cashier.capture(payment, key="3", amount=usd("7")).payment
 
     assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("22"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("8.00", usd("0"))
@@ -143,7 +143,7 @@ def test_parts_that_take_it_all_end_it_though_none_was_said_to_be_the_last(shop:
     payment = shop.authorize()
     shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
 
-    last = shop.cashier.capture(payment, key="2", amount=usd("20"), final=False)
+    last = shop.cashier.capture(payment, key="2", amount=usd("20"), final=False).payment
 
     assert (last.status, last.received) == (PaymentStatus.SUCCEEDED, usd("30"))
     with pytest.raises(NotCapturable):
@@ -238,7 +238,7 @@ def test_an_account_that_captures_once_says_so(shop: Shop) -> None:
         cashier.capture(payment, key="1", amount=usd("10"), final=False)
     with pytest.raises(Unsupported):
         cashier.capture(payment, key="1", amount=usd("10"))
-    assert cashier.capture(payment, key="1").received == usd("30")
+    assert cashier.capture(payment, key="1").payment.received == usd("30")
     cashier.close()
 
 
@@ -256,7 +256,7 @@ def test_a_capture_whose_answer_is_lost_is_found_out(
     payment = shop.authorize()
     shop.card.script(fault, operation="capture")
 
-    unknown = shop.cashier.capture(payment, key="cap", amount=usd("30"))
+    unknown = shop.cashier.capture(payment, key="cap", amount=usd("30")).payment
     with pytest.raises(NotCapturable):
         shop.cashier.capture(payment, key="again", amount=usd("1"), final=False)
     assert unknown.received == usd("0")
@@ -278,7 +278,7 @@ def test_a_person_says_how_a_capture_ended_and_not_how_its_authorisation_did(sho
     resolved = shop.cashier.resolve(payment, Approved(movements=(moved,)), evidence="dashboard")
 
     assert (resolved.status, resolved.received) == (PaymentStatus.AUTHORIZED, usd("10"))
-    assert shop.cashier.capture(payment, key="2").received == usd("30")
+    assert shop.cashier.capture(payment, key="2").payment.received == usd("30")
 
 
 def test_a_person_says_that_an_authorisation_was_voided_which_moved_nothing(shop: Shop) -> None:
@@ -300,7 +300,7 @@ def test_the_last_capture_does_not_free_what_another_may_bring(
     shop.card.script(fault, operation="capture")
     shop.cashier.capture(payment, amount=usd("10"), final=False, key="1")
 
-    second = shop.cashier.capture(payment, amount=usd("5"), final=True, key="2")
+    second = shop.cashier.capture(payment, amount=usd("5"), final=True, key="2").payment
     claimed = shop.cashier.invoice("A").claimed
     with pytest.raises(ItemAlreadyBeingPaid):
         shop.cashier.collect("A", amount=usd("30"), via="card", method="tok_visa", key="other")
@@ -320,10 +320,10 @@ def test_a_capture_that_fails_leaves_the_authorisation(shop: Shop) -> None:
     payment = shop.authorize()
     shop.card.script("declined", operation="capture")
 
-    failed = shop.cashier.capture(payment, key="cap")
+    failed = shop.cashier.capture(payment, key="cap").payment
 
     assert (failed.status, failed.received) == (PaymentStatus.AUTHORIZED, usd("0"))
-    assert shop.cashier.capture(payment, key="cap-2").received == usd("30")
+    assert shop.cashier.capture(payment, key="cap-2").payment.received == usd("30")
 
 
 def test_an_authorisation_that_comes_too_late_is_voided_by_itself(shop: Shop) -> None:
@@ -352,11 +352,11 @@ def test_an_authorisation_that_comes_too_late_is_voided_by_itself(shop: Shop) ->
 def test_cancelling_an_authorisation_frees_the_invoice(shop: Shop) -> None:
     payment = shop.authorize()
 
-    canceled = shop.cashier.cancel(payment, key="c")
+    canceled = shop.cashier.cancel(payment, key="c").payment
 
     assert canceled.status is PaymentStatus.CANCELED
     assert shop.cashier.invoice("A").claimed == usd("0")
-    assert shop.cashier.cancel(payment, key="c").status is PaymentStatus.CANCELED
+    assert shop.cashier.cancel(payment, key="c").payment.status is PaymentStatus.CANCELED
     with pytest.raises(NotCapturable):
         shop.cashier.capture(payment, key="cap")
 
@@ -365,7 +365,7 @@ def test_cancelling_after_a_part_was_captured_frees_the_rest(shop: Shop) -> None
     payment = shop.authorize()
     shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
 
-    canceled = shop.cashier.cancel(payment, key="c")
+    canceled = shop.cashier.cancel(payment, key="c").payment
 
     assert (canceled.status, canceled.received) == (PaymentStatus.SUCCEEDED, usd("10"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("20.00", usd("0"))
@@ -376,7 +376,7 @@ def test_the_rest_is_freed_though_some_of_what_was_captured_went_back(shop: Shop
     shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
     shop.cashier.refund(payment, key="r", amount=usd("4"))
 
-    canceled = shop.cashier.cancel(payment, key="c")
+    canceled = shop.cashier.cancel(payment, key="c").payment
 
     assert (canceled.status, canceled.returned) == (PaymentStatus.SUCCEEDED, usd("4"))
     assert (shop.open(), shop.cashier.invoice("A").claimed) == ("24.00", usd("0"))
@@ -385,7 +385,7 @@ def test_the_rest_is_freed_though_some_of_what_was_captured_went_back(shop: Shop
 def test_cancelling_a_charge_voids_it_while_that_is_possible(shop: Shop) -> None:
     payment = shop.charge()
 
-    canceled = shop.cashier.cancel(payment, key="c")
+    canceled = shop.cashier.cancel(payment, key="c").payment
 
     assert (canceled.status, canceled.returned) == (PaymentStatus.SUCCEEDED, usd("30"))
     assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
@@ -396,7 +396,7 @@ def test_cancelling_a_charge_refunds_it_when_it_is_too_late_to_void(shop: Shop) 
     payment = shop.charge()
     shop.clock.advance(timedelta(days=3))
 
-    canceled = shop.cashier.cancel(payment, key="c")
+    canceled = shop.cashier.cancel(payment, key="c").payment
 
     assert canceled.returned == usd("30")
     assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "refund"]
@@ -407,11 +407,11 @@ def test_a_void_that_never_arrived_is_asked_again_and_not_made_a_refund(shop: Sh
     payment = shop.charge()
     shop.card.script("unsent", operation="void")
 
-    failed = shop.cashier.cancel(payment, key="c")
+    failed = shop.cashier.cancel(payment, key="c").payment
 
     assert failed.returned == usd("0")
-    assert shop.cashier.cancel(payment, key="c") == failed
-    assert shop.cashier.cancel(payment, key="c-2").returned == usd("30")
+    assert shop.cashier.cancel(payment, key="c").payment == failed
+    assert shop.cashier.cancel(payment, key="c-2").payment.returned == usd("30")
     assert [each.kind for each in shop.cashier.receipts(payment)] == ["charge", "void"]
 
 
@@ -491,7 +491,7 @@ def test_a_refund_that_is_executed_after_it_was_given_up_is_counted_once() -> No
     assert late.returned == usd("10")
     assert "payment.late_success" in [each.type for each in cashier.events()]
     assert cashier.fsck() == []
-    assert cashier.refund(payment, key="rest").returned == usd("30")
+    assert cashier.refund(payment, key="rest").payment.returned == usd("30")
 
 
 def test_a_void_of_unknown_outcome_blocks_a_refund(shop: Shop) -> None:
@@ -523,11 +523,11 @@ def test_what_ended_is_not_canceled(shop: Shop) -> None:
 def test_a_refund_reopens_the_invoice(shop: Shop) -> None:
     payment = shop.charge()
 
-    refunded = shop.cashier.refund(payment, key="r", amount=usd("10"))
+    refunded = shop.cashier.refund(payment, key="r", amount=usd("10")).payment
 
     assert (refunded.returned, shop.open()) == (usd("10"), "10.00")
-    assert shop.cashier.refund(payment, key="r", amount=usd("10")) == refunded
-    assert shop.cashier.refund(payment, key="r2").returned == usd("30")
+    assert shop.cashier.refund(payment, key="r", amount=usd("10")).payment == refunded
+    assert shop.cashier.refund(payment, key="r2").payment.returned == usd("30")
     assert shop.open() == "30.00"
     assert shop.moved() == usd("0")
 
@@ -562,7 +562,7 @@ def test_credit_is_paid_out_though_the_customer_owes_elsewhere_if_a_person_says_
     payment = shop.charge(amount=usd("50"))
     shop.invoice("B", "40")
 
-    back = shop.cashier.refund(payment, key="r", amount=usd("20"))
+    back = shop.cashier.refund(payment, key="r", amount=usd("20")).payment
 
     # The amount was the person's word; what is owed is not paid by it, nor made more.
     assert back.returned == usd("20")
@@ -589,7 +589,7 @@ def test_credit_is_paid_out_though_the_customer_owes_us_money_back() -> None:
         paid = cashier.top_up("C", usd("15"), via="card", method="tok_visa", key="t")
         assert cashier.balance("C") == {"USD": usd("5")}
 
-        back = cashier.refund(paid, key="r")
+        back = cashier.refund(paid, key="r").payment
 
         assert back.returned == usd("15")
         assert cashier.balance("C") == {"USD": usd("-10")}, "the debt stands as it stood"
@@ -643,7 +643,9 @@ def test_a_refund_goes_to_the_capture_of_which_enough_is_left(shop: Shop) -> Non
 def captured_in_parts(shop: Shop) -> Payment:
     payment = shop.authorize()
     for part in ("12", "10", "8"):
-        payment = shop.cashier.capture(payment, key=f"cap-{part}", amount=usd(part), final=False)
+        payment = shop.cashier.capture(
+            payment, key=f"cap-{part}", amount=usd(part), final=False
+        ).payment
     return payment
 
 
@@ -660,13 +662,13 @@ def refunded(shop: Shop, payment: Payment) -> list[str]:
 def test_a_refund_of_more_than_any_capture_is_spread_newest_first(shop: Shop) -> None:
     payment = captured_in_parts(shop)
 
-    back = shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen")
+    back = shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen").payment
 
     assert (back.returned, shop.moved(), shop.open()) == (usd("20"), usd("10"), "20.00")
     assert refunded(shop, payment) == ["200", "1000", "800"]
     parts = [each for each in shop.cashier.attempts(payment) if each.operation == "refund"]
     assert [each.amount for each in parts] == [usd("8"), usd("10"), usd("2")]
-    assert shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen") == back
+    assert shop.cashier.refund(payment, amount=usd("20"), key="r", to="reopen").payment == back
     shop.cashier.refund(payment, key="rest")
     assert refunded(shop, payment) == ["1200", "1000", "800"]
     with pytest.raises(NotRefundable):
@@ -685,7 +687,7 @@ def test_a_canceled_payment_of_several_captures_goes_back_by_each_of_them(shop: 
     payment = captured_in_parts(shop)
     shop.clock.advance(timedelta(days=3))
 
-    back = shop.cashier.cancel(payment, key="c")
+    back = shop.cashier.cancel(payment, key="c").payment
 
     assert (back.returned, shop.open()) == (usd("30"), "30.00")
     assert refunded(shop, payment) == ["1200", "1000", "800"]
@@ -722,10 +724,10 @@ def test_to_cancel_what_went_back_in_part_refunds_the_rest(shop: Shop) -> None:
     payment = shop.charge()
     shop.cashier.refund(payment, key="r", amount=usd("10"))
 
-    back = shop.cashier.cancel(payment, key="c")
+    back = shop.cashier.cancel(payment, key="c").payment
 
     assert (back.returned, shop.moved(), shop.open()) == (usd("30"), usd("0"), "30.00")
-    assert shop.cashier.cancel(payment, key="c") == back
+    assert shop.cashier.cancel(payment, key="c").payment == back
     with pytest.raises(NotCancelable):
         shop.cashier.cancel(payment, key="again")
 
@@ -734,11 +736,11 @@ def test_a_part_of_a_refund_that_is_refused_leaves_the_others(shop: Shop) -> Non
     payment = captured_in_parts(shop)
     shop.card.script("declined", operation="refund")
 
-    back = shop.cashier.refund(payment, key="r", to="reopen")
+    back = shop.cashier.refund(payment, key="r", to="reopen").payment
 
     assert (back.returned, shop.open()) == (usd("22"), "22.00")
     assert refunded(shop, payment) == ["1200", "1000", "0"]
-    again = shop.cashier.refund(payment, key="again", to="reopen")
+    again = shop.cashier.refund(payment, key="again", to="reopen").payment
     assert (again.returned, refunded(shop, payment)) == (usd("30"), ["1200", "1000", "800"])
 
 
@@ -746,7 +748,7 @@ def test_credit_and_loose_money_are_each_paid_out_once_by_the_parts(shop: Shop) 
     payment = captured_in_parts(shop)
     shop.cashier.void("A", reason="not delivered")
 
-    back = shop.cashier.refund(payment, key="r")
+    back = shop.cashier.refund(payment, key="r").payment
 
     assert back.returned == usd("30")
     assert shop.cashier.balance("C-1").get("USD", usd("0")) == usd("0")
@@ -768,7 +770,7 @@ def test_a_refund_that_is_declined_changes_nothing(shop: Shop) -> None:
     payment = shop.charge(amount=usd("50"))
     shop.card.script("declined", operation="refund")
 
-    refused = shop.cashier.refund(payment, key="r", amount=usd("20"))
+    refused = shop.cashier.refund(payment, key="r", amount=usd("20")).payment
 
     assert refused.returned == usd("0")
     assert shop.cashier.balance("C-1") == {"USD": usd("20")}
@@ -840,7 +842,7 @@ def test_what_was_taken_for_a_duplicate_is_not_voided() -> None:
 
     assert (second.received, second.conflicted) == (usd("0"), True)
     assert card.moved("USD") == usd("20")
-    assert cashier.cancel(first, key="c1").returned == usd("20")
+    assert cashier.cancel(first, key="c1").payment.returned == usd("20")
     assert card.moved("USD") == usd("0")
     assert cashier.fsck() == []
     cashier.close()
@@ -858,22 +860,22 @@ def test_a_page_is_completed_when_the_payer_comes_back(shop: Shop) -> None:
     waiting = page(shop)
     shop.page.pay(waiting.reference)
 
-    done = shop.cashier.complete(waiting)
+    done = shop.cashier.complete(waiting).payment
 
     assert (done.status, done.received) == (PaymentStatus.SUCCEEDED, usd("30"))
     assert shop.open() == "0.00"
-    assert shop.cashier.complete(waiting) == done
+    assert shop.cashier.complete(waiting).payment == done
 
 
 def test_coming_back_without_having_paid_changes_nothing(shop: Shop) -> None:
     waiting = page(shop)
 
-    still = shop.cashier.complete(waiting)
+    still = shop.cashier.complete(waiting).payment
 
     assert still.status is PaymentStatus.REQUIRES_ACTION
     assert shop.cashier.invoice("A").claimed == usd("0")
     shop.page.pay(waiting.reference)
-    assert shop.cashier.complete(waiting).status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.complete(waiting).payment.status is PaymentStatus.SUCCEEDED
 
 
 def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
@@ -899,7 +901,7 @@ def test_a_completion_that_never_arrived_does_not_end_the_page() -> None:
 
     assert cashier.payment(waiting).status is PaymentStatus.REQUIRES_ACTION
     assert cashier.invoice("A").claimed == usd("0")
-    assert cashier.complete(waiting, key="again").status is PaymentStatus.SUCCEEDED
+    assert cashier.complete(waiting, key="again").payment.status is PaymentStatus.SUCCEEDED
     assert cashier.fsck() == []
     cashier.close()
 
@@ -966,10 +968,10 @@ def test_a_completion_whose_answer_is_lost_keeps_the_invoice_held(shop: Shop) ->
 def test_a_page_is_closed(shop: Shop) -> None:
     waiting = page(shop)
 
-    closed = shop.cashier.close_page(waiting)
+    closed = shop.cashier.close_page(waiting).payment
 
     assert closed.status is PaymentStatus.CANCELED
-    assert shop.cashier.close_page(waiting) == closed
+    assert shop.cashier.close_page(waiting).payment == closed
     with pytest.raises(NotPayable):
         shop.cashier.close_page(shop.charge("B"))
 
@@ -979,7 +981,7 @@ async def test_the_same_awaited() -> None:
         await cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
         payment = await cashier.authorize("A", via="card", method="tok_visa", key="a")
         await cashier.capture(payment, key="c", amount=usd("20"))
-        refunded = await cashier.refund(payment, key="r", amount=usd("5"))
+        refunded = (await cashier.refund(payment, key="r", amount=usd("5"))).payment
 
         assert (refunded.received, refunded.returned) == (usd("20"), usd("5"))
         assert await cashier.fsck() == []

@@ -572,7 +572,7 @@ class Machine(RuleBasedStateMachine):
         id_ = self.pick(which, self.held)
         if lost:
             self.fakes["card"].script("unknown_executed", operation="void")
-        payment = self.cashier.cancel(id_, key=self.key())
+        payment = self.cashier.cancel(id_, key=self.key()).payment
         if lost:
             with pytest.raises(NotCapturable):
                 self.cashier.capture(id_, key=self.key())
@@ -588,7 +588,7 @@ class Machine(RuleBasedStateMachine):
         payment = found[which % len(found)]
         free = self.free_of(payment)
         try:
-            told = self.cashier.cancel(payment, key=self.key())
+            told = self.cashier.cancel(payment, key=self.key()).payment
         except CreditConsumed:
             assert self.spent_of(payment)
             return
@@ -638,7 +638,7 @@ class Machine(RuleBasedStateMachine):
         if approved:
             self.fakes["page"].pay(payment.reference)
         try:
-            told = self.cashier.complete(payment)
+            told = self.cashier.complete(payment).payment
         except ItemAlreadyBeingPaid:
             assert payment.superseded or known.asked > self.room(known.number)
             if approved:

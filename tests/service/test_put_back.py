@@ -160,7 +160,7 @@ def test_a_conflict_is_over_when_the_other_money_went_back(shop: Shop, verb: str
 def test_a_conflict_stands_while_a_part_of_the_other_money_is_here(shop: Shop) -> None:
     conflicted = shop.paid(via="card", method="tok_other_amount")
 
-    payment = shop.cashier.refund(conflicted, amount=cad("100"), key="back")
+    payment = shop.cashier.refund(conflicted, amount=cad("100"), key="back").payment
 
     assert (payment.conflicted, payment.unallocated) == (True, cad("2"))
     assert shop.cashier.assign(payment, "A", reason="the payer says so").needs_review is False
@@ -170,7 +170,7 @@ def test_a_conflict_stands_while_a_part_of_the_other_money_is_here(shop: Shop) -
 def test_no_credit_is_made_of_other_currency_that_went_back(shop: Shop) -> None:
     conflicted = shop.paid(via="card", method="tok_other_currency")
 
-    payment = shop.cashier.cancel(conflicted, key="back")
+    payment = shop.cashier.cancel(conflicted, key="back").payment
 
     assert (payment.conflicted, payment.needs_review) == (False, False)
     with pytest.raises(NothingToAssign):
@@ -461,9 +461,9 @@ def test_money_that_was_spent_as_credit_is_not_refunded_by_default(shop: Shop) -
             send(payment, key="back")
         assert refused.value.consumers == [use.id]
 
-    assert shop.cashier.refund(payment, amount=cad("31"), key="rest").returned == cad("31")
+    assert shop.cashier.refund(payment, amount=cad("31"), key="rest").payment.returned == cad("31")
     shop.cashier.undo_credit_use(use)
-    assert shop.cashier.refund(payment, key="all").returned == cad("51")
+    assert shop.cashier.refund(payment, key="all").payment.returned == cad("51")
     assert (shop.open("B"), shop.balance()) == ("20.00", "0.00")
 
 
@@ -547,7 +547,7 @@ def test_a_debit_is_refunded_when_the_bank_can_return_it_no_more(shop: Shop) -> 
     assert earliest is not None
     while shop.clock.now().date() < earliest:
         shop.clock.advance(days=1)
-    assert shop.cashier.refund(payment, key="late").returned == cad("51")
+    assert shop.cashier.refund(payment, key="late").payment.returned == cad("51")
 
 
 def test_a_debit_is_refunded_early_with_a_reason(shop: Shop) -> None:
@@ -1065,7 +1065,7 @@ def test_a_debit_that_waits_to_settle_is_canceled_with_a_reason(shop: Shop) -> N
 
     with pytest.raises(NotYetRefundable):
         cashier.cancel(payment, key="back")
-    payment = cashier.cancel(payment, key="back", force_reason="the payer asked twice")
+    payment = cashier.cancel(payment, key="back", force_reason="the payer asked twice").payment
 
     assert (payment.returned, cashier.invoice("A").claimed) == (cad("37"), cad("0"))
     assert cashier.fsck() == []

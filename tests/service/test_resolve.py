@@ -66,7 +66,7 @@ class Shop:
     def captured_in_parts(self) -> Payment:
         payment = self.authorize()
         for part in ("12", "10", "8"):
-            payment = self.cashier.capture(payment, key=part, amount=usd(part), final=False)
+            payment = self.cashier.capture(payment, key=part, amount=usd(part), final=False).payment
         return payment
 
     def in_doubt(self, payment: Payment) -> list[Attempt]:
@@ -193,12 +193,12 @@ def in_doubt_after(shop: Shop, verb: str) -> Payment:
     if verb == "refund":
         payment = shop.cashier.collect("A", via="card", method="tok_visa", key="k")
         shop.card.script("unknown_lost", operation="refund")
-        return shop.cashier.refund(payment, key="r", to="reopen")
+        return shop.cashier.refund(payment, key="r", to="reopen").payment
     payment = shop.authorize()
     shop.card.script("unknown_lost", operation=verb)
     if verb == "void":
-        return shop.cashier.cancel(payment, key="v")
-    return shop.cashier.capture(payment, key="c")
+        return shop.cashier.cancel(payment, key="v").payment
+    return shop.cashier.capture(payment, key="c").payment
 
 
 def test_a_person_says_that_an_amount_is_held(shop: Shop) -> None:
@@ -211,7 +211,7 @@ def test_a_person_says_that_an_amount_is_held(shop: Shop) -> None:
 
     assert (held.status, held.authorized) == (PaymentStatus.AUTHORIZED, usd("30"))
     assert shop.cashier.invoice("A").claimed == usd("30")
-    assert shop.cashier.capture(held, key="c").received == usd("30")
+    assert shop.cashier.capture(held, key="c").payment.received == usd("30")
 
 
 def test_a_charge_is_not_resolved_as_held(shop: Shop) -> None:

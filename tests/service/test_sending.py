@@ -77,8 +77,8 @@ SENDS: dict[str, Act] = {
     "top up": lambda shop: shop.cashier.top_up(
         "C-1", usd("5"), via="card", method="tok_visa", key="k"
     ),
-    "refund": lambda shop: shop.cashier.refund(shop.cashier.payments()[0], key="k"),
-    "cancel": lambda shop: shop.cashier.cancel(shop.cashier.payments()[0], key="k"),
+    "refund": lambda shop: shop.cashier.refund(shop.cashier.payments()[0], key="k").payment,
+    "cancel": lambda shop: shop.cashier.cancel(shop.cashier.payments()[0], key="k").payment,
     "enroll": lambda shop: shop.cashier.enroll("C-1", via="card", method="tok_visa", key="k"),
 }
 
@@ -215,7 +215,7 @@ def test_parts_of_a_refund_that_were_not_sent_yet_wait(tmp_path: Path) -> None:
     with Cashier.open(
         f"sqlite:///{shop.file}", gateways={"card": stopping}, clock=shop.clock
     ) as cashier:
-        back = cashier.refund(payment, key="r", to="reopen")
+        back = cashier.refund(payment, key="r", to="reopen").payment
 
     assert back.returned == usd("20")
     shop.clock.advance(timedelta(minutes=10))

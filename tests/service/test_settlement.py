@@ -220,7 +220,7 @@ def test_a_settlement_after_the_return_moves_only_our_own_money(shop: Shop) -> N
 def test_a_refund_before_settlement_frees_that_part(shop: Shop) -> None:
     payment = shop.pay()
 
-    payment = shop.cashier.refund(payment, key="r", amount=usd("10"))
+    payment = shop.cashier.refund(payment, key="r", amount=usd("10")).payment
 
     assert payment.awaiting == usd("20")
     assert (shop.open(), shop.claimed()) == ("30.00", "20.00")
@@ -230,7 +230,7 @@ def test_a_refund_before_settlement_frees_that_part(shop: Shop) -> None:
 
 def test_a_refund_before_settlement_with_a_credit_note_gives_that_part_up(shop: Shop) -> None:
     payment = shop.pay()
-    payment = shop.cashier.refund(payment, key="r", amount=usd("10"), to="credit_note")
+    payment = shop.cashier.refund(payment, key="r", amount=usd("10"), to="credit_note").payment
     assert (shop.open(), shop.claimed()) == ("20.00", "20.00")
 
     shop.pay_out(payment)
@@ -274,7 +274,7 @@ def test_a_refund_that_fails_before_settlement_waits_with_the_rest(shop: Shop) -
 
 
 def test_a_void_before_settlement_frees_the_invoice(shop: Shop) -> None:
-    payment = shop.cashier.cancel(shop.pay(), key="c")
+    payment = shop.cashier.cancel(shop.pay(), key="c").payment
 
     assert (payment.awaiting, payment.returned) == (usd("0"), usd("30"))
     assert (shop.open(), shop.claimed()) == ("30.00", "0.00")
@@ -307,7 +307,7 @@ def test_each_capture_counts_as_it_settles(shop: Shop) -> None:
     shop.pay_out(payment)
     assert (shop.open(), shop.claimed()) == ("20.00", "20.00")
 
-    payment = shop.cashier.capture(payment, key="2", amount=usd("15"))
+    payment = shop.cashier.capture(payment, key="2", amount=usd("15")).payment
 
     assert payment.awaiting == usd("15")
     assert (shop.open(), shop.claimed()) == ("20.00", "15.00")
@@ -319,7 +319,7 @@ def test_what_was_captured_stays_held_when_the_rest_is_released(shop: Shop) -> N
     payment = shop.hold()
     shop.cashier.capture(payment, key="1", amount=usd("10"), final=False)
 
-    payment = shop.cashier.cancel(payment, key="c")
+    payment = shop.cashier.cancel(payment, key="c").payment
 
     assert (payment.status, payment.awaiting) == (PaymentStatus.SUCCEEDED, usd("10"))
     assert (shop.open(), shop.claimed()) == ("30.00", "10.00")

@@ -37,7 +37,7 @@ class Shop:
     def capture(self) -> Payment:
         self.cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
         payment = self.cashier.authorize("A", via="card", method="tok_visa", key="auth")
-        return self.cashier.capture(payment, key="cap")
+        return self.cashier.capture(payment, key="cap").payment
 
     def e_check(self, *, amount: Money | None = None) -> Payment:
         """An e-check that has settled."""
@@ -136,7 +136,7 @@ def test_what_came_back_can_be_refunded_again(shop: Shop) -> None:
     shop.card.fail_refund(shop.refund(payment, "10"))
     shop.cashier.inquire(payment)
 
-    again = shop.cashier.refund(payment, key="again")
+    again = shop.cashier.refund(payment, key="again").payment
 
     assert again.received == again.returned == usd("40")
     assert (shop.open(), shop.balance()) == ("30.00", "0.00")
@@ -162,7 +162,7 @@ def test_between_two_captures_a_failed_refund_takes_nothing_from_the_second(shop
     shop.cashier.inquire(payment)
     assert shop.cashier.invoice("A").claimed == usd("20")
 
-    last = shop.cashier.capture(payment, key="2", amount=usd("20"))
+    last = shop.cashier.capture(payment, key="2", amount=usd("20")).payment
 
     assert (last.received, last.returned) == (usd("35"), usd("5"))
     assert (shop.open(), shop.balance()) == ("0.00", "0.00")
@@ -221,7 +221,7 @@ def test_a_chargeback_of_a_part_leaves_the_rest_to_be_refunded(shop: Shop) -> No
     assert shop.open() == "12.00"
     shop.card.lose_dispute(payment.reference)
     shop.cashier.inquire(payment)
-    assert shop.cashier.refund(payment, key="r").returned == usd("30")
+    assert shop.cashier.refund(payment, key="r").payment.returned == usd("30")
 
 
 def test_a_chargeback_after_a_refund_takes_only_what_is_left(shop: Shop) -> None:

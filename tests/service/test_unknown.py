@@ -205,7 +205,7 @@ def test_a_repetition_that_is_rejected_says_nothing_of_the_first_and_ends_with_a
     for fault in ("unknown_lost", "rejected_rate_limit"):
         fake.script(fault, operation="refund")
 
-    sent = cashier.refund(payment, key="r", to="reopen")
+    sent = cashier.refund(payment, key="r", to="reopen").payment
     asked = [cashier.attempts(sent)[-1]]
     while asked[-1].next_check_at is not None:
         assert asked[-1].state.in_doubt, "nobody said that the first did not arrive"
@@ -221,7 +221,7 @@ def test_a_repetition_that_is_rejected_says_nothing_of_the_first_and_ends_with_a
     no = Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
     resolved = cashier.resolve(payment, no, evidence="their dashboard has no refund")
     assert (resolved.needs_review, resolved.returned) == (False, usd("0"))
-    assert cashier.refund(payment, key="another", to="reopen").returned == usd("30.00")
+    assert cashier.refund(payment, key="another", to="reopen").payment.returned == usd("30.00")
     assert_sound(cashier)
     assert_truth(world, cashier)
 

@@ -223,7 +223,7 @@ def both(first: Act, second: Act) -> Act:
 
 
 def capture_after_void(world: InMemory, cashier: Cashier, key: str) -> Any:
-    told = cashier.cancel(world.known["paid"], key=key)
+    told = cashier.cancel(world.known["paid"], key=key).payment
     if cashier.attempts(told)[-1].state is AttemptState.UNKNOWN:
         with suppress(Refused):
             cashier.capture(told, key=f"{key}, again")

@@ -64,7 +64,7 @@ def test_a_void_that_meets_the_settlement_becomes_a_refund() -> None:
     world.fakes["card"].processor.habits = Habits()
     world.fakes["card"].script("rejected_state", operation="void")
 
-    told = cashier.cancel(payment, key="cancel")
+    told = cashier.cancel(payment, key="cancel").payment
 
     assert (told.status, told.returned) == (PaymentStatus.SUCCEEDED, usd("30.00"))
     assert [a.operation.value for a in cashier.attempts(payment)] == ["charge", "void", "refund"]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
+    from paygate.domain.result import OperationResult
 
 
 def invoice(of: Invoice) -> dict[str, Any]:
@@ -22,6 +23,13 @@ def payment(of: Payment) -> dict[str, Any]:
     written: dict[str, Any] = show.plain(of)
     if of.action is not None:
         written["action"]["type"] = type(of.action).__name__
+    return written
+
+
+def result(of: OperationResult) -> dict[str, Any]:
+    """Write what became of an operation; its payment is written beside it."""
+    written: dict[str, Any] = show.plain(of)
+    del written["payment"]
     return written
 
 

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paygate.cli import options, payments
+from paygate.cli import facts, options, payments, show
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways
-from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.result import OperationState
 
 if TYPE_CHECKING:
     from paygate.cashier import Cashier
     from paygate.domain.money import Money
-    from paygate.domain.payment import Payment
+    from paygate.domain.result import OperationResult
 
 PartOption = Annotated[
     str | None,
     typer.Option("--amount", metavar="AMOUNT", help="A part of it; else all that is left."),
 ]
 
-_UNDERTAKEN = frozenset({AttemptState.SUCCEEDED, AttemptState.PENDING})
+_UNDERTAKEN = frozenset({OperationState.SUCCEEDED, OperationState.PENDING})
 
 
 @with_gateways
@@ -62,12 +62,11 @@ def capture(
         bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
     ] = False,
 ) -> None:
-    """Take what was authorised, or a part of it; exits with 1 where it was not taken."""
+    """Take what was authorised, or a part of it; exits with 1 if it was not taken."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.capture(payment, key=key, amount=wanted, final=not keep_rest)
-        done = _undertaken(cashier, made, Operation.CAPTURE)
-    _tell(where.ctx, made, done=done, as_json=where.as_json)
+    _tell(where.ctx, made, as_json=where.as_json)
 
 
 @with_gateways
@@ -89,7 +88,7 @@ def refund(
         str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
     ] = "",
 ) -> None:
-    """Send money of a payment back to the payer; exits with 1 where it was not sent."""
+    """Send money of a payment back to the payer; exits with 1 if it was not sent."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.refund(
@@ -101,8 +100,7 @@ def refund(
             reason=reason,
             force_reason=force_reason,
         )
-        done = _undertaken(cashier, made, Operation.REFUND)
-    _tell(where.ctx, made, done=done, as_json=where.as_json)
+    _tell(where.ctx, made, as_json=where.as_json)
 
 
 @with_gateways
@@ -114,11 +112,10 @@ def cancel(
         str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
     ] = "",
 ) -> None:
-    """Undo a payment in the cheapest way that works; exits with 1 where it was not undone."""
+    """Undo a payment in the cheapest way that works; exits with 1 if it was not undone."""
     with where.open() as cashier:
         made = cashier.cancel(payment, key=key, force_reason=force_reason)
-        done = _undertaken(cashier, made, Operation.CLOSE, Operation.VOID, Operation.REFUND)
-    _tell(where.ctx, made, done=done, as_json=where.as_json)
+    _tell(where.ctx, made, as_json=where.as_json)
 
 
 def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
@@ -130,20 +127,30 @@ def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
     return read_amount(cashier, text)
 
 
-def _undertaken(cashier: Cashier, payment: Payment, *operations: Operation) -> bool:
-    """Tell whether the last of such operations did what it was to do, or is on its way."""
-    asked = [one for one in cashier.attempts(payment) if one.operation in operations]
-    # A refund may be several attempts, stored at once.
-    last = [
-        one.state
-        for one in asked
-        if (one.operation, one.created_at) == (asked[-1].operation, asked[-1].created_at)
-    ]
-    return all(state in _UNDERTAKEN for state in last)
-
-
-def _tell(ctx: typer.Context, made: Payment, *, done: bool, as_json: bool) -> None:
+def _tell(ctx: typer.Context, made: OperationResult, *, as_json: bool) -> None:
+    """Show how an operation ended, and its payment; stop a script if it was not done."""
     made = replace(made, reason=without_secrets(ctx, made.reason))
-    payments.tell(made, as_json=as_json)
-    if not done or made.needs_review or made.conflicted:
+    if as_json:
+        show.write_json({"result": facts.result(made), "payment": facts.payment(made.payment)})
+    else:
+        show.console().print(show.sheet({**_rows(made), **payments.rows(made.payment)}))
+    if made.state not in _UNDERTAKEN or made.payment.needs_review or made.payment.conflicted:
         raise typer.Exit(FINDINGS)
+
+
+def _rows(of: OperationResult) -> dict[str, object]:
+    told = f"{show.words(of.state)}, of {show.amount(of.amount)}"
+    before = " (nothing sent: it was asked for before)" if of.repeated else ""
+    return {
+        show.words(of.operation).capitalize(): told + before,
+        "Done": of.succeeded if of.succeeded and not of.ok else None,
+        "Under way": of.under_way or None,
+        "Why": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
+        "Then": _THEN.get(of.state),
+    }
+
+
+_THEN = {
+    OperationState.UNKNOWN: "do not ask for it again; 'paygate recover' finds out how it ended",
+    OperationState.PENDING: "how it ends is known later",
+}

@@ -301,28 +301,34 @@ def tell(made: Payment, *, as_json: bool) -> None:
 
 
 def _sheet(of: Payment) -> Any:
-    return show.sheet(
-        {
-            "Payment": of.id,
-            "Customer": of.customer,
-            "Via": f"{of.account} ({show.words(of.kind)})",
-            "Status": show.status(of.status),
-            "Amount": of.amount,
-            "Received": of.received,
-            "Seen": of.seen or None,
-            "Returned": of.returned or None,
-            "Made credit": of.credited or None,
-            "From credit": of.from_credit or None,
-            "Unassigned": of.unallocated or None,
-            "On its way": of.awaiting or None,
-            "Disputed": "yes" if of.disputed else None,
-            "Reference": of.reference or None,
-            "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
-            "Reversal": of.reversal,
-            "Next": _next_step(of),
-            "Warning": " ".join(of.warnings) or None,
-        }
-    )
+    return show.sheet(rows(of))
+
+
+def rows(of: Payment) -> dict[str, object]:
+    """Return what is shown of a payment, by name; None is left out."""
+    return {
+        "Payment": of.id,
+        "Customer": of.customer,
+        "Via": f"{of.account} ({show.words(of.kind)})",
+        "Status": show.status(of.status),
+        "Amount": of.amount,
+        "Received": of.received,
+        "Seen": of.seen or None,
+        "Being captured": of.capturing or None,
+        "Returned": of.returned or None,
+        "Being refunded": of.refunding or None,
+        "Made credit": of.credited or None,
+        "From credit": of.from_credit or None,
+        "Unassigned": of.unallocated or None,
+        "On its way": of.awaiting or None,
+        "Disputed": "yes" if of.disputed else None,
+        "Reference": of.reference or None,
+        "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
+        "Reversal": of.reversal,
+        "Next": _next_step(of),
+        "Repeated": "nothing was sent: the key was used before" if of.repeated else None,
+        "Warning": " ".join(of.warnings) or None,
+    }
 
 
 def _next_step(of: Payment) -> str | None:

@@ -50,7 +50,7 @@ from paygate.domain.outcome import (
     Unsent,
     with_secret,
 )
-from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.payment import NOT_FINISHED, STILL_OPEN, AttemptState, Operation
 from paygate.domain.settlement import NOTHING_SETTLED, progress
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ def _action(facts: Facts, answer: ActionRequired) -> Changes:
         return Changes(
             state=AttemptState.FAILED,
             reference=answer.reference,
-            code="still_open" if open_still else "not_finished",
+            code=STILL_OPEN if open_still else NOT_FINISHED,
             reason="the page is still open" if open_still else "the payer has not finished",
             retryable=True,
         )

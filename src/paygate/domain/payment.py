@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.settlement import CreditOn
 
@@ -79,6 +79,13 @@ _RANKS = {
 }
 
 
+NOT_FINISHED: Final = "not_finished"
+"""The code of a completion that found the payer still on the page."""
+
+STILL_OPEN: Final = "still_open"
+"""The code of a closing that found the page still open."""
+
+
 class PaymentStatus(StrEnum):
     """Where a payment stands; what happened to its money later is told by amounts and flags."""
 
@@ -124,6 +131,9 @@ class Payment:
     `method` is the stored method that was charged, or that was stored on the way.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
+    `capturing` and `refunding` are what is being taken, or sent back, right now, as far as
+    that is decided by none yet. `repeated` says that the call which returned it stored and
+    sent nothing: its key was used before, and this is the payment of that time.
     """
 
     id: str
@@ -139,6 +149,8 @@ class Payment:
     unallocated: Money
     from_credit: Money
     awaiting: Money
+    capturing: Money
+    refunding: Money
     credit_on: CreditOn = CreditOn.ACCEPTED
     refundable_after: int = 0
     warnings: tuple[str, ...] = ()
@@ -160,6 +172,7 @@ class Payment:
     method: str | None = None
     mandate: str | None = None
     created_at: datetime | None = None
+    repeated: bool = field(default=False, compare=False)
 
     @property
     def refunded(self) -> bool:
@@ -177,8 +190,9 @@ class Attempt:
     """One operation asked of a gateway, stored before anything was sent.
 
     `payment` is empty for storing and deleting a method; `method` is the stored method
-    that it is about, or that is to be made. `request_id` is what the processor calls the
-    request, if it says so: its support asks for it.
+    that it is about, or that is to be made. `retryable` says that the same may be asked
+    for again, with a new key. `request_id` is what the processor calls the request, if it
+    says so: its support asks for it.
     """
 
     id: str
@@ -195,6 +209,7 @@ class Attempt:
     next_check_at: datetime | None
     checks: int
     needs_review: bool
+    retryable: bool = False
     method: str = ""
     request_id: str = ""
 

@@ -372,7 +372,6 @@ class AttemptRow:
     sent_mark: Mark | None
     lease_until: datetime
     absences: int
-    retryable: bool
     action: Action | None
     expires_at: datetime | None
     network_transaction_id: str
@@ -464,6 +463,8 @@ def insert(
         unallocated=nothing,
         from_credit=nothing,
         awaiting=nothing,
+        capturing=nothing,
+        refunding=nothing,
         credit_on=credit_on,
         refundable_after=refundable_after,
         reference=reference,
@@ -1153,6 +1154,8 @@ def payment_of(row: Row) -> Payment:
         unallocated=Money(currency, row["unallocated_minor"]),
         from_credit=Money(currency, row["from_credit_minor"]),
         awaiting=Money(currency, row["awaiting_minor"]),
+        capturing=Money(currency, row["capturing_minor"]),
+        refunding=Money(currency, row["refunding_minor"]),
         credit_on=CreditOn(row["credit_on"]),
         refundable_after=row["refundable_after"],
         settled=bool(row["settled"]),
@@ -1194,6 +1197,7 @@ def attempt_of(row: Row) -> AttemptRow:
             next_check_at=read_instant(row["next_check_at"]),
             checks=row["checks"],
             needs_review=bool(row["needs_review"]),
+            retryable=bool(row["retryable"]),
             method=row["method"] or "",
             request_id=row["request_id"],
         ),
@@ -1204,7 +1208,6 @@ def attempt_of(row: Row) -> AttemptRow:
         sent_mark=read_mark(row["sent_mark"]),
         lease_until=datetime.fromisoformat(row["lease_until"]),
         absences=row["absences"],
-        retryable=bool(row["retryable"]),
         action=read_action(row["action"]),
         expires_at=read_instant(row["expires_at"]),
         network_transaction_id=row["network_transaction_id"],

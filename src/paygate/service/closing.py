@@ -81,7 +81,7 @@ def close_pages(
     for page in pages:
         task = operate.Task(operation=Operation.CLOSE, payment=page, key=None)
         try:
-            after = yield from operate.operate(task, accounts, timing)
+            after = (yield from operate.operate(task, accounts, timing)).payment
         except (Refused, UsageError):
             after = yield from look(partial(reverse.find, payment=page))
         if after.status is PaymentStatus.REQUIRES_ACTION:

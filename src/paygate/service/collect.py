@@ -236,7 +236,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     id_ = tx.new_id("pay")
     before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
     if before is not None:
-        return Opened(payment=reverse.find(tx, before))
+        return Opened(payment=reverse.find_again(tx, before))
     plan = plan_claims(tx, order.items, order.amount, order.customer)
     _check_expected(order, plan)
     if not order.payer_present:

@@ -47,7 +47,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     )
     before = keys.take(tx, "pay_from_credit", use.key, print_, id_)
     if before is not None:
-        return reverse.find(tx, before)
+        return reverse.find_again(tx, before)
     plan = collect.plan_claims(tx, use.items, use.amount, None)
     currency = issue.find(tx, plan.claims[0].item).total.currency
     claimed = sum(claim.minor for claim in plan.claims)

@@ -417,7 +417,7 @@ def change_of(tx: Tx, attempt: str) -> MethodChange:
         code=one.code,
         raw_code=one.raw_code,
         reason=one.reason,
-        retryable=row.retryable,
+        retryable=row.attempt.retryable,
         action=row.action,
         expires_at=row.expires_at,
         needs_review=one.needs_review,

@@ -16,7 +16,7 @@ stored: see `begin`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
@@ -24,7 +24,8 @@ from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed, Secret
 from paygate.errors import (
     CurrencyMismatch,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
+    from paygate.domain.result import OperationResult
     from paygate.gateway import Gateway, Rail
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.payments import AttemptRow
@@ -110,10 +112,15 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A stored intent; there are no `rows` where the key was used before and nothing is sent."""
+    """A stored intent and the ids of its attempts.
 
-    payment: Payment
+    There are no `rows` if nothing is to be sent: the key was used before, or it was over.
+    """
+
+    payment: str
+    operation: Operation
     account: GatewayAccount
+    attempts: tuple[str, ...] = ()
     rows: tuple[AttemptRow, ...] = ()
     details: Details = field(default_factory=Details)
 
@@ -126,19 +133,28 @@ class Step:
     movement: str = ""
 
 
-def operate(task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
-    """Do *task* once, however often this is called or interrupted, and tell the payment."""
+def operate(
+    task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[OperationResult]:
+    """Do *task* once, however often this is called or interrupted; return what became of it."""
     stored = yield from intend(
         lambda tx: _store(tx, task, accounts, timing),
         lambda stored: stored.rows[0].attempt.id if stored.rows else "",
     )
-    payment = stored.payment
     for row in stored.rows:
-        payment = yield from _send(row, stored, timing)
-    return payment
+        yield from _send(row, stored, timing)
+    return (yield from look(lambda tx: _result(tx, stored)))
 
 
-def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
+def _result(tx: Tx, stored: Stored) -> OperationResult:
+    """Return what has become of a stored intent by now."""
+    payment = reverse.find(tx, stored.payment)
+    rows = [payments.attempt(tx, each) for each in stored.attempts]
+    attempts = [row.attempt for row in rows if row is not None]
+    return result_of(payment, stored.operation, attempts, repeated=not stored.rows)
+
+
+def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
     account = stored.account
 
     def take_lease(tx: Tx) -> Lease | None:
@@ -146,8 +162,8 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
         return lease if payments.send_again(tx, row, lease) else None
 
     lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
-    if lease is None:  # the parts before it took so long that recovery sends this one
-        return (yield from look(lambda tx: reverse.find(tx, row.attempt.payment)))
+    if lease is None:
+        return  # the parts before it took so long that recovery sends this one
     dialogue = deferred(partial(begin, account.gateway, row, stored.details))
     heard = Heard()
     answer = yield from ask(
@@ -164,7 +180,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[Payment]:
         request_id=heard.request_id,
         timing=timing,
     )
-    return (yield from merge.merge(row.attempt.id, answer, reading))
+    yield from merge.merge(row.attempt.id, answer, reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +192,15 @@ class Cancel:
     force_reason: str = ""
 
 
-def cancel(wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
+def cancel(
+    wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[OperationResult]:
     """
     Undo a payment in the cheapest way that still works.
 
     A page is closed, an authorisation voided, a charge voided while that is
-    possible and refunded after. A void of unknown outcome is left alone.
+    possible and refunded after. A void of unknown outcome is left alone. The result is
+    of the last that was asked.
     """
     payment, key = wish.payment, wish.key
     found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
@@ -195,17 +214,18 @@ def cancel(wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing)
         case PaymentStatus.PROCESSING if account.offers(found.kind, Operation.VOID):
             first = Operation.VOID  # a debit can be withdrawn while the bank has it
         case PaymentStatus.CANCELED:
-            return found
+            return (yield from look(lambda tx: _undone_before(tx, found, key)))
         case _:
             raise (yield from look(lambda tx: _not_cancelable(tx, found)))
     refundable = found.status is PaymentStatus.SUCCEEDED
     voidable = account.offers(found.kind, first) and not in_part
     if voidable or not refundable:
         task = Task(operation=first, payment=payment, key=key)
-        after = yield from operate(task, accounts, timing)
-        refused = yield from look(lambda tx: _was_refused(tx, payment, first))
+        result = yield from operate(task, accounts, timing)
+        # What never reached the gateway can be asked for again.
+        refused = result.state.failed and not result.retryable
         if not (refused and refundable):
-            return after
+            return result
     back = Task(
         operation=Operation.REFUND,
         payment=payment,
@@ -241,13 +261,15 @@ def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
     return payment, in_part or keys.used(tx, Operation.REFUND, key)
 
 
-def _was_refused(tx: Tx, payment: str, operation: Operation) -> bool:
-    """Tell whether the gateway said no; what never reached it can be asked again."""
-    rows = payments.attempts_of(tx, payment)
-    last = next((row for row in reversed(rows) if row.attempt.operation is operation), None)
-    if last is None or last.retryable:
-        return False
-    return last.attempt.state in (AttemptState.FAILED, AttemptState.DECLINED)
+def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
+    """Return what has undone *payment*, if that was asked for under *key*, or else that it is."""
+    for operation in (Operation.VOID, Operation.CLOSE):
+        attempts = [row.attempt for row in _asked_before(tx, payment, operation, key)]
+        if attempts:
+            return result_of(payment, operation, attempts, repeated=True)
+    rows = payments.attempts_of(tx, payment.id)
+    voided = any(row.attempt.operation is Operation.VOID for row in rows)
+    return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
 
 
 def begin(gateway: Gateway, row: AttemptRow, details: Details) -> Dialogue[Outcome]:
@@ -376,8 +398,9 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     payment = reverse.find(tx, task.payment)
     _check_rail(payment, task.operation)
     account = _account_of(payment, accounts)
+    stored = Stored(payment=payment.id, operation=task.operation, account=account)
     if _done_already(task, payment):
-        return Stored(payment=payment, account=account)
+        return stored
     id_ = tx.new_id("att")
     print_ = keys.fingerprint(
         payment=payment.id,
@@ -388,7 +411,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     )
     key = task.key or _next_key(tx, task, payment)
     if keys.take(tx, task.operation, key, print_, id_) is not None:
-        return Stored(payment=payment, account=account)
+        before = _asked_before(tx, payment, task.operation, key)
+        return replace(stored, attempts=tuple(row.attempt.id for row in before))
     rail = account.rail(payment.kind, task.operation)
     main = payments.main_attempt(tx, payment.id)
     steps, to = [Step(payment.amount)], ""
@@ -420,7 +444,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             driver_version=account.traits.driver_version,
             livemode=account.traits.live,
             merchant_account=account.traits.merchant_account,
-            gateway_key=_gateway_key(tx, task, key, number),
+            gateway_key=_gateway_key(tx, task.operation, key, number),
             amount=step.amount,
             lease=lease,
             request=_write(tx, each, details),
@@ -436,10 +460,18 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     for each, share in zip(ids, _shared_out(wanted, steps), strict=True):
         payments.name_items(tx, each, share)
     rows = [payments.attempt(tx, each) for each in ids]
-    return Stored(payment=payment, account=account, rows=tuple(filter(None, rows)), details=details)
+    return replace(stored, attempts=tuple(ids), rows=tuple(filter(None, rows)), details=details)
 
 
-def _gateway_key(tx: Tx, task: Task, key: str, number: int) -> str:
+def _asked_before(tx: Tx, payment: Payment, operation: Operation, key: str) -> list[AttemptRow]:
+    """Return the attempts that were stored for *operation* under the caller's *key*, in order."""
+    rows = payments.attempts_of(tx, payment.id)
+    by_key = {row.gateway_key: row for row in rows if row.attempt.operation is operation}
+    names = (_gateway_key(tx, operation, key, number) for number in range(len(rows)))
+    return [by_key[name] for name in names if name in by_key]
+
+
+def _gateway_key(tx: Tx, operation: Operation, key: str, number: int) -> str:
     """
     Derive the key of a part by its number, and not by the movement it sends back.
 
@@ -447,7 +479,7 @@ def _gateway_key(tx: Tx, task: Task, key: str, number: int) -> str:
     processor sees another request under a key that it knows, and refuses it.
     """
     part = [str(number)] if number else []
-    return digest_key(tx.tenant, task.operation, key, *part)
+    return digest_key(tx.tenant, operation, key, *part)
 
 
 def _next_key(tx: Tx, task: Task, payment: Payment) -> str:

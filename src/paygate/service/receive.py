@@ -630,7 +630,7 @@ def _complete(
     task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
-        payment = yield from operate.operate(task, accounts, timing)
+        payment = (yield from operate.operate(task, accounts, timing)).payment
         again = yield from look(lambda tx: _unsent(tx, payment))
     except OutcomeUnknown as error:
         again = str(error)
@@ -659,7 +659,7 @@ def _unsent(tx: Tx, payment: Payment) -> str:
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
         return ""
     last = made[-1]
-    failed = last.attempt.state is AttemptState.FAILED and last.retryable
+    failed = last.attempt.state is AttemptState.FAILED and last.attempt.retryable
     if last.attempt.state.final and not failed:
         return ""
     return last.attempt.reason or "its completion is under way"
@@ -670,7 +670,7 @@ def _close(
 ) -> Flow[Payment]:
     task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=None)
     try:
-        return (yield from operate.operate(task, accounts, timing))
+        return (yield from operate.operate(task, accounts, timing)).payment
     except (Refused, UsageError):
         return payment  # it stays open; money that comes on it becomes credit
 

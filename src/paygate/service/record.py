@@ -64,7 +64,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     )
     before = keys.take(tx, "record", slip.key, print_, id_)
     if before is not None:
-        return reverse.find(tx, before)
+        return reverse.find_again(tx, before)
     plan = collect.plan_claims(tx, slip.items, slip.amount, slip.customer)
     claimed = sum(claim.minor for claim in plan.claims)
     amount = slip.amount

@@ -9,7 +9,8 @@ made. Later payments on the same invoices stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.credit import CreditReason
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
 
 
 _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
+_logger = logging.getLogger("paygate.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,13 @@ def find(tx: Tx, payment: str) -> Payment:
     if found is None:
         raise UnknownPayment(f"there is no payment {payment!r} in this ledger", payment=payment)
     return found
+
+
+def find_again(tx: Tx, payment: str) -> Payment:
+    """Return the payment of a key that was used before: this call stores and sends nothing."""
+    found = find(tx, payment)
+    _logger.info("payment %s: its key was used again, and nothing was sent", payment)
+    return replace(found, repeated=True)
 
 
 def _same_as_before(payment: Payment, before: tuple[Reversal, str], print_: str) -> Reversal:

@@ -432,7 +432,8 @@ def left(world: World) -> list[str]:
 def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> None:
     """End what is left of *payment*, by the verb that its state names; else by what is seen."""
     [row] = world.payments(f"id = '{payment}'")
-    host, flow = world.hosts[0], None
+    host = world.hosts[0]
+    flow: Flow[Any] | None = None
     status, key = row["status"], f"{name}-{payment}"
     if row["conflicted"] and first:
         flow = host.assign(payment, [], reason="as the payer said")

@@ -15,6 +15,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from paygate.cashier import in_time
+from paygate.domain.payment import Operation
+from paygate.domain.result import OperationResult
 from paygate.errors import (
     LedgerCorrupt,
     NotAuthentic,
@@ -296,6 +298,18 @@ class World:
         finally:
             self.acting = None
 
+    def _payment_of(self, value: Any) -> Any:
+        """Return the payment of a result, after looking whether the result says what is so."""
+        if not isinstance(value, OperationResult):
+            return value
+        payment, moved = value.payment, value.payment.received
+        if value.operation is Operation.REFUND:
+            moved = payment.returned
+        if value.operation in (Operation.REFUND, Operation.CAPTURE) and value.succeeded > moved:
+            said = f"{value.succeeded} of {value.operation} of {payment.id} is said to be done"
+            self.violated("results", f"{said}, and {moved} is booked")
+        return payment
+
     def _move(self, task: Task) -> None:
         flow = task.flow
         try:
@@ -318,12 +332,13 @@ class World:
                 task.step = flow.send(result)
         except StopIteration as end:
             self._ended(task)
-            self.note(f"{task.name} = {_shown(end.value)}")
+            value = self._payment_of(end.value)
+            self.note(f"{task.name} = {_shown(value)}")
             if task.answered and not task.bungled:
                 self.auditor.check_answered(task.answered)
-            if getattr(end.value, "action", None) is not None:
-                self.shown.add((end.value.account, end.value.reference))
-            task.then(end.value)
+            if getattr(value, "action", None) is not None:
+                self.shown.add((value.account, value.reference))
+            task.then(value)
         except (Stopped, PowerCut):
             raise
         except Interrupted:

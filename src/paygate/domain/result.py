@@ -1,0 +1,199 @@
+"""Results: what became of something that was asked for a payment, beside the payment itself.
+
+A payment's status says how its money came. That a refund failed, or that nobody knows yet
+whether a capture took place, changes nothing about that, so it is said here: by one state,
+made of the attempts that were stored for it. A refund of more than one capture is several
+attempts, and its state is the least certain of theirs: nobody may read that all of it
+went back while a part is in doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.payment import NOT_FINISHED, AttemptState, Operation, PaymentStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from paygate.domain.payment import Attempt, Payment
+
+
+class OperationState(StrEnum):
+    """How a refund, capture, cancellation, completion or closing stands."""
+
+    SUCCEEDED = "succeeded"
+    """It was done."""
+
+    PARTLY_SUCCEEDED = "partly_succeeded"
+    """A refund went out in parts: some of them went back, and the others ended without that."""
+
+    PENDING = "pending"
+    """The processor accepted it; how it ends is known later."""
+
+    UNKNOWN = "unknown"
+    """It may have been done or not; `recover` finds out. Do not ask for it under another key."""
+
+    REQUIRES_ACTION = "requires_action"
+    """The payer has not finished: `Payment.action` says what they are to do."""
+
+    DECLINED = "declined"
+    """The bank, or the processor's risk rules, said no; nothing was done."""
+
+    FAILED = "failed"
+    """The processor refused the request, or it was never sent; nothing was done."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing was done, and nothing more is expected."""
+        return self in (OperationState.DECLINED, OperationState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationResult:
+    """
+    What became of a refund, capture, cancellation, completion or closing.
+
+    `state` says how it stands, and `payment` what the payment is after it. `operation` is
+    what was asked for: a `cancel` is a closing, a void or a refund. `amount` was asked for;
+    `succeeded` is the part of it that was done, `under_way` the part that may still be.
+    `code`, `raw_code` and `reason` say why it was not done, or why that is not known;
+    `retryable` that the same may be asked for again, with a new key.
+
+    `attempts` are the requests that it consists of, the oldest first. There are none if it
+    was over before this call: a callback was faster than the payer, or the page was closed
+    already. `repeated` says that this call sent nothing, because the key was used before or
+    it was over: the result is of the first time.
+    """
+
+    payment: Payment
+    operation: Operation
+    state: OperationState
+    amount: Money
+    succeeded: Money
+    under_way: Money
+    code: str = ""
+    raw_code: str = ""
+    reason: str = ""
+    retryable: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    repeated: bool = field(default=False, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all of it was done."""
+        return self.state is OperationState.SUCCEEDED
+
+
+def result_of(
+    payment: Payment, operation: Operation, attempts: Sequence[Attempt], *, repeated: bool
+) -> OperationResult:
+    """Return what became of *operation*, which is *attempts* under *payment*."""
+    if not attempts:
+        return _over_before(payment, operation)
+    states = [_state_of(attempt) for attempt in attempts]
+    state = _least_certain(states)
+    partly = state is OperationState.PARTLY_SUCCEEDED
+    why = next(
+        attempt
+        for each, attempt in zip(states, attempts, strict=True)
+        if (each.failed if partly else each is state)
+    )
+    return OperationResult(
+        payment=payment,
+        operation=operation,
+        state=state,
+        amount=_sum(payment, attempts, states, OperationState),
+        succeeded=_sum(payment, attempts, states, (OperationState.SUCCEEDED,)),
+        under_way=_sum(payment, attempts, states, _UNDER_WAY),
+        code=why.code or _NAMELESS.get(why.state, ""),
+        raw_code=why.raw_code,
+        reason=why.reason,
+        retryable=why.retryable,
+        attempts=tuple(attempts),
+        repeated=repeated,
+    )
+
+
+def _over_before(payment: Payment, operation: Operation) -> OperationResult:
+    """Return the result of what nothing was asked for, since it was over before."""
+    state = OperationState.SUCCEEDED
+    if operation is Operation.COMPLETE:
+        state = _STATE_OF.get(payment.status, OperationState.SUCCEEDED)
+    nothing = Money.zero(payment.amount.currency)
+    return OperationResult(
+        payment=payment,
+        operation=operation,
+        state=state,
+        amount=payment.amount,
+        succeeded=nothing if state.failed else payment.amount,
+        under_way=nothing,
+        code=payment.code or (payment.status.value if state.failed else ""),
+        raw_code=payment.raw_code,
+        reason=payment.reason,
+        retryable=payment.retryable,
+        repeated=True,
+    )
+
+
+def _state_of(attempt: Attempt) -> OperationState:
+    match attempt.state:
+        case AttemptState.SUCCEEDED | AttemptState.AUTHORIZED:
+            return OperationState.SUCCEEDED
+        case AttemptState.PENDING:
+            return OperationState.PENDING
+        case AttemptState.REQUIRES_ACTION:
+            return OperationState.REQUIRES_ACTION
+        case AttemptState.DECLINED:
+            return OperationState.DECLINED
+        case AttemptState.FAILED if attempt.code == NOT_FINISHED:
+            return OperationState.REQUIRES_ACTION
+        case AttemptState.FAILED | AttemptState.CANCELED | AttemptState.EXPIRED:
+            return OperationState.FAILED
+        case AttemptState.SENDING | AttemptState.UNKNOWN:
+            return OperationState.UNKNOWN
+
+
+_UNDER_WAY = (OperationState.UNKNOWN, OperationState.PENDING)
+
+_CERTAINTY = (
+    OperationState.UNKNOWN,
+    OperationState.PENDING,
+    OperationState.REQUIRES_ACTION,
+    OperationState.DECLINED,
+    OperationState.FAILED,
+    OperationState.SUCCEEDED,
+)
+"""From what must not be overlooked to what is done."""
+
+_NAMELESS = {AttemptState.CANCELED: "canceled", AttemptState.EXPIRED: "expired"}
+"""Codes of the ends that a processor gives no code for."""
+
+_STATE_OF = {
+    PaymentStatus.DECLINED: OperationState.DECLINED,
+    PaymentStatus.FAILED: OperationState.FAILED,
+    PaymentStatus.CANCELED: OperationState.FAILED,
+    PaymentStatus.EXPIRED: OperationState.FAILED,
+}
+
+
+def _least_certain(states: Sequence[OperationState]) -> OperationState:
+    state = min(states, key=_CERTAINTY.index)
+    if state.failed and OperationState.SUCCEEDED in states:
+        return OperationState.PARTLY_SUCCEEDED
+    return state
+
+
+def _sum(
+    payment: Payment,
+    attempts: Iterable[Attempt],
+    states: Iterable[OperationState],
+    of: Iterable[OperationState],
+) -> Money:
+    """Return how much the attempts in one of the states *of* were to move."""
+    wanted = frozenset(of)
+    minor = sum(a.amount.minor for a, s in zip(attempts, states, strict=True) if s in wanted)
+    return Money(payment.amount.currency, minor)

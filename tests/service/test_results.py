@@ -1,0 +1,341 @@
+"""What a portal can say to its clerk after a refund, capture, cancellation or completion."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import assert_never
+
+import pytest
+
+from paygate import Cashier, Kind, Money, OperationResult, OperationState, Payment, PaymentStatus
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.outcome import ActionRequired, Outcome, Redirect
+from paygate.domain.payment import Operation
+from paygate.errors import KeyReused
+from paygate.gateway import Charge, Completion
+from paygate.testing import FakeClock, FakeGateway, Habits
+
+BACK = "https://shop.example/back"
+
+
+def cad(amount: str) -> Money:
+    return Money.of("CAD", amount)
+
+
+class Portal:
+    """A shop with one invoice of 84.00, and what it shows its clerk after a refund."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.card = FakeGateway(Kind.CARD, clock=self.clock)
+        self.page = FakeGateway(Kind.REDIRECT, clock=self.clock, habits=Habits(needs_complete=True))
+        self.cashier = Cashier.in_memory(
+            gateways={"card": self.card, "page": self.page}, clock=self.clock
+        )
+        self.cashier.issue(number="A", customer="C-1", total=cad("84"), due="2026-03-01")
+
+    def paid(self) -> Payment:
+        return self.cashier.collect("A", via="card", method="tok_visa", key="pay")
+
+    def held(self) -> Payment:
+        return self.cashier.authorize("A", via="card", method="tok_visa", key="hold")
+
+    def shown(self) -> Payment:
+        return self.cashier.collect("A", via="page", key="page", return_url=BACK)
+
+    def refund(self, payment: Payment, amount: Money | None = None, key: str = "back") -> str:
+        return say(self.cashier.refund(payment, amount=amount, key=key))
+
+
+def say(result: OperationResult) -> str:
+    """Say how a refund ended, as a portal would."""
+    match result.state:
+        case OperationState.SUCCEEDED:
+            return f"{result.amount} went back"
+        case OperationState.PARTLY_SUCCEEDED:
+            return f"{result.succeeded} of {result.amount} went back, then: {result.code}"
+        case OperationState.PENDING:
+            return f"{result.under_way} is on its way back"
+        case OperationState.UNKNOWN:
+            return f"we do not know yet whether {result.under_way} went back; do not send it again"
+        case OperationState.REQUIRES_ACTION:
+            return "the payer has not finished"
+        case OperationState.DECLINED | OperationState.FAILED:
+            again = "try again later" if result.retryable else "send it back another way"
+            return f"{result.amount} did not go back ({result.code}); {again}"
+        case _:
+            assert_never(result.state)
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    portal = Portal()
+    yield portal
+    assert portal.cashier.fsck() == []
+    portal.cashier.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, "14.00 CAD went back"),
+        ("pending", "14.00 CAD is on its way back"),
+        (
+            "unknown_executed",
+            "we do not know yet whether 14.00 CAD went back; do not send it again",
+        ),
+        ("declined", "14.00 CAD did not go back (generic); try again later"),
+        ("unsent", "14.00 CAD did not go back (unsent); try again later"),
+    ],
+)
+def test_each_end_of_a_refund_can_be_said(portal: Portal, script: str | None, said: str) -> None:
+    payment = portal.paid()
+    if script:
+        portal.card.script(script, operation="refund")
+
+    assert portal.refund(payment, cad("14")) == said
+
+
+def test_a_refund_that_failed_has_its_own_code_and_leaves_the_payment_as_it_was(
+    portal: Portal,
+) -> None:
+    payment = portal.paid()
+    portal.card.script("declined", operation="refund")
+
+    result = portal.cashier.refund(payment, amount=cad("14"), key="back")
+
+    assert not result.ok
+    assert result.state.failed
+    assert result.raw_code
+    assert (result.succeeded, result.under_way) == (cad("0"), cad("0"))
+    assert (result.payment.status, result.payment.code) == (PaymentStatus.SUCCEEDED, "")
+    assert (result.payment.returned, result.payment.refunding) == (cad("0"), cad("0"))
+    assert [attempt.operation for attempt in result.attempts] == [Operation.REFUND]
+
+
+def test_what_is_on_its_way_back_is_shown_by_the_payment_until_it_ended(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.card.script("unknown_executed", operation="refund")
+
+    result = portal.cashier.refund(payment, amount=cad("21"), key="back")
+
+    assert (result.payment.refunding, result.payment.returned) == (cad("21"), cad("0"))
+    portal.clock.advance(timedelta(hours=1))
+    portal.cashier.recover()
+    after = portal.cashier.payment(payment)
+    assert (after.refunding, after.returned) == (cad("0"), cad("21"))
+
+
+def test_the_same_key_returns_the_same_result_and_says_that_nothing_was_sent(
+    portal: Portal,
+) -> None:
+    payment = portal.paid()
+    portal.card.script("declined", operation="refund")
+
+    first = portal.cashier.refund(payment, amount=cad("14"), key="back")
+    second = portal.cashier.refund(payment, amount=cad("14"), key="back")
+
+    assert second == first
+    assert (first.repeated, second.repeated) == (False, True)
+    assert len(portal.cashier.attempts(payment)) == 2
+
+
+def test_the_same_key_tells_what_became_of_the_refund_meanwhile(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.card.script("unknown_executed", operation="refund")
+    assert portal.cashier.refund(payment, key="back").state is OperationState.UNKNOWN
+    portal.clock.advance(timedelta(hours=1))
+    portal.cashier.recover()
+
+    again = portal.cashier.refund(payment, key="back")
+
+    assert (again.state, again.repeated) == (OperationState.SUCCEEDED, True)
+    assert again.payment.returned == cad("84")
+
+
+def test_of_a_refund_in_parts_it_is_said_how_much_went_back(portal: Portal) -> None:
+    payment = portal.held()
+    portal.cashier.capture(payment, amount=cad("35"), final=False, key="1")
+    portal.cashier.capture(payment, amount=cad("49"), key="2")
+    portal.card.script("approved", operation="refund")
+    portal.card.script("declined", operation="refund")
+
+    result = portal.cashier.refund(payment, key="back")
+
+    assert result.state is OperationState.PARTLY_SUCCEEDED
+    assert len(result.attempts) == 2
+    assert result.amount == cad("84")
+    assert result.succeeded == result.payment.returned
+    assert cad("0") < result.succeeded < cad("84")
+    assert (result.code, result.ok) == ("generic", False)
+    assert portal.cashier.refund(payment, key="back").attempts == result.attempts
+
+
+def test_while_a_part_is_in_doubt_the_refund_is(portal: Portal) -> None:
+    payment = portal.held()
+    portal.cashier.capture(payment, amount=cad("35"), final=False, key="1")
+    portal.cashier.capture(payment, amount=cad("49"), key="2")
+    portal.card.script("unknown_executed", operation="refund")
+    portal.card.script("approved", operation="refund")
+
+    result = portal.cashier.refund(payment, key="back")
+
+    assert result.state is OperationState.UNKNOWN
+    assert result.succeeded + result.under_way == cad("84")
+    assert result.under_way == result.payment.refunding
+
+
+def test_a_capture_that_was_not_made_does_not_look_like_one_that_was(portal: Portal) -> None:
+    payment = portal.held()
+    portal.card.script("declined", operation="capture")
+
+    result = portal.cashier.capture(payment, amount=cad("35"), key="take")
+
+    assert (result.operation, result.state) == (Operation.CAPTURE, OperationState.DECLINED)
+    assert result.payment.status is PaymentStatus.AUTHORIZED
+
+
+def test_a_capture_in_doubt_is_shown_as_under_way(portal: Portal) -> None:
+    payment = portal.held()
+    portal.card.script("unknown_executed", operation="capture")
+
+    result = portal.cashier.capture(payment, amount=cad("35"), key="take")
+
+    assert result.state is OperationState.UNKNOWN
+    assert result.under_way == result.payment.capturing == cad("35")
+
+
+def test_a_cancellation_says_what_it_was(portal: Portal) -> None:
+    payment = portal.held()
+
+    result = portal.cashier.cancel(payment, key="undo")
+    again = portal.cashier.cancel(payment, key="undo")
+    other = portal.cashier.cancel(payment, key="undo it")
+
+    assert (result.operation, result.ok) == (Operation.VOID, True)
+    assert again == result
+    assert (result.repeated, again.repeated) == (False, True)
+    assert (other.ok, other.attempts, other.repeated) == (True, (), True)
+
+
+def test_a_cancellation_that_became_a_refund_says_how_the_refund_ended(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.clock.advance(timedelta(days=3))
+    portal.card.script("declined", operation="refund")
+
+    result = portal.cashier.cancel(payment, key="undo")
+
+    assert (result.operation, result.state) == (Operation.REFUND, OperationState.DECLINED)
+    assert result.payment.returned == cad("0")
+    assert portal.cashier.cancel(payment, key="undo") == result
+
+
+def test_a_cancellation_in_doubt_is_no_cancellation(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.card.script("unknown_executed", operation="void")
+
+    result = portal.cashier.cancel(payment, key="undo")
+
+    assert (result.operation, result.state) == (Operation.VOID, OperationState.UNKNOWN)
+
+
+def test_a_page_that_was_closed_says_so_each_time(portal: Portal) -> None:
+    payment = portal.shown()
+
+    result = portal.cashier.close_page(payment)
+    again = portal.cashier.close_page(payment)
+
+    assert (result.operation, result.ok, result.repeated) == (Operation.CLOSE, True, False)
+    assert (again.ok, again.attempts, again.repeated) == (True, (), True)
+    assert again.payment.status is PaymentStatus.CANCELED
+
+
+def test_a_payer_who_came_back_without_paying_has_not_finished(portal: Portal) -> None:
+    payment = portal.shown()
+
+    result = portal.cashier.complete(payment)
+
+    assert result.state is OperationState.REQUIRES_ACTION
+    assert result.payment.status is PaymentStatus.REQUIRES_ACTION
+
+
+def test_a_completion_that_a_callback_has_overtaken_tells_how_the_payment_ended(
+    portal: Portal,
+) -> None:
+    payment = portal.shown()
+    portal.page.pay(payment.reference)
+    assert portal.cashier.complete(payment).ok
+
+    again = portal.cashier.complete(payment)
+
+    assert (again.state, again.attempts) == (OperationState.SUCCEEDED, ())
+    assert (again.repeated, again.payment.status) == (True, PaymentStatus.SUCCEEDED)
+
+
+def test_a_completion_of_a_page_that_has_ended_is_none(portal: Portal) -> None:
+    payment = portal.shown()
+    portal.cashier.close_page(payment)
+
+    result = portal.cashier.complete(payment)
+
+    assert (result.state, result.code) == (OperationState.FAILED, "canceled")
+    assert result.succeeded == cad("0")
+
+
+class TwoSteps(FakeGateway):
+    """An account whose payers first show their browser, and are then asked for a code."""
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        del charge
+        return at_once(ActionRequired(action=Redirect(url="https://acs.example/1"), reference="r"))
+
+    def complete(self, completion: Completion) -> Dialogue[Outcome]:
+        del completion
+        return at_once(ActionRequired(action=Redirect(url="https://acs.example/2"), reference="r"))
+
+
+def test_the_second_step_of_an_authentication_is_what_the_payer_does_next() -> None:
+    clock = FakeClock()
+    gateway = TwoSteps(Kind.REDIRECT, clock=clock)
+    with Cashier.in_memory(gateways={"x": gateway}, clock=clock) as cashier:
+        cashier.issue(number="A", customer="C-1", total=cad("84"), due="2026-03-01")
+        payment = cashier.collect("A", via="x", key="a", return_url=BACK)
+
+        result = cashier.complete(payment)
+
+        assert result.state is OperationState.REQUIRES_ACTION
+        assert result.payment.action == Redirect(url="https://acs.example/2")
+        told = [event.type for event in cashier.events() if event.aggregate == payment.id]
+        assert told.count("payment.requires_action") == 2
+
+
+# --- A key that was used before ----------------------------------------------------------
+
+
+def test_a_second_try_under_a_used_key_says_that_nothing_was_tried(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = portal.cashier.collect("A", via="card", method="tok_declined", key="a")
+
+    with caplog.at_level("INFO", logger="paygate.service"):
+        second = portal.cashier.collect("A", via="card", method="tok_visa", key="a")
+
+    assert (first.status, first.repeated) == (PaymentStatus.DECLINED, False)
+    assert (second.status, second.repeated) == (PaymentStatus.DECLINED, True)
+    assert second == first
+    assert first.id in caplog.text
+    assert portal.card.processor.moved("CAD") == cad("0")
+
+
+def test_a_payment_that_is_read_repeats_nothing(portal: Portal) -> None:
+    portal.paid()
+    again = portal.paid()
+
+    assert again.repeated
+    assert not portal.cashier.payment(again).repeated
+
+
+def test_another_account_under_a_used_key_is_a_mistake(portal: Portal) -> None:
+    portal.cashier.collect("A", via="card", method="tok_declined", key="a")
+
+    with pytest.raises(KeyReused):
+        portal.cashier.collect("A", via="page", return_url=BACK, key="a")
