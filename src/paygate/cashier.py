@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import InboxState, StoredCallback
     from paygate.domain.chargeback import Chargeback, DisputeState
-    from paygate.domain.credit import Credit
+    from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import Event
     from paygate.domain.method import Mandate, MethodChange, PaymentMethod
@@ -264,7 +264,8 @@ class BookDesk:
         """
         Void an invoice that should not have been issued.
 
-        Money that was on it becomes credit of the customer. Raises
+        Money that was on it becomes credit of the customer; `Invoice.credited` says how
+        much that was. Raises
         `ItemAlreadyBeingPaid` while a payment that may still succeed holds it.
         """
         return (yield from issue.void(invoice, reason=note(reason, "reason")))
@@ -663,11 +664,14 @@ class BookDesk:
         List chargebacks by id, behind id *after*, the oldest first.
 
         *payment* and *state* (``"opened"``, ``"lost"``, ``"won"``) choose some of them.
+        Raises `UnknownPayment`.
         """
         of = None if payment is None else _id(payment)
         wanted = None if state is None else _dispute_state(state)
 
         def work(tx: Tx) -> list[Chargeback]:
+            if of is not None:
+                reverse.find(tx, of)
             return chargebacks.page(tx, payment=of, state=wanted, after=after, limit=limit)
 
         return (yield from look(work))
@@ -688,8 +692,12 @@ class BookDesk:
         return (yield from look(lambda tx: lots.standing_of(tx, _customer_id(customer))))
 
     @verb
-    def balance(self, customer: Customer | str) -> Flow[dict[str, Money]]:
-        """Tell a customer's free credit by currency; negative where the customer owes us."""
+    def balance(self, customer: Customer | str) -> Flow[Balance]:
+        """
+        Return a customer's free credit by currency; negative if the customer owes us.
+
+        A currency in which nothing stands has a balance of zero.
+        """
         return (yield from look(lambda tx: credit.balance(tx, _customer_id(customer))))
 
     @verb
@@ -1239,6 +1247,15 @@ class Desk(BookDesk):
         account is live and the settings are not, or the reverse.
         """
         return (yield from _check(self._account(via)))
+
+    def public_settings(self, via: str) -> Mapping[str, str]:
+        """
+        Return the settings of account *via* that the payer's browser needs, by name.
+
+        That is a publishable key, say, for the processor's script in your page. Nothing that
+        the account keeps secret is ever among them. Raises `UnknownGateway`.
+        """
+        return dict(self._account(via).public)
 
     def _account(self, via: str) -> GatewayAccount:
         try:

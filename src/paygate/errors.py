@@ -188,10 +188,11 @@ class Refused(PaygateError):
 
 
 class ItemAlreadyBeingPaid(Refused):
-    """Another payment that may still succeed holds this item.
+    """Other payments hold this item, or took over what a page was to pay.
 
-    `ways` are the verbs that end the hold of each of the `payments`, by its id; `until`
-    is when the first of them is looked at again without them.
+    `item` is the number of the invoice, `payments` are those that hold it. `ways` are the
+    verbs that end such a hold, or the page, by payment id; `until` is when the first of
+    them is looked at again without them.
     """
 
     item: str

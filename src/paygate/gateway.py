@@ -636,6 +636,15 @@ class Checks(Protocol):
 
 
 @runtime_checkable
+class HasPublicSettings(Protocol):
+    """Has settings that the payer's browser needs, such as a publishable key."""
+
+    def public_settings(self) -> Mapping[str, str]:
+        """Return by name the settings that anybody may see; never a secret."""
+        ...
+
+
+@runtime_checkable
 class CarriesProcessor(Protocol):
     """Answers its own requests: the in-memory fake, which needs no network."""
 

@@ -62,6 +62,21 @@ def test_a_lost_authorisation_is_resolved_as_held(imported: Run) -> None:
     assert done.json["payment"]["authorized"]["text"] == "30.00 USD"
 
 
+def test_an_invoice_with_money_on_it_is_voided_only_if_that_is_wanted(imported: Run) -> None:
+    imported("record", "A-1", "--by", "cash", "--key", "c")
+
+    asked = imported("invoice", "void", "A-1", "--reason", "wrong customer", stdin=b"n\n")
+    assert (asked.code, imported("invoice", "show", "A-1", "--json").json["invoice"]["status"]) == (
+        1,
+        "paid",
+    )
+    assert "30.00 USD is paid on A-1" in asked.err
+    done = imported("invoice", "void", "A-1", "--reason", "wrong customer", "--yes")
+
+    assert done.code == 0
+    assert "Made credit  30.00 USD" in done.out
+
+
 def test_an_invoice_is_issued_written_off_opened_again_and_voided(run: Run) -> None:
     issue = ("invoice", "issue", "B-1", "--customer", "C-1", "--total", "10 USD")
     issued = run(*issue, "--due", "2026-12-01", "--json")

@@ -152,7 +152,7 @@ def test_a_person_cannot_resolve_a_refund_with_the_one_before(shop: Shop) -> Non
     ended = shop.cashier.resolve(paid, Closed(how=Closing.CANCELED), evidence="dashboard")
     assert (ended.needs_review, ended.returned) == (False, nok("25"))
     shop.card.said = (moved("re3", "55", K.REFUND),)
-    assert shop.cashier.refund(paid, amount=nok("55"), key="r3").returned == nok("80")
+    assert shop.cashier.refund(paid, amount=nok("55"), key="r3").payment.returned == nok("80")
 
 
 def test_a_refund_that_was_heard_of_before_its_answer_is_done(shop: Shop) -> None:

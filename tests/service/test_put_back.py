@@ -149,7 +149,7 @@ def test_a_conflict_is_over_when_the_other_money_went_back(shop: Shop, verb: str
     conflicted = shop.paid(via="card", method="tok_other_amount")
     assert (conflicted.conflicted, shop.cashier.invoice("A").claimed) == (True, cad("51"))
 
-    payment = getattr(shop.cashier, verb)(conflicted, key="back")
+    payment = getattr(shop.cashier, verb)(conflicted, key="back").payment
 
     assert (shop.card.moved("CAD"), shop.cashier.invoice("A").claimed) == (cad("0"), cad("0"))
     assert (payment.conflicted, payment.needs_review) == (False, False)
@@ -530,7 +530,7 @@ def test_nothing_is_sent_back_while_a_dispute_is_open(shop: Shop, verb: str) -> 
     assert refused.value.dispute == found.reference
     shop.card.win_dispute(payment.reference)
     shop.cashier.inquire(payment)
-    assert getattr(shop.cashier, verb)(payment, key="back").returned == cad("51")
+    assert getattr(shop.cashier, verb)(payment, key="back").payment.returned == cad("51")
 
 
 def test_a_debit_is_refunded_when_the_bank_can_return_it_no_more(shop: Shop) -> None:

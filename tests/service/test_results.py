@@ -1,20 +1,40 @@
 """What a portal can say to its clerk after a refund, capture, cancellation or completion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import assert_never
 
 import pytest
 
-from paygate import Cashier, Kind, Money, OperationResult, OperationState, Payment, PaymentStatus
+from paygate import (
+    Cashier,
+    InvoiceStatus,
+    Kind,
+    Mandate,
+    Money,
+    OperationResult,
+    OperationState,
+    Payment,
+    PaymentStatus,
+    Secret,
+)
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.outcome import ActionRequired, Outcome, Redirect
 from paygate.domain.payment import Operation
-from paygate.errors import KeyReused
+from paygate.errors import (
+    AlreadyPaid,
+    InvalidSettings,
+    ItemAlreadyBeingPaid,
+    KeyReused,
+    UnknownCurrency,
+    UnknownGateway,
+    UnknownPayment,
+)
 from paygate.gateway import Charge, Completion
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 BACK = "https://shop.example/back"
+KEY = "cGF5Z2F0ZS1rZXktb2YtdGhpcy10ZXN0LW1vZHVsZSE="
 
 
 def cad(amount: str) -> Money:
@@ -339,3 +359,173 @@ def test_another_account_under_a_used_key_is_a_mistake(portal: Portal) -> None:
 
     with pytest.raises(KeyReused):
         portal.cashier.collect("A", via="page", return_url=BACK, key="a")
+
+
+# --- What else a verb says --------------------------------------------------------------------
+
+
+def test_who_comes_back_to_a_page_that_was_taken_over_is_told_by_whom(portal: Portal) -> None:
+    page = portal.shown()
+    portal.page.script("unsent", operation="close")
+    other = portal.cashier.collect("A", via="card", method="tok_unknown_executed", key="other")
+
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
+        portal.cashier.complete(page)
+
+    assert (caught.value.item, caught.value.payments) == ("A", [other.id])
+    assert portal.cashier.invoice("A").claimed_by == (other.id,)
+    assert "close_page" in caught.value.ways[page.id]
+
+
+def test_who_comes_back_to_a_page_whose_invoice_was_paid_is_told_by_which_payment(
+    portal: Portal,
+) -> None:
+    page = portal.shown()
+    other = portal.cashier.record("A", by="cash", key="till")
+
+    with pytest.raises(ItemAlreadyBeingPaid) as caught:
+        portal.cashier.complete(page)
+
+    assert (caught.value.item, caught.value.payments) == ("A", [other.id])
+    assert portal.cashier.invoice("A").claimed_by == ()
+
+
+def test_a_charge_without_the_payer_names_the_invoice_that_a_page_may_still_pay(
+    portal: Portal,
+) -> None:
+    slip = FakeGateway(Kind.VOUCHER, clock=portal.clock, closable=False)
+    card = FakeGateway(Kind.CARD, clock=portal.clock)
+    with Cashier.in_memory(
+        gateways={"slip": slip, "card": card}, clock=portal.clock, token_keys=[KEY]
+    ) as cashier:
+        for number in ("A", "B"):
+            cashier.issue(number=number, customer="C-1", total=cad("84"), due="2026-03-01")
+        mandate = Mandate(text_version="1", accepted_at=portal.clock.now())
+        change = cashier.enroll("C-1", via="card", method="tok_visa", key="m", mandate=mandate)
+        shown = cashier.collect("A", via="slip", key="slip")
+
+        with pytest.raises(ItemAlreadyBeingPaid) as caught:
+            cashier.collect(
+                ["A", "B"], via="card", method=change.method, key="auto", payer_present=False
+            )
+
+        assert (caught.value.item, caught.value.payments) == ("A", [shown.id])
+
+
+def test_a_void_invoice_says_what_of_its_money_became_credit(portal: Portal) -> None:
+    portal.cashier.collect("A", via="card", method="tok_visa", key="a", amount=cad("20"))
+
+    voided = portal.cashier.void("A", reason="wrong customer")
+
+    assert voided.credited == cad("20")
+    assert portal.cashier.void("A", reason="wrong customer") == voided
+    assert portal.cashier.balance("C-1")["CAD"] == cad("20")
+    [told] = [event for event in portal.cashier.events() if event.type == "invoice.voided"]
+    assert told.data["credited_minor"] == 2000
+
+
+def test_a_void_invoice_gives_back_the_credit_that_had_paid_it(portal: Portal) -> None:
+    portal.cashier.record([], customer="C-1", amount=cad("30"), by="cash", key="over")
+    portal.cashier.pay_from_credit("A", key="use")
+
+    voided = portal.cashier.void("A", reason="wrong customer")
+
+    assert voided.credited == portal.cashier.balance("C-1")["CAD"] == cad("30")
+
+
+def invoice_events(cashier: Cashier) -> list[tuple[str, int]]:
+    return [
+        (event.type, event.data["open_minor"])
+        for event in cashier.events(limit=1000)
+        if event.type.startswith("invoice.")
+    ]
+
+
+def test_an_invoice_that_was_given_up_is_not_paid(portal: Portal) -> None:
+    portal.cashier.write_off("A", reason="bankrupt", key="w")
+
+    assert portal.cashier.invoice("A").status is InvoiceStatus.WRITTEN_OFF
+    assert invoice_events(portal.cashier) == [
+        ("invoice.generated", 8400),
+        ("invoice.written_off", 0),
+    ]
+    with pytest.raises(AlreadyPaid, match="written off"):
+        portal.paid()
+
+
+def test_an_invoice_of_which_the_rest_was_given_up_is_paid(portal: Portal) -> None:
+    portal.cashier.record("A", by="cash", amount=cad("80"), key="till")
+
+    portal.cashier.write_off("A", reason="small", key="w")
+
+    assert portal.cashier.invoice("A").status is InvoiceStatus.PAID
+    assert invoice_events(portal.cashier)[-1] == ("invoice.paid", 0)
+
+
+def test_a_credit_note_reopens_no_invoice(portal: Portal) -> None:
+    payment = portal.paid()
+
+    portal.cashier.refund(payment, amount=cad("14"), to="credit_note", key="back")
+
+    assert portal.cashier.invoice("A").status is InvoiceStatus.PAID
+    assert invoice_events(portal.cashier) == [
+        ("invoice.generated", 8400),
+        ("invoice.paid", 0),
+        ("invoice.written_off", 0),
+    ]
+
+
+def test_a_refund_that_opens_an_invoice_again_says_so(portal: Portal) -> None:
+    payment = portal.paid()
+
+    portal.cashier.refund(payment, amount=cad("14"), to="reopen", key="back")
+
+    assert invoice_events(portal.cashier)[-1] == ("invoice.reopened", 1400)
+
+
+def test_a_balance_in_a_currency_without_entries_is_zero(portal: Portal) -> None:
+    balance = portal.cashier.balance("C-77")
+
+    assert balance["CAD"] == cad("0")
+    assert dict(balance) == {}
+    with pytest.raises(UnknownCurrency):
+        balance["dollars"]
+
+
+@pytest.mark.parametrize("read", ["payment", "attempts", "receipts", "history", "chargebacks"])
+def test_a_payment_that_is_not_there_is_an_error_to_each_reader(portal: Portal, read: str) -> None:
+    argument: dict[str, str] = {"payment": "pay_0"} if read == "chargebacks" else {}
+    arguments = () if argument else ("pay_0",)
+
+    with pytest.raises(UnknownPayment):
+        getattr(portal.cashier, read)(*arguments, **argument)
+
+
+# --- What a page may show of an account -------------------------------------------------------
+
+
+def test_a_page_gets_the_publishable_key_of_an_account(portal: Portal) -> None:
+    settings = {"driver": "stripe", "secret_key": "sk_test_1", "publishable_key": "pk_test_1"}
+    with Cashier.in_memory(gateways={"fake": portal.card, "stripe": settings}) as cashier:
+        assert cashier.public_settings("fake") == {"publishable_key": "pk_fake"}
+        assert cashier.public_settings("stripe") == {"publishable_key": "pk_test_1"}
+        with pytest.raises(UnknownGateway):
+            cashier.public_settings("strip")
+
+
+class Careless(FakeGateway):
+    """A driver that would put a secret of its account into the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secret = Secret("sk_test_of_the_account")
+
+    def public_settings(self) -> Mapping[str, str]:
+        return {"publishable_key": f"pk-{self.secret.reveal()}"}
+
+
+def test_a_driver_that_would_publish_a_secret_is_not_opened() -> None:
+    with pytest.raises(InvalidSettings, match="publishable_key") as caught:
+        Cashier.in_memory(gateways={"card": Careless()})
+
+    assert "sk_test" not in str(caught.value)

@@ -75,11 +75,13 @@ def status(
     if stopped is not None:
         console.print(_stopped(stopped), style="bold yellow", soft_wrap=True)
         console.print()
-    table = show.table("Currency", ">Open", ">Partially paid", ">Paid", ">Overdue", ">Still open")
+    shown = ("open", "partially_paid", "paid", "written_off", "overdue")
+    names = [f">{show.words(name).capitalize()}" for name in shown]
+    table = show.table("Currency", *names, ">Still open")
     for row in standing:
         show.add(
             table,
-            *(row[name] for name in ("currency", "open", "partially_paid", "paid", "overdue")),
+            *(row[name] for name in ("currency", *shown)),
             "too large to add up" if row["still_open"] is None else row["still_open"],
         )
     console.print(table)

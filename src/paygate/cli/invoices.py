@@ -85,10 +85,18 @@ def void(
     where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
     reason: options.ReasonOption,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask whether its money is to become credit.")
+    ] = False,
 ) -> None:
     """Void an invoice that should not have been issued; money on it becomes credit."""
     with where.open() as cashier:
-        made = cashier.void(number, reason=reason)
+        found = cashier.invoice(number)
+        if found.allocated and not yes:
+            paid = show.amount(found.allocated)
+            text = f"{paid} is paid on {found.number}, and becomes credit. Void it?"
+            typer.confirm(text, abort=True, err=True)
+        made = cashier.void(found, reason=reason)
     _tell(made, where)
 
 
@@ -176,7 +184,9 @@ def _sheet(of: Invoice) -> Any:
             "Due": of.due,
             "Total": of.total,
             "Open": of.open,
-            "Held by a payment": of.claimed or None,
+            "Held": of.claimed or None,
+            "Held by": ", ".join(of.claimed_by) or None,
+            "Made credit": of.credited or None,
             "Written off": of.written_off or None,
             "Fee of reversal": of.reversal,
         }

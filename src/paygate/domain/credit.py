@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paygate.domain.money import Money
+
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from paygate.domain.money import Money
 
 
 class CreditReason(StrEnum):
@@ -20,6 +20,14 @@ class CreditReason(StrEnum):
     ALREADY_PAID = "already_paid"
     INVOICE_VOIDED = "invoice_voided"
     RETURNED = "returned"
+
+
+class Balance(dict[str, Money]):
+    """A customer's free credit by currency; zero in a currency in which nothing stands."""
+
+    def __missing__(self, currency: str) -> Money:
+        """Return zero, or raise `UnknownCurrency` for what is no currency."""
+        return Money.of(currency, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ class InvoiceStatus(StrEnum):
     OPEN = "open"
     PARTIALLY_PAID = "partially_paid"
     PAID = "paid"
+    """Nothing is open any more, and money paid some of it; a rest may have been given up."""
+    WRITTEN_OFF = "written_off"
+    """Nothing is open any more, and no money is on it: all of it was given up."""
     VOID = "void"
 
 
@@ -28,7 +31,8 @@ class Invoice:
     """An amount that a customer owes, with a number and a due date.
 
     `open` is `total` less what was allocated and written off; `claimed` is the
-    part of it that a live payment holds right now. `reversal` is set on a fee
+    part of it that live payments hold right now, and `claimed_by` names them. `credited` is
+    what of its money became credit of the customer when it was voided. `reversal` is set on a fee
     invoice and names the reversal that caused it. `disputed` says that a payer's bank
     took money off it that may be lost: it is not charged by itself.
     """
@@ -40,12 +44,14 @@ class Invoice:
     allocated: Money
     written_off: Money
     claimed: Money
+    credited: Money
     due: date
     status: InvoiceStatus
     issued_at: datetime
     assignment_key: str | None = None
     reversal: str | None = None
     disputed: bool = False
+    claimed_by: tuple[str, ...] = ()
 
     @property
     def open(self) -> Money:

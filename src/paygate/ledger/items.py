@@ -20,10 +20,15 @@ VALUES (
   :reversal, :effective, :at, :actor)
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
-_BY_NUMBER = """
-SELECT * FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice' AND number = :number
+# Which payments hold an item is looked up only if something of it is held.
+_SELECT = """
+SELECT *, CASE WHEN claimed_minor > 0 THEN (
+  SELECT group_concat(DISTINCT payment) FROM paygate_claim
+  WHERE item = paygate_item.id AND state = 'hard') END AS claimed_by
+FROM paygate_item
 """
-_BY_ID = "SELECT * FROM paygate_item WHERE tenant = :tenant AND id = :id"
+_BY_NUMBER = f"{_SELECT} WHERE tenant = :tenant AND kind = 'invoice' AND number = :number"
+_BY_ID = f"{_SELECT} WHERE tenant = :tenant AND id = :id"
 # An open item has room for an amount that is neither paid, nor given up, nor held.
 _ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
 _CLAIM = f"""
@@ -49,7 +54,8 @@ _UNDO_WRITE_OFF = """
 UPDATE paygate_item SET written_off_minor = written_off_minor - :amount WHERE id = :id
 """
 _VOID = """
-UPDATE paygate_item SET status = 'void' WHERE id = :id AND status = 'open' AND claimed_minor = 0
+UPDATE paygate_item SET status = 'void', credited_minor = allocated_minor
+WHERE id = :id AND status = 'open' AND claimed_minor = 0
 """
 _MARK_DISPUTED = """
 UPDATE paygate_item SET disputed = EXISTS (
@@ -57,14 +63,14 @@ UPDATE paygate_item SET disputed = EXISTS (
   WHERE c.item = paygate_item.id AND k.state <> 'won')
 WHERE id = :id
 """
-_PAGE = """
-SELECT * FROM paygate_item
+_PAGE = f"""
+{_SELECT}
 WHERE tenant = :tenant AND kind = 'invoice' AND id > :after
   AND (:customer IS NULL OR customer = :customer)
 ORDER BY id LIMIT :limit
 """
-_OPEN = """
-SELECT * FROM paygate_item
+_OPEN = f"""
+{_SELECT}
 WHERE tenant = :tenant AND kind = 'invoice' AND customer = :customer AND status = 'open'
   AND total_minor - allocated_minor - written_off_minor > 0
 ORDER BY due, id
@@ -166,7 +172,7 @@ def mark_disputed(tx: Tx, item: str) -> None:
 
 
 def void(tx: Tx, item: str) -> bool:
-    """Mark *item* void, unless a live payment holds part of it."""
+    """Mark *item* void, unless a live payment holds part of it; its money becomes credit."""
     return bool(tx.run(_VOID, {"id": item}))
 
 
@@ -179,7 +185,7 @@ def invoice_of(row: Row) -> Invoice:
     status = InvoiceStatus(row["status"])
     if status is InvoiceStatus.OPEN:
         if allocated + written_off >= total:
-            status = InvoiceStatus.PAID
+            status = InvoiceStatus.PAID if allocated else InvoiceStatus.WRITTEN_OFF
         elif allocated:
             status = InvoiceStatus.PARTIALLY_PAID
     return Invoice(
@@ -190,10 +196,12 @@ def invoice_of(row: Row) -> Invoice:
         allocated=Money(currency, allocated),
         written_off=Money(currency, written_off),
         claimed=Money(currency, row["claimed_minor"]),
+        credited=Money(currency, row["credited_minor"]),
         due=date.fromisoformat(row["due"]),
         status=status,
         issued_at=datetime.fromisoformat(row["issued_at"]),
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],
         disputed=bool(row["disputed"]),
+        claimed_by=tuple(sorted(filter(None, (row["claimed_by"] or "").split(",")))),
     )

@@ -25,6 +25,7 @@ from paygate.gateway import (
     CarriesProcessor,
     DedupWindow,
     Feeds,
+    HasPublicSettings,
     InquiryBy,
     Keyed,
     LooksUp,
@@ -111,7 +112,8 @@ class GatewayAccount:
     `inquirer` is the gateway where it can be asked what became of an operation,
     `processor` where it answers its own requests, as the fake in memory does,
     `signs_in` where its requests need an access token, `feed` or `watch` where it has
-    a feed to be read, and `verifier` where it takes callbacks. `credit_on` says for
+    a feed to be read, and `verifier` where it takes callbacks. `public` are settings that
+    a payer's browser may see. `credit_on` says for
     each of its rails when accepted money counts for the customer, `settles_within` how
     long it may take to reach the merchant. `hidden` are the
     account's secrets, which stand in nothing that it answers.
@@ -131,6 +133,7 @@ class GatewayAccount:
     refundable_after: Mapping[Kind, int]
     settles_within: Mapping[Kind, timedelta]
     hidden: Hidden
+    public: Mapping[str, str]
 
     @classmethod
     def of(
@@ -151,7 +154,7 @@ class GatewayAccount:
         for it), likewise.
 
         Raises `Unsupported` for a foreign protocol version, `InvalidSettings` for
-        a rail that could never credit.
+        a rail that could never credit, or a secret that the driver would make public.
         """
         traits = gateway.traits
         foreign = foreign_version(traits.protocol_version)
@@ -160,6 +163,7 @@ class GatewayAccount:
                 f"the driver {gateway.name} of account {name!r} can't be used: {foreign}",
                 account=name,
             )
+        hidden = Hidden(secrets_in(gateway))
         # To ask a protocol whether an object has its methods is slow: it is asked here, once.
         return cls(
             name=name,
@@ -183,7 +187,8 @@ class GatewayAccount:
             credit_on=_read_credit_on(name, traits, credit_on),
             refundable_after=_read_refundable_after(name, traits, refundable_after),
             settles_within=_read_settles_within(name, traits, settles_within),
-            hidden=Hidden(secrets_in(gateway)),
+            hidden=hidden,
+            public=_read_public(name, gateway, hidden),
         )
 
     @property
@@ -305,6 +310,20 @@ class GatewayAccount:
                 minimum=low,
                 maximum=high,
             )
+
+
+def _read_public(name: str, gateway: Gateway, hidden: Hidden) -> Mapping[str, str]:
+    """Return the settings that anybody may see; refuse what the driver should have kept."""
+    if not isinstance(gateway, HasPublicSettings):
+        return {}
+    found = dict(gateway.public_settings())
+    for setting, value in found.items():
+        if type(value) is not str or hidden.blot(value) != value:
+            raise InvalidSettings(
+                f"the driver {gateway.name} would make {setting} of account {name!r} public, which "
+                "is no text or holds a secret of the account; it is not opened"
+            )
+    return found
 
 
 def _read_refundable_after(

@@ -238,17 +238,22 @@ def make_credit(
 
 
 def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
-    """Emit where invoices stand after money was put on them or taken off."""
+    """
+    Emit where invoices stand after money was put on them or taken off (*reopened*).
+
+    One of which nothing is open after money was taken off was not reopened, and one without
+    money is not paid: what gave up the rest tells that.
+    """
     for id_ in dict.fromkeys(ids):
         invoice = items.by_id(tx, id_)
         if invoice is None or invoice.status is InvoiceStatus.VOID:
             continue
-        if reopened:
-            type_ = "invoice.reopened"
-        elif invoice.open.minor == 0:
-            type_ = "invoice.paid"
+        if invoice.open.minor:
+            type_ = "invoice.reopened" if reopened else "invoice.partially_paid"
+        elif reopened or invoice.status is InvoiceStatus.WRITTEN_OFF:
+            continue
         else:
-            type_ = "invoice.partially_paid"
+            type_ = "invoice.paid"
         outbox.emit(tx, type_, invoice.id, facts_of(invoice))
 
 

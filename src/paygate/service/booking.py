@@ -462,8 +462,12 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
     freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
         reopened = [(line.item, line.minor) for line in lines if line.item is not None]
-        _give_up(tx, payment, receipt, reopened, amount.currency, on)
-        _tell_given_up(tx, _give_up(tx, payment, receipt, freed, amount.currency, on))
+        given_up = _give_up(tx, payment, receipt, reopened, amount.currency, on)
+        _tell_given_up(tx, given_up)
+        unpaid = _give_up(tx, payment, receipt, freed, amount.currency, on)
+        _tell_given_up(tx, unpaid)
+        closed = [each for each, _, _ in unpaid if not allocation.item_data(tx, each)["open_minor"]]
+        allocation.tell_items(tx, closed)
     allocation.tell_items(tx, touched, reopened=True)
     return lines
 
@@ -569,17 +573,10 @@ def _give_up(
 
 
 def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
-    """Tell of credit notes on invoices that were not paid yet: nothing else tells of these."""
+    """Emit what credit notes gave up of invoices; what is open no more was not reopened."""
     for item, minor, write_off in given_up:
-        data = allocation.item_data(tx, item)
-        outbox.emit(
-            tx,
-            "invoice.written_off",
-            item,
-            {**data, "write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE},
-        )
-        if not data["open_minor"]:
-            allocation.tell_items(tx, [item])
+        facts = {"write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE}
+        outbox.emit(tx, "invoice.written_off", item, allocation.item_data(tx, item) | facts)
 
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
-from paygate.ledger import payments
+from paygate.ledger import items, payments
 from paygate.service import inquire, operate, reverse, ways
 from paygate.service.flow import Flow, look
 
@@ -35,20 +35,20 @@ class OpenPages(Exception):
 
 def check(
     tx: Tx,
-    items: Collection[str],
+    wanted: Collection[str],
     accounts: Mapping[str, GatewayAccount],
     tried: Collection[str],
     *,
     payer_present: bool,
 ) -> None:
     """
-    Raise `OpenPages` for pages of *items* that can be closed and were not *tried*.
+    Raise `OpenPages` for pages of the items *wanted* that can be closed and were not *tried*.
 
     A payer who is there is not kept waiting for a page that cannot be closed: another
     payment takes it over. Without the payer nothing is sent until the page has ended,
     or its time is over where it cannot be closed.
     """
-    rows = [page for item in items for page in payments.pages_on(tx, item)]
+    rows = [page for item in wanted for page in payments.pages_on(tx, item)]
     pages = [reverse.find(tx, page) for page in dict.fromkeys(rows)]
     closable = [page for page in pages if page.id not in tried and _closable(tx, page, accounts)]
     if closable:
@@ -62,11 +62,18 @@ def check(
             raise ItemAlreadyBeingPaid(
                 f"payment {page.id} is a page that can still be paid, so nothing is charged "
                 f"without the payer: {out.text}",
-                item=", ".join(items),
+                item=", ".join(_numbers(tx, page, wanted)),
                 payments=[page.id],
                 ways={page.id: list(out.verbs)},
                 until=out.until,
             )
+
+
+def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:
+    """Return the numbers of the invoices among *wanted* that can be paid on *page*."""
+    of_page = dict.fromkeys(claim.item for claim in payments.claims_of(tx, page.id))
+    found = [items.by_id(tx, each) for each in of_page if each in wanted]
+    return [invoice.number for invoice in found if invoice is not None]
 
 
 def _closable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:

@@ -412,7 +412,8 @@ def _check_together(
                 "collect them apart (somebody else may pay with payer=)"
             )
         if invoice.open.minor == 0:
-            raise AlreadyPaid(f"invoice {invoice.number} is paid already", item=invoice.number)
+            how = "written off" if invoice.status is InvoiceStatus.WRITTEN_OFF else "paid already"
+            raise AlreadyPaid(f"invoice {invoice.number} is {how}", item=invoice.number)
     if amount is not None and amount.currency != first.total.currency:
         raise CurrencyMismatch(
             f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}"

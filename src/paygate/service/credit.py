@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paygate.domain.credit import Balance
 from paygate.domain.customer import Customer
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -127,11 +128,10 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     return reverse.find(tx, payment.id)
 
 
-def balance(tx: Tx, customer: Customer | str) -> dict[str, Money]:
-    """Tell the free credit of a customer by currency, debits counted against it."""
+def balance(tx: Tx, customer: Customer | str) -> Balance:
+    """Return the free credit of a customer by currency, debits counted against it."""
     id_ = customer if isinstance(customer, str) else customer.id
-    found: dict[str, Money] = {}
+    found = Balance()
     for lot in lots.standing_of(tx, id_):
-        currency = lot.amount.currency
-        found[currency] = found.get(currency, Money.zero(currency)) + lot.free
+        found[lot.amount.currency] += lot.free
     return found

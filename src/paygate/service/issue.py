@@ -158,10 +158,10 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
         customer=invoice.customer,
         effective=customers.today(tx, invoice.customer),
     )
-    outbox.emit(
-        tx, "invoice.voided", invoice.id, {**allocation.item_data(tx, invoice.id), "reason": reason}
-    )
-    return find(tx, invoice.id)
+    voided = find(tx, invoice.id)
+    facts = {"credited_minor": voided.credited.minor, "reason": reason}
+    outbox.emit(tx, "invoice.voided", invoice.id, allocation.facts_of(voided) | facts)
+    return voided
 
 
 def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:

@@ -30,7 +30,6 @@ from paygate.domain.secret import Sealed, Secret
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
-    ItemAlreadyBeingPaid,
     NotCancelable,
     NotCapturable,
     NotEnoughCredit,
@@ -671,15 +670,9 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
         return
     claims = payments.claims_of(tx, payment.id)
     if payment.superseded or not booking.harden(tx, payment.id, claims):
-        can = ["close_page", "resolve"] if rail.closable else ["resolve"]
-        raise ItemAlreadyBeingPaid(
-            f"another payment took over what payment {payment.id} was to pay: "
-            f"{' or '.join(can)} it",
-            item=", ".join(claim.item for claim in claims),
-            payments=[payment.id],
-            ways={payment.id: can},
-            until=payment.expires_at,
-        )
+        # One whose claims were taken over still names what it was to pay.
+        wanted = dict.fromkeys(claim.item for claim in claims if claim.state != "used")
+        raise ways.taken_over(tx, payment, list(wanted), closable=rail.closable)
 
 
 def _check_amount(payment: Payment, amount: Money) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
-from paygate.ledger import payments, receipts
+from paygate.ledger import items, payments, receipts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,32 @@ def _is_main(row: AttemptRow) -> bool:
 
 def _soonest(rows: Sequence[AttemptRow]) -> datetime | None:
     return min((at for row in rows if (at := row.attempt.next_check_at) is not None), default=None)
+
+
+def taken_over(
+    tx: Tx, page: Payment, items_: Sequence[str], *, closable: bool
+) -> ItemAlreadyBeingPaid:
+    """Make the error that says who took over what *page* was to pay, and what ends the page."""
+    invoices = [invoice for each in items_ if (invoice := items.by_id(tx, each)) is not None]
+    others = {invoice.number: _others_on(tx, invoice, page) for invoice in invoices}
+    taken = [number for number, found in others.items() if found] or list(others)
+    holders = list(dict.fromkeys(each for found in others.values() for each in found))
+    can = ["close_page", "resolve"] if closable else ["resolve"]
+    by = f"is paid, or being paid, by {' and '.join(holders)}" if holders else "is open no more"
+    return ItemAlreadyBeingPaid(
+        f"invoice {', '.join(taken)}, which payment {page.id} was to pay, {by}; "
+        f"{' or '.join(can)} payment {page.id}",
+        item=", ".join(taken),
+        payments=holders,
+        ways={page.id: can},
+        until=page.expires_at,
+    )
+
+
+def _others_on(tx: Tx, invoice: Invoice, page: Payment) -> list[str]:
+    """Return the payments other than *page* that hold *invoice*, or have paid some of it."""
+    paid = [each.payment for each in receipts.standing_of_item(tx, invoice.id)]
+    return [each for each in (*invoice.claimed_by, *paid) if each and each != page.id]
 
 
 def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:

@@ -65,6 +65,8 @@ from paygate.drivers.authorize_net.messages import Channel, Refusal
 from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.driver import (
         Applied,
         Callback,
@@ -138,6 +140,11 @@ class AuthorizeNet:
     @property
     def traits(self) -> Traits:
         return self._traits
+
+    def public_settings(self) -> Mapping[str, str]:
+        # Accept.js shows both to whoever looks at the page.
+        key, login = self._settings.client_key, self._settings.login
+        return {"client_key": key, "login": login} if key else {}
 
     # --- Collect -------------------------------------------------------------------------
 

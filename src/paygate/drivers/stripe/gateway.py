@@ -43,6 +43,8 @@ from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, 
 from paygate.drivers.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.driver import (
         AccountFacts,
         Applied,
@@ -103,6 +105,10 @@ class Stripe:
     @property
     def traits(self) -> Traits:
         return self._traits
+
+    def public_settings(self) -> Mapping[str, str]:
+        key = self._settings.publishable_key
+        return {"publishable_key": key} if key else {}
 
     # --- Collect -------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ CREATE TABLE paygate_item (
   allocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
   written_off_minor INTEGER NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
   claimed_minor INTEGER NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
+  credited_minor INTEGER NOT NULL DEFAULT 0, -- of a void one: what of its money became credit
   due TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('draft', 'open', 'void')),
   assignment_key TEXT,

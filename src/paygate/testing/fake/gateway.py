@@ -17,9 +17,11 @@ from paygate.testing.fake.controls import Controls
 from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import SIGNING_KEY, FakeProcessor
 from paygate.testing.processor.callbacks import read_callback, reply_to
+from paygate.testing.processor.effects import PUBLISHABLE_KEY
 from paygate.testing.processor.rails import fake_traits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Unpack
 
@@ -85,6 +87,10 @@ class FakeDialogues:
     def traits(self) -> Traits:
         """What this account is and can do."""
         return self._traits
+
+    def public_settings(self) -> Mapping[str, str]:
+        """Return what a page needs for the fake's script."""
+        return {"publishable_key": PUBLISHABLE_KEY}
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         """Collect the amount, or start collecting it; an e-check is created before its debit."""

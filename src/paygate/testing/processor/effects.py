@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BITCOIN_PRICE: Final = 100_000
 """The fake's only exchange rate: one bitcoin costs this much of any currency."""
 
+PUBLISHABLE_KEY: Final = "pk_fake"
+"""What the payer's browser shows to the fake's script."""
+
 _PREFIXES: Final[Mapping[str, str]] = {
     "charge": "ch",
     "authorize": "au",
@@ -138,7 +141,7 @@ class Effects:
         match order.plan.get("action"):
             case "script":
                 url = "https://fake.invalid/script.js"
-                return {"type": "script", "url": url, "key": "pk_fake", "secret": secret}
+                return {"type": "script", "url": url, "key": PUBLISHABLE_KEY, "secret": secret}
             case "form":
                 return {"type": "form", "url": "https://fake.invalid/form", "secret": secret}
             case _:
