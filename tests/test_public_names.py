@@ -19,6 +19,7 @@ PUBLIC = [
     "Credit",
     "CreditReason",
     "Customer",
+    "DeadLetter",
     "Event",
     "Invoice",
     "InvoiceStatus",

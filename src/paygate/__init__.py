@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from paygate.cashier import Cashier
     from paygate.domain.credit import Credit, CreditReason
     from paygate.domain.customer import Address, Browser, Customer
-    from paygate.domain.event import Event
+    from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
     from paygate.domain.method import Kind, Mandate, MandateScope, MethodChange, PaymentMethod
     from paygate.domain.money import Money
@@ -30,6 +30,7 @@ _HOMES = {
     "Address": "domain.customer",
     "Browser": "domain.customer",
     "Customer": "domain.customer",
+    "DeadLetter": "domain.event",
     "Event": "domain.event",
     "Invoice": "domain.invoice",
     "InvoiceStatus": "domain.invoice",
@@ -70,6 +71,7 @@ __all__ = [
     "Credit",
     "CreditReason",
     "Customer",
+    "DeadLetter",
     "Event",
     "Invoice",
     "InvoiceStatus",

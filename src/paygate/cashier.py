@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Chargeback, DisputeState
     from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Browser
-    from paygate.domain.event import Event
+    from paygate.domain.event import DeadLetter, Event
     from paygate.domain.method import Mandate, MethodChange, PaymentMethod
     from paygate.domain.outcome import Action, Approved, Closed, Declined
     from paygate.domain.payment import (
@@ -716,13 +716,13 @@ class BookDesk:
         return (yield from look(lambda tx: recover.unattended(tx, waited)))
 
     @verb
-    def dead_letters(self) -> Flow[list[tuple[str, Event, str]]]:
-        """List the events that a sink refused for good: sink, event, last error."""
-        return (yield from look(outbox.dead_letters))
+    def dead_letters(self, *, sink: str | None = None, limit: int = 100) -> Flow[list[DeadLetter]]:
+        """List events that were given up for *sink*, or for any, the oldest of each first."""
+        return (yield from look(lambda tx: outbox.dead_letters(tx, sink, limit)))
 
     @verb
     def replay_dead_letters(self, sink: str) -> Flow[int]:
-        """Let *sink* try its dead letters again at the next `publish`; tell how many."""
+        """Let *sink* try its dead letters again at the next `publish`; return how many."""
         return (yield from transact(lambda tx: outbox.revive(tx, sink)))
 
     @verb

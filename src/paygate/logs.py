@@ -107,8 +107,10 @@ LINES: Final[Mapping[str, Kind]] = {
     "merge.noted": Kind(WARNING, "A gateway said something that does not fit what is known."),
     "callback.refused": Kind(WARNING, "A callback was refused; nothing of it was kept."),
     "feed.failed": Kind(WARNING, "A feed could not be read, for the first time since it could."),
-    "sink.failed": Kind(WARNING, "A sink or subscriber took an event not, for the first time."),
-    "sink.dead_letter": Kind(WARNING, "An event was given up for a sink, after its last try."),
+    "sink.unreached": Kind(WARNING, "A sink or subscriber cannot be reached; its events wait."),
+    "sink.reached": Kind(INFO, "A sink or subscriber that could not be reached answers again."),
+    "sink.refused": Kind(INFO, "A sink or subscriber refused an event, for the first time."),
+    "sink.dead_letter": Kind(WARNING, "An event was given up for a sink, after its last refusal."),
     "ledger.commit_unknown": Kind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
     ),

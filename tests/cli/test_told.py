@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paygate import Cashier, Money
+from paygate.ledger import outbox
 from paygate.testing import FakeGateway
 from tests.cli.conftest import Run
 
@@ -57,3 +58,25 @@ def test_a_callback_about_nothing_of_ours_stays_so_when_it_is_replayed(
     assert done.code == 1
     assert done.json["callback"]["state"] != "applied"
     assert run("fsck").code == 0
+
+
+def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
+    with Cashier.open("sqlite:///paygate.db") as cashier:
+        event = cashier.events()[0]
+        cashier._store.write(
+            cashier._context,
+            lambda tx: outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?"),
+        )
+
+    told = imported("dead-letters")
+    [letter] = imported("dead-letters", "--json").json["dead_letters"]
+    revived = imported("dead-letters", "--replay", "crm")
+
+    assert told.code == 1
+    assert all(text in told.out for text in ("crm", event.type, "409: who?"))
+    assert (letter["sink"], letter["event"]["id"], letter["tries"]) == ("crm", event.id, 8)
+    assert (revived.code, revived.out.strip()) == (
+        0,
+        "1 events are tried again for crm at the next publish",
+    )
+    assert imported("dead-letters").code == 0

@@ -60,7 +60,8 @@ COMMANDS: Final = {
     "orphans": "callbacks list",
     "replay_callback": "callbacks replay",
     "events": "events",
-    "dead_letters": "status",
+    "dead_letters": "dead-letters",
+    "replay_dead_letters": "dead-letters",
     "unattended": "status",
     "publish": "publish",
     "fsck": "fsck",
@@ -80,7 +81,6 @@ REASONS: Final = {
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",
-    "replay_dead_letters": "a sink is code of the host, who knows when it is mended",
 }
 
 

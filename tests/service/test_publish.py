@@ -8,8 +8,8 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import BadReply, NoReply, UsageError
-from paygate.service.publish import RETRY_PLAN, Published
+from paygate.errors import BadReply, NoReply, NotSent, UsageError
+from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, Published
 from paygate.testing import FakeClock
 
 
@@ -147,22 +147,23 @@ def test_an_event_nobody_takes_becomes_a_dead_letter_that_can_be_replayed(
 
     def handler(event: Event) -> None:
         if broken:
-            raise RuntimeError("the CRM is down")
+            raise RuntimeError("the CRM says no")
         heard.append(event.seq)
 
     issue(cashier, "A")
     cashier.record("A", by="cash", key="A")
     cashier.subscribe("crm", handler)
-    total = Published()
+    total, began = Published(), clock.now()
     for pause in (timedelta(0), *RETRY_PLAN):
         clock.advance(pause)
         total += cashier.publish()
 
     letters = cashier.dead_letters()
-    assert [(sink, error) for sink, _, error in letters] == [
-        ("crm", "RuntimeError: the CRM is down")
+    assert [(one.sink, one.error, one.tries, one.since) for one in letters] == [
+        ("crm", "RuntimeError: the CRM says no", 8, began)
     ] * len(letters)
-    assert len({event.aggregate for _, event, _ in letters}) == len(letters) == total.dead == 2
+    assert len({one.event.aggregate for one in letters}) == len(letters) == total.dead == 2
+    assert cashier.dead_letters(sink="other") == []
 
     broken = False
     assert cashier.replay_dead_letters("crm") == 2
@@ -241,11 +242,93 @@ def test_a_sink_that_does_not_answer_waits_for_the_next_pass_and_the_others_go_o
     for number in "ABCDE":
         issue(cashier, number)
 
-    cashier.publish()
+    assert cashier.publish() == Published(delivered=5, delayed=1, unreached=("away",))
     assert (away.asked, len(heard)) == (1, 5)
     cashier.publish()
+    assert away.asked == 1  # it is left alone for a moment
+    clock.advance(SILENCE_PAUSES[0])
+    cashier.publish()
 
-    assert away.asked == 2  # the next event: the first one waits
+    assert away.asked == 3  # the same event, and another one: it could be that one's fault
+
+
+@pytest.mark.parametrize("fault", [NoReply("no answer"), NotSent("no route"), ConnectionError()])
+def test_a_system_that_is_down_for_a_fortnight_has_missed_nothing(
+    fault: Exception, cashier: Cashier, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    down, asked, heard = True, 0, list[tuple[str, int]]()
+
+    def handler(event: Event) -> None:
+        nonlocal asked
+        asked += 1
+        if down:
+            raise fault
+        heard.append((event.aggregate, event.seq))
+
+    cashier.subscribe("crm", handler)
+    for number in range(20):
+        issue(cashier, f"N-{number}")
+        cashier.record(f"N-{number}", by="cash", key=f"N-{number}")
+    total = Published()
+    for _ in range(14 * 24 * 2):
+        clock.advance(timedelta(minutes=30))
+        total += cashier.publish()
+
+    assert (total.dead, cashier.dead_letters()) == (0, [])
+    assert asked < 2 * 14 * 24 + 20  # with two events, at most once an hour after a moment
+    warned = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert [each.__dict__["event"] for each in warned] == ["sink.unreached"]
+    assert "crm" in warned[0].getMessage()
+
+    down = False
+    for _ in range(30):
+        clock.advance(timedelta(hours=1))
+        cashier.publish()
+
+    events = cashier.events(limit=1000)
+    assert sorted(heard) == sorted((each.aggregate, each.seq) for each in events)
+    assert all(
+        [seq for name, seq in heard if name == each] == sorted(seq for n, seq in heard if n == each)
+        for each in {name for name, _ in heard}
+    )
+
+
+def test_one_event_that_is_never_answered_holds_up_no_other(
+    cashier: Cashier, clock: FakeClock
+) -> None:
+    poisoned = issue(cashier, "bad")
+    heard: list[str] = []
+
+    def handler(event: Event) -> None:
+        if event.aggregate == poisoned:
+            raise TimeoutError("it takes the CRM too long")
+        heard.append(event.aggregate)
+
+    cashier.subscribe("crm", handler)
+    others = {issue(cashier, f"N-{number}") for number in range(5)}
+    for _ in range(3):
+        clock.advance(timedelta(minutes=5))
+        cashier.publish()
+
+    assert set(heard) == others
+
+
+def test_a_dead_letter_is_a_warning_that_names_sink_and_event(
+    cashier: Cashier, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(event: Event) -> None:
+        raise RuntimeError("https://crm.example/?token=hunter2 says no")
+
+    invoice = issue(cashier, "A")
+    cashier.subscribe("crm", handler)
+    for pause in (timedelta(0), *RETRY_PLAN):
+        clock.advance(pause)
+        cashier.publish()
+
+    [line] = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert line.__dict__["event"] == "sink.dead_letter"
+    assert all(text in line.getMessage() for text in ("crm", "invoice.generated", invoice))
+    assert "hunter2" not in caplog.text
 
 
 def test_a_sink_that_fails_at_once_stops_no_other(

@@ -17,7 +17,7 @@ from paygate.cli.invoices import invoice
 from paygate.cli.methods import enroll, methods, rotate_keys
 from paygate.cli.new_driver import new_driver
 from paygate.cli.simulate import simulate
-from paygate.cli.told import callbacks, events
+from paygate.cli.told import callbacks, dead_letters, events
 
 app = typer.Typer(
     cls=Commands,
@@ -104,6 +104,7 @@ for command in (
     books.stop_sending,
     books.resume_sending,
     events,
+    dead_letters,
     rotate_keys,
     new_driver,
     simulate,

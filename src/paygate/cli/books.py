@@ -52,7 +52,7 @@ def status(
     with where.open() as cashier:
         standing = _standing(list(each_invoice(cashier)))
         payments = list(each_payment(cashier))
-        dead = len(cashier.dead_letters())
+        dead = len(cashier.dead_letters(limit=1_000_000))
         stopped = cashier.sending_stopped()
         changes = [one.id for one in cashier.method_changes(needs_review=True)]
         unattended = cashier.unattended()
@@ -155,7 +155,10 @@ def publish(
     if as_json:
         show.write_json({"published": done})
         return
-    show.console().print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
+    console = show.console()
+    console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
+    for name in done.unreached:
+        console.print(f"{name} cannot be reached; its events wait", style="yellow", markup=False)
 
 
 def _standing(invoices: list[Invoice]) -> list[dict[str, Any]]:

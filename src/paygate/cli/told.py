@@ -14,6 +14,7 @@ from paygate.domain.callback import InboxState
 
 if TYPE_CHECKING:
     from paygate.domain.callback import StoredCallback
+    from paygate.domain.event import DeadLetter
 
 callbacks = typer.Typer(no_args_is_help=True, help="What processors told us, and what came of it.")
 
@@ -37,6 +38,42 @@ def events(
         when = f"{one.occurred_at:%Y-%m-%d %H:%M:%S}"
         show.add(table, one.position, when, one.type, one.aggregate, one.actor)
     show.console().print(table)
+
+
+@with_ledger
+def dead_letters(
+    where: Where,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="SINK", help="Let this sink try again.")
+    ] = None,
+    limit: options.LimitOption = 100,
+) -> None:
+    """List events that were given up for a sink, with what it said the last time."""
+    with where.open() as cashier:
+        revived = None if replay is None else cashier.replay_dead_letters(replay)
+        found = cashier.dead_letters(limit=limit)
+    if where.as_json:
+        show.write_json({"dead_letters": found, "revived": revived})
+    else:
+        _show_letters(found, replay, revived)
+    if found:
+        raise typer.Exit(FINDINGS)
+
+
+def _show_letters(found: list[DeadLetter], sink: str | None, revived: int | None) -> None:
+    console = show.console()
+    if revived is not None:
+        console.print(
+            f"{revived} events are tried again for {sink} at the next publish", markup=False
+        )
+    if not found:
+        return
+    table = show.table("Sink", ">No.", "What", "About", "Since", "What it said")
+    for one in found:
+        since = f"{one.since:%Y-%m-%d %H:%M}"
+        about = one.event.aggregate
+        show.add(table, one.sink, one.event.position, one.event.type, about, since, one.error)
+    console.print(table)
 
 
 @callbacks.command("list")

@@ -33,6 +33,21 @@ class Event:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that was given up for a sink, and what kept it from being taken.
+
+    It was set aside at `since`, and refused `tries` times; `error` is what was said the last
+    time. `replay_dead_letters` lets the sink try again.
+    """
+
+    sink: str
+    event: Event
+    error: str
+    tries: int
+    since: datetime
+
+
 EVENT_TYPES: Final[Mapping[str, str]] = {
     "invoice.generated": "An invoice was issued.",
     "invoice.voided": "An invoice was voided; money on it became credit.",

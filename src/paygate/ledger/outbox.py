@@ -8,17 +8,18 @@ behind it, and everything else goes on.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
-from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, Event
+from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, DeadLetter, Event
 from paygate.domain.money import Money
-from paygate.ledger.tx import LOGGER
+from paygate.ledger.tx import LOGGER, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from paygate.ledger.tx import Row, Tx
 
@@ -50,7 +51,7 @@ UPDATE paygate_sink SET lease = :lease, lease_until = :until
 WHERE tenant = :tenant AND name = :name
   AND (lease = '' OR lease = :lease OR lease_until < :at)
 """
-_SINK = "SELECT position, lease FROM paygate_sink WHERE tenant = :tenant AND name = :name"
+_SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
 _ADVANCE = """
 UPDATE paygate_sink SET position = :position
 WHERE tenant = :tenant AND name = :name AND lease = :lease AND position <= :position
@@ -64,13 +65,13 @@ SELECT DISTINCT aggregate FROM paygate_delivery WHERE tenant = :tenant AND sink 
 """
 _DELAY = """
 INSERT INTO paygate_delivery (
-  tenant, sink, position, aggregate, tries, next_try_at, dead, error)
-VALUES (:tenant, :sink, :position, :aggregate, :tries, :next_try_at, :dead, :error)
+  tenant, sink, position, aggregate, tries, silences, since, next_try_at, dead, error)
+VALUES (:tenant, :sink, :position, :aggregate, :tries, :silences, :at, :next_try_at, :dead, :error)
 ON CONFLICT (tenant, sink, position) DO UPDATE SET
-  tries = :tries, next_try_at = :next_try_at, dead = :dead, error = :error
+  tries = :tries, silences = :silences, next_try_at = :next_try_at, dead = :dead, error = :error
 """
 _DUE = f"""
-SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.tries
+SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.tries, d.silences
 FROM paygate_delivery d JOIN paygate_outbox o ON o.position = d.position
 WHERE d.tenant = :tenant AND d.sink = :sink AND d.dead = 0
   AND (d.next_try_at IS NULL OR d.next_try_at <= :at)
@@ -85,15 +86,29 @@ DELETE FROM paygate_delivery
 WHERE tenant = :tenant AND sink = :sink AND position = :position
 """
 _DEAD = f"""
-SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.sink, d.tries, d.error
+SELECT {", ".join("o." + name for name in _COLUMNS.split(", "))}, d.sink, d.tries, d.since, d.error
 FROM paygate_delivery d JOIN paygate_outbox o ON o.position = d.position
-WHERE d.tenant = :tenant AND d.dead = 1 ORDER BY d.sink, d.position
+WHERE d.tenant = :tenant AND d.dead = 1 ORDER BY d.sink, d.position LIMIT :limit
 """
+_DEAD_OF = _DEAD.replace("AND d.dead = 1", "AND d.sink = :sink AND d.dead = 1")
 _REVIVE = """
-UPDATE paygate_delivery SET dead = 0, tries = 0, next_try_at = NULL
+UPDATE paygate_delivery SET dead = 0, tries = 0, silences = 0, next_try_at = NULL
 WHERE tenant = :tenant AND sink = :sink AND dead = 1
 """
+_UNREACHED = """
+UPDATE paygate_sink SET fault = :fault, unreached_since = coalesce(unreached_since, :at),
+  silences = silences + 1, pause_until = :until
+WHERE tenant = :tenant AND name = :sink
+"""
+_REACHED = """
+UPDATE paygate_sink SET fault = '', unreached_since = NULL, silences = 0, pause_until = NULL
+WHERE tenant = :tenant AND name = :sink AND silences > 0
+"""
+_SILENCES = "SELECT silences FROM paygate_sink WHERE tenant = :tenant AND name = :sink"
 
+
+ERROR_MAX: Final = 500
+"""How much of what a sink said is kept."""
 
 # Made once: with options of its own, json.dumps makes an encoder for every call.
 _write = json.JSONEncoder(separators=(",", ":")).encode
@@ -166,12 +181,19 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
 
 
 def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:
-    """Become the reader for sink *name*; tell its position, or None while another one reads."""
+    """
+    Become the reader for sink *name*, and return its position.
+
+    It is None while another one reads, or while the sink is left alone because it was not reached.
+    """
     params = {"tenant": tx.tenant, "name": name, "lease": lease, "until": until, "at": tx.at}
     if not tx.run(_LEASE, params):
         return None
     row = tx.one(_SINK, params)
     assert row is not None, "the row was just updated"
+    if row["pause_until"] is not None and row["pause_until"] > tx.at:
+        release_sink(tx, name, lease)
+        return None
     return int(row["position"])
 
 
@@ -197,6 +219,7 @@ def delay(
     event: Event,
     *,
     tries: int = 0,
+    silences: int = 0,
     next_try_at: str | None = None,
     dead: bool = False,
     error: str = "",
@@ -208,17 +231,43 @@ def delay(
         "position": event.position,
         "aggregate": event.aggregate,
         "tries": tries,
+        "silences": silences,
+        "at": tx.at,
         "next_try_at": next_try_at,
         "dead": int(dead),
-        "error": error[:500],
+        "error": error[:ERROR_MAX],
     }
     tx.run(_DELAY, params)
 
 
-def due(tx: Tx, sink: str, limit: int) -> list[tuple[Event, int]]:
-    """Read set-aside events that may be tried now, the first of each aggregate, with tries."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that was set aside: how often it was refused, and how often nobody was reached."""
+
+    event: Event
+    tries: int
+    silences: int
+
+
+def due(tx: Tx, sink: str, limit: int) -> list[Waiting]:
+    """Return set-aside events that may be tried now, the first of each aggregate."""
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "limit": limit}
-    return [(event_of(row), row["tries"]) for row in tx.all(_DUE, params)]
+    return [Waiting(event_of(row), row["tries"], row["silences"]) for row in tx.all(_DUE, params)]
+
+
+def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> bool:
+    """Leave *sink* alone for a growing pause; return whether it was reached until now."""
+    row = tx.one(_SILENCES, {"tenant": tx.tenant, "sink": sink})
+    silences = 0 if row is None else int(row["silences"])
+    pause = pauses[min(silences, len(pauses) - 1)]
+    params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "fault": fault[:ERROR_MAX]}
+    tx.run(_UNREACHED, params | {"until": instant(tx.now + pause)})
+    return not silences
+
+
+def reached(tx: Tx, sink: str) -> bool:
+    """Note that *sink* answered; return whether it did not before."""
+    return bool(tx.run(_REACHED, {"tenant": tx.tenant, "sink": sink}))
 
 
 def done(tx: Tx, sink: str, event: Event) -> None:
@@ -226,14 +275,24 @@ def done(tx: Tx, sink: str, event: Event) -> None:
     tx.run(_DONE, {"tenant": tx.tenant, "sink": sink, "position": event.position})
 
 
-def dead_letters(tx: Tx) -> list[tuple[str, Event, str]]:
-    """Read the events that sinks refused for good: sink, event, last error."""
-    rows = tx.all(_DEAD, {"tenant": tx.tenant})
-    return [(row["sink"], event_of(row), row["error"]) for row in rows]
+def dead_letters(tx: Tx, sink: str | None, limit: int) -> list[DeadLetter]:
+    """Return the events that were given up for *sink*, or for any, the oldest of each first."""
+    params = {"tenant": tx.tenant, "sink": sink, "limit": limit}
+    return [
+        DeadLetter(
+            sink=row["sink"],
+            event=event_of(row),
+            error=row["error"],
+            tries=row["tries"],
+            since=datetime.fromisoformat(row["since"]),
+        )
+        for row in tx.all(_DEAD if sink is None else _DEAD_OF, params)
+    ]
 
 
 def revive(tx: Tx, sink: str) -> int:
-    """Let sink try its dead letters again; tell how many."""
+    """Let sink try its dead letters again, at once; return how many."""
+    reached(tx, sink)
     return tx.run(_REVIVE, {"tenant": tx.tenant, "sink": sink})
 
 

@@ -1,9 +1,12 @@
 """Publish: hand events from the outbox to sinks and to subscribers in this process.
 
 At least once, and in order per aggregate. An event that is not taken is tried
-again later and holds up only its own aggregate; a reader that does not answer at all is
-left alone until the next pass, so that the others get their turn. After the last try it is a dead
-letter that stays visible until somebody replays it.
+again later and holds up only its own aggregate. One that is refused is a dead letter after its
+last try, and stays visible until somebody replays it.
+
+A reader that cannot be reached has refused nothing. It is left alone for a growing pause, and the
+event is kept for it however long that takes; so a system that is down for a week has missed
+nothing when it is back.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
+from paygate.errors import NoReply, NotSent
 from paygate.ledger import outbox
 from paygate.ledger.tx import instant
 from paygate.service.flow import Flow, Tell, ask, look, transact
@@ -31,7 +36,10 @@ if TYPE_CHECKING:
 RETRY_PLAN: Final = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 21600, 86400)
 )
-"""When an event that was not taken is tried again; after the last it is a dead letter."""
+"""When an event that was refused is tried again; after the last it is a dead letter."""
+
+SILENCE_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
+"""How long a reader that could not be reached is left alone, and at most."""
 
 _BATCH = 100
 _LEASE = timedelta(minutes=5)
@@ -47,7 +55,12 @@ class Sink(Protocol):
         ...
 
     def deliver(self, event: Event) -> Dialogue[None]:
-        """Tell *event*; raise `BadReply` where it was not taken."""
+        """
+        Tell *event*.
+
+        Raise `BadReply` if the other side refuses it: after eight refusals it is a dead letter.
+        Raise `NoReply` if the other side is out of order: it is tried again until it works.
+        """
         ...
 
 
@@ -61,17 +74,23 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What one pass did: events taken, set aside for later, and given up on."""
+    """
+    What one pass did: events taken, set aside for later, and given up.
+
+    `unreached` are the sinks and subscribers that could not be reached.
+    """
 
     delivered: int = 0
     delayed: int = 0
     dead: int = 0
+    unreached: tuple[str, ...] = ()
 
     def __add__(self, other: Published) -> Published:
         return Published(
             delivered=self.delivered + other.delivered,
             delayed=self.delayed + other.delayed,
             dead=self.dead + other.dead,
+            unreached=self.unreached + other.unreached,
         )
 
 
@@ -103,24 +122,36 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
         return outbox.lease_sink(tx, name, lease, instant(tx.now + _LEASE))
 
     position = yield from transact(take)
-    if position is None:  # another process reads for it right now
+    if position is None:  # another process reads for it right now, or it was out of reach just now
         return Published()
-    total, silent = yield from _retry_due(reader)
-    while not silent:
+    total, silence, down = yield from _retry_due(reader)
+    while not down:
         step = yield from _next_batch(reader, lease, position)
         if step is None:
             break
-        done, position, silent = step
+        done, position, failure = step
         total += done
+        down = failure is not None
+        silence = failure if down or done.delivered else silence
     # If we are stopped before this, the lease runs out by itself.
-    yield from transact(lambda tx: outbox.release_sink(tx, name, lease))
-    return total
+    yield from transact(partial(_end, name=name, lease=lease, silence=silence, done=total))
+    return total + Published(unreached=(name,)) if silence else total
+
+
+def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Published) -> None:
+    """Let another reader take over, and write down whether the sink was reached."""
+    outbox.release_sink(tx, name, lease)
+    if silence:
+        if outbox.unreached(tx, name, silence.error, SILENCE_PAUSES):
+            tx.say("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
+    elif (done.delivered or done.delayed or done.dead) and outbox.reached(tx, name):
+        tx.say("sink.reached", f"{name} answers again", logs.NOTHING)
 
 
 def _next_batch(
     reader: Sink | Subscriber, lease: str, position: int
-) -> Flow[tuple[Published, int, bool] | None]:
-    """Hand over the next events; return how far that came, and whether the reader was silent."""
+) -> Flow[tuple[Published, int, _Failure | None] | None]:
+    """Hand over the next events; return how far that came, and why the reader was not reached."""
     name = reader.name
 
     def waiting(tx: Tx) -> tuple[list[Event], set[str]]:
@@ -129,79 +160,116 @@ def _next_batch(
     events, blocked = yield from look(waiting)
     if not events:
         return None
-    failed: list[tuple[Event, str]] = []
-    delivered, silent, last = 0, False, events[-1].position
+    failed: list[tuple[Event, _Failure | None]] = []
+    delivered, last = 0, events[-1].position
+    silence: _Failure | None = None
     for event in events:
         if event.aggregate in blocked:
-            failed.append((event, ""))
+            failed.append((event, None))
             continue
         failure = yield from _hand_over(reader, event)
         if failure is None:
             delivered += 1
             continue
         blocked.add(event.aggregate)
-        failed.append((event, failure.error))
+        failed.append((event, failure))
         if failure.silent:
-            silent, last = True, event.position
+            silence, last = failure, event.position
             break
 
     def advance(tx: Tx) -> bool:
         if not outbox.advance_sink(tx, name, lease, last):
             return False
-        for event, error in failed:
-            again = instant(tx.now + RETRY_PLAN[0]) if error else None
-            outbox.delay(tx, name, event, tries=1 if error else 0, next_try_at=again, error=error)
+        for event, failure in failed:
+            if failure is None:  # it waits behind another one of its aggregate
+                outbox.delay(tx, name, event)
+            else:
+                _set_aside(tx, name, outbox.Waiting(event, 0, 0), failure)
         return True
 
     if not (yield from transact(advance)):
         return None
-    return Published(delivered=delivered, delayed=len(failed)), last, silent
+    return Published(delivered=delivered, delayed=len(failed)), last, silence
 
 
-def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, bool]]:
+def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, _Failure | None, bool]]:
     """
     Try again what was set aside; a freed aggregate goes on with what waited behind.
 
-    Return also whether the reader was silent: the rest waits for the next pass then.
+    Return also why the reader was not reached last, and whether it is down. One event that is
+    never answered would hold up all others, so it takes two of them in a row to say that.
     """
     name = reader.name
     total = Published()
+    silence: _Failure | None = None
     while True:
         due = yield from look(lambda tx: outbox.due(tx, name, _BATCH))
         if not due:
-            return total, False
-        for event, tries in due:
-            failure = yield from _hand_over(reader, event)
+            return total, silence, False
+        for waiting in due:
+            failure = yield from _hand_over(reader, waiting.event)
             if failure is None:
-                yield from transact(_done(name, event))
-                total += Published(delivered=1)
+                yield from transact(_done(name, waiting.event))
+                total, silence = total + Published(delivered=1), None
                 continue
-            dead = tries >= len(RETRY_PLAN)
-            yield from transact(_delay(name, event, tries, failure.error))
+            dead = yield from transact(partial(_set_aside, name=name, of=waiting, why=failure))
             total += Published(dead=1) if dead else Published(delayed=1)
-            if failure.silent:
-                return total, True
+            if failure.silent and silence is not None:
+                return total, failure, True
+            silence = failure if failure.silent else None
 
 
 def _done(sink: str, event: Event) -> Callable[[Tx], None]:
     return lambda tx: outbox.done(tx, sink, event)
 
 
-def _delay(sink: str, event: Event, tries: int, error: str) -> Callable[[Tx], None]:
-    def work(tx: Tx) -> None:
-        dead = tries >= len(RETRY_PLAN)
-        again = None if dead else instant(tx.now + RETRY_PLAN[tries])
-        outbox.delay(tx, sink, event, tries=tries + 1, next_try_at=again, dead=dead, error=error)
+def _set_aside(tx: Tx, name: str, of: outbox.Waiting, why: _Failure) -> bool:
+    """Keep an event for later, or give it up after its last refusal; return whether that."""
+    tries, silences = of.tries, of.silences
+    if why.silent:
+        pause: timedelta | None = SILENCE_PAUSES[min(silences, len(SILENCE_PAUSES) - 1)]
+        silences += 1
+    else:
+        pause = RETRY_PLAN[tries] if tries < len(RETRY_PLAN) else None
+        tries += 1
+    again = None if pause is None else instant(tx.now + pause)
+    outbox.delay(
+        tx,
+        name,
+        of.event,
+        tries=tries,
+        silences=silences,
+        next_try_at=again,
+        dead=again is None,
+        error=why.error,
+    )
+    told = f"{name} refused {of.event.type} {of.event.id} of {of.event.aggregate}: {_in_log(why)}"
+    if again is None:
+        tx.say("sink.dead_letter", told, logs.NOTHING)
+    elif tries == 1 and not why.silent:
+        tx.say("sink.refused", told, logs.NOTHING)
+    return again is None
 
-    return work
+
+def _in_log(why: _Failure) -> str:
+    return why.logged or why.error
+
+
+_UNREACHED: Final = (NotSent, NoReply, ConnectionError, TimeoutError)
+"""What a subscriber raises if the system behind it is out of reach."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why an event was not taken; `silent` if the reader said nothing at all."""
+    """
+    Why an event was not taken; `silent` if the reader was not reached at all.
+
+    `logged` is what the log may say: the text of a host's own exception may hold a secret.
+    """
 
     error: str
     silent: bool = False
+    logged: str = ""
 
 
 def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]:
@@ -210,7 +278,8 @@ def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]
         try:
             result = yield Tell(reader.call, event)
         except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
-            return _Failure(f"{type(error).__name__}: {error}")
+            kind, silent = type(error).__name__, isinstance(error, _UNREACHED)
+            return _Failure(f"{kind}: {error}", silent, logged=kind)
         if inspect.isawaitable(result):
             # Nobody awaits it here, so what was to be done has not been done.
             if inspect.iscoroutine(result):

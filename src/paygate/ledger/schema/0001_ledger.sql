@@ -175,6 +175,8 @@ CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
 CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method) WHERE method IS NOT NULL;
 CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, account, next_check_at)
   WHERE next_check_at IS NOT NULL;
+CREATE INDEX paygate_attempt_unknown ON paygate_attempt (tenant, created_at, id)
+  WHERE state = 'unknown';
 CREATE INDEX paygate_attempt_with_secret ON paygate_attempt (tenant, id)
   WHERE action_secret_encrypted IS NOT NULL;
 CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, reference)
@@ -481,6 +483,8 @@ CREATE TABLE paygate_inbox (
 ) STRICT;
 CREATE INDEX paygate_inbox_by_body ON paygate_inbox (tenant, account, body_digest)
   WHERE body_digest <> '';
+CREATE INDEX paygate_inbox_stuck ON paygate_inbox (tenant, account, state, received_at)
+  WHERE state IN ('failed', 'orphan', 'conflicted');
 CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, account, next_try_at)
   WHERE next_try_at IS NOT NULL;
 
@@ -493,7 +497,36 @@ CREATE TABLE paygate_feed (
   complete_since TEXT, -- when the last reading that came to its end began
   fault TEXT NOT NULL DEFAULT '',
   failing_since TEXT,
+  alerted_at TEXT, -- when it was told that it is failing; NULL after it was read to its end
   PRIMARY KEY (tenant, account)
+) STRICT, WITHOUT ROWID;
+
+-- The accounts that a process was opened with, and whether their gateways accept who we are.
+CREATE TABLE paygate_account (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  driver TEXT NOT NULL,
+  has_feed INTEGER NOT NULL,
+  first_seen_at TEXT NOT NULL,
+  last_seen_at TEXT NOT NULL, -- to the day
+  rejected_since TEXT, -- when the gateway began to reject our credentials
+  rejected_at TEXT, -- when it did so last
+  rejected_for TEXT NOT NULL DEFAULT '', -- what it said
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- Callbacks that were refused: a count for each reason, and nothing of what they said but what an
+-- event is called. There are as many rows as reasons, however many callbacks are refused.
+CREATE TABLE paygate_refused_callback (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  why TEXT NOT NULL,
+  times INTEGER NOT NULL CHECK (times > 0),
+  first_at TEXT NOT NULL,
+  last_at TEXT NOT NULL,
+  type TEXT NOT NULL, -- of the last one that said so
+  event_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, account, why)
 ) STRICT, WITHOUT ROWID;
 
 -- Numbers of places to pay to, such as addresses of a wallet (the source). They are counted for
@@ -560,6 +593,10 @@ CREATE TABLE paygate_sink (
   position INTEGER NOT NULL,
   lease TEXT NOT NULL DEFAULT '',
   lease_until TEXT,
+  fault TEXT NOT NULL DEFAULT '', -- why it was not reached last
+  unreached_since TEXT,
+  silences INTEGER NOT NULL DEFAULT 0, -- how often in a row it was not reached
+  pause_until TEXT, -- it is left alone until then
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -570,13 +607,16 @@ CREATE TABLE paygate_delivery (
   sink TEXT NOT NULL,
   position INTEGER NOT NULL,
   aggregate TEXT NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0,
+  tries INTEGER NOT NULL DEFAULT 0, -- how often it was refused
+  silences INTEGER NOT NULL DEFAULT 0, -- how often the sink was not reached with it
+  since TEXT NOT NULL, -- when it was set aside
   next_try_at TEXT,
   dead INTEGER NOT NULL DEFAULT 0,
   error TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (tenant, sink, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
+CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
 
 CREATE TRIGGER paygate_posting_no_update BEFORE UPDATE ON paygate_posting
 BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
