@@ -15,6 +15,10 @@ may move at any time.
             return wire.parse_sale(response, charge)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from paygate.dialogue import BODY_BYTES_MAX, Dialogue, Note, Request, Response, at_once
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES, scale_of
@@ -115,7 +119,9 @@ from paygate.gateway import (
     digest_key,
     step_key,
 )
-from paygate.settings import Settings
+
+if TYPE_CHECKING:
+    from paygate.settings import Settings
 
 __all__ = [
     "BODY_BYTES_MAX",
@@ -233,3 +239,14 @@ __all__ = [
     "scale_of",
     "step_key",
 ]
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, so that they still catch a wrong name.
+    def __getattr__(name: str) -> Any:
+        """Import `Settings` when it is first used: pydantic is slow, and not all need it."""
+        if name != "Settings":
+            raise AttributeError(f"module 'paygate.driver' has no attribute {name!r}")
+        from paygate.settings import Settings
+
+        globals()["Settings"] = Settings
+        return Settings

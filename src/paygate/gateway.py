@@ -174,6 +174,12 @@ class Inquiry:
     of the payment that are in the books. A processor that shows only how a dispute stands
     now repeats itself when it takes money a second time; a driver tells the two apart by
     what is booked, and gives the second taking a movement id of its own.
+
+    `parent_reference` is what the operation was done to, by the processor's name: the
+    charge or authorisation that is captured, voided, refunded, completed or closed. It is
+    there before the processor has named the operation itself, so a processor that lists
+    captures or refunds only under their payment can be asked too. `movement_id` is the
+    movement that a refund sends back. Both are empty for what follows nothing.
     """
 
     operation: Operation
@@ -184,6 +190,8 @@ class Inquiry:
     amount: Money
     sent_at: datetime
     last_sent_at: datetime | None = None
+    parent_reference: str = ""
+    movement_id: str = ""
     booked: frozenset[tuple[MovementKind, str]] = frozenset()
 
 
@@ -214,7 +222,11 @@ class Forgetting:
 
 
 class InquiryBy(StrEnum):
-    """How an operation can be found again whose answer was lost."""
+    """How an operation can be found again whose answer was lost.
+
+    What is done to a payment later can also be looked for under the payment, by
+    `Inquiry.parent_reference`; a driver that finds nothing there says `Unknown`.
+    """
 
     OUR_REF = "our_ref"
     GATEWAY_REF = "gateway_ref"

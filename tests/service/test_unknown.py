@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined
-from paygate.domain.payment import PaymentStatus
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Finding, Unknown
+from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
-from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
+from paygate.gateway import DedupWindow, Inquiry, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
 from paygate.service.flow import Exchange, Step, Write
-from paygate.testing import FakeClock, Habits
+from paygate.testing import FakeClock, FakeGateway, Habits
 from tests.service.world import (
     BACK,
     LEASE,
@@ -564,13 +565,26 @@ def test_a_doubt_waits_for_a_person_though_other_money_was_assigned(world: World
     assert not told.needs_review
 
 
+class TellsNothingOfClosing(FakeGateway):
+    """A processor that shows its slips, and not who asked to close one."""
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        if inquiry.operation is Operation.CLOSE:
+            return at_once(Unknown(reason="closing is not shown"))
+        return super().look_up(inquiry)
+
+
 @pytest.mark.parametrize("dies_at", range(1, 4))
 def test_a_slip_is_asked_about_though_nobody_can_ask_about_closing_it(
     world: World, dies_at: int
 ) -> None:
-    slips = world.add(
-        "it", Kind.VOUCHER, inquiry=InquiryBy.GATEWAY_REF, idempotency=NotIdempotent()
+    slips = TellsNothingOfClosing(
+        Kind.VOUCHER,
+        clock=world.clock,
+        inquiry=InquiryBy.GATEWAY_REF,
+        idempotency=NotIdempotent(),
     )
+    world.gateways["it"] = world.fakes["it"] = slips
     first = world.process()
     issue(first)
     slip = first.collect("INV-1", via="it", key="k1")
@@ -604,6 +618,57 @@ def test_who_asks_again_and_again_does_not_use_up_the_plan(world: World) -> None
     assert wait_for_the_end(world, cashier, payment).status is PaymentStatus.SUCCEEDED
     assert fake.moved("USD") == usd("30.00")
     assert_truth(world, cashier)
+
+
+@pytest.mark.parametrize("by", [InquiryBy.GATEWAY_REF, InquiryBy.LIST_SCAN])
+def test_a_capture_without_an_answer_is_looked_for_under_its_payment(
+    world: World, by: InquiryBy
+) -> None:
+    fake = world.add("it", Kind.CARD, inquiry=by, idempotency=NotIdempotent())
+    cashier = world.process()
+    issue(cashier)
+    held = cashier.authorize("INV-1", via="it", method="tok_visa", key="k1")
+    fake.script("unknown_executed", operation="capture")
+
+    cashier.capture(held, key="c1")
+    unsure = [each.state for each in cashier.attempts(held)]
+    world.clock.advance(minutes=3)
+    cashier.recover()
+
+    assert unsure[1:] == [AttemptState.UNKNOWN]
+    told = cashier.payment(held)
+    assert (told.status, told.received) == (PaymentStatus.SUCCEEDED, usd("30.00"))
+    assert fake.moved("USD") == usd("30.00")
+    assert_truth(world, cashier)
+
+
+def test_an_inquiry_names_the_payment_and_the_movement_that_it_follows(world: World) -> None:
+    asked: list[Inquiry] = []
+
+    class Listens(FakeGateway):
+        def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+            asked.append(inquiry)
+            return super().look_up(inquiry)
+
+    fake = Listens(Kind.CARD, clock=world.clock, idempotency=NotIdempotent())
+    world.gateways["it"] = world.fakes["it"] = fake
+    cashier = world.process()
+    issue(cashier)
+    paid = pay(cashier, "tok_visa")
+    fake.script("unknown_executed", operation="refund")
+
+    cashier.refund(paid, key="r1")
+    world.clock.advance(minutes=3)
+    cashier.recover()
+    world.clock.advance(minutes=3)
+    cashier.inquire(paid)
+
+    [movement] = [each.movement_id for each in cashier.receipts(paid) if each.kind.inward]
+    told = {each.operation: (each.parent_reference, each.movement_id) for each in asked}
+    assert told == {
+        Operation.CHARGE: ("", ""),
+        Operation.REFUND: (paid.reference, movement),
+    }
 
 
 class NotesLate(Cashier):

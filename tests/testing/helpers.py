@@ -64,7 +64,7 @@ def charge_of(
 
 
 def inquiry_about(
-    charge: Charge, operation: Operation = Operation.CHARGE, reference: str = ""
+    charge: Charge, operation: Operation = Operation.CHARGE, reference: str = "", **more: Any
 ) -> Inquiry:
     return Inquiry(
         operation=operation,
@@ -74,6 +74,7 @@ def inquiry_about(
         reference=reference,
         amount=charge.amount,
         sent_at=START,
+        **more,
     )
 
 

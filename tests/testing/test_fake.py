@@ -627,6 +627,24 @@ def test_an_operation_is_found_by_the_processors_reference_only_if_we_know_it() 
     assert isinstance(till.look_up(), Unknown)
 
 
+@pytest.mark.parametrize("by", [InquiryBy.GATEWAY_REF, InquiryBy.LIST_SCAN])
+def test_a_capture_is_found_under_the_authorisation_that_it_follows(by: InquiryBy) -> None:
+    till = Till(inquiry=by, habits=Habits(page_size=2))
+    others = [
+        till.ask(till.fake.authorize(charge_of(key=f"o{number}"))).reference for number in range(3)
+    ]
+    for number, other in enumerate(others):
+        till.do("capture", Capture, key=f"x{number}", reference=other, amount=usd("10.00"))
+    held = till.ask(till.fake.authorize(charge_of()))
+    taken = till.do("capture", Capture, key="c1", reference=held.reference, amount=usd("10.00"))
+
+    asked = {"operation": Operation.CAPTURE, "parent_reference": held.reference}
+
+    assert till.look_up("c1", **asked) == taken
+    assert till.look_up("c2", **asked) == NotFound()
+    assert till.look_up("x0", **asked) == NotFound()
+
+
 def test_an_account_without_inquiry_finds_nothing_out() -> None:
     till = Till(inquiry=InquiryBy.NONE)
     till.charge()

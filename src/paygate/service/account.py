@@ -207,9 +207,9 @@ class GatewayAccount:
         """Tell whether a lost answer can be found out, by inquiry or by repetition."""
         return self.inquirer is not None or bool(self.repeatable_for)
 
-    def looks_up(self, reference: str) -> LooksUp | None:
-        """Tell who can find an operation of ours that the processor named *reference*, if any."""
-        if self.traits.inquiry is InquiryBy.GATEWAY_REF and not reference:
+    def looks_up(self, *references: str) -> LooksUp | None:
+        """Return who can find an operation that has these references, or whose parent has them."""
+        if self.traits.inquiry is InquiryBy.GATEWAY_REF and not any(references):
             return None
         return self.inquirer
 

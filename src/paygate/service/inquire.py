@@ -137,7 +137,8 @@ def ask_again(
     """
     case = yield from look(lambda tx: _case(tx, attempt))
     account = accounts.get(case.row.attempt.account)
-    gateway = None if account is None else account.looks_up(case.row.attempt.reference)
+    row = case.row
+    gateway = None if account is None else account.looks_up(row.attempt.reference, row.about)
     if account is None or gateway is None:
         return None
     look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
@@ -206,7 +207,7 @@ def _inquire_attempt(
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
-    gateway = account.looks_up(row.attempt.reference)
+    gateway = account.looks_up(row.attempt.reference, row.about)
     if gateway is None:
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing, silent))
@@ -242,6 +243,8 @@ def inquiry_about(row: AttemptRow, booked: frozenset[tuple[MovementKind, str]]) 
         amount=row.attempt.amount,
         sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
         last_sent_at=row.sent_at,
+        parent_reference=row.about,
+        movement_id=row.movement,
         booked=booked,
     )
 

@@ -588,7 +588,7 @@ def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question
     inquiry = inquire.inquiry_about(known.case.row, known.booked)
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
-    gateway = account.looks_up(inquiry.reference)
+    gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
     return None if gateway is None else Question(gateway, inquiry)
 
 

@@ -151,6 +151,17 @@ def test_a_capture_shows_in_what_it_captured(
         assert finding.movements[0].amount == usd("10.00")
 
 
+def test_a_capture_without_a_name_is_looked_for_in_what_it_captures(net: AuthorizeNet) -> None:
+    asked = inquiry(operation=Operation.CAPTURE, parent_reference=T, amount=usd("10.00"))
+
+    held = play(net.look_up(asked), details("authorizedPendingCapture")).outcome
+    taken = play(net.look_up(asked), details("settledSuccessfully", settleAmount="10.00")).outcome
+
+    assert not isinstance(held, Approved)
+    assert isinstance(taken, Approved)
+    assert taken.movements[0].kind is MovementKind.CAPTURE
+
+
 # --- Void --------------------------------------------------------------------------------
 
 

@@ -505,6 +505,40 @@ def test_a_refund_that_a_restored_ledger_forgot_is_found_by_a_scan(stripe: Strip
 
 
 @pytest.mark.parametrize(
+    ("movement", "parent", "within"),
+    [("ch_1", "pi_1", ("charge", "ch_1")), ("", "pi_1", ("payment_intent", "pi_1"))],
+)
+def test_a_refund_without_a_name_is_looked_for_under_its_payment(
+    stripe: Stripe, movement: str, parent: str, within: tuple[str, str]
+) -> None:
+    asked = inquiry(
+        operation=Operation.REFUND,
+        reference="",
+        parent_reference=parent,
+        movement_id=movement,
+        our_ref="att_2",
+        amount=FIVE,
+    )
+
+    played = play(stripe.look_up(asked), page(refund()))
+
+    assert within in parse_qsl(urlsplit(played.requests[0].url).query)
+    assert isinstance(played.outcome, Approved)
+    assert play(stripe.look_up(asked), page()).outcome == NotFound()
+
+
+def test_a_capture_without_a_name_is_looked_for_under_its_authorisation(stripe: Stripe) -> None:
+    asked = inquiry(operation=Operation.CAPTURE, reference="", parent_reference="pi_1")
+
+    held = play(stripe.look_up(asked), answers(intent("requires_capture")))
+    taken = play(stripe.look_up(asked), answers(paid()))
+
+    assert "/v1/payment_intents/pi_1" in held.requests[0].url
+    assert held.outcome == NotFound()
+    assert isinstance(taken.outcome, Approved)
+
+
+@pytest.mark.parametrize(
     "operation",
     [Operation.CAPTURE, Operation.VOID, Operation.CLOSE, Operation.COMPLETE, Operation.FORGET],
 )

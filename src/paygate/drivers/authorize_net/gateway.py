@@ -422,8 +422,9 @@ class AuthorizeNet:
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
                 return (yield from self._find(inquiry_, asked))
-            case Operation.CAPTURE if fields.is_number(reference):
-                found = yield from self._details(reference)
+            case Operation.CAPTURE if fields.is_number(reference or inquiry_.parent_reference):
+                # A capture is no transaction of its own: it shows in what it captures.
+                found = yield from self._details(reference or inquiry_.parent_reference)
                 return (yield from self._tell(found, asked))
             case Operation.VOID if reference:
                 return (yield from self._find_voided(reference))

@@ -321,10 +321,11 @@ class Stripe:
         is another account's, and money may have moved at the first.
 
         Without a reference nothing was sent that could move money by this ledger,
-        because the name is stored before. The scans are for a ledger that was
-        restored from a backup and has lost the name.
+        because the name is stored before. A ledger that was restored from a backup may
+        have lost the name: then what was done to a payment is looked for under the
+        payment, and a charge in the list of its time.
         """
-        reference = inquiry.reference
+        reference = inquiry.reference or inquiry.parent_reference
         match inquiry.operation:
             case Operation.CHARGE | Operation.AUTHORIZE if not reference:
                 return (yield from self._scan(inquiry))
@@ -373,8 +374,9 @@ class Stripe:
         if reference and refunds.is_refund(reference):
             reply = yield refunds.build_get(settings, reference)
             return refunds.parse_get(settings, inquiry.amount, reference, reply)
-        if reference:
-            listed = yield from self._refunds_of(reference)
+        about = reference or refunds.of_payment(inquiry.movement_id, inquiry.parent_reference)
+        if about:
+            listed = yield from self._refunds_of(about)
             return refunds.find(settings, inquiry.amount, inquiry.our_ref, listed)
         after = ""
         for _ in range(PAGES_MAX):

@@ -59,10 +59,18 @@ def is_refund(reference: str) -> bool:
 
 def about(refunding: Refunding) -> str:
     """Name the charge, or else the intent, that the money came by."""
-    for named_by in (refunding.movement_id, refunding.reference):
+    found = of_payment(refunding.movement_id, refunding.reference)
+    if not found:
+        raise Unsupported("Stripe sends back a charge (ch_…) or a PaymentIntent (pi_…)")
+    return found
+
+
+def of_payment(movement: str, reference: str) -> str:
+    """Return which of the two names a charge or an intent; empty if none does."""
+    for named_by in (movement, reference):
         if not is_refund(named_by) and ID.fullmatch(named_by):
             return named_by
-    raise Unsupported("Stripe sends back a charge (ch_…) or a PaymentIntent (pi_…)")
+    return ""
 
 
 def build_refund(settings: StripeSettings, refunding: Refunding) -> Request:

@@ -146,6 +146,8 @@ class FakeDialogues:
             case InquiryBy.GATEWAY_REF if inquiry.reference:
                 request = requests.build_look_up_by_reference(self._base, inquiry)
                 return answers.parse_finding((yield request))
+            case InquiryBy.GATEWAY_REF if inquiry.parent_reference:
+                return (yield from self._scan(inquiry))
             case InquiryBy.LIST_SCAN:
                 return (yield from self._scan(inquiry))
             case _:

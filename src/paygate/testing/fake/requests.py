@@ -127,9 +127,12 @@ def build_look_up_by_reference(base: str, inquiry: Inquiry) -> Request:
 
 
 def build_list(base: str, inquiry: Inquiry, after: str) -> Request:
-    """Read a page of the orders since the one that we look for was sent."""
+    """Read a page of the orders since the one that we look for was sent, or of one payment."""
     since = (inquiry.sent_at - CLOCK_SKEW).isoformat()
-    return _get(base, "list", operation=inquiry.operation, since=since, after=after)
+    asked = {"operation": str(inquiry.operation), "since": since, "after": after}
+    if inquiry.parent_reference:
+        asked["about"] = inquiry.parent_reference
+    return _get(base, "list", **asked)
 
 
 def build_feed(base: str, cursor: str) -> Request:

@@ -301,6 +301,7 @@ class FakeProcessor:
             order
             for order in self._truth.orders.values()
             if order.operation == asked.get("operation")
+            and order.about == asked.get("about", order.about)
             and order.at.isoformat() >= since
             and order.state is not State.OPENED
             and order.at + self.habits.inquiry_lag <= now
