@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import textwrap
 from enum import Enum
 from logging import getLevelName
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from docutils.nodes import container
 from docutils.parsers.rst import Directive
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 Row = tuple[str, ...]
+E = TypeVar("E", bound=Enum)
 
 STATUSES = {
     PaymentStatus.PROCESSING: "It was sent, or is on its way at the bank; the result comes later.",
@@ -143,16 +145,24 @@ def rules() -> Iterator[Row]:
         yield code(rule.name), rule.says
 
 
-def accounts() -> Iterator[Row]:
-    yield "Account", "What is on it"
-    [body] = ast.parse(inspect.getsource(posting.Account)).body
+def members(enum: type[E]) -> dict[E, str]:
+    """Return the members of *enum*, each with the docstring that stands below it."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
     assert isinstance(body, ast.ClassDef)
+    told: dict[E, str] = {}
     for name, text in zip(body.body, body.body[1:], strict=False):
         match name, text:
-            case ast.Assign(value=ast.Constant(value)), ast.Expr(value=ast.Constant(meaning)):
-                yield code(value), str(meaning)
+            case ast.Assign(targets=[ast.Name(id=member)]), ast.Expr(value=ast.Constant(meaning)):
+                told[enum[member]] = " ".join(str(meaning).split())
             case _:
                 pass
+    return told
+
+
+def accounts() -> Iterator[Row]:
+    yield "Account", "What is on it"
+    for account, text in members(posting.Account).items():
+        yield code(account.value), text
 
 
 def errors_by_family() -> Iterator[Row]:
@@ -248,10 +258,10 @@ def capabilities() -> Iterator[Row]:
 
 
 def kinds() -> Iterator[Row]:
-    yield "Kind", "Comes in by"
-    for kind in Kind:
+    yield "Kind", "For", "Comes in by"
+    for kind, text in members(Kind).items():
         by = "`record`" if kind.recorded else "`collect`"
-        yield code(kind), "`pay_from_credit`" if kind is Kind.CREDIT else by
+        yield code(kind), text, "`pay_from_credit`" if kind is Kind.CREDIT else by
 
 
 def settings_of(model: Any) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import json
 import logging
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cryptography.fernet import Fernet
@@ -17,13 +18,17 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.outcome import (
     Action,
     ActionRequired,
+    ApproveElsewhere,
     DeclineCode,
     Declined,
     Finding,
     Outcome,
+    PayToAddress,
     PostForm,
     Redirect,
     ScriptStep,
+    ShowCode,
+    ShowVoucher,
     secret_of,
     with_secret,
 )
@@ -36,6 +41,7 @@ from paygate.gateway import (
     Inquiry,
     Notice,
 )
+from paygate.service.notices import read_notice, write_notice
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, NEW_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -245,12 +251,43 @@ def test_secrets_of_steps_come_under_the_new_key(tmp_path: Path, clock: FakeCloc
     assert rendered == FORM
 
 
+EVERY: list[Action] = [
+    SCRIPT,
+    FORM,
+    Redirect(url="https://bank.example/3ds", method="POST", fields={"a": "b"}),
+    ShowVoucher(reference="4711", barcode="4711", instructions="At any counter."),
+    ShowCode(payload="00020126580014br.gov.bcb.pix", url="https://bank.example/q"),
+    ApproveElsewhere(where="your phone", code="47", instructions="Open the app."),
+    PayToAddress(address="bcrt1q", amount=Money("BTC", 5), uri="bitcoin:bcrt1q"),
+]
+
+
+def test_every_sort_of_action_is_tried() -> None:
+    assert {type(each) for each in EVERY} == set(get_args(Action))
+
+
+@pytest.mark.parametrize("action", EVERY, ids=lambda each: type(each).__name__)
+def test_every_action_comes_out_of_the_ledger_and_out_of_a_stored_notice_as_it_went_in(
+    tmp_path: Path, clock: FakeClock, action: Action
+) -> None:
+    notice = Notice(event_id="e", type="t", answer=ActionRequired(action=with_secret(action, None)))
+    with opened(tmp_path, Asking(action, clock), clock, KEY) as cashier:
+        payment = collected(cashier)
+
+        assert cashier.payment(payment).action == with_secret(action, None)
+        assert cashier.action_of(payment) == action
+    assert read_notice(write_notice(notice)) == notice
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
         (SCRIPT, "the payer goes on in your page, in the script https://js.bank.example/v3/"),
         (FORM, "the payer's browser posts the form of your page to https://form.bank.example/pay"),
         (Redirect(url="https://bank.example/3ds"), "the payer goes to https://bank.example/3ds"),
+        (ShowCode(payload="00020126"), "the payer scans a code of 00020126"),
+        (ApproveElsewhere(where="your phone"), "the payer approves on your phone"),
+        (ApproveElsewhere(where="the app", code="47"), "the payer approves on the app, code 47"),
     ],
 )
 def test_each_step_is_said_in_words_of_its_own(action: Action, words: str) -> None:

@@ -17,6 +17,7 @@ from paygate.domain.method import Kind, StoredMethod
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     Authorized,
     Closed,
     DeclineCode,
@@ -27,6 +28,7 @@ from paygate.domain.outcome import (
     Pending,
     Redirect,
     Rejected,
+    ShowCode,
     ShowVoucher,
     Unknown,
     Unsent,
@@ -108,6 +110,8 @@ NONSENSE: dict[str, Any] = {
     "an action that is a text": ActionRequired(action=BACK),  # type: ignore[arg-type]
     "an empty address": ActionRequired(action=Redirect(url="")),
     "a voucher without number": ActionRequired(action=ShowVoucher(reference=None)),  # type: ignore[arg-type]
+    "a code of nothing": ActionRequired(action=ShowCode(payload="")),
+    "to approve nowhere": ActionRequired(action=ApproveElsewhere(where="")),
     "an address for nothing": ActionRequired(
         action=PayToAddress(address="bc1q", amount=Money.zero("BTC"), uri="bitcoin:bc1q")
     ),

@@ -14,6 +14,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     Authorized,
     Closed,
     Closing,
@@ -25,6 +26,7 @@ from paygate.domain.outcome import (
     Redirect,
     RejectCause,
     Rejected,
+    ShowCode,
     ShowVoucher,
     Unknown,
 )
@@ -168,7 +170,14 @@ def test_a_canceled_page_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "hours"), [(Kind.REDIRECT, 1), (Kind.VOUCHER, 24 * 7), (Kind.BITCOIN, 1)]
+    ("kind", "hours"),
+    [
+        (Kind.REDIRECT, 1),
+        (Kind.VOUCHER, 24 * 7),
+        (Kind.BITCOIN, 1),
+        (Kind.PUSH, 1),
+        (Kind.QR, 1),
+    ],
 )
 def test_what_nobody_pays_expires_and_late_money_still_comes(kind: Kind, hours: int) -> None:
     till = Till(kind)
@@ -193,6 +202,37 @@ def test_a_voucher_is_paid_at_the_counter_by_its_number_in_any_amount() -> None:
     first, second = till.look_up().movements
     assert (first.amount, second.amount) == (usd("4.00"), usd("7.00"))
     assert first.movement_id != second.movement_id
+
+
+def test_a_push_is_approved_on_the_phone_once() -> None:
+    till = Till(Kind.PUSH)
+    asked = till.charge()
+    assert isinstance(asked.action, ApproveElsewhere)
+    assert asked.action.code
+
+    till.fake.pay(asked.reference)
+
+    [movement] = till.look_up().movements
+    assert movement.amount == usd("10.00")
+
+
+def test_a_push_that_the_payer_refuses_is_over() -> None:
+    till = Till(Kind.PUSH)
+    asked = till.charge()
+
+    till.fake.decline_try(asked.reference, final=True)
+
+    assert till.look_up().final
+
+
+def test_a_code_is_scanned_and_paid_by_what_it_holds() -> None:
+    till = Till(Kind.QR)
+    action = till.charge().action
+    assert isinstance(action, ShowCode)
+
+    till.fake.pay(action.payload)
+
+    assert till.look_up().movements[0].amount == usd("10.00")
 
 
 def test_bitcoin_counts_when_it_is_confirmed() -> None:
@@ -221,7 +261,7 @@ def test_a_payer_cannot_pay_what_is_no_page() -> None:
         till.fake.pay("ch_999")
 
 
-@pytest.mark.parametrize("kind", [Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN])
+@pytest.mark.parametrize("kind", [Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN, Kind.PUSH, Kind.QR])
 def test_a_closed_page_is_canceled_and_closing_twice_is_fine(kind: Kind) -> None:
     till = Till(kind)
     reference = till.charge().reference

@@ -15,7 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowVoucher
+from paygate.domain.outcome import (
+    ApproveElsewhere,
+    PayToAddress,
+    PostForm,
+    Redirect,
+    ScriptStep,
+    ShowCode,
+    ShowVoucher,
+)
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import printable
 
@@ -125,6 +133,10 @@ def step(of: Action) -> str:
             return f"the payer goes on in your page, in the script {of.script_url}"
         case ShowVoucher():
             return f"the payer shows {of.reference} at a counter"
+        case ShowCode():
+            return f"the payer scans a code of {of.payload}"
+        case ApproveElsewhere():
+            return f"the payer approves on {of.where}" + (f", code {of.code}" if of.code else "")
         case PayToAddress():
             return f"the payer sends {of.amount} to {of.address}"
 

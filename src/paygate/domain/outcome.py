@@ -166,6 +166,33 @@ class ShowVoucher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowCode:
+    """Show a QR code of *payload* to be scanned by the payer's bank or wallet (Pix, UPI, PayNow).
+
+    The payload goes into the code as it is; most wallets also take it pasted as text, and
+    *url* opens them on the phone that shows the page. *instructions* are for the payer.
+    """
+
+    payload: str
+    url: str = ""
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveElsewhere:
+    """Let the payer approve in an app or on a phone that the processor has asked (M-Pesa, Swish).
+
+    *where* names it for the payer, such as "your phone" or the app; *code* is what the
+    payer compares or types there, if the processor gives one. The page waits meanwhile:
+    it sends the payer nowhere, and asks for the payment until that has ended.
+    """
+
+    where: str
+    code: str = ""
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayToAddress:
     """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21).
 
@@ -182,7 +209,9 @@ class PayToAddress:
     rate_source: str = ""
 
 
-Action: TypeAlias = Redirect | PostForm | ScriptStep | ShowVoucher | PayToAddress
+Action: TypeAlias = (
+    Redirect | PostForm | ScriptStep | ShowVoucher | ShowCode | PayToAddress | ApproveElsewhere
+)
 
 
 def secret_of(action: Action) -> Secret[str] | None:

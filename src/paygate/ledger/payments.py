@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from paygate import logs
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
+    Action,
     PayToAddress,
-    PostForm,
-    Redirect,
-    ScriptStep,
-    ShowVoucher,
     secret_of,
     with_secret,
 )
@@ -35,9 +32,8 @@ from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import in_turns, instant, read_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from paygate.domain.outcome import Action
     from paygate.domain.secret import Secret
     from paygate.ledger.elapsed import Mark
     from paygate.ledger.tx import Row, Tx
@@ -1223,9 +1219,7 @@ def attempt_of(row: Row) -> AttemptRow:
     )
 
 
-_ACTIONS: dict[str, type[Redirect | PostForm | ScriptStep | ShowVoucher]] = {
-    each.__name__: each for each in (Redirect, PostForm, ScriptStep, ShowVoucher)
-}
+_ACTIONS: dict[str, Callable[..., Action]] = {each.__name__: each for each in get_args(Action)}
 
 
 def write_action(action: Action) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 
 from paygate import logs
 from paygate.dialogue import Note, Request
@@ -23,8 +23,10 @@ from paygate.domain.currency import SCALES
 from paygate.domain.method import Kind, StoredMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import (
+    Action,
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     Authorized,
     Closed,
     Closing,
@@ -41,6 +43,7 @@ from paygate.domain.outcome import (
     RejectCause,
     Rejected,
     ScriptStep,
+    ShowCode,
     ShowVoucher,
     Unknown,
 )
@@ -396,7 +399,7 @@ _DAY: Final = _Rule(
 )
 _BYTES: Final = _Rule("bytes", lambda value: type(value) is bytes)
 _SECRET: Final = _Rule("a secret text", _is_secret)
-_ACTIONS: Final = (Redirect, PostForm, ScriptStep, ShowVoucher, PayToAddress)
+_ACTIONS: Final = get_args(Action)
 _ACTION: Final = _Rule(
     "an action",
     lambda value: any(_is_whole(value, kind) for kind in _ACTIONS),
@@ -495,6 +498,8 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
     Redirect: {"url": _ADDRESS, "method": _TEXT, "fields": _TEXTS},
     PostForm: {"url": _ADDRESS, "token_field": _NAME, "token": _SECRET, "fields": _TEXTS},
     ScriptStep: {"script_url": _ADDRESS, "publishable_key": _TEXT, "client_secret": _SECRET},
+    ShowCode: {"payload": _ADDRESS, "url": _TEXT, "instructions": _TEXT},
+    ApproveElsewhere: {"where": _ADDRESS, "code": _TEXT, "instructions": _TEXT},
     ShowVoucher: {"reference": _TEXT, "url": _TEXT, "barcode": _TEXT, "instructions": _TEXT},
     PayToAddress: {
         "address": _NAME,

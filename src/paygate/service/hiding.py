@@ -25,7 +25,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
 from urllib.parse import quote
 
-from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep
+from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
 from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.gateway import StoredToken
 
@@ -47,7 +47,7 @@ _FACT_MIN: Final = 4
 _CARD_DIGITS: Final = range(13, 20)
 _DIGITS: Final = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, PayToAddress)
+_FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, ShowCode, PayToAddress)
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 
 

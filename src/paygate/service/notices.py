@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from paygate.domain import outcome
 from paygate.domain.chargeback import Dispute, DisputeState
@@ -34,8 +34,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     for each in (
         *(outcome.Approved, outcome.Authorized, outcome.Declined, outcome.Rejected),
         *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
-        *(outcome.Redirect, outcome.PostForm, outcome.ScriptStep, outcome.ShowVoucher),
-        outcome.PayToAddress,
+        *get_args(outcome.Action),
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
         outcome.Fault,
         *(outcome.Movement, Money, Notice, Dispute, DisputeState),

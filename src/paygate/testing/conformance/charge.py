@@ -10,6 +10,7 @@ from paygate.domain.outcome import lacks_secret
 from paygate.driver import (
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     MovementKind,
     Operation,
     PayToAddress,
@@ -17,6 +18,7 @@ from paygate.driver import (
     PostForm,
     Redirect,
     ScriptStep,
+    ShowCode,
     ShowVoucher,
 )
 from paygate.testing.conformance.conversation import applies
@@ -93,6 +95,10 @@ class ChargeConformance(DeclinesConformance):
                 good = (parts.scheme == "https" or near) and not lacks_secret(action)
             case ShowVoucher(reference=reference):
                 good = bool(reference)
+            case ShowCode(payload=payload):
+                good = bool(payload)
+            case ApproveElsewhere(where=where):
+                good = bool(where)
             case PayToAddress(address=address):
                 good = bool(address)
             case _:
@@ -102,7 +108,8 @@ class ChargeConformance(DeclinesConformance):
         require(
             good,
             expected="charge, case 'action': an https address (with the secret that its form or "
-            "script takes), a slip's number or an address to pay to",
+            "script takes), a slip's number, the payload of a code, where to approve, or an "
+            "address to pay to",
             got=outcome,
             why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
             read=PROTOCOL,

@@ -14,6 +14,7 @@ from paygate.driver import (
     AccountFacts,
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     Authorized,
     BadReply,
     Closed,
@@ -39,6 +40,7 @@ from paygate.driver import (
     Rejected,
     ScriptStep,
     Secret,
+    ShowCode,
     ShowVoucher,
     StoredMethod,
     Unknown,
@@ -307,6 +309,10 @@ def _action(action: Mapping[str, Any], order: Mapping[str, Any]) -> Action:
             number = _text(action, "number")
             text = _text(action, "text")
             return ShowVoucher(reference=number, barcode=number, instructions=text)
+        case "code":
+            return ShowCode(payload=_text(action, "payload"))
+        case "push":
+            return ApproveElsewhere(where=_text(action, "where"), code=_text(action, "code"))
         case "address":
             address = _text(action, "address")
             amount = Money("BTC", _whole(action, "satoshi"))

@@ -151,6 +151,11 @@ class Effects:
                 number = f"9{order.reference.rpartition('_')[2]:0>9}"
                 text = "Show this number at any counter."
                 return {"type": "voucher", "number": number, "text": text}
+            case Kind.QR:
+                return {"type": "code", "payload": f"fake.invalid/qr/{order.reference}"}
+            case Kind.PUSH:
+                code = str(int(_digest(order.reference)[:8], 16) % 100).zfill(2)
+                return {"type": "push", "where": "your phone", "code": code}
             case Kind.BITCOIN:
                 address = f"bcrt1qfake{_digest(order.reference)[:32]}"
                 satoshi = in_satoshi(order.currency, order.minor)
@@ -452,7 +457,7 @@ class Effects:
         self._truth.tell(kind, order, now)
 
 
-PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN})
+PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.QR, Kind.PUSH, Kind.BITCOIN})
 """Kinds that the payer pays elsewhere, and could pay again."""
 
 

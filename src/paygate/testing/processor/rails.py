@@ -114,6 +114,16 @@ RAILS: Final[Mapping[Kind, Rail]] = {
         payer_present=True,
         variable_amount=True,
     ),
+    Kind.QR: Rail(
+        operations=frozenset({Operation.CHARGE, Operation.CLOSE, Operation.REFUND}),
+        immediate=False,
+        payer_present=True,
+    ),
+    Kind.PUSH: Rail(
+        operations=frozenset({Operation.CHARGE, Operation.CLOSE, Operation.REFUND}),
+        immediate=False,
+        payer_present=True,
+    ),
     Kind.BITCOIN: Rail(
         operations=frozenset({Operation.CHARGE, Operation.CLOSE}),
         immediate=False,

@@ -10,6 +10,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.ledger import methods
+from paygate.testing.processor.effects import PAGES
 from paygate.testing.processor.order import PAYABLE, State
 from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import weighted
@@ -48,6 +49,8 @@ _PAGE: Final[dict[Kind, dict[str, Any]]] = {
     Kind.CARD: {"method": "tok_action"},
     Kind.REDIRECT: {"return_url": RETURN_URL},
     Kind.VOUCHER: {},
+    Kind.QR: {},
+    Kind.PUSH: {},
     Kind.BITCOIN: {},
 }
 """What makes a payment of each kind one that its payer must finish elsewhere."""
@@ -144,7 +147,7 @@ def can_be_late(order: Order) -> bool:
     """Tell whether a page that is over can be paid, or an amount be held for it, after all."""
     if order.kind == Kind.CARD:
         return order.operation == "authorize" and order.state in (State.EXPIRED, State.CANCELED)
-    return order.kind in (Kind.REDIRECT, Kind.VOUCHER, Kind.BITCOIN)
+    return order.kind in PAGES
 
 
 def come_back(world: World, name: str, rolls: Dice) -> None:
