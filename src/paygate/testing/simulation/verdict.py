@@ -155,7 +155,7 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     for attempt in doubts:
         if attempt["state"] in ("sending", "unknown"):
             return _why_unknown(world, profile, attempt)
-        if attempt["state"] == "pending" and _blind(profile):
+        if attempt["state"] in ("pending", "requires_action") and _blind(profile):
             return "nobody can tell how it ended"
         if attempt["operation"] == "void" and isinstance(profile.traits.idempotency, DedupWindow):
             # It was answered as one that looked the same, and voided nothing of this payment.
