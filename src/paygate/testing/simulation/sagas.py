@@ -114,7 +114,8 @@ def come_back_unpaid(world: World, name: str, rolls: Dice) -> None:
     if rolls.random() < 0.6:
         customers.pay(world, f"{name}.p", rolls)
         _go_on(world, rolls)
-    if rolls.random() < 0.6 and order.state in PAYABLE:
+    shown = (account, order.reference) in world.shown
+    if rolls.random() < 0.6 and order.state in PAYABLE and shown:
         world.gateways[account].pay(order.reference)
         _hear(world, f"{name}.h", account, rolls)
     world.count("saga:came back without paying")
