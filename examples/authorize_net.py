@@ -13,8 +13,7 @@ import sys
 import httpx
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Customer, Mandate, Money, OneTimeToken, Payment
-from paygate.domain.outcome import PostForm
+from paygate import Cashier, Customer, Mandate, Money, OneTimeToken, Payment, PostForm
 from paygate.testing import FakeClock
 from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
 

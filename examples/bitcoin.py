@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from paygate import Cashier, Money, PaygateError
-from paygate.domain.outcome import PayToAddress
+from paygate import Cashier, Money, PaygateError, PayToAddress
 from paygate.slips import qr_png
 
 PATIENCE_S = 120

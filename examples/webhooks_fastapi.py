@@ -14,8 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from paygate import Cashier, Money, PaymentStatus
-from paygate.domain.outcome import Redirect
+from paygate import Cashier, Money, PaymentStatus, Redirect
 from paygate.testing import FakeGateway
 from paygate.web import callbacks
 

@@ -1,50 +1,104 @@
 """The names a host may import from paygate, and what importing it costs."""
 
+import ast
+import builtins
+import collections.abc
 import inspect
 import subprocess
 import sys
+import typing
 
 import pytest
 
 import paygate
+import paygate.driver
 import paygate.testing
+from paygate.cashier import each_verb
 
 PUBLIC = [
+    "ApproveElsewhere",
+    "ShowCode",
+    "AccountFacts",
+    "Action",
     "Address",
     "Allocation",
+    "Approved",
     "AsyncCashier",
     "Attempt",
+    "AttemptState",
+    "Authorized",
+    "Balance",
     "Browser",
+    "Callback",
+    "CardCheck",
+    "CardChecks",
     "Cashier",
+    "Chargeback",
+    "CheckResult",
+    "Closed",
+    "Closing",
     "Credit",
+    "CreditOn",
     "CreditReason",
     "Customer",
     "DeadLetter",
+    "DeclineCode",
+    "Declined",
+    "DisputeState",
     "Event",
+    "FeedsRead",
+    "GatewayAccount",
+    "History",
+    "Imported",
+    "InboxState",
     "Invoice",
     "InvoiceStatus",
     "Kind",
     "Mandate",
     "MandateScope",
     "MethodChange",
+    "MethodFacts",
     "Money",
+    "Movement",
+    "MovementKind",
     "OneTimeToken",
+    "Operation",
     "OperationResult",
     "OperationState",
+    "PayToAddress",
     "PaygateError",
     "Payment",
     "PaymentMethod",
     "PaymentStatus",
+    "PlaceCounts",
+    "PostForm",
+    "Published",
     "RawBankAccount",
     "RawCard",
     "Receipt",
+    "Redirect",
+    "RefundTo",
     "Refused",
+    "RejectCause",
+    "Reply",
+    "Resolution",
     "Reversal",
+    "Rotated",
+    "ScriptStep",
     "Secret",
     "Share",
+    "ShowVoucher",
+    "Sink",
+    "Stopped",
     "StoreError",
+    "StoredCallback",
+    "StoredMethod",
     "Timing",
+    "Traits",
+    "Unattended",
     "UsageError",
+    "Violation",
+    "Within",
     "WriteOff",
 ]
 
@@ -62,6 +116,24 @@ def in_a_new_interpreter(program: str) -> str:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(paygate.__all__) == sorted(PUBLIC)
+
+
+OFFERED = {*dir(builtins), *dir(typing), *dir(collections.abc), *PUBLIC, *paygate.driver.__all__}
+"""What a host has without a module of ours that may move."""
+
+
+@pytest.mark.parametrize("name", sorted(each_verb(paygate.Cashier)))
+def test_what_a_verb_takes_and_returns_can_be_imported(name: str) -> None:
+    signature = inspect.signature(getattr(paygate.Cashier, name))
+    written = [signature.return_annotation, *(p.annotation for p in signature.parameters.values())]
+    tree = [
+        ast.parse(str(each), mode="eval") for each in written if each is not inspect.Parameter.empty
+    ]
+    names = {node.id for each in tree for node in ast.walk(each) if isinstance(node, ast.Name)}
+    names |= {n.attr for each in tree for n in ast.walk(each) if isinstance(n, ast.Attribute)}
+
+    modules = {"publish", "feed", "history", "import_invoices", "resolve", "places"}
+    assert names - modules - {"date", "datetime", "timedelta", "Decimal"} <= OFFERED
 
 
 def test_dir_offers_the_public_names() -> None:

@@ -8,23 +8,83 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from paygate.aio import AsyncCashier
-    from paygate.cashier import Cashier
-    from paygate.domain.credit import Credit, CreditReason
+    from paygate.cashier import Cashier, Within
+    from paygate.domain.callback import InboxState, StoredCallback
+    from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+    from paygate.domain.chargeback import Chargeback, DisputeState
+    from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Address, Browser, Customer
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-    from paygate.domain.method import Kind, Mandate, MandateScope, MethodChange, PaymentMethod
+    from paygate.domain.method import (
+        Kind,
+        Mandate,
+        MandateScope,
+        MethodChange,
+        MethodFacts,
+        PaymentMethod,
+        StoredMethod,
+    )
     from paygate.domain.money import Money
-    from paygate.domain.payment import Allocation, Attempt, Payment, PaymentStatus, Receipt
+    from paygate.domain.outcome import (
+        Action,
+        Approved,
+        ApproveElsewhere,
+        Authorized,
+        Closed,
+        Closing,
+        DeclineCode,
+        Declined,
+        Movement,
+        MovementKind,
+        PayToAddress,
+        PostForm,
+        Redirect,
+        RejectCause,
+        ScriptStep,
+        ShowCode,
+        ShowVoucher,
+    )
+    from paygate.domain.payment import (
+        Allocation,
+        Attempt,
+        AttemptState,
+        Operation,
+        Payment,
+        PaymentStatus,
+        Receipt,
+        Unattended,
+    )
     from paygate.domain.result import OperationResult, OperationState
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+    from paygate.domain.settlement import CreditOn
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
-    from paygate.service.account import Timing
+    from paygate.gateway import AccountFacts, Callback, Reply, Traits
+    from paygate.ledger.book import Violation
+    from paygate.ledger.places import PlaceCounts
+    from paygate.ledger.sending import Stopped
+    from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.enroll import Rotated
+    from paygate.service.feed import FeedsRead
+    from paygate.service.history import History
+    from paygate.service.import_invoices import Imported
+    from paygate.service.publish import Published, Sink
+    from paygate.service.resolve import Resolution
+    from paygate.service.taking import RefundTo
 
 _HOMES = {
     "AsyncCashier": "aio",
     "Cashier": "cashier",
+    "Within": "cashier",
+    "InboxState": "domain.callback",
+    "StoredCallback": "domain.callback",
+    "CardCheck": "domain.card_checks",
+    "CardChecks": "domain.card_checks",
+    "CheckResult": "domain.card_checks",
+    "Chargeback": "domain.chargeback",
+    "DisputeState": "domain.chargeback",
+    "Balance": "domain.credit",
     "Credit": "domain.credit",
     "CreditReason": "domain.credit",
     "Address": "domain.customer",
@@ -39,13 +99,35 @@ _HOMES = {
     "Mandate": "domain.method",
     "MandateScope": "domain.method",
     "MethodChange": "domain.method",
+    "MethodFacts": "domain.method",
     "PaymentMethod": "domain.method",
+    "StoredMethod": "domain.method",
     "Money": "domain.money",
+    "Action": "domain.outcome",
+    "Approved": "domain.outcome",
+    "Authorized": "domain.outcome",
+    "Closed": "domain.outcome",
+    "Closing": "domain.outcome",
+    "DeclineCode": "domain.outcome",
+    "Declined": "domain.outcome",
+    "Movement": "domain.outcome",
+    "MovementKind": "domain.outcome",
+    "PayToAddress": "domain.outcome",
+    "PostForm": "domain.outcome",
+    "Redirect": "domain.outcome",
+    "ApproveElsewhere": "domain.outcome",
+    "ShowCode": "domain.outcome",
+    "RejectCause": "domain.outcome",
+    "ScriptStep": "domain.outcome",
+    "ShowVoucher": "domain.outcome",
     "Allocation": "domain.payment",
     "Attempt": "domain.payment",
+    "AttemptState": "domain.payment",
+    "Operation": "domain.payment",
     "Payment": "domain.payment",
     "PaymentStatus": "domain.payment",
     "Receipt": "domain.payment",
+    "Unattended": "domain.payment",
     "OperationResult": "domain.result",
     "OperationState": "domain.result",
     "Reversal": "domain.reversal",
@@ -54,49 +136,114 @@ _HOMES = {
     "RawBankAccount": "domain.secret",
     "RawCard": "domain.secret",
     "Secret": "domain.secret",
+    "CreditOn": "domain.settlement",
     "PaygateError": "errors",
     "Refused": "errors",
     "StoreError": "errors",
     "UsageError": "errors",
+    "AccountFacts": "gateway",
+    "Callback": "gateway",
+    "Reply": "gateway",
+    "Traits": "gateway",
+    "Violation": "ledger.book",
+    "PlaceCounts": "ledger.places",
+    "Stopped": "ledger.sending",
+    "GatewayAccount": "service.account",
     "Timing": "service.account",
+    "Rotated": "service.enroll",
+    "FeedsRead": "service.feed",
+    "History": "service.history",
+    "Imported": "service.import_invoices",
+    "Published": "service.publish",
+    "Sink": "service.publish",
+    "Resolution": "service.resolve",
+    "RefundTo": "service.taking",
 }
 
 __all__ = [
+    "AccountFacts",
+    "Action",
     "Address",
     "Allocation",
+    "ApproveElsewhere",
+    "Approved",
     "AsyncCashier",
     "Attempt",
+    "AttemptState",
+    "Authorized",
+    "Balance",
     "Browser",
+    "Callback",
+    "CardCheck",
+    "CardChecks",
     "Cashier",
+    "Chargeback",
+    "CheckResult",
+    "Closed",
+    "Closing",
     "Credit",
+    "CreditOn",
     "CreditReason",
     "Customer",
     "DeadLetter",
+    "DeclineCode",
+    "Declined",
+    "DisputeState",
     "Event",
+    "FeedsRead",
+    "GatewayAccount",
+    "History",
+    "Imported",
+    "InboxState",
     "Invoice",
     "InvoiceStatus",
     "Kind",
     "Mandate",
     "MandateScope",
     "MethodChange",
+    "MethodFacts",
     "Money",
+    "Movement",
+    "MovementKind",
     "OneTimeToken",
+    "Operation",
     "OperationResult",
     "OperationState",
+    "PayToAddress",
     "PaygateError",
     "Payment",
     "PaymentMethod",
     "PaymentStatus",
+    "PlaceCounts",
+    "PostForm",
+    "Published",
     "RawBankAccount",
     "RawCard",
     "Receipt",
+    "Redirect",
+    "RefundTo",
     "Refused",
+    "RejectCause",
+    "Reply",
+    "Resolution",
     "Reversal",
+    "Rotated",
+    "ScriptStep",
     "Secret",
     "Share",
+    "ShowCode",
+    "ShowVoucher",
+    "Sink",
+    "Stopped",
     "StoreError",
+    "StoredCallback",
+    "StoredMethod",
     "Timing",
+    "Traits",
+    "Unattended",
     "UsageError",
+    "Violation",
+    "Within",
     "WriteOff",
 ]
 

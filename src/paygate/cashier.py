@@ -1195,7 +1195,7 @@ class Desk(BookDesk):
         return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))
 
     @verb
-    def places(self, via: str) -> Flow[places.Counts]:
+    def places(self, via: str) -> Flow[places.PlaceCounts]:
         """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
         source = self._account(via).traits.merchant_account
         return (yield from look(lambda tx: places.counts(tx, source)))

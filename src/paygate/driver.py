@@ -20,10 +20,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paygate.dialogue import BODY_BYTES_MAX, Dialogue, Note, Request, Response, at_once
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Address, Browser, Customer, PayerField
-from paygate.domain.method import BRANDS, Kind, Mandate, MandateScope, StoredMethod, brand_of
+from paygate.domain.method import (
+    BRANDS,
+    Kind,
+    Mandate,
+    MandateScope,
+    MethodFacts,
+    StoredMethod,
+    brand_of,
+)
 from paygate.domain.money import MINOR_MAX, Money
 from paygate.domain.outcome import (
     Action,
@@ -149,9 +158,12 @@ __all__ = [
     "CallbackStyle",
     "Capture",
     "Captures",
+    "CardCheck",
+    "CardChecks",
     "CarriesProcessor",
     "Charge",
     "Charges",
+    "CheckResult",
     "Checks",
     "Closed",
     "Closes",
@@ -189,6 +201,7 @@ __all__ = [
     "Mandate",
     "MandateScope",
     "Method",
+    "MethodFacts",
     "MissingExtra",
     "Money",
     "Movement",

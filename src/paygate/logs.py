@@ -117,6 +117,7 @@ LINES: Final[Mapping[str, Kind]] = {
     "exchange.failed": Kind(INFO, "A request was not answered, or not legibly."),
     "exchange.repeated": Kind(INFO, "A request is sent again."),
     "exchange.answered": Kind(DEBUG, "A request was answered."),
+    "verb.repeated": Kind(INFO, "A key was used again: nothing was stored, and nothing was sent."),
     "verb.ended": Kind(DEBUG, "A verb ended with an error, and perhaps nobody waited for it."),
 }
 """The lines that tell no event."""

@@ -12,6 +12,7 @@ import pytest
 
 from paygate import Cashier, Money
 from paygate.dialogue import Note, Request, at_once
+from paygate.domain.card_checks import CardCheck, CardChecks
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.method import Kind, StoredMethod
 from paygate.domain.outcome import (
@@ -139,7 +140,11 @@ NONSENSE: dict[str, Any] = {
         movements=(MOVED,),
         method=StoredMethod(token=Secret("tok_1"), kind=Kind.CARD, expires_month=13),
     ),
-    "checks that cannot be read": Approved(movements=(MOVED,), checks=Unreadable(cvc="ok")),
+    "a check with a strange result": Approved(
+        movements=(MOVED,),
+        checks=CardChecks(address=CardCheck("good")),  # type: ignore[arg-type]
+    ),
+    "card facts that are none": Approved(movements=(MOVED,), method_facts="4242"),  # type: ignore[arg-type]
     "fields that cannot be read": ActionRequired(
         action=Redirect(url=BACK, fields=Unreadable(a="b"))
     ),

@@ -27,7 +27,8 @@ from paygate import (
     Timing,
 )
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
-from paygate.domain.method import StoredMethod
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+from paygate.domain.method import MethodFacts, StoredMethod
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -74,12 +75,15 @@ ANSWERS: dict[str, Callable[[str], Any]] = {
         reference=f"ch {said}",
         movements=(_movement("m", said),),
         network_transaction_id=said,
-        checks={"avs": said},
+        method_facts=MethodFacts(brand=said, wallet=said),
+        checks=CardChecks(address=CardCheck(CheckResult.FAIL, said)),
         method=StoredMethod(
             token=Secret("kept_1"), kind=Kind.CARD, brand=said, holder=said, fingerprint=said
         ),
     ),
-    "authorized": lambda said: Authorized(amount=USD_9, reference=said, checks={"a": said}),
+    "authorized": lambda said: Authorized(
+        amount=USD_9, reference=said, checks=CardChecks(security_code=CardCheck(raw_code=said))
+    ),
     "declined": lambda said: Declined(
         code=DeclineCode.GENERIC, raw_code=said, retryable=True, message=said, reference=said
     ),

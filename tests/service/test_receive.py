@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from paygate import AsyncCashier, Cashier, Kind, Payment, PaymentStatus
 from paygate.dialogue import Dialogue
 from paygate.domain.callback import InboxState
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import (
     Approved,
@@ -196,6 +197,9 @@ def test_no_credential_of_the_sender_is_stored(shop: Shop) -> None:
     ])  # fmt: skip
 
 
+CHECKS = CardChecks(address=CardCheck(CheckResult.PASS, "Y"))
+
+
 @pytest.mark.parametrize("can_ask", [True, False])
 def test_the_token_of_a_stored_method_is_not_kept_as_text(*, can_ask: bool) -> None:
     inquiry = InquiryBy.OUR_REF if can_ask else InquiryBy.NONE
@@ -205,7 +209,7 @@ def test_the_token_of_a_stored_method_is_not_kept_as_text(*, can_ask: bool) -> N
     [callback] = told.callbacks()
     method = StoredMethod(token=Secret("pm_secret"), kind=Kind.CARD, brand="visa", last4="4242")
     money = Movement(movement_id="m", amount=usd("1.00"), effective=date(2026, 1, 2))
-    answer = Approved(movements=(money,), method=method, checks={"avs": "Y"})
+    answer = Approved(movements=(money,), method=method, checks=CHECKS)
     notice = Notice(event_id="e", type="t", reference=payment.reference, answer=answer)
     told.told = (notice,)
 

@@ -7,15 +7,21 @@ from typing import assert_never
 import pytest
 
 from paygate import (
+    CardCheck,
     Cashier,
+    CheckResult,
+    Event,
     InvoiceStatus,
     Kind,
     Mandate,
+    MethodFacts,
     Money,
     OperationResult,
     OperationState,
     Payment,
     PaymentStatus,
+    RawBankAccount,
+    RawCard,
     Secret,
 )
 from paygate.dialogue import Dialogue, at_once
@@ -336,13 +342,14 @@ def test_a_second_try_under_a_used_key_says_that_nothing_was_tried(
 ) -> None:
     first = portal.cashier.collect("A", via="card", method="tok_declined", key="a")
 
-    with caplog.at_level("INFO", logger="paygate.service"):
+    with caplog.at_level("INFO"):
         second = portal.cashier.collect("A", via="card", method="tok_visa", key="a")
 
     assert (first.status, first.repeated) == (PaymentStatus.DECLINED, False)
     assert (second.status, second.repeated) == (PaymentStatus.DECLINED, True)
     assert second == first
-    assert first.id in caplog.text
+    [line] = [each for each in caplog.records if vars(each).get("event") == "verb.repeated"]
+    assert vars(line)["payment"] == first.id
     assert portal.card.processor.moved("CAD") == cad("0")
 
 
@@ -529,3 +536,143 @@ def test_a_driver_that_would_publish_a_secret_is_not_opened() -> None:
         Cashier.in_memory(gateways={"card": Careless()})
 
     assert "sk_test" not in str(caught.value)
+
+
+# --- Events about a part ------------------------------------------------------------------------
+
+
+def payment_events(cashier: Cashier, *names: str) -> list[Event]:
+    return [event for event in cashier.events(limit=1000) if event.type in names]
+
+
+def test_an_event_about_a_part_carries_the_part_and_the_attempt(portal: Portal) -> None:
+    payment = portal.held()
+    taken = portal.cashier.capture(payment, amount=cad("35"), key="1")
+    back = portal.cashier.refund(payment, amount=cad("14"), key="2")
+
+    captured, refunded = payment_events(portal.cashier, "payment.captured", "payment.refunded")
+
+    assert captured.data["amount_minor"] == 3500
+    assert captured.data["attempt"] == taken.attempts[0].id
+    assert refunded.data["amount_minor"] == 1400
+    assert refunded.data["attempt"] == back.attempts[0].id
+    totals = ("asked_minor", "received_minor", "returned_minor")
+    assert [refunded.data[name] for name in totals] == [8400, 3500, 1400]
+
+
+def test_an_event_and_the_money_of_it_can_be_joined(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.cashier.refund(payment, amount=cad("14"), key="2")
+
+    [refunded] = payment_events(portal.cashier, "payment.refunded")
+    booked = payment_events(portal.cashier, "receipt.booked")[-1]
+
+    assert booked.data["attempt"] == refunded.data["attempt"]
+    assert refunded.data["movements"] == [booked.data["movement_id"]]
+
+
+def test_a_refund_that_failed_is_told_with_its_amount_code_and_attempt(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.card.script("declined", operation="refund")
+    result = portal.cashier.refund(payment, amount=cad("14"), key="2")
+
+    [failed] = payment_events(portal.cashier, "payment.refund_failed")
+
+    assert failed.data["amount_minor"] == 1400
+    assert failed.data["attempt"] == result.attempts[0].id
+    assert (failed.data["code"], failed.data["raw_code"]) == (result.code, result.raw_code)
+    assert failed.data["returned_minor"] == 0
+
+
+def test_a_chargeback_of_a_part_is_told_with_that_part(portal: Portal) -> None:
+    payment = portal.paid()
+    portal.card.dispute(payment.reference, amount=cad("21"))
+    portal.cashier.inquire(payment)
+
+    [taken] = payment_events(portal.cashier, "payment.charged_back")
+
+    assert taken.data["amount_minor"] == 2100
+    assert taken.data["asked_minor"] == 8400
+    assert taken.data["movement_id"]
+
+
+# --- What a payment receipt and a clerk want to know of the card -------------------------------
+
+
+def test_a_card_payment_shows_what_a_payment_receipt_prints(portal: Portal) -> None:
+    payment = portal.paid()
+
+    expected = MethodFacts(brand="visa", last4="4242", expires_month=12, expires_year=2099)
+    assert payment.method_facts == portal.cashier.payment(payment).method_facts == expected
+
+
+def test_a_declined_card_is_shown_as_well(portal: Portal) -> None:
+    payment = portal.cashier.collect("A", via="card", method="tok_declined", key="a")
+
+    assert payment.method_facts is not None
+    assert payment.method_facts.last4 == "4242"
+
+
+def test_a_card_given_in_the_clear_is_known_by_its_last_four_before_any_answer(
+    portal: Portal,
+) -> None:
+    card = RawCard("5555555555554444", 4, 2031)
+    portal.card.script("unknown_lost")
+
+    payment = portal.cashier.collect("A", via="card", method=card, key="a")
+
+    assert payment.method_facts == MethodFacts(last4="4444", expires_month=4, expires_year=2031)
+
+
+def test_a_bank_debit_shows_the_last_four_of_the_account(portal: Portal) -> None:
+    bank = FakeGateway(Kind.E_CHECK, clock=portal.clock)
+    with Cashier.in_memory(gateways={"bank": bank}, clock=portal.clock) as cashier:
+        cashier.issue(number="A", customer="C-1", total=cad("84"), due="2026-03-01")
+        account = RawBankAccount("011000015", "000123456789")
+
+        payment = cashier.collect("A", via="bank", method=account, key="a")
+
+        assert payment.method_facts == MethodFacts(last4="6789")
+
+
+def test_money_recorded_by_hand_has_no_card(portal: Portal) -> None:
+    payment = portal.cashier.record("A", by="cash", key="a")
+
+    assert (payment.method_facts, payment.checks) == (None, None)
+
+
+def test_no_driver_puts_a_whole_card_number_into_the_facts() -> None:
+    assert MethodFacts(last4="4242424242424242").last4 == "4242"
+
+
+def test_the_checks_of_a_card_are_kept_with_the_payment(portal: Portal) -> None:
+    payment = portal.cashier.collect("A", via="card", method="tok_checks_fail", key="a")
+
+    assert payment.status is PaymentStatus.SUCCEEDED
+    assert payment.checks is not None
+    assert payment.checks.failed == ("address", "postal_code", "security_code")
+    assert payment.checks.address == CardCheck(CheckResult.FAIL, "fail")
+    assert payment.checks.authentication == CardCheck()
+    assert portal.cashier.payment(payment).checks == payment.checks
+    [told] = payment_events(portal.cashier, "payment.succeeded")
+    assert told.data["checks"] == {
+        "address": "fail",
+        "postal_code": "fail",
+        "security_code": "fail",
+    }
+
+
+def test_a_card_of_which_nothing_was_checked_has_no_checks(portal: Portal) -> None:
+    assert portal.paid().checks is None
+
+
+def test_a_hold_and_its_inquiry_show_the_checks_too(portal: Portal) -> None:
+    portal.card.script("unknown_executed", operation="authorize")
+    payment = portal.cashier.authorize("A", via="card", method="tok_checks_pass", key="a")
+    portal.clock.advance(timedelta(hours=1))
+
+    found = portal.cashier.inquire(payment)
+
+    assert found.status is PaymentStatus.AUTHORIZED
+    assert found.method_facts is not None
+    assert found.method_facts.last4 == "4242"

@@ -322,6 +322,8 @@ def rows(of: Payment) -> dict[str, object]:
         "Unassigned": of.unallocated or None,
         "On its way": of.awaiting or None,
         "Disputed": "yes" if of.disputed else None,
+        "Paid with": _paid_with(of),
+        "Checks": _checks(of),
         "Reference": of.reference or None,
         "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
         "Reversal": of.reversal,
@@ -329,6 +331,25 @@ def rows(of: Payment) -> dict[str, object]:
         "Repeated": "nothing was sent: the key was used before" if of.repeated else None,
         "Warning": " ".join(of.warnings) or None,
     }
+
+
+def _paid_with(of: Payment) -> str | None:
+    facts = of.method_facts
+    if facts is None:
+        return None
+    parts = [facts.brand, facts.wallet and f"by {show.words(facts.wallet)}"]
+    parts.append(facts.last4 and f"ending {facts.last4}")
+    if facts.expires_month and facts.expires_year:
+        parts.append(f"until {facts.expires_month:02}/{facts.expires_year}")
+    return " ".join(filter(None, parts)) or None
+
+
+def _checks(of: Payment) -> str | None:
+    results = {} if of.checks is None else of.checks.results
+    return (
+        ", ".join(f"{show.words(name)} {show.words(each)}" for name, each in results.items())
+        or None
+    )
 
 
 def _next_step(of: Payment) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -79,6 +79,37 @@ def brand_of(name: str) -> str:
     """Return our name of the card brand that a processor calls *name*; one that is new stays."""
     letters = "".join(character for character in name.lower() if character.isalpha())
     return BRANDS.get(letters, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodFacts:
+    """
+    What may be printed of the card or bank account that paid: ``visa`` ending ``4242``.
+
+    The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
+    `brand_of`. `last4` are the last digits of the card or account, and never more of them;
+    `wallet` is how a card was presented, such as ``apple_pay``.
+    """
+
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
+    wallet: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.last4) > _LAST4:
+            object.__setattr__(self, "last4", self.last4[-_LAST4:])
+
+    def updated(self, told: MethodFacts | None) -> MethodFacts:
+        """Return these facts with those that are *told* in their place."""
+        if told is None:
+            return self
+        facts = {each.name: getattr(told, each.name) for each in fields(told)}
+        return replace(self, **{name: fact for name, fact in facts.items() if fact})
+
+
+_LAST4: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from paygate.domain.card_checks import CardChecks
     from paygate.domain.chargeback import Dispute
-    from paygate.domain.method import StoredMethod
+    from paygate.domain.method import MethodFacts, StoredMethod
     from paygate.domain.money import Money
     from paygate.domain.secret import Secret
 
@@ -249,8 +250,9 @@ class Approved:
     """Done. *movements* say what money moved; none for an operation that moves none.
 
     `disputes` say how disputes of the money stand, where the processor tells that.
-    `method` is the card or account that the processor stored on the way.
-    `checks` holds address and security-code results under the processor's names.
+    `method` is the card or account that the processor stored on the way, `method_facts`
+    what it tells of the one that paid. `checks` are the results of address, security code
+    and 3-D Secure.
     """
 
     reference: str = ""
@@ -258,19 +260,21 @@ class Approved:
     disputes: tuple[Dispute, ...] = ()
     method: StoredMethod | None = None
     network_transaction_id: str = ""
-    checks: Mapping[str, str] = field(default_factory=dict[str, str])
+    method_facts: MethodFacts | None = None
+    checks: CardChecks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
-    """*amount* is held for us until *expires_at*; nothing moved yet."""
+    """*amount* is held for us until *expires_at*; nothing moved yet. See `Approved`."""
 
     amount: Money
     reference: str = ""
     expires_at: datetime | None = None
     method: StoredMethod | None = None
     network_transaction_id: str = ""
-    checks: Mapping[str, str] = field(default_factory=dict[str, str])
+    method_facts: MethodFacts | None = None
+    checks: CardChecks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +284,8 @@ class Declined:
     `retryable` tells whether the same method may be tried again some other day;
     `raw_code` is the processor's own code, kept word for word. `final` says that
     the processor takes no other try on the same page or slip: the payment ends as
-    declined, while any other decline leaves the page payable.
+    declined, while any other decline leaves the page payable. `method_facts` and `checks`
+    are those of `Approved`.
     """
 
     code: DeclineCode
@@ -289,6 +294,8 @@ class Declined:
     message: str = ""
     reference: str = ""
     final: bool = False
+    method_facts: MethodFacts | None = None
+    checks: CardChecks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from paygate.domain.settlement import CreditOn
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from paygate.domain.method import Kind
+    from paygate.domain.card_checks import CardChecks
+    from paygate.domain.method import Kind, MethodFacts
     from paygate.domain.money import Money
     from paygate.domain.outcome import Action, MovementKind
 
@@ -128,7 +129,10 @@ class Payment:
     gateway says how much: a Bitcoin transaction that waits for confirmations, say.
     `refundable_after` is how many banking days after settlement the payer's bank can
     still return it. `warnings` are sentences about the call that returned it.
-    `method` is the stored method that was charged, or that was stored on the way.
+    `method` is the stored method that was charged, or that was stored on the way;
+    `method_facts` are brand, last four digits and expiry of the card, or the last four of the
+    bank account, for a payment receipt. `checks` are the results of address, security code and
+    3-D Secure. Each is None if it is not known.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
     a new payment (with a new key) may be tried with the same method.
     `capturing` and `refunding` are what is being taken, or sent back, right now, as far as
@@ -171,6 +175,8 @@ class Payment:
     reversal: str | None = None
     method: str | None = None
     mandate: str | None = None
+    method_facts: MethodFacts | None = None
+    checks: CardChecks | None = None
     created_at: datetime | None = None
     repeated: bool = field(default=False, compare=False)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from paygate import logs
-from paygate.domain.method import Kind
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Action,
@@ -49,7 +50,7 @@ VALUES (
 # The attempt that was to bring the money tells reference, codes and action of its payment.
 _SELECT = """
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
-  a.expires_at,
+  a.expires_at, a.method_facts, a.verified,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
@@ -219,11 +220,13 @@ _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
-  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor, offers)
+  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor, offers,
+  method_facts)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers
+  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
+  :method_facts
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
@@ -273,6 +276,7 @@ UPDATE paygate_attempt SET
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
   late_pending = :late_pending, overdue_at = :overdue_at,
+  method_facts = :method_facts, verified = :verified,
   request_id = CASE WHEN :request_id = '' THEN request_id ELSE :request_id END,
   version = version + 1
 WHERE id = :id AND version = :version
@@ -380,6 +384,8 @@ class AttemptRow:
     offers: frozenset[str] = frozenset()
     late_pending: bool = False
     overdue_at: datetime | None = None
+    method_facts: MethodFacts | None = None
+    checks: CardChecks | None = None
 
     @property
     def in_log(self) -> logs.About:
@@ -767,6 +773,7 @@ def insert_attempt(
     sends: int = 1,
     method: str | None = None,
     offers: Collection[Operation] = (),
+    method_facts: MethodFacts | None = None,
 ) -> None:
     """
     Write the intent to ask *account* for *operation*, before anything is sent.
@@ -804,6 +811,7 @@ def insert_attempt(
         "sends": sends,
         "actor": tx.actor,
         "offers": " ".join(sorted(offers)),
+        "method_facts": write_method_facts(method_facts),
     }
     if not tx.run(_INSERT_ATTEMPT, params):
         found = sending.stopped(tx)
@@ -956,6 +964,8 @@ def update_attempt(
     network_transaction_id: str,
     late_pending: bool = False,
     overdue_at: datetime | None = None,
+    method_facts: MethodFacts | None = None,
+    checks_: CardChecks | None = None,
     request_id: str = "",
 ) -> bool:
     """Write what is known now, if nobody else wrote since *before* was read."""
@@ -978,6 +988,8 @@ def update_attempt(
         "network_transaction_id": network_transaction_id,
         "late_pending": int(late_pending),
         "overdue_at": None if overdue_at is None else instant(overdue_at),
+        "method_facts": write_method_facts(method_facts),
+        "verified": write_checks(checks_),
         "request_id": request_id,
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
@@ -1171,6 +1183,8 @@ def payment_of(row: Row) -> Payment:
         reversal=row["reversal"],
         method=row["method"],
         mandate=row["mandate"],
+        method_facts=read_method_facts(row["method_facts"]),
+        checks=read_checks(row["verified"]),
         created_at=datetime.fromisoformat(row["created_at"]),
     )
 
@@ -1216,7 +1230,38 @@ def attempt_of(row: Row) -> AttemptRow:
         offers=frozenset(row["offers"].split()),
         late_pending=bool(row["late_pending"]),
         overdue_at=read_instant(row["overdue_at"]),
+        method_facts=read_method_facts(row["method_facts"]),
+        checks=read_checks(row["verified"]),
     )
+
+
+def write_method_facts(facts: MethodFacts | None) -> str | None:
+    """Write what may be printed of a card or account as text; None if nothing is known."""
+    known = {} if facts is None else {name: each for name, each in asdict(facts).items() if each}
+    return json.dumps(known) if known else None
+
+
+def read_method_facts(text: str | None) -> MethodFacts | None:
+    """Read what `write_method_facts` wrote."""
+    return None if text is None else MethodFacts(**json.loads(text))
+
+
+def write_checks(found: CardChecks | None) -> str | None:
+    """Write the results of checks as text; None if nothing was checked."""
+    known = {
+        each.name: [check.result.value, check.raw_code]
+        for each in (() if found is None else fields(found))
+        if (check := getattr(found, each.name)) != CardCheck()
+    }
+    return json.dumps(known) if known else None
+
+
+def read_checks(text: str | None) -> CardChecks | None:
+    """Read what `write_checks` wrote."""
+    if text is None:
+        return None
+    told: dict[str, list[str]] = json.loads(text)
+    return CardChecks(**{name: CardCheck(CheckResult(of), raw) for name, (of, raw) in told.items()})
 
 
 _ACTIONS: dict[str, Callable[..., Action]] = {each.__name__: each for each in get_args(Action)}

@@ -58,7 +58,7 @@ LIMIT 1
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class PlaceCounts:
     """How many numbers of a wallet were allotted, and the highest that was paid to (-1: none)."""
 
     allotted: int
@@ -99,10 +99,10 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
     return Place(now.allotted - 1, now.unused, new=True)
 
 
-def counts(tx: Tx, source: str) -> Counts:
+def counts(tx: Tx, source: str) -> PlaceCounts:
     """Tell how many numbers of *source* were allotted, and how far they were paid to."""
     row = tx.one(_COUNT, {"source": source})
-    return Counts(0, -1) if row is None else Counts(row["allotted"], row["reached"])
+    return PlaceCounts(0, -1) if row is None else PlaceCounts(row["allotted"], row["reached"])
 
 
 def reach(tx: Tx, source: str, number: int) -> None:

@@ -30,7 +30,7 @@ from paygate.ledger import (
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, coming, dispute, issue, reverse, settle, taking
 from paygate.service.taking import Outgo, RefundTo
-from paygate.service.telling import alert, emit, tell_credited, tell_receipt
+from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 
 if TYPE_CHECKING:
     from datetime import date
@@ -279,7 +279,7 @@ def _book(
     if receipt is None:
         return []
     _count(tx, payment, movement)
-    tell_receipt(tx, payment, receipt, movement)
+    tell_receipt(tx, payment, receipt, movement, row.in_log)
     returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
     if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
         _suspend(tx, payment, receipt, movement)  # it went back before it came: nothing is paid
@@ -391,7 +391,8 @@ def _back(
     if won:
         dispute.given_back(tx, payment, movement)
     else:
-        emit(tx, "payment.refund_failed", payment, reason="it came back after it had succeeded")
+        text = "it came back after it had succeeded"
+        emit(tx, "payment.refund_failed", payment, reason=text, **of_movement(movement))
     back = taking.put_back(tx, payment, receipt, movement, on, cash)
     touched = list(back.items)
     if back.waits or (back.other and back.left.minor and not held):

@@ -18,9 +18,10 @@ from paygate import logs
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-from paygate.domain.method import Kind, PaymentMethod
+from paygate.domain.method import Kind, MethodFacts, PaymentMethod
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.secret import RawBankAccount, RawCard
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -313,6 +314,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         request=write_charge(charge, stored) if stored or method is None else None,
         person=payment.payer,
         offers=order.account.offered(rail),
+        method_facts=_facts_of(order.method),
     )
     telling.emit(tx, "payment.started", payment)
     return Opened(
@@ -337,6 +339,29 @@ def _method(tx: Tx, order: Order, customer: str) -> tuple[Method | None, str | N
         return order.method, None, mandate
     found = _usable(tx, order, order.method, customer)
     return take_out(tx, found.id), found.id, found.mandate
+
+
+def _facts_of(method: Method | PaymentMethod | None) -> MethodFacts | None:
+    """Return what is known of *method* before the gateway tells more of it."""
+    match method:
+        case PaymentMethod():
+            expires = method.expires
+            return MethodFacts(
+                brand=method.brand,
+                last4=method.last4,
+                expires_month=None if expires is None else expires.month,
+                expires_year=None if expires is None else expires.year,
+            )
+        case RawCard():
+            return MethodFacts(
+                last4=method.number.reveal()[-4:],
+                expires_month=method.expires_month,
+                expires_year=method.expires_year,
+            )
+        case RawBankAccount():
+            return MethodFacts(last4=method.account_number.reveal()[-4:])
+        case _:
+            return None
 
 
 def take_out(tx: Tx, method: str) -> StoredToken:

@@ -30,7 +30,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
-from paygate.service.telling import alert, emit
+from paygate.service.telling import alert, emit, of_movement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ _LOST = "the chargeback was lost"
 def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
     """Write how a dispute stands, as the processor reports it."""
     if chargebacks.open_(tx, payment, dispute):
-        emit(tx, "payment.disputed", payment, **_facts(dispute))
+        emit(tx, "payment.disputed", payment, amount_minor=dispute.amount.minor, **_facts(dispute))
     found = _found(tx, payment, dispute.reference)
     if found is None:
         return
@@ -60,7 +60,7 @@ def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -
     """Write what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
     if found is None:
-        emit(tx, "payment.charged_back", payment, code=movement.code)
+        _tell_taken(tx, payment, movement, found)
         return
     off = _by_item(lines)
     # What was given up of an invoice before is given up again along with the new part.
@@ -70,8 +70,16 @@ def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -
             chargebacks.lose(tx, found.id, each.item, None)
     for item, minor in off.items():
         chargebacks.take(tx, found.id, item, minor)
-    emit(tx, "payment.charged_back", payment, code=movement.code)
+    _tell_taken(tx, payment, movement, found)
     _advance(tx, payment, found)
+
+
+def _tell_taken(tx: Tx, payment: Payment, movement: Movement, found: Chargeback | None) -> None:
+    """Emit what the bank took, which may be a part of the payment."""
+    facts = {"code": movement.code, **of_movement(movement)}
+    if found is not None:
+        facts["dispute"] = found.reference
+    emit(tx, "payment.charged_back", payment, **facts)
 
 
 def given_back(tx: Tx, payment: Payment, movement: Movement) -> None:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 
 from paygate import logs
 from paygate.dialogue import Note, Request
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.method import Kind, MethodFacts, StoredMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import (
     Action,
@@ -405,6 +406,8 @@ _ACTION: Final = _Rule(
     lambda value: any(_is_whole(value, kind) for kind in _ACTIONS),
 )
 _STORED: Final = _Rule("a StoredMethod", lambda value: _is_whole(value, StoredMethod))
+_FACTS: Final = _Rule("MethodFacts", lambda value: _is_whole(value, MethodFacts))
+_CHECKS: Final = _Rule("CardChecks", lambda value: _is_whole(value, CardChecks))
 _ANSWER: Final = _Rule(
     "an outcome",
     lambda value: any(_is_whole(value, kind) for kind in (*_ENDS, ActionRequired, Authorized)),
@@ -423,7 +426,8 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "disputes": _all_of(Dispute),
         "method": _or_none(_STORED),
         "network_transaction_id": _REFERENCE,
-        "checks": _TEXTS,
+        "method_facts": _or_none(_FACTS),
+        "checks": _or_none(_CHECKS),
     },
     Authorized: {
         "amount": _AMOUNT,
@@ -431,9 +435,12 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "expires_at": _or_none(_INSTANT),
         "method": _or_none(_STORED),
         "network_transaction_id": _REFERENCE,
-        "checks": _TEXTS,
+        "method_facts": _or_none(_FACTS),
+        "checks": _or_none(_CHECKS),
     },
     Declined: {
+        "method_facts": _or_none(_FACTS),
+        "checks": _or_none(_CHECKS),
         "code": _member(DeclineCode),
         "raw_code": _TEXT,
         "retryable": _YES_NO,
@@ -484,6 +491,18 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "reason": _TEXT,
         "respond_by": _or_none(_INSTANT),
     },
+    MethodFacts: {
+        "brand": _TEXT,
+        "last4": _TEXT,
+        "expires_month": _or_none(_number(1, 12)),
+        "expires_year": _or_none(_number(1970, 9998)),
+        "wallet": _TEXT,
+    },
+    CardChecks: dict.fromkeys(
+        ("address", "postal_code", "security_code", "authentication"),
+        _Rule("a CardCheck", lambda value: _is_whole(value, CardCheck)),
+    ),
+    CardCheck: {"result": _member(CheckResult), "raw_code": _TEXT},
     StoredMethod: {
         "token": _SECRET,
         "kind": _member(Kind),

@@ -40,7 +40,7 @@ _SHORT: Final = 6
 _DEPTH_MAX: Final = 5
 _PARTS_MAX: Final = 10_000
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
-_SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code", "checks"})
+_SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code"})
 """The fields in which a processor says something to us; others name something, or are a slip."""
 
 _FACT_MIN: Final = 4

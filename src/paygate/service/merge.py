@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.decide import KEY_MISMATCH, Absence, Changes, Facts, Source, decide
+from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -235,7 +236,11 @@ def _completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
         return answer
     return Authorized(
-        amount=main.attempt.amount, reference=answer.reference, expires_at=main.expires_at
+        amount=main.attempt.amount,
+        reference=answer.reference,
+        expires_at=main.expires_at,
+        method_facts=answer.method_facts,
+        checks=answer.checks,
     )
 
 
@@ -403,6 +408,10 @@ def _write_attempt(
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
+    facts, checks = before.method_facts, before.checks
+    if isinstance(answer, Approved | Authorized | Declined):
+        facts = (facts or MethodFacts()).updated(answer.method_facts)
+        checks = answer.checks or checks
     news = changes.state is not None or changes.tried or bool(changes.code)
     return payments.update_attempt(
         tx,
@@ -422,6 +431,8 @@ def _write_attempt(
         overdue_at=overdue_at,
         needs_review=_waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
+        method_facts=facts,
+        checks_=checks,
         request_id=reading.request_id,
     )
 
@@ -596,10 +607,11 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
         payments.forget_request(tx, attempt.id)
     if attempt.needs_review and _found_out(before, changes):
         payments.settle_doubt(tx, payment.id)
-    _tell(tx, before, payment, changes)
-    allocation.tell_items(tx, touched)
+    _write_status(tx, before, payment, changes)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
+    _tell(tx, before, payment, found, changes)
+    allocation.tell_items(tx, touched)
     went = any(not movement.kind.inward for movement in changes.book)
     if (went or attempt.operation is Operation.VOID) and booking.end_conflict(tx, found):
         found = payments.by_id(tx, payment.id)
@@ -612,37 +624,41 @@ def _is_answered(before: AttemptRow, state: AttemptState) -> bool:
     return before.attempt.operation is Operation.COMPLETE and not state.in_doubt
 
 
-def _tell(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Write the payment's status and flags, and emit what changed."""
-    conflicted = changes.conflict or bool(changes.held)
+def _write_status(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """Write where the payment stands now, and the flags that *changes* raise."""
+    conflicted = _conflicts(changes)
     review = bool(changes.review) or conflicted
     status = payment.status
     if changes.state is not None:
         status = booking.status_after(tx, before, payment, changes.state)
     if status is not payment.status or review:
         payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
-    now = replace(
-        payment,
-        status=status,
-        code=changes.code,
-        raw_code=changes.raw_code,
-        reason=changes.reason,
-    )
+
+
+def _conflicts(changes: Changes) -> bool:
+    return changes.conflict or bool(changes.held)
+
+
+def _tell(tx: Tx, before: AttemptRow, payment: Payment, found: Payment, changes: Changes) -> None:
+    """Emit what changed; *found* is the payment now, *payment* what it was before."""
+    now = replace(found, code=changes.code, raw_code=changes.raw_code, reason=changes.reason)
     event = _event_of(before.attempt.operation, changes.state)
-    if event in _ENDS_HOLD and status is PaymentStatus.SUCCEEDED:
+    if event in _ENDS_HOLD and found.status is PaymentStatus.SUCCEEDED:
         event = "payment.rest_released"  # what was captured of it before stays
     if changes.state is None and changes.action is not None:
         event = "payment.requires_action"
     about = before.in_log
     if event:
-        telling.emit(tx, event, now, about)
+        movements = [each.movement_id for each in changes.book]
+        facts = {"movements": movements} if movements else {}
+        telling.emit(tx, event, now, about, amount_minor=before.attempt.amount.minor, **facts)
     if changes.seen is not None and changes.seen != payment.seen:
         telling.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)
     if changes.late:
         telling.emit(tx, "payment.late_success", now, about)
     if changes.tried:
         telling.emit(tx, "payment.declined_try", now, about)
-    if conflicted:
+    if _conflicts(changes):
         telling.emit(tx, "payment.conflicted", now, about, reason=changes.review)
     elif changes.review and not payment.needs_review:
         telling.emit(tx, "payment.needs_review", now, about, reason=changes.review)

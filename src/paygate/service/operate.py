@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
+from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind
@@ -411,6 +412,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     key = task.key or _next_key(tx, task, payment)
     if keys.take(tx, task.operation, key, print_, id_) is not None:
         before = _asked_before(tx, payment, task.operation, key)
+        about = logs.About(account=account.name, payment=payment.id, operation=task.operation.value)
+        tx.say("verb.repeated", "this key was used before; nothing was sent", about)
         return replace(stored, attempts=tuple(row.attempt.id for row in before))
     rail = account.rail(payment.kind, task.operation)
     main = payments.main_attempt(tx, payment.id)

@@ -9,10 +9,10 @@ made. Later payments on the same invoices stay.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 
 
 _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
-
-
-_logger = logging.getLogger("paygate.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +223,8 @@ def find(tx: Tx, payment: str) -> Payment:
 def find_again(tx: Tx, payment: str) -> Payment:
     """Return the payment of a key that was used before: this call stores and sends nothing."""
     found = find(tx, payment)
-    _logger.info("payment %s: its key was used again, and nothing was sent", payment)
+    about = logs.About(account=found.account, payment=found.id)
+    tx.say("verb.repeated", "the key of this payment was used again; nothing was sent", about)
     return replace(found, repeated=True)
 
 

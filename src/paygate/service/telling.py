@@ -22,8 +22,12 @@ def alert(tx: Tx, payment: Payment, text: str, about: logs.About = logs.NOTHING)
 def emit(
     tx: Tx, type_: str, payment: Payment, about: logs.About = logs.NOTHING, /, **more: object
 ) -> None:
-    """Emit an event about *payment*, with its facts; the line in the log names the attempt."""
-    data = {
+    """
+    Emit an event about *payment*, with its facts, and with the attempt that it is *about*.
+
+    What is about a part of the payment says how much, as ``amount_minor``.
+    """
+    data: dict[str, object] = {
         "payment": payment.id,
         "customer": payment.customer,
         "account": payment.account,
@@ -31,29 +35,48 @@ def emit(
         "status": payment.status.value,
         "amount_minor": payment.amount.minor,
         "currency": payment.amount.currency,
+        "asked_minor": payment.amount.minor,
+        "received_minor": payment.received.minor,
+        "returned_minor": payment.returned.minor,
     }
+    if about.attempt:
+        data |= {"attempt": about.attempt, "operation": about.operation}
+    if payment.checks is not None:
+        data["checks"] = {name: of.value for name, of in payment.checks.results.items()}
     if payment.code or payment.reason:
         data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
     outbox.emit(tx, type_, payment.id, data | more, about)
 
 
-def tell_receipt(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> None:
-    """Emit that money moved and was booked."""
-    outbox.emit(
-        tx,
-        "receipt.booked",
-        payment.id,
-        {
-            "payment": payment.id,
-            "customer": payment.customer,
-            "account": payment.account,
-            "receipt": receipt,
-            "kind": movement.kind.value,
-            "movement_id": movement.movement_id,
-            "amount_minor": movement.amount.minor,
-            "currency": movement.amount.currency,
-        },
-    )
+def tell_receipt(
+    tx: Tx,
+    payment: Payment,
+    receipt: str,
+    movement: Movement,
+    about: logs.About = logs.NOTHING,
+) -> None:
+    """Emit that money moved and was booked, and which attempt told it."""
+    data = {
+        "payment": payment.id,
+        "customer": payment.customer,
+        "account": payment.account,
+        "receipt": receipt,
+        "kind": movement.kind.value,
+        **of_movement(movement),
+        "currency": movement.amount.currency,
+    }
+    if about.attempt:
+        data |= {"attempt": about.attempt, "operation": about.operation}
+    outbox.emit(tx, "receipt.booked", payment.id, data, about)
+
+
+def of_movement(movement: Movement) -> dict[str, object]:
+    """Return what an event says of the one movement that it is about."""
+    facts: dict[str, object] = {
+        "movement_id": movement.movement_id,
+        "amount_minor": movement.amount.minor,
+    }
+    return facts | ({"undoes": movement.undoes} if movement.undoes else {})
 
 
 def tell_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None:

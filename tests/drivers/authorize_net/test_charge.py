@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from paygate.dialogue import Response
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.customer import Address, Browser, Customer
-from paygate.domain.method import Kind
+from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Approved,
@@ -296,8 +297,46 @@ def test_approved_is_paid(net: AuthorizeNet) -> None:
         reference=T,
         movements=(Movement(movement_id=T, amount=usd("12.50")),),
         network_transaction_id="0TN12",
-        checks={"avsResultCode": "Y", "cvvResultCode": "P", "cavvResultCode": "2"},
+        method_facts=MethodFacts(brand="visa", last4="1111"),
+        checks=CardChecks(
+            address=CardCheck(CheckResult.PASS, "Y"),
+            postal_code=CardCheck(CheckResult.PASS, "Y"),
+            security_code=CardCheck(CheckResult.UNCHECKED, "P"),
+            authentication=CardCheck(CheckResult.PASS, "2"),
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("letter", "street", "postal_code"),
+    [
+        ("A", "pass", "fail"),
+        ("B", "unchecked", "unchecked"),
+        ("G", "unavailable", "unavailable"),
+        ("N", "fail", "fail"),
+        ("U", "unavailable", "unavailable"),
+        ("Z", "fail", "pass"),
+        ("?", "unavailable", "unavailable"),
+    ],
+)
+def test_the_address_letter_is_read_as_two_results(
+    net: AuthorizeNet, letter: str, street: str, postal_code: str
+) -> None:
+    outcome = charged(net, made(avsResultCode=letter)).outcome
+
+    assert isinstance(outcome, Approved)
+    assert outcome.checks is not None
+    assert outcome.checks.address == CardCheck(CheckResult(street), letter)
+    assert outcome.checks.postal_code == CardCheck(CheckResult(postal_code), letter)
+
+
+def test_a_decline_keeps_what_was_checked(net: AuthorizeNet) -> None:
+    outcome = charged(net, made(responseCode="2", cvvResultCode="N")).outcome
+
+    assert isinstance(outcome, Declined)
+    assert outcome.checks is not None
+    assert outcome.checks.security_code == CardCheck(CheckResult.FAIL, "N")
+    assert outcome.method_facts == MethodFacts(brand="visa", last4="1111")
 
 
 def test_a_hold_is_authorized(net: AuthorizeNet) -> None:

@@ -79,6 +79,11 @@ def intent(status: str, **given: Any) -> dict[str, Any]:
 
 def paid(**given: Any) -> dict[str, Any]:
     card = {
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 8,
+        "exp_year": 2031,
+        "wallet": {"type": "apple_pay"},
         "network_transaction_id": "976910110049114",
         "checks": {"cvc_check": "pass", "address_line1_check": None},
     }

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from paygate.dialogue import Request, Response
-from paygate.domain.method import Kind
+from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -229,8 +230,24 @@ def test_a_charge_that_succeeded_is_money_with_the_charge_s_id(stripe: Stripe) -
         reference="pi_1",
         movements=(Movement(movement_id="ch_1", amount=Money("USD", 1099), effective=SENT_AT),),
         network_transaction_id="976910110049114",
-        checks={"cvc_check": "pass"},
+        method_facts=MethodFacts(
+            brand="visa", last4="4242", expires_month=8, expires_year=2031, wallet="apple_pay"
+        ),
+        checks=CardChecks(security_code=CardCheck(CheckResult.PASS, "pass")),
     )
+
+
+def test_a_decline_says_which_card_and_what_was_checked(stripe: Stripe) -> None:
+    card = {"brand": "visa", "last4": "0002", "checks": {"cvc_check": "fail"}}
+    told = refuses(
+        402, type="card_error", code="card_declined", payment_method={"id": "pm_1", "card": card}
+    )
+
+    outcome = confirmed(stripe, told).outcome
+
+    assert isinstance(outcome, Declined)
+    assert outcome.method_facts == MethodFacts(brand="visa", last4="0002")
+    assert outcome.checks == CardChecks(security_code=CardCheck(CheckResult.FAIL, "fail"))
 
 
 def test_a_charge_that_is_not_expanded_is_money_too(stripe: Stripe) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate.dialogue import Dialogue, Request, Response
+from paygate.domain.card_checks import CardCheck, CheckResult
 from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, DeclineCode
 from paygate.domain.payment import Operation
@@ -248,7 +249,8 @@ def test_the_sheets_sample_of_a_charge_is_read(protocols: Path) -> None:
 
     assert isinstance(played.outcome, Approved)
     assert played.outcome.movements[0].movement_id == told["charge"]["id"]
-    assert played.outcome.checks == {"cvc_check": "pass"}
+    assert played.outcome.checks is not None
+    assert played.outcome.checks.security_code == CardCheck(CheckResult.PASS, "pass")
 
 
 def test_the_sheets_sample_of_a_refund_is_read(protocols: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from paygate.driver import DeclineCode, RejectCause
+from paygate.driver import CardCheck, CardChecks, CheckResult, DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 
@@ -180,6 +180,48 @@ AVS: Final[dict[str, str]] = {
     "Z": "five-digit postal code matches, street does not",
 }
 """The address, ``avsResultCode``."""
+
+_PASS, _FAIL, _UNAVAILABLE = CheckResult.PASS, CheckResult.FAIL, CheckResult.UNAVAILABLE
+_UNCHECKED: Final = CheckResult.UNCHECKED
+
+# Street and postal code.
+_AVS: Final[dict[str, tuple[CheckResult, CheckResult]]] = {
+    "A": (_PASS, _FAIL),
+    "B": (_UNCHECKED, _UNCHECKED),
+    "N": (_FAIL, _FAIL),
+    "P": (_UNCHECKED, _UNCHECKED),
+    "W": (_FAIL, _PASS),
+    "X": (_PASS, _PASS),
+    "Y": (_PASS, _PASS),
+    "Z": (_FAIL, _PASS),
+}
+_CVV: Final[dict[str, CheckResult]] = {
+    "M": _PASS,
+    "N": _FAIL,
+    "P": _UNCHECKED,
+    "S": _UNCHECKED,
+}
+_CAVV: Final[dict[str, CheckResult]] = {
+    **dict.fromkeys("238AB", _PASS),
+    **dict.fromkeys("1479", _FAIL),
+}
+
+
+def checks_of(avs: str, cvv: str, cavv: str) -> CardChecks | None:
+    """Return what was checked, by the letters of an answer; None if it has none.
+
+    What a letter leaves open, or is not in the tables, could not be checked.
+    """
+    if not (avs or cvv or cavv):
+        return None
+    street, postal_code = _AVS.get(avs, (_UNAVAILABLE, _UNAVAILABLE)) if avs else (_UNCHECKED,) * 2
+    return CardChecks(
+        address=CardCheck(street, avs),
+        postal_code=CardCheck(postal_code, avs),
+        security_code=CardCheck(_CVV.get(cvv, _UNAVAILABLE) if cvv else _UNCHECKED, cvv),
+        authentication=CardCheck(_CAVV.get(cavv, _UNAVAILABLE) if cavv else _UNCHECKED, cavv),
+    )
+
 
 CVV: Final[dict[str, str]] = {
     "M": "matches",

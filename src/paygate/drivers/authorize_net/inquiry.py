@@ -10,10 +10,12 @@ from paygate.driver import (
     Approved,
     Authorized,
     BadReply,
+    CardChecks,
     Closed,
     Closing,
     DeclineCode,
     Declined,
+    MethodFacts,
     Money,
     Movement,
     MovementKind,
@@ -25,6 +27,7 @@ from paygate.driver import (
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
 from paygate.drivers.authorize_net.messages import Refusal, instant
+from paygate.drivers.authorize_net.transactions import facts_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -71,7 +74,8 @@ class Details:
     account: tuple[str, str, str, str] = field(repr=False)
     profile: tuple[str, str]
     network: str
-    checks: dict[str, str]
+    checks: CardChecks | None
+    facts: MethodFacts | None
 
     @property
     def is_refund(self) -> bool:
@@ -116,11 +120,6 @@ def parse_details(channel: Channel, transaction: str, response: Response) -> Det
         raise BadReply("Authorize.Net answered with another transaction than was asked for")
     bank = find(told, "payment/bankAccount")
     settled_at = instant(text(told, "batch/settlementTimeUTC"))
-    names = {
-        "avsResultCode": "AVSResponse",
-        "cvvResultCode": "cardCodeResponse",
-        "cavvResultCode": "CAVVResponse",
-    }
     return Details(
         transaction=transaction,
         order=text(told, "order/invoiceNumber"),
@@ -148,7 +147,13 @@ def parse_details(channel: Channel, transaction: str, response: Response) -> Det
             text(told, "profile/customerPaymentProfileId"),
         ),
         network=text(told, "networkTransId"),
-        checks={ours: code for ours, name in names.items() if (code := text(told, name))},
+        checks=codes.checks_of(
+            text(told, "AVSResponse"), text(told, "cardCodeResponse"), text(told, "CAVVResponse")
+        ),
+        facts=facts_of(
+            "eCheck" if bank is not None else text(told, "payment/creditCard/cardType"),
+            text(bank, "accountNumber") or text(told, "payment/creditCard/cardNumber"),
+        ),
     )
 
 
@@ -205,6 +210,7 @@ def _collected(found: Details, asked: Asked) -> Finding:
                 amount=found.authorized,
                 reference=reference,
                 network_transaction_id=found.network,
+                method_facts=found.facts,
                 checks=found.checks,
             )
         return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
@@ -214,6 +220,7 @@ def _collected(found: Details, asked: Asked) -> Finding:
             reference=reference,
             movements=(_inward(found, kind), *taken_back(found, asked.booked)),
             network_transaction_id=found.network,
+            method_facts=found.facts,
             checks=found.checks,
         )
     if status == "voided":
@@ -263,6 +270,8 @@ def _ended(found: Details) -> Finding:
         retryable=retryable,
         message=found.message,
         reference=found.transaction,
+        method_facts=found.facts,
+        checks=found.checks,
     )
 
 

@@ -10,9 +10,11 @@ from paygate.driver import (
     Approved,
     Authorized,
     BadReply,
+    CardChecks,
     Declined,
     InvalidValue,
     Kind,
+    MethodFacts,
     Movement,
     MovementKind,
     OneTimeToken,
@@ -24,6 +26,7 @@ from paygate.driver import (
     StoredToken,
     Unknown,
     Unsupported,
+    brand_of,
 )
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
@@ -329,7 +332,8 @@ class Told:
     reason: str
     message: str
     transaction: str
-    checks: dict[str, str]
+    checks: CardChecks | None
+    paid_with: MethodFacts | None
     network: str
     split: str
     approved: str
@@ -343,6 +347,8 @@ class Told:
             retryable=retryable,
             message=self.message,
             reference=self.transaction,
+            method_facts=self.paid_with,
+            checks=self.checks,
         )
 
     @property
@@ -377,19 +383,30 @@ def _told(found: Element, code: str, refused: Refusal | None) -> Told:
     if not reason and refused is not None:
         reason, message = message_of(refused.root)
     transaction = text(found, "transId")
-    names = ("avsResultCode", "cvvResultCode", "cavvResultCode")
     return Told(
         code=code,
         reason=reason,
         message=message,
         transaction=transaction if fields.is_number(transaction) else "",
-        checks={name: told for name in names if (told := text(found, name))},
+        checks=codes.checks_of(
+            text(found, "avsResultCode"),
+            text(found, "cvvResultCode"),
+            text(found, "cavvResultCode"),
+        ),
+        paid_with=facts_of(text(found, "accountType"), text(found, "accountNumber")),
         network=long_text(found, "networkTransId"),
         split=text(found, "splitTenderId"),
         approved=_less(
             text(found, "prePaidCard/approvedAmount"), text(found, "prePaidCard/requestedAmount")
         ),
     )
+
+
+def facts_of(kind: str, number: str) -> MethodFacts | None:
+    """Return what may be printed of a card or bank account, whose *number* is masked."""
+    if not number:
+        return None
+    return MethodFacts(brand="" if kind == "eCheck" else brand_of(kind), last4=number[-4:])
 
 
 def _less(approved: str, requested: str) -> str:
@@ -446,12 +463,14 @@ def charged(told: Told, amount: Money, *, hold: bool) -> Outcome:
             amount=amount,
             reference=told.transaction,
             network_transaction_id=told.network,
+            method_facts=told.paid_with,
             checks=told.checks,
         )
     return Approved(
         reference=told.transaction,
         movements=(Movement(movement_id=told.transaction, amount=amount),),
         network_transaction_id=told.network,
+        method_facts=told.paid_with,
         checks=told.checks,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from paygate.driver import SCALES, DeclineCode, RejectCause
+from paygate.driver import SCALES, CheckResult, DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 
@@ -144,3 +144,9 @@ CURRENCIES: Final = frozenset(DIGITS)
 
 STEPS: Final[dict[str, int]] = {**dict.fromkeys(_THREE_DIGITS, 10), "ISK": 100}
 """What Stripe's amount must be a multiple of: a third digit must be 0, and ISK's two."""
+
+
+# --- What was checked beside the card number ---------------------------------------------------
+
+CHECKS: Final[dict[str, CheckResult]] = {each.value: each for each in CheckResult}
+"""Stripe's words for the results of checks, which are ours."""

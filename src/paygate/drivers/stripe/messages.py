@@ -13,11 +13,16 @@ from urllib.parse import urlencode
 
 from paygate.driver import (
     BadReply,
+    CardCheck,
+    CardChecks,
+    CheckResult,
     Declined,
+    MethodFacts,
     RejectCause,
     Rejected,
     Request,
     Unknown,
+    brand_of,
     digest_key,
     step_key,
 )
@@ -271,7 +276,46 @@ def declined(error: object, reference: str) -> Declined:
         retryable=retryable,
         message=text(error, "message"),
         reference=reference,
+        method_facts=facts_of(at(error, "payment_method", "card")),
+        checks=checks_of(at(error, "payment_method", "card")),
     )
+
+
+def checks_of(card: object) -> CardChecks | None:
+    """Return what Stripe says was checked of a *card*; None if it says nothing."""
+    names = {
+        "address": "address_line1_check",
+        "postal_code": "address_postal_code_check",
+        "security_code": "cvc_check",
+    }
+    told = {ours: text(card, "checks", theirs) for ours, theirs in names.items()}
+    found = {
+        ours: CardCheck(codes.CHECKS.get(raw_code, CheckResult.UNAVAILABLE), raw_code)
+        for ours, raw_code in told.items()
+        if raw_code
+    }
+    return CardChecks(**found) if found else None
+
+
+def facts_of(card: object) -> MethodFacts | None:
+    """Return what may be printed of a *card* that paid; None if Stripe does not show it."""
+    if not text(card, "last4"):
+        return None
+    month, year = expiry_of(card)
+    return MethodFacts(
+        brand=brand_of(text(card, "brand")),
+        last4=text(card, "last4"),
+        expires_month=month,
+        expires_year=year,
+        wallet=text(card, "wallet", "type"),
+    )
+
+
+def expiry_of(card: object) -> tuple[int | None, int | None]:
+    """Return month and year in which a *card* expires, if Stripe says so."""
+    month, year = at(card, "exp_month"), at(card, "exp_year")
+    dated = type(month) is int and type(year) is int and 1 <= month <= 12 and 2000 <= year < 2200
+    return (cast("int", month), cast("int", year)) if dated else (None, None)
 
 
 def error_of(response: Response) -> dict[str, Any]:

@@ -44,8 +44,11 @@ from paygate.drivers.stripe.messages import (
     Form,
     at,
     check_live,
+    checks_of,
     declined,
     expect_ok,
+    expiry_of,
+    facts_of,
     get,
     instant,
     long_text,
@@ -477,7 +480,8 @@ def _approved(intent: Intent, captured: Money | None = None) -> Approved:
         ),
         method=_stored(intent),
         network_transaction_id=text(charge, *CARD, "network_transaction_id"),
-        checks=_checks(charge),
+        method_facts=facts_of(at(charge, *CARD)),
+        checks=checks_of(at(charge, *CARD)),
     )
 
 
@@ -505,7 +509,8 @@ def _authorized(intent: Intent) -> Authorized:
         expires_at=instant(charge, *CARD, "capture_before"),
         method=_stored(intent),
         network_transaction_id=text(charge, *CARD, "network_transaction_id"),
-        checks=_checks(charge),
+        method_facts=facts_of(at(charge, *CARD)),
+        checks=checks_of(at(charge, *CARD)),
     )
 
 
@@ -517,12 +522,6 @@ def _closed(intent: Intent) -> Closed:
 
 
 CARD: Final = ("payment_method_details", "card")
-
-
-def _checks(charge: object) -> dict[str, str]:
-    names = ("cvc_check", "address_line1_check", "address_postal_code_check")
-    results = {name: text(charge, *CARD, "checks", name) for name in names}
-    return {name: result for name, result in results.items() if result}
 
 
 def _stored(intent: Intent) -> StoredMethod | None:
@@ -551,15 +550,14 @@ def stored_card(
     """Tell what is known of a card that Stripe keeps; None if it does not say which."""
     if not ID.fullmatch(customer) or not ID.fullmatch(token):
         return None
-    month, year = at(card, "exp_month"), at(card, "exp_year")
-    dated = type(month) is int and type(year) is int and 1 <= month <= 12 and 2000 <= year < 2200
+    month, year = expiry_of(card)
     return StoredMethod(
         token=Secret(f"{customer}/{token}"),
         kind=Kind.CARD,
         brand=brand_of(text(card, "brand")),
         last4=text(card, "last4"),
-        expires_month=cast("int", month) if dated else None,
-        expires_year=cast("int", year) if dated else None,
+        expires_month=month,
+        expires_year=year,
         holder=holder,
         network_transaction_id=network_transaction_id,
         fingerprint=text(card, "fingerprint"),

@@ -153,6 +153,8 @@ CREATE TABLE paygate_attempt (
   action_secret_encrypted BLOB, -- what only the payer's browser may see of the action
   expires_at TEXT,
   network_transaction_id TEXT NOT NULL DEFAULT '',
+  method_facts TEXT, -- what may be printed of the card or account: brand, last four, expiry
+  verified TEXT, -- address, security code, 3-D Secure: each result with the processor's code
   request_id TEXT NOT NULL DEFAULT '', -- what the processor calls the request, for its support
   sends INTEGER NOT NULL DEFAULT 1,
   sent_at TEXT NOT NULL,

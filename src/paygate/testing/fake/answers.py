@@ -17,6 +17,9 @@ from paygate.driver import (
     ApproveElsewhere,
     Authorized,
     BadReply,
+    CardCheck,
+    CardChecks,
+    CheckResult,
     Closed,
     Closing,
     DeclineCode,
@@ -25,6 +28,7 @@ from paygate.driver import (
     DisputeState,
     FeedPage,
     Kind,
+    MethodFacts,
     Money,
     Movement,
     MovementKind,
@@ -44,6 +48,7 @@ from paygate.driver import (
     ShowVoucher,
     StoredMethod,
     Unknown,
+    brand_of,
 )
 
 if TYPE_CHECKING:
@@ -185,6 +190,8 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 movements=tuple(_movement(row) for row in _rows(order, "movements", needed=False)),
                 disputes=tuple(_dispute(row) for row in _rows(order, "disputes", needed=False)),
                 method=_stored_method(order),
+                method_facts=_method_facts(order),
+                checks=_checks(order),
             )
         case "authorized":
             return Authorized(
@@ -192,11 +199,18 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 reference=reference,
                 expires_at=_instant(order, "expires_at"),
                 method=_stored_method(order),
+                method_facts=_method_facts(order),
+                checks=_checks(order),
             )
         case "declined":
             # What was a page takes no other try; that one of them was declined is told apart.
             declined = _declined(_part(order, "decline"), reference)
-            return replace(declined, final="action" in order)
+            return replace(
+                declined,
+                final="action" in order,
+                method_facts=_method_facts(order),
+                checks=_checks(order),
+            )
         case "rejected":
             return _rejected(order)
         case "pending":
@@ -333,6 +347,27 @@ def _stored_method(order: Mapping[str, Any]) -> StoredMethod | None:
         last4=_text(method, "last4"),
         expires_month=12 if method["kind"] == Kind.CARD else None,
         expires_year=2099 if method["kind"] == Kind.CARD else None,
+    )
+
+
+def _method_facts(order: Mapping[str, Any]) -> MethodFacts | None:
+    if "paid_with" not in order:
+        return None
+    told = _part(order, "paid_with")
+    return MethodFacts(
+        brand=brand_of(_text(told, "brand")) if "brand" in told else "",
+        last4=_text(told, "last4"),
+        expires_month=_whole(told, "expires_month") if "expires_month" in told else None,
+        expires_year=_whole(told, "expires_year") if "expires_year" in told else None,
+    )
+
+
+def _checks(order: Mapping[str, Any]) -> CardChecks | None:
+    if "checks" not in order:
+        return None
+    told = _part(order, "checks")
+    return CardChecks(
+        **{name: CardCheck(CheckResult(each), str(each)) for name, each in told.items()}
     )
 
 

@@ -43,6 +43,23 @@ _PREFIXES: Final[Mapping[str, str]] = {
 }
 
 
+_LAST4: Final[Mapping[str, str]] = {"visa": "4242", "mastercard": "4444", "amex": "0005"}
+
+
+def _shown_method(token: str, kind: str) -> dict[str, Any]:
+    """Show of a card or bank account what may be printed; a card without a brand is a visa."""
+    if kind == Kind.E_CHECK:
+        return {"last4": "6789"}
+    brand = MAGIC[token].brand if token in MAGIC else ""
+    brand = brand if brand in _LAST4 else "visa"
+    return {
+        "brand": brand,
+        "last4": _LAST4[brand],
+        "expires_month": 12,
+        "expires_year": 2099,
+    }
+
+
 class Effects:
     """Everything that the processor does, once it was checked."""
 
@@ -92,6 +109,11 @@ class Effects:
         else:
             order = self.open(operation, body, token, now)
         order.plan = _kept(plan)
+        if operation in ("charge", "authorize") and order.kind in (Kind.CARD, Kind.E_CHECK):
+            order.told["paid_with"] = _shown_method(token, order.kind)
+        if plan.checks:
+            names = ("address", "postal_code", "security_code")
+            order.told["checks"] = dict.fromkeys(names, plan.checks)
         if operation == "forget":
             order.token = body["token"]
         if operation in ("complete", "capture"):

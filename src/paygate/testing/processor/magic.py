@@ -54,7 +54,8 @@ class Plan:
     ends in `CLOSE` is withdrawn by the processor, without a word why);
     `percent` the part of the amount that moves; `other_currency` moves the money
     in another one; `returns` is the ACH code with which a settled e-check comes back;
-    `action` is what a payer who is asked must follow: a redirect, or a ``script`` or ``form``.
+    `checks` is how address, postal code and security code compare, in our words; `action` is
+    what a payer who is asked must follow: a redirect, or a ``script`` or ``form``.
     """
 
     verdict: Verdict = Verdict.APPROVE
@@ -66,6 +67,7 @@ class Plan:
     other_currency: bool = False
     returns: str = ""
     action: str = ""
+    checks: str = ""
     wire: Wire = Wire.FINE
 
     def as_json(self) -> dict[str, Any]:
@@ -218,6 +220,18 @@ _CARD_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     "tok_pending_declined": (
         replace(declined(DeclineCode.FRAUD_SUSPECTED), verdict=Verdict.WAIT, ends=Verdict.DECLINE),
         "pending, declined after a day (held for a fraud check)",
+    ),
+    "tok_checks_pass": (
+        Plan(checks="pass"),
+        "approved; address, postal code and security code are right",
+    ),
+    "tok_checks_fail": (
+        Plan(checks="fail"),
+        "approved, though address, postal code and security code are wrong",
+    ),
+    "tok_checks_unavailable": (
+        Plan(checks="unavailable"),
+        "approved, and the bank could not check them",
     ),
     "tok_action": (Plan(verdict=Verdict.ASK_PAYER), "the payer must pass 3-D Secure first"),
     "tok_action_script": (
