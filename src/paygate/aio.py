@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 from paygate import logs
 from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
 from paygate.errors import NotAllowedHere
+from paygate.service import refusals
 from paygate.service.flow import Exchange, Read, Tell, Write
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class AsyncCashier(_Face, Desk):
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+        for account in self._accounts.values():
+            await self._drive(refusals.write_down(account))
         for courier in self._couriers.values():
             await courier.aclose()
         self._couriers.clear()

@@ -37,6 +37,7 @@ from paygate.domain.secret import OneTimeToken, Sealed, as_secret
 from paygate.domain.text import identifier, note, optional, spelled_alike
 from paygate.errors import (
     BadReply,
+    CredentialsRejected,
     InvalidAmount,
     InvalidSettings,
     InvalidValue,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from paygate.domain.secret import Secret
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
+        accounts,
         book,
         chargebacks,
         customers,
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
         record,
         record_refund,
         recover,
+        refusals,
         resolve,
         reverse,
         sending,
@@ -124,6 +127,7 @@ else:
         globals(),
         "paygate.ledger",
         *(
+            "accounts",
             "book",
             "chargebacks",
             "customers",
@@ -142,6 +146,7 @@ else:
         "paygate.service",
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
+        "refusals",
         *("record_refund", "reverse", "sending", "write_off"),
     )
 
@@ -1242,9 +1247,10 @@ class Desk(BookDesk):
         """
         Ask a gateway whether it accepts the credentials of account *via*; no money moves.
 
-        Raises `Unsupported` where the driver cannot, `NotSent` or `BadReply` where
-        the gateway cannot be reached or says no, `LiveModeMismatch` where the
-        account is live and the settings are not, or the reverse.
+        Raises `Unsupported` if the driver cannot, `CredentialsRejected` if the credentials
+        are wrong, `NotSent` or `BadReply` if the gateway cannot be reached or its answer cannot
+        be read, `LiveModeMismatch` if the account is live and the settings are not, or the
+        reverse.
         """
         return (yield from _check(self._account(via)))
 
@@ -1281,8 +1287,17 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     facts = yield from ask(account.name, deferred(account.gateway.check), door=door.facts(account))
     if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.NOT_SENT:
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
+    if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.CREDENTIALS:
+        why = facts.reason
+        yield from transact(lambda tx: accounts.reject(tx, account.name, why))
+        raise CredentialsRejected(
+            f"the credentials of account {account.name!r} are wrong: {why}; correct its settings",
+            account=account.name,
+        )
     if isinstance(facts, Unsent | Unknown):
         raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
+    if (yield from look(lambda tx: accounts.are_rejected(tx, account.name))):
+        yield from transact(lambda tx: accounts.accept(tx, account.name))
     if facts.live is not account.traits.live:
         raise LiveModeMismatch(
             f"the settings of account {account.name!r} and its gateway disagree on live and test"
@@ -1411,6 +1426,7 @@ class _Face:
         face._store = SqliteStore.at(at.open(), busy_s=busy_s)
         try:
             face._mark_mode()
+            face._mark_accounts()
         except BaseException:
             face._store.close()
             raise
@@ -1468,6 +1484,17 @@ class _Face:
                 "use a ledger of its own for each (the fake gateway is always test)"
             )
 
+    def _mark_accounts(self) -> None:
+        """Write down which accounts are configured, so that one that nobody reads is seen."""
+        given = {
+            name: (account.gateway.name, account.has_feed)
+            for name, account in self._accounts.items()
+        }
+        context = self._context
+        if not given or not self._store.read(context, lambda tx: accounts.unseen(tx, given)):
+            return
+        self._store.write(context, lambda tx: accounts.see(tx, given))
+
 
 class Cashier(_Face, Desk):
     """Issue invoices and collect them; every verb returns when it is done and durable.
@@ -1489,6 +1516,8 @@ class Cashier(_Face, Desk):
     def close(self) -> None:
         """Close ledger and connections; a second call does nothing."""
         if self._pid == os.getpid():
+            for account in self._accounts.values():
+                self._run(refusals.write_down(account))
             for courier in self._couriers.values():
                 courier.close()
             self._couriers.clear()

@@ -65,6 +65,7 @@ from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (
     BadReply,
+    CredentialsRejected,
     GatewayError,
     InvalidAmount,
     InvalidSettings,
@@ -171,6 +172,7 @@ __all__ = [
     "ClosingUp",
     "Completes",
     "Completion",
+    "CredentialsRejected",
     "Customer",
     "DeclineCode",
     "Declined",

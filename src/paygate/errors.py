@@ -396,6 +396,16 @@ class BadReply(GatewayError):
     """An answer came and we cannot read it."""
 
 
+class CredentialsRejected(BadReply):
+    """The other side does not accept who we are, so it says nothing of what was asked.
+
+    For a request that moves money a driver returns `Rejected` instead, with the cause
+    ``credentials``. `Cashier.check` raises it, too, with the `account`.
+    """
+
+    account: str
+
+
 # --- Somebody else --------------------------------------------------------------
 
 
@@ -409,7 +419,13 @@ class NotVerified(PaygateError):
 
 
 class NotAuthentic(PaygateError):
-    """A callback that is not from whom it claims; nothing was changed."""
+    """A callback that is not from whom it claims; nothing was changed.
+
+    `why` is a word for the reason, which is counted and shown: ``unsigned``, ``signature``,
+    ``too_old``, ``other_mode``, ``other_account`` or ``other``.
+    """
+
+    why: str = "other"
 
 
 # --- The ledger -------------------------------------------------------------------

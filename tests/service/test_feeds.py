@@ -228,3 +228,61 @@ def test_what_is_watched_is_waited_for_as_well() -> None:
     cashier.issue(number="N-1", customer=PAYER, total=usd("9.00"), due="2026-02-01")
     assert cashier.sending_stopped() is None
     cashier.close()
+
+
+def told(cashier: Cashier) -> list[str]:
+    return [each.type for each in cashier.events(limit=1000) if each.type.startswith("feed.")]
+
+
+def test_a_feed_that_keeps_failing_is_told_once_and_so_is_its_end(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    cashier = office.process()
+    cashier.recover()
+    office.first.closed = True
+    office.clock.advance(minutes=10)
+    began = office.clock.now()
+
+    for _ in range(6):
+        cashier.recover()
+        office.clock.advance(minutes=10)
+    before = told(cashier)
+    for _ in range(60):
+        cashier.recover()
+        office.clock.advance(minutes=30)
+    failing = told(cashier)
+    office.first.closed = False
+    for _ in range(3):
+        cashier.recover()
+        office.clock.advance(minutes=10)
+
+    assert (before, failing) == ([], ["feed.failing"])
+    assert told(cashier) == ["feed.failing", "feed.recovered"]
+    [event] = [each for each in cashier.events(limit=1000) if each.type == "feed.failing"]
+    assert event.data["account"] == "first"
+    assert event.data["since"] == began.isoformat()
+    assert "403" in event.data["reason"]
+    warned = [each.__dict__["event"] for each in caplog.records if each.levelname == "WARNING"]
+    assert warned == ["feed.failed", "feed.failing"]
+
+
+def test_a_feed_that_fails_now_and_then_is_not_failing(office: Office) -> None:
+    cashier = office.process()
+
+    for closed in [True, False] * 20:
+        office.first.closed = closed
+        office.clock.advance(minutes=10)
+        cashier.recover()
+
+    assert told(cashier) == []
+
+
+def test_a_new_spell_of_failing_is_told_again(office: Office) -> None:
+    cashier = office.process()
+
+    for closed in [True] * 10 + [False] + [True] * 10:
+        office.first.closed = closed
+        office.clock.advance(minutes=10)
+        cashier.recover()
+
+    assert told(cashier) == ["feed.failing", "feed.recovered", "feed.failing"]

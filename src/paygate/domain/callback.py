@@ -27,6 +27,41 @@ class InboxState(StrEnum):
     CONFLICTED = "conflicted"
 
 
+class Refusal(StrEnum):
+    """Why a callback was not believed.
+
+    UNSIGNED has no signature, SIGNATURE a wrong one: the secret was rotated, or somebody else
+    sent it. TOO_OLD was signed long ago: it is a recording, or a clock is wrong. OTHER_MODE is
+    of live payments at a test account, or the reverse, OTHER_ACCOUNT of another account of the
+    processor. NO_SECRET came for an account that takes no callbacks, or has no secret to verify
+    them with.
+    """
+
+    UNSIGNED = "unsigned"
+    SIGNATURE = "signature"
+    TOO_OLD = "too_old"
+    OTHER_MODE = "other_mode"
+    OTHER_ACCOUNT = "other_account"
+    NO_SECRET = "no_secret"  # noqa: S105  (a reason, and no secret)
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCallbacks:
+    """How many callbacks of an account were refused for one reason, and when.
+
+    `type` and `event_id` are what the last one called its event; nobody vouches for them.
+    """
+
+    account: str
+    why: Refusal
+    times: int
+    first_at: datetime
+    last_at: datetime
+    type: str = ""
+    event_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCallback:
     """One thing that a processor told, as it lies in the inbox.

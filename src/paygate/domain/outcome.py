@@ -355,18 +355,20 @@ class Fault(StrEnum):
     """What kept an answer from us, whatever words the reason uses.
 
     NOT_SENT: the request never left. NO_REPLY: it left, and no answer came. BAD_REPLY: an
-    answer came, and it cannot be read. OTHER: anything else, such as an error of the driver.
+    answer came, and it cannot be read. CREDENTIALS: the other side does not accept who we are.
+    OTHER: anything else, such as an error of the driver.
     """
 
     NOT_SENT = "not_sent"
     NO_REPLY = "no_reply"
     BAD_REPLY = "bad_reply"
+    CREDENTIALS = "credentials"
     OTHER = "other"
 
     @property
     def silent(self) -> bool:
-        """Return whether the other side said nothing at all."""
-        return self in (Fault.NOT_SENT, Fault.NO_REPLY)
+        """Return whether the other side said nothing at all of what it was asked."""
+        return self in (Fault.NOT_SENT, Fault.NO_REPLY, Fault.CREDENTIALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

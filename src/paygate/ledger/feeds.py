@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from paygate.ledger.tx import instant
+from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -37,9 +37,12 @@ UPDATE paygate_feed SET lease_until = NULL,
   read_at = CASE WHEN :at_end OR :fault <> '' THEN :at ELSE read_at END,
   complete_since = CASE WHEN :at_end THEN :began ELSE complete_since END,
   fault = :fault,
-  failing_since = CASE WHEN :fault = '' THEN NULL ELSE coalesce(failing_since, :at) END
+  failing_since = CASE WHEN :fault = '' THEN NULL ELSE coalesce(failing_since, :at) END,
+  alerted_at = CASE WHEN :at_end AND :fault = '' THEN NULL ELSE alerted_at END
 WHERE tenant = :tenant AND account = :account
 """
+_ALERT = "UPDATE paygate_feed SET alerted_at = :at WHERE tenant = :tenant AND account = :account"
+_ALL = "SELECT * FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
 _COMPLETE = """
 SELECT account, complete_since FROM paygate_feed WHERE tenant = :tenant ORDER BY account
 """
@@ -86,13 +89,55 @@ def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -
     return bool(tx.run(_ADVANCE, params))
 
 
-def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> bool:
-    """Write how a reading that *began* then has ended; return whether the feed failed before."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the feed stood before a reading ended: failing since then, and whether that was told."""
+
+    since: datetime | None
+    alerted: bool
+
+
+def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> Ended:
+    """Write how a reading that *began* then has ended; return how the feed stood before."""
     params = {"tenant": tx.tenant, "account": account}
     before = tx.one(_FEED, params)
     more = {"at": tx.at, "began": instant(began), "at_end": int(at_end), "fault": fault}
     tx.run(_END, params | more)
-    return before is not None and before["failing_since"] is not None
+    if before is None:
+        return Ended(None, alerted=False)
+    since = read_instant(before["failing_since"])
+    return Ended(since, alerted=before["alerted_at"] is not None)
+
+
+def alert(tx: Tx, account: str) -> None:
+    """Note that it was told that the feed is failing."""
+    tx.run(_ALERT, {"tenant": tx.tenant, "account": account, "at": tx.at})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a feed stands: when it was last read to its end, and what keeps it from being read.
+
+    `complete_since` is when the last reading that came to its end began.
+    """
+
+    account: str
+    complete_since: datetime | None
+    fault: str
+    failing_since: datetime | None
+
+
+def standing(tx: Tx) -> list[Standing]:
+    """Return how each feed stands that anybody has begun to read."""
+    return [
+        Standing(
+            account=row["account"],
+            complete_since=read_instant(row["complete_since"]),
+            fault=row["fault"],
+            failing_since=read_instant(row["failing_since"]),
+        )
+        for row in tx.all(_ALL, {"tenant": tx.tenant})
+    ]
 
 
 def complete_since(tx: Tx) -> dict[str, datetime | None]:

@@ -35,6 +35,7 @@ from paygate.gateway import (
     foreign_version,
 )
 from paygate.service.hiding import Hidden, secrets_in
+from paygate.service.refusals import Refusals
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
@@ -116,7 +117,8 @@ class GatewayAccount:
     a payer's browser may see. `credit_on` says for
     each of its rails when accepted money counts for the customer, `settles_within` how
     long it may take to reach the merchant. `hidden` are the
-    account's secrets, which stand in nothing that it answers.
+    account's secrets, which stand in nothing that it answers, `refusals` the callbacks that
+    were refused and are not written down yet.
     """
 
     name: str
@@ -134,6 +136,12 @@ class GatewayAccount:
     settles_within: Mapping[Kind, timedelta]
     hidden: Hidden
     public: Mapping[str, str]
+    refusals: Refusals
+
+    @property
+    def has_feed(self) -> bool:
+        """Return whether there is something to read that the processor does not call about."""
+        return self.feed is not None or self.watch is not None
 
     @classmethod
     def of(
@@ -189,6 +197,7 @@ class GatewayAccount:
             settles_within=_read_settles_within(name, traits, settles_within),
             hidden=hidden,
             public=_read_public(name, gateway, hidden),
+            refusals=Refusals(),
         )
 
     @property

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
 from paygate.dialogue import deferred
-from paygate.domain.outcome import Unknown, Unsent
+from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError
-from paygate.ledger import feeds, places
+from paygate.ledger import accounts, feeds, outbox, places
 from paygate.service import door, notices, told
 from paygate.service.flow import Flow, ask, look, transact
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from paygate.gateway import FeedPage, Notice
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
+
+FAILING_AFTER: Final = timedelta(hours=1)
+"""After how long an event says that a feed cannot be read."""
 
 _LEASE: Final = timedelta(minutes=5)
 
@@ -59,6 +62,7 @@ class _Reading:
     pages: int = 0
     behind: int | None = None
     fault: str = ""
+    credentials: bool = False
     wrong: str = ""
     at_end: bool = False
     lost: bool = False
@@ -73,14 +77,14 @@ class _Reading:
 
 
 def read_feeds(
-    accounts: Mapping[str, GatewayAccount], pause: timedelta, pages: int | None = None
+    configured: Mapping[str, GatewayAccount], pause: timedelta, pages: int | None = None
 ) -> Flow[FeedsRead]:
     """
     Read every feed that nobody has read within *pause*, to its end or for so many *pages*.
 
     They take turns, a page each, so that a long one holds up nobody.
     """
-    having = [each for each in accounts.values() if each.feed is not None or each.watch is not None]
+    having = [each for each in configured.values() if each.has_feed]
     readings, busy = list[_Reading](), dict[str, datetime]()
     resting = (yield from look(lambda tx: feeds.resting(tx, pause))) if having else ()
     for account in having:
@@ -126,6 +130,7 @@ def _read_page(reading: _Reading) -> Flow[None]:
     told_of = yield from _page(reading.account, reading.began.cursor)
     if isinstance(told_of, Unsent | Unknown):
         reading.fault = told_of.reason
+        reading.credentials = told_of.fault is Fault.CREDENTIALS
         return
     page, reading.wrong = told_of.page, told_of.wrong
     keep = partial(_keep, account=reading.account, before=reading.began.cursor, page=page)
@@ -145,9 +150,23 @@ def _read_page(reading: _Reading) -> Flow[None]:
 def _end(tx: Tx, reading: _Reading) -> None:
     """Let the feed rest, and write down whether it was read to its end, or what keeps it."""
     name = reading.account.name
-    failing = feeds.end(tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.told)
-    if reading.fault and not failing:
-        tx.say("feed.failed", reading.fault, logs.About(account=name))
+    ended = feeds.end(tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.told)
+    if reading.credentials:
+        accounts.reject(tx, name, reading.fault)
+    elif reading.at_end:
+        accounts.accept(tx, name)
+    if reading.told and ended.since is None:
+        tx.say("feed.failed", reading.told, logs.About(account=name))
+    since = ended.since or tx.now
+    if reading.told and not ended.alerted and tx.now - since >= FAILING_AFTER:
+        feeds.alert(tx, name)
+        _tell(tx, "feed.failing", name, since=since.isoformat(), reason=reading.told)
+    if not reading.told and reading.at_end and ended.alerted:
+        _tell(tx, "feed.recovered", name)
+
+
+def _tell(tx: Tx, type_: str, name: str, **more: str) -> None:
+    outbox.emit(tx, type_, f"feed:{name}", {"account": name} | more)
 
 
 def _page(account: GatewayAccount, cursor: str) -> Flow[door.Told | Unsent | Unknown]:

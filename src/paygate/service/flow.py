@@ -17,6 +17,7 @@ from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import (
     BadReply,
     CommitUnknown,
+    CredentialsRejected,
     GatewayError,
     NoReply,
     NotSent,
@@ -252,6 +253,7 @@ _SAYS: Final = {
     Fault.NOT_SENT: "not sent",
     Fault.NO_REPLY: "no reply",
     Fault.BAD_REPLY: "unreadable answer",
+    Fault.CREDENTIALS: "wrong credentials",
     Fault.OTHER: "fault",
 }
 
@@ -262,6 +264,8 @@ def _fault_of(error: PaygateError) -> Fault:
             return Fault.NOT_SENT
         case NoReply():
             return Fault.NO_REPLY
+        case CredentialsRejected():
+            return Fault.CREDENTIALS
         case BadReply():
             return Fault.BAD_REPLY
         case _:

@@ -20,18 +20,20 @@ from paygate.domain.outcome import (
     Closed,
     Closing,
     Declined,
+    Fault,
     Moved,
     Movement,
     MovementKind,
     NotFound,
     Pending,
+    RejectCause,
     Rejected,
     Unknown,
     Unsent,
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.ledger import customers, payments, receipts
+from paygate.ledger import accounts, customers, payments, receipts
 from paygate.service import allocation, booking, keeping, quotes, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
@@ -163,6 +165,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         next_check_at = _next_check(tx, before, changes, answer, reading, overdue_at)
         changes = _given_up(tx, before, changes, reading, next_check_at)
         changes = _voided_nothing(tx, before, changes)
+        _hear_of_credentials(tx, before.attempt.account, answer, reading)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
         if _write_attempt(tx, before, changes, answer, reading, next_check_at, overdue_at):
             if not before.attempt.payment:
@@ -178,6 +181,22 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 or _end_debit(tx, before, changes, reading)
                 or payment
             )
+
+
+def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: Reading) -> None:
+    """Write down whether the gateway that answered accepts who we are."""
+    if reading.source not in (Source.RESPONSE, Source.INQUIRY):
+        return
+    match answer:
+        case Rejected(cause=RejectCause.CREDENTIALS):
+            why = " ".join(each for each in (answer.raw_code, answer.message) if each)
+            accounts.reject(tx, account, why)
+        case Unknown(fault=Fault.CREDENTIALS) | Unsent(fault=Fault.CREDENTIALS):
+            accounts.reject(tx, account, answer.reason)
+        case Unknown() | Unsent():
+            pass  # nobody has answered, or it does not tell
+        case _:
+            accounts.accept(tx, account)
 
 
 def _named(before: AttemptRow, reading: Reading) -> AttemptRow:

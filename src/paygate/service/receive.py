@@ -55,7 +55,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox, payments, places, receipts
-from paygate.service import door, inquire, keeping, merge, notices, operate, told
+from paygate.service import door, inquire, keeping, merge, notices, operate, refusals, told
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.inquire import Case
 
@@ -80,10 +80,22 @@ _COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
-    """Take in *callback* of *account* and tell what to reply."""
+    """Take in *callback* of *account* and return the reply; one that is refused is counted."""
+    try:
+        return (yield from _receive(account, callback, timing))
+    except (NotAuthentic, Unsupported) as error:
+        yield from refusals.refuse(account, callback, error)
+        raise
+
+
+def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
     gateway = account.verifier
     if gateway is None:
-        raise Unsupported(f"the account {account.name!r} takes no callbacks", account=account.name)
+        raise Unsupported(
+            f"the account {account.name!r} takes no callbacks",
+            account=account.name,
+            why="no_secret",
+        )
     acknowledged = account.traits.callbacks is CallbackStyle.ACKNOWLEDGED
     before = (yield from look(partial(_recorded, account, callback))) if acknowledged else None
     read = yield from _authentic(account, gateway, callback, timing, before)
@@ -167,7 +179,8 @@ def _authentic(
         if at is not None and abs(callback.received_at - at) > timing.callback_age_max:
             raise NotAuthentic(
                 f"a callback of {account.name!r} was signed at {at:%Y-%m-%d %H:%M:%S} and came at "
-                f"{callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a recording"
+                f"{callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a recording",
+                why="too_old",
             )
     return read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import inbox, payments
-from paygate.service import feed, inquire, receive, unsettled
+from paygate.service import feed, inquire, receive, refusals, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,8 @@ def recover(
     found = yield from inquire.recover(accounts, timing, limit, silent)
     if timing.feed_pause is not None:
         yield from feed.read_feeds(accounts, timing.feed_pause, FEED_PAGES)
+    for account in accounts.values():
+        yield from refusals.write_down(account)
     found += yield from receive.apply_callbacks(accounts, timing, limit, silent)
     found += yield from unsettled.recover(accounts, timing, limit, silent)
     return list({payment.id: payment for payment in found}.values())

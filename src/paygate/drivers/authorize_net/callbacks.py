@@ -71,7 +71,10 @@ class Verifier:
             ours = hmac.digest(key.reveal(), callback.body, "sha512").hex().upper().encode()
             good = hmac.compare_digest(ours, theirs) or good
         if not (good and header.startswith(SCHEME)):
-            raise NotAuthentic("the webhook's signature is none that was made with our key")
+            raise NotAuthentic(
+                "the webhook's signature is none that was made with our key",
+                why="signature" if header.startswith(SCHEME) else "unsigned",
+            )
 
 
 def _read(told: object) -> Event | None:

@@ -26,7 +26,7 @@ from paygate.driver import (
 )
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, instant
+from paygate.drivers.authorize_net.messages import Refusal, instant, unanswered
 from paygate.drivers.authorize_net.transactions import facts_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def parse_details(channel: Channel, transaction: str, response: Response) -> Det
     if isinstance(root, Refusal):
         if root.code == codes.NOTHING_FOUND:
             return None
-        raise BadReply(f"Authorize.Net did not answer the inquiry: {root.code} {root.message}")
+        raise unanswered(root)
     told = find(root, "transaction")
     if text(told, "transId") != transaction:
         raise BadReply("Authorize.Net answered with another transaction than was asked for")

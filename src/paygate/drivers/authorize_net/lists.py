@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.driver import BadReply
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, instant, now_of, wire_time
+from paygate.drivers.authorize_net.messages import Refusal, instant, now_of, unanswered, wire_time
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -106,7 +106,7 @@ def parse_list(channel: Channel, name: str, response: Response) -> list[Entry]:
     if isinstance(root, Refusal):
         if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
             return []
-        raise BadReply(f"Authorize.Net did not answer the inquiry: {root.code} {root.message}")
+        raise unanswered(root)
     return [_entry(one) for one in each(root, "transactions/transaction")]
 
 
@@ -213,7 +213,7 @@ def parse_batches(channel: Channel, response: Response) -> list[Batch]:
     if isinstance(root, Refusal):
         if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
             return []
-        raise BadReply(f"Authorize.Net did not answer the inquiry: {root.code} {root.message}")
+        raise unanswered(root)
     return [_batch(one) for one in each(root, "batchList/batch")]
 
 

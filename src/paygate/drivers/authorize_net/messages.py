@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
     BadReply,
+    CredentialsRejected,
     InvalidAmount,
     Money,
     RejectCause,
@@ -99,7 +100,7 @@ class Channel:
         """Read the answer to an inquiry, which finds nothing out where it is refused."""
         told = self.answer(name, response, order=order)
         if isinstance(told, Refusal):
-            raise BadReply(f"Authorize.Net did not answer the inquiry: {told.code} {told.message}")
+            raise unanswered(told)
         return told
 
     def money(self, amount: str) -> Money:
@@ -108,6 +109,15 @@ class Channel:
             return Money.of(self.settings.currency, amount)
         except InvalidAmount:
             raise BadReply("an amount that is none in the account's currency") from None
+
+
+def unanswered(told: Refusal) -> BadReply:
+    """Return the error of an inquiry that was refused: nothing was found out by it."""
+    refused = codes.reject_of(told.code)
+    said = f"{told.code} {told.message}"
+    if refused is not None and refused.cause is RejectCause.CREDENTIALS:
+        return CredentialsRejected(f"Authorize.Net does not accept the credentials: {said}")
+    return BadReply(f"Authorize.Net did not answer the inquiry: {said}")
 
 
 @dataclass(frozen=True, slots=True)

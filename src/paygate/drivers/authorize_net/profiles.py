@@ -28,7 +28,7 @@ from paygate.driver import (
 )
 from paygate.drivers.authorize_net import codes, fields, transactions
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, busy
+from paygate.drivers.authorize_net.messages import Refusal, busy, unanswered
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -133,7 +133,7 @@ def parse_get_profile(channel: Channel, response: Response) -> list[StoredMethod
     if isinstance(told, Refusal):
         if told.code == codes.NOTHING_FOUND:
             return None
-        raise BadReply(f"Authorize.Net did not answer the inquiry: {told.code} {told.message}")
+        raise unanswered(told)
     profile = text(told, "profile/customerProfileId")
     stored = [_stored(profile, one) for one in each(told, "profile/paymentProfiles")]
     return sorted(stored, key=number_of)

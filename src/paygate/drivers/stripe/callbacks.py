@@ -70,10 +70,14 @@ class Verifier:
             for theirs in signatures:
                 good = hmac.compare_digest(ours, theirs) or good
         if not good:
-            raise NotAuthentic("the webhook's signature is none that Stripe made with our secrets")
+            raise NotAuthentic(
+                "the webhook's signature is none that Stripe made with our secrets", why="signature"
+            )
         signed_at = datetime.fromtimestamp(int(stamp), UTC)
         if abs((callback.received_at - signed_at).total_seconds()) > TOLERANCE_S:
-            raise NotAuthentic(f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
+            raise NotAuthentic(
+                f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC", why="too_old"
+            )
         return signed_at
 
 
@@ -89,10 +93,12 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         # Stripe's newer, thin events say v2.core.event and carry no object.
         raise NotAuthentic("the webhook is no event of Stripe's first version")
     if told.get("livemode") is not live:
-        raise NotAuthentic("the webhook is of the other mode: one of test and live is wrong")
+        raise NotAuthentic(
+            "the webhook is of the other mode: one of test and live is wrong", why="other_mode"
+        )
     of = told.get("account")
     if of is not None and account and of != account:
-        raise NotAuthentic("the webhook is of another Stripe account")
+        raise NotAuthentic("the webhook is of another Stripe account", why="other_account")
     event_id, type_ = text(told, "id"), text(told, "type")
     if not ID.fullmatch(event_id) or not type_:
         return Notice(event_id="", type=type_, unreadable="an event of Stripe's without id or type")
@@ -130,7 +136,7 @@ def _parts(header: str) -> tuple[str, list[bytes]]:
                 stamp = value
     # Ten digits until the year 2286; more would not be a time that Python has.
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
-        raise NotAuthentic("the webhook has no Stripe-Signature that can be read")
+        raise NotAuthentic("the webhook has no Stripe-Signature that can be read", why="unsigned")
     return stamp, signatures
 
 

@@ -16,6 +16,7 @@ from paygate.driver import (
     CardCheck,
     CardChecks,
     CheckResult,
+    CredentialsRejected,
     Declined,
     MethodFacts,
     RejectCause,
@@ -328,9 +329,9 @@ def error_of(response: Response) -> dict[str, Any]:
 def expect_ok(response: Response) -> dict[str, Any]:
     if response.status != 200:
         error = error_of(response)
-        raise BadReply(
-            f"Stripe did not answer the inquiry: status {response.status}, "
-            f"{text(error, 'code') or text(error, 'type') or 'no code'}",
-            status=response.status,
-        )
+        code = text(error, "code")
+        said = f"status {response.status}, {code or text(error, 'type') or 'no code'}"
+        if response.status == 401 or code in codes.CREDENTIAL_CODES:
+            raise CredentialsRejected(f"Stripe does not accept the key: {said}")
+        raise BadReply(f"Stripe did not answer the inquiry: {said}", status=response.status)
     return response.json_object()

@@ -62,10 +62,15 @@ def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
     ours = _mac(signing_key, instant, callback.body)
     # Compared as bytes: a header with letters outside ASCII must be refused, not crash.
     if not hmac.compare_digest(ours.encode(), theirs.encode()):
-        raise NotAuthentic("the callback's signature is not the fake processor's")
+        raise NotAuthentic(
+            "the callback's signature is not the fake processor's",
+            why="signature" if signature else "unsigned",
+        )
     signed_at = datetime.fromtimestamp(int(instant), UTC)
     if abs(callback.received_at - signed_at) > TOLERANCE:
-        raise NotAuthentic(f"the callback was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC")
+        raise NotAuthentic(
+            f"the callback was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC", why="too_old"
+        )
     # The fake's driver needs this module, so whichever of the two is imported first needs it whole.
     from paygate.testing.fake.answers import parse_notice
 

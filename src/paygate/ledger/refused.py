@@ -1,0 +1,69 @@
+"""Callbacks that were refused: how many for each reason, and what the last one called itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.callback import Refusal, RefusedCallbacks
+from paygate.ledger.tx import instant
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Tx
+
+_COUNT = """
+INSERT INTO paygate_refused_callback (
+  tenant, account, why, times, first_at, last_at, type, event_id)
+VALUES (:tenant, :account, :why, :times, :first_at, :last_at, :type, :event_id)
+ON CONFLICT (tenant, account, why) DO UPDATE SET
+  times = times + :times, last_at = max(last_at, :last_at),
+  type = CASE WHEN :event_id = '' AND :type = '' THEN type ELSE :type END,
+  event_id = CASE WHEN :event_id = '' AND :type = '' THEN event_id ELSE :event_id END
+"""
+_ALL = """
+SELECT * FROM paygate_refused_callback WHERE tenant = :tenant ORDER BY account, last_at DESC
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Callbacks that were refused for one reason, between two instants."""
+
+    why: Refusal
+    times: int
+    first_at: datetime
+    last_at: datetime
+    type: str = ""
+    event_id: str = ""
+
+
+def count(tx: Tx, account: str, batch: Batch) -> None:
+    """Add *batch* to what was counted for an account."""
+    params = {
+        "tenant": tx.tenant,
+        "account": account,
+        "why": batch.why.value,
+        "times": batch.times,
+        "first_at": instant(batch.first_at),
+        "last_at": instant(batch.last_at),
+        "type": batch.type,
+        "event_id": batch.event_id,
+    }
+    tx.run(_COUNT, params)
+
+
+def counted(tx: Tx) -> list[RefusedCallbacks]:
+    """Return what was counted, by account, the last reason first."""
+    return [
+        RefusedCallbacks(
+            account=row["account"],
+            why=Refusal(row["why"]),
+            times=row["times"],
+            first_at=datetime.fromisoformat(row["first_at"]),
+            last_at=datetime.fromisoformat(row["last_at"]),
+            type=row["type"],
+            event_id=row["event_id"],
+        )
+        for row in tx.all(_ALL, {"tenant": tx.tenant})
+    ]

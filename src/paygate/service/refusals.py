@@ -1,0 +1,178 @@
+"""Refusals: callbacks that are not believed are counted and logged, and nothing more.
+
+Whoever can reach the address of the callbacks can send a million that are refused. So they
+are counted in memory and written down together: each of the first few at once, and then one
+write and one line of the log in ten seconds. There is a row for each reason, whatever comes.
+
+Nothing is kept of a body that nobody vouches for but what it calls its event, and that only if
+it looks like a name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from paygate import logs
+from paygate.domain.callback import Refusal
+from paygate.errors import StoreError
+from paygate.ledger import refused
+from paygate.ledger.refused import Batch
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.errors import PaygateError
+    from paygate.gateway import Callback
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+WRITES_AT_ONCE: Final = 20
+"""So many refusals are written down one by one, before they are gathered."""
+
+PAUSE: Final = timedelta(seconds=10)
+"""How long refusals are gathered after that."""
+
+_BODY_MAX: Final = 64_000
+_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_NAME: Final = re.compile(rf"[A-Za-z][A-Za-z0-9_.:\-]{{0,99}}|{_UUID}")
+_TYPES: Final = ("type", "eventType", "event_type")
+_IDS: Final = ("id", "notificationId", "event_id")
+
+_SAYS: Final[Mapping[Refusal, str]] = {
+    Refusal.UNSIGNED: "no signature; the processor did not send it",
+    Refusal.SIGNATURE: "a signature that none of our secrets made; was the secret rotated?",
+    Refusal.TOO_OLD: "signed too long ago, or the clock of one side is wrong",
+    Refusal.OTHER_MODE: "a live event at a test account, or the reverse",
+    Refusal.OTHER_ACCOUNT: "an event of another account of the processor",
+    Refusal.NO_SECRET: "the account takes no callbacks; has it the secret that they need?",
+    Refusal.OTHER: "it is not believed",
+}
+
+
+class Refusals:
+    """The refusals of one account that wait to be written down; safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[Refusal, Batch] = {}
+        self._left = float(WRITES_AT_ONCE)
+        self._filled_at: datetime | None = None
+
+    def add(self, batch: Batch) -> list[Batch]:
+        """Count *batch*, and return what is to be written down now, if anything."""
+        with self._lock:
+            self._gather(batch)
+            self._fill(batch.last_at)
+            if self._left < 1:
+                return []
+            self._left -= 1
+            return self._take()
+
+    def take(self) -> list[Batch]:
+        """Return all that waits."""
+        with self._lock:
+            return self._take()
+
+    def give_back(self, batches: list[Batch]) -> None:
+        """Let *batches* wait again: they could not be written down."""
+        with self._lock:
+            for batch in batches:
+                self._gather(batch)
+
+    def _take(self) -> list[Batch]:
+        taken = list(self._waiting.values())
+        self._waiting.clear()
+        return taken
+
+    def _gather(self, new: Batch) -> None:
+        old = self._waiting.get(new.why)
+        if old is None:
+            self._waiting[new.why] = new
+            return
+        last = new if new.type or new.event_id else old
+        self._waiting[new.why] = replace(
+            last,
+            times=old.times + new.times,
+            first_at=min(old.first_at, new.first_at),
+            last_at=max(old.last_at, new.last_at),
+        )
+
+    def _fill(self, at: datetime) -> None:
+        """Allow one more write for each pause that has passed; a clock set back allows none."""
+        if self._filled_at is None or at < self._filled_at:
+            self._filled_at = at
+        self._left = min(WRITES_AT_ONCE, self._left + (at - self._filled_at) / PAUSE)
+        self._filled_at = at
+
+
+def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> Flow[None]:
+    """Count a callback of *account* that was refused with *error*, and say so in the log."""
+    type_, event_id = _called(callback.body)
+    batch = Batch(
+        why=_why(error),
+        times=1,
+        first_at=callback.received_at,
+        last_at=callback.received_at,
+        type=account.hidden.blot(type_),
+        event_id=account.hidden.blot(event_id),
+    )
+    yield from _write(account, account.refusals.add(batch))
+
+
+def write_down(account: GatewayAccount) -> Flow[None]:
+    """Write down the refusals of *account* that still wait in this process."""
+    yield from _write(account, account.refusals.take())
+
+
+def _write(account: GatewayAccount, batches: list[Batch]) -> Flow[None]:
+    if not batches:
+        return
+
+    def work(tx: Tx) -> None:
+        for batch in batches:
+            refused.count(tx, account.name, batch)
+            tx.say("callback.refused", _told(account.name, batch), logs.About(account=account.name))
+
+    try:
+        yield from transact(work)
+    except StoreError:
+        # Whoever sent it is refused all the same; that is what matters.
+        account.refusals.give_back(batches)
+
+
+def _told(account: str, batch: Batch) -> str:
+    called = " ".join(each for each in (batch.type, batch.event_id) if each)
+    many = f"{batch.times} callbacks of account" if batch.times > 1 else "a callback of account"
+    return f"{many} {account}, {batch.why}: {_SAYS[batch.why]}" + (f" ({called})" if called else "")
+
+
+def _why(error: PaygateError) -> Refusal:
+    try:
+        return Refusal(str(error.facts.get("why", "other")))
+    except ValueError:
+        return Refusal.OTHER
+
+
+def _called(body: bytes) -> tuple[str, str]:
+    """Return the type and the id of the event, where a body that nobody vouches for names them."""
+    if len(body) > _BODY_MAX:
+        return "", ""
+    try:
+        told: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    facts = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    return _name(facts, _TYPES), _name(facts, _IDS)
+
+
+def _name(facts: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    found = next((facts[name] for name in names if isinstance(facts.get(name), str)), "")
+    looks = _NAME.fullmatch(found) is not None and logs.CARD_NUMBER.search(found) is None
+    return found if looks else ""
