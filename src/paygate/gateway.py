@@ -413,6 +413,10 @@ class Notice:
     answer says, `disputes` how disputes of it stand. `place` is the number of the
     place that was paid to, where the core numbers them.
 
+    `foreign` says that the object carries no reference of ours, though each that we make does:
+    another system made it, which uses the same account of the processor. If the ledger does
+    not know it either, the notice is ignored; without this it would be an orphan, for a person.
+
     `unreadable` says why something authentic could not be read: an amount in a currency
     that the processor is not known to use, a field that is missing. It is kept as failed
     with that reason, moves no money, and what was told after it goes on; so a driver
@@ -431,6 +435,7 @@ class Notice:
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
     place: int | None = None
+    foreign: bool = False
     unreadable: str = ""
 
 

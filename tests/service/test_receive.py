@@ -43,7 +43,7 @@ from paygate.gateway import (
     NotIdempotent,
     Reply,
 )
-from paygate.ledger import inbox
+from paygate.ledger import inbox, payments
 from paygate.service import notices
 from paygate.service.receive import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -443,6 +443,69 @@ def test_what_concerns_nothing_of_ours_is_stored_and_ignored() -> None:
 
     [stored] = shop.cashier.callbacks(state="ignored")
     assert stored.type == "balance.changed"
+
+
+@pytest.mark.parametrize("our_ref", ["", "cart-7"])
+def test_what_another_system_made_at_the_same_account_is_ignored(our_ref: str) -> None:
+    told = Told(Kind.CARD)
+    shop = Shop(told=told)
+    shop.collect("told")
+    [callback] = told.callbacks()
+    told.told = (
+        Notice(event_id="e", type="paid", reference="pi_9", our_ref=our_ref, foreign=True),
+    )
+
+    shop.cashier.receive("told", callback)
+    shop.cashier.apply_callbacks()
+
+    [stored] = shop.cashier.callbacks(state="ignored")
+    assert stored.error == "another system made it: it has no name of ours"
+    assert shop.cashier.orphans() == []
+    assert not [each for each in shop.events() if each.startswith("callback.")]
+
+
+def test_money_that_another_system_sends_back_is_looked_at_again_before_it_is_ignored() -> None:
+    """The payment may be ours, and its name at the processor not known yet."""
+    told = Told(Kind.CARD)
+    shop = Shop(told=told)
+    payment = shop.collect("told")
+    [callback] = told.callbacks()
+    name = "pi_9"
+    went = Movement(
+        movement_id="re_1",
+        amount=payment.amount,
+        kind=MovementKind.REFUND,
+        undoes=shop.cashier.receipts(payment)[0].movement_id,
+    )
+    told.told = (
+        Notice(event_id="e", type="refund", reference=name, movements=(went,), foreign=True),
+    )
+
+    shop.cashier.receive("told", callback)
+    shop.cashier.apply_callbacks()
+    states = [each.state for each in shop.cashier.callbacks()]
+    [attempt] = shop.cashier.attempts(payment)
+    shop.cashier._store.write(shop.cashier._context, lambda tx: payments.note(tx, attempt.id, name))
+    for pause in RETRY_PLAN:
+        shop.clock.advance(pause)
+        shop.cashier.apply_callbacks()
+
+    assert states == [InboxState.NEW]
+    assert shop.cashier.payment(payment).returned == payment.amount
+
+
+def test_a_known_payment_is_found_though_its_object_has_no_name_of_ours() -> None:
+    told = Told(Kind.CARD)
+    shop = Shop(told=told)
+    payment = shop.collect("told")
+    [callback] = told.callbacks()
+    notice = Notice(event_id="e", type="paid", reference=payment.reference, foreign=True)
+    told.told = (notice,)
+
+    shop.cashier.receive("told", callback)
+    shop.cashier.apply_callbacks()
+
+    assert [each.state for each in shop.cashier.callbacks()] == [InboxState.APPLIED]
 
 
 def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobody() -> None:

@@ -541,6 +541,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "occurred_at": _or_none(_INSTANT),
         "signed_at": _or_none(_INSTANT),
         "place": _or_none(_number(0, 2**31)),
+        "foreign": _YES_NO,
         "unreadable": _TEXT,
     },
     FeedPage: {

@@ -400,6 +400,8 @@ def _apply_in(
         text = f"it names the operation {name!r}, which is not in this ledger"
         if notice.unreadable:
             text = f"{text}, and does not read ({notice.unreadable})"
+        elif notice.foreign:
+            return _foreign(tx, row, notice, patient=patient)
         _wait(tx, row, text, InboxState.ORPHAN, patient=patient)
         return Done(Applied.UNKNOWN_REFERENCE)
     attempt = case.row.attempt.id
@@ -433,6 +435,21 @@ def _apply_in(
             inbox.end(tx, row, InboxState.APPLIED)
     after = payments.by_id(tx, before.id)
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
+
+
+def _foreign(tx: Tx, row: InboxRow, notice: Notice, *, patient: bool) -> Done:
+    """
+    Ignore what another system made that uses the same account of the processor.
+
+    Money of ours may be sent back in the processor's own interface before we know what the
+    payment is called there, so what moved is looked at again first.
+    """
+    tries = row.callback.tries
+    if notice.movements and patient and tries < len(RETRY_PLAN):
+        inbox.wait(tx, row, tx.now + RETRY_PLAN[tries], "it carries no reference of ours")
+    else:
+        inbox.end(tx, row, InboxState.IGNORED, "another system made it: it has no name of ours")
+    return Done(Applied.UNKNOWN_REFERENCE)
 
 
 def _unreadable(tx: Tx, row: InboxRow, notice: Notice) -> Done:

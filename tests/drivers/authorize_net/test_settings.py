@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from paygate import registry
 from paygate.domain.method import Kind
 from paygate.drivers.authorize_net import AuthorizeNet
-from paygate.errors import BadReply, InvalidSettings
+from paygate.errors import BadReply, CredentialsRejected, InvalidSettings
 from paygate.gateway import AccountFacts
 from paygate.testing.play import play
 from tests.drivers.authorize_net.conftest import OK, answers, refuses, settings
@@ -99,6 +99,13 @@ def test_good_credentials_tell_whose_account_it_is(net: AuthorizeNet) -> None:
     assert facts == AccountFacts(
         merchant_account=ACCOUNT, live=False, name="The Club", currencies=("USD",)
     )
+
+
+def test_wrong_credentials_are_a_reason_of_their_own(net: AuthorizeNet) -> None:
+    reply = refuses("E00007", "User authentication failed.")
+
+    with pytest.raises(CredentialsRejected, match="does not accept the credentials: E00007"):
+        play(net.check(), reply)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def test_the_official_vector_holds(protocols: Path) -> None:
         reference="pi_1",
         occurred_at=at_once,
         signed_at=at_once,
+        foreign=True,
     )
 
 
@@ -262,6 +264,52 @@ def test_an_event_says_what_it_concerns(about: Any, reference: str, our_ref: str
     assert (notice.reference, notice.our_ref) == (reference, our_ref)
     assert notice.answer is None
     assert notice.movements == ()
+
+
+@pytest.mark.parametrize(
+    ("about", "foreign"),
+    [
+        ({"object": "payment_intent", "id": "pi_1"}, True),
+        ({"object": "payment_intent", "id": "pi_1", "metadata": {"order": "7"}}, True),
+        ({"object": "payment_intent", "metadata": {"paygate_attempt": "att_1"}}, False),
+        ({"object": "checkout.session", "id": "cs_1", "client_reference_id": "cart-7"}, True),
+        ({"object": "checkout.session", "metadata": {"paygate_attempt": "att_1"}}, False),
+        ({"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, True),
+        ({"object": "refund", "id": "re_1", "payment_intent": "pi_1"}, True),
+        ({"object": "dispute", "id": "dp_1", "charge": "ch_1"}, False),
+        ({"object": "plan", "id": "plan_1"}, False),
+    ],
+)
+def test_what_another_system_made_at_the_same_account_is_told_apart(
+    about: dict[str, Any], foreign: bool
+) -> None:
+    assert read(signed(event("whatever.happened", about))).foreign is foreign
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"headers": {}}, "unsigned"),
+        ({"body": b"{}"}, "signature"),
+        ({"received_at": SENT_AT + timedelta(days=1)}, "too_old"),
+    ],
+)
+def test_a_refusal_names_its_reason(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(NotAuthentic) as refused:
+        play(STRIPE.verify(replace(signed(PAID), **change)))
+
+    assert refused.value.why == why
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"livemode": True}, "other_mode"), ({"account": "acct_2"}, "other_account")],
+)
+def test_an_event_of_another_account_names_that_reason(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(NotAuthentic) as refused:
+        play(STRIPE.verify(signed(PAID | change)))
+
+    assert refused.value.why == why
 
 
 def dispute(**given: Any) -> dict[str, Any]:

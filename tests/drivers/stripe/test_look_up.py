@@ -18,7 +18,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply
+from paygate.errors import BadReply, CredentialsRejected
 from paygate.testing.play import play
 from tests.drivers.stripe.conftest import (
     NOON,
@@ -191,6 +191,11 @@ def test_the_balance_proves_the_key() -> None:
 
     assert (facts.merchant_account, facts.live) == ("acct_1", False)
     assert facts.currencies == ("EUR", "USD")
+
+
+def test_a_key_that_is_not_accepted_is_a_reason_of_its_own(stripe: Stripe) -> None:
+    with pytest.raises(CredentialsRejected, match="does not accept the key: status 401"):
+        play(stripe.check(), refuses(401))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         movements=movements,
         disputes=_stands(about),
         occurred_at=instant(told, "created"),
+        foreign=text(about, "object") in _MARKED and not text(about, "metadata", "paygate_attempt"),
         unreadable=unreadable,
     )
 
@@ -314,6 +315,11 @@ def _nothing(type_: str, told: object, data: object) -> _Concerns:
 def _by_intent(told: object) -> str:
     return read_id(told, "payment_intent") or read_id(told, "charge")
 
+
+_MARKED: Final = frozenset(
+    {"payment_intent", "setup_intent", "checkout.session", "charge", "refund"}
+)
+"""What carries our reference if we made it; a dispute never does."""
 
 _Concerns: TypeAlias = tuple[str, str, tuple[Movement, ...]]
 
