@@ -51,4 +51,4 @@ def test_a_statement_scans_no_table(name: str, ledger: sqlite3.Connection) -> No
 
     plan = [row[3] for row in ledger.execute(f"EXPLAIN QUERY PLAN {sql}", nothing)]
 
-    assert [step for step in plan if re.match(r"SCAN (?!CONSTANT ROW)", step)] == []
+    assert [step for step in plan if re.match(r"SCAN (?!CONSTANT ROW|paygate_feed$)", step)] == []

@@ -12,8 +12,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, PaymentStatus
+from paygate.dialogue import Dialogue
 from paygate.errors import InvalidValue, SendingStopped, StillCatchingUp
-from paygate.gateway import InquiryBy, NotIdempotent
+from paygate.gateway import FeedPage, InquiryBy, NotIdempotent
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import usd
 
@@ -170,6 +171,42 @@ def test_sending_is_resumed_only_when_the_ledger_has_caught_up(shop: Shop) -> No
 
     assert shop.cashier.sending_stopped() is None
     assert shop.charges() == 1
+
+
+def test_a_feed_that_was_read_before_the_stop_is_read_again(shop: Shop) -> None:
+    """By no clock: here none of them moves, and those of two machines differ."""
+    shop.cashier.recover()
+    shop.cashier.stop_sending(reason=BACKUP)
+
+    with pytest.raises(StillCatchingUp, match="the feed of account 'card'"):
+        shop.cashier.resume_sending(evidence="compared")
+    shop.cashier.recover()
+    shop.cashier.resume_sending(evidence="compared")
+
+    assert shop.cashier.sending_stopped() is None
+
+
+class Interrupting(FakeGateway):
+    """A card account that lets something happen while its feed is read."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        self.meanwhile()
+        return super().feed(cursor)
+
+
+def test_a_reading_that_had_begun_before_the_stop_does_not_count() -> None:
+    card = Interrupting()
+    with Cashier.in_memory(gateways={"card": card}) as cashier:
+        card.meanwhile = lambda: cashier.stop_sending(reason=BACKUP)
+        cashier.read_feeds()
+        card.meanwhile = lambda: None
+
+        with pytest.raises(StillCatchingUp, match="the feed of account 'card'"):
+            cashier.resume_sending(evidence="compared")
+        cashier.read_feeds()
+        cashier.resume_sending(evidence="compared")
 
 
 def test_a_person_may_know_better(shop: Shop) -> None:

@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 
     from paygate.ledger.tx import Tx
 
+# After a stop a feed does not rest: somebody waits for it to be read.
 _READ_SINCE = """
-SELECT account FROM paygate_feed WHERE tenant = :tenant AND read_at > :since
+SELECT account FROM paygate_feed
+WHERE tenant = :tenant AND read_at > :since AND since_stop <> 'unread'
 """
 _ADD = """
 INSERT INTO paygate_feed (tenant, account, cursor) VALUES (:tenant, :account, '')
 ON CONFLICT DO NOTHING
 """
 _LEASE = """
-UPDATE paygate_feed SET lease_until = :until
+UPDATE paygate_feed SET lease_until = :until,
+  since_stop = CASE WHEN since_stop = 'unread' THEN 'reading' ELSE since_stop END
 WHERE tenant = :tenant AND account = :account
   AND (lease_until IS NULL OR lease_until <= :at)
 """
@@ -36,6 +39,7 @@ _END = """
 UPDATE paygate_feed SET lease_until = NULL,
   read_at = CASE WHEN :at_end OR :fault <> '' THEN :at ELSE read_at END,
   complete_since = CASE WHEN :at_end THEN :began ELSE complete_since END,
+  since_stop = CASE WHEN :at_end AND since_stop = 'reading' THEN 'read' ELSE since_stop END,
   fault = :fault,
   failing_since = CASE WHEN :fault = '' THEN NULL ELSE coalesce(failing_since, :at) END,
   alerted_at = CASE WHEN :at_end AND :fault = '' THEN NULL ELSE alerted_at END
@@ -43,9 +47,8 @@ WHERE tenant = :tenant AND account = :account
 """
 _ALERT = "UPDATE paygate_feed SET alerted_at = :at WHERE tenant = :tenant AND account = :account"
 _ALL = "SELECT * FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
-_COMPLETE = """
-SELECT account, complete_since FROM paygate_feed WHERE tenant = :tenant ORDER BY account
-"""
+_BEGUN = "SELECT account, since_stop FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
+_BEGIN_AGAIN = "UPDATE paygate_feed SET since_stop = 'unread'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,16 @@ def standing(tx: Tx) -> list[Standing]:
     ]
 
 
-def complete_since(tx: Tx) -> dict[str, datetime | None]:
-    """Return when the last reading that came to its end began, for each feed ever read."""
-    return {
-        row["account"]: None
-        if row["complete_since"] is None
-        else datetime.fromisoformat(row["complete_since"])
-        for row in tx.all(_COMPLETE, {"tenant": tx.tenant})
-    }
+def read_since_stop(tx: Tx) -> dict[str, bool]:
+    """
+    Return, for each feed that anybody has begun to read, whether it is read since the stop.
+
+    It is if a reading that began after sending was stopped has come to the feed's end.
+    """
+    rows = tx.all(_BEGUN, {"tenant": tx.tenant})
+    return {row["account"]: row["since_stop"] == "read" for row in rows}
+
+
+def begin_again(tx: Tx) -> None:
+    """Let no reading that has begun by now count, in the whole ledger."""
+    tx.run(_BEGIN_AGAIN, {})

@@ -29,6 +29,7 @@ def stop(reason: str) -> Flow[Stopped]:
 
     def work(tx: Tx) -> Stopped:
         if sending.stop(tx, reason):
+            feeds.begin_again(tx)
             outbox.emit(tx, "ledger.sending_stopped", _LEDGER, {"reason": reason})
         found = sending.stopped(tx)
         assert found is not None, "it was just stopped"
@@ -50,7 +51,7 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
         found = sending.stopped(tx)
         if found is None:
             return
-        waits = _waits(tx, found, accounts)
+        waits = _waits(tx, accounts)
         if waits and not force:
             raise StillCatchingUp(
                 f"this ledger does not know all yet: {', '.join(waits)}; let it recover first",
@@ -61,14 +62,14 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
             "evidence": evidence,
             "reason": found.reason,
             "waits": waits,
-            "feeds_read": sorted(_feeds(tx, accounts) - _unread(tx, found, accounts)),
+            "feeds_read": sorted(_feeds(tx, accounts) - _unread(tx, accounts)),
         }
         outbox.emit(tx, "ledger.sending_resumed", _LEDGER, told)
 
     yield from transact(work)
 
 
-def _waits(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> list[str]:
+def _waits(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> list[str]:
     """Tell what the ledger could still learn by itself."""
     waits: list[str] = []
     attempts, callbacks = sending.attempts_due(tx), sending.callbacks_due(tx)
@@ -76,7 +77,7 @@ def _waits(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> 
         waits.append(f"{attempts} attempts to inquire about")
     if callbacks:
         waits.append(f"{callbacks} callbacks to apply")
-    unread = sorted(_unread(tx, stopped, accounts))
+    unread = sorted(_unread(tx, accounts))
     return waits + [f"the feed of account {name!r}" for name in unread]
 
 
@@ -87,17 +88,13 @@ def _feeds(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
         for name, account in accounts.items()
         if account.feed is not None or account.watch is not None
     }
-    return fed | feeds.complete_since(tx).keys()
+    return fed | feeds.read_since_stop(tx).keys()
 
 
-def _unread(tx: Tx, stopped: Stopped, accounts: Mapping[str, GatewayAccount]) -> set[str]:
+def _unread(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
     """Return the feeds that nobody began to read after the stop and read to their ends."""
-    read = feeds.complete_since(tx)
-    return {
-        name
-        for name in _feeds(tx, accounts)
-        if (since := read.get(name)) is None or since < stopped.since
-    }
+    read = feeds.read_since_stop(tx)
+    return {name for name in _feeds(tx, accounts) if not read.get(name)}
 
 
 def _require(text: str, wanted: str) -> None:

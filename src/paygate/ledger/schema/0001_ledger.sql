@@ -497,6 +497,8 @@ CREATE TABLE paygate_feed (
   lease_until TEXT,
   read_at TEXT, -- when it was last read to its end, or failed
   complete_since TEXT, -- when the last reading that came to its end began
+  -- Which reading has begun since sending was last stopped: no clock could say it.
+  since_stop TEXT NOT NULL DEFAULT 'unread' CHECK (since_stop IN ('unread', 'reading', 'read')),
   fault TEXT NOT NULL DEFAULT '',
   failing_since TEXT,
   alerted_at TEXT, -- when it was told that it is failing; NULL after it was read to its end

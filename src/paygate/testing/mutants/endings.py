@@ -220,7 +220,7 @@ MUTANTS: Final = (
             Patch(
                 "ledger.feeds",
                 "_END",
-                without("CASE WHEN :at_end THEN :began ELSE complete_since END", ":began"),
+                without(":at_end AND since_stop = 'reading'", "since_stop = 'reading'"),
             ),
         ),
         bias=Bias(

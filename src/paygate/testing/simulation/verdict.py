@@ -156,7 +156,7 @@ def _why(world: World, row: Any, profile: Profile) -> str:
         if attempt["state"] in ("sending", "unknown"):
             return _why_unknown(world, profile, attempt)
         if attempt["state"] in ("pending", "requires_action") and _blind(profile):
-            return "nobody can tell how it ended"
+            return "nobody can tell"
         if attempt["operation"] == "void" and isinstance(profile.traits.idempotency, DedupWindow):
             # It was answered as one that looked the same, and voided nothing of this payment.
             return "the original of another void was returned"
