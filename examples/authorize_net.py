@@ -132,7 +132,7 @@ def tell(what: str, payment: Payment) -> None:
 
 
 def show(cashier: Cashier) -> None:
-    for payment in cashier.payments():
+    for payment in cashier.payments(oldest_first=True):
         for receipt in cashier.receipts(payment):
             print(f"  {receipt.effective} {receipt.kind:<7} {receipt.amount} {payment.kind}")
     for invoice in cashier.open_invoices("C-1"):

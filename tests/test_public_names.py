@@ -68,6 +68,7 @@ PUBLIC = [
     "PayToAddress",
     "PaygateError",
     "Payment",
+    "PaymentItem",
     "PaymentMethod",
     "PaymentStatus",
     "PlaceCounts",

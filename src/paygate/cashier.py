@@ -28,13 +28,15 @@ from typing import (
 )
 
 from paygate import logs
+from paygate.domain.callback import InboxState
+from paygate.domain.chargeback import DisputeState
 from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, Share
+from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind
 from paygate.domain.money import AMOUNT_MAX, Money
-from paygate.domain.payment import Operation
+from paygate.domain.payment import Operation, PaymentStatus
 from paygate.domain.secret import OneTimeToken, Sealed, as_secret
-from paygate.domain.text import identifier, note, optional, spelled_alike
+from paygate.domain.text import identifier, note, optional, shown, spelled_alike
 from paygate.errors import (
     BadReply,
     CredentialsRejected,
@@ -45,6 +47,7 @@ from paygate.errors import (
     NotAllowedHere,
     NotSent,
     UnknownGateway,
+    UnknownPayment,
     Unsupported,
 )
 from paygate.later import later, load
@@ -55,8 +58,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from paygate.aio import AsyncCashier
-    from paygate.domain.callback import InboxState, StoredCallback
-    from paygate.domain.chargeback import Chargeback, DisputeState
+    from paygate.domain.callback import StoredCallback
+    from paygate.domain.chargeback import Chargeback
     from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import DeadLetter, Event
@@ -66,7 +69,6 @@ if TYPE_CHECKING:
         Allocation,
         Attempt,
         Payment,
-        PaymentStatus,
         Receipt,
         Unattended,
     )
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
         receipts,
     )
     from paygate.ledger.book import Violation
+    from paygate.ledger.paging import Page
     from paygate.ledger.sending import Stopped
     from paygate.ledger.sqlite import SqliteStore, Store
     from paygate.ledger.tx import Clock, Context, Ids, Tx
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
         import_invoices,
         inquire,
         issue,
+        listing,
         operate,
         publish,
         receive,
@@ -145,8 +149,8 @@ else:
         globals(),
         "paygate.service",
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
-        *("inquire", "issue", "operate", "publish", "receive", "record", "recover", "resolve"),
-        "refusals",
+        *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
+        *("resolve", "refusals"),
         *("record_refund", "reverse", "sending", "write_off"),
     )
 
@@ -546,9 +550,18 @@ class BookDesk:
         return (yield from look(lambda tx: customers.find(tx, _customer_id(id_))))
 
     @verb
-    def methods(self, customer: Customer | str) -> Flow[list[PaymentMethod]]:
-        """List the stored methods of a customer, the oldest first."""
-        return (yield from look(lambda tx: methods.of_customer(tx, _customer_id(customer))))
+    def methods(
+        self,
+        customer: Customer | str,
+        *,
+        oldest_first: bool = False,
+        after: PaymentMethod | str = "",
+        limit: int = 100,
+    ) -> Flow[list[PaymentMethod]]:
+        """List a page of the stored methods of a customer, the newest first; see `payments`."""
+        who = _customer_id(customer)
+        page = self._page(_id(after), limit, oldest_first=oldest_first)
+        return (yield from look(lambda tx: methods.page(tx, page, customer=who)))
 
     @verb
     def method(self, id_: str) -> Flow[PaymentMethod]:
@@ -557,18 +570,26 @@ class BookDesk:
 
     @verb
     def method_changes(
-        self, *, needs_review: bool | None = None, after: str = "", limit: int = 100
+        self,
+        *,
+        needs_review: bool | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: MethodChange | str = "",
+        limit: int = 100,
     ) -> Flow[list[MethodChange]]:
         """
         List what was asked of gateways about methods alone: to store one, to delete one.
 
-        A page at a time: pass the last one's id as *after* for the next. With
-        ``needs_review=True`` it is the list of those a person must look at.
+        The newest comes first, a page at a time, as `payments`. With ``needs_review=True``
+        it is the list of those a person must look at.
         """
+        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
 
         def work(tx: Tx) -> list[MethodChange]:
-            page = payments.changes_page(tx, needs_review=needs_review, after=after, limit=limit)
-            return [enroll.change_of(tx, id_) for id_ in page]
+            found = payments.changes_page(tx, needs_review=needs_review, which=page)
+            return [enroll.change_of(tx, id_) for id_ in found]
 
         return (yield from look(work))
 
@@ -594,43 +615,120 @@ class BookDesk:
         return (yield from look(lambda tx: reverse.find(tx, _id(id_))))
 
     @verb
-    def invoices(
-        self, *, customer: Customer | str | None = None, after: str = "", limit: int = 100
-    ) -> Flow[list[Invoice]]:
-        """List invoices, a page at a time: pass the last one's id as *after* for the next."""
-        who = None if customer is None else _customer_id(customer)
-        return (yield from look(lambda tx: items.page(tx, customer=who, after=after, limit=limit)))
+    def payment_by_key(self, key: str, *, verb: str = "collect") -> Flow[Payment]:
+        """
+        Read the payment that a call with the idempotency *key* made, or was about.
+
+        *verb* is the verb that was called with it: a key is used once for each of them. It
+        finds a payment whose id was lost, say because the process ended before it was saved.
+        Raises `UnknownPayment` if no call of *verb* used the key: nothing was stored or sent
+        then.
+        """
+        operations = _operations_of(verb)
+        name = _key(key)
+
+        def work(tx: Tx) -> Payment:
+            found = payments.by_key(tx, operations, name)
+            if found is None:
+                raise UnknownPayment(
+                    f"no payment was made with the key {shown(name)} by {verb}", key=name
+                )
+            return found
+
+        return (yield from look(work))
 
     @verb
-    def open_invoices(self, customer: Customer | str) -> Flow[list[Invoice]]:
-        """List what a customer owes, the oldest due date first."""
-        return (yield from look(lambda tx: items.open_of(tx, _customer_id(customer))))
+    def invoices(
+        self,
+        *,
+        customer: Customer | str | None = None,
+        status: InvoiceStatus | str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: Invoice | str = "",
+        limit: int = 100,
+    ) -> Flow[list[Invoice]]:
+        """
+        List invoices by when they were issued, the newest first, a page at a time.
+
+        *status* is an `InvoiceStatus` or its text, such as ``"paid"``. The dates, the order and
+        the pages are those of `payments`. What is to be paid until when is listed by
+        `open_invoices`.
+        """
+        who = None if customer is None else _customer_id(customer)
+        standing = listing.state_of(InvoiceStatus, status, "status")
+        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
+
+        def work(tx: Tx) -> list[Invoice]:
+            return items.page(tx, page, customer=who, standing=standing)
+
+        return (yield from look(work))
+
+    @verb
+    def open_invoices(
+        self,
+        customer: Customer | str | None = None,
+        *,
+        due_since: date | str | None = None,
+        due_until: date | str | None = None,
+        after: Invoice | str = "",
+        limit: int = 100,
+    ) -> Flow[list[Invoice]]:
+        """
+        List what is owed, by *customer* or by all of them: the oldest due date first.
+
+        *due_since* is the first due date that counts and *due_until* the first that does not,
+        so ``due_until=today`` lists what is overdue. A page at a time, as `payments`.
+        """
+        who = None if customer is None else _customer_id(customer)
+        page = listing.page_by_due(after=_id(after), limit=limit, since=due_since, until=due_until)
+        return (yield from look(lambda tx: items.owed_page(tx, page, customer=who)))
 
     @verb
     def payments(
         self,
         *,
         customer: Customer | str | None = None,
-        status: PaymentStatus | None = None,
+        invoice: Invoice | str | None = None,
+        account: str | None = None,
+        status: PaymentStatus | str | None = None,
         needs_review: bool | None = None,
-        after: str = "",
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: Payment | str = "",
         limit: int = 100,
     ) -> Flow[list[Payment]]:
         """
-        List payments, a page at a time: pass the last one's id as *after* for the next.
+        List payments, the newest first, a page at a time.
 
-        With ``needs_review=True`` it is the list of those a person must look at.
+        Those of a *customer*, for an *invoice* (by number, or id), through a gateway *account*
+        (``"recorded"`` for those recorded by hand), and in a *status*, an enum or its text. With
+        ``needs_review=True`` it is the list of those a person must look at.
+
+        *since* is the first day (or instant) on which they were made and *until* the first that
+        does not count: a `date` or ISO 8601 text begins at midnight in the merchant's zone.
+
+        A page has *limit* of them, 1 to 1,000. Pass the last one (or its id) as *after* for the
+        next page; when a page is not full there is no next one. The hundredth page costs no more
+        than the first, and payments that are made meanwhile shift nothing. Raises `InvalidValue`
+        for what means nothing, `UnknownInvoice`, and `UnknownPayment` for an *after* that is not
+        there.
         """
+        who = None if customer is None else _customer_id(customer)
+        wanted = listing.state_of(PaymentStatus, status, "status")
+        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
 
         def work(tx: Tx) -> list[Payment]:
-            return payments.page(
-                tx,
-                customer=None if customer is None else _customer_id(customer),
-                status=status,
+            which = payments.Wanted(
+                customer=who,
+                account=account,
+                status=wanted,
                 needs_review=needs_review,
-                after=after,
-                limit=limit,
+                item=None if invoice is None else issue.find(tx, invoice).id,
             )
+            return payments.page(tx, which, page)
 
         return (yield from look(work))
 
@@ -661,23 +759,29 @@ class BookDesk:
         self,
         *,
         payment: Payment | str | None = None,
+        account: str | None = None,
         state: DisputeState | str | None = None,
-        after: str = "",
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: Chargeback | str = "",
         limit: int = 100,
     ) -> Flow[list[Chargeback]]:
         """
-        List chargebacks by id, behind id *after*, the oldest first.
+        List chargebacks by when they were opened, the newest first.
 
-        *payment* and *state* (``"opened"``, ``"lost"``, ``"won"``) choose some of them.
-        Raises `UnknownPayment`.
+        Those of a *payment*, of a gateway *account*, and in a *state*: ``"opened"``, ``"lost"``
+        or ``"won"``. The dates, the order and the pages are those of `payments`. Raises
+        `UnknownPayment`.
         """
         of = None if payment is None else _id(payment)
-        wanted = None if state is None else _dispute_state(state)
+        wanted = listing.state_of(DisputeState, state, "state")
+        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
 
         def work(tx: Tx) -> list[Chargeback]:
             if of is not None:
                 reverse.find(tx, of)
-            return chargebacks.page(tx, payment=of, state=wanted, after=after, limit=limit)
+            return chargebacks.page(tx, page, payment=of, account=account, state=wanted)
 
         return (yield from look(work))
 
@@ -692,9 +796,17 @@ class BookDesk:
         return (yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, invoice).id)))
 
     @verb
-    def credits(self, customer: Customer | str) -> Flow[list[Credit]]:
-        """List the lots of a customer's balance on which something is left, oldest first."""
-        return (yield from look(lambda tx: lots.standing_of(tx, _customer_id(customer))))
+    def credits(
+        self, customer: Customer | str, *, after: Credit | str = "", limit: int = 100
+    ) -> Flow[list[Credit]]:
+        """
+        List the lots of a customer's balance on which something is left, a page at a time.
+
+        The oldest comes first, because it is spent first.
+        """
+        who = _customer_id(customer)
+        page = self._page(_id(after), limit, oldest_first=True)
+        return (yield from look(lambda tx: lots.standing_page(tx, page, customer=who)))
 
     @verb
     def balance(self, customer: Customer | str) -> Flow[Balance]:
@@ -706,9 +818,23 @@ class BookDesk:
         return (yield from look(lambda tx: credit.balance(tx, _customer_id(customer))))
 
     @verb
-    def events(self, *, after: int = 0, limit: int = 100) -> Flow[list[Event]]:
-        """List events, a page at a time: pass the last one's position as *after* for the next."""
-        return (yield from look(lambda tx: outbox.after(tx, after, limit)))
+    def events(
+        self,
+        *,
+        aggregate: Payment | Invoice | PaymentMethod | str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Flow[list[Event]]:
+        """
+        List events in the order in which they happened, a page at a time.
+
+        The oldest comes first, because who reads them goes forward: pass the last one's
+        position as *after* for the next page. With *aggregate* (or its id) only those about one
+        payment, invoice or stored method.
+        """
+        about = None if aggregate is None else _id(aggregate)
+        behind, most = listing.number_of(after), listing.limit_of(limit)
+        return (yield from look(lambda tx: outbox.after(tx, behind, most, about)))
 
     @verb
     def unattended(self, *, waited: timedelta = timedelta(days=1)) -> Flow[list[Unattended]]:
@@ -732,22 +858,44 @@ class BookDesk:
 
     @verb
     def callbacks(
-        self, *, state: InboxState | str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        state: InboxState | str | None = None,
+        account: str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: StoredCallback | int = 0,
+        limit: int = 100,
     ) -> Flow[list[StoredCallback]]:
         """
-        List what processors told us, a page at a time, and what became of it.
+        List what processors told us and what became of it, the newest first.
 
-        Pass the last one's id as *after* for the next page. *state* narrows it to
-        ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"`` or ``"failed"``.
+        *state* narrows it to ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"``, ``"failed"``
+        or ``"conflicted"``, *account* to those of a gateway account. The dates (of when they
+        came), the order and the pages are those of `payments`.
         """
-        wanted = None if state is None else _inbox_state(state)
-        return (yield from look(lambda tx: inbox.page(tx, state=wanted, after=after, limit=limit)))
+        wanted = listing.state_of(InboxState, state, "state")
+        last = listing.number_of(_number_of(after))
+        page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
+        return (yield from look(lambda tx: inbox.page(tx, page, state=wanted, account=account)))
 
     @verb
-    def orphans(self, *, after: int = 0, limit: int = 100) -> Flow[list[StoredCallback]]:
-        """List what processors told us about operations that nobody here knows."""
-        state = _inbox_state("orphan")
-        return (yield from look(lambda tx: inbox.page(tx, state=state, after=after, limit=limit)))
+    def orphans(
+        self,
+        *,
+        account: str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: StoredCallback | int = 0,
+        limit: int = 100,
+    ) -> Flow[list[StoredCallback]]:
+        """List what processors told us about operations that nobody here knows; see `callbacks`."""
+        state = listing.state_of(InboxState, "orphan", "state")
+        last = listing.number_of(_number_of(after))
+        page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
+        return (yield from look(lambda tx: inbox.page(tx, page, state=state, account=account)))
 
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:
@@ -768,6 +916,24 @@ class BookDesk:
     def fsck(self) -> Flow[list[Violation]]:
         """Rebuild every balance of the ledger and tell what differs; empty when it is sound."""
         return (yield from look(book.check))
+
+    def _page(
+        self,
+        after: str | int,
+        limit: int,
+        *,
+        oldest_first: bool = False,
+        since: date | str | None = None,
+        until: date | str | None = None,
+    ) -> Page:
+        return listing.page_of(
+            self._context,
+            after=after,
+            limit=limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
 
     _period_closed: Callable[[date], bool] | None = None
 
@@ -1152,7 +1318,8 @@ class Desk(BookDesk):
         once. Returns the payments that it asked or was told about. What is of accounts
         that are not configured here is left to a process that has them; see `unattended`.
         """
-        return (yield from recover.recover(self._accounts, self._timing, limit))
+        most = listing.limit_of(limit)
+        return (yield from recover.recover(self._accounts, self._timing, most))
 
     @verb
     def resume_sending(self, *, evidence: str, force: bool = False) -> Flow[None]:
@@ -1187,7 +1354,8 @@ class Desk(BookDesk):
 
         What cannot be applied yet is tried again later and holds up nothing else.
         """
-        return (yield from receive.apply_callbacks(self._accounts, self._timing, limit, set()))
+        most = listing.limit_of(limit)
+        return (yield from receive.apply_callbacks(self._accounts, self._timing, most, set()))
 
     @verb
     def read_feeds(self, *, pages: int | None = None) -> Flow[feed.FeedsRead]:
@@ -1715,24 +1883,22 @@ def _kind(kind: Kind | str) -> Kind:
         raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
 
 
-def _inbox_state(state: InboxState | str) -> InboxState:
-    from paygate.domain.callback import InboxState
-
+def _operations_of(verb: str) -> Sequence[str]:
+    """Return the operations under which the keys of *verb* are kept."""
     try:
-        return InboxState(state)
-    except ValueError:
-        states = ", ".join(InboxState)
-        raise InvalidValue(f"{state!r} is no state of a callback; states are {states}") from None
+        return _KEPT_AS[verb]
+    except (KeyError, TypeError):
+        raise InvalidValue(
+            f"verb is one of {', '.join(_KEPT_AS)}, not {shown(repr(verb))}", argument="verb"
+        ) from None
 
 
-def _dispute_state(state: DisputeState | str) -> DisputeState:
-    from paygate.domain.chargeback import DisputeState
-
-    try:
-        return DisputeState(state)
-    except ValueError:
-        states = ", ".join(DisputeState)
-        raise InvalidValue(f"{state!r} is no state of a dispute; states are {states}") from None
+_KEPT_AS: Mapping[str, Sequence[str]] = {
+    **{name: (name,) for name in ("collect", "authorize", "top_up", "record", "pay_from_credit")},
+    **{name: (name,) for name in ("capture", "refund", "complete")},
+    "close_page": ("close",),
+    "cancel": ("void", "refund", "close"),
+}
 
 
 def _refund_to(to: RefundTo | str) -> RefundTo:
@@ -1755,11 +1921,25 @@ def _date(value: date | str, name: str) -> date:
         raise InvalidValue(f"{name} is a date such as 2026-12-01, not {value!r}") from None
 
 
+def _number_of(callback: StoredCallback | int) -> int:
+    return cast("int", getattr(callback, "id", callback))
+
+
 def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMethod | None:
     return OneTimeToken.of(method) if isinstance(method, str) else method
 
 
 def _id(
-    row: Payment | Attempt | Receipt | WriteOff | Customer | PaymentMethod | MethodChange | str,
+    row: Payment
+    | Invoice
+    | Attempt
+    | Receipt
+    | WriteOff
+    | Customer
+    | PaymentMethod
+    | MethodChange
+    | Chargeback
+    | Credit
+    | str,
 ) -> str:
     return row if isinstance(row, str) else row.id

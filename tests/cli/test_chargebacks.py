@@ -28,8 +28,8 @@ def test_disputes_are_listed_a_page_at_a_time(imported: Run) -> None:
     first = imported("chargebacks", "--limit", "1", "--json").json
     second = imported("chargebacks", "--after", first["next"], "--json").json
 
-    assert [one["lost"]["text"] for one in first["chargebacks"]] == ["30.00 USD"]
-    assert [one["state"] for one in second["chargebacks"]] == ["opened"]
+    assert [one["state"] for one in first["chargebacks"]] == ["opened"]
+    assert [one["lost"]["text"] for one in second["chargebacks"]] == ["30.00 USD"]
     assert second["next"] is None
     assert "1,200 JPY" in imported("chargebacks").out
 

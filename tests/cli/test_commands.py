@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -183,8 +184,42 @@ def test_payments_are_listed_a_page_at_a_time(imported: Run) -> None:
     second = imported("payment", "list", "--after", first["next"], "--json").json
 
     amounts = [page["payments"][0]["amount"]["text"] for page in (first, second)]
-    assert amounts == ["30.00 USD", "1200 JPY"]
+    assert amounts == ["1200 JPY", "30.00 USD"]
     assert second["next"] is None
+
+
+def test_payments_are_found_by_what_a_clerk_knows_of_them(imported: Run) -> None:
+    imported("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
+    imported("record", "A-2", "--by", "cash", "--key", "c")
+    day = str(datetime.now(UTC).date() - timedelta(days=1))
+
+    def found(*filters: str) -> list[str]:
+        page = imported("payment", "list", *filters, "--json").json["payments"]
+        return [one["items"][0]["invoice"] for one in page]
+
+    assert found("--since", day, "--oldest-first") == ["A-1", "A-2"]
+    assert found("--until", day) == []
+    assert found("--invoice", "A-2") == found("--via", "recorded") == ["A-2"]
+    assert found("--customer", "C-1", "--status", "succeeded", "--via", "card") == ["A-1"]
+    assert imported("payment", "list", "--status", "paid").code == 2
+    shown = imported("payment", "show", "--key", "k").out
+    assert "A-1: 30.00 USD paid" in shown
+
+
+def test_a_list_in_eighty_columns_breaks_no_id(
+    imported: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    imported("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
+    [payment] = imported("payment", "list", "--json").json["payments"]
+
+    listed = imported("payment", "list").out
+    events = imported("events", "--about", payment["id"]).out
+
+    assert payment["id"] in listed
+    assert payment["id"] in events
+    assert "A-1" in listed
+    assert max(map(len, [*listed.splitlines(), *events.splitlines()])) <= 80
 
 
 def test_status_shows_every_figure_though_one_sum_is_too_large(

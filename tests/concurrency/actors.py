@@ -26,6 +26,7 @@ from paygate.gateway import Callback
 from paygate.service.account import Timing
 from paygate.service.flow import Exchange, Step
 from paygate.testing import LoopbackGateway, WallClock
+from tests.reading import every
 
 PATIENCE_S = 60.0
 """How long a test waits for another process before it fails; never reached when all is well."""
@@ -226,7 +227,7 @@ def recover_all(ledger: Path, url: str) -> None:
             clock.advance(timedelta(days=1))
             while cashier.recover(limit=1_000):
                 clock.advance(timedelta(hours=1))
-            for invoice in cashier.invoices(limit=10_000):
+            for invoice in every(cashier.invoices):
                 if invoice.open.minor and not invoice.claimed.minor:
                     key = f"{invoice.number}-{day}"
                     cashier.collect(invoice, via="card", method="tok_visa", key=key)

@@ -24,6 +24,7 @@ from tests.concurrency.actors import (
     pay_and_hold,
     processor,
 )
+from tests.reading import every_event
 from tests.service.world import BACK, PAYER, assert_sound, usd
 
 ROUNDS = 5
@@ -69,7 +70,7 @@ def standing(cashier: Cashier, payment: Payment) -> dict[str, Any]:
         "credits": cashier.credits(payment.customer),
         "events": Counter(
             event.type
-            for event in cashier.events(limit=10_000)
+            for event in every_event(cashier)
             if event.aggregate in (payment.id, invoice.id)
         ),
     }

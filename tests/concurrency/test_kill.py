@@ -17,6 +17,7 @@ from tests.concurrency.actors import (
     processor,
     recover_all,
 )
+from tests.reading import every
 from tests.service.world import assert_sound, receipts_of
 
 KILLS = int(os.environ.get("PAYGATE_KILLS") or "15")
@@ -79,6 +80,6 @@ def test_a_run_that_is_killed_many_times_charges_each_invoice_once(tmp_path: Pat
             assert sorted(entry.amount.minor for entry in read_journal(journal)) == [
                 100 + number for number in range(INVOICES)
             ]
-            for invoice in cashier.invoices(limit=INVOICES):
+            for invoice in every(cashier.invoices):
                 assert invoice.open.minor == 0
                 assert invoice.claimed.minor == 0

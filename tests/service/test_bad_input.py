@@ -93,15 +93,21 @@ WRONG: dict[str, tuple[Callable[[Cashier], object], type[Exception]]] = {
     "top-up of nothing": (top_up(usd("0")), InvalidAmount),
     "top-up of nobody": (top_up(usd("5.00"), customer=""), InvalidValue),
     "fee in another type": (
-        lambda cashier: cashier.reverse(cashier.payments()[0], reason="r", fee=5.0),  # type: ignore[arg-type]
+        lambda cashier: cashier.reverse(
+            cashier.payments(oldest_first=True)[0],
+            reason="r",
+            fee=5.0,  # type: ignore[arg-type]
+        ),
         InvalidAmount,
     ),
     "fee of nothing": (
-        lambda cashier: cashier.reverse(cashier.payments()[0], reason="r", fee=usd("0")),
+        lambda cashier: cashier.reverse(
+            cashier.payments(oldest_first=True)[0], reason="r", fee=usd("0")
+        ),
         InvalidAmount,
     ),
     "a reversal without a reason": (
-        lambda cashier: cashier.reverse(cashier.payments()[0], reason=" "),
+        lambda cashier: cashier.reverse(cashier.payments(oldest_first=True)[0], reason=" "),
         InvalidValue,
     ),
     "a write-off without a reason": (

@@ -114,7 +114,7 @@ def pay_or_find_paid(world: World, cashier: Cashier, key: str) -> object:
 
 
 def only_payment(cashier: Cashier) -> Payment:
-    return cashier.payments()[-1]
+    return cashier.payments()[0]
 
 
 # --- The flows --------------------------------------------------------------------------

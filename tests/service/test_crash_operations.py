@@ -70,7 +70,7 @@ class Story:
 
 
 def newest(cashier: Cashier) -> Payment:
-    return cashier.payments()[-1]
+    return cashier.payments()[0]
 
 
 def issue(cashier: Cashier) -> None:

@@ -242,7 +242,7 @@ def test_what_is_disputed_is_not_charged_without_the_payer() -> None:
             till.collect(["B", "A"], via="card", method=method, key="b", payer_present=False)
 
         assert (refused.value.item, refused.value.payment) == ("A", paid.id)
-        assert refused.value.dispute == till.chargebacks()[0].reference
+        assert refused.value.dispute == till.chargebacks(oldest_first=True)[0].reference
         assert till.payments() == before
         assert till.invoice("B").claimed == usd("0")
         assert till.collect("A", via="card", method=method, key="c").received == usd("30")

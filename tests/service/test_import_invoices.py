@@ -25,7 +25,7 @@ def cashier() -> Iterator[Cashier]:
 
 
 def numbers(cashier: Cashier) -> list[str]:
-    return [invoice.number for invoice in cashier.invoices()]
+    return [invoice.number for invoice in cashier.invoices(oldest_first=True)]
 
 
 def reasons(content: bytes | str) -> dict[int, str]:

@@ -808,7 +808,7 @@ def test_an_answered_callback_that_a_method_was_refused_is_applied() -> None:
         reply = cashier.receive("card", told)
 
         assert json.loads(reply.body) == {"result": "booked"}
-        assert cashier.method_changes()[0].state is AttemptState.CANCELED
+        assert cashier.method_changes(oldest_first=True)[0].state is AttemptState.CANCELED
         assert cashier.methods("C-1") == []
 
 

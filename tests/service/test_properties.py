@@ -34,6 +34,7 @@ from paygate.errors import (
 from paygate.service.account import Timing
 from paygate.service.flow import Read, Step
 from paygate.testing import FakeClock, FakeGateway, Habits
+from tests.reading import every
 from tests.service.world import BACK, PAYER, PowerCut, on_its_way, receipts_of
 
 amounts = st.integers(min_value=1, max_value=5_000)
@@ -137,7 +138,7 @@ class Machine(RuleBasedStateMachine):
     def has_page(self, number: str) -> bool:
         return any(
             payment.status is PaymentStatus.REQUIRES_ACTION
-            for payment in self.cashier.payments(limit=10_000)
+            for payment in every(self.cashier.payments)
             if payment.id in self.known and self.known[payment.id].number == number
         )
 

@@ -542,7 +542,7 @@ def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobod
     ]
     assert shop.cashier.payment(payment).returned == usd("4.00")
     assert shop.events().count("callback.failed") == 2
-    replayed = shop.cashier.replay_callback(shop.cashier.callbacks()[0])
+    replayed = shop.cashier.replay_callback(shop.cashier.callbacks(oldest_first=True)[0])
     assert (replayed.state, replayed.error) == (InboxState.FAILED, "of 4 galleons")
 
 
@@ -897,7 +897,7 @@ class Business:
             fakes[via].pay(page)
             if via == "voucher":
                 fakes[via].pay(page, usd("5.00"))
-        bounced = self.cashier.payments()[6].reference
+        bounced = self.cashier.payments(oldest_first=True)[6].reference
         self.clock.advance(days=4)
         for fake in fakes.values():
             fake.advance()

@@ -901,4 +901,4 @@ def test_rows_are_listed_in_the_order_they_were_made(shop: Shop) -> None:
     for number in numbers:
         shop.invoice(number)
 
-    assert [invoice.number for invoice in shop.cashier.invoices()] == numbers
+    assert [invoice.number for invoice in shop.cashier.invoices(oldest_first=True)] == numbers

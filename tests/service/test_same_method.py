@@ -72,7 +72,7 @@ def test_a_profile_that_is_there_is_the_same_method_with_the_newer_mandate(
     assert again.id == first.id
     assert [method.id for method in cashier.methods("C-1")] == [first.id]
     assert again.mandate not in (None, first.mandate)
-    assert cashier.methods("C-1")[0].is_default
+    assert cashier.methods("C-1", oldest_first=True)[0].is_default
     assert [event.type for event in cashier.events() if event.type.startswith("method.")] == [
         "method.stored",
         "method.renewed",

@@ -78,8 +78,12 @@ SENDS: dict[str, Act] = {
     "top up": lambda shop: shop.cashier.top_up(
         "C-1", usd("5"), via="card", method="tok_visa", key="k"
     ),
-    "refund": lambda shop: shop.cashier.refund(shop.cashier.payments()[0], key="k").payment,
-    "cancel": lambda shop: shop.cashier.cancel(shop.cashier.payments()[0], key="k").payment,
+    "refund": lambda shop: (
+        shop.cashier.refund(shop.cashier.payments(oldest_first=True)[0], key="k").payment
+    ),
+    "cancel": lambda shop: (
+        shop.cashier.cancel(shop.cashier.payments(oldest_first=True)[0], key="k").payment
+    ),
     "enroll": lambda shop: shop.cashier.enroll("C-1", via="card", method="tok_visa", key="k"),
 }
 

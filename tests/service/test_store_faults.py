@@ -279,7 +279,7 @@ def test_a_late_answer_is_welcome_after_recovery_gave_up(world: World) -> None:
                 for _ in range(4):
                     world.clock.advance(timedelta(minutes=10))
                     other.recover()
-                assert other.payments()[0].status is PaymentStatus.FAILED
+                assert other.payments(oldest_first=True)[0].status is PaymentStatus.FAILED
                 return fake.answer(step.request)
             return super()._do(step)
 
@@ -304,7 +304,7 @@ def test_a_clock_that_jumps_back_neither_sends_again_nor_fails(world: World) -> 
 
     world.clock.advance(timedelta(days=-30))
     assert cashier.recover() == []
-    assert cashier.inquire(cashier.payments()[0]).status is PaymentStatus.SUCCEEDED
+    assert cashier.inquire(cashier.payments(oldest_first=True)[0]).status is PaymentStatus.SUCCEEDED
 
     assert fake.moved("USD") == usd("30.00")
     assert_truth(world, cashier)

@@ -124,7 +124,7 @@ def test_the_same_event_with_other_contents_is_kept_for_a_person(desk: Desk) -> 
         cashier.receive("card", desk.callback(amount.encode()))
         cashier.apply_callbacks()
 
-    first, second = cashier.callbacks()
+    first, second = cashier.callbacks(oldest_first=True)
     assert (first.state, second.state) == (InboxState.APPLIED, InboxState.CONFLICTED)
     assert f"callback {first.id} told the same event" in second.error
     assert cashier.payment(payment).returned == usd("20.00")
@@ -184,7 +184,7 @@ def test_a_feed_that_contradicts_a_callback_is_kept_for_a_person(desk: Desk) -> 
 
     assert cashier.read_feeds().stored == 1
 
-    assert [stored.state for stored in cashier.callbacks()] == [
+    assert [stored.state for stored in cashier.callbacks(oldest_first=True)] == [
         InboxState.NEW,
         InboxState.CONFLICTED,
     ]
@@ -377,9 +377,9 @@ def test_an_unknown_reference_is_retried_by_the_plan_and_ends_in_the_orphan_repo
     cashier.receive("card", desk.callback())
     pauses: list[timedelta] = []
 
-    while cashier.callbacks()[0].state is InboxState.NEW:
+    while cashier.callbacks(oldest_first=True)[0].state is InboxState.NEW:
         cashier.apply_callbacks()
-        again = cashier.callbacks()[0].next_try_at
+        again = cashier.callbacks(oldest_first=True)[0].next_try_at
         if again is not None:
             pauses.append(again - desk.clock.now())
             desk.clock.advance(pauses[-1])

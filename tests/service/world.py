@@ -19,6 +19,7 @@ from paygate.gateway import Charge, Gateway, Traits
 from paygate.service.account import Timing
 from paygate.service.flow import Step
 from paygate.testing import FakeClock, FakeGateway
+from tests.reading import every, every_event
 
 C = TypeVar("C", bound=Cashier)
 
@@ -148,7 +149,7 @@ def on_its_way(payment: Payment) -> bool:
 
 
 def receipts_of(cashier: Cashier) -> Iterator[Receipt]:
-    for payment in cashier.payments(limit=10_000):
+    for payment in every(cashier.payments):
         yield from cashier.receipts(payment)
 
 
@@ -156,7 +157,7 @@ def assert_sound(cashier: Cashier) -> None:
     """The books add up, and no event is missing."""
     assert cashier.fsck() == []
     numbers: defaultdict[str, list[int]] = defaultdict(list)
-    for event in cashier.events(limit=100_000):
+    for event in every_event(cashier):
         numbers[event.aggregate].append(event.seq)
     for aggregate, seen in numbers.items():
         assert seen == list(range(1, len(seen) + 1)), aggregate
@@ -183,11 +184,11 @@ def state_of(cashier: Cashier, customer: str = PAYER.id) -> dict[str, list[Any]]
 
     Payments that failed without having sent anything leave no trace in it.
     """
-    payments = cashier.payments(limit=10_000)
+    payments = list(every(cashier.payments))
     return {
         "invoices": sorted(
             (i.number, i.total, i.allocated, i.written_off, i.claimed, i.status)
-            for i in cashier.invoices(limit=10_000)
+            for i in every(cashier.invoices)
         ),
         "credits": [
             (credit.amount, credit.used, credit.reserved, credit.reason)

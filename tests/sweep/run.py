@@ -10,6 +10,7 @@ from typing import Any
 
 from paygate import Cashier, PaymentStatus
 from paygate.domain.payment import AttemptState
+from tests.reading import every_event
 from tests.service.world import PAYER, PowerCut, assert_sound, assert_truth, state_of
 from tests.sweep.stories import BY_NAME, CALLBACKS, PROFILES, STORIES, SURE, UNSURE, Story, build
 from tests.sweep.world import FAULTS, InMemory
@@ -164,7 +165,7 @@ def _check_told(cashier: Cashier) -> None:
     """What an invoice is now was told last of it, and so was the end of each payment."""
     last: dict[str, str] = {}
     told: dict[str, set[str]] = {}
-    for event in cashier.events(limit=10_000):
+    for event in every_event(cashier):
         if event.type in (*TOLD.values(), "invoice.reopened"):
             last[event.aggregate] = event.type
         told.setdefault(event.aggregate, set()).add(event.type)

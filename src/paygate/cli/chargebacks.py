@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paygate.cli import options, show
+from paygate.cli import options, pages, show
 from paygate.cli.opening import Where, with_ledger
+
+if TYPE_CHECKING:
+    from paygate.domain.chargeback import Chargeback
 
 
 @with_ledger
@@ -17,14 +20,29 @@ def chargebacks(
         str | None, typer.Option(help="Only those that are opened, lost or won.")
     ] = None,
     payment: Annotated[str | None, typer.Option(help="Only those of this payment.")] = None,
+    via: pages.ViaOption = None,
+    since: pages.SinceOption = None,
+    until: pages.UntilOption = None,
+    oldest_first: pages.OldestFirstOption = False,
     after: Annotated[str, typer.Option(help="Go on behind the chargeback of this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List disputes of payments: how each stands, until when to answer, and what it cost."""
+    """List disputes of payments, the newest first: how each stands and what it cost."""
     with where.open() as cashier:
-        page = cashier.chargebacks(payment=payment, state=state, after=after, limit=limit + 1)
-    following = page[limit - 1].id if len(page) > limit else None
-    page = page[:limit]
+
+        def list_chargebacks(behind: str, most: int) -> list[Chargeback]:
+            return cashier.chargebacks(
+                payment=payment,
+                account=via,
+                state=state,
+                since=since,
+                until=until,
+                oldest_first=oldest_first,
+                after=behind,
+                limit=most,
+            )
+
+        page, following = pages.read(list_chargebacks, after, limit)
     if where.as_json:
         show.write_json({"chargebacks": page, "next": following})
         return
@@ -34,10 +52,9 @@ def chargebacks(
         return
     table = show.table("Dispute", "Payment", "State", ">Amount", ">Taken", ">Lost", "Answer by")
     for one in page:
-        until = None if one.respond_by is None else one.respond_by.date()
+        answer = None if one.respond_by is None else one.respond_by.date()
         show.add(
-            table, one.reference, one.payment, one.state, one.amount, one.taken, one.lost, until
+            table, one.reference, one.payment, one.state, one.amount, one.taken, one.lost, answer
         )
     console.print(table)
-    if following is not None:
-        console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+    pages.tell_more(following)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paygate.cli import facts, options, payments, show
+from paygate.cli import facts, options, pages, payments, show
 from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.outcome import (
     Approved,
@@ -26,6 +26,7 @@ from paygate.service.resolve import MOVES
 
 if TYPE_CHECKING:
     from paygate.cashier import Cashier
+    from paygate.domain.credit import Credit
     from paygate.domain.money import Money
     from paygate.domain.reversal import WriteOff
 
@@ -202,13 +203,23 @@ def undo_credit_use(where: Where, payment: options.PaymentArgument) -> None:
 
 
 @with_ledger
-def credit(where: Where, customer: options.CustomerArgument) -> None:
-    """List the lots of a customer's balance, and what is free of them."""
+def credit(
+    where: Where,
+    customer: options.CustomerArgument,
+    after: Annotated[str, typer.Option(help="Go on behind the lot of this id.")] = "",
+    limit: options.LimitOption = 100,
+) -> None:
+    """List the lots of a customer's balance, the oldest (spent first) first, and what is free."""
     with where.open() as cashier:
-        lots = cashier.credits(customer)
+
+        def list_lots(behind: str, most: int) -> list[Credit]:
+            return cashier.credits(customer, after=behind, limit=most)
+
+        lots, following = pages.read(list_lots, after, limit)
         balance = cashier.balance(customer)
     if where.as_json:
-        show.write_json({"lots": [facts.credit(one) for one in lots], "balance": balance})
+        written = [facts.credit(one) for one in lots]
+        show.write_json({"lots": written, "next": following, "balance": balance})
         return
     console = show.console()
     if not lots:
@@ -219,6 +230,7 @@ def credit(where: Where, customer: options.CustomerArgument) -> None:
         since, reason = one.created_at.date(), show.words(one.reason)
         show.add(table, one.id, since, reason, one.amount, one.used, one.free)
     console.print(table)
+    pages.tell_more(following)
     console.print()
     console.print("Balance: " + ", ".join(map(str, balance.values())))
 

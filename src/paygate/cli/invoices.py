@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import facts, options, show
+from paygate.cli import facts, options, pages, show
 from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue
@@ -105,22 +104,53 @@ def void(
 def list_(
     where: Where,
     customer: options.CustomerOption = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only those that stand so, such as paid.")
+    ] = None,
     only_open: Annotated[
-        bool, typer.Option("--open", help="Only those on which something is open.")
+        bool,
+        typer.Option(
+            "--open", help="Only those on which something is open, the oldest due date first."
+        ),
     ] = False,
+    due_since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Of the open ones, those due on this day or later."),
+    ] = None,
+    due_until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Of the open ones, those due before this day."),
+    ] = None,
+    since: pages.SinceOption = None,
+    until: pages.UntilOption = None,
+    oldest_first: pages.OldestFirstOption = False,
     after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List invoices, a page at a time."""
-    with where.open() as cashier:
-        found = (
-            one
-            for one in each_invoice(cashier, customer=customer, after=after)
-            if one.open or not only_open
+    """List invoices, those issued last first, a page at a time."""
+    owed = only_open or due_since is not None or due_until is not None
+    if owed and (status or since or until):
+        raise InvalidValue(
+            "open invoices are listed by their due date: leave out --status, --since and --until"
         )
-        page = list(islice(found, limit))
-        more = next(found, None) is not None
-    following = page[-1].id if more else None
+    with where.open() as cashier:
+
+        def list_invoices(behind: str, most: int) -> list[Invoice]:
+            if owed:
+                return cashier.open_invoices(
+                    customer, due_since=due_since, due_until=due_until, after=behind, limit=most
+                )
+            return cashier.invoices(
+                customer=customer,
+                status=status,
+                since=since,
+                until=until,
+                oldest_first=oldest_first,
+                after=behind,
+                limit=most,
+            )
+
+        page, following = pages.read(list_invoices, after, limit)
     if where.as_json:
         show.write_json({"invoices": [facts.invoice(one) for one in page], "next": following})
         return
@@ -132,8 +162,7 @@ def list_(
             table, one.number, one.customer, show.words(one.status), one.due, one.total, one.open
         )
     console.print(table)
-    if following is not None:
-        console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+    pages.tell_more(following)
 
 
 @invoice.command("show")
@@ -193,11 +222,10 @@ def _sheet(of: Invoice) -> Any:
     )
 
 
-def each_invoice(
-    cashier: Cashier, *, customer: str | None = None, after: str = ""
-) -> Iterator[Invoice]:
-    """Read invoices a page at a time."""
-    while page := cashier.invoices(customer=customer, after=after, limit=1_000):
+def each_invoice(cashier: Cashier) -> Iterator[Invoice]:
+    """Read all invoices a page at a time, the oldest first."""
+    after = ""
+    while page := cashier.invoices(oldest_first=True, after=after, limit=1_000):
         yield from page
         after = page[-1].id
 

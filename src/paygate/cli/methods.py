@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import decisions, options, show
+from paygate.cli import decisions, options, pages, show
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
 from paygate.domain.method import Kind, StoredMethod
@@ -30,12 +30,18 @@ MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the
 def list_(
     where: Where,
     customer: options.CustomerArgument,
+    after: Annotated[str, typer.Option(help="Go on behind the method of this id.")] = "",
+    limit: options.LimitOption = 100,
 ) -> None:
-    """List the stored methods of a customer."""
+    """List the stored methods of a customer, the newest first."""
     with where.open() as cashier:
-        found = cashier.methods(customer)
+
+        def list_methods(behind: str, most: int) -> list[PaymentMethod]:
+            return cashier.methods(customer, after=behind, limit=most)
+
+        found, following = pages.read(list_methods, after, limit)
     if where.as_json:
-        show.write_json({"methods": found})
+        show.write_json({"methods": found, "next": following})
         return
     console = show.console()
     if not found:
@@ -47,6 +53,7 @@ def list_(
         default = "default" if one.is_default else ""
         show.add(table, one.id, one.account, label, one.expires, default)
     console.print(table)
+    pages.tell_more(following)
 
 
 @with_gateways
@@ -93,19 +100,34 @@ def changes(
     review: Annotated[
         bool, typer.Option("--review", help="Only those that a person must look at.")
     ] = False,
+    since: pages.SinceOption = None,
+    until: pages.UntilOption = None,
+    oldest_first: pages.OldestFirstOption = False,
     after: Annotated[str, typer.Option(help="Go on behind the change of this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List what was asked of gateways about methods: to store one, to delete one."""
+    """List what was asked of gateways about methods, the newest first: to store, to delete one."""
     with where.open() as cashier:
-        found = cashier.method_changes(needs_review=review or None, after=after, limit=limit)
+
+        def list_changes(behind: str, most: int) -> list[MethodChange]:
+            return cashier.method_changes(
+                needs_review=review or None,
+                since=since,
+                until=until,
+                oldest_first=oldest_first,
+                after=behind,
+                limit=most,
+            )
+
+        found, following = pages.read(list_changes, after, limit)
     if where.as_json:
-        show.write_json({"changes": found})
+        show.write_json({"changes": found, "next": following})
         return
     table = show.table("Change", "What", "Customer", "Via", "State")
     for one in found:
         show.add(table, one.id, one.operation, one.customer, one.account, show.words(one.state))
     show.console().print(table)
+    pages.tell_more(following)
 
 
 @methods.command("resolve")

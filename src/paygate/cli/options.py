@@ -95,4 +95,4 @@ ReturnUrlOption = Annotated[
     str, typer.Option("--return-url", help="Where a redirect leads the payer back to.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the books.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many at most.")]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from paygate.cli import facts, options, show, timeline
+from paygate.cli import facts, options, pages, show, timeline
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
 from paygate.domain.payment import PaymentStatus
+from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paygate.cashier import Cashier
-    from paygate.domain.payment import Payment
+    from paygate.domain.payment import Payment, PaymentItem
 
 payment = typer.Typer(no_args_is_help=True, help="List and show payments.")
 
@@ -225,37 +226,65 @@ def recover(
 def list_(
     where: Where,
     customer: options.CustomerOption = None,
+    invoice: Annotated[
+        str | None, typer.Option("--invoice", help="Only those for the invoice of this number.")
+    ] = None,
+    via: pages.ViaOption = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only those that stand so, such as succeeded.")
+    ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="Only those that a person must look at.")
     ] = False,
+    since: pages.SinceOption = None,
+    until: pages.UntilOption = None,
+    oldest_first: pages.OldestFirstOption = False,
     after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List payments, a page at a time."""
+    """List payments, the newest first, a page at a time."""
     with where.open() as cashier:
-        page = cashier.payments(
-            customer=customer, needs_review=review or None, after=after, limit=limit + 1
-        )
-    following = page[limit - 1].id if len(page) > limit else None
-    page = page[:limit]
+
+        def list_payments(behind: str, most: int) -> list[Payment]:
+            return cashier.payments(
+                customer=customer,
+                invoice=invoice,
+                account=via,
+                status=status,
+                needs_review=review or None,
+                since=since,
+                until=until,
+                oldest_first=oldest_first,
+                after=behind,
+                limit=most,
+            )
+
+        page, following = pages.read(list_payments, after, limit)
     if where.as_json:
         show.write_json({"payments": [facts.payment(one) for one in page], "next": following})
         return
-    console = show.console()
-    console.print(_table(page))
-    if following is not None:
-        console.print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+    show.console().print(_table(page))
+    pages.tell_more(following)
 
 
 @payment.command("show")
 @with_ledger
 def show_(
     where: Where,
-    id_: options.PaymentArgument,
+    id_: Annotated[str | None, typer.Argument(metavar="PAYMENT", help="Id of the payment.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Idempotency key of the call that made it, instead.")
+    ] = None,
+    verb: Annotated[
+        str, typer.Option("--verb", help="The verb that was called with the key.")
+    ] = "collect",
 ) -> None:
-    """Show a payment, and its whole history as a timeline."""
+    """Show a payment, by its id or key, and its whole history as a timeline."""
+    if (id_ is None) is (key is None):
+        raise InvalidValue("name the payment by its id, or by --key")
     with where.open() as cashier:
-        history = cashier.history(id_)
+        found = id_ if key is None else cashier.payment_by_key(key, verb=verb).id
+        history = cashier.history(cast("str", found))
     line = timeline.moments(history)
     if where.as_json:
         show.write_json(
@@ -276,9 +305,9 @@ def show_(
 
 
 def each_payment(cashier: Cashier) -> Iterator[Payment]:
-    """Read all payments a page at a time."""
+    """Read all payments a page at a time, the oldest first."""
     after = ""
-    while page := cashier.payments(after=after, limit=1_000):
+    while page := cashier.payments(oldest_first=True, after=after, limit=1_000):
         yield from page
         after = page[-1].id
 
@@ -321,6 +350,9 @@ def rows(of: Payment) -> dict[str, object]:
         "From credit": of.from_credit or None,
         "Unassigned": of.unallocated or None,
         "On its way": of.awaiting or None,
+        "Invoices": "\n".join(map(_about, of.items)) or None,
+        "Made": None if of.created_at is None else f"{of.created_at:%Y-%m-%d %H:%M} UTC",
+        "Key": of.key or None,
         "Disputed": "yes" if of.disputed else None,
         "Paid with": _paid_with(of),
         "Checks": _checks(of),
@@ -362,8 +394,21 @@ def _next_step(of: Payment) -> str | None:
 
 
 def _table(payments: list[Payment]) -> Any:
-    table = show.table("Payment", "Status", ">Amount", "Via", "")
+    """Write payments for people: below the id, which stays whole, for whom and what each is."""
+    table = show.table("Payment", "Made", "Status", ">Amount", "Via")
+    table.collapse_padding = True  # an id of 35 characters and four columns more in eighty
     for one in payments:
-        review = "a person must look" if one.needs_review or one.conflicted else ""
-        show.add(table, one.id, show.status(one.status), one.amount, one.account, review)
+        about = [one.customer, *(each.invoice for each in one.items)]
+        made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}"
+        status = show.status(one.status)
+        if one.needs_review or one.conflicted:
+            status.append("\na person must look", style="yellow")
+        show.add(table, f"{one.id}\n  {' · '.join(about)}", made, status, one.amount, one.account)
     return table
+
+
+def _about(item: PaymentItem) -> str:
+    """Say how much of an invoice a payment paid, and how much it holds."""
+    facts_ = [f"{show.amount(item.paid)} paid" if item.paid.minor else ""]
+    facts_.append(f"{show.amount(item.claimed)} held" if item.claimed.minor else "")
+    return f"{item.invoice}: {', '.join(filter(None, facts_)) or 'nothing paid'}"

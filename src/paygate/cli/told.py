@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paygate.cli import options, show
+from paygate.cli import options, pages, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.domain.callback import InboxState
@@ -24,19 +24,23 @@ AfterOption = Annotated[int, typer.Option("--after", help="Begin behind this num
 @with_ledger
 def events(
     where: Where,
+    about: Annotated[
+        str | None,
+        typer.Option("--about", metavar="ID", help="Only those about this payment or invoice."),
+    ] = None,
     after: AfterOption = 0,
     limit: options.LimitOption = 100,
 ) -> None:
-    """List events, the oldest first, a page at a time."""
+    """List events in the order in which they happened, a page at a time."""
     with where.open() as cashier:
-        found = cashier.events(after=after, limit=limit)
+        found = cashier.events(aggregate=about, after=after, limit=limit)
     if where.as_json:
         show.write_json({"events": found})
         return
-    table = show.table(">No.", "When", "What", "About", "By")
+    table = show.table(">No.", "When", "What, and about what", "By")
     for one in found:
         when = f"{one.occurred_at:%Y-%m-%d %H:%M:%S}"
-        show.add(table, one.position, when, one.type, one.aggregate, one.actor)
+        show.add(table, one.position, when, f"{one.type}\n  {one.aggregate}", one.actor)
     show.console().print(table)
 
 
@@ -83,20 +87,37 @@ def list_(
     state: Annotated[
         InboxState | None, typer.Option("--state", help="Only those, such as orphan.")
     ] = None,
+    via: pages.ViaOption = None,
+    since: pages.SinceOption = None,
+    until: pages.UntilOption = None,
+    oldest_first: pages.OldestFirstOption = False,
     after: AfterOption = 0,
     limit: options.LimitOption = 100,
 ) -> None:
-    """List what processors told us; what came word for word is never shown."""
+    """List what processors told us, the newest first; what came word for word is never shown."""
     with where.open() as cashier:
-        found = cashier.callbacks(state=state, after=after, limit=limit)
+
+        def list_callbacks(behind: int, most: int) -> list[StoredCallback]:
+            return cashier.callbacks(
+                state=state,
+                account=via,
+                since=since,
+                until=until,
+                oldest_first=oldest_first,
+                after=behind,
+                limit=most,
+            )
+
+        found, following = pages.read(list_callbacks, after, limit)
     if where.as_json:
-        show.write_json({"callbacks": [_facts(one) for one in found]})
+        show.write_json({"callbacks": [_facts(one) for one in found], "next": following})
         return
     table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
     for one in found:
         when = f"{one.received_at:%Y-%m-%d %H:%M:%S}"
         show.add(table, one.id, when, one.account, one.type, one.state, one.error)
     show.console().print(table)
+    pages.tell_more(following)
 
 
 @callbacks.command("replay")

@@ -117,6 +117,21 @@ STATUS_OF: dict[AttemptState, PaymentStatus] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentItem:
+    """What a payment is for: an invoice, by number, and how much of it.
+
+    `amount` is what the payment was to pay of it, `claimed` what it holds of it right now, and
+    `paid` what of its money, or credit, is on it. A payment that was declined claims and paid
+    nothing; one whose money a person assigned to the invoice was not to pay it.
+    """
+
+    invoice: str
+    amount: Money
+    claimed: Money
+    paid: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """One effort to collect an amount from a payer, or money recorded by hand.
 
@@ -134,7 +149,8 @@ class Payment:
     bank account, for a payment receipt. `checks` are the results of address, security code and
     3-D Secure. Each is None if it is not known.
     `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
-    a new payment (with a new key) may be tried with the same method.
+    a new payment (with a new key) may be tried with the same method. `items` are the invoices
+    that it is for, `key` is the idempotency key of the call that made it.
     `capturing` and `refunding` are what is being taken, or sent back, right now, as far as
     that is decided by none yet. `repeated` says that the call which returned it stored and
     sent nothing: its key was used before, and this is the payment of that time.
@@ -177,6 +193,8 @@ class Payment:
     mandate: str | None = None
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
+    key: str = ""
+    items: tuple[PaymentItem, ...] = ()
     created_at: datetime | None = None
     repeated: bool = field(default=False, compare=False)
 
@@ -198,7 +216,8 @@ class Attempt:
     `payment` is empty for storing and deleting a method; `method` is the stored method
     that it is about, or that is to be made. `retryable` says that the same may be asked
     for again, with a new key. `request_id` is what the processor calls the request, if it
-    says so: its support asks for it.
+    says so: its support asks for it. `key` is the idempotency key of the call that asked for
+    it, empty if that had none.
     """
 
     id: str
@@ -218,6 +237,7 @@ class Attempt:
     retryable: bool = False
     method: str = ""
     request_id: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

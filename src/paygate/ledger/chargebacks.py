@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Chargeback, DisputeState
 from paygate.domain.money import Money
+from paygate.ledger import paging
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.payment import Payment
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -50,13 +52,23 @@ FROM paygate_chargeback k
 _BY_REFERENCE = f"""
 {_SELECT} WHERE k.tenant = :tenant AND k.account = :account AND k.reference = :reference
 """
-_PAGE = f"""
-{_SELECT}
-WHERE k.tenant = :tenant AND k.id > :after
-  AND (:payment IS NULL OR k.payment = :payment)
-  AND (:state IS NULL OR k.state = :state)
-ORDER BY k.id LIMIT :limit
-"""
+_LISTING = paging.listing(
+    _SELECT,
+    table="paygate_chargeback",
+    alias="k",
+    at="opened_at",
+    where={
+        "paygate_chargeback_listed": "k.tenant = :tenant",
+        "paygate_chargeback_by_payment": "k.tenant = :tenant AND k.payment = :payment",
+        "paygate_chargeback_by_account": "k.tenant = :tenant AND k.account = :account",
+        "paygate_chargeback_by_state": "k.tenant = :tenant AND k.state = :state",
+        "paygate_chargeback_by_account_and_state": (
+            "k.tenant = :tenant AND k.account = :account AND k.state = :state"
+        ),
+    },
+    rest="(:account IS NULL OR k.account = :account) AND (:state IS NULL OR k.state = :state)",
+    noun="chargeback",
+)
 _ON_ITEM = f"""
 {_SELECT}
 JOIN paygate_chargeback_item i ON i.chargeback = k.id AND i.item = :item
@@ -139,17 +151,38 @@ def on_item(tx: Tx, item: str) -> Chargeback | None:
 
 
 def page(
-    tx: Tx, *, payment: str | None, state: DisputeState | None, after: str, limit: int
+    tx: Tx,
+    which: Page,
+    *,
+    payment: str | None = None,
+    account: str | None = None,
+    state: DisputeState | None = None,
 ) -> list[Chargeback]:
-    """Read the chargebacks behind id *after*, by id; None asks for all."""
-    params = {
-        "tenant": tx.tenant,
-        "payment": payment,
-        "state": None if state is None else state.value,
-        "after": after,
-        "limit": limit,
-    }
-    return [chargeback_of(row) for row in tx.all(_PAGE, params)]
+    """Read a page of the chargebacks, by when they were opened; None asks for all."""
+    wanted = None if state is None else state.value
+    rows = _LISTING.read(
+        tx,
+        _index_for(payment, account, wanted),
+        which,
+        payment=payment,
+        account=account,
+        state=wanted,
+    )
+    return [chargeback_of(row) for row in rows]
+
+
+def _index_for(payment: str | None, account: str | None, state: str | None) -> str:
+    if payment is not None:
+        return "paygate_chargeback_by_payment"
+    match account, state:
+        case None, None:
+            return "paygate_chargeback_listed"
+        case None, _:
+            return "paygate_chargeback_by_state"
+        case _, None:
+            return "paygate_chargeback_by_account"
+        case _:
+            return "paygate_chargeback_by_account_and_state"
 
 
 def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:

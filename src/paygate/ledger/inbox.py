@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
 from paygate.errors import TokenUnreadable
+from paygate.ledger import paging
 from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import in_turns, instant, read_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -61,11 +63,21 @@ _UNATTENDED = """
 SELECT account, count(*) AS callbacks, min(next_try_at) AS since FROM paygate_inbox
 WHERE tenant = :tenant AND next_try_at <= :before GROUP BY account
 """
-_PAGE = """
-SELECT * FROM paygate_inbox
-WHERE tenant = :tenant AND id > :after AND (:state IS NULL OR state = :state)
-ORDER BY id LIMIT :limit
-"""
+_LISTING = paging.listing(
+    "SELECT c.* FROM paygate_inbox c",
+    table="paygate_inbox",
+    alias="c",
+    at="received_at",
+    where={
+        "paygate_inbox_listed": "c.tenant = :tenant",
+        "paygate_inbox_by_account": "c.tenant = :tenant AND c.account = :account",
+        "paygate_inbox_by_state": "c.tenant = :tenant AND c.state = :state",
+        "paygate_inbox_by_account_and_state": (
+            "c.tenant = :tenant AND c.account = :account AND c.state = :state"
+        ),
+    },
+    noun="callback",
+)
 # Whoever comes second finds nothing to do: the first one's transaction has ended it. What came
 # again while it was being applied is not ended: nobody has looked since.
 _END = """
@@ -186,15 +198,20 @@ def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:
     }
 
 
-def page(tx: Tx, *, state: InboxState | None, after: int, limit: int) -> list[StoredCallback]:
-    """Read what is behind *after*, in the order in which it came, word for word."""
-    params = {
-        "tenant": tx.tenant,
-        "state": None if state is None else state.value,
-        "after": after,
-        "limit": limit,
-    }
-    return [_opened(tx, row) for row in tx.all(_PAGE, params)]
+def page(
+    tx: Tx, which: Page, *, state: InboxState | None = None, account: str | None = None
+) -> list[StoredCallback]:
+    """Read a page of what was told, by when it came, word for word; None asks for all."""
+    index = "paygate_inbox_listed"
+    if account is not None and state is not None:
+        index = "paygate_inbox_by_account_and_state"
+    elif account is not None:
+        index = "paygate_inbox_by_account"
+    elif state is not None:
+        index = "paygate_inbox_by_state"
+    wanted = None if state is None else state.value
+    rows = _LISTING.read(tx, index, which, state=wanted, account=account)
+    return [_opened(tx, row) for row in rows]
 
 
 def end(tx: Tx, row: InboxRow, state: InboxState, error: str = "") -> bool:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
+from paygate.errors import UnknownInvoice
+from paygate.ledger import paging
 
 if TYPE_CHECKING:
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -22,13 +25,13 @@ ON CONFLICT (tenant, kind, number) DO NOTHING
 """
 # Which payments hold an item is looked up only if something of it is held.
 _SELECT = """
-SELECT *, CASE WHEN claimed_minor > 0 THEN (
-  SELECT group_concat(DISTINCT payment) FROM paygate_claim
-  WHERE item = paygate_item.id AND state = 'hard') END AS claimed_by
-FROM paygate_item
+SELECT i.*, CASE WHEN i.claimed_minor > 0 THEN (
+  SELECT group_concat(DISTINCT c.payment) FROM paygate_claim c
+  WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by
+FROM paygate_item i
 """
-_BY_NUMBER = f"{_SELECT} WHERE tenant = :tenant AND kind = 'invoice' AND number = :number"
-_BY_ID = f"{_SELECT} WHERE tenant = :tenant AND id = :id"
+_BY_NUMBER = f"{_SELECT} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
+_BY_ID = f"{_SELECT} WHERE i.tenant = :tenant AND i.id = :id"
 # An open item has room for an amount that is neither paid, nor given up, nor held.
 _ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
 _CLAIM = f"""
@@ -63,18 +66,41 @@ UPDATE paygate_item SET disputed = EXISTS (
   WHERE c.item = paygate_item.id AND k.state <> 'won')
 WHERE id = :id
 """
-_PAGE = f"""
-{_SELECT}
-WHERE tenant = :tenant AND kind = 'invoice' AND id > :after
-  AND (:customer IS NULL OR customer = :customer)
-ORDER BY id LIMIT :limit
+_LISTING = paging.listing(
+    _SELECT,
+    table="paygate_item",
+    alias="i",
+    at="issued_at",
+    where={
+        "paygate_item_listed": "i.tenant = :tenant AND i.kind = 'invoice'",
+        "paygate_item_by_customer": (
+            "i.tenant = :tenant AND i.kind = 'invoice' AND i.customer = :customer"
+        ),
+        "paygate_item_by_standing": (
+            "i.tenant = :tenant AND i.kind = 'invoice' AND i.standing = :standing"
+        ),
+    },
+    rest="(:customer IS NULL OR i.customer = :customer)"
+    " AND (:standing IS NULL OR i.standing = :standing)",
+    noun="invoice",
+    missing=UnknownInvoice,
+)
+_IS_OWED = """
+i.tenant = :tenant AND i.kind = 'invoice' AND i.status = 'open'
+AND i.total_minor - i.allocated_minor - i.written_off_minor > 0
 """
-_OPEN = f"""
-{_SELECT}
-WHERE tenant = :tenant AND kind = 'invoice' AND customer = :customer AND status = 'open'
-  AND total_minor - allocated_minor - written_off_minor > 0
-ORDER BY due, id
-"""
+_OWED = paging.listing(
+    _SELECT,
+    table="paygate_item",
+    alias="i",
+    at="due",
+    where={
+        "paygate_item_owed": _IS_OWED,
+        "paygate_item_owed_by_customer": f"{_IS_OWED} AND i.customer = :customer",
+    },
+    noun="invoice",
+    missing=UnknownInvoice,
+)
 
 
 def insert(
@@ -119,16 +145,24 @@ def by_id(tx: Tx, id_: str) -> Invoice | None:
     return None if row is None else invoice_of(row)
 
 
-def page(tx: Tx, *, customer: str | None, after: str, limit: int) -> list[Invoice]:
-    """Read the invoices behind id *after*, by id."""
-    params = {"tenant": tx.tenant, "customer": customer, "after": after, "limit": limit}
-    return [invoice_of(row) for row in tx.all(_PAGE, params)]
-
-
-def open_of(tx: Tx, customer: str) -> list[Invoice]:
-    """Read what a customer owes, the oldest due date first."""
-    rows = tx.all(_OPEN, {"tenant": tx.tenant, "customer": customer})
+def page(
+    tx: Tx, which: Page, *, customer: str | None, standing: InvoiceStatus | None
+) -> list[Invoice]:
+    """Read a page of the invoices, by when they were issued; None asks for all."""
+    index = "paygate_item_listed"
+    if customer is not None:
+        index = "paygate_item_by_customer"
+    elif standing is not None:
+        index = "paygate_item_by_standing"
+    status = None if standing is None else standing.value
+    rows = _LISTING.read(tx, index, which, customer=customer, standing=status)
     return [invoice_of(row) for row in rows]
+
+
+def owed_page(tx: Tx, which: Page, *, customer: str | None) -> list[Invoice]:
+    """Read a page of the invoices on which something is open, by their due dates."""
+    index = "paygate_item_owed" + ("" if customer is None else "_by_customer")
+    return [invoice_of(row) for row in _OWED.read(tx, index, which, customer=customer)]
 
 
 def claim(tx: Tx, item: str, minor: int) -> bool:
@@ -182,12 +216,6 @@ def invoice_of(row: Row) -> Invoice:
     total: int = row["total_minor"]
     allocated: int = row["allocated_minor"]
     written_off: int = row["written_off_minor"]
-    status = InvoiceStatus(row["status"])
-    if status is InvoiceStatus.OPEN:
-        if allocated + written_off >= total:
-            status = InvoiceStatus.PAID if allocated else InvoiceStatus.WRITTEN_OFF
-        elif allocated:
-            status = InvoiceStatus.PARTIALLY_PAID
     return Invoice(
         id=row["id"],
         number=row["number"],
@@ -198,7 +226,7 @@ def invoice_of(row: Row) -> Invoice:
         claimed=Money(currency, row["claimed_minor"]),
         credited=Money(currency, row["credited_minor"]),
         due=date.fromisoformat(row["due"]),
-        status=status,
+        status=InvoiceStatus(row["standing"]),
         issued_at=datetime.fromisoformat(row["issued_at"]),
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.credit import Credit, CreditReason
 from paygate.domain.money import Money
+from paygate.ledger import paging
 
 if TYPE_CHECKING:
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -20,20 +22,36 @@ VALUES (
 _FREE = """
 SELECT * FROM paygate_credit
 WHERE tenant = :tenant AND customer = :customer AND currency = :currency
+  AND amount_minor - used_minor - closed_minor <> 0
   AND amount_minor - used_minor - reserved_minor - closed_minor > 0
 ORDER BY created_at, id
 """
+# A lot on which nothing is left adds nothing, and is in no index of those that stand.
 _SPENDABLE = """
 SELECT coalesce(sum(amount_minor - used_minor - reserved_minor - closed_minor), 0) AS minor
 FROM paygate_credit
 WHERE tenant = :tenant AND customer = :customer AND currency = :currency
-"""
-_STANDING = """
-SELECT * FROM paygate_credit
-WHERE tenant = :tenant AND customer = :customer
   AND amount_minor - used_minor - closed_minor <> 0
+"""
+_FREE_IN = """
+SELECT currency, amount_minor - used_minor - reserved_minor - closed_minor AS minor
+FROM paygate_credit
+WHERE tenant = :tenant AND customer = :customer AND amount_minor - used_minor - closed_minor <> 0
 ORDER BY created_at, id
 """
+_STANDING = paging.listing(
+    "SELECT c.* FROM paygate_credit c",
+    table="paygate_credit",
+    alias="c",
+    at="created_at",
+    where={
+        "paygate_credit_standing": (
+            "c.tenant = :tenant AND c.customer = :customer"
+            " AND c.amount_minor - c.used_minor - c.closed_minor <> 0"
+        ),
+    },
+    noun="credit",
+)
 _OF_PAYMENT = "SELECT * FROM paygate_credit WHERE payment = :payment ORDER BY created_at, id"
 _DEBITS_OF = """
 SELECT c.* FROM paygate_receipt r JOIN paygate_credit c ON c.receipt = r.id
@@ -96,10 +114,18 @@ def spendable(tx: Tx, customer: str, currency: str) -> int:
     return max(0, int(row["minor"]))
 
 
-def standing_of(tx: Tx, customer: str) -> list[Credit]:
-    """Read the lots of a customer on which something is left, the oldest first."""
-    rows = tx.all(_STANDING, {"tenant": tx.tenant, "customer": customer})
+def standing_page(tx: Tx, which: Page, *, customer: str) -> list[Credit]:
+    """Read a page of the lots of a customer on which something is left."""
+    rows = _STANDING.read(tx, "paygate_credit_standing", which, customer=customer)
     return [credit_of(row) for row in rows]
+
+
+def free_in(tx: Tx, customer: str) -> dict[str, int]:
+    """Return the free credit of a customer by currency, debits counted against it."""
+    found: dict[str, int] = {}
+    for row in tx.all(_FREE_IN, {"tenant": tx.tenant, "customer": customer}):
+        found[row["currency"]] = found.get(row["currency"], 0) + row["minor"]
+    return found
 
 
 def of_payment(tx: Tx, payment: str) -> list[Credit]:

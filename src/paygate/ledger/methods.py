@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
-from paygate.errors import TokenKeysMissing, TokenUnreadable
+from paygate.errors import TokenKeysMissing, TokenUnreadable, UnknownMethod
+from paygate.ledger import paging
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
     from paygate.domain.method import StoredMethod
     from paygate.domain.secret import Secret
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
     from paygate.ledger.vault import Vault
 
@@ -29,14 +31,23 @@ VALUES (
 ON CONFLICT DO NOTHING
 """
 _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
-_OF_CUSTOMER = """
-SELECT * FROM paygate_method
-WHERE tenant = :tenant AND customer = :customer AND forgotten_at IS NULL ORDER BY id
-"""
+_LISTING = paging.listing(
+    "SELECT m.* FROM paygate_method m",
+    table="paygate_method",
+    alias="m",
+    at="created_at",
+    where={
+        "paygate_method_by_customer": (
+            "m.tenant = :tenant AND m.customer = :customer AND m.forgotten_at IS NULL"
+        ),
+    },
+    noun="stored method",
+    missing=UnknownMethod,
+)
 _SAME = """
 SELECT id, fingerprint, token_encrypted FROM paygate_method
 WHERE tenant = :tenant AND customer = :customer AND account = :account AND kind = :kind
-AND forgotten_at IS NULL ORDER BY id
+AND forgotten_at IS NULL ORDER BY created_at, id
 """
 _RENEW = """
 UPDATE paygate_method SET token_encrypted = :token, brand = :brand, last4 = :last_four,
@@ -165,9 +176,9 @@ def by_id(tx: Tx, id_: str) -> PaymentMethod | None:
     return None if row is None else method_of(row)
 
 
-def of_customer(tx: Tx, customer: str) -> list[PaymentMethod]:
-    """Read the methods of a customer, the oldest first, without those that were forgotten."""
-    rows = tx.all(_OF_CUSTOMER, {"tenant": tx.tenant, "customer": customer})
+def page(tx: Tx, which: Page, *, customer: str) -> list[PaymentMethod]:
+    """Read a page of the methods of a customer, without those that were forgotten."""
+    rows = _LISTING.read(tx, "paygate_method_by_customer", which, customer=customer)
     return [method_of(row) for row in rows]
 
 

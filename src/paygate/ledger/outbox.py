@@ -41,7 +41,14 @@ _BY_AGGREGATE = f"""
 SELECT {_COLUMNS} FROM paygate_outbox
 WHERE tenant = :tenant AND aggregate = :aggregate AND seq > :seq ORDER BY seq LIMIT :limit
 """
-_LAST = "SELECT coalesce(max(position), 0) AS position FROM paygate_outbox WHERE tenant = :tenant"
+_OF_AGGREGATE_AFTER = f"""
+SELECT {_COLUMNS} FROM paygate_outbox
+WHERE tenant = :tenant AND aggregate = :aggregate AND position > :position
+ORDER BY seq LIMIT :limit
+"""
+_LAST = """
+SELECT position FROM paygate_outbox WHERE tenant = :tenant ORDER BY position DESC LIMIT 1
+"""
 _ADD_SINK = """
 INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
 ON CONFLICT DO NOTHING
@@ -158,9 +165,10 @@ def _told(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
     return ", ".join(parts) + (f": {reason}" if reason else "")
 
 
-def after(tx: Tx, position: int, limit: int) -> list[Event]:
-    """Read events behind *position*, in order."""
-    rows = tx.all(_AFTER, {"tenant": tx.tenant, "position": position, "limit": limit})
+def after(tx: Tx, position: int, limit: int, aggregate: str | None = None) -> list[Event]:
+    """Read events behind *position*, in order: all, or those of one *aggregate*."""
+    params = {"tenant": tx.tenant, "position": position, "limit": limit, "aggregate": aggregate}
+    rows = tx.all(_AFTER, params) if aggregate is None else tx.all(_OF_AGGREGATE_AFTER, params)
     return [event_of(row) for row in rows]
 
 
@@ -175,8 +183,7 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
     position = 0
     if not from_beginning:
         row = tx.one(_LAST, {"tenant": tx.tenant})
-        assert row is not None, "an aggregate query gives a row"
-        position = row["position"]
+        position = 0 if row is None else row["position"]
     tx.run(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
 
 

@@ -22,12 +22,13 @@ from paygate.domain.payment import (
     AttemptState,
     Operation,
     Payment,
+    PaymentItem,
     PaymentStatus,
     Unattended,
 )
 from paygate.domain.settlement import CreditOn
-from paygate.errors import SendingStopped, TokenUnreadable
-from paygate.ledger import sending
+from paygate.errors import SendingStopped, TokenUnreadable, UnknownMethod, UnknownPayment
+from paygate.ledger import paging, sending
 from paygate.ledger.elapsed import Lease, read_mark
 from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import in_turns, instant, read_instant
@@ -37,17 +38,19 @@ if TYPE_CHECKING:
 
     from paygate.domain.secret import Secret
     from paygate.ledger.elapsed import Mark
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
-  refundable_after, settles_within_s, status, reference, method, mandate, created_at, actor)
+  refundable_after, settles_within_s, status, reference, method, mandate, key, created_at, actor)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
-  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :at, :actor)
+  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key, :at, :actor)
 """
-# The attempt that was to bring the money tells reference, codes and action of its payment.
+# The attempt that was to bring the money tells reference, codes and action of its payment. An
+# invoice is named once, in the order of the claims; one that was chosen later comes last.
 _SELECT = """
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
   a.expires_at, a.method_facts, a.verified,
@@ -60,19 +63,59 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
   (SELECT count(*) > 0 AND sum(abs(in_transit_minor)) = 0 FROM paygate_receipt r
    WHERE r.payment = p.id AND r.kind IN ('charge', 'capture')) AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
-   WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor
+   WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor,
+  (SELECT json_group_array(json_array(number, wanted, claimed, paid)) FROM (
+    SELECT i.number AS number, sum(x.wanted) AS wanted, sum(x.claimed) AS claimed,
+      sum(x.paid) AS paid
+    FROM (
+      SELECT item, position, amount_minor AS wanted,
+        CASE state WHEN 'hard' THEN amount_minor ELSE 0 END AS claimed, 0 AS paid
+      FROM paygate_claim WHERE payment = p.id
+      UNION ALL
+      SELECT item, 1000000, 0, 0, amount_minor FROM paygate_allocation WHERE payment = p.id) x
+    JOIN paygate_item i ON i.id = x.item
+    GROUP BY x.item ORDER BY min(x.position))) AS items
 FROM paygate_payment p
 LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
 """
 _BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
-_PAGE = f"""
-{_SELECT}
-WHERE p.tenant = :tenant AND p.id > :after
-  AND (:customer IS NULL OR p.customer = :customer)
+_FOR_ITEM = """
+SELECT payment FROM paygate_claim WHERE item = :item
+UNION ALL SELECT payment FROM paygate_allocation WHERE item = :item AND payment IS NOT NULL
+"""
+# A key of a payment names it; one of a capture or a refund names the attempt.
+_BY_KEY = """
+SELECT coalesce(p.id, a.payment) AS payment FROM paygate_key k
+LEFT JOIN paygate_payment p ON p.id = k.result
+LEFT JOIN paygate_attempt a ON a.id = k.result
+WHERE k.tenant = :tenant AND k.operation = :operation AND k.key = :key
+  AND coalesce(p.id, a.payment) IS NOT NULL
+"""
+_MORE = """
+  (:customer IS NULL OR p.customer = :customer) AND (:account IS NULL OR p.account = :account)
   AND (:status IS NULL OR p.status = :status)
   AND (:needs_review IS NULL OR p.needs_review = :needs_review)
-ORDER BY p.id LIMIT :limit
 """
+_LISTING = paging.listing(
+    _SELECT,
+    table="paygate_payment",
+    alias="p",
+    at="created_at",
+    where={
+        "paygate_payment_listed": "p.tenant = :tenant",
+        "paygate_payment_by_customer": "p.tenant = :tenant AND p.customer = :customer",
+        "paygate_payment_by_account": "p.tenant = :tenant AND p.account = :account",
+        "paygate_payment_by_status": "p.tenant = :tenant AND p.status = :status",
+        "paygate_payment_by_account_and_status": (
+            "p.tenant = :tenant AND p.account = :account AND p.status = :status"
+        ),
+        "paygate_payment_to_review": "p.tenant = :tenant AND p.needs_review = 1",
+        "": f"+p.tenant = :tenant AND p.id IN ({_FOR_ITEM})",  # few are for one invoice
+    },
+    rest=_MORE,
+    noun="payment",
+    missing=UnknownPayment,
+)
 _OF_ITEM = f"""
 {_SELECT}
 WHERE p.id IN (SELECT payment FROM paygate_claim WHERE item = :item AND state = 'hard')
@@ -219,12 +262,12 @@ ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
 _INSERT_ATTEMPT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
-  merchant_account, gateway_key, currency, amount_minor, final, movement, about, then_do, state,
-  sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor, offers,
-  method_facts)
+  merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, then_do,
+  state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor,
+  offers, method_facts)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
-  :merchant_account, :gateway_key, :currency, :amount, :final, :movement, :about, :then_do,
+  :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :then_do,
   'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
   :method_facts
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
@@ -304,13 +347,27 @@ _OF_METHOD = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
 """
-_CHANGES_PAGE = """
-SELECT id FROM paygate_attempt
-WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND id > :after
-  AND (:needs_review IS NULL OR :needs_review = (needs_review = 1
-    AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')))
-ORDER BY id LIMIT :limit
-"""
+_CHANGES = paging.listing(
+    "SELECT a.id FROM paygate_attempt a",
+    table="paygate_attempt",
+    alias="a",
+    at="created_at",
+    where={
+        "paygate_attempt_of_methods": (
+            "a.tenant = :tenant AND a.payment IS NULL AND a.method IS NOT NULL"
+        ),
+        "paygate_attempt_of_methods_to_review": (
+            "a.tenant = :tenant AND a.payment IS NULL AND a.method IS NOT NULL"
+            " AND a.needs_review = 1"
+        ),
+    },
+    rest="""
+      :needs_review IS NULL OR :needs_review = (a.needs_review = 1
+        AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
+    """,
+    noun="change of a method",
+    missing=UnknownMethod,
+)
 _INSERT_REQUEST = """
 INSERT INTO paygate_attempt_request (attempt, tenant, customer, body)
 VALUES (:id, :tenant, :customer, :body)
@@ -424,6 +481,7 @@ def insert(
     credit_on: CreditOn = CreditOn.ACCEPTED,
     refundable_after: int = 0,
     settles_within: timedelta | None = None,
+    key: str = "",
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     tx.run(
@@ -446,6 +504,7 @@ def insert(
             "reference": reference,
             "method": method,
             "mandate": mandate,
+            "key": key,
             "at": tx.at,
             "actor": tx.actor,
         },
@@ -472,6 +531,7 @@ def insert(
         reference=reference,
         method=method,
         mandate=mandate,
+        key=key,
         created_at=read_instant(tx.at),
     )
 
@@ -482,25 +542,49 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
     return None if row is None else payment_of(row)
 
 
-def page(
-    tx: Tx,
-    *,
-    customer: str | None,
-    status: PaymentStatus | None,
-    needs_review: bool | None,
-    after: str,
-    limit: int,
-) -> list[Payment]:
-    """Read the payments behind id *after*, by id; None asks for all."""
-    params = {
-        "tenant": tx.tenant,
-        "customer": customer,
-        "status": None if status is None else status.value,
-        "needs_review": None if needs_review is None else int(needs_review),
-        "after": after,
-        "limit": limit,
-    }
-    return [payment_of(row) for row in tx.all(_PAGE, params)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which payments are listed; None for all."""
+
+    customer: str | None = None
+    account: str | None = None
+    status: PaymentStatus | None = None
+    needs_review: bool | None = None
+    item: str | None = None
+
+
+def page(tx: Tx, wanted: Wanted, which: Page) -> list[Payment]:
+    """Read a page of the payments that are *wanted*, the newest first unless it says otherwise."""
+    rows = _LISTING.read(
+        tx,
+        _index_for(wanted),
+        which,
+        customer=wanted.customer,
+        account=wanted.account,
+        status=None if wanted.status is None else wanted.status.value,
+        needs_review=None if wanted.needs_review is None else int(wanted.needs_review),
+        item=wanted.item,
+    )
+    return [payment_of(row) for row in rows]
+
+
+def _index_for(wanted: Wanted) -> str:
+    """Return the index that leaves the fewest rows to look at; empty for those of an invoice."""
+    if wanted.item is not None:
+        return ""
+    if wanted.needs_review:
+        return "paygate_payment_to_review"
+    if wanted.customer is not None:
+        return "paygate_payment_by_customer"
+    match wanted.account, wanted.status:
+        case None, None:
+            return "paygate_payment_listed"
+        case None, _:
+            return "paygate_payment_by_status"
+        case _, None:
+            return "paygate_payment_by_account"
+        case _:
+            return "paygate_payment_by_account_and_status"
 
 
 def same_reference(tx: Tx, payment: Payment) -> list[str]:
@@ -515,6 +599,16 @@ def same_reference(tx: Tx, payment: Payment) -> list[str]:
         "reference": payment.reference,
     }
     return [row["id"] for row in tx.all(_SAME_REFERENCE, params)]
+
+
+def by_key(tx: Tx, operations: Sequence[str], key: str) -> Payment | None:
+    """Read the payment that a call with *key* made or was about, as one of *operations*."""
+    for operation in operations:
+        params = {"tenant": tx.tenant, "operation": operation, "key": key}
+        row = tx.one(_BY_KEY, params)
+        if row is not None:
+            return by_id(tx, row["payment"])
+    return None
 
 
 def holding(tx: Tx, item: str) -> list[Payment]:
@@ -764,6 +858,7 @@ def insert_attempt(
     gateway_key: str,
     amount: Money,
     lease: Lease,
+    key: str = "",
     request: str | None = None,
     person: str = "",
     final: bool = True,
@@ -799,6 +894,7 @@ def insert_attempt(
         "livemode": int(livemode),
         "merchant_account": merchant_account,
         "gateway_key": gateway_key,
+        "key": key,
         "currency": amount.currency,
         "amount": amount.minor,
         "at": tx.at,
@@ -881,15 +977,11 @@ def attempts_of_method(tx: Tx, method: str) -> list[AttemptRow]:
     return [attempt_of(row) for row in rows]
 
 
-def changes_page(tx: Tx, *, needs_review: bool | None, after: str, limit: int) -> list[str]:
-    """Tell which attempts behind id *after* are about a method alone, by id."""
-    params = {
-        "tenant": tx.tenant,
-        "needs_review": None if needs_review is None else int(needs_review),
-        "after": after,
-        "limit": limit,
-    }
-    return [row["id"] for row in tx.all(_CHANGES_PAGE, params)]
+def changes_page(tx: Tx, *, needs_review: bool | None, which: Page) -> list[str]:
+    """Return the ids of a page of the attempts that are about a method alone."""
+    index = "paygate_attempt_of_methods" + ("_to_review" if needs_review else "")
+    flag = None if needs_review is None else int(needs_review)
+    return [row["id"] for row in _CHANGES.read(tx, index, which, needs_review=flag)]
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:
@@ -1185,6 +1277,16 @@ def payment_of(row: Row) -> Payment:
         mandate=row["mandate"],
         method_facts=read_method_facts(row["method_facts"]),
         checks=read_checks(row["verified"]),
+        key=row["key"],
+        items=tuple(
+            PaymentItem(
+                invoice=number,
+                amount=Money(currency, wanted),
+                claimed=Money(currency, claimed),
+                paid=Money(currency, paid),
+            )
+            for number, wanted, claimed, paid in json.loads(row["items"])
+        ),
         created_at=datetime.fromisoformat(row["created_at"]),
     )
 
@@ -1210,6 +1312,7 @@ def attempt_of(row: Row) -> AttemptRow:
             retryable=bool(row["retryable"]),
             method=row["method"] or "",
             request_id=row["request_id"],
+            key=row["key"],
         ),
         kind=Kind(row["kind"]),
         gateway_key=row["gateway_key"],

@@ -269,6 +269,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         credit_on=order.account.credit_on[kind],
         settles_within=order.account.settles_within.get(kind),
         refundable_after=order.account.refundable_after[kind],
+        key=order.key,
     )
     payments.insert_claims(tx, id_, plan.claims)
     attempt = tx.new_id("att")
@@ -307,6 +308,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         livemode=traits.live,
         merchant_account=traits.merchant_account,
         gateway_key=charge.key,
+        key=order.key,
         amount=amount,
         lease=lease,
         # What is to be stored gets its id now, so that it is stored once.

@@ -75,6 +75,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         kind=Kind.CREDIT,
         amount=amount,
         status=PaymentStatus.SUCCEEDED,
+        key=use.key,
     )
     payments.insert_claims(tx, id_, claims)
     on = customers.today(tx, plan.customer)
@@ -132,6 +133,6 @@ def balance(tx: Tx, customer: Customer | str) -> Balance:
     """Return the free credit of a customer by currency, debits counted against it."""
     id_ = customer if isinstance(customer, str) else customer.id
     found = Balance()
-    for lot in lots.standing_of(tx, id_):
-        found[lot.amount.currency] += lot.free
+    for currency, minor in lots.free_in(tx, id_).items():
+        found[currency] = Money(currency, minor)
     return found

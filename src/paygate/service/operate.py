@@ -447,6 +447,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             livemode=account.traits.live,
             merchant_account=account.traits.merchant_account,
             gateway_key=_gateway_key(tx, task.operation, key, number),
+            key=task.key or "",
             amount=step.amount,
             lease=lease,
             request=_write(tx, each, details),

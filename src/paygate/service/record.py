@@ -82,6 +82,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         amount=amount,
         status=PaymentStatus.SUCCEEDED,
         reference=slip.reference,
+        key=slip.key,
     )
     payments.insert_claims(tx, id_, plan.claims)
     _book(tx, opened, plan.claims, slip.on or customers.today(tx, opened.customer))

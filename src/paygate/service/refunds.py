@@ -22,6 +22,7 @@ from paygate.errors import (
     NotYetRefundable,
 )
 from paygate.ledger import chargebacks, customers, lots, payments, receipts
+from paygate.ledger.paging import Page
 from paygate.service import issue
 from paygate.service.taking import RefundTo
 from paygate.service.telling import emit
@@ -38,7 +39,9 @@ _SATURDAY = 5
 
 def check_dispute(tx: Tx, payment: Payment) -> None:
     """Refuse to send money back of which a dispute is open."""
-    found = chargebacks.page(tx, payment=payment.id, state=DisputeState.OPENED, after="", limit=1)
+    found = chargebacks.page(
+        tx, Page(limit=1, oldest_first=True), payment=payment.id, state=DisputeState.OPENED
+    )
     if found:
         raise DisputeOpen(
             f"the dispute {found[0].reference} of payment {payment.id} is open, and the bank may "

@@ -18,6 +18,7 @@ from paygate.drivers.bitcoin import BitcoinSettings, RateSource
 from paygate.service.account import Timing
 from paygate.testing import FakeClock
 from tests.drivers.bitcoin.node import OnSimulatedNode, SimulatedNode, chain
+from tests.reading import every_event
 
 TPUB = (
     "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39y"
@@ -108,7 +109,7 @@ class Shop:
     def alerts(self) -> list[str]:
         return [
             str(event.data["reason"])
-            for event in self.cashier.events(limit=10_000)
+            for event in every_event(self.cashier)
             if event.type == "payment.alert"
         ]
 

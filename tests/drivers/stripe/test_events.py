@@ -180,7 +180,7 @@ def test_a_refund_of_another_system_does_not_blind_the_account() -> None:
         first = cashier.read_feeds()
         clock.advance(hours=1)
         again = cashier.read_feeds()
-        stored = cashier.callbacks()
+        stored = cashier.callbacks(oldest_first=True)
 
     assert first.failed == again.failed == {}
     assert (first.stored, again.stored) == (3, 0)

@@ -270,11 +270,15 @@ class Till:
 
     def invoices(self) -> list[Invoice]:
         """Read all invoices, in the order in which they were issued."""
-        return list(_pages(lambda after: self.cashier.invoices(after=after, limit=_PAGE)))
+        return list(
+            _pages(lambda after: self.cashier.invoices(oldest_first=True, after=after, limit=_PAGE))
+        )
 
     def payments(self) -> list[Payment]:
         """Read all payments, in the order in which they were made."""
-        return list(_pages(lambda after: self.cashier.payments(after=after, limit=_PAGE)))
+        return list(
+            _pages(lambda after: self.cashier.payments(oldest_first=True, after=after, limit=_PAGE))
+        )
 
     def _wait(self, duration: timedelta) -> None:
         self.clock.advance(duration)

@@ -3,6 +3,10 @@
 -- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
 -- UTC with microseconds, so that they sort; dates are ISO 8601 text. Rows of allocation, receipt,
 -- posting and outbox are never changed in what they say about money; triggers see to it.
+--
+-- What grows with the ledger is found by an index that ends in an instant (or date) and the id, so
+-- that a page of a listing is read in its order, from where the one before it ended, and costs the
+-- same however many rows there are. The statements of listings name the index that they walk.
 
 CREATE TABLE paygate_meta (
   name TEXT PRIMARY KEY,
@@ -66,10 +70,27 @@ CREATE TABLE paygate_item (
   effective TEXT NOT NULL,
   issued_at TEXT NOT NULL,
   actor TEXT NOT NULL,
+  -- How it stands for its customer; written_off if no money paid any of it.
+  standing TEXT NOT NULL GENERATED ALWAYS AS (CASE
+    WHEN status <> 'open' THEN status
+    WHEN allocated_minor + written_off_minor >= total_minor
+      THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
+    WHEN allocated_minor > 0 THEN 'partially_paid'
+    ELSE 'open' END) VIRTUAL,
   UNIQUE (tenant, kind, number),
   CHECK (allocated_minor + written_off_minor + claimed_minor <= total_minor)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_item_by_customer ON paygate_item (tenant, customer, due, id);
+CREATE INDEX paygate_item_listed ON paygate_item (tenant, issued_at, id) WHERE kind = 'invoice';
+CREATE INDEX paygate_item_by_customer ON paygate_item (tenant, customer, issued_at, id)
+  WHERE kind = 'invoice';
+CREATE INDEX paygate_item_by_standing ON paygate_item (tenant, standing, issued_at, id)
+  WHERE kind = 'invoice';
+CREATE INDEX paygate_item_owed ON paygate_item (tenant, due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
+CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
   WHERE assignment_key IS NOT NULL;
 
@@ -101,6 +122,7 @@ CREATE TABLE paygate_payment (
   needs_review INTEGER NOT NULL DEFAULT 0,
   conflicted INTEGER NOT NULL DEFAULT 0,
   superseded INTEGER NOT NULL DEFAULT 0,
+  key TEXT NOT NULL DEFAULT '', -- of the call that made it
   seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
@@ -109,7 +131,16 @@ CREATE TABLE paygate_payment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_payment_unsettled ON paygate_payment (tenant, account, settle_check_at)
   WHERE settle_check_at IS NOT NULL;
-CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, id);
+CREATE INDEX paygate_payment_listed ON paygate_payment (tenant, created_at, id);
+CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, created_at, id);
+CREATE INDEX paygate_payment_by_account ON paygate_payment (tenant, account, created_at, id);
+CREATE INDEX paygate_payment_by_status ON paygate_payment (tenant, status, created_at, id);
+CREATE INDEX paygate_payment_by_account_and_status
+  ON paygate_payment (tenant, account, status, created_at, id);
+CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, id)
+  WHERE needs_review = 1;
+CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
+  WHERE reference <> '';
 
 -- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
 -- stays when the review has ended: by itself, or because a person said why.
@@ -137,6 +168,7 @@ CREATE TABLE paygate_attempt (
   livemode INTEGER NOT NULL,
   merchant_account TEXT NOT NULL,
   gateway_key TEXT NOT NULL,
+  key TEXT NOT NULL DEFAULT '', -- of the call that asked for it, if it had one
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
   final INTEGER NOT NULL DEFAULT 1,
@@ -173,8 +205,13 @@ CREATE TABLE paygate_attempt (
   version INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant, account, operation, gateway_key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment);
-CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method) WHERE method IS NOT NULL;
+CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment, created_at, id);
+CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method, created_at, id)
+  WHERE method IS NOT NULL;
+CREATE INDEX paygate_attempt_of_methods ON paygate_attempt (tenant, created_at, id)
+  WHERE payment IS NULL AND method IS NOT NULL;
+CREATE INDEX paygate_attempt_of_methods_to_review ON paygate_attempt (tenant, created_at, id)
+  WHERE payment IS NULL AND method IS NOT NULL AND needs_review = 1;
 CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, account, next_check_at)
   WHERE next_check_at IS NOT NULL;
 CREATE INDEX paygate_attempt_unknown ON paygate_attempt (tenant, created_at, id)
@@ -266,7 +303,7 @@ CREATE TABLE paygate_receipt (
   actor TEXT NOT NULL,
   UNIQUE (tenant, account, kind, movement_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment);
+CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
 
 -- Returns that were reported before their money was booked. The money is netted when it comes.
 CREATE TABLE paygate_early_return (
@@ -312,10 +349,11 @@ CREATE TABLE paygate_allocation (
   CHECK ((receipt IS NULL) <> (credit IS NULL)),
   CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item);
-CREATE INDEX paygate_allocation_by_payment ON paygate_allocation (payment);
+CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, id);
+CREATE INDEX paygate_allocation_by_payment ON paygate_allocation (payment, booked_at, id);
 CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
-CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit) WHERE credit IS NOT NULL;
+CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
+  WHERE credit IS NOT NULL;
 
 -- Lots of customer balance. closed_minor is what ceased to be: its receipt was reversed.
 CREATE TABLE paygate_credit (
@@ -335,8 +373,10 @@ CREATE TABLE paygate_credit (
   actor TEXT NOT NULL,
   CHECK (amount_minor < 0 OR used_minor + reserved_minor + closed_minor <= amount_minor)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_credit_by_customer ON paygate_credit (tenant, customer, currency, created_at, id);
-CREATE INDEX paygate_credit_by_payment ON paygate_credit (payment) WHERE payment IS NOT NULL;
+CREATE INDEX paygate_credit_standing ON paygate_credit (tenant, customer, created_at, id)
+  WHERE amount_minor - used_minor - closed_minor <> 0;
+CREATE INDEX paygate_credit_by_payment ON paygate_credit (payment, created_at, id)
+  WHERE payment IS NOT NULL;
 CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
 
 CREATE TABLE paygate_write_off (
@@ -355,7 +395,7 @@ CREATE TABLE paygate_write_off (
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item);
+CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item, booked_at, id);
 CREATE INDEX paygate_write_off_by_payment ON paygate_write_off (payment)
   WHERE payment IS NOT NULL;
 CREATE INDEX paygate_write_off_by_receipt ON paygate_write_off (receipt)
@@ -397,7 +437,12 @@ CREATE TABLE paygate_chargeback (
   closed_at TEXT,
   UNIQUE (tenant, account, reference)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment);
+CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment, opened_at, id);
+CREATE INDEX paygate_chargeback_listed ON paygate_chargeback (tenant, opened_at, id);
+CREATE INDEX paygate_chargeback_by_state ON paygate_chargeback (tenant, state, opened_at, id);
+CREATE INDEX paygate_chargeback_by_account ON paygate_chargeback (tenant, account, opened_at, id);
+CREATE INDEX paygate_chargeback_by_account_and_state
+  ON paygate_chargeback (tenant, account, state, opened_at, id);
 
 -- What a chargeback keeps off an invoice, and the write-off where that was lost for good.
 CREATE TABLE paygate_chargeback_item (
@@ -458,7 +503,9 @@ CREATE TABLE paygate_method (
   created_at TEXT NOT NULL,
   forgotten_at TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, id);
+CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id)
+  WHERE forgotten_at IS NULL;
+CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
 -- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
@@ -487,6 +534,12 @@ CREATE INDEX paygate_inbox_by_body ON paygate_inbox (tenant, account, body_diges
   WHERE body_digest <> '';
 CREATE INDEX paygate_inbox_stuck ON paygate_inbox (tenant, account, state, received_at)
   WHERE state IN ('failed', 'orphan', 'conflicted');
+CREATE INDEX paygate_inbox_listed ON paygate_inbox (tenant, received_at);
+CREATE INDEX paygate_inbox_by_state ON paygate_inbox (tenant, state, received_at);
+CREATE INDEX paygate_inbox_by_account ON paygate_inbox (tenant, account, received_at);
+CREATE INDEX paygate_inbox_by_account_and_state
+  ON paygate_inbox (tenant, account, state, received_at);
+CREATE INDEX paygate_inbox_sealed ON paygate_inbox (tenant) WHERE raw_encrypted IS NOT NULL;
 CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, account, next_try_at)
   WHERE next_try_at IS NOT NULL;
 
@@ -589,6 +642,9 @@ CREATE TABLE paygate_outbox (
   data TEXT NOT NULL,
   UNIQUE (tenant, aggregate, seq)
 ) STRICT;
+
+-- Each row of an index ends with the position: the events of a tenant in the order of all.
+CREATE INDEX paygate_outbox_of_tenant ON paygate_outbox (tenant);
 
 -- How far each sink has read, and who is reading for it.
 CREATE TABLE paygate_sink (

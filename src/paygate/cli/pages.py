@@ -1,0 +1,50 @@
+"""Pages of a list at the terminal: the filters that lists share, and whether there is more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+import typer
+
+from paygate.cli import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="DATE", help="Only those of this day or later.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="DATE", help="Only those before this day.")
+]
+OldestFirstOption = Annotated[
+    bool, typer.Option("--oldest-first", help="Begin with the oldest, not with the newest.")
+]
+ViaOption = Annotated[str | None, typer.Option("--via", help="Only those of this account.")]
+
+
+class HasId(Protocol):
+    """A row of a list."""
+
+    @property
+    def id(self) -> str | int:
+        """What the next page is asked for by."""
+        ...
+
+
+T = TypeVar("T", bound=HasId)
+
+
+def read(
+    list_: Callable[[Any, int], list[T]], after: str | int, limit: int
+) -> tuple[list[T], str | None]:
+    """Return a page that *list_* reads, and the id behind which the next one begins, if any."""
+    page = list_(after, limit)
+    more = len(page) == limit and list_(page[-1].id, 1)
+    return page, str(page[-1].id) if more else None
+
+
+def tell_more(following: str | None) -> None:
+    """Say how to go on, if there is a next page."""
+    if following is not None:
+        show.console().print(f"There are more: --after {following}", style="dim", soft_wrap=True)

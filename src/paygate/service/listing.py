@@ -1,0 +1,135 @@
+"""What a caller may ask of a listing: how much at once, from when to when, and in which state."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from paygate.domain.text import shown
+from paygate.errors import InvalidValue
+from paygate.ledger.paging import LIMIT_MAX, Page
+from paygate.ledger.tx import instant
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+    from zoneinfo import ZoneInfo
+
+    from paygate.ledger.tx import Context
+
+E = TypeVar("E", bound="StrEnum")
+
+
+def limit_of(limit: int) -> int:
+    """Return how many rows are wanted; raise `InvalidValue` unless it is 1 to 1,000."""
+    given = cast("object", limit)
+    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
+        raise InvalidValue(
+            f"limit is 1 to {LIMIT_MAX}, not {shown(repr(given))}; for more, read page by page "
+            "with after=",
+            argument="limit",
+        )
+    return given
+
+
+def number_of(after: int, argument: str = "after") -> int:
+    """Return behind which number a page begins; raise `InvalidValue` if it is none."""
+    given = cast("object", after)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise InvalidValue(
+            f"{argument} is the number of the last one of the page before, or 0, "
+            f"not {shown(repr(given))}",
+            argument=argument,
+        )
+    return given
+
+
+def page_of(
+    context: Context,
+    *,
+    after: str | int,
+    limit: int,
+    oldest_first: bool = False,
+    since: date | str | None = None,
+    until: date | str | None = None,
+) -> Page:
+    """
+    Return the page that is wanted, of a listing by instants.
+
+    A date begins at midnight in the merchant's zone. Raises `InvalidValue`, naming the argument.
+    """
+    return Page(
+        after=after,
+        limit=limit_of(limit),
+        oldest_first=oldest_first,
+        since=_instant(since, "since", context.zone),
+        until=_instant(until, "until", context.zone),
+    )
+
+
+def page_by_due(
+    *, after: str, limit: int, since: date | str | None, until: date | str | None
+) -> Page:
+    """Return the page that is wanted, of a listing by due dates; it begins with the oldest."""
+    return Page(
+        after=after,
+        limit=limit_of(limit),
+        oldest_first=True,
+        since=_date(since, "due_since"),
+        until=_date(until, "due_until"),
+    )
+
+
+def state_of(kind: type[E], state: E | str | None, argument: str) -> E | None:
+    """Return the member of *kind* that *state* is or names; None for None."""
+    if state is None:
+        return None
+    try:
+        return kind(state)
+    except ValueError:
+        given: Any = state
+        raise InvalidValue(
+            f"{argument} is one of {', '.join(kind)}, not {shown(str(given))}",
+            argument=argument,
+            known=tuple(each.value for each in kind),
+        ) from None
+
+
+def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
+    if value is None:
+        return ""
+    found = _read(value, argument)
+    if not isinstance(found, datetime):
+        found = datetime.combine(found, time(), zone)
+    elif found.tzinfo is None:
+        raise InvalidValue(
+            f"{argument} is an instant without a time zone; give it one, or give a date",
+            argument=argument,
+        )
+    try:
+        return instant(found)
+    except OverflowError:
+        raise InvalidValue(f"{argument} is out of range", argument=argument) from None
+
+
+def _date(value: date | str | None, argument: str) -> str:
+    if value is None:
+        return ""
+    found = _read(value, argument)
+    if isinstance(found, datetime):
+        raise InvalidValue(f"{argument} is a calendar date, not an instant", argument=argument)
+    return found.isoformat()
+
+
+def _read(value: date | str, argument: str) -> date:
+    given = cast("object", value)
+    if isinstance(given, date):
+        return given
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            return read(given)  # type: ignore[arg-type]  # what is no text raises TypeError
+        except (TypeError, ValueError):
+            continue
+    raise InvalidValue(
+        f"{argument} is a date such as 2026-12-01, or an instant, not {shown(repr(given))}",
+        argument=argument,
+    )
