@@ -109,6 +109,8 @@ def test_collect_charges_once_per_key(imported: Run) -> None:
     first, second = imported(*command), imported(*command)
 
     assert first.code == second.code == 0
+    again = [each.json["payment"].pop("repeated") for each in (first, second)]
+    assert again == [False, True]
     assert first.json == second.json
     assert first.json["payment"]["status"] == "succeeded"
     with ledger() as cashier:
