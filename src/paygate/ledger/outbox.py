@@ -18,7 +18,7 @@ from paygate.domain.money import Money
 from paygate.ledger.tx import LOGGER, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from paygate.ledger.tx import Row, Tx
@@ -43,7 +43,7 @@ WHERE tenant = :tenant AND aggregate = :aggregate AND seq > :seq ORDER BY seq LI
 """
 _OF_AGGREGATE_AFTER = f"""
 SELECT {_COLUMNS} FROM paygate_outbox
-WHERE tenant = :tenant AND aggregate = :aggregate AND position > :position
+WHERE tenant = :tenant AND aggregate = :aggregate AND +position > :position
 ORDER BY seq LIMIT :limit
 """
 _LAST = """
@@ -68,7 +68,8 @@ UPDATE paygate_sink SET lease = '', lease_until = NULL
 WHERE tenant = :tenant AND name = :name AND lease = :lease
 """
 _BLOCKED = """
-SELECT DISTINCT aggregate FROM paygate_delivery WHERE tenant = :tenant AND sink = :sink
+SELECT 1 AS one FROM paygate_delivery
+WHERE tenant = :tenant AND sink = :sink AND aggregate = :aggregate LIMIT 1
 """
 _DELAY = """
 INSERT INTO paygate_delivery (
@@ -215,9 +216,10 @@ def release_sink(tx: Tx, name: str, lease: str) -> None:
     tx.run(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
 
 
-def blocked(tx: Tx, sink: str) -> set[str]:
-    """Tell which aggregates wait because an earlier event of theirs was not taken."""
-    return {row["aggregate"] for row in tx.all(_BLOCKED, {"tenant": tx.tenant, "sink": sink})}
+def blocked(tx: Tx, sink: str, aggregates: Iterable[str]) -> set[str]:
+    """Return which of *aggregates* wait because an earlier event of theirs was not taken."""
+    params = {"tenant": tx.tenant, "sink": sink}
+    return {each for each in aggregates if tx.one(_BLOCKED, {**params, "aggregate": each})}
 
 
 def delay(

@@ -345,7 +345,7 @@ WHERE id = :id AND version = :version AND state IN ('sending', 'unknown')
 """
 _OF_METHOD = """
 SELECT * FROM paygate_attempt
-WHERE tenant = :tenant AND payment IS NULL AND method = :method ORDER BY created_at, id
+WHERE tenant = :tenant AND +payment IS NULL AND method = :method ORDER BY created_at, id
 """
 _CHANGES = paging.listing(
     "SELECT a.id FROM paygate_attempt a",
@@ -402,7 +402,7 @@ WHERE c.item = :item AND c.state IN ('soft', 'superseded') AND p.status = 'requi
 ORDER BY c.payment
 """
 _RESERVING = """
-SELECT DISTINCT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
+SELECT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
 """
 
 
@@ -1231,7 +1231,7 @@ def pages_on(tx: Tx, item: str) -> list[str]:
 
 def reserving(tx: Tx, credit: str) -> list[str]:
     """Tell the live payments that reserved part of a credit lot."""
-    return [row["payment"] for row in tx.all(_RESERVING, {"credit": credit})]
+    return list(dict.fromkeys(row["payment"] for row in tx.all(_RESERVING, {"credit": credit})))
 
 
 # --- Reading rows -------------------------------------------------------------------------

@@ -46,7 +46,7 @@ WHERE tenant = :tenant AND account = :account AND kind IN ('charge', 'return')
 _AT = """
 SELECT a.* FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
 WHERE a.tenant = :tenant AND a.account = :account AND a.reference = :reference
-  AND a.operation = 'charge'
+  AND a.reference <> '' AND a.operation = 'charge'
 ORDER BY
   CASE WHEN a.state = 'pending' THEN 0
     WHEN a.state = 'requires_action' AND p.superseded = 0 THEN 1 ELSE 2 END,

@@ -155,7 +155,8 @@ def _next_batch(
     name = reader.name
 
     def waiting(tx: Tx) -> tuple[list[Event], set[str]]:
-        return outbox.after(tx, position, _BATCH), outbox.blocked(tx, name)
+        found = outbox.after(tx, position, _BATCH)
+        return found, outbox.blocked(tx, name, {each.aggregate for each in found})
 
     events, blocked = yield from look(waiting)
     if not events:

@@ -218,7 +218,8 @@ CREATE INDEX paygate_attempt_unknown ON paygate_attempt (tenant, created_at, id)
   WHERE state = 'unknown';
 CREATE INDEX paygate_attempt_with_secret ON paygate_attempt (tenant, id)
   WHERE action_secret_encrypted IS NOT NULL;
-CREATE INDEX paygate_attempt_by_reference ON paygate_attempt (tenant, account, reference)
+CREATE INDEX paygate_attempt_by_reference
+  ON paygate_attempt (tenant, account, reference, created_at, id)
   WHERE reference <> '';
 
 -- What is needed to send the same request again; gone when the attempt has ended, because it
@@ -319,7 +320,7 @@ CREATE TABLE paygate_early_return (
   kept_at TEXT NOT NULL,
   PRIMARY KEY (tenant, account, movement_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment);
+CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, movement_id);
 
 -- Where the money of an outward receipt was taken from, in that order, and how much of it has been
 -- put back there since. A debit is a lot that the receipt itself made.
@@ -503,8 +504,7 @@ CREATE TABLE paygate_method (
   created_at TEXT NOT NULL,
   forgotten_at TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id)
-  WHERE forgotten_at IS NULL;
+CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
