@@ -59,6 +59,8 @@ DO_NOT_GROW = {
     "paygate_sequence": "a count for each kind of number",
     "paygate_feed": "a row for each gateway account that has a feed",
     "paygate_sink": "a row for each sink",
+    "paygate_account": "a row for each gateway account",
+    "paygate_refused_callback": "a row for each account and reason of a refusal",
     "paygate_place_count": "a row for each wallet",
 }
 
@@ -193,7 +195,7 @@ def is_of_one_row(number: int, parents: Mapping[int, tuple[int, str]]) -> bool:
 
 def grows(step: str, tables: set[str], *, limited: bool, of_one_row: bool) -> bool:
     if "TEMP B-TREE" in step:
-        return not of_one_row
+        return not of_one_row and bool(tables)
     if "AUTOMATIC" in step:
         return True
     found = re.match(r"(SCAN|SEARCH) (\S+)(.*)", step)
