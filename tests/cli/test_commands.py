@@ -109,10 +109,10 @@ def test_collect_charges_once_per_key(imported: Run) -> None:
     first, second = imported(*command), imported(*command)
 
     assert first.code == second.code == 0
-    again = [each.json["payment"].pop("repeated") for each in (first, second)]
-    assert again == [False, True]
-    assert first.json == second.json
-    assert first.json["payment"]["status"] == "succeeded"
+    made, again = first.json["payment"], second.json["payment"]
+    assert (made.pop("repeated"), again.pop("repeated")) == (False, True)
+    assert made == again
+    assert made["status"] == "succeeded"
     with ledger() as cashier:
         assert cashier.invoice("A-1").open == Money("USD", 0)
 
