@@ -37,6 +37,7 @@ PUBLIC = [
     "CheckResult",
     "Closed",
     "Closing",
+    "ChargeReason",
     "Credit",
     "CreditOn",
     "CreditReason",

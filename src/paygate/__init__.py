@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from paygate.domain.callback import InboxState, StoredCallback
     from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
     from paygate.domain.chargeback import Chargeback, DisputeState
+    from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Address, Browser, Customer
     from paygate.domain.event import DeadLetter, Event
@@ -86,6 +87,7 @@ _HOMES = {
     "Chargeback": "domain.chargeback",
     "DisputeState": "domain.chargeback",
     "Balance": "domain.credit",
+    "ChargeReason": "domain.charging",
     "Credit": "domain.credit",
     "CreditReason": "domain.credit",
     "Address": "domain.customer",
@@ -179,6 +181,7 @@ __all__ = [
     "CardCheck",
     "CardChecks",
     "Cashier",
+    "ChargeReason",
     "Chargeback",
     "CheckResult",
     "Closed",

@@ -30,6 +30,7 @@ from typing import (
 from paygate import logs
 from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
+from paygate.domain.charging import metadata_of, reason_of, statement_suffix_of
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
 from paygate.domain.method import Kind
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import StoredCallback
     from paygate.domain.chargeback import Chargeback
+    from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Browser
     from paygate.domain.event import DeadLetter, Event
@@ -968,6 +970,10 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
+        reason: ChargeReason | str | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> Flow[Payment]:
         """
         Collect open invoices through the gateway account *via*.
@@ -982,6 +988,11 @@ class Desk(BookDesk):
 
         *save_method* stores the method as well, with the payer's *mandate* where we
         are to charge it by ourselves later: with ``payer_present=False``.
+        *reason* says by which agreement that is, such as ``"recurring"``.
+
+        *statement_suffix* goes on the payer's card statement, a receipt to
+        *receipt_email*, and *metadata* (up to 20 texts by name) beside the payment at
+        the gateway, if it has a place for them.
 
         *key* makes it safe to call again: the same key returns the same payment,
         and never charges twice. After a decline, use a new key. Once the intent
@@ -1006,6 +1017,10 @@ class Desk(BookDesk):
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
+            reason=None if reason is None else reason_of(reason),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=note(receipt_email, "receipt_email"),
+            metadata=metadata_of(metadata or {}),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1026,6 +1041,10 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
+        reason: ChargeReason | str | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> Flow[Payment]:
         """
         Hold the amount of open invoices, to be captured later; see `collect`.
@@ -1049,6 +1068,10 @@ class Desk(BookDesk):
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
+            reason=None if reason is None else reason_of(reason),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=note(receipt_email, "receipt_email"),
+            metadata=metadata_of(metadata or {}),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1215,6 +1238,10 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
+        reason: ChargeReason | str | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> Flow[Payment]:
         """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
         order = collect.Order(
@@ -1233,6 +1260,10 @@ class Desk(BookDesk):
             save_method=save_method,
             mandate=mandate,
             payer_present=payer_present,
+            reason=None if reason is None else reason_of(reason),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=note(receipt_email, "receipt_email"),
+            metadata=metadata_of(metadata or {}),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1248,6 +1279,7 @@ class Desk(BookDesk):
         return_url: str = "",
         mandate: Mandate | None = None,
         kind: Kind | str | None = None,
+        currency: str = "",
     ) -> Flow[MethodChange]:
         """
         Store a customer's method at the gateway account *via*; no money moves.
@@ -1257,6 +1289,7 @@ class Desk(BookDesk):
         gateway's page: then the result has an `action`, and `inquire_method` tells
         how it ended. A bank may also want to see the payer of a token; for that, give
         *return_url* beside it. *mandate* is what the customer allowed us to collect without him.
+        *currency* is that of later charges, on which it may depend what the page offers.
 
         The same key returns the same result. Raises `TokenKeysMissing` where the cashier
         was opened without ``token_keys``, `NotEnrollable` where it makes no sense.
@@ -1270,6 +1303,7 @@ class Desk(BookDesk):
             from_payment=None if from_payment is None else _id(from_payment),
             return_url=return_url,
             mandate=mandate,
+            currency=currency,
         )
         return (yield from enroll.enroll(wish, self._timing))
 

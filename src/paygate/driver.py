@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from paygate.dialogue import BODY_BYTES_MAX, Dialogue, Note, Request, Response, at_once
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
+from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Address, Browser, Customer, PayerField
 from paygate.domain.method import (
@@ -163,6 +164,8 @@ __all__ = [
     "CardChecks",
     "CarriesProcessor",
     "Charge",
+    "ChargeLine",
+    "ChargeReason",
     "Charges",
     "CheckResult",
     "Checks",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.chargeback import Dispute
+    from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate
     from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome
@@ -87,6 +88,12 @@ class Charge:
     for the card networks' rules: the payer now, or we with a stored method. `place`
     is the number that the core allotted where the rail wants one; `asked_at` the
     instant from which a quote is good.
+
+    `reason` says by which agreement a stored method is charged, or what for one is stored.
+    `lines` say how much is for which invoice; a payer may also pay more than they add up
+    to. `statement_suffix`, `receipt_email` and `metadata` are the host's; a driver sends
+    what its processor has a place for and leaves the rest. `customer_reference` is the
+    processor's own id of the payer, if a `StoredMethod` told it.
     """
 
     key: str
@@ -104,6 +111,12 @@ class Charge:
     payer_present: bool = True
     place: int | None = None
     asked_at: datetime | None = None
+    reason: ChargeReason | None = None
+    lines: tuple[ChargeLine, ...] = ()
+    statement_suffix: str = ""
+    receipt_email: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    customer_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +210,12 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment:
-    """Store a payer's method at the processor, from a token or through its own page."""
+    """Store a payer's method at the processor, from a token or through its own page.
+
+    `currency` is that of later charges, if the host says it: what a page offers may
+    depend on it. `customer_reference` is the processor's own id of the payer, if a
+    `StoredMethod` told it before.
+    """
 
     key: str
     our_ref: str
@@ -207,6 +225,8 @@ class Enrollment:
     from_reference: str = ""
     mandate: Mandate | None = None
     return_url: str = ""
+    currency: str = ""
+    customer_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from paygate.dialogue import Request, Response
+from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Address, Browser, Customer
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -80,6 +81,21 @@ def everything() -> list[Request]:
             net.charge(charge(store_method=True, payer=payer)), made, profile_made("1", "2"), one()
         ),
         play(net.charge(charge(method=samples.STORED)), made),
+        *(
+            play(net.charge(charge(method=network, payer_present=False, reason=reason)), made)
+            for reason in ChargeReason
+        ),
+        play(
+            net.charge(
+                charge(
+                    payer=payer,
+                    lines=tuple(ChargeLine(f"INV-{each}", Money("USD", 5)) for each in range(30)),
+                    statement_suffix="ROW 12",
+                    metadata={"boat": "Ida <3 & more", "empty": ""},
+                )
+            ),
+            made,
+        ),
         play(net.charge(charge(method=network, payer_present=False)), made),
         play(net.charge(charge(method=samples.STORED, kind=Kind.E_CHECK)), made),
         play(raw.charge(charge(method=test_charge.CARD, payer=payer)), made),

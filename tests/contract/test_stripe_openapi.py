@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate.dialogue import Request, Response
+from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Customer
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation
@@ -112,6 +113,13 @@ def followed(stripe: Stripe) -> list[Request]:
     payer = Customer("C-1", name="Ada", email="ada@example.com")
     card = answers({"id": "pm_1", "object": "payment_method", "livemode": False, "customer": None})
     keeping = charge(store_method=True, payer=payer)
+    kept, known = StoredToken(Secret("cus_1/pm_1")), {"customer_reference": "cus_1"}
+    lines = (ChargeLine("INV-7", Money("USD", 1000)), ChargeLine("INV-8", Money("USD", 99)))
+    of_the_host: dict[str, Any] = {
+        "metadata": {"boat": "Ida"},
+        "statement_suffix": "ROW 12",
+        "receipt_email": "desk@club.example",
+    }
     played: list[Played[Any]] = [
         play(stripe.authorize(charge()), CREATED, answers(held())),
         play(stripe.capture(capture()), answers(captured())),
@@ -124,6 +132,18 @@ def followed(stripe: Stripe) -> list[Request]:
         play(stripe.charge(asked(payer=payer, description="Rent")), answers(page())),
         play(stripe.charge(asked(store_method=True, invoices=("INV-7",))), answers(page())),
         play(stripe.charge(keeping), customer, CREATED, PAID),
+        play(stripe.charge(charge(**of_the_host)), CREATED, PAID),
+        play(stripe.charge(asked(**of_the_host, lines=lines)), answers(page())),
+        play(stripe.charge(asked(store_method=True, **known)), customer, answers(page())),
+        *(
+            play(stripe.charge(charge(method=kept, payer_present=False, reason=why)), CREATED, PAID)
+            for why in ChargeReason
+        ),
+        play(
+            stripe.enroll(enrollment(method=None, return_url=back, currency="EUR", **known)),
+            customer,
+            answers(session()),
+        ),
         play(stripe.enroll(enrollment(return_url=back)), customer, begun, answers(setup())),
         play(stripe.enroll(enrollment(method=None, return_url=back)), customer, answers(session())),
         play(stripe.forget(forgetting()), card),

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from paygate import (
     AsyncCashier,
     Cashier,
+    ChargeReason,
     Customer,
     Kind,
     Mandate,
@@ -26,10 +27,10 @@ from paygate import (
     PaymentStatus,
     Secret,
 )
-from paygate.dialogue import at_once
+from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.method import MandateScope, StoredMethod
-from paygate.domain.outcome import Approved, Movement, Unknown
+from paygate.domain.outcome import Approved, Movement, Outcome, Unknown
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import (
     InvalidSettings,
@@ -42,7 +43,7 @@ from paygate.errors import (
     UnknownMethod,
     Unsupported,
 )
-from paygate.gateway import Callback, CallbackStyle, FeedPage, Notice
+from paygate.gateway import Callback, CallbackStyle, Charge, Enrollment, FeedPage, Notice
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -59,6 +60,31 @@ SOON = timedelta(minutes=3)
 
 def usd(amount: str) -> Money:
     return Money.of("USD", amount)
+
+
+class Calls(FakeGateway):
+    """A processor that calls each payer by a name of its own."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(Kind.CARD, clock=clock)
+        self.charged: list[Charge] = []
+        self.enrolled: list[Enrollment] = []
+        self.calls = "cus_1"
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        self.charged.append(charge)
+        return self._naming(super().charge(charge))
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        self.enrolled.append(enrollment)
+        return self._naming(super().enroll(enrollment))
+
+    def _naming(self, dialogue: Dialogue[Outcome]) -> Dialogue[Outcome]:
+        outcome = yield from dialogue
+        if isinstance(outcome, Approved) and outcome.method is not None:
+            kept = replace(outcome.method, customer_reference=self.calls)
+            return replace(outcome, method=kept)
+        return outcome
 
 
 class Shop:
@@ -824,3 +850,109 @@ def test_a_callback_that_is_faster_than_we_does_not_lose_the_method(shop: Shop) 
     paid = shop.cashier.payment(waits)
     assert paid.status is PaymentStatus.SUCCEEDED
     assert [method.id for method in shop.cashier.methods("C-1")] == [paid.method]
+
+
+# --- What the processor calls a customer, and what a host says of a charge -------------------
+
+
+def test_the_processors_name_of_a_customer_is_kept_for_the_account(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    calls = Calls(shop.clock)
+    other = Calls(shop.clock)
+    shop.cashier = shop.open(calls=calls, other=other)
+    first = shop.cashier.enroll("C-1", via="calls", method="tok_visa", key="e1", currency="USD")
+    calls.calls = "cus_2"
+
+    shop.cashier.enroll("C-1", via="calls", method="tok_amex", key="e2")
+    shop.cashier.enroll("C-2", via="calls", method="tok_visa", key="e3")
+    shop.cashier.enroll("C-1", via="other", method="tok_visa", key="e4")
+    shop.invoice("A")
+    shop.cashier.collect("A", via="calls", method="tok_visa", key="p", save_method=True)
+
+    assert first.method is not None
+    assert [(each.currency, each.customer_reference) for each in calls.enrolled] == [
+        ("USD", ""),
+        ("", "cus_1"),
+        ("", ""),
+    ]
+    assert [each.customer_reference for each in other.enrolled] == [""]
+    assert [each.customer_reference for each in calls.charged] == ["cus_2"]
+
+
+def test_what_a_host_says_of_a_charge_reaches_the_driver_also_when_it_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(tmp_path)
+    calls = Calls(shop.clock)
+    shop.cashier = shop.open(calls=calls)
+    stored = shop.cashier.enroll("C-1", via="calls", method="tok_visa", key="e", mandate=MANDATE)
+    assert stored.method is not None
+    shop.invoice("A")
+    shop.invoice("B")
+    calls.script("unknown_lost", operation="charge")
+
+    shop.cashier.collect(
+        ["A", "B"],
+        via="calls",
+        method=stored.method,
+        key="p",
+        payer_present=False,
+        reason="recurring",
+        statement_suffix="ROW 12",
+        receipt_email="desk@club.example",
+        metadata={"boat": "Ida"},
+    )
+    shop.recover()
+
+    first, again = calls.charged
+    assert replace(again, asked_at=first.asked_at) == first
+    assert first.reason is ChargeReason.RECURRING
+    assert [(line.reference, line.amount) for line in first.lines] == [
+        ("A", usd("30")),
+        ("B", usd("30")),
+    ]
+    assert (first.statement_suffix, first.receipt_email) == ("ROW 12", "desk@club.example")
+    assert first.metadata == {"boat": "Ida"}
+
+
+def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    calls = Calls(shop.clock)
+    shop.cashier = shop.open(calls=calls)
+    shop.invoice("A")
+    shop.invoice("B")
+    shop.cashier.top_up("C-1", usd("40"), via="calls", method="tok_visa", key="t")
+
+    shop.cashier.collect(["A", "B"], via="calls", method="tok_visa", key="p", credit=usd("40"))
+
+    assert [[(each.reference, each.amount) for each in one.lines] for one in calls.charged] == [
+        [],
+        [("B", usd("20"))],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"reason": "often"}, "reason is one of recurring"),
+        ({"metadata": {"paygate_attempt": "x"}}, "does not begin with 'paygate'"),
+        ({"metadata": {"": "x"}}, "1 to 40"),
+        ({"metadata": {"a[b": "x"}}, "brackets"),
+        ({"metadata": {str(each): "x" for each in range(21)}}, "at most 20"),
+        ({"metadata": {"a": "x" * 501}}, "at most 500"),
+        ({"metadata": {"a": 5}}, "text by name"),
+        ({"statement_suffix": "x" * 23}, "at most 22"),
+        ({"statement_suffix": "ROW*12"}, "none of"),
+        ({"receipt_email": 5}, "receipt_email is text"),
+    ],
+)
+def test_what_no_processor_could_keep_is_refused_before_anything_is_stored(
+    tmp_path: Path, given: dict[str, Any], says: str
+) -> None:
+    shop = Shop(tmp_path)
+    shop.invoice("A")
+
+    with pytest.raises(InvalidValue, match=says):
+        shop.cashier.collect("A", via="card", method="tok_visa", key="p", **given)
+
+    assert shop.cashier.payments() == []

@@ -118,6 +118,8 @@ class StoredMethod:
 
     The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
     `brand_of`. The `holder` is a person's name and is not shown in a repr.
+    `customer_reference` is the processor's own id of the payer; it is kept for the account
+    and given with later charges and enrolments of the payer.
     """
 
     token: Secret[str]
@@ -129,6 +131,7 @@ class StoredMethod:
     holder: str = field(default="", repr=False)
     network_transaction_id: str = ""
     fingerprint: str = ""
+    customer_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

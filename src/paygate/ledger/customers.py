@@ -41,6 +41,15 @@ UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
 _ERASE_REQUESTS = """
 UPDATE paygate_attempt_request SET body = '' WHERE tenant = :tenant AND customer = :id
 """
+_KEEP_REFERENCE = """
+INSERT INTO paygate_customer_reference (tenant, customer, account, reference, told_at)
+VALUES (:tenant, :customer, :account, :reference, :at)
+ON CONFLICT (tenant, customer, account) DO UPDATE SET reference = :reference, told_at = :at
+"""
+_REFERENCE_AT = """
+SELECT reference FROM paygate_customer_reference
+WHERE tenant = :tenant AND customer = :customer AND account = :account
+"""
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
@@ -89,6 +98,19 @@ def find(tx: Tx, id_: str) -> Customer | None:
         return None
     facts: dict[str, Any] = json.loads(row["facts"]) if row["facts"] else {}
     return customer_of({"id": row["id"], "zone": row["zone"], **facts})
+
+
+def keep_reference(tx: Tx, id_: str, account: str, reference: str) -> None:
+    """Write what the processor of *account* calls a customer, if it says it."""
+    if reference:
+        params = {"tenant": tx.tenant, "customer": id_, "account": account, "at": tx.at}
+        tx.run(_KEEP_REFERENCE, {**params, "reference": reference})
+
+
+def reference_at(tx: Tx, id_: str, account: str) -> str:
+    """Return what the processor of *account* calls a customer; empty if it never said."""
+    row = tx.one(_REFERENCE_AT, {"tenant": tx.tenant, "customer": id_, "account": account})
+    return "" if row is None else str(row["reference"])
 
 
 def today(tx: Tx, id_: str) -> date:

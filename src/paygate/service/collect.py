@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate import logs
+from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
@@ -80,6 +81,10 @@ class Order:
     return_url: str = ""
     browser: Browser | None = None
     description: str = ""
+    reason: ChargeReason | None = None
+    statement_suffix: str = ""
+    receipt_email: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,7 @@ class Plan:
     customer: str
     currency: str
     claims: list[Claim] = field(default_factory=list[Claim])
-    numbers: list[str] = field(default_factory=list[str])
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
     open_minor: int = 0
 
 
@@ -282,7 +287,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         kind=kind,
         method=method,
         payer=payer,
-        invoices=tuple(plan.numbers),
+        invoices=tuple(plan.numbers.values()),
         description=order.description,
         return_url=order.return_url,
         browser=order.browser,
@@ -290,6 +295,12 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         payer_present=order.payer_present,
         place=places.allot(tx, order.account, rail, payment, plan.claims, order.key),
         asked_at=tx.now,
+        reason=order.reason,
+        lines=_lines(plan),
+        statement_suffix=order.statement_suffix,
+        receipt_email=order.receipt_email,
+        metadata=order.metadata,
+        customer_reference=customers.reference_at(tx, payment.payer, order.account.name),
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
@@ -326,6 +337,19 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         lease=lease,
         method=method,
         payer=payer,
+    )
+
+
+def _lines(plan: Plan) -> tuple[ChargeLine, ...]:
+    """Return what the gateway is asked to collect for each invoice."""
+    shares: dict[str, int] = {}
+    for claim in plan.claims:
+        if claim.credit is None:
+            shares[claim.item] = shares.get(claim.item, 0) + claim.minor
+    return tuple(
+        ChargeLine(number, Money(plan.currency, shares[item]))
+        for item, number in plan.numbers.items()
+        if item in shares
     )
 
 
@@ -400,7 +424,7 @@ def plan_claims(
         if not items.claim(tx, invoice.id, take):
             raise ways.being_paid(tx, invoice)
         plan.claims.append(Claim(len(plan.claims), invoice.id, take, None, "hard"))
-        plan.numbers.append(invoice.number)
+        plan.numbers[invoice.id] = invoice.number
         left = None if left is None else left - take
     if left and any(share is not None for _, share in found):
         raise InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
@@ -627,6 +651,14 @@ def write_charge(charge: Charge, stored: str | None) -> str:
             "browser": None
             if browser is None
             else [browser.ip, browser.user_agent, browser.accept, browser.language],
+            "reason": charge.reason,
+            "lines": [
+                [line.reference, line.amount.currency, line.amount.minor] for line in charge.lines
+            ],
+            "statement_suffix": charge.statement_suffix,
+            "receipt_email": charge.receipt_email,
+            "metadata": dict(charge.metadata),
+            "customer_reference": charge.customer_reference,
         }
     )
 
@@ -662,11 +694,15 @@ def read_charge(text: str) -> tuple[Charge, str | None]:
     payer: dict[str, Any] | None = facts.pop("payer")
     kind: str = facts.pop("kind")
     invoices: list[str] = facts.pop("invoices")
+    lines: list[tuple[str, str, int]] = facts.pop("lines")
+    reason: str | None = facts.pop("reason")
     currency, minor = facts.pop("amount")
     charge = Charge(
         **facts,
         kind=Kind(kind),
         invoices=tuple(invoices),
+        lines=tuple(ChargeLine(name, Money(unit, share)) for name, unit, share in lines),
+        reason=None if reason is None else ChargeReason(reason),
         amount=Money(currency, minor),
         payer=None if payer is None else customers.customer_of(payer),
         browser=None if browser is None else Browser(*browser),

@@ -513,6 +513,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "holder": _TEXT,
         "network_transaction_id": _REFERENCE,
         "fingerprint": _TEXT,
+        "customer_reference": _REFERENCE,
     },
     Redirect: {"url": _ADDRESS, "method": _TEXT, "fields": _TEXTS},
     PostForm: {"url": _ADDRESS, "token_field": _NAME, "token": _SECRET, "fields": _TEXTS},

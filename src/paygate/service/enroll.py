@@ -72,6 +72,7 @@ class Wish:
     from_payment: str | None = None
     return_url: str = ""
     mandate: Mandate | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,8 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         from_reference=reference,
         mandate=mandate,
         return_url=wish.return_url,
+        currency=wish.currency,
+        customer_reference=customers.reference_at(tx, customer.id, account.name),
     )
     dialogue = door.begun(partial(begin, account, enrollment))
     lease = tx.lease(timing.lease)
@@ -219,6 +222,7 @@ def _fingerprint(wish: Wish, kind: Kind) -> str:
         from_payment=wish.from_payment,
         return_url=wish.return_url,
         mandate=None if wish.mandate is None else asdict(wish.mandate),
+        currency=wish.currency,
     )
 
 
@@ -242,6 +246,8 @@ def _write(enrollment: Enrollment) -> str:
             "from_reference": enrollment.from_reference,
             "mandate": None if enrollment.mandate is None else enrollment.mandate.id,
             "return_url": enrollment.return_url,
+            "currency": enrollment.currency,
+            "customer_reference": enrollment.customer_reference,
         }
     )
 

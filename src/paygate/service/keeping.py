@@ -23,7 +23,7 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.domain.payment import AttemptState, Operation
-from paygate.ledger import methods, outbox, payments
+from paygate.ledger import customers, methods, outbox, payments
 from paygate.service import telling
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def keep(
     stored = answer.method
     assert stored is not None, "only an answer with a method is kept"
     account, id_ = row.attempt.account, row.attempt.method
+    customers.keep_reference(tx, customer, account, stored.customer_reference)
     twin = methods.same_as(tx, stored, customer=customer, account=account)
     if twin is not None and twin != id_:
         methods.renew(tx, twin, stored, mandate, answer.network_transaction_id)

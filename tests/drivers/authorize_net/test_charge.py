@@ -7,6 +7,7 @@ import pytest
 
 from paygate.dialogue import Response
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Address, Browser, Customer
 from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
@@ -150,6 +151,57 @@ def test_a_stored_card_without_the_payer_names_the_first_transaction(net: Author
 
     assert told["processingOptions"] == {"isSubsequentAuth": "true"}
     assert told["subsequentAuthInformation"] == {"originalNetworkTransId": "0000123ABC"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "setting", "told_reason"),
+    [
+        (ChargeReason.RECURRING, "true", None),
+        (ChargeReason.INSTALLMENT, "true", None),
+        (ChargeReason.UNSCHEDULED, None, None),
+        (ChargeReason.RESUBMISSION, None, "resubmission"),
+        (ChargeReason.DELAYED, None, "delayedCharge"),
+        (ChargeReason.REAUTHORIZATION, None, "reauthorization"),
+        (ChargeReason.NO_SHOW, None, "noShow"),
+    ],
+)
+def test_a_charge_without_the_payer_says_by_which_agreement(
+    net: AuthorizeNet, reason: ChargeReason, setting: str | None, told_reason: str | None
+) -> None:
+    given: dict[str, Any] = {"method": STORED, "payer_present": False, "reason": reason}
+
+    told = body_of(charged(net, made(), **given).requests[0])
+
+    settings = {
+        each["settingName"]: each["settingValue"] for each in told["transactionSettings"]["setting"]
+    }
+    assert settings.get("recurringBilling") == setting
+    assert told.get("subsequentAuthInformation", {}).get("reason") == told_reason
+
+
+def test_the_first_of_a_series_is_said_to_be_one(net: AuthorizeNet) -> None:
+    given: dict[str, Any] = {"store_method": True, "payer": PAYER, "reason": ChargeReason.RECURRING}
+
+    told = body_of(play(net.charge(charge(**given)), made(), made()).requests[0])
+
+    assert told["processingOptions"] == {"isFirstRecurringPayment": "true"}
+
+
+def test_the_hosts_facts_and_the_invoices_go_with_a_charge(net: AuthorizeNet) -> None:
+    lines = (ChargeLine("INV-7", usd("12.00")), ChargeLine("INV-8", usd("0.50")))
+
+    told = body_of(
+        charged(
+            net, made(), lines=lines, metadata={"boat": "Ida"}, statement_suffix="ROW 12"
+        ).requests[0]
+    )
+
+    assert told["lineItems"]["lineItem"] == [
+        {"itemId": "INV-7", "name": "INV-7", "quantity": "1", "unitPrice": "12.00"},
+        {"itemId": "INV-8", "name": "INV-8", "quantity": "1", "unitPrice": "0.50"},
+    ]
+    assert told["userFields"] == {"userField": {"name": "boat", "value": "Ida"}}
+    assert told["merchantDescriptor"] == "ROW 12"
 
 
 def test_a_raw_card_is_charged_only_where_the_settings_say_so(net: AuthorizeNet) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
+from paygate.domain.charging import ChargeReason
 from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -137,6 +138,70 @@ def test_a_stored_card_is_charged_with_its_customer(stripe: Stripe) -> None:
     form = form_of(created)
     assert (form["customer"], form["payment_method"]) == ("cus_9", "pm_8")
     assert form_of(confirm)["off_session"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [
+        (None, "true"),
+        (ChargeReason.RECURRING, "recurring"),
+        (ChargeReason.INSTALLMENT, "recurring"),
+        (ChargeReason.UNSCHEDULED, "one_off"),
+        (ChargeReason.DELAYED, "true"),
+    ],
+)
+def test_stripe_is_told_why_the_payer_is_not_there(
+    stripe: Stripe, reason: ChargeReason | None, sent: str
+) -> None:
+    token = StoredToken(Secret("cus_9/pm_8"))
+    given: dict[str, Any] = {"method": token, "payer_present": False, "reason": reason}
+
+    _, confirm = confirmed(stripe, PAID, **given).requests
+
+    assert form_of(confirm)["off_session"] == sent
+
+
+def test_the_hosts_own_facts_go_with_the_payment(stripe: Stripe) -> None:
+    created, _ = confirmed(
+        stripe,
+        PAID,
+        statement_suffix="ROW 12",
+        receipt_email="desk@club.example",
+        metadata={"boat": "Ida", "season": "2031"},
+    ).requests
+
+    form = form_of(created)
+    assert form["statement_descriptor_suffix"] == "ROW 12"
+    assert form["receipt_email"] == "desk@club.example"
+    assert (form["metadata[boat]"], form["metadata[season]"]) == ("Ida", "2031")
+    assert form["metadata[paygate_attempt]"] == "att_1"
+
+
+def test_a_card_is_kept_with_the_customer_that_stripe_has_already(stripe: Stripe) -> None:
+    known = answers({"id": "cus_4", "object": "customer", "livemode": False})
+    asked = charge(store_method=True, customer_reference="cus_4")
+
+    look, created, _ = play(stripe.charge(asked), known, CREATED, PAID).requests
+
+    assert (look.method, look.url.rpartition("/")[2]) == ("GET", "cus_4")
+    assert form_of(created)["customer"] == "cus_4"
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        refuses(404, code="resource_missing"),
+        answers({"id": "cus_4", "object": "customer", "deleted": True}),
+    ],
+    ids=["unknown", "deleted"],
+)
+def test_a_customer_that_was_deleted_at_stripe_is_made_anew(stripe: Stripe, gone: Response) -> None:
+    made = answers({"id": "cus_5", "object": "customer", "livemode": False})
+    asked = charge(store_method=True, customer_reference="cus_4")
+
+    _, _, created, _ = play(stripe.charge(asked), gone, made, CREATED, PAID).requests
+
+    assert form_of(created)["customer"] == "cus_5"
 
 
 @pytest.mark.parametrize(

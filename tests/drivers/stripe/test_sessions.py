@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate.dialogue import Request
+from paygate.domain.charging import ChargeLine
 from paygate.domain.customer import Customer
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
@@ -95,6 +96,52 @@ def test_a_page_is_opened_for_one_amount(stripe: Stripe) -> None:
         "customer_email": "ada@example.com",
     }
     assert played.outcome == OPEN
+
+
+def test_a_page_shows_a_line_for_each_invoice(stripe: Stripe) -> None:
+    lines = (ChargeLine("INV-7", Money("USD", 1000)), ChargeLine("INV-8", Money("USD", 99)))
+    given = {"invoices": ("INV-7", "INV-8"), "lines": lines, "description": "Rent"}
+
+    form = form_of(play(stripe.charge(asked(**given)), answers(page())).requests[0])
+
+    assert [
+        (
+            form[f"line_items[{number}][price_data][product_data][name]"],
+            form[f"line_items[{number}][price_data][unit_amount]"],
+        )
+        for number in (0, 1)
+    ] == [("INV-7", "1000"), ("INV-8", "99")]
+    assert form["payment_intent_data[description]"] == "Rent"
+
+
+def test_a_page_for_more_than_the_invoices_has_one_line_for_all_of_it(stripe: Stripe) -> None:
+    lines = (ChargeLine("INV-7", Money("USD", 1000)), ChargeLine("INV-8", Money("USD", 9)))
+
+    form = form_of(play(stripe.charge(asked(lines=lines)), answers(page())).requests[0])
+
+    assert form["line_items[0][price_data][unit_amount]"] == "1099"
+    assert "line_items[1][quantity]" not in form
+
+
+def test_a_page_keeps_the_hosts_facts_with_its_payment(stripe: Stripe) -> None:
+    given = {"metadata": {"boat": "Ida"}, "statement_suffix": "ROW", "receipt_email": "a@b.example"}
+
+    form = form_of(play(stripe.charge(asked(**given)), answers(page())).requests[0])
+
+    assert form["payment_intent_data[metadata][boat]"] == "Ida"
+    assert form["payment_intent_data[statement_descriptor_suffix]"] == "ROW"
+    assert form["payment_intent_data[receipt_email]"] == "a@b.example"
+
+
+def test_a_page_stores_the_card_with_the_customer_that_stripe_has(stripe: Stripe) -> None:
+    known = answers({"id": "cus_4", "object": "customer", "livemode": False})
+    payer = Customer("C-1", email="ada@example.com")
+    given = {"store_method": True, "customer_reference": "cus_4", "payer": payer}
+
+    form = form_of(play(stripe.charge(asked(**given)), known, answers(page())).requests[1])
+
+    assert form["customer"] == "cus_4"
+    assert form.keys().isdisjoint({"customer_creation", "customer_email"})
 
 
 def test_a_page_may_store_the_card(stripe: Stripe) -> None:

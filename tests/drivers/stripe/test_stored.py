@@ -46,6 +46,7 @@ KEPT = StoredMethod(
     expires_year=2030,
     holder="Ada",
     fingerprint="fp",
+    customer_reference="cus_1",
 )
 
 
@@ -120,6 +121,30 @@ def test_a_card_is_stored_with_a_customer_and_the_banks_consent(stripe: Stripe) 
     assert played.notes == ["seti_1"]
     assert played.outcome == Approved(reference="seti_1", method=KEPT)
     assert not any(request.moves_money for request in played.requests)
+
+
+def test_a_second_card_is_kept_with_the_customer_of_the_first(stripe: Stripe) -> None:
+    known = answers({"id": "cus_1", "object": "customer", "livemode": False})
+
+    played = enrolled(stripe, known, BEGUN, answers(setup()), customer_reference="cus_1")
+
+    assert [(each.method, path_of(each)) for each in played.requests] == [
+        ("GET", "/v1/customers/cus_1"),
+        ("POST", "/v1/setup_intents"),
+        ("POST", "/v1/setup_intents/seti_1/confirm"),
+    ]
+    assert form_of(played.requests[1])["customer"] == "cus_1"
+    assert isinstance(played.outcome, Approved)
+    assert played.outcome.method is not None
+    assert played.outcome.method.customer_reference == "cus_1"
+
+
+def test_the_page_for_a_card_is_told_the_currency_of_later_charges(stripe: Stripe) -> None:
+    given: dict[str, Any] = {"method": None, "return_url": "https://x", "currency": "EUR"}
+
+    played = enrolled(stripe, CUSTOMER, answers(session()), **given)
+
+    assert form_of(played.requests[1])["currency"] == "eur"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from paygate.driver import CardCheck, CardChecks, CheckResult, DeclineCode, RejectCause
+from paygate.driver import (
+    CardCheck,
+    CardChecks,
+    ChargeReason,
+    CheckResult,
+    DeclineCode,
+    RejectCause,
+)
+
+# --- Charges without the payer --------------------------------------------------------
+
+CHARGE_REASONS: Final[dict[ChargeReason | None, str]] = {
+    ChargeReason.RESUBMISSION: "resubmission",
+    ChargeReason.DELAYED: "delayedCharge",
+    ChargeReason.REAUTHORIZATION: "reauthorization",
+    ChargeReason.NO_SHOW: "noShow",
+}
+"""What a charge is called that follows an earlier one; a series has a setting of its own."""
 
 # --- Declines -----------------------------------------------------------------------
 

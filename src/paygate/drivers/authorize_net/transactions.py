@@ -11,6 +11,7 @@ from paygate.driver import (
     Authorized,
     BadReply,
     CardChecks,
+    ChargeReason,
     Declined,
     InvalidValue,
     Kind,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
 """The kind of opaque data that Accept.js makes, of cards and of bank accounts."""
 
+LINES_MAX: Final = 30
+_SERIES: Final = frozenset({ChargeReason.RECURRING, ChargeReason.INSTALLMENT})
 _BUSINESS: Final = frozenset({"business_checking", "businessChecking", "business"})
 _CONSUMER: Final = frozenset({"checking", "savings"})
 
@@ -91,10 +94,13 @@ def build_charge(channel: Channel, charge: Charge, *, hold: bool) -> Request:
             leaf("currencyCode", charge.amount.currency),
             payment(settings, charge),
             _order(order, charge),
+            _lines(charge),
             # What a profile holds must not be sent again beside it.
             "" if stored else payer_fields(charge.payer),
             leaf("customerIP", fields.whole(ip, 45, "an IP address")),
-            _settings(settings, card=charge.kind is Kind.CARD),
+            _settings(settings, card=charge.kind is Kind.CARD, series=_in_series(charge)),
+            _user_fields(charge),
+            leaf("merchantDescriptor", charge.statement_suffix),
             _who_started(charge),
         ),
         step="authorize" if hold else "charge",
@@ -223,14 +229,50 @@ def address(payer: Customer) -> str:
     )
 
 
-def _settings(settings: AuthorizeNetSettings, *, card: bool) -> str:
+def _in_series(charge: Charge) -> bool:
+    return charge.reason in _SERIES and not charge.payer_present
+
+
+def _settings(settings: AuthorizeNetSettings, *, card: bool, series: bool = False) -> str:
     """Write how to treat the transaction; the account's own defaults are nobody's to know."""
     partial = "true" if settings.partial_approvals else "false"
     return node(
         "transactionSettings",
         setting("allowPartialAuth", partial) if card else "",
+        setting("recurringBilling", "true") if series else "",
         # Without it a duplicate is refused without telling of which transaction.
         setting("duplicateWindow", str(settings.duplicate_window_s)),
+    )
+
+
+def _lines(charge: Charge) -> str:
+    """Write how much is for which invoice, if that is more than one and they fit."""
+    lines = charge.lines
+    if not 1 < len(lines) <= LINES_MAX:
+        return ""
+    return node(
+        "lineItems",
+        *(
+            node(
+                "lineItem",
+                leaf("itemId", fields.plain(line.reference, 31) or str(number)),
+                leaf("name", fields.plain(line.reference, 31) or str(number)),
+                leaf("quantity", "1"),
+                leaf("unitPrice", f"{line.amount.decimal:f}"),
+            )
+            for number, line in enumerate(lines, start=1)
+        ),
+    )
+
+
+def _user_fields(charge: Charge) -> str:
+    """Write the host's own facts."""
+    return node(
+        "userFields",
+        *(
+            node("userField", leaf("name", name), leaf("value", fields.plain(fact, 255)))
+            for name, fact in charge.metadata.items()
+        ),
     )
 
 
@@ -244,7 +286,8 @@ def _who_started(charge: Charge) -> str:
     if charge.kind is not Kind.CARD:
         return ""
     if charge.store_method:
-        return node("processingOptions", leaf("isFirstSubsequentAuth", "true"))
+        first = "isFirstRecurringPayment" if charge.reason in _SERIES else "isFirstSubsequentAuth"
+        return node("processingOptions", leaf(first, "true"))
     if not isinstance(charge.method, StoredToken):
         return ""
     if charge.payer_present:
@@ -252,7 +295,9 @@ def _who_started(charge: Charge) -> str:
     network = charge.method.network_transaction_id
     known = network if network.isascii() and network.replace(" ", "").isalnum() else ""
     return node("processingOptions", leaf("isSubsequentAuth", "true")) + node(
-        "subsequentAuthInformation", leaf("originalNetworkTransId", known)
+        "subsequentAuthInformation",
+        leaf("originalNetworkTransId", known),
+        leaf("reason", codes.CHARGE_REASONS.get(charge.reason, "")),
     )
 
 

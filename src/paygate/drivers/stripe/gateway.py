@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Charge,
         ClosingUp,
         Completion,
+        Customer,
         Dialogue,
         Enrollment,
         FeedPage,
@@ -128,11 +129,10 @@ class Stripe:
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         customer = ""
         if charge.store_method and isinstance(charge.method, OneTimeToken):
-            reply = yield stored.build_customer(self._settings, charge.key, charge.payer)
-            made = stored.parse_customer(self._settings, reply)
-            if not isinstance(made, str):
-                return made
-            customer = made
+            found = yield from self._customer(charge.key, charge.payer, charge.customer_reference)
+            if not isinstance(found, str):
+                return found
+            customer = found
         reply = yield wire.build_create(self._settings, charge, hold=hold, customer=customer)
         created = wire.parse_create(self._settings, charge, reply)
         if not isinstance(created, wire.Intent):
@@ -153,7 +153,10 @@ class Stripe:
         return finding
 
     def _open_page(self, charge: Charge) -> Dialogue[Outcome]:
-        reply = yield sessions.build_payment(self._settings, charge)
+        customer = ""
+        if charge.store_method and charge.customer_reference:
+            customer = yield from self._known_customer(charge.customer_reference)
+        reply = yield sessions.build_payment(self._settings, charge, customer)
         return sessions.parse_payment(self._settings, charge, reply)
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
@@ -269,8 +272,9 @@ class Stripe:
 
     def _keep(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         settings = self._settings
-        reply = yield stored.build_customer(settings, enrollment.key, enrollment.customer)
-        customer = stored.parse_customer(settings, reply)
+        customer = yield from self._customer(
+            enrollment.key, enrollment.customer, enrollment.customer_reference
+        )
         if not isinstance(customer, str):
             return customer
         if enrollment.method is None:
@@ -288,6 +292,19 @@ class Stripe:
             return answer
         found = stored.parse_get(settings, setup, (yield stored.build_get(settings, setup)))
         return answer.refusal if isinstance(found, NotFound) else found
+
+    def _customer(self, key: str, payer: Customer | None, known: str) -> Dialogue[str | Outcome]:
+        """Return Stripe's customer for a payer: the one that it had before, or a new one."""
+        customer = (yield from self._known_customer(known)) if known else ""
+        if customer:
+            return customer
+        reply = yield stored.build_customer(self._settings, key, payer)
+        return stored.parse_customer(self._settings, reply)
+
+    def _known_customer(self, reference: str) -> Dialogue[str]:
+        """Return the customer *reference*; empty if somebody has deleted it at Stripe."""
+        reply = yield stored.build_get_customer(self._settings, reference)
+        return stored.parse_get_customer(self._settings, reference, reply)
 
     def _keep_from_payment(self, reference: str) -> Dialogue[Outcome]:
         yield Note(reference)

@@ -101,9 +101,14 @@ def headers(settings: StripeSettings) -> dict[str, str]:
 
 def our_ids(payment: str, our_ref: str, within: str = "") -> Form:
     """Name our ids in the metadata, or in that of the object *within* is about."""
-    name = f"{within}[metadata]" if within else "metadata"
+    name = inside(within, "metadata")
     ids = {"paygate_payment": payment, "paygate_attempt": our_ref}
     return [(f"{name}[{key}]", value[:METADATA_MAX]) for key, value in ids.items() if value]
+
+
+def inside(within: str, name: str) -> str:
+    """Return the name of a parameter, or of that of the object *within* is about."""
+    return f"{within}[{name}]" if within else name
 
 
 def named(reference: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
 from paygate.driver import (
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from paygate.driver import Charge, Enrollment, Money, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
-CLIENT_REFERENCE_MAX = 200
+CLIENT_REFERENCE_MAX: Final = 200
+ITEMS_MAX: Final = 100
+"""Lines that a page shows at most."""
 
 
 def is_session(reference: str) -> bool:
@@ -63,18 +65,13 @@ def check(charge: Charge) -> None:
         raise Unsupported("Stripe's page needs a return_url to send the payer back to")
 
 
-def build_payment(settings: StripeSettings, charge: Charge) -> Request:
+def build_payment(settings: StripeSettings, charge: Charge, customer: str = "") -> Request:
     """Open a page for one amount. It is for cards, whose result does not take days."""
-    name = charge.description or wire.listed(charge.invoices) or charge.payment
-    item = "line_items[0][price_data]"
     form: Form = [
         ("mode", "payment"),
         *_way_back(charge.return_url),
         ("payment_method_types[0]", "card"),
-        (f"{item}[currency]", charge.amount.currency.lower()),
-        (f"{item}[unit_amount]", str(to_stripe(charge.amount))),
-        (f"{item}[product_data][name]", name[:250]),
-        ("line_items[0][quantity]", "1"),
+        *_items(charge),
         ("client_reference_id", charge.our_ref[:CLIENT_REFERENCE_MAX]),
         *our_ids(charge.payment, charge.our_ref),
         # The metadata of a page is not copied to the payment that is made on it.
@@ -88,10 +85,37 @@ def build_payment(settings: StripeSettings, charge: Charge) -> Request:
         form.append(("payment_intent_data[description]", charge.description[:1000]))
     if charge.store_method:
         form.append(("payment_intent_data[setup_future_usage]", "off_session"))
+    if customer:
+        form.append(("customer", customer))
+    elif charge.store_method:
         form.append(("customer_creation", "always"))
-    if charge.payer is not None and charge.payer.email:
+    if charge.payer is not None and charge.payer.email and not customer:
         form.append(("customer_email", charge.payer.email))
+    form += wire.of_the_host(charge, within="payment_intent_data")
     return post(settings, "/v1/checkout/sessions", form, key=charge.key, step="page")
+
+
+def _items(charge: Charge) -> Form:
+    """Write what the page shows: a line for each invoice, or one for all."""
+    name = charge.description or wire.listed(charge.invoices) or charge.payment
+    shown = [(line.reference, line.amount) for line in charge.lines]
+    # What a payer pays beyond the invoices has no line, and Stripe charges the sum of the lines.
+    if len(shown) < 2 or len(shown) > ITEMS_MAX or _sum(charge) != charge.amount.minor:
+        shown = [(name, charge.amount)]
+    form: Form = []
+    for number, (text_, amount) in enumerate(shown):
+        item = f"line_items[{number}][price_data]"
+        form += [
+            (f"{item}[currency]", amount.currency.lower()),
+            (f"{item}[unit_amount]", str(to_stripe(amount))),
+            (f"{item}[product_data][name]", text_[:250]),
+            (f"line_items[{number}][quantity]", "1"),
+        ]
+    return form
+
+
+def _sum(charge: Charge) -> int:
+    return sum(line.amount.minor for line in charge.lines)
 
 
 def parse_payment(settings: StripeSettings, charge: Charge, response: Response) -> Outcome:
@@ -118,6 +142,8 @@ def build_setup(settings: StripeSettings, enrollment: Enrollment, customer: str)
         *our_ids("", enrollment.our_ref),
         *our_ids("", enrollment.our_ref, within="setup_intent_data"),
     ]
+    if enrollment.currency:
+        form.append(("currency", enrollment.currency.lower()))
     return post(settings, "/v1/checkout/sessions", form, key=enrollment.key, step="page")
 
 

@@ -1,7 +1,7 @@
 """Stored cards: a Customer, a SetupIntent that lets the bank agree, and the PaymentMethod kept.
 
-Every card is kept with a Customer of its own: Stripe cannot be asked for a
-customer by our id in time (its search lags), and a card and its customer that
+All cards of a payer are kept with one Customer, whose id the core keeps: Stripe cannot be
+asked for a customer by our id in time (its search lags). A card and its customer that
 are named together, "cus_…/pm_…", need nothing else to be charged.
 """
 
@@ -96,6 +96,19 @@ def parse_customer(settings: StripeSettings, response: Response) -> str | Outcom
     if response.status != 200:
         return refusal(settings, response, money_may_move=False)
     return read_object(settings, response.json_object(), "customer")
+
+
+def build_get_customer(settings: StripeSettings, reference: str) -> Request:
+    """Ask for a customer that was made before."""
+    return get(settings, f"/v1/customers/{named(reference)}", step="known_customer")
+
+
+def parse_get_customer(settings: StripeSettings, reference: str, response: Response) -> str:
+    """Read the id of a customer; empty if it was deleted, or is not of this account."""
+    if response.status == 404:
+        return ""
+    told = expect_ok(response)
+    return "" if told.get("deleted") is True else read_object(settings, told, "customer", reference)
 
 
 # --- The bank's consent ---------------------------------------------------------------------

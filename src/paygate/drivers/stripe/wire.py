@@ -16,6 +16,7 @@ from paygate.driver import (
     Approved,
     Authorized,
     BadReply,
+    ChargeReason,
     Closed,
     Closing,
     Kind,
@@ -50,6 +51,7 @@ from paygate.drivers.stripe.messages import (
     expiry_of,
     facts_of,
     get,
+    inside,
     instant,
     long_text,
     named,
@@ -65,11 +67,21 @@ from paygate.drivers.stripe.messages import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.driver import Capture, Charge, Inquiry, Method, Money, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 STRIPE_JS: Final = "https://js.stripe.com/v3/"
 """The processor's own form, where `handleNextAction` continues an intent by its client secret."""
+
+
+_OFF_SESSION: Final[Mapping[ChargeReason | None, str]] = {
+    ChargeReason.RECURRING: "recurring",
+    ChargeReason.INSTALLMENT: "recurring",
+    ChargeReason.UNSCHEDULED: "one_off",
+}
+"""How Stripe calls a charge without the payer, which is "true" if we do not know more."""
 
 
 # --- Create a PaymentIntent -----------------------------------------------------------------
@@ -103,7 +115,20 @@ def build_create(
         form.append(("metadata[paygate_invoices]", listed(charge.invoices)))
     if charge.description:
         form.append(("description", charge.description[:1000]))
+    form += of_the_host(charge)
     return post(settings, "/v1/payment_intents", form, key=charge.key, step="create")
+
+
+def of_the_host(charge: Charge, within: str = "") -> Form:
+    """Write what the host wants to be kept with a payment, and to be shown to the payer."""
+    facts = [
+        ("statement_descriptor_suffix", charge.statement_suffix),
+        ("receipt_email", charge.receipt_email),
+    ]
+    form: Form = [(inside(within, name), fact) for name, fact in facts if fact]
+    for name, fact in charge.metadata.items():
+        form.append((inside(within, "metadata") + f"[{name}]", fact[:METADATA_MAX]))
+    return form
 
 
 def parse_create(settings: StripeSettings, charge: Charge, response: Response) -> Intent | Outcome:
@@ -156,7 +181,7 @@ def build_confirm(settings: StripeSettings, charge: Charge, reference: str) -> R
     """Charge the card. It names no token, so it can be built again as long as the key lives."""
     form: Form = [("expand[0]", "latest_charge")]
     if not charge.payer_present:
-        form.append(("off_session", "true"))
+        form.append(("off_session", _OFF_SESSION.get(charge.reason, "true")))
     elif charge.return_url:
         form.append(("return_url", charge.return_url))
     elif settings.decline_if_authentication_is_needed:
@@ -561,6 +586,7 @@ def stored_card(
         holder=holder,
         network_transaction_id=network_transaction_id,
         fingerprint=text(card, "fingerprint"),
+        customer_reference=customer,
     )
 
 

@@ -507,6 +507,16 @@ CREATE TABLE paygate_method (
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 
+-- What a processor calls a customer of ours, by account; the last one that it told counts.
+CREATE TABLE paygate_customer_reference (
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  account TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  told_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, customer, account)
+) STRICT, WITHOUT ROWID;
+
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
 -- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
 -- only its digest; notice is what is applied, and holds no token.
