@@ -31,6 +31,7 @@ from paygate.domain.method import (
     Mandate,
     MandateScope,
     MethodFacts,
+    MethodNews,
     StoredMethod,
     brand_of,
 )
@@ -207,6 +208,7 @@ __all__ = [
     "MandateScope",
     "Method",
     "MethodFacts",
+    "MethodNews",
     "MissingExtra",
     "Money",
     "Movement",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
-    from paygate.domain.method import Mandate
+    from paygate.domain.method import Mandate, MethodNews
     from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome
 
 PROTOCOL_VERSION: Final = 1
@@ -437,6 +437,8 @@ class Notice:
     another system made it, which uses the same account of the processor. If the ledger does
     not know it either, the notice is ignored; without this it would be an orphan, for a person.
 
+    `method` tells what became of a stored method: a card was renewed, a mandate was revoked.
+
     `unreadable` says why something authentic could not be read: an amount in a currency
     that the processor is not known to use, a field that is missing. It is kept as failed
     with that reason, moves no money, and what was told after it goes on; so a driver
@@ -456,6 +458,7 @@ class Notice:
     signed_at: datetime | None = None
     place: int | None = None
     foreign: bool = False
+    method: MethodNews | None = None
     unreadable: str = ""
 
 

@@ -94,6 +94,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.requires_action": "The payer must do something before a method can be stored.",
     "method.stored": "A method of a customer was stored.",
     "method.renewed": "A method that was stored before was stored again: one record, renewed.",
+    "method.changed": "A gateway has a new expiry, brand or number for a stored method.",
+    "method.ended": "A stored method ended at its gateway, and is not charged any more.",
     "method.not_stored": "A method was not stored.",
     "method.unknown": "We do not know whether a method was stored, or deleted; we follow it up.",
     "method.default_set": "A customer's default method was chosen.",

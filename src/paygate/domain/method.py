@@ -118,8 +118,10 @@ class StoredMethod:
 
     The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
     `brand_of`. The `holder` is a person's name and is not shown in a repr.
-    `customer_reference` is the processor's own id of the payer; it is kept for the account
-    and given with later charges and enrolments of the payer.
+    `reference` is what the processor calls the method in its notices (`MethodNews`); it is
+    kept unencrypted, so it must be worth nothing to others. `customer_reference` is the
+    processor's own id of the payer; it is kept for the account, and given with later
+    charges and enrolments of the payer.
     """
 
     token: Secret[str]
@@ -131,7 +133,27 @@ class StoredMethod:
     holder: str = field(default="", repr=False)
     network_transaction_id: str = ""
     fingerprint: str = ""
+    reference: str = ""
     customer_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodNews:
+    """What a processor says by itself about a method that it keeps for us.
+
+    `reference` is the one of its `StoredMethod`. What is empty or None has not changed: a
+    card that was renewed has a new expiry, and may have a new number. With `ended` it
+    cannot be charged any more, because it was deleted at the processor, or the payer
+    or the bank revoked the mandate; `reason` is the processor's word for why.
+    """
+
+    reference: str
+    ended: bool = False
+    reason: str = ""
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +162,8 @@ class PaymentMethod:
 
     The `brand` of a card is spelled alike at every gateway (`BRANDS`).
     `expires` is the last day on which it is good, `mandate` the id of what the payer
-    allowed us to collect by ourselves. One with `forgotten_at` is not charged any more.
+    allowed us to collect by ourselves. One with `forgotten_at` is not charged any more:
+    it was forgotten, or has ended at its gateway.
     """
 
     id: str

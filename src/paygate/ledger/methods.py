@@ -11,7 +11,7 @@ from paygate.ledger import paging
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
-    from paygate.domain.method import StoredMethod
+    from paygate.domain.method import MethodNews, StoredMethod
     from paygate.domain.secret import Secret
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_method (
   id, tenant, customer, account, kind, token_encrypted, brand, last4, expires, holder, fingerprint,
-  network_transaction_id, mandate, is_default, created_at)
+  network_transaction_id, reference, mandate, is_default, told_at, created_at)
 VALUES (
   :id, :tenant, :customer, :account, :kind, :token, :brand, :last_four, :expires, :holder,
-  :fingerprint, :network_transaction_id, :mandate,
+  :fingerprint, :network_transaction_id, :reference, :mandate,
   NOT EXISTS (
     SELECT 1 FROM paygate_method
     WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL),
-  :at)
+  :at, :at)
 ON CONFLICT DO NOTHING
 """
 _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
@@ -54,8 +54,18 @@ UPDATE paygate_method SET token_encrypted = :token, brand = :brand, last4 = :las
   expires = :expires, holder = :holder, fingerprint = :fingerprint,
   network_transaction_id = CASE :network_transaction_id
     WHEN '' THEN network_transaction_id ELSE :network_transaction_id END,
-  mandate = coalesce(:mandate, mandate)
+  reference = :reference, mandate = coalesce(:mandate, mandate), told_at = :told_at
 WHERE id = :id
+"""
+_NAMED = """
+SELECT * FROM paygate_method
+WHERE tenant = :tenant AND account = :account AND reference = :reference AND reference <> ''
+AND forgotten_at IS NULL ORDER BY id
+"""
+_CHANGE = """
+UPDATE paygate_method
+SET brand = :brand, last4 = :last_four, expires = :expires, told_at = :told_at
+WHERE id = :id AND told_at <= :told_at
 """
 _SET_DEFAULT = """
 UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
@@ -166,8 +176,31 @@ def _facts(
         "holder": stored.holder,
         "fingerprint": stored.fingerprint,
         "network_transaction_id": stored.network_transaction_id or network_transaction_id,
+        "reference": stored.reference,
+        "told_at": tx.at,
         "mandate": mandate,
     }
+
+
+def named(tx: Tx, account: str, reference: str) -> list[PaymentMethod]:
+    """Read the methods that *account* calls *reference*, without those that were forgotten."""
+    rows = tx.all(_NAMED, {"tenant": tx.tenant, "account": account, "reference": reference})
+    return [method_of(row) for row in rows]
+
+
+def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None) -> bool:
+    """Write what has changed of *method*; false if that is known, or newer news came before."""
+    expires = _last_day(news.expires_year, news.expires_month) or method.expires
+    facts = {
+        "brand": news.brand or method.brand,
+        "last_four": news.last4 or method.last4,
+        "expires": None if expires is None else expires.isoformat(),
+    }
+    told_at = tx.at if at is None else instant(at)
+    known = (method.brand, method.last4) == (facts["brand"], facts["last_four"])
+    if not tx.run(_CHANGE, {"id": method.id, "told_at": told_at, **facts}):
+        return False
+    return not known or expires != method.expires
 
 
 def by_id(tx: Tx, id_: str) -> PaymentMethod | None:

@@ -21,7 +21,7 @@ from paygate.dialogue import Note, Request
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
-from paygate.domain.method import Kind, MethodFacts, StoredMethod
+from paygate.domain.method import Kind, MethodFacts, MethodNews, StoredMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import (
     Action,
@@ -408,6 +408,7 @@ _ACTION: Final = _Rule(
 _STORED: Final = _Rule("a StoredMethod", lambda value: _is_whole(value, StoredMethod))
 _FACTS: Final = _Rule("MethodFacts", lambda value: _is_whole(value, MethodFacts))
 _CHECKS: Final = _Rule("CardChecks", lambda value: _is_whole(value, CardChecks))
+_NEWS: Final = _Rule("a MethodNews", lambda value: _is_whole(value, MethodNews))
 _ANSWER: Final = _Rule(
     "an outcome",
     lambda value: any(_is_whole(value, kind) for kind in (*_ENDS, ActionRequired, Authorized)),
@@ -513,7 +514,17 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "holder": _TEXT,
         "network_transaction_id": _REFERENCE,
         "fingerprint": _TEXT,
+        "reference": _REFERENCE,
         "customer_reference": _REFERENCE,
+    },
+    MethodNews: {
+        "reference": _NAME,
+        "ended": _YES_NO,
+        "reason": _TEXT,
+        "brand": _TEXT,
+        "last4": _TEXT,
+        "expires_month": _or_none(_number(1, 12)),
+        "expires_year": _or_none(_number(1970, 9998)),
     },
     Redirect: {"url": _ADDRESS, "method": _TEXT, "fields": _TEXTS},
     PostForm: {"url": _ADDRESS, "token_field": _NAME, "token": _SECRET, "fields": _TEXTS},
@@ -543,6 +554,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "signed_at": _or_none(_INSTANT),
         "place": _or_none(_number(0, 2**31)),
         "foreign": _YES_NO,
+        "method": _or_none(_NEWS),
         "unreadable": _TEXT,
     },
     FeedPage: {

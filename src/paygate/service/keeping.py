@@ -27,6 +27,9 @@ from paygate.ledger import customers, methods, outbox, payments
 from paygate.service import telling
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.domain.method import MethodNews
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow
@@ -148,7 +151,26 @@ def keep(
     return id_
 
 
-def tell(tx: Tx, type_: str, id_: str) -> None:
+def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
+    """Write what a processor said at an instant of a method that it keeps; false if it is no news.
+
+    A method that has ended is as good as forgotten: it is not charged any more, and is no
+    default. A processor also tells of what we had it delete, and of methods that other
+    systems stored there.
+    """
+    known = False
+    for method in methods.named(tx, account, news.reference):
+        if not news.ended:
+            changed, type_ = methods.change(tx, method, news, at), "method.changed"
+        else:
+            changed, type_ = methods.forget(tx, method.id), "method.ended"
+        if changed:
+            known = True
+            tell(tx, type_, method.id, news.reason)
+    return known
+
+
+def tell(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
     """Emit an event about a stored method, with its facts."""
     method = methods.by_id(tx, id_)
     assert method is not None, f"method {id_} was just written"
@@ -159,7 +181,10 @@ def tell(tx: Tx, type_: str, id_: str) -> None:
         "kind": method.kind.value,
         "brand": method.brand,
         "last4": method.last4,
+        "expires": None if method.expires is None else method.expires.isoformat(),
     }
+    if reason:
+        facts["reason"] = reason
     outbox.emit(tx, type_, id_, facts)
 
 

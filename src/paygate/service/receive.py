@@ -388,6 +388,11 @@ def _apply_in(
         return Done(Applied.NO_CHANGE)
     known = _about(account.name, notice)(tx)
     case, before = known.case, known.payment
+    if notice.method is not None:
+        heard = keeping.hear(tx, account.name, notice.method, notice.occurred_at)
+        if case is None or known.change:
+            inbox.end(tx, row, InboxState.APPLIED)
+            return Done(Applied.BOOKED if heard else Applied.NO_CHANGE)
     if case is not None and known.change:
         return _of_method(tx, row, case, notice, account, finding, timing)
     if case is None or before is None:
@@ -492,7 +497,7 @@ def _of_method(
 def is_hint(notice: Notice) -> bool:
     """Tell whether *notice* says only that something happened, and not what."""
     told = notice.answer is not None or notice.movements or notice.disputes
-    return not told and not notice.ready
+    return not told and not notice.ready and notice.method is None
 
 
 def _contradicts(notice: Notice, known: Known) -> bool:

@@ -102,7 +102,8 @@ def storable(notice: Notice, account: GatewayAccount) -> Notice:
 
 def _says(notice: Notice) -> bool:
     """Return whether *notice* says what happened, which a driver has from the processor itself."""
-    return bool(notice.answer is not None or notice.movements or notice.disputes)
+    answered = notice.answer is not None or notice.method is not None
+    return bool(answered or notice.movements or notice.disputes)
 
 
 def emit(tx: Tx, type_: str, row: InboxRow, reason: str) -> None:

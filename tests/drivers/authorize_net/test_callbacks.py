@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from paygate.domain.method import MethodNews
 from paygate.domain.outcome import MovementKind
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
@@ -217,3 +218,29 @@ def test_every_webhook_is_thanked_for() -> None:
     notice = Notice(event_id="e", type="t")
 
     assert NET.reply(notice, Applied.UNKNOWN_REFERENCE) == Reply(status=200)
+
+
+# --- Stored methods ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("type_", "id_", "news"),
+    [
+        ("deleted", "456", MethodNews(reference="456", ended=True, reason="deleted")),
+        ("updated", "456", None),
+        ("deleted", "no number", None),
+    ],
+)
+def test_a_stored_method_that_somebody_deleted_has_ended(
+    type_: str, id_: str, news: MethodNews | None
+) -> None:
+    body = event(
+        f"net.authorize.customer.paymentProfile.{type_}",
+        entityName="customerPaymentProfile",
+        id=id_,
+    )
+
+    (notice,) = read(callback(body)).outcome
+
+    assert notice.method == news
+    assert notice.reference == ""

@@ -118,6 +118,7 @@ def profile(*methods: str) -> Response:
 
 VISA = StoredMethod(
     token=Secret("123/456"),
+    reference="456",
     kind=Kind.CARD,
     brand="visa",
     last4="1111",
@@ -208,6 +209,7 @@ def test_a_bank_account_is_told_by_its_last_digits(net: AuthorizeNet) -> None:
     assert isinstance(outcome, Approved)
     assert outcome.method == StoredMethod(
         token=Secret("123/456"),
+        reference="456",
         kind=Kind.E_CHECK,
         brand="checking",
         last4="6789",

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paygate.domain.method import MethodNews
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
 from paygate.drivers.stripe import Stripe
@@ -623,3 +624,65 @@ def test_any_bytes_that_are_signed_are_a_notice_or_refused(body: bytes) -> None:
         read(signed(body))
     except NotAuthentic:
         return
+
+
+# --- Stored methods ----------------------------------------------------------------------
+
+
+def official(protocols: Path, name: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(
+        (protocols / "stripe" / "fixtures-2026-08.json").read_text("utf-8")
+    )
+    found: dict[str, Any] = told[name]
+    return found
+
+
+@pytest.mark.parametrize(
+    "type_", ["payment_method.automatically_updated", "payment_method.updated"]
+)
+def test_a_card_that_the_bank_renewed_comes_with_its_new_expiry(
+    protocols: Path, type_: str
+) -> None:
+    told = official(protocols, "payment_method")
+
+    notice = read(signed(event(type_, told)))
+
+    assert notice.method == MethodNews(
+        reference=told["id"], brand="visa", last4="4242", expires_month=8, expires_year=2030
+    )
+    assert (notice.reference, notice.answer, notice.movements) == ("", None, ())
+
+
+def test_a_card_that_was_detached_has_ended(protocols: Path) -> None:
+    told = official(protocols, "payment_method")
+
+    notice = read(signed(event("payment_method.detached", told)))
+
+    assert notice.method == MethodNews(reference=told["id"], ended=True, reason="detached")
+
+
+@pytest.mark.parametrize(("status", "ended"), [("inactive", True), ("active", False)])
+def test_a_revoked_mandate_ends_the_method_that_it_is_for(
+    protocols: Path, status: str, ended: bool
+) -> None:
+    told = {**official(protocols, "mandate"), "status": status, "payment_method": "pm_7"}
+
+    notice = read(signed(event("mandate.updated", told)))
+
+    inactive = MethodNews(reference="pm_7", ended=True, reason="inactive")
+    assert notice.method == (inactive if ended else None)
+
+
+@pytest.mark.parametrize("card", [None, {"exp_month": 13, "exp_year": 2030}, {"exp_month": "8"}])
+def test_an_expiry_that_does_not_read_leaves_the_old_one(card: Any) -> None:
+    told = {"id": "pm_1", "object": "payment_method", "card": card}
+
+    notice = read(signed(event("payment_method.updated", told)))
+
+    assert notice.method == MethodNews(reference="pm_1")
+
+
+def test_other_events_of_a_card_say_nothing_of_it() -> None:
+    told = {"id": "pm_1", "object": "payment_method"}
+
+    assert read(signed(event("payment_method.attached", told))).method is None

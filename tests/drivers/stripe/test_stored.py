@@ -46,6 +46,7 @@ KEPT = StoredMethod(
     expires_year=2030,
     holder="Ada",
     fingerprint="fp",
+    reference="pm_1",
     customer_reference="cus_1",
 )
 

@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 
 SIGNATURE: Final = "x-anet-signature"
 SCHEME: Final = "sha512="
+METHOD_DELETED: Final = "net.authorize.customer.paymentProfile.deleted"
 ID_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a webhook tells; `transaction` is empty where it is about something else."""
+    """What a webhook tells: about a *transaction*, or a stored *method* that was deleted."""
 
     id: str
     type: str
     at: datetime | None
     transaction: str
     order: str
+    deleted_method: str = ""
 
     @property
     def is_refund(self) -> bool:
@@ -87,6 +89,7 @@ def _read(told: object) -> Event | None:
     if not identity or not type_:
         return None
     transaction = _text(facts, "id") if facts.get("entityName") == "transaction" else ""
+    deleted = _text(facts, "id") if type_ == METHOD_DELETED else ""
     orders = (_text(facts, "merchantReferenceId"), _text(facts, "invoiceNumber"))
     return Event(
         id=identity,
@@ -94,6 +97,7 @@ def _read(told: object) -> Event | None:
         at=instant(_text(event, "eventDate")),
         transaction=transaction if fields.is_number(transaction) else "",
         order=next(filter(fields.is_ours, orders), ""),
+        deleted_method=deleted if fields.is_number(deleted) else "",
     )
 
 

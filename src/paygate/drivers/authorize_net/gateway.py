@@ -29,6 +29,7 @@ from paygate.driver import (
     InquiryBy,
     Kind,
     Limits,
+    MethodNews,
     Money,
     MovementKind,
     Note,
@@ -535,6 +536,9 @@ class AuthorizeNet:
     def _notice(self, event: Event) -> Dialogue[Notice]:
         """Tell which operation of ours an event is about, asking for it where that is not said."""
         bare = Notice(event_id=event.id, type=event.type, occurred_at=event.at)
+        if event.deleted_method:
+            ended = MethodNews(reference=event.deleted_method, ended=True, reason="deleted")
+            return replace(bare, method=ended)
         if not event.transaction:
             return bare
         order = event.order

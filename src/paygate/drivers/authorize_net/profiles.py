@@ -236,6 +236,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
     if bank is not None:
         return StoredMethod(
             token=token,
+            reference=identity,
             kind=Kind.E_CHECK,
             brand=text(bank, "accountType"),
             last4=text(bank, "accountNumber")[-4:],
@@ -247,6 +248,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
     holder = f"{text(told, 'billTo/firstName')} {text(told, 'billTo/lastName')}".strip()
     return StoredMethod(
         token=token,
+        reference=identity,
         kind=Kind.CARD,
         brand=brand_of(text(card, "cardType")),
         last4=text(card, "cardNumber")[-4:],

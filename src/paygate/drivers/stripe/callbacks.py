@@ -20,13 +20,15 @@ from paygate.driver import (
     BadReply,
     Dispute,
     DisputeState,
+    MethodNews,
     Movement,
     MovementKind,
     NotAuthentic,
     Notice,
     Secret,
+    brand_of,
 )
-from paygate.drivers.stripe import refunds
+from paygate.drivers.stripe import refunds, wire
 from paygate.drivers.stripe.messages import ID, at, instant, read_id, text
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         our_ref=our_ref,
         movements=movements,
         disputes=_stands(about),
+        method=_method(type_, about),
         occurred_at=instant(told, "created"),
         foreign=text(about, "object") in _MARKED and not text(about, "metadata", "paygate_attempt"),
         unreadable=unreadable,
@@ -275,6 +278,15 @@ def _fee(entry: object) -> Money | None:
         return None  # the dispute is what matters
 
 
+_OF_METHODS: Final = frozenset(
+    {
+        "payment_method.automatically_updated",
+        "payment_method.updated",
+        "payment_method.detached",
+    }
+)
+"""The events that tell what became of a card: the bank renewed it, or somebody took it away."""
+
 _STATES: Final = {
     "needs_response": DisputeState.OPENED,
     "under_review": DisputeState.OPENED,
@@ -305,6 +317,28 @@ def _stands(told: object) -> tuple[Dispute, ...]:
         respond_by=instant(told, "evidence_details", "due_by"),
     )
     return (stands,)
+
+
+def _method(type_: str, told: object) -> MethodNews | None:
+    """Read what became of a stored card, or of the mandate that it is debited by."""
+    if text(told, "object") == "mandate":
+        revoked = text(told, "status") == "inactive"
+        reference = read_id(told, "payment_method")
+        fits = revoked and ID.fullmatch(reference)
+        return MethodNews(reference=reference, ended=True, reason="inactive") if fits else None
+    if type_ not in _OF_METHODS or not ID.fullmatch(text(told, "id")):
+        return None
+    reference = text(told, "id")
+    if type_ == "payment_method.detached":
+        return MethodNews(reference=reference, ended=True, reason="detached")
+    month, year = wire.expiry_of(at(told, "card"))
+    return MethodNews(
+        reference=reference,
+        brand=brand_of(text(told, "card", "brand")),
+        last4=text(told, "card", "last4"),
+        expires_month=month,
+        expires_year=year,
+    )
 
 
 def _nothing(type_: str, told: object, data: object) -> _Concerns:

@@ -486,6 +486,16 @@ CREATE TABLE paygate_mandate (
   revoked_at TEXT
 ) STRICT, WITHOUT ROWID;
 
+-- What a processor calls a customer of ours, by account; the last one that it told counts.
+CREATE TABLE paygate_customer_reference (
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  account TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  told_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, customer, account)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE paygate_method (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -499,23 +509,17 @@ CREATE TABLE paygate_method (
   holder TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
   network_transaction_id TEXT NOT NULL,
+  reference TEXT NOT NULL, -- what the processor calls it when it tells something about it
   mandate TEXT,
   is_default INTEGER NOT NULL DEFAULT 0,
+  told_at TEXT NOT NULL, -- of the newest that the processor said about it
   created_at TEXT NOT NULL,
   forgotten_at TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
-
--- What a processor calls a customer of ours, by account; the last one that it told counts.
-CREATE TABLE paygate_customer_reference (
-  tenant TEXT NOT NULL,
-  customer TEXT NOT NULL,
-  account TEXT NOT NULL,
-  reference TEXT NOT NULL,
-  told_at TEXT NOT NULL,
-  PRIMARY KEY (tenant, customer, account)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
+  WHERE reference <> '';
 
 -- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
 -- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
