@@ -328,6 +328,8 @@ class PlacePer(StrEnum):
 class Rail:
     """What one kind of payment can do at one gateway account.
 
+    `operations` are what it can do; with ENROLL among them a charge may also store its
+    method (`Charge.store_method`), on a page as well.
     `methods` are the types of `Method` of which a charge needs one; none where the
     payer chooses on the processor's page. `currencies` is None where any will do.
     `variable_amount` says that the payer decides what arrives; what is seen on its way
@@ -463,12 +465,28 @@ class Notice:
 
 
 class Applied(StrEnum):
-    """What became of a notice; an answered callback's reply is made of it."""
+    """What became of a notice; an answered callback's reply is made of it.
+
+    A notice without money and without an answer asks: may this page or slip be paid? Its
+    result is how the payment stands, and only `OPEN` means that it may.
+    """
 
     BOOKED = "booked"
+    """It brought money or news, which is in the books now."""
     NO_CHANGE = "no_change"
+    """What it says was known before."""
     UNKNOWN_REFERENCE = "unknown_reference"
+    """No payment of ours goes by what it names."""
     REFUSED = "refused"
+    """It contradicts what was said before, cannot be read, or must not be acted on now."""
+    OPEN = "open"
+    """The page or slip waits for its payer, and may be paid."""
+    PAID = "paid"
+    """Its money is here or on its way; it should not be paid again."""
+    WITHDRAWN = "withdrawn"
+    """It was closed, another payment took its place, or it ended without money."""
+    EXPIRED = "expired"
+    """It ran out before it was paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

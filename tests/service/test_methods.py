@@ -852,6 +852,17 @@ def test_a_callback_that_is_faster_than_we_does_not_lose_the_method(shop: Shop) 
     assert [method.id for method in shop.cashier.methods("C-1")] == [paid.method]
 
 
+def test_a_page_that_stores_nothing_says_what_its_traits_lack(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.invoice("A")
+
+    with pytest.raises(Unsupported, match="traits do not offer enroll for redirect") as refused:
+        shop.cashier.collect("A", via="page", key="p", return_url=BACK, save_method=True)
+
+    assert "by enroll" in str(refused.value)
+    assert shop.cashier.payments() == []
+
+
 # --- What the processor calls a customer, and what a host says of a charge -------------------
 
 

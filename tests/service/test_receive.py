@@ -16,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import AsyncCashier, Cashier, Kind, Payment, PaymentStatus
-from paygate.dialogue import Dialogue
+from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.method import StoredMethod
@@ -807,6 +807,75 @@ def test_a_kiosk_whose_word_is_a_hint_is_answered_after_we_asked() -> None:
     [told] = terse.callbacks()
 
     assert json.loads(shop.cashier.receive("kiosk", told).body) == {"result": Applied.BOOKED}
+
+
+class Counter(FakeGateway):
+    """A network of counters, which asks about a slip by its number before it takes cash."""
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        if callback.headers:
+            return super().verify(callback)
+        asked = callback.body.decode()
+        return at_once([Notice(event_id=f"may {asked} be paid?", type="question", reference=asked)])
+
+
+def counter(**given: Any) -> tuple[Shop, Counter, Payment]:
+    slips = Counter(Kind.VOUCHER, callbacks=CallbackStyle.ANSWERED, **given)
+    shop = Shop(slips=slips)
+    payment = shop.collect("slips", None)
+    slips.callbacks()
+    return shop, slips, payment
+
+
+def may_be_paid(shop: Shop, reference: str) -> tuple[int, str]:
+    asked = Callback(
+        method="POST", path="/", headers={}, body=reference.encode(), received_at=shop.clock.now()
+    )
+    reply = shop.cashier.receive("slips", asked)
+    return reply.status, json.loads(reply.body)["result"]
+
+
+def test_an_open_slip_may_be_paid_and_a_withdrawn_one_may_not() -> None:
+    shop, _, payment = counter()
+
+    before = may_be_paid(shop, payment.reference)
+    again = may_be_paid(shop, payment.reference)
+    shop.cashier.close_page(payment)
+    after = may_be_paid(shop, payment.reference)
+
+    assert before == again == (200, Applied.OPEN)
+    assert after == (410, Applied.WITHDRAWN)
+    assert_sound(shop.cashier)
+
+
+def test_a_slip_that_was_paid_is_not_paid_again() -> None:
+    shop, slips, payment = counter()
+    slips.pay(payment.reference)
+    shop.deliver("slips")
+
+    assert may_be_paid(shop, payment.reference) == (409, Applied.PAID)
+    assert shop.cashier.payment(payment).received == usd("30.00")
+
+
+def test_a_slip_whose_invoice_another_payment_took_over_may_not_be_paid() -> None:
+    shop, _, payment = counter(closable=False)
+    shop.cashier.collect("A", via="card", method="tok_visa", key="other")
+
+    assert may_be_paid(shop, payment.reference) == (410, Applied.WITHDRAWN)
+
+
+def test_a_slip_that_ran_out_may_not_be_paid_though_nobody_has_noticed_yet() -> None:
+    shop, _, payment = counter(inquiry=InquiryBy.NONE)
+    shop.clock.advance(days=8)
+
+    assert shop.cashier.payment(payment).status is PaymentStatus.REQUIRES_ACTION
+    assert may_be_paid(shop, payment.reference) == (410, Applied.EXPIRED)
+
+
+def test_a_slip_of_nobody_may_not_be_paid() -> None:
+    shop, _, _ = counter()
+
+    assert may_be_paid(shop, "slip_of_another") == (404, Applied.UNKNOWN_REFERENCE)
 
 
 def test_several_notices_of_one_callback_are_all_applied() -> None:

@@ -203,7 +203,16 @@ def _check_saving(order: Order, kind: Kind, rail: Rail) -> None:
                 "nothing can be collected automatically through it",
                 why="payer_present",
             )
-        _ = order.account.rail(kind, Operation.ENROLL)
+        account = order.account
+        if not account.offers(kind, Operation.ENROLL):
+            raise Unsupported(
+                f"the account {account.name!r} ({account.gateway.name}) stores no method with a "
+                f"payment by {kind}: its traits do not offer enroll for {kind}. Leave save_method "
+                "out, or store a method apart, by enroll",
+                account=account.name,
+                operation=str(Operation.ENROLL),
+                kind=str(kind),
+            )
     if not order.payer_present:
         if rail.payer_present:
             raise Unsupported(

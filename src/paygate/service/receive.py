@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from paygate import logs
 from paygate.dialogue import deferred
@@ -267,8 +267,12 @@ def _answer(
                 # Money that we refuse to know must not be booked later: the payer has it back.
                 finding = findings[event_id]
                 done = _apply_in(tx, row, notice, account, finding, timing, patient=False)
-            reply = door.reply(account, gateway, notice, done.result, tx)
-            inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
+            asks = done.result is Applied.NO_CHANGE and is_hint(notice) and not notice.unreadable
+            stands = _standing(tx, account.name, notice) if asks else None
+            reply = door.reply(account, gateway, notice, stands or done.result, tx)
+            # Who asks the same again wants to know how it stands then.
+            if stands is None:
+                inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
             later += [row.callback.id] if notice.ready and not kept.conflicted else []
         assert reply is not None, "there is at least one notice"
         return reply, later
@@ -277,6 +281,29 @@ def _answer(
     for id_ in later:
         yield from _apply_safely(id_, {account.name: account}, timing, set())
     return reply
+
+
+def _standing(tx: Tx, account: str, notice: Notice) -> Applied | None:
+    """Return how the payment stands that *notice* asks about; None if it asks about none."""
+    payment = _about(account, notice)(tx).payment
+    if payment is None:
+        return None
+    match payment.status:
+        case PaymentStatus.REQUIRES_ACTION if payment.superseded:
+            return Applied.WITHDRAWN
+        case PaymentStatus.REQUIRES_ACTION:
+            ended = payment.expires_at is not None and payment.expires_at <= tx.now
+            return Applied.EXPIRED if ended else Applied.OPEN
+        case PaymentStatus.PROCESSING | PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
+            return Applied.PAID
+        case PaymentStatus.EXPIRED:
+            return Applied.EXPIRED
+        case PaymentStatus.CANCELED | PaymentStatus.DECLINED | PaymentStatus.FAILED:
+            return Applied.WITHDRAWN
+        case PaymentStatus.UNKNOWN:
+            return Applied.REFUSED
+        case _:
+            assert_never(payment.status)
 
 
 # --- Applying ------------------------------------------------------------------------------

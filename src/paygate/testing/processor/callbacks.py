@@ -27,6 +27,10 @@ _STATUS: Final[Mapping[Applied, int]] = {
     Applied.NO_CHANGE: 200,
     Applied.UNKNOWN_REFERENCE: 404,
     Applied.REFUSED: 409,
+    Applied.OPEN: 200,
+    Applied.PAID: 409,
+    Applied.WITHDRAWN: 410,
+    Applied.EXPIRED: 410,
 }
 
 
