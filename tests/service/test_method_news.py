@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from paygate import Cashier, Kind, Money, PaymentMethod
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.method import MethodNews
+from paygate.domain.method import MethodFacts, MethodNews
 from paygate.domain.outcome import Approved, Outcome
 from paygate.errors import MethodNotUsable
 from paygate.gateway import Callback, Enrollment, Notice
@@ -54,7 +54,8 @@ class Shop:
 
     def tell(self, at: datetime | None = None, via: str = "card", **news: Any) -> None:
         self.clock.advance(seconds=1)
-        told = MethodNews(**{"reference": "card-1", **news})
+        about = {name: news.pop(name) for name in ("reference", "ended", "reason") if name in news}
+        told = MethodNews(**{"reference": "card-1", **about}, facts=MethodFacts(**news))
         gateway = self.cashier.gateways[via].gateway
         assert isinstance(gateway, Tells)
         gateway.notice = Notice(
@@ -104,7 +105,7 @@ def test_a_method_that_ended_at_its_gateway_is_not_charged_any_more(shop: Shop) 
 def test_a_card_that_was_renewed_has_its_new_expiry_and_number(shop: Shop) -> None:
     method = shop.stored()
 
-    shop.tell(expires_month=7, expires_year=2035, last4="4321")
+    shop.tell(expires_month=7, expires_year=2035, last4="99994321")
 
     [renewed] = shop.cashier.methods("C-1")
     assert (renewed.id, renewed.expires, renewed.last4) == (method.id, date(2035, 7, 31), "4321")

@@ -141,19 +141,17 @@ class StoredMethod:
 class MethodNews:
     """What a processor says by itself about a method that it keeps for us.
 
-    `reference` is the one of its `StoredMethod`. What is empty or None has not changed: a
-    card that was renewed has a new expiry, and may have a new number. With `ended` it
-    cannot be charged any more, because it was deleted at the processor, or the payer
-    or the bank revoked the mandate; `reason` is the processor's word for why.
+    `reference` is the one of its `StoredMethod`. `facts` are what it shows now, of which
+    what is empty has not changed: a card that was renewed has a new expiry, and may have
+    a new number. With `ended` it cannot be charged any more, because it was deleted at the
+    processor, or the payer or the bank revoked the mandate; `reason` is the processor's
+    word for why.
     """
 
     reference: str
     ended: bool = False
     reason: str = ""
-    brand: str = ""
-    last4: str = ""
-    expires_month: int | None = None
-    expires_year: int | None = None
+    facts: MethodFacts = field(default_factory=MethodFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,10 +190,11 @@ def named(tx: Tx, account: str, reference: str) -> list[PaymentMethod]:
 
 def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None) -> bool:
     """Write what has changed of *method*; false if that is known, or newer news came before."""
-    expires = _last_day(news.expires_year, news.expires_month) or method.expires
+    said = news.facts
+    expires = _last_day(said.expires_year, said.expires_month) or method.expires
     facts = {
-        "brand": news.brand or method.brand,
-        "last_four": news.last4 or method.last4,
+        "brand": said.brand or method.brand,
+        "last_four": said.last4 or method.last4,
         "expires": None if expires is None else expires.isoformat(),
     }
     told_at = tx.at if at is None else instant(at)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.domain.method import MethodNews
+from paygate.domain.method import MethodFacts, MethodNews
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
 from paygate.drivers.stripe import Stripe
@@ -648,7 +648,10 @@ def test_a_card_that_the_bank_renewed_comes_with_its_new_expiry(
     notice = read(signed(event(type_, told)))
 
     assert notice.method == MethodNews(
-        reference=told["id"], brand="visa", last4="4242", expires_month=8, expires_year=2030
+        reference=told["id"],
+        facts=MethodFacts(
+            brand="visa", last4="4242", expires_month=8, expires_year=2030, wallet="link"
+        ),
     )
     assert (notice.reference, notice.answer, notice.movements) == ("", None, ())
 
@@ -673,7 +676,7 @@ def test_a_revoked_mandate_ends_the_method_that_it_is_for(
     assert notice.method == (inactive if ended else None)
 
 
-@pytest.mark.parametrize("card", [None, {"exp_month": 13, "exp_year": 2030}, {"exp_month": "8"}])
+@pytest.mark.parametrize("card", [None, {"last4": ""}, {"last4": "", "exp_month": "8"}])
 def test_an_expiry_that_does_not_read_leaves_the_old_one(card: Any) -> None:
     told = {"id": "pm_1", "object": "payment_method", "card": card}
 

@@ -20,16 +20,16 @@ from paygate.driver import (
     BadReply,
     Dispute,
     DisputeState,
+    MethodFacts,
     MethodNews,
     Movement,
     MovementKind,
     NotAuthentic,
     Notice,
     Secret,
-    brand_of,
 )
-from paygate.drivers.stripe import refunds, wire
-from paygate.drivers.stripe.messages import ID, at, instant, read_id, text
+from paygate.drivers.stripe import refunds
+from paygate.drivers.stripe.messages import ID, at, facts_of, instant, read_id, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,14 +331,7 @@ def _method(type_: str, told: object) -> MethodNews | None:
     reference = text(told, "id")
     if type_ == "payment_method.detached":
         return MethodNews(reference=reference, ended=True, reason="detached")
-    month, year = wire.expiry_of(at(told, "card"))
-    return MethodNews(
-        reference=reference,
-        brand=brand_of(text(told, "card", "brand")),
-        last4=text(told, "card", "last4"),
-        expires_month=month,
-        expires_year=year,
-    )
+    return MethodNews(reference=reference, facts=facts_of(at(told, "card")) or MethodFacts())
 
 
 def _nothing(type_: str, told: object, data: object) -> _Concerns:

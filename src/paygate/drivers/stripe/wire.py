@@ -591,13 +591,6 @@ def stored_card(
     )
 
 
-def expiry_of(card: object) -> tuple[int | None, int | None]:
-    """Read the month and year when a card expires; None if they are not told."""
-    month, year = at(card, "exp_month"), at(card, "exp_year")
-    dated = type(month) is int and type(year) is int and 1 <= month <= 12 and 2000 <= year < 2200
-    return (cast("int", month), cast("int", year)) if dated else (None, None)
-
-
 def action_of(settings: StripeSettings, told: dict[str, Any], reference: str) -> ActionRequired:
     """Send the payer to the bank's page if Stripe names one, else on in Stripe's script."""
     url = long_text(told, "next_action", "redirect_to_url", "url")
