@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +13,7 @@ import pytest
 
 from paygate import dialogue, driver, errors, gateway
 from paygate.domain import chargeback, customer, method, outcome
+from paygate.testing import conformance
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,3 +87,53 @@ def test_authors_are_shown_no_other_module(page: Path) -> None:
         and not name.startswith(("paygate.driver", "paygate.testing"))
     }
     assert not inside
+
+
+# --- What an author chooses by is documented ----------------------------------------------
+
+
+def member_docs(enum: type[Enum]) -> set[str]:
+    """Tell which members of *enum* have a docstring below them."""
+    [body] = ast.parse(inspect.getsource(enum)).body
+    assert isinstance(body, ast.ClassDef)
+    documented: set[str] = set()
+    for name, text in itertools.pairwise(body.body):
+        match name, text:
+            case ast.Assign(targets=[ast.Name(id=member)]), ast.Expr(value=ast.Constant()):
+                documented.add(member)
+            case _:
+                pass
+    return documented
+
+
+def exported(kind: type) -> list[type]:
+    found = [getattr(driver, name) for name in driver.__all__]
+    return [each for each in found if inspect.isclass(each) and issubclass(each, kind)]
+
+
+@pytest.mark.parametrize("enum", exported(Enum), ids=lambda each: each.__name__)
+def test_each_member_of_an_enum_says_what_it_means(enum: type[Enum]) -> None:
+    assert set(enum.__members__) == member_docs(enum)
+
+
+def test_the_reference_renders_everything_that_an_author_imports() -> None:
+    page = (ROOT / "docs/reference/gateway.md").read_text("utf-8")
+    [options] = re.findall(r"automodule:: paygate\.driver\n((?:   :.*\n)*)", page)
+
+    assert {":members:", ":imported-members:"} <= {each.strip() for each in options.splitlines()}
+
+
+@pytest.mark.parametrize("thing", exported(object), ids=lambda each: each.__name__)
+def test_every_class_of_an_author_says_what_it_is(thing: type) -> None:
+    said = vars(thing).get("__doc__")
+
+    assert said, f"{thing.__name__} has no docstring"
+    assert not said.startswith(f"{thing.__name__}("), "it has only the one that dataclass made"
+
+
+@pytest.mark.parametrize("cases", conformance.CLASSES, ids=lambda each: each.__name__)
+def test_the_reference_shows_the_facts_of_each_transcript(cases: type) -> None:
+    page = (ROOT / "docs/reference/conformance.md").read_text("utf-8")
+
+    assert f".. autoclass:: paygate.testing.conformance.{cases.__name__}\n" in page
+    assert inspect.getdoc(cases)

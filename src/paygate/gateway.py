@@ -249,9 +249,13 @@ class InquiryBy(StrEnum):
     """
 
     OUR_REF = "our_ref"
+    """By `our_ref`, which travelled with the request."""
     GATEWAY_REF = "gateway_ref"
+    """By the processor's own name, once it has given one or a `Note` has kept it."""
     LIST_SCAN = "list_scan"
+    """In a list of the time, of a customer or of a payment, by `our_ref` or our key in it."""
     NONE = "none"
+    """Not at all: what is unknown waits for a callback, a feed or a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,15 +288,14 @@ Idempotency: TypeAlias = Keyed | DedupWindow | NotIdempotent
 
 
 class CallbackStyle(StrEnum):
-    """How the processor's callbacks are answered.
-
-    Acknowledged ones are stored, answered, and applied later; answered ones carry
-    the result in our reply, so they are applied before it.
-    """
+    """How the processor's callbacks are answered."""
 
     NONE = "none"
+    """There are no callbacks."""
     ACKNOWLEDGED = "acknowledged"
+    """They are stored and answered at once, and applied later."""
     ANSWERED = "answered"
+    """Our reply carries the result, so they are applied before it."""
 
 
 class CallbackProof(StrEnum):
@@ -305,8 +308,11 @@ class CallbackProof(StrEnum):
     """
 
     SIGNED_WITH_INSTANT = "signed_with_instant"
+    """A signature covers the bytes and the instant: an old recording is refused."""
     SIGNED = "signed"
+    """A signature covers the bytes alone: nothing is fetched twice for the same bytes."""
     NONE = "none"
+    """Nothing: the driver believes nothing of the body, and lets the core inquire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +327,9 @@ class PlacePer(StrEnum):
     """Who has a place to pay to of his own: each payer, or each set of invoices of a payer."""
 
     PAYER = "payer"
+    """Each payer has a place, for all invoices."""
     INVOICE = "invoice"
+    """Each set of invoices of a payer has a place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,11 +63,17 @@ class PayerField(StrEnum):
     """A fact about the payer that a gateway may need before it can charge."""
 
     NAME = "name"
+    """The name."""
     EMAIL = "email"
+    """The e-mail address."""
     PHONE = "phone"
+    """The telephone number."""
     ADDRESS = "address"
+    """The first line of the postal address."""
     POSTAL_CODE = "postal_code"
+    """The postal code."""
     COUNTRY = "country"
+    """The country, as ISO 3166-1 alpha-2."""
 
     def given_by(self, payer: Customer | None) -> bool:
         """Tell whether *payer* has this fact."""

@@ -181,7 +181,9 @@ class MandateScope(StrEnum):
     """What the payer allowed us to collect by ourselves."""
 
     FUTURE = "future"
+    """What falls due from now on."""
     FUTURE_AND_PENDING = "future_and_pending"
+    """That, and what is open already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

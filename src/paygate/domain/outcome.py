@@ -27,15 +27,25 @@ class MovementKind(StrEnum):
     """Why money moved; the direction follows from it."""
 
     CHARGE = "charge"
+    """In: money of a charge or of a page."""
     CAPTURE = "capture"
+    """In: money that an authorisation had held."""
     VOID = "void"
+    """Out: a charge or capture that was undone before it settled."""
     REFUND = "refund"
+    """Out: sent back by the merchant, whoever asked for it."""
     REFUND_FAILED = "refund_failed"
+    """In: a refund that did not reach the payer and came back; it undoes the refund."""
     RETURN = "return"
+    """Out: the payer's bank says that the money of a debit never came."""
     CHARGEBACK = "chargeback"
+    """Out: the cardholder's bank took the money in a dispute."""
     CHARGEBACK_WON = "chargeback_won"
+    """In: a dispute gave it back; it undoes the chargeback."""
     REVERSAL = "reversal"
-    UNDONE = "undone"  # a person took back what was booked as gone out; no money moved
+    """Out: for the engine alone, a clerk booked the opposite; a driver never says it."""
+    UNDONE = "undone"
+    """In: for the engine alone, a person took back what was recorded as gone out."""
 
     @property
     def inward(self) -> bool:
@@ -83,36 +93,62 @@ class DeclineCode(StrEnum):
     """Why the payer's bank or the processor's risk rules said no, in our words."""
 
     GENERIC = "generic"
+    """No reason is given, or none of those below."""
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    """There is not enough money on the account."""
     LIMIT_EXCEEDED = "limit_exceeded"
+    """The amount or the number of payments is above a limit of the card or account."""
     EXPIRED_METHOD = "expired_method"
+    """The card or the mandate has run out."""
     INVALID_METHOD = "invalid_method"
+    """The number or the type of the card or account is wrong or not supported."""
     INVALID_SECURITY_CODE = "invalid_security_code"
+    """The security code is wrong or missing."""
     INVALID_ADDRESS = "invalid_address"
+    """The address or postal code does not match."""
     AUTHENTICATION_REQUIRED = "authentication_required"
+    """The bank wants to see the payer: bring them back."""
     AUTHENTICATION_FAILED = "authentication_failed"
+    """The payer did not pass the check of the bank."""
     LOST_OR_STOLEN = "lost_or_stolen"
+    """The card is reported lost or stolen; never charge it again."""
     FRAUD_SUSPECTED = "fraud_suspected"
+    """The bank or the processor suspects fraud."""
     NOT_PERMITTED = "not_permitted"
+    """The card or account does not allow this sort of payment."""
     DUPLICATE = "duplicate"
+    """The bank saw the same payment a moment ago: look for that one first."""
     TRY_AGAIN_LATER = "try_again_later"
+    """The bank cannot be reached or asks to try again."""
     ACCOUNT_CLOSED = "account_closed"
+    """The account is closed."""
     NO_ACCOUNT = "no_account"
+    """There is no such card or account."""
     MANDATE_REVOKED = "mandate_revoked"
+    """The payer revoked or stopped the debit; never charge it again."""
 
 
 class RejectCause(StrEnum):
     """Why the processor refused the request itself; the payer's method is not to blame."""
 
     CREDENTIALS = "credentials"
+    """Our key, password or signature is wrong."""
     PERMISSION = "permission"
+    """The account may not do this."""
     RATE_LIMIT = "rate_limit"
+    """There were too many requests; this one was not looked at."""
     VALIDATION = "validation"
+    """A field is wrong or missing."""
     UNAVAILABLE = "unavailable"
+    """The processor was not at work, and surely did nothing."""
     METHOD_GONE = "method_gone"
+    """The token is used up, or the stored method is not there any more."""
     KEY_IN_USE = "key_in_use"
+    """A request under this key is being worked on: something was sent before."""
     KEY_MISMATCH = "key_mismatch"
+    """This key was used with other data: something was sent before."""
     STATE = "state"
+    """What the operation is about is in no state for it, such as a refund before it settled."""
 
 
 # --- What the payer must do next ---------------------------------------------
@@ -340,7 +376,9 @@ class Closing(StrEnum):
     """How a page, slip or authorisation ended without money."""
 
     EXPIRED = "expired"
+    """It ran out."""
     CANCELED = "canceled"
+    """We, the payer or the processor called it off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,18 +390,18 @@ class Closed:
 
 
 class Fault(StrEnum):
-    """What kept an answer from us, whatever words the reason uses.
-
-    NOT_SENT: the request never left. NO_REPLY: it left, and no answer came. BAD_REPLY: an
-    answer came, and it cannot be read. CREDENTIALS: the other side does not accept who we are.
-    OTHER: anything else, such as an error of the driver.
-    """
+    """What kept an answer from us, whatever words the reason uses."""
 
     NOT_SENT = "not_sent"
+    """The request never left."""
     NO_REPLY = "no_reply"
+    """It left, and no answer came."""
     BAD_REPLY = "bad_reply"
+    """An answer came, and it cannot be read."""
     CREDENTIALS = "credentials"
+    """The other side does not accept who we are."""
     OTHER = "other"
+    """Anything else, such as an error of the driver."""
 
     @property
     def silent(self) -> bool:

@@ -21,14 +21,23 @@ class Operation(StrEnum):
     """What can be asked of a gateway."""
 
     CHARGE = "charge"
+    """Collect an amount, or begin to: open a page, print a slip, ask a bank."""
     AUTHORIZE = "authorize"
+    """Hold an amount, to be captured later."""
     COMPLETE = "complete"
+    """Finish what the payer approved on a page."""
     CAPTURE = "capture"
+    """Take all or a part of what is held."""
     VOID = "void"
+    """Undo a charge before it settles, or let go of what is held."""
     REFUND = "refund"
+    """Send money back."""
     CLOSE = "close"
+    """Make a page or slip unpayable."""
     ENROLL = "enroll"
+    """Store a method."""
     FORGET = "forget"
+    """Delete a stored method."""
 
 
 class AttemptState(StrEnum):
