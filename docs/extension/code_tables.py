@@ -37,6 +37,7 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
+from paygate.domain.outcomes import OUTCOMES, Shown
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.stripe.codes import DECLINES
@@ -125,6 +126,14 @@ def effect(changes: Changes) -> str:
     said += ["review"] if changes.review else []
     said += ["alert"] if changes.alerts and not changes.review else []
     return ", ".join(said) or "no-op"
+
+
+def outcomes() -> Iterator[Row]:
+    yield "The processor shows", *(code(operation) for operation in Operation)
+    for shown, text in members(Shown).items():
+        cells = (OUTCOMES[operation].get(shown) for operation in Operation)
+        named = ("cannot be" if cell is None else code(cell.__name__) for cell in cells)
+        yield f"**{shown}**: {text}", *named
 
 
 def events() -> Iterator[Row]:
@@ -303,6 +312,7 @@ def actions() -> Iterator[Row]:
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "statuses": statuses,
     "merges": merges,
+    "outcomes": outcomes,
     "events": events,
     "log-lines": log_lines,
     "rules": rules,

@@ -91,7 +91,7 @@ class Door(Generic[T]):
 # --- What is asked, and what may come ------------------------------------------------------
 
 _ENDS: Final = frozenset({Approved, Declined, Rejected, Pending, Closed, Unknown})
-_OUTCOMES: Final[Mapping[Operation, frozenset[type]]] = {
+ADMITTED: Final[Mapping[Operation, frozenset[type]]] = {
     Operation.CHARGE: _ENDS | {ActionRequired, Authorized},
     Operation.AUTHORIZE: _ENDS | {ActionRequired, Authorized},
     Operation.COMPLETE: _ENDS | {ActionRequired, Authorized},
@@ -115,14 +115,14 @@ def outcome(account: GatewayAccount, operation: Operation) -> Door[Outcome]:
     """Admit what *operation* may come to."""
     return Door(
         account.gateway.name,
-        lambda value: _outcome(value, _OUTCOMES[operation], operation),
+        lambda value: _outcome(value, ADMITTED[operation], operation),
         account.hidden,
     )
 
 
 def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
     """Admit what an inquiry about *operation* may find."""
-    classes = _OUTCOMES[operation] | {NotFound}
+    classes = ADMITTED[operation] | {NotFound}
     return Door(
         account.gateway.name, lambda value: _outcome(value, classes, operation), account.hidden
     )
