@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -325,3 +326,25 @@ def test_what_was_not_answered_names_its_payment(caplog: pytest.LogCaptureFixtur
     assert {line.__dict__["payment"] for line in lines} == {payment, other}
     assert {line.__dict__["tenant"] for line in lines} == {"main"}
     assert all("attempt=att_" in line.getMessage() for line in lines)
+
+
+ON_CALL = (Path(__file__).parents[1] / "docs" / "how-to" / "on-call.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name, level in logs.LEVELS.items() if level >= logging.WARNING),
+        *(name for name, kind in logs.LINES.items() if kind.level >= logging.WARNING),
+    ],
+)
+def test_what_to_do_about_each_warning_is_documented(name: str) -> None:
+    assert f"`{name}`" in ON_CALL
+
+
+def test_what_to_do_about_each_concern_is_documented() -> None:
+    source = (Path(logs.__file__).parent / "service" / "status.py").read_text("utf-8")
+    names = re.findall(r'name="([a-z-]+)"', source)
+
+    assert len(set(names)) == 12
+    assert [name for name in names if f"| `{name}` |" not in ON_CALL] == []

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from paygate.domain.result import OperationResult
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
+    from paygate.domain.status import LedgerStatus
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
         accounts,
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
         resolve,
         reverse,
         sending,
+        status,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -153,7 +155,7 @@ else:
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
         *("resolve", "refusals"),
-        *("record_refund", "reverse", "sending", "write_off"),
+        *("record_refund", "reverse", "sending", "status", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -837,6 +839,15 @@ class BookDesk:
         about = None if aggregate is None else _id(aggregate)
         behind, most = listing.number_of(after), listing.limit_of(limit)
         return (yield from look(lambda tx: outbox.after(tx, behind, most, about)))
+
+    @verb
+    def status(self) -> Flow[LedgerStatus]:
+        """
+        Return how the ledger stands: totals, accounts, sinks, and what needs a person.
+
+        It reads by indexes of its own, so it can stand on a page that is loaded often.
+        """
+        return (yield from look(status.status))
 
     @verb
     def unattended(self, *, waited: timedelta = timedelta(days=1)) -> Flow[list[Unattended]]:

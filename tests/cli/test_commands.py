@@ -238,7 +238,8 @@ def test_status_shows_every_figure_though_one_sum_is_too_large(
     assert told.code == 0
     assert "too large to add up" in " ".join(told.out.split())
     assert "1,200 JPY" in told.out
-    rows = {row["currency"]: row for row in imported("status", "--json").json["invoices"]}
+    found = imported("status", "--json").json["status"]
+    rows = {row["currency"]: row for row in found["invoices"]}
     assert (rows["CAD"]["open"], rows["CAD"]["still_open"]) == (2, None)
 
 
@@ -259,19 +260,26 @@ def test_status_names_an_account_that_nobody_sees_to(imported: Run) -> None:
 
     told = imported("status")
 
-    assert "Nobody asks about the account card since 2020-03-04 05:06 UTC" in " ".join(
-        told.out.split()
-    )
-    [one] = imported("status", "--json").json["unattended"]
-    assert (one["account"], one["attempts"], one["callbacks"]) == ("card", 1, 0)
+    assert told.code == 1
+    says = "recovery-overdue card: 1 inquiries and 0 callbacks wait, and nobody sees to them"
+    assert f"{says} (since 2020-03-04 05:06 UTC)" in " ".join(told.out.split())
+    [one] = imported("status", "--json").json["status"]["accounts"]
+    assert (one["name"], one["overdue_inquiries"], one["overdue_callbacks"]) == ("card", 1, 0)
 
 
 def test_status_tells_how_things_stand(imported: Run) -> None:
     imported("record", "A-1", "--by", "cash", "--key", "k")
 
-    told = imported("status", "--json").json
+    done = imported("status", "--json")
+    told = done.json["status"]
 
-    assert told["payments"] == {"succeeded": 1}
+    assert (done.code, told["concerns"]) == (0, [])
+    [paid] = told["payments"]
+    assert (paid["status"], paid["count"], paid["amount"]["text"]) == (
+        "succeeded",
+        1,
+        "30.00 USD",
+    )
     assert [(row["currency"], row["paid"], row["open"]) for row in told["invoices"]] == [
         ("JPY", 0, 1),
         ("USD", 1, 0),

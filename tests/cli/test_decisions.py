@@ -153,10 +153,12 @@ def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -
 
     assert stopped.json["sending_stopped"]["reason"] == "restored"
     assert (refused.code, refused.error["type"]) == (3, "SendingStopped")
-    assert "Nothing is sent since" in status
+    assert status.startswith("sending-stopped  nothing is sent, by ")
+    assert "restored" in status
     assert (early.code, early.error["facts"]["waits"]) == (3, ["the feed of account 'card'"])
     assert resumed.code == imported(*collect).code == 0
-    assert imported("status", "--json").json["sending_stopped"] is None
+    concerns = imported("status", "--json").json["status"]["concerns"]
+    assert "sending-stopped" not in [each["name"] for each in concerns]
 
 
 def test_what_a_person_must_look_at_is_listed(imported: Run) -> None:

@@ -63,6 +63,7 @@ COMMANDS: Final = {
     "dead_letters": "dead-letters",
     "replay_dead_letters": "dead-letters",
     "unattended": "status",
+    "status": "status",
     "publish": "publish",
     "fsck": "fsck",
     "stop_sending": "stop-sending",

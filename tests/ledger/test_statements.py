@@ -52,6 +52,13 @@ EXCEPTIONS = {
     "reversals._WRITE_OFFS_OF_RECEIPT": "sorts the credit notes of one refund",
     "sending._ATTEMPTS_DUE": "counts what is to be inquired about",
     "sending._CALLBACKS_DUE": "counts what is due in the inbox",
+    "standing._COUNTED": "counts all invoices, in an index that holds nothing else",
+    "standing._UNPAID": "adds up the invoices that are not paid",
+    "standing._PAYMENTS": "counts all payments, in an index that holds nothing else",
+    "standing._REVIEWS": "counts the payments that are flagged for review",
+    "standing._UNKNOWN": "counts the attempts whose outcome is unknown",
+    "standing._STUCK": "counts the callbacks that could not be applied",
+    "standing._SINKS": "counts what is set aside for each sink",
 }
 
 DO_NOT_GROW = {

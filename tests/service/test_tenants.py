@@ -247,6 +247,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "apply_callbacks": lambda c: c.apply_callbacks(),
     "unattended": lambda c: c.unattended(waited=timedelta(0)),
     "fsck": lambda c: c.fsck(),
+    "status": lambda c: [*c.status().concerns, *c.status().payments, *c.status().sinks],
 }
 # These make records of the caller's own, or are about the file or the wallet as a whole.
 OWN = {

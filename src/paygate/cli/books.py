@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.invoices import each_invoice
 from paygate.cli.opening import Where, with_gateways, with_ledger
-from paygate.cli.payments import each_payment
-from paygate.domain.invoice import Invoice, InvoiceStatus
-from paygate.domain.money import Money
-from paygate.errors import InvalidAmount, InvalidValue
+from paygate.errors import InvalidValue
 from paygate.ledger.book import RULES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from paygate.domain.status import AccountStatus, LedgerStatus
     from paygate.ledger.sending import Stopped
 
 
@@ -48,61 +47,90 @@ def fsck(
 def status(
     where: Where,
 ) -> None:
-    """Tell how invoices and payments stand, and what waits for a person."""
+    """Show how things stand; exits with 1 if anything needs a person."""
     with where.open() as cashier:
-        standing = _standing(list(each_invoice(cashier)))
-        payments = list(each_payment(cashier))
-        dead = len(cashier.dead_letters(limit=1_000_000))
-        stopped = cashier.sending_stopped()
-        changes = [one.id for one in cashier.method_changes(needs_review=True)]
-        unattended = cashier.unattended()
-    stand = Counter(payment.status for payment in payments)
-    waiting = [one.id for one in payments if one.needs_review or one.conflicted]
+        found = cashier.status()
     if where.as_json:
-        show.write_json(
-            {
-                "invoices": standing,
-                "payments": stand,
-                "needs_review": waiting,
-                "methods_need_review": changes,
-                "dead_letters": dead,
-                "sending_stopped": stopped,
-                "unattended": unattended,
-            }
-        )
-        return
+        show.write_json({"status": found})
+    else:
+        _show_status(found)
+    if found.concerns:
+        raise typer.Exit(FINDINGS)
+
+
+def _show_status(found: LedgerStatus) -> None:
     console = show.console()
-    if stopped is not None:
-        console.print(_stopped(stopped), style="bold yellow", soft_wrap=True)
+    for one in found.concerns:
+        subject = f"{one.subject}: " if one.subject else ""
+        since = f" (since {_at(one.since)})" if one.since is not None else ""
+        text = f"{one.name}  {subject}{one.text}{since}"
+        console.print(text, style="bold yellow", soft_wrap=True, markup=False)
+    if not found.concerns:
+        console.print("Nothing needs a person.")
+    for table in (_invoices(found), _payments(found), _accounts(found), _sinks(found)):
+        if table.row_count:
+            console.print()
+            console.print(table)
+    unknown = found.unknown
+    if unknown.count:
         console.print()
-    shown = ("open", "partially_paid", "paid", "written_off", "overdue")
-    names = [f">{show.words(name).capitalize()}" for name in shown]
-    table = show.table("Currency", *names, ">Still open")
-    for row in standing:
-        show.add(
-            table,
-            *(row[name] for name in ("currency", *shown)),
-            "too large to add up" if row["still_open"] is None else row["still_open"],
-        )
-    console.print(table)
-    console.print()
-    counts = ", ".join(f"{number} {show.words(name)}" for name, number in sorted(stand.items()))
-    console.print(f"{len(payments)} payments" + (f": {counts}" if counts else ""))
-    if waiting:
-        console.print(f"A person must look at: {', '.join(waiting)}", style="yellow")
-    if changes:
-        told = ", ".join(changes)
-        console.print(f"A person must look at storing or deleting: {told}", style="yellow")
-    if dead:
-        console.print(f"{dead} events were refused for good by a sink", style="yellow")
-    for one in unattended:
         console.print(
-            f"Nobody asks about the account {one.account} since {one.since:%Y-%m-%d %H:%M} UTC "
-            f"({one.attempts} inquiries and {one.callbacks} callbacks wait): run `paygate recover` "
-            "where it is configured",
-            style="yellow",
-            markup=False,
+            f"Unknown outcomes by age: {unknown.within_an_hour} within an hour, "
+            f"{unknown.within_a_day} within a day, {unknown.within_a_week} within a week, "
+            f"{unknown.older} older"
         )
+
+
+def _invoices(found: LedgerStatus) -> Table:
+    table = show.table(
+        "Invoices", ">Open", ">Partially paid", ">Paid", ">Void", ">Overdue", ">Still open"
+    )
+    for row in found.invoices:
+        left = _TOO_MUCH if row.still_open is None else row.still_open
+        counts = (row.open, row.partially_paid, row.paid, row.void, row.overdue)
+        show.add(table, row.currency, *counts, left)
+    return table
+
+
+def _payments(found: LedgerStatus) -> Table:
+    table = show.table("Payments", ">Count", ">Amount")
+    for row in found.payments:
+        amount = _TOO_MUCH if row.amount is None else row.amount
+        show.add(table, show.words(row.status), row.count, amount)
+    return table
+
+
+def _accounts(found: LedgerStatus) -> Table:
+    table = show.table("Account", "Credentials", "Feed", ">Refused callbacks", ">Stuck", ">Overdue")
+    for one in found.accounts:
+        credentials = "rejected" if one.credentials_rejected_since is not None else ""
+        refused = sum(each.times for each in one.refused)
+        overdue = one.overdue_inquiries + one.overdue_callbacks
+        stuck = sum(one.stuck.values())
+        show.add(table, one.name, credentials, _feed(one), refused, stuck, overdue)
+    return table
+
+
+def _feed(one: AccountStatus) -> str:
+    if not one.has_feed:
+        return ""
+    read = "never read" if one.read_at is None else f"read {_at(one.read_at)}"
+    return read if one.feed_failing_since is None else f"{read}, fails: {one.feed_fault}"
+
+
+def _sinks(found: LedgerStatus) -> Table:
+    table = show.table("Sink", "Behind since", ">Waiting", ">Dead letters", "Fault")
+    for one in found.sinks:
+        since = "" if one.behind_since is None else _at(one.behind_since)
+        show.add(table, one.name, since, one.set_aside, one.dead_letters, one.fault or one.error)
+    return table
+
+
+_TOO_MUCH: Final = "too large to add up"
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
 @with_ledger
@@ -159,28 +187,3 @@ def publish(
     console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
     for name in done.unreached:
         console.print(f"{name} cannot be reached; its events wait", style="yellow", markup=False)
-
-
-def _standing(invoices: list[Invoice]) -> list[dict[str, Any]]:
-    today = datetime.now(UTC).date()
-    rows: list[dict[str, Any]] = []
-    for currency in sorted({one.total.currency for one in invoices}):
-        here = [one for one in invoices if one.total.currency == currency]
-        stand = Counter(one.status for one in here)
-        rows.append(
-            {
-                "currency": currency,
-                **{str(status): stand[status] for status in InvoiceStatus},
-                "overdue": sum(one.is_overdue(today) for one in here),
-                "still_open": _sum(currency, here),
-            }
-        )
-    return rows
-
-
-def _sum(currency: str, invoices: list[Invoice]) -> Money | None:
-    """Return what is open on *invoices*; None if that is more than an amount can be."""
-    try:
-        return Money.sum(currency, (one.open for one in invoices))
-    except InvalidAmount:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,9 @@ def code_of(error: PaygateError) -> int:
             return 4
 
 
+_QUIET: Final = logging.NullHandler()
+
+
 class Commands(TyperGroup):
     """The root of the commands: an error of paygate's becomes one sentence and an exit code."""
 
@@ -43,6 +47,9 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        # What a command prints says it all; without this, Python writes warnings between the
+        # lines. Handlers of the application of --app get them all the same.
+        logging.getLogger("paygate").addHandler(_QUIET)
         try:
             return super().invoke(ctx)
         except PaygateError as error:

@@ -14,9 +14,6 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from paygate.cashier import Cashier
     from paygate.domain.payment import Payment, PaymentItem
 
 payment = typer.Typer(no_args_is_help=True, help="List and show payments.")
@@ -302,14 +299,6 @@ def show_(
     console.print(_sheet(history.payment))
     console.print()
     console.print(timeline.table(line))
-
-
-def each_payment(cashier: Cashier) -> Iterator[Payment]:
-    """Read all payments a page at a time, the oldest first."""
-    after = ""
-    while page := cashier.payments(oldest_first=True, after=after, limit=1_000):
-        yield from page
-        after = page[-1].id
 
 
 def tell_collected(ctx: typer.Context, made: Payment, *, as_json: bool) -> None:

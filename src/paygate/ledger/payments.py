@@ -368,6 +368,12 @@ _CHANGES = paging.listing(
     noun="change of a method",
     missing=UnknownMethod,
 )
+_CHANGES_TO_REVIEW = """
+SELECT id FROM paygate_attempt
+WHERE tenant = :tenant AND payment IS NULL AND method IS NOT NULL AND needs_review = 1
+  AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
+ORDER BY created_at, id LIMIT :limit
+"""
 _INSERT_REQUEST = """
 INSERT INTO paygate_attempt_request (attempt, tenant, customer, body)
 VALUES (:id, :tenant, :customer, :body)
@@ -1085,6 +1091,12 @@ def update_attempt(
         "request_id": request_id,
     }
     return bool(tx.run(_UPDATE_ATTEMPT, params))
+
+
+def changes_to_review(tx: Tx, limit: int) -> list[str]:
+    """Return the oldest attempts to store or delete a method that are flagged for review."""
+    params = {"tenant": tx.tenant, "limit": limit}
+    return [row["id"] for row in tx.all(_CHANGES_TO_REVIEW, params)]
 
 
 def action_with_secret(tx: Tx, row: AttemptRow) -> Action | None:

@@ -88,6 +88,10 @@ CREATE INDEX paygate_item_by_standing ON paygate_item (tenant, standing, issued_
 CREATE INDEX paygate_item_owed ON paygate_item (tenant, due, id)
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
+CREATE INDEX paygate_item_counted ON paygate_item (tenant, kind, currency, status);
+CREATE INDEX paygate_item_unpaid ON paygate_item (tenant, currency, due)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, due, id)
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
@@ -141,6 +145,7 @@ CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, i
   WHERE needs_review = 1;
 CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
   WHERE reference <> '';
+CREATE INDEX paygate_payment_counted ON paygate_payment (tenant, status, currency, amount_minor);
 
 -- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
 -- stays when the review has ended: by itself, or because a person said why.

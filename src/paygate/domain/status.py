@@ -1,0 +1,143 @@
+"""How a ledger stands: what is open, what goes wrong, and what needs a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from paygate.domain.callback import InboxState, RefusedCallbacks
+    from paygate.domain.money import Money
+    from paygate.domain.payment import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTotals:
+    """How many invoices of one currency stand how, and what is open on them.
+
+    `overdue` counts those of the open and partially paid ones whose due date has passed in the
+    merchant's time zone. `still_open` is None if it is more than an amount can be.
+    """
+
+    currency: str
+    draft: int
+    open: int
+    partially_paid: int
+    paid: int
+    void: int
+    overdue: int
+    still_open: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentTotals:
+    """How many payments of one currency have a status, and their amounts together."""
+
+    status: PaymentStatus
+    currency: str
+    count: int
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """Payments that are flagged for review: how many, and the ids of the oldest of them.
+
+    `conflicts` counts those of them to which other money came than was asked for.
+    """
+
+    count: int
+    conflicts: int
+    since: datetime | None
+    oldest: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOutcomes:
+    """Attempts whose outcome nobody knows yet, by age; `oldest` names payments or methods."""
+
+    within_an_hour: int
+    within_a_day: int
+    within_a_week: int
+    older: int
+    since: datetime | None
+    oldest: Sequence[str]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.within_an_hour + self.within_a_day + self.within_a_week + self.older
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStatus:
+    """How a gateway account stands.
+
+    `read_at` is when the last reading of its feed began that came to its end; None if there is
+    no feed, or it was never read. `stuck` counts callbacks that were not applied, by state.
+    `overdue` counts inquiries and callbacks that have been due for an hour, and nobody sees to.
+    """
+
+    name: str
+    driver: str
+    has_feed: bool
+    credentials_rejected_since: datetime | None
+    credentials_fault: str
+    read_at: datetime | None
+    feed_fault: str
+    feed_failing_since: datetime | None
+    refused: Sequence[RefusedCallbacks]
+    stuck: Mapping[InboxState, int]
+    stuck_since: datetime | None
+    overdue_inquiries: int
+    overdue_callbacks: int
+    overdue_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkStatus:
+    """How a sink or subscriber stands.
+
+    `behind_since` is when the first event happened that was not handed over yet, `set_aside` how
+    many events wait for another try. `error` is what was said to the last dead letter.
+    """
+
+    name: str
+    behind_since: datetime | None
+    set_aside: int
+    unreached_since: datetime | None
+    fault: str
+    dead_letters: int
+    dead_since: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """One thing that needs a person; `name` is what the documentation calls it.
+
+    It is about `subject`, an account or a sink, if that is not empty.
+    """
+
+    name: str
+    text: str
+    subject: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
+    """How the ledger of one tenant stands at an instant; `concerns` is what needs a person."""
+
+    at: datetime
+    concerns: Sequence[Concern]
+    invoices: Sequence[InvoiceTotals]
+    payments: Sequence[PaymentTotals]
+    reviews: Flagged
+    methods_need_review: Sequence[str]
+    unknown: UnknownOutcomes
+    accounts: Sequence[AccountStatus]
+    sinks: Sequence[SinkStatus]

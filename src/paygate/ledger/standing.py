@@ -1,0 +1,193 @@
+"""How the ledger stands: counts and sums, each by one statement over an index of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.callback import InboxState
+from paygate.domain.money import Money
+from paygate.domain.payment import PaymentStatus
+from paygate.domain.status import (
+    Flagged,
+    InvoiceTotals,
+    PaymentTotals,
+    SinkStatus,
+    UnknownOutcomes,
+)
+from paygate.errors import InvalidAmount
+from paygate.ledger.tx import instant, read_instant
+
+if TYPE_CHECKING:
+    from paygate.ledger.tx import Row, Tx
+
+# SQLite refuses a sum beyond 64 bits, so each is added up in two parts.
+_PART: Final = 1_000_000_000
+_COUNTED = """
+SELECT currency, status, count(*) AS count FROM paygate_item INDEXED BY paygate_item_counted
+WHERE tenant = :tenant AND kind = 'invoice' GROUP BY currency, status ORDER BY currency, status
+"""
+# Only what is unpaid is added up: however long the ledger is, that is what the business is owed.
+_LEFT = "total_minor - allocated_minor - written_off_minor"
+_UNPAID = f"""
+SELECT currency, count(*) AS count,
+  sum(allocated_minor > 0) AS partly, sum(due < :today) AS overdue,
+  sum(({_LEFT}) / {_PART}) AS high, sum(({_LEFT}) % {_PART}) AS low
+FROM paygate_item INDEXED BY paygate_item_unpaid
+WHERE tenant = :tenant AND kind = 'invoice' AND status = 'open' AND {_LEFT} > 0
+GROUP BY currency ORDER BY currency
+"""
+_PAYMENTS = f"""
+SELECT status, currency, count(*) AS count,
+  sum(amount_minor / {_PART}) AS high, sum(amount_minor % {_PART}) AS low
+FROM paygate_payment INDEXED BY paygate_payment_counted
+WHERE tenant = :tenant GROUP BY status, currency ORDER BY status, currency
+"""
+_REVIEWS = """
+SELECT count(*) AS count, coalesce(sum(conflicted), 0) AS conflicts, min(created_at) AS since
+FROM paygate_payment INDEXED BY paygate_payment_to_review
+WHERE tenant = :tenant AND needs_review = 1
+"""
+_TO_REVIEW = """
+SELECT id FROM paygate_payment INDEXED BY paygate_payment_to_review
+WHERE tenant = :tenant AND needs_review = 1 ORDER BY created_at, id LIMIT :limit
+"""
+_UNKNOWN = """
+SELECT sum(created_at > :hour) AS hour, sum(created_at <= :hour AND created_at > :day) AS day,
+  sum(created_at <= :day AND created_at > :week) AS week, sum(created_at <= :week) AS older,
+  min(created_at) AS since
+FROM paygate_attempt INDEXED BY paygate_attempt_unknown
+WHERE tenant = :tenant AND state = 'unknown'
+"""
+_OLDEST_UNKNOWN = """
+SELECT coalesce(payment, method, id) AS about
+FROM paygate_attempt INDEXED BY paygate_attempt_unknown
+WHERE tenant = :tenant AND state = 'unknown' ORDER BY created_at, id LIMIT :limit
+"""
+_STUCK = """
+SELECT account, state, count(*) AS count, min(received_at) AS since
+FROM paygate_inbox INDEXED BY paygate_inbox_stuck
+WHERE tenant = :tenant AND state IN ('failed', 'orphan', 'conflicted') GROUP BY account, state
+"""
+# The first event behind a position is the next row: the tenant is no reason to look elsewhere.
+_SINKS = """
+SELECT s.name, s.fault, s.unreached_since,
+  (SELECT o.occurred_at FROM paygate_outbox o
+   WHERE +o.tenant = :tenant AND o.position > s.position
+   ORDER BY o.position LIMIT 1) AS behind_since,
+  (SELECT count(*) FROM paygate_delivery d
+   WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 0) AS set_aside,
+  (SELECT count(*) FROM paygate_delivery d INDEXED BY paygate_delivery_dead
+   WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 1) AS dead_letters,
+  (SELECT min(d.since) FROM paygate_delivery d INDEXED BY paygate_delivery_dead
+   WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 1) AS dead_since,
+  (SELECT d.error FROM paygate_delivery d INDEXED BY paygate_delivery_dead
+   WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 1
+   ORDER BY d.position DESC LIMIT 1) AS error
+FROM paygate_sink s WHERE s.tenant = :tenant ORDER BY s.name
+"""
+
+
+def invoices(tx: Tx) -> list[InvoiceTotals]:
+    """Return how many invoices of each currency stand how, and what is open on them."""
+    params = {"tenant": tx.tenant, "today": tx.now.astimezone(tx.zone).date().isoformat()}
+    counts: dict[str, dict[str, int]] = {}
+    for row in tx.all(_COUNTED, params):
+        counts.setdefault(row["currency"], {})[row["status"]] = row["count"]
+    rows = {row["currency"]: row for row in tx.all(_UNPAID, params)}
+    return [
+        _totals(currency, count, rows.get(currency, _NONE)) for currency, count in counts.items()
+    ]
+
+
+_NONE: Final = {"count": 0, "partly": 0, "overdue": 0, "high": 0, "low": 0}
+
+
+def _totals(currency: str, count: dict[str, int], unpaid: Row | dict[str, int]) -> InvoiceTotals:
+    return InvoiceTotals(
+        currency=currency,
+        draft=count.get("draft", 0),
+        open=unpaid["count"] - unpaid["partly"],
+        partially_paid=unpaid["partly"],
+        paid=count.get("open", 0) - unpaid["count"],
+        void=count.get("void", 0),
+        overdue=unpaid["overdue"],
+        still_open=_sum(currency, unpaid["high"], unpaid["low"]),
+    )
+
+
+def payments(tx: Tx) -> list[PaymentTotals]:
+    """Return how many payments have each status, by currency."""
+    return [
+        PaymentTotals(
+            status=PaymentStatus(row["status"]),
+            currency=row["currency"],
+            count=row["count"],
+            amount=_sum(row["currency"], row["high"], row["low"]),
+        )
+        for row in tx.all(_PAYMENTS, {"tenant": tx.tenant})
+    ]
+
+
+def reviews(tx: Tx, limit: int) -> Flagged:
+    """Return how many payments are flagged for review, and the oldest of them."""
+    row = tx.one(_REVIEWS, {"tenant": tx.tenant})
+    assert row is not None, "an aggregate gives a row"
+    oldest = tx.all(_TO_REVIEW, {"tenant": tx.tenant, "limit": limit})
+    return Flagged(
+        count=row["count"],
+        conflicts=row["conflicts"],
+        since=read_instant(row["since"]),
+        oldest=[each["id"] for each in oldest],
+    )
+
+
+def unknown(tx: Tx, limit: int) -> UnknownOutcomes:
+    """Return how many outcomes are unknown for how long, and the oldest of them."""
+    ago = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+    params = {name: instant(tx.now - age) for name, age in ago.items()} | {"tenant": tx.tenant}
+    row = tx.one(_UNKNOWN, params)
+    assert row is not None, "an aggregate gives a row"
+    oldest = tx.all(_OLDEST_UNKNOWN, {"tenant": tx.tenant, "limit": limit})
+    return UnknownOutcomes(
+        within_an_hour=row["hour"] or 0,
+        within_a_day=row["day"] or 0,
+        within_a_week=row["week"] or 0,
+        older=row["older"] or 0,
+        since=read_instant(row["since"]),
+        oldest=[each["about"] for each in oldest],
+    )
+
+
+def stuck(tx: Tx) -> dict[str, dict[InboxState, tuple[int, datetime]]]:
+    """Return by account what was told and not applied: how many in each state, and since when."""
+    found: dict[str, dict[InboxState, tuple[int, datetime]]] = {}
+    for row in tx.all(_STUCK, {"tenant": tx.tenant}):
+        since = datetime.fromisoformat(row["since"])
+        found.setdefault(row["account"], {})[InboxState(row["state"])] = (row["count"], since)
+    return found
+
+
+def sinks(tx: Tx) -> list[SinkStatus]:
+    """Return how each sink and subscriber stands that ever read."""
+    return [
+        SinkStatus(
+            name=row["name"],
+            behind_since=read_instant(row["behind_since"]),
+            set_aside=row["set_aside"],
+            unreached_since=read_instant(row["unreached_since"]),
+            fault=row["fault"],
+            dead_letters=row["dead_letters"],
+            dead_since=read_instant(row["dead_since"]),
+            error=row["error"] or "",
+        )
+        for row in tx.all(_SINKS, {"tenant": tx.tenant})
+    ]
+
+
+def _sum(currency: str, high: int, low: int) -> Money | None:
+    """Return a sum, or None if it is more than an amount can be."""
+    try:
+        return Money(currency, high * _PART + low)
+    except InvalidAmount:
+        return None
