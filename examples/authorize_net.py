@@ -60,7 +60,7 @@ def pay_on_the_form(cashier: Cashier) -> None:
         via="net",
         kind="redirect",
         payer=ADA,
-        return_url="https://portal.example/paid",
+        return_url="https://portal.example/payments/net/return?payment={payment}",
         key="form-1",
     )
     print(f"three invoices: {payment.status}")
@@ -71,7 +71,7 @@ def pay_on_the_form(cashier: Cashier) -> None:
     token = {form.token_field: form.token.reveal()}
     httpx.post(form.url, data=token).raise_for_status()
     back = httpx.post(f"{form.url}/send", data={**token, **VISA})
-    print(f"the form leads back to {back.headers['location']}")
+    print(f"the form leads back to {back.headers['location'].replace(payment.id, '[its id]')}")
     # What the browser comes back with proves nothing: the cashier asks the processor.
     tell("three invoices", cashier.complete(payment).payment)
 

@@ -28,7 +28,8 @@ def make_app(cashier: Cashier) -> FastAPI:
 
     @app.post("/orders/{number}/checkout")
     def checkout(number: str) -> dict[str, str]:
-        back = "https://shop.example/payments/page/return"
+        # {payment} becomes the payment's id, by which the return page knows whose payer came back.
+        back = "https://shop.example/payments/page/return?payment={payment}"
         payment = cashier.collect(number, via="page", key=f"checkout-{number}", return_url=back)
         action = payment.action
         return {"payment": payment.id, "go to": action.url if isinstance(action, Redirect) else ""}

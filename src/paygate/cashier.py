@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         recover,
         refusals,
         resolve,
+        return_address,
         reverse,
         sending,
         status,
@@ -154,7 +155,7 @@ else:
         "paygate.service",
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
-        *("resolve", "refusals"),
+        *("resolve", "refusals", "return_address"),
         *("record_refund", "reverse", "sending", "status", "write_off"),
     )
 
@@ -995,7 +996,9 @@ class Desk(BookDesk):
         as open: if it is another amount by now, nothing is charged (`OpenAmountChanged`).
         *method* is a one-time token
         (a `str` is one) or a stored `PaymentMethod`; accounts that send the payer
-        away need *return_url* instead. *kind* is needed where the account takes several.
+        away need *return_url* instead, the whole address of the page that the payer comes
+        back to: ``{payment}`` in it becomes the payment's id. *kind* is needed where the
+        account takes several.
 
         *save_method* stores the method as well, with the payer's *mandate* where we
         are to charge it by ourselves later: with ``payer_present=False``.
@@ -1022,7 +1025,7 @@ class Desk(BookDesk):
             expect=None if expect is None else _money(expect, "expect"),
             customer=None if customer is None else _who(customer),
             payer=_payer(payer),
-            return_url=return_url,
+            return_url=return_address.checked(return_url),
             browser=browser,
             description=note(description, "description"),
             save_method=save_method,
@@ -1073,7 +1076,7 @@ class Desk(BookDesk):
             method=_method(method),
             amount=None if amount is None else _money(amount, "amount"),
             payer=_payer(payer),
-            return_url=return_url,
+            return_url=return_address.checked(return_url),
             browser=browser,
             description=note(description, "description"),
             save_method=save_method,
@@ -1265,7 +1268,7 @@ class Desk(BookDesk):
             amount=_money(amount, "amount"),
             customer=_who(customer),
             payer=_payer(payer),
-            return_url=return_url,
+            return_url=return_address.checked(return_url),
             browser=browser,
             description=note(description, "description"),
             save_method=save_method,
@@ -1312,7 +1315,7 @@ class Desk(BookDesk):
             kind=None if kind is None else _kind(kind),
             method=OneTimeToken.of(method) if isinstance(method, str) else method,
             from_payment=None if from_payment is None else _id(from_payment),
-            return_url=return_url,
+            return_url=return_address.without_payment(return_url),
             mandate=mandate,
             currency=currency,
         )

@@ -3,20 +3,29 @@
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
 
 from paygate import AsyncCashier, Cashier, Kind, Money, Payment, PaymentStatus
-from paygate.dialogue import Dialogue
+from paygate.dialogue import Dialogue, Request, Response
 from paygate.errors import MissingExtra, NoReply, StoreBusy
-from paygate.gateway import Callback, CallbackStyle, Notice
-from paygate.testing import FakeClock, FakeGateway, Habits
+from paygate.gateway import Callback, CallbackStyle, Charge, Notice
+from paygate.testing import FakeClock, FakeGateway, FakeProcessor, Habits, LoopbackGateway
+from paygate.testing.fake_server import FakeServer
+from paygate.testing.processor.rails import fake_traits
 from paygate.web import callbacks
+from paygate.web.callbacks import RETURN_THREADS
+from paygate.web.looks import Looks
+from tests.web.serving import PATIENCE_S
 
 BACK = "https://shop.example/back"
 
@@ -27,6 +36,7 @@ class Portal:
 
     cashier: Any
     fakes: dict[str, FakeGateway]
+    clock: FakeClock
 
     async def call(self, verb: str, *args: Any, **more: Any) -> Any:
         result = getattr(self.cashier, verb)(*args, **more)
@@ -58,10 +68,10 @@ async def portal(request: pytest.FixtureRequest) -> AsyncIterator[Portal]:
     async with AsyncExitStack() as stack:
         if request.param == "awaited":
             opened = AsyncCashier.in_memory(gateways=fakes, clock=clock)
-            yield Portal(await stack.enter_async_context(opened), fakes)
+            yield Portal(await stack.enter_async_context(opened), fakes, clock)
         else:
             cashier = Cashier.in_memory(gateways=fakes, clock=clock)
-            yield Portal(stack.enter_context(cashier), fakes)
+            yield Portal(stack.enter_context(cashier), fakes, clock)
 
 
 async def test_a_callback_is_taken_in_and_answered_as_the_driver_says(portal: Portal) -> None:
@@ -184,6 +194,7 @@ async def test_what_the_return_address_says_is_not_believed(portal: Portal) -> N
         assert told.text == "Your payment is not finished yet."
 
         portal.fakes["page"].pay(payment.reference)
+        portal.clock.advance(seconds=5)
         told = await client.get(address)
 
     assert told.text == "Thank you. Your payment has arrived."
@@ -197,6 +208,7 @@ async def test_a_payer_who_comes_back_completes_the_payment(portal: Portal) -> N
         address = f"/ready/return?payment={payment.id}"
         early = await client.get(address)
         portal.fakes["ready"].pay(payment.reference)
+        portal.clock.advance(seconds=5)
         back = await client.get(address)
         again = await client.get(address)
 
@@ -218,6 +230,366 @@ async def test_a_host_can_name_the_payment_in_its_own_way(portal: Portal) -> Non
 
     assert found.headers["location"] == BACK
     assert lost.status_code == 404
+
+
+async def test_the_hosts_functions_may_block_or_be_awaited(portal: Portal) -> None:
+    payment = await portal.page()
+    seen: list[bool] = []
+
+    def in_a_thread() -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            seen.append(True)
+        else:
+            seen.append(False)
+
+    def find(said: Mapping[str, str]) -> str:
+        in_a_thread()
+        return payment.id
+
+    def lead(payment: Payment) -> str:
+        in_a_thread()
+        return f"{BACK}?to={payment.status}"
+
+    async def find_awaited(said: Mapping[str, str]) -> str:
+        await asyncio.sleep(0)
+        return find(said)
+
+    async def lead_awaited(payment: Payment) -> str:
+        await asyncio.sleep(0)
+        return lead(payment)
+
+    for hooks in (
+        {"payment_of": find, "landing": lead},
+        {"payment_of": find_awaited, "landing": lead_awaited},
+        {"payment_of": partial(find_awaited), "landing": partial(lead_awaited)},
+    ):
+        async with portal.client(**hooks) as client:
+            reply = await client.get("/page/return")
+        assert reply.headers["location"] == f"{BACK}?to=requires_action"
+
+    assert seen == [True, True, False, False, False, False]
+
+
+async def test_a_host_who_finds_no_payment_gets_404(portal: Portal) -> None:
+    payment = await portal.page()
+
+    async def finds_none(said: Mapping[str, str]) -> None:
+        return None
+
+    finders: list[Any] = [lambda said: said["order"], lambda _: None, finds_none, lambda _: ""]
+    for payment_of in finders:
+        async with portal.client(payment_of=payment_of) as client:
+            reply = await client.get(f"/page/return?payment={payment.id}")
+        assert (reply.status_code, reply.text) == (404, "not found")
+
+    orders: dict[str, str] = {}
+    async with portal.client(landing=lambda payment: orders[payment.id]) as client:
+        lost = await client.get(f"/page/return?payment={payment.id}")
+    async with portal.client(landing=lambda _: None) as client:
+        shown = await client.get(f"/page/return?payment={payment.id}")
+
+    assert lost.status_code == 404
+    assert shown.text == "Your payment is not finished yet."
+
+
+async def test_a_mistake_of_the_hosts_function_is_not_hidden(portal: Portal) -> None:
+    def broken(said: Mapping[str, str]) -> str:
+        raise ZeroDivisionError
+
+    async with portal.client(payment_of=broken) as client:
+        with pytest.raises(ZeroDivisionError):
+            await client.get("/page/return?payment=x")
+
+
+async def test_the_fields_of_a_posted_form_are_parameters(portal: Portal) -> None:
+    payment = await portal.page("ready")
+    portal.fakes["ready"].pay(payment.reference)
+    said: list[dict[str, str]] = []
+
+    def find(parameters: Mapping[str, str]) -> str:
+        said.append(dict(parameters))
+        return parameters["payment"]
+
+    async with portal.client(payment_of=find) as client:
+        back = await client.post(
+            "/ready/return?order=7&token=ours",
+            data={"payment": payment.id, "token": "theirs", "word": "größe & mehr", "none": ""},
+        )
+        other = await client.post(
+            f"/ready/return?payment={payment.id}", json={"payment": "x", "token": "y"}
+        )
+
+    assert back.text == other.text == "Thank you. Your payment has arrived."
+    assert said == [
+        {
+            "order": "7",
+            "token": "ours",
+            "payment": payment.id,
+            "word": "größe & mehr",
+            "none": "",
+        },
+        {"payment": payment.id},
+    ]
+
+
+async def test_a_form_is_read_within_the_limits(portal: Portal) -> None:
+    many = "&".join(f"f{number}=1" for number in range(2000))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    async with portal.client(bytes_max=50_000) as client:
+        fields = await client.post("/page/return", content=many.encode(), headers=headers)
+        long = await client.post("/page/return", content=b"x" * 60_000, headers=headers)
+
+    assert (fields.status_code, long.status_code) == (400, 413)
+
+
+async def test_both_spellings_of_an_address_are_served(portal: Portal) -> None:
+    payment = await portal.page()
+    portal.fakes["page"].pay(payment.reference)
+    [told] = portal.fakes["page"].callbacks()
+
+    async with portal.client() as client:
+        replies = [
+            await client.post(path, content=told.body, headers=dict(told.headers))
+            for path in ("/page/", "/page")
+        ]
+        back = await client.get(f"/page/return/?payment={payment.id}")
+        nothing = [await client.get(path) for path in ("/", "/page/return/more", "//page")]
+
+    assert [(each.status_code, each.text) for each in replies] == [(200, "received")] * 2
+    assert back.text == "Thank you. Your payment has arrived."
+    assert [each.status_code for each in nothing] == [404, 404, 404]
+
+
+async def test_a_filled_return_address_leads_to_its_payment(portal: Portal) -> None:
+    await portal.page()
+    total = Money.of("USD", "5.00")
+    await portal.call("issue", number="B", customer="C", total=total, due="2026-02-01")
+    sent: list[str] = []
+    page = portal.fakes["page"]
+    with mock.patch.object(page, "charge", lambda asked: spied(page, asked, sent)):
+        payment = await portal.call(
+            "collect",
+            "B",
+            via="page",
+            key="b",
+            return_url="https://x/page/return?payment={payment}",
+        )
+
+    page.pay(payment.reference)
+    async with portal.client() as client:
+        back = await client.get(sent[0].removeprefix("https://x"))
+
+    assert back.text == "Thank you. Your payment has arrived."
+
+
+def spied(page: FakeGateway, asked: Charge, sent: list[str]) -> Any:
+    sent.append(asked.return_url)
+    return FakeGateway.charge(page, asked)
+
+
+# --- Many payers, and a slow processor -------------------------------------------------------
+
+
+class SlowProcessor(FakeProcessor):
+    """A processor that answers no inquiry before it is let go."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(fake_traits([Kind.REDIRECT]), clock=clock)
+        self.asked: list[str] = []
+        self.expected = 1
+        self.reached, self.released = threading.Event(), threading.Event()
+
+    def handle(self, request: Request) -> Response:
+        if "/v1/look_up" in request.url:
+            self.asked.append(request.url)
+            if len(self.asked) >= self.expected:
+                self.reached.set()
+            assert self.released.wait(PATIENCE_S)
+        return super().handle(request)
+
+
+@dataclass
+class SlowPortal:
+    """A host whose processor listens on loopback, and takes its time."""
+
+    portal: Portal
+    processor: SlowProcessor
+    gateway: LoopbackGateway
+
+    async def page(self, number: str) -> Payment:
+        total = Money.of("USD", "30.00")
+        call = self.portal.call
+        await call("issue", number=number, customer="C", total=total, due="2026-02-01")
+        payment = await call("collect", number, via="page", key=number, return_url=BACK)
+        assert isinstance(payment, Payment)
+        return payment
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self.processor.reached.wait, PATIENCE_S)
+
+
+@pytest.fixture(params=["at once", "awaited"])
+async def slow(request: pytest.FixtureRequest) -> AsyncIterator[SlowPortal]:
+    clock = FakeClock()
+    processor = SlowProcessor(clock)
+    server = FakeServer(processor)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    gateway = LoopbackGateway(Kind.REDIRECT, url=server.url)
+    accounts = {"page": gateway}
+    try:
+        async with AsyncExitStack() as stack:
+            if request.param == "awaited":
+                opened = AsyncCashier.in_memory(gateways=accounts, clock=clock)
+                cashier: Any = await stack.enter_async_context(opened)
+            else:
+                cashier = stack.enter_context(Cashier.in_memory(gateways=accounts, clock=clock))
+            yield SlowPortal(Portal(cashier, {}, clock), processor, gateway)
+    finally:
+        processor.released.set()
+        await asyncio.to_thread(server.shutdown)
+        thread.join()
+        server.server_close()
+
+
+async def test_a_hundred_returns_at_once_ask_the_processor_once(slow: SlowPortal) -> None:
+    payment = await slow.page("A")
+    slow.gateway.pay(payment.reference)
+    told = slow.gateway.callbacks()[-1]
+
+    async with slow.portal.client() as client:
+        address = f"/page/return?payment={payment.id}"
+        returns = [asyncio.create_task(client.get(address)) for _ in range(100)]
+        try:
+            await slow.reached()
+            async with asyncio.timeout(PATIENCE_S):
+                reply = await client.post("/page", content=told.body, headers=dict(told.headers))
+            assert not slow.processor.released.is_set()
+            assert not any(each.done() for each in returns)
+        finally:
+            slow.processor.released.set()
+            pages = await asyncio.gather(*returns)
+
+    assert (reply.status_code, reply.text) == (200, "received")
+    assert {page.text for page in pages} == {"Thank you. Your payment has arrived."}
+    assert len(slow.processor.asked) == 1
+
+
+async def test_callbacks_are_answered_while_payers_take_every_thread(slow: SlowPortal) -> None:
+    payments = [await slow.page(f"A-{number}") for number in range(RETURN_THREADS + 5)]
+    slow.processor.expected = RETURN_THREADS
+    slow.gateway.pay(payments[0].reference)
+    told = slow.gateway.callbacks()[-1]
+
+    async with slow.portal.client() as client:
+        returns = [
+            asyncio.create_task(client.get(f"/page/return?payment={payment.id}"))
+            for payment in payments
+        ]
+        try:
+            await slow.reached()
+            async with asyncio.timeout(PATIENCE_S):
+                reply = await client.post("/page", content=told.body, headers=dict(told.headers))
+            assert not slow.processor.released.is_set()
+        finally:
+            slow.processor.released.set()
+            pages = await asyncio.gather(*returns)
+
+    assert reply.status_code == 200
+    assert [page.status_code for page in pages] == [200] * len(payments)
+
+
+async def test_a_look_is_remembered_and_the_ledger_is_not(slow: SlowPortal) -> None:
+    payment = await slow.page("A")
+    slow.processor.released.set()
+    address = f"/page/return?payment={payment.id}"
+
+    async with slow.portal.client(look_again_after_s=10) as client:
+        first = await client.get(address)
+        slow.gateway.pay(payment.reference)
+        slow.portal.clock.advance(seconds=9)
+        soon = await client.get(address)
+        asked = len(slow.processor.asked)
+        for each in slow.gateway.callbacks():
+            await slow.portal.call("receive", "page", each)
+        await slow.portal.call("apply_callbacks")
+        applied = await client.get(address)
+
+    assert first.text == soon.text == "Your payment is not finished yet."
+    assert asked == 1
+    assert applied.text == "Thank you. Your payment has arrived."
+
+
+async def test_after_a_while_the_gateway_is_asked_again(slow: SlowPortal) -> None:
+    payment = await slow.page("A")
+    slow.processor.released.set()
+
+    async with slow.portal.client(look_again_after_s=10) as client:
+        for seconds in (0, 10, -40):
+            slow.portal.clock.advance(seconds=seconds)
+            await client.get(f"/page/return?payment={payment.id}")
+
+    assert len([url for url in slow.processor.asked if "operation=charge" in url]) == 3
+
+
+async def test_a_payer_who_hangs_up_leaves_the_look_to_the_next(slow: SlowPortal) -> None:
+    looks = Looks(timedelta(seconds=5), slow.portal.clock.now)
+    begun, let_go = asyncio.Event(), asyncio.Event()
+    looked: list[str] = []
+
+    async def look() -> None:
+        looked.append("begun")
+        begun.set()
+        await let_go.wait()
+
+    first = asyncio.create_task(looks.at("pay_1", look))
+    await begun.wait()
+    others = [asyncio.create_task(looks.at("pay_1", look)) for _ in range(5)]
+    await asyncio.sleep(0)
+    first.cancel()
+    let_go.set()
+    await asyncio.gather(*others)
+
+    assert first.cancelled()
+    assert looked == ["begun", "begun"]
+
+
+async def test_a_look_that_fails_fails_for_those_who_waited_and_is_not_remembered() -> None:
+    looks = Looks(timedelta(seconds=5), FakeClock().now)
+    let_go = asyncio.Event()
+    looked: list[str] = []
+
+    async def look() -> None:
+        looked.append("begun")
+        await let_go.wait()
+        if len(looked) == 1:
+            raise StoreBusy("another process writes")
+
+    waiting = [asyncio.create_task(looks.at("pay_1", look)) for _ in range(5)]
+    await asyncio.sleep(0)
+    let_go.set()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    await looks.at("pay_1", look)
+
+    assert [type(each) for each in ended] == [StoreBusy] * 5
+    assert looked == ["begun", "begun"]
+
+
+async def test_looks_that_no_longer_count_are_forgotten() -> None:
+    clock = FakeClock()
+    looks = Looks(timedelta(seconds=5), clock.now)
+
+    async def look() -> None:
+        await asyncio.sleep(0)
+
+    for number in range(2000):
+        clock.advance(seconds=1)
+        await looks.at(f"pay_{number}", look)
+
+    assert len(looks._last) <= 300
 
 
 async def test_a_payment_of_another_account_is_not_found(portal: Portal) -> None:

@@ -275,4 +275,4 @@ def test_both_secrets_are_good_while_one_replaces_the_other(tmp_path: Path) -> N
             kept = [stored.event_id for stored in cashier.callbacks()]
 
     assert accepted == {(OLD,): [200, 400], (NEW, OLD): [200, 200], (NEW,): [400, 200]}
-    assert kept == ["evt_old_0", "evt_old_1", "evt_new_1", "evt_new_2"]
+    assert kept == ["evt_new_2", "evt_new_1", "evt_old_1", "evt_old_0"]

@@ -43,7 +43,7 @@ from paygate.errors import (
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import chargebacks, customers, items, keys, lots, methods, payments
 from paygate.ledger.payments import Claim
-from paygate.service import door, issue, merge, places, reverse, telling, ways
+from paygate.service import door, issue, merge, places, return_address, reverse, telling, ways
 from paygate.service.flow import Flow, Heard, ask, intend
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         payer=payer,
         invoices=tuple(plan.numbers.values()),
         description=order.description,
-        return_url=order.return_url,
+        return_url=return_address.filled(order.return_url, id_),
         browser=order.browser,
         store_method=order.save_method,
         payer_present=order.payer_present,

@@ -1,15 +1,22 @@
 """Callbacks and return pages of every account, as an ASGI application to mount.
 
 ``/{account}`` takes the account's callbacks, ``/{account}/return`` the payer who
-comes back from its page. Neither believes what it is told: a callback must be
-authentic on its raw bytes, and on a return the gateway is asked. Who is refused
-learns nothing but that.
+comes back from its page; a slash at the end changes nothing. Neither believes what it
+is told: a callback must be authentic on its raw bytes, and on a return the gateway is
+asked. Who is refused learns nothing but that.
+
+Callbacks have threads of their own. However many payers wait for a slow processor,
+a processor that calls back is answered.
 """
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.errors import (
@@ -26,8 +33,10 @@ from paygate.errors import (
 from paygate.gateway import Callback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
@@ -35,11 +44,25 @@ if TYPE_CHECKING:
     from paygate.aio import AsyncCashier
     from paygate.cashier import Cashier
     from paygate.domain.payment import Payment
+    from paygate.web.looks import Looks
 
     AnyCashier: TypeAlias = Cashier | AsyncCashier
+    Landing: TypeAlias = Callable[[Payment], str | Awaitable[str | None] | None]
+    PaymentOf: TypeAlias = Callable[[Mapping[str, str]], str | Awaitable[str | None] | None]
+
+T = TypeVar("T")
 
 BODY_BYTES_MAX: Final = 1_000_000
 """No processor's callback comes near it; what is longer is refused unread."""
+
+LOOK_AGAIN_AFTER_S: Final = 5.0
+"""For how long a return page asks the gateway nothing again about the same payment."""
+
+CALLBACK_THREADS: Final = 20
+RETURN_THREADS: Final = 40
+"""How many callbacks, and how many payers who came back, are served at once by a `Cashier`."""
+
+_FIELDS_MAX: Final = 1000
 
 _OPEN: Final = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN)
 _SAYS: Final[Mapping[PaymentStatus, str]] = {
@@ -54,19 +77,25 @@ _SAYS: Final[Mapping[PaymentStatus, str]] = {
 def callbacks(
     cashier: AnyCashier,
     *,
-    landing: str | Callable[[Payment], str] | None = None,
-    payment_of: Callable[[Mapping[str, str]], str] | None = None,
+    landing: str | Landing | None = None,
+    payment_of: PaymentOf | None = None,
     bytes_max: int = BODY_BYTES_MAX,
     timeout_s: float = 10.0,
+    look_again_after_s: float = LOOK_AGAIN_AFTER_S,
 ) -> ASGIApp:
     """
     Make the application that takes callbacks and payers who come back.
 
     *landing* is where a payer goes who came back: an address, or what makes one of
-    the payment; a plain sentence is shown without it. *payment_of* finds the
-    payment's id in the parameters of the return address; else it is the parameter
-    ``payment``. A callback of more than *bytes_max*, or that takes longer than
-    *timeout_s* to come, is refused. Raises `MissingExtra` without Starlette.
+    the payment; a plain sentence is shown without it, and if it makes None. *payment_of*
+    finds the payment's id in the parameters of the return address, or returns None; else
+    it is the parameter ``payment``. The fields of a form that is posted there are parameters
+    too. Both are functions, which run in a thread, or coroutine functions; a `LookupError`
+    of theirs is answered with 404.
+
+    A callback of more than *bytes_max*, or that takes longer than *timeout_s* to come, is
+    refused. For *look_again_after_s* after the gateway was asked about a payment, the return
+    page of the same process does not ask again. Raises `MissingExtra` without Starlette.
     """
     try:
         from starlette.applications import Starlette
@@ -75,29 +104,52 @@ def callbacks(
         raise MissingExtra(
             "paygate.web needs Starlette; pip install 'paygate-sdk[web]'", extra="web"
         ) from error
-    desk = _Desk(cashier, landing, payment_of or _named, bytes_max, timeout_s)
-    return Starlette(
+    desk = _Desk(
+        cashier,
+        landing,
+        payment_of or _named,
+        bytes_max,
+        timeout_s,
+        timedelta(seconds=look_again_after_s),
+    )
+    methods = ["GET", "POST"]
+    app = Starlette(
         routes=[
-            Route("/{account}", desk.callback, methods=["GET", "POST"]),
-            Route("/{account}/return", desk.came_back, methods=["GET", "POST"]),
+            Route(f"{path}{slash}", endpoint, methods=methods)
+            for path, endpoint in (
+                ("/{account}", desk.callback),
+                ("/{account}/return", desk.came_back),
+            )
+            for slash in ("", "/")
         ]
     )
+    # A redirect would repeat the Host header of whoever asks, and processors follow none.
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Desk:
     def __init__(
         self,
         cashier: AnyCashier,
-        landing: str | Callable[[Payment], str] | None,
-        payment_of: Callable[[Mapping[str, str]], str],
+        landing: str | Landing | None,
+        payment_of: PaymentOf,
         bytes_max: int,
         timeout_s: float,
+        look_pause: timedelta,
     ) -> None:
+        from anyio.lowlevel import RunVar
+
         self._cashier = cashier
         self._landing = landing
         self._payment_of = payment_of
         self._bytes_max = bytes_max
         self._timeout_s = timeout_s
+        self._look_pause = look_pause
+        # What waits belongs to one event loop; the application may outlive it.
+        self._for_callbacks: RunVar[CapacityLimiter] = RunVar("callback threads")
+        self._for_returns: RunVar[CapacityLimiter] = RunVar("return threads")
+        self._looks: RunVar[Looks] = RunVar("looks")
 
     async def callback(self, request: Request) -> Response:
         """Take in a callback and reply as the driver says."""
@@ -118,7 +170,7 @@ class _Desk:
             received_at=self._cashier.now(),
         )
         try:
-            reply = await self._call(self._cashier.receive, account, callback)
+            reply = await _call(self._callback_threads(), self._cashier.receive, account, callback)
         except NotAuthentic:
             return _plain(400, "refused")
         except (Unsupported, UnknownGateway):
@@ -131,10 +183,13 @@ class _Desk:
         """Ask how the payment stands whose payer came back, and send the payer on."""
         from starlette.responses import RedirectResponse
 
-        parameters = dict(request.query_params)
-        try:
-            payment: Payment = await self._call(self._cashier.payment, self._payment_of(parameters))
-        except NotFoundError:
+        form = await self._form(request)
+        if not isinstance(form, dict):
+            return form
+        # What the address says wins: we wrote the address, and the processor the form.
+        parameters = {**form, **request.query_params}
+        payment = await self._named(parameters)
+        if payment is None:
             return _plain(404, "not found")
         account = self._cashier.gateways.get(request.path_params["account"])
         if account is None or payment.account != account.name:
@@ -143,26 +198,76 @@ class _Desk:
             payment = await self._find_out(payment, parameters)
         except StoreError:
             return _plain(503, "try again later")
-        if self._landing is None:
+        try:
+            to = await self._landing_of(payment)
+        except LookupError:
+            return _plain(404, "not found")
+        if to is None:
             return _plain(200, _SAYS.get(payment.status, "This payment was not made."))
-        to = self._landing if isinstance(self._landing, str) else self._landing(payment)
-        return RedirectResponse(to, status_code=303)
+        return RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
+
+    async def _named(self, parameters: Mapping[str, str]) -> Payment | None:
+        """Return the payment that the return address names, if it names one."""
+        try:
+            named: str | None = await self._run(self._payment_of, parameters)
+        except LookupError:
+            return None
+        if named is None:
+            return None
+        try:
+            payment: Payment = await self._run(self._cashier.payment, named)
+        except NotFoundError:
+            return None
+        return payment
+
+    async def _landing_of(self, payment: Payment) -> str | None:
+        landing = self._landing
+        if landing is None or isinstance(landing, str):
+            return landing
+        to: str | None = await self._run(landing, payment)
+        return to
 
     async def _find_out(self, payment: Payment, parameters: Mapping[str, str]) -> Payment:
-        """Inquire, and complete what waits for that; what the address says is not believed."""
-        cashier = self._cashier
+        """Return the payment after a look at the gateway; what the address says is not believed."""
+        from paygate.web.looks import Looks
+
         if payment.status not in _OPEN:
             return payment
-        payment = await self._call(cashier.inquire, payment)
+        looks = _of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
+
+        async def look() -> None:
+            await self._look(payment, parameters)
+
+        await looks.at(payment.id, look)
+        # Also where somebody else has looked: a callback may have been applied since.
+        found: Payment = await self._run(self._cashier.payment, payment)
+        return found
+
+    async def _look(self, payment: Payment, parameters: Mapping[str, str]) -> None:
+        """Inquire, and complete what waits for that."""
+        cashier = self._cashier
+        payment = await self._run(cashier.inquire, payment)
         account = cashier.gateways[payment.account]
         waits = payment.status is PaymentStatus.REQUIRES_ACTION
         if not waits or not account.traits.offers(payment.kind, Operation.COMPLETE):
-            return payment
+            return
+        with suppress(Refused, UsageError):
+            await self._run(cashier.complete, payment, parameters=parameters)
+
+    async def _form(self, request: Request) -> dict[str, str] | Response:
+        """Read the fields of a form that a processor lets the payer's browser post."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method != "POST" or kind != "application/x-www-form-urlencoded":
+            return {}
+        body = await self._read(request)
+        if not isinstance(body, bytes):
+            return body
+        text = body.decode("utf-8", "replace")
         try:
-            completed: Payment = await self._call(cashier.complete, payment, parameters=parameters)
-        except (Refused, UsageError):
-            completed = await self._call(cashier.payment, payment)
-        return completed
+            fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+        except ValueError:
+            return _plain(400, "refused")
+        return dict(fields)
 
     async def _read(self, request: Request) -> bytes | Response:
         from anyio import move_on_after
@@ -183,17 +288,41 @@ class _Desk:
             return bytes(body)
         return _hang_up(request, 408, "too slow")
 
-    async def _call(self, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Await a verb of the async face; let one that blocks run in a thread."""
-        from starlette.concurrency import run_in_threadpool
+    async def _run(self, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Do what a payer waits for who came back."""
+        from anyio import CapacityLimiter
 
-        if inspect.iscoroutinefunction(verb):
-            return await verb(*args, **more)
-        return await run_in_threadpool(verb, *args, **more)
+        threads = _of_this_loop(self._for_returns, lambda: CapacityLimiter(RETURN_THREADS))
+        return await _call(threads, call, *args, **more)
+
+    def _callback_threads(self) -> CapacityLimiter:
+        from anyio import CapacityLimiter
+
+        return _of_this_loop(self._for_callbacks, lambda: CapacityLimiter(CALLBACK_THREADS))
 
 
-def _named(parameters: Mapping[str, str]) -> str:
-    return parameters.get("payment", "")
+async def _call(threads: CapacityLimiter, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """Await what is a coroutine, and let everything else run in a thread: it may block."""
+    from anyio.to_thread import run_sync
+
+    if inspect.iscoroutinefunction(call):
+        return await call(*args, **more)
+    result = await run_sync(partial(call, *args, **more), limiter=threads)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _of_this_loop(held: RunVar[T], make: Callable[[], T]) -> T:
+    """Return what *held* has for the running event loop, made when it is first needed."""
+    try:
+        return held.get()
+    except LookupError:
+        made = make()
+        held.set(made)
+        return made
+
+
+async def _named(parameters: Mapping[str, str]) -> str | None:
+    return parameters.get("payment")
 
 
 def _headers(request: Request) -> dict[str, str]:

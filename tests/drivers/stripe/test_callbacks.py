@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paygate import Cashier
+from paygate.domain.callback import InboxState
 from paygate.domain.method import MethodFacts, MethodNews
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
@@ -19,6 +21,7 @@ from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.messages import at
 from paygate.errors import NotAuthentic
 from paygate.gateway import Applied, Callback, Notice, Reply
+from paygate.testing import FakeClock
 from paygate.testing.play import play
 from tests.drivers.stripe.conftest import NOON, SENT_AT, intent, settings
 
@@ -70,6 +73,20 @@ def refuse(sent: Callback, match: str = "the webhook", stripe: Stripe = STRIPE) 
 
 PAID = event("payment_intent.succeeded", intent("succeeded"))
 BODY = json.dumps(PAID).encode()
+THIN = {
+    "id": "evt_test_65RM8sQH4m3gVb",
+    "object": "v2.core.event",
+    "type": "v1.payment_intent.succeeded",
+    "created": "2026-08-03T12:00:00.000Z",
+    "livemode": False,
+    "context": None,
+    "reason": None,
+    "related_object": {
+        "id": "pi_1",
+        "type": "payment_intent",
+        "url": "/v1/payment_intents/pi_1",
+    },
+}
 
 # --- Who is believed -------------------------------------------------------------------
 
@@ -181,8 +198,10 @@ def test_what_is_outside_the_signature_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        {**PAID, "object": "v2.core.event"},
+        {**PAID, "object": "event.v3"},
         {**PAID, "livemode": True},
+        {**THIN, "livemode": True},
+        {**THIN, "context": "acct_2"},
         {**PAID, "livemode": None},
         {**PAID, "account": "acct_2"},
         {**PAID, "account": 7},
@@ -192,6 +211,29 @@ def test_what_is_outside_the_signature_changes_nothing() -> None:
 )
 def test_what_is_signed_and_no_event_of_this_account_is_refused(told: object) -> None:
     refuse(signed(told))
+
+
+def test_a_thin_event_is_acknowledged_and_concerns_nothing() -> None:
+    notice = read(signed(THIN))
+
+    assert (notice.event_id, notice.type) == (THIN["id"], THIN["type"])
+    assert (notice.reference, notice.our_ref, notice.unreadable) == ("", "", "")
+    assert read(signed({**THIN, "context": "org_1/acct_1"})) == notice
+    assert read(signed({**THIN, "id": 7})).unreadable
+    refuse(callback(json.dumps(THIN).encode(), f"t={NOON},v1={'0' * 64}"))
+
+
+def test_a_thin_event_is_stored_as_ignored_and_nothing_is_asked() -> None:
+    clock = FakeClock(datetime.fromtimestamp(NOON, UTC))
+
+    with Cashier.in_memory(gateways={"card": STRIPE}, clock=clock) as cashier:
+        reply = cashier.receive("card", signed(THIN))
+        again = cashier.receive("card", signed(THIN))
+        cashier.apply_callbacks()
+        stored = cashier.callbacks(state=InboxState.IGNORED)
+
+    assert (reply.status, again.status) == (200, 200)
+    assert [(each.event_id, each.type) for each in stored] == [(THIN["id"], THIN["type"])]
 
 
 @pytest.mark.parametrize(

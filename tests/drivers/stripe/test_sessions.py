@@ -297,3 +297,13 @@ def test_the_sheets_sample_of_a_page_is_read(stripe: Stripe, protocols: Path) ->
     found = play(stripe.look_up(inquiry(reference=sample["id"])), answers(sample)).outcome
 
     assert isinstance(found, ActionRequired)
+
+
+def test_the_way_back_survives_the_form_with_its_parameters(stripe: Stripe) -> None:
+    back = f"{BACK}?order=7%2F8&lang=de+CH&payment=pay_1#top"
+
+    played = play(stripe.charge(asked(return_url=back)), answers(page()))
+
+    (request,) = played.requests
+    assert form_of(request)["success_url"] == form_of(request)["cancel_url"] == back
+    assert b"order=7%2F8&lang" not in request.body

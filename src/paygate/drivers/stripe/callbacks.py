@@ -4,6 +4,10 @@ The body is a hint: it names our operation, and the core asks Stripe for the
 state of it. Only what an inquiry cannot tell is taken from the body: how a dispute
 stands and what money it moved, a refund that failed after it had succeeded, and a refund that
 somebody made in the dashboard.
+
+Stripe has a second kind of event, thin ones (``v2.core.event``), which name an object and
+tell nothing of it. They are authenticated and acknowledged, and mean nothing here: a
+destination of snapshot events has the same news.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 SIGNATURE: Final = "stripe-signature"
 HEADER_MAX: Final = 4000
 
+THIN: Final = "v2.core.event"
+
 TOLERANCE_S: Final = 300
 """How far the signature's clock may be from ours, either way: an older one is a recording."""
 
@@ -60,7 +66,8 @@ class Verifier:
         except ValueError:
             unreadable = "the webhook is signed, and is not JSON"
             return Notice(event_id="", type="", signed_at=signed_at, unreadable=unreadable)
-        notice = read_event(event, live=self._live, account=self._account)
+        reader = read_thin if _object_of(event) == THIN else read_event
+        notice = reader(event, live=self._live, account=self._account)
         return replace(notice, signed_at=signed_at)
 
     def _authenticate(self, callback: Callback) -> datetime:
@@ -92,15 +99,8 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
     """
     told = cast("dict[str, object]", event) if isinstance(event, dict) else {}
     if told.get("object") != "event":
-        # Stripe's newer, thin events say v2.core.event and carry no object.
         raise NotAuthentic("the webhook is no event of Stripe's first version")
-    if told.get("livemode") is not live:
-        raise NotAuthentic(
-            "the webhook is of the other mode: one of test and live is wrong", why="other_mode"
-        )
-    of = told.get("account")
-    if of is not None and account and of != account:
-        raise NotAuthentic("the webhook is of another Stripe account", why="other_account")
+    _check_ours(told.get("livemode"), told.get("account"), live=live, account=account)
     event_id, type_ = text(told, "id"), text(told, "type")
     if not ID.fullmatch(event_id) or not type_:
         return Notice(event_id="", type=type_, unreadable="an event of Stripe's without id or type")
@@ -126,6 +126,32 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
         foreign=text(about, "object") in _MARKED and not text(about, "metadata", "paygate_attempt"),
         unreadable=unreadable,
     )
+
+
+def read_thin(event: object, *, live: bool, account: str) -> Notice:
+    """Read a thin event of the account, which concerns nothing, or raise `NotAuthentic`."""
+    told = cast("dict[str, object]", event)
+    context = told.get("context")
+    # An organisation's event names the way to the account: "org_1/acct_2".
+    of = context.rpartition("/")[2] if isinstance(context, str) else context
+    _check_ours(told.get("livemode", live), of, live=live, account=account)
+    event_id, type_ = text(told, "id"), text(told, "type")
+    if not ID.fullmatch(event_id) or not type_:
+        return Notice(event_id="", type=type_, unreadable="a thin event without id or type")
+    return Notice(event_id=event_id, type=type_)
+
+
+def _object_of(event: object) -> object:
+    return cast("dict[str, object]", event).get("object") if isinstance(event, dict) else None
+
+
+def _check_ours(livemode: object, of: object, *, live: bool, account: str) -> None:
+    if livemode is not live:
+        raise NotAuthentic(
+            "the webhook is of the other mode: one of test and live is wrong", why="other_mode"
+        )
+    if of is not None and account and of != account:
+        raise NotAuthentic("the webhook is of another Stripe account", why="other_account")
 
 
 def _parts(header: str) -> tuple[str, list[bytes]]:

@@ -1,0 +1,81 @@
+"""Looks at payments: one at a time for each, and none again for some seconds.
+
+Anybody can open a return page as often as they like, and each look costs a request to
+the processor. So those who come while somebody looks wait for that look, and those who
+come soon after it read what the ledger holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime, timedelta
+
+_MANY: Final = 256
+"""How many looks are remembered before those that no longer count are thrown away."""
+
+
+@dataclass(slots=True)
+class _Look:
+    done: anyio.Event = field(default_factory=anyio.Event)
+    at: datetime | None = None
+    failure: Exception | None = None
+
+
+class Looks:
+    """The looks of one event loop, by payment."""
+
+    def __init__(self, pause: timedelta, now: Callable[[], datetime]) -> None:
+        self._pause = pause
+        self._now = now
+        self._last: dict[str, _Look] = {}
+
+    async def at(self, payment: str, look: Callable[[], Awaitable[None]]) -> None:
+        """
+        Return when a look at *payment* has ended that is recent enough: an earlier one, or *look*.
+
+        What *look* raises is raised for everybody who waited for it, and is not remembered.
+        """
+        last = self._last.get(payment)
+        while last is not None and not last.done.is_set():
+            await last.done.wait()
+            if last.failure is not None:
+                raise last.failure
+            if last.at is not None:
+                return
+            # Whoever looked was canceled. Of those who waited, the first looks.
+            last = self._last.get(payment)
+        if last is None or not self._counts(last):
+            await self._begin(payment, look)
+
+    async def _begin(self, payment: str, look: Callable[[], Awaitable[None]]) -> None:
+        self._forget()
+        mine = self._last[payment] = _Look()
+        try:
+            await look()
+            mine.at = self._now()
+        except Exception as error:
+            mine.failure = error
+            raise
+        finally:
+            if mine.at is None:
+                del self._last[payment]
+            mine.done.set()
+
+    def _counts(self, look: _Look) -> bool:
+        """Return whether a look that has ended is so recent that nobody looks again."""
+        # A clock that was set back makes no look last longer than the pause.
+        return look.at is not None and abs(self._now() - look.at) < self._pause
+
+    def _forget(self) -> None:
+        if len(self._last) >= _MANY:
+            self._last = {
+                payment: look
+                for payment, look in self._last.items()
+                if not look.done.is_set() or self._counts(look)
+            }
