@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
     from paygate.domain.settlement import CreditOn
+    from paygate.domain.status import AccountStatus, Concern, LedgerStatus, SinkStatus
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
     from paygate.gateway import AccountFacts, Callback, Reply, Traits
     from paygate.ledger.book import Violation
@@ -162,10 +163,15 @@ _HOMES = {
     "Sink": "service.publish",
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
+    "AccountStatus": "domain.status",
+    "Concern": "domain.status",
+    "LedgerStatus": "domain.status",
+    "SinkStatus": "domain.status",
 }
 
 __all__ = [
     "AccountFacts",
+    "AccountStatus",
     "Action",
     "Address",
     "Allocation",
@@ -186,6 +192,7 @@ __all__ = [
     "CheckResult",
     "Closed",
     "Closing",
+    "Concern",
     "Credit",
     "CreditOn",
     "CreditReason",
@@ -203,6 +210,7 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Kind",
+    "LedgerStatus",
     "Mandate",
     "MandateScope",
     "MethodChange",
@@ -240,6 +248,7 @@ __all__ = [
     "ShowCode",
     "ShowVoucher",
     "Sink",
+    "SinkStatus",
     "Stopped",
     "StoreError",
     "StoredCallback",
