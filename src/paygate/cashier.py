@@ -56,7 +56,7 @@ from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, t
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import StoredCallback
@@ -927,9 +927,21 @@ class BookDesk:
         return (yield from sending.standing())
 
     @verb
-    def fsck(self) -> Flow[list[Violation]]:
-        """Rebuild every balance of the ledger and tell what differs; empty when it is sound."""
-        return (yield from look(book.check))
+    def fsck(
+        self,
+        *,
+        rules: Collection[str] | None = None,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Flow[list[Violation]]:
+        """
+        Check the file and the books, and return what breaks a rule; empty if they are sound.
+
+        *rules* names those to check, by default all. *progress* is called before each
+        with its name, its number and how many there are. At most a hundred violations of
+        a rule are named, and the others are counted.
+        """
+        wanted = book.chosen(rules)
+        return (yield from look(lambda tx: book.check(tx, wanted, progress)))
 
     def _page(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from paygate.testing.simulation.ledger import SimulatedStore
 
 _CUSTOMER = (
-    "INSERT INTO paygate_customer (tenant, id, zone, created_at) VALUES ('main', 'C-1', '', '')"
+    "INSERT INTO paygate_customer (tenant, id, zone, created_at, checksum) "
+    "VALUES ('main', 'C-1', '', '', 0)"
 )
 _CUSTOMERS = "SELECT id FROM paygate_customer"
 

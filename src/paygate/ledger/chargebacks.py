@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Chargeback, DisputeState
 from paygate.domain.money import Money
-from paygate.ledger import paging
+from paygate.ledger import checksums, paging
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_chargeback (
   id, tenant, payment, account, reference, state, currency, amount_minor, reason, respond_by,
-  opened_at)
+  opened_at, checksum)
 VALUES (
   :id, :tenant, :payment, :account, :reference, 'opened', :currency, :amount, :reason, :respond_by,
-  :at)
+  :at, 0)
 ON CONFLICT (tenant, account, reference) DO NOTHING
 """
 # What is known of the money stands in the receipts of the payment that carry the reference of the
@@ -84,8 +84,8 @@ _SET_STATE = """
 UPDATE paygate_chargeback SET state = :state, closed_at = :at WHERE id = :id
 """
 _TAKE = """
-INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor)
-VALUES (:chargeback, :item, :amount) ON CONFLICT (chargeback, item) DO UPDATE SET
+INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor, checksum)
+VALUES (:chargeback, :item, :amount, 0) ON CONFLICT (chargeback, item) DO UPDATE SET
   amount_minor = amount_minor + :amount
 """
 _PUT_BACK = """
@@ -134,7 +134,10 @@ def open_(tx: Tx, payment: Payment, dispute: Dispute) -> bool:
         "respond_by": None if dispute.respond_by is None else instant(dispute.respond_by),
         "at": tx.at,
     }
-    return bool(tx.run(_INSERT, params))
+    new = bool(tx.run(_INSERT, params))
+    if new:
+        checksums.renew(tx, checksums.CHARGEBACK, params["id"])
+    return new
 
 
 def find(tx: Tx, account: str, reference: str) -> Chargeback | None:
@@ -189,6 +192,7 @@ def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
     """Write the reason of a dispute and its deadline, where they are told later."""
     respond_by = None if dispute.respond_by is None else instant(dispute.respond_by)
     tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
+    checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,7 @@ def report(tx: Tx, chargeback: str, state: DisputeState) -> None:
     """Write that the processor reported *state*; what it reported before is kept."""
     lost, won = state is DisputeState.LOST, state is DisputeState.WON
     tx.run(_REPORT, {"id": chargeback, "lost": int(lost), "won": int(won)})
+    checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 def known(tx: Tx, chargeback: str) -> Known:
@@ -222,16 +227,19 @@ def known(tx: Tx, chargeback: str) -> Known:
 def set_state(tx: Tx, chargeback: str, state: DisputeState) -> None:
     """Write how a dispute ended."""
     tx.run(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
+    checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 def take(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     """Write that a chargeback took *minor* off an invoice."""
     tx.run(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
+    checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def put_back(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     """Write that *minor* of what a chargeback took off an invoice is on it again."""
     tx.run(_PUT_BACK, {"chargeback": chargeback, "item": item, "amount": minor})
+    checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def taken(tx: Tx, chargeback: str) -> list[Taken]:
@@ -243,6 +251,7 @@ def taken(tx: Tx, chargeback: str) -> list[Taken]:
 def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
     """Name the write-off of what was lost on an invoice; None where it came back."""
     tx.run(_LOSE, {"chargeback": chargeback, "item": item, "write_off": write_off})
+    checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def chargeback_of(row: Row) -> Chargeback:

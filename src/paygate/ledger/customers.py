@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from paygate.domain.customer import Address, Customer, zone_of
 from paygate.domain.text import identifier
 from paygate.errors import InvalidValue
+from paygate.ledger import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _INSERT = """
-INSERT INTO paygate_customer (tenant, id, zone, created_at) VALUES (:tenant, :id, :zone, :at)
+INSERT INTO paygate_customer (tenant, id, zone, created_at, checksum)
+VALUES (:tenant, :id, :zone, :at, :checksum)
 ON CONFLICT DO NOTHING
 """
-_ZONE = "UPDATE paygate_customer SET zone = :zone WHERE tenant = :tenant AND id = :id"
+_ZONE = """
+UPDATE paygate_customer SET zone = :zone
+WHERE tenant = :tenant AND id = :id AND zone <> :zone
+"""
 _ZONE_OF = "SELECT zone FROM paygate_customer WHERE tenant = :tenant AND id = :id"
 _SAVE_CONTACT = """
 INSERT INTO paygate_contact (tenant, customer, facts) VALUES (:tenant, :id, :facts)
@@ -70,9 +75,9 @@ def save(tx: Tx, customer: Customer | str) -> str:
         "zone": customer.zone,
         "at": tx.at,
     }
-    tx.run(_INSERT, params)
-    if customer.zone:
-        tx.run(_ZONE, params)
+    new = tx.run(_INSERT, checksums.signed(checksums.CUSTOMER, params))
+    if not new and customer.zone and tx.run(_ZONE, params):
+        checksums.renew(tx, checksums.CUSTOMER, tx.tenant, customer.id)
     facts = contact_facts(customer)
     if facts:
         tx.run(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})

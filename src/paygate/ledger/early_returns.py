@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
+from paygate.ledger import checksums
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
 _KEEP = """
 INSERT INTO paygate_early_return (
-  tenant, account, movement_id, payment, undoes, currency, amount_minor, code, effective, kept_at)
+  tenant, account, movement_id, payment, undoes, currency, amount_minor, code, effective, kept_at,
+  checksum)
 VALUES (
-  :tenant, :account, :movement_id, :payment, :undoes, :currency, :amount, :code, :effective, :at)
+  :tenant, :account, :movement_id, :payment, :undoes, :currency, :amount, :code, :effective, :at,
+  :checksum)
 ON CONFLICT DO NOTHING
 """
 _OF_MONEY = """
@@ -40,7 +43,7 @@ def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
         "effective": None if movement.effective is None else movement.effective.isoformat(),
         "at": tx.at,
     }
-    tx.run(_KEEP, params)
+    tx.run(_KEEP, checksums.signed(checksums.EARLY_RETURN, params))
 
 
 def of_money(tx: Tx, payment: str, movement: Movement) -> list[Movement]:

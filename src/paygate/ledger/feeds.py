@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from paygate.ledger import checksums
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ SELECT account FROM paygate_feed
 WHERE tenant = :tenant AND read_at > :since AND since_stop <> 'unread'
 """
 _ADD = """
-INSERT INTO paygate_feed (tenant, account, cursor) VALUES (:tenant, :account, '')
+INSERT INTO paygate_feed (tenant, account, cursor, checksum)
+VALUES (:tenant, :account, :cursor, :checksum)
 ON CONFLICT DO NOTHING
 """
 _LEASE = """
@@ -31,7 +33,7 @@ WHERE tenant = :tenant AND account = :account
 _FEED = "SELECT * FROM paygate_feed WHERE tenant = :tenant AND account = :account"
 # Only from where this reader began: if another one took over, it reads the page itself.
 _ADVANCE = """
-UPDATE paygate_feed SET cursor = :after, lease_until = :until
+UPDATE paygate_feed SET cursor = :cursor, lease_until = :until, checksum = :checksum
 WHERE tenant = :tenant AND account = :account AND cursor = :before
 """
 # A feed of which only some pages were read does not rest: there is more to read.
@@ -73,7 +75,7 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
         "at": tx.at,
         "until": instant(tx.now + length),
     }
-    tx.run(_ADD, params)
+    tx.run(_ADD, checksums.signed(checksums.FEED, {**params, "cursor": ""}))
     leased = tx.run(_LEASE, params)
     row = tx.one(_FEED, params)
     assert row is not None, "the row is there"
@@ -86,10 +88,10 @@ def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -
         "tenant": tx.tenant,
         "account": account,
         "before": before,
-        "after": after,
+        "cursor": after,
         "until": instant(until),
     }
-    return bool(tx.run(_ADVANCE, params))
+    return bool(tx.run(_ADVANCE, checksums.signed(checksums.FEED, params)))
 
 
 @dataclass(frozen=True, slots=True)

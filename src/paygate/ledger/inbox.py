@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
 from paygate.errors import TokenUnreadable
-from paygate.ledger import paging
+from paygate.ledger import checksums, paging
 from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import in_turns, instant, read_instant
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_inbox (
   tenant, account, event_id, type, digest, raw_encrypted, body_digest, notice, received_at,
-  next_try_at, state, error)
+  next_try_at, state, error, checksum)
 VALUES (
   :tenant, :account, :event_id, :type, :digest, :raw, :body_digest, :notice, :received_at,
-  :at, :state, :error)
+  :at, :state, :error, :checksum)
 """
 _BY_EVENT = """
 SELECT * FROM paygate_inbox
@@ -144,7 +144,7 @@ def insert(
         "state": (InboxState.CONFLICTED if error else InboxState.NEW).value,
         "error": error,
     }
-    tx.run(_INSERT, params)
+    tx.run(_INSERT, checksums.signed(checksums.INBOX, params))
     [row] = [row for row in by_event(tx, account, event_id) if row.digest == digest]
     return row
 

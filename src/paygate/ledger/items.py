@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.errors import UnknownInvoice
-from paygate.ledger import paging
+from paygate.ledger import checksums, paging
 
 if TYPE_CHECKING:
     from paygate.ledger.paging import Page
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_item (
   id, tenant, kind, number, customer, currency, total_minor, due, status, assignment_key,
-  reversal, effective, issued_at, actor)
+  reversal, effective, issued_at, actor, checksum)
 VALUES (
   :id, :tenant, 'invoice', :number, :customer, :currency, :total, :due, 'open', :assignment_key,
-  :reversal, :effective, :at, :actor)
+  :reversal, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
 # Which payments hold an item is looked up only if something of it is held.
@@ -130,7 +130,7 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return id_ if tx.run(_INSERT, params) else None
+    return id_ if tx.run(_INSERT, checksums.signed(checksums.ITEM, params)) else None
 
 
 def by_number(tx: Tx, number: str) -> Invoice | None:

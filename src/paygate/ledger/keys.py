@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.text import identifier
 from paygate.errors import KeyReused
+from paygate.ledger import checksums
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
 _INSERT = """
-INSERT INTO paygate_key (tenant, operation, key, fingerprint, result)
-VALUES (:tenant, :operation, :key, :fingerprint, :result)
+INSERT INTO paygate_key (tenant, operation, key, fingerprint, result, checksum)
+VALUES (:tenant, :operation, :key, :fingerprint, :result, :checksum)
 ON CONFLICT DO NOTHING
 """
 _SELECT = """
@@ -52,7 +53,7 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
         "fingerprint": print_,
         "result": result,
     }
-    if tx.run(_INSERT, params):
+    if tx.run(_INSERT, checksums.signed(checksums.KEY, params)):
         return None
     row = tx.one(_SELECT, params)
     assert row is not None, "the row that was in the way is gone, though keys are never deleted"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.credit import Credit, CreditReason
 from paygate.domain.money import Money
-from paygate.ledger import paging
+from paygate.ledger import checksums, paging
 
 if TYPE_CHECKING:
     from paygate.ledger.paging import Page
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_credit (
-  id, tenant, customer, currency, amount_minor, reason, payment, receipt, item, created_at, actor)
+  id, tenant, customer, currency, amount_minor, reason, payment, receipt, item, created_at, actor,
+  checksum)
 VALUES (
-  :id, :tenant, :customer, :currency, :amount, :reason, :payment, :receipt, :item, :at, :actor)
+  :id, :tenant, :customer, :currency, :amount, :reason, :payment, :receipt, :item, :at, :actor,
+  :checksum)
 """
 _FREE = """
 SELECT * FROM paygate_credit
@@ -97,7 +99,7 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    tx.run(_INSERT, params)
+    tx.run(_INSERT, checksums.signed(checksums.CREDIT, params))
     return id_
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
 from paygate.errors import TokenKeysMissing, TokenUnreadable, UnknownMethod
-from paygate.ledger import paging
+from paygate.ledger import checksums, paging
+from paygate.errors import TokenKeysMissing, TokenUnreadable
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_method (
   id, tenant, customer, account, kind, token_encrypted, brand, last4, expires, holder, fingerprint,
-  network_transaction_id, reference, mandate, is_default, told_at, created_at)
+  network_transaction_id, reference, mandate, is_default, told_at, created_at, checksum)
 VALUES (
   :id, :tenant, :customer, :account, :kind, :token, :brand, :last_four, :expires, :holder,
   :fingerprint, :network_transaction_id, :reference, :mandate,
   NOT EXISTS (
     SELECT 1 FROM paygate_method
     WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL),
-  :at, :at)
+  :at, :at, 0)
 ON CONFLICT DO NOTHING
 """
 _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
@@ -71,6 +72,9 @@ _SET_DEFAULT = """
 UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
 WHERE tenant = :tenant AND customer = :customer
 """
+_IDS_OF_CUSTOMER = """
+SELECT id FROM paygate_method WHERE tenant = :tenant AND customer = :customer
+"""
 _FORGET = """
 UPDATE paygate_method SET forgotten_at = :at, is_default = 0
 WHERE id = :id AND forgotten_at IS NULL
@@ -84,9 +88,10 @@ _RESEAL = "UPDATE paygate_method SET token_encrypted = :token WHERE id = :id"
 
 _INSERT_MANDATE = """
 INSERT INTO paygate_mandate (
-  id, tenant, customer, text_version, accepted_at, scope, reference, ip, user_agent)
+  id, tenant, customer, text_version, accepted_at, scope, reference, ip, user_agent, checksum)
 VALUES (
-  :id, :tenant, :customer, :text_version, :accepted_at, :scope, :reference, :ip, :user_agent)
+  :id, :tenant, :customer, :text_version, :accepted_at, :scope, :reference, :ip, :user_agent,
+  :checksum)
 """
 _MANDATE = """
 SELECT * FROM paygate_mandate WHERE tenant = :tenant AND id = :id
@@ -129,7 +134,10 @@ def insert(
         "at": tx.at,
         **_facts(tx, id_, stored, mandate, network_transaction_id),
     }
-    return bool(tx.run(_INSERT, params))
+    new = bool(tx.run(_INSERT, params))
+    if new:
+        checksums.renew(tx, checksums.METHOD, id_)
+    return new
 
 
 def same_as(tx: Tx, stored: StoredMethod, *, customer: str, account: str) -> str | None:
@@ -161,6 +169,7 @@ def renew(
 ) -> None:
     """Write what the gateway now says of a method; without a new mandate the old one stays."""
     tx.run(_RENEW, _facts(tx, id_, stored, mandate, network_transaction_id))
+    checksums.renew(tx, checksums.METHOD, id_)
 
 
 def _facts(
@@ -201,6 +210,7 @@ def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None)
     known = (method.brand, method.last4) == (facts["brand"], facts["last_four"])
     if not tx.run(_CHANGE, {"id": method.id, "told_at": told_at, **facts}):
         return False
+    checksums.renew(tx, checksums.METHOD, method.id)
     return not known or expires != method.expires
 
 
@@ -230,12 +240,17 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
 
 def set_default(tx: Tx, method: PaymentMethod) -> None:
     """Make *method* the one default of its customer."""
-    tx.run(_SET_DEFAULT, {"tenant": tx.tenant, "customer": method.customer, "id": method.id})
+    params = {"tenant": tx.tenant, "customer": method.customer, "id": method.id}
+    tx.run(_SET_DEFAULT, params)
+    for row in tx.all(_IDS_OF_CUSTOMER, params):
+        checksums.renew(tx, checksums.METHOD, row["id"])
 
 
 def forget(tx: Tx, id_: str) -> bool:
     """Write that a method is not charged any more; false where that is written already."""
-    return bool(tx.run(_FORGET, {"id": id_, "at": tx.at}))
+    news = bool(tx.run(_FORGET, {"id": id_, "at": tx.at}))
+    checksums.renew(tx, checksums.METHOD, id_)
+    return news
 
 
 def wipe(tx: Tx, id_: str) -> None:
@@ -275,8 +290,9 @@ def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
         "reference": mandate.reference,
         "ip": mandate.ip,
         "user_agent": mandate.user_agent,
+        "revoked_at": None,
     }
-    tx.run(_INSERT_MANDATE, params)
+    tx.run(_INSERT_MANDATE, checksums.signed(checksums.MANDATE, params))
     return id_
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, DeadLetter, Event
 from paygate.domain.money import Money
+from paygate.ledger import checksums
 from paygate.ledger.tx import LOGGER, instant
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_outbox (
-  id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data)
+  id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data, checksum)
 VALUES (
   :id, :tenant, :type, :aggregate,
   (SELECT coalesce(max(seq), 0) + 1 FROM paygate_outbox
    WHERE tenant = :tenant AND aggregate = :aggregate),
-  :version, :at, :actor, :data)
+  :version, :at, :actor, :data, :checksum)
 """
 _COLUMNS = "position, id, type, aggregate, seq, schema_version, occurred_at, actor, data"
 _AFTER = f"""
@@ -131,19 +132,17 @@ def emit(
 ) -> None:
     """Store an event about *aggregate* in this transaction; its line names what it is *about*."""
     assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
-    tx.run(
-        _INSERT,
-        {
-            "id": tx.new_id("evt"),
-            "tenant": tx.tenant,
-            "type": type_,
-            "aggregate": aggregate,
-            "version": SCHEMA_VERSION,
-            "at": tx.at,
-            "actor": tx.actor,
-            "data": _write(data),
-        },
-    )
+    params = {
+        "id": tx.new_id("evt"),
+        "tenant": tx.tenant,
+        "type": type_,
+        "aggregate": aggregate,
+        "version": SCHEMA_VERSION,
+        "at": tx.at,
+        "actor": tx.actor,
+        "data": _write(data),
+    }
+    tx.run(_INSERT, checksums.signed(checksums.OUTBOX, params))
     level = logs.level_of(type_, data.get("code", ""))
     if logs.wanted(LOGGER, level):
         account = about.account or data.get("account") or ""

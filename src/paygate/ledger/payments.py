@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -28,7 +28,7 @@ from paygate.domain.payment import (
 )
 from paygate.domain.settlement import CreditOn
 from paygate.errors import SendingStopped, TokenUnreadable, UnknownMethod, UnknownPayment
-from paygate.ledger import paging, sending
+from paygate.ledger import checksums, paging, sending
 from paygate.ledger.elapsed import Lease, read_mark
 from paygate.ledger.methods import vault_of
 from paygate.ledger.tx import in_turns, instant, read_instant
@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
-  refundable_after, settles_within_s, status, reference, method, mandate, key, created_at, actor)
+  refundable_after, settles_within_s, status, reference, method, mandate, key, created_at, actor,
+  checksum)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
-  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key, :at, :actor)
+  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key, :at, :actor,
+  :checksum)
 """
 # The attempt that was to bring the money tells reference, codes and action of its payment. An
 # invoice is named once, in the order of the claims; one that was chosen later comes last.
@@ -219,16 +221,16 @@ SELECT authorized_minor, collected_minor, capturing_minor, refunding_minor, void
 FROM paygate_payment WHERE id = :id
 """
 _SPLIT_CLAIM = """
-UPDATE paygate_claim SET amount_minor = amount_minor - :amount
+UPDATE paygate_claim SET amount_minor = :amount, checksum = :checksum
 WHERE payment = :payment AND position = :position
 """
 _INSERT_HOLD = """
-INSERT INTO paygate_hold (attempt, credit, amount_minor, state)
-VALUES (:attempt, :credit, :amount, 'held')
+INSERT INTO paygate_hold (attempt, credit, amount_minor, state, checksum)
+VALUES (:attempt, :credit, :amount, :state, :checksum)
 """
 _INSERT_REFUND_ITEM = """
-INSERT INTO paygate_refund_item (attempt, position, item, amount_minor)
-VALUES (:attempt, :position, :item, :amount)
+INSERT INTO paygate_refund_item (attempt, position, item, amount_minor, checksum)
+VALUES (:attempt, :position, :item, :amount, :checksum)
 """
 _REFUND_ITEMS = """
 SELECT item, amount_minor FROM paygate_refund_item WHERE attempt = :attempt ORDER BY position
@@ -252,10 +254,10 @@ _INSERT_FOLLOWING = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, currency, amount_minor, about, state, sends, sent_at,
-  lease_until, next_check_at, created_at, created_mark, actor)
+  lease_until, next_check_at, created_at, created_mark, actor, checksum, answer_checksum)
 SELECT :id, tenant, payment, :operation, account, kind, driver, driver_version, livemode,
   merchant_account, :gateway_key, currency, amount_minor, :about, 'sending', 0, :at,
-  :at, :at, :at, :mark, :actor
+  :at, :at, :at, :mark, :actor, 0, 0
 FROM paygate_attempt WHERE id = :after
 ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
 """
@@ -264,12 +266,12 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, then_do,
   state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor,
-  offers, method_facts)
+  offers, method_facts, checksum, answer_checksum)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :then_do,
   'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
-  :method_facts
+  :method_facts, :checksum, :answer_checksum
 WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
@@ -295,6 +297,7 @@ _END_AUTHORIZATION = """
 UPDATE paygate_attempt SET state = 'succeeded', next_check_at = NULL, version = version + 1
 WHERE payment = :payment AND operation = 'authorize' AND state = 'authorized'
 """
+_IDS_OF_PAYMENT = "SELECT id FROM paygate_attempt WHERE payment = :payment"
 _DUE = """
 SELECT id FROM paygate_attempt
 WHERE tenant = :tenant AND account = :account AND next_check_at <= :at
@@ -318,7 +321,7 @@ UPDATE paygate_attempt SET
                                  THEN action_secret_encrypted ELSE :action_secret END,
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
-  late_pending = :late_pending, overdue_at = :overdue_at,
+  late_pending = :late_pending, overdue_at = :overdue_at, answer_checksum = :answer_checksum,
   method_facts = :method_facts, verified = :verified,
   request_id = CASE WHEN :request_id = '' THEN request_id ELSE :request_id END,
   version = version + 1
@@ -388,15 +391,16 @@ VALUES (:id, :reference, :raw_code) ON CONFLICT DO NOTHING
 _TRIES = "SELECT reference, raw_code FROM paygate_attempt_try WHERE attempt = :id"
 
 _INSERT_CLAIM = """
-INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state)
-VALUES (:payment, :position, :item, :amount, :credit, :state)
+INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state, checksum)
+VALUES (:payment, :position, :item, :amount, :credit, :state, :checksum)
 """
 _CLAIMS = """
 SELECT position, item, amount_minor, credit, state FROM paygate_claim
 WHERE payment = :payment ORDER BY position
 """
 _SET_CLAIM = """
-UPDATE paygate_claim SET state = :state WHERE payment = :payment AND position = :position
+UPDATE paygate_claim SET state = :state, checksum = :checksum
+WHERE payment = :payment AND position = :position
 """
 _SOFT_ON = """
 SELECT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
@@ -490,31 +494,27 @@ def insert(
     key: str = "",
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
-    tx.run(
-        _INSERT,
-        {
-            "id": id_,
-            "tenant": tx.tenant,
-            "customer": customer,
-            "payer": payer,
-            "account": account,
-            "kind": kind.value,
-            "currency": amount.currency,
-            "amount": amount.minor,
-            "credit_on": credit_on.value,
-            "refundable_after": refundable_after,
-            "settles_within_s": None
-            if settles_within is None
-            else int(settles_within.total_seconds()),
-            "status": status.value,
-            "reference": reference,
-            "method": method,
-            "mandate": mandate,
-            "key": key,
-            "at": tx.at,
-            "actor": tx.actor,
-        },
-    )
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "customer": customer,
+        "payer": payer,
+        "account": account,
+        "kind": kind.value,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "credit_on": credit_on.value,
+        "refundable_after": refundable_after,
+        "settles_within_s": None if settles_within is None else int(settles_within.total_seconds()),
+        "status": status.value,
+        "reference": reference,
+        "method": method,
+        "mandate": mandate,
+        "key": key,
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT, checksums.signed(checksums.PAYMENT, params))
     nothing = Money.zero(amount.currency)
     return Payment(
         id=id_,
@@ -654,12 +654,14 @@ def settle_doubt(tx: Tx, payment: str) -> None:
 def clear_attempt_review(tx: Tx, attempt: str) -> None:
     """Note that a person has looked at an attempt."""
     tx.run(_CLEAR_ATTEMPT_REVIEW, {"id": attempt})
+    checksums.renew(tx, checksums.ANSWER, attempt)
 
 
 def settle_conflict(tx: Tx, payment: str) -> None:
     """Note that a person has decided about money that was not what was asked for."""
     tx.run(_SETTLE_CONFLICT, {"id": payment})
     tx.run(_SETTLE_ATTEMPTS, {"id": payment})
+    renew_answers(tx, payment)
     settle_doubt(tx, payment)
 
 
@@ -802,7 +804,8 @@ def end_void(tx: Tx, payment: str) -> None:
 
 def hold_credit(tx: Tx, attempt_id: str, credit: str, minor: int) -> None:
     """Write that a refund is to pay back *minor* of a credit lot."""
-    tx.run(_INSERT_HOLD, {"attempt": attempt_id, "credit": credit, "amount": minor})
+    params = {"attempt": attempt_id, "credit": credit, "amount": minor, "state": "held"}
+    tx.run(_INSERT_HOLD, checksums.signed(checksums.HOLD, params))
 
 
 def holds_of(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
@@ -816,7 +819,10 @@ def name_items(tx: Tx, attempt_id: str, wanted: Sequence[tuple[str, int]]) -> No
     tx.many(
         _INSERT_REFUND_ITEM,
         [
-            {"attempt": attempt_id, "position": position, "item": item, "amount": minor}
+            checksums.signed(
+                checksums.REFUND_ITEM,
+                {"attempt": attempt_id, "position": position, "item": item, "amount": minor},
+            )
             for position, (item, minor) in enumerate(wanted)
         ],
     )
@@ -843,7 +849,10 @@ def reserved_of(tx: Tx, credit: str) -> int:
 
 def end_holds(tx: Tx, attempt_id: str, state: str) -> None:
     """Let the credit go that a refund held, or count it as paid back."""
+    held = holds_of(tx, attempt_id)
     tx.run(_END_HOLDS, {"attempt": attempt_id, "state": state})
+    for credit, _ in held:
+        checksums.renew(tx, checksums.HOLD, attempt_id, credit)
 
 
 # --- Attempts ------------------------------------------------------------------------
@@ -915,7 +924,8 @@ def insert_attempt(
         "offers": " ".join(sorted(offers)),
         "method_facts": write_method_facts(method_facts),
     }
-    if not tx.run(_INSERT_ATTEMPT, params):
+    signed = checksums.signed(checksums.ATTEMPT, params | {"answer_checksum": _not_answered(id_)})
+    if not tx.run(_INSERT_ATTEMPT, signed):
         found = sending.stopped(tx)
         assert found is not None, "nothing else keeps an attempt from being written"
         raise SendingStopped(
@@ -943,7 +953,14 @@ def insert_following(
         "mark": _written(tx.mark),
         "actor": tx.actor,
     }
-    tx.run(_INSERT_FOLLOWING, params)
+    if tx.run(_INSERT_FOLLOWING, params):
+        checksums.renew(tx, checksums.ATTEMPT, params["id"])
+        checksums.renew(tx, checksums.ANSWER, params["id"])
+
+
+def _not_answered(id_: str) -> int:
+    """Return the checksum of what is known of an attempt that was just stored."""
+    return checksums.of([id_, "sending", "", "", "", "", 0, None, None, "", 0, 0, None])
 
 
 def _written(mark: Mark | None) -> str | None:
@@ -997,7 +1014,14 @@ def in_doubt(tx: Tx, payment: str) -> bool:
 
 def end_authorization(tx: Tx, payment: str) -> None:
     """Write that nothing is held any more for *payment*: all was captured, or the rest let go."""
-    tx.run(_END_AUTHORIZATION, {"payment": payment})
+    if tx.run(_END_AUTHORIZATION, {"payment": payment}):
+        renew_answers(tx, payment)
+
+
+def renew_answers(tx: Tx, payment: str) -> None:
+    """Write the checksums of the attempts of *payment* anew, after what they say has changed."""
+    for row in tx.all(_IDS_OF_PAYMENT, {"payment": payment}):
+        checksums.renew(tx, checksums.ANSWER, row["id"])
 
 
 def due_attempts(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
@@ -1041,6 +1065,7 @@ def unattended(
 def put_back(tx: Tx, attempt_id: str, again: datetime, reason: str) -> None:
     """Flag an attempt whose news could not be written, and ask about it at the instant *again*."""
     tx.run(_PUT_BACK, {"id": attempt_id, "at": instant(again), "reason": reason})
+    checksums.renew(tx, checksums.ANSWER, attempt_id)
 
 
 def update_attempt(
@@ -1090,7 +1115,7 @@ def update_attempt(
         "verified": write_checks(checks_),
         "request_id": request_id,
     }
-    return bool(tx.run(_UPDATE_ATTEMPT, params))
+    return bool(tx.run(_UPDATE_ATTEMPT, checksums.signed(checksums.ANSWER, params)))
 
 
 def changes_to_review(tx: Tx, limit: int) -> list[str]:
@@ -1151,7 +1176,8 @@ def _owner(attempt_id: str) -> str:
 
 def note(tx: Tx, attempt_id: str, reference: str) -> None:
     """Write down the name that the processor gave to its object; by that it may be asked now."""
-    tx.run(_NOTE, {"id": attempt_id, "reference": reference, "at": tx.at})
+    if tx.run(_NOTE, {"id": attempt_id, "reference": reference, "at": tx.at}):
+        checksums.renew(tx, checksums.ANSWER, attempt_id)
 
 
 def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
@@ -1195,18 +1221,20 @@ def insert_claims(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
     """Write what a payment is for."""
     tx.many(
         _INSERT_CLAIM,
-        [
-            {
-                "payment": payment,
-                "position": claim.position,
-                "item": claim.item,
-                "amount": claim.minor,
-                "credit": claim.credit,
-                "state": claim.state,
-            }
-            for claim in claims
-        ],
+        [_claim_params(payment, claim) for claim in claims],
     )
+
+
+def _claim_params(payment: str, claim: Claim) -> dict[str, Any]:
+    params = {
+        "payment": payment,
+        "position": claim.position,
+        "item": claim.item,
+        "amount": claim.minor,
+        "credit": claim.credit,
+        "state": claim.state,
+    }
+    return checksums.signed(checksums.CLAIM, params)
 
 
 def claims_of(tx: Tx, payment: str) -> list[Claim]:
@@ -1219,13 +1247,13 @@ def claims_of(tx: Tx, payment: str) -> list[Claim]:
 
 def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     """Change the state of one claim."""
-    tx.run(_SET_CLAIM, {"payment": payment, "position": claim.position, "state": state})
+    tx.run(_SET_CLAIM, _claim_params(payment, replace(claim, state=state)))
 
 
 def split_claim(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
     """Count *minor* of a claim as used (or as in *state*), and keep the rest of it."""
-    params = {"payment": payment, "position": claim.position, "amount": minor}
-    tx.run(_SPLIT_CLAIM, params)
+    rest = replace(claim, minor=claim.minor - minor)
+    tx.run(_SPLIT_CLAIM, _claim_params(payment, rest))
     position = max(each.position for each in claims_of(tx, payment)) + 1
     insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, state)])
 

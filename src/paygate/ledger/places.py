@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.ledger import payments
+from paygate.ledger import checksums, payments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +26,8 @@ _BEGIN = "INSERT INTO paygate_place_count (source) VALUES (:source) ON CONFLICT 
 _COUNT_UP = "UPDATE paygate_place_count SET allotted = allotted + 1 WHERE source = :source"
 _COUNT = "SELECT allotted, reached FROM paygate_place_count WHERE source = :source"
 _GIVE = """
-INSERT INTO paygate_place (source, number, tenant, account, owner, created_at)
-VALUES (:source, :number, :tenant, :account, :owner, :at)
+INSERT INTO paygate_place (source, number, tenant, account, owner, created_at, checksum)
+VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
 """
 # A number beyond those allotted was given away by a ledger that this one has forgotten.
 _REACH = """
@@ -95,7 +95,7 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
     now = counts(tx, source)
     if before is not None:
         return Place(int(before["number"]), now.unused, new=False)
-    tx.run(_GIVE, {**params, "number": now.allotted - 1})
+    tx.run(_GIVE, checksums.signed(checksums.PLACE, {**params, "number": now.allotted - 1}))
     return Place(now.allotted - 1, now.unused, new=True)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paygate.errors import LedgerCorrupt
+from paygate.ledger import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +59,10 @@ class Line:
 _INSERT = """
 INSERT INTO paygate_posting (
   tenant, entry, account, currency, amount_minor, customer, item, receipt, credit, payment,
-  effective, booked_at, actor)
+  effective, booked_at, actor, checksum)
 VALUES (
   :tenant, :entry, :account, :currency, :amount, :customer, :item, :receipt, :credit, :payment,
-  :effective, :booked_at, :actor)
+  :effective, :booked_at, :actor, :checksum)
 """
 
 
@@ -95,14 +96,17 @@ def post(
     tx.many(
         _INSERT,
         [
-            {
-                **common,
-                "account": line.account.value,
-                "amount": line.minor,
-                "item": line.item,
-                "receipt": line.receipt,
-                "credit": line.credit,
-            }
+            checksums.signed(
+                checksums.POSTING,
+                {
+                    **common,
+                    "account": line.account.value,
+                    "amount": line.minor,
+                    "item": line.item,
+                    "receipt": line.receipt,
+                    "credit": line.credit,
+                },
+            )
             for line in lines
             if line.minor
         ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
+from paygate.ledger import checksums
 
 if TYPE_CHECKING:
     from paygate.domain.outcome import MovementKind, PayToAddress
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_quote (
-  attempt, currency, amount_minor, enough_minor, rate, rate_source, created_at)
-VALUES (:attempt, :currency, :amount, :enough, :rate, :rate_source, :at)
+  attempt, currency, amount_minor, enough_minor, rate, rate_source, created_at, checksum)
+VALUES (
+  :attempt, :currency, :amount, :enough, :rate, :rate_source, :at, :checksum)
 ON CONFLICT DO NOTHING
 """
 _OF = "SELECT currency, amount_minor, enough_minor FROM paygate_quote WHERE attempt = :attempt"
@@ -57,7 +59,7 @@ def keep(tx: Tx, attempt: str, action: PayToAddress) -> None:
         "rate_source": action.rate_source,
         "at": tx.at,
     }
-    tx.run(_INSERT, params)
+    tx.run(_INSERT, checksums.signed(checksums.QUOTE, params))
 
 
 def of(tx: Tx, attempt: str) -> Quote | None:

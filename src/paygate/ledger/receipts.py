@@ -10,7 +10,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import Allocation, Operation, Receipt
 from paygate.domain.settlement import Settlement
-from paygate.ledger import customers
+from paygate.ledger import checksums, customers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_receipt (
   id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
-  amount_minor, in_transit_minor, undoes, by_hand, code, effective, booked_at, actor)
+  amount_minor, in_transit_minor, undoes, by_hand, code, effective, booked_at, actor, checksum)
 VALUES (
   :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
-  :amount, :in_transit, :undoes, :by_hand, :code, :effective, :at, :actor)
+  :amount, :in_transit, :undoes, :by_hand, :code, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
 """
 _BOOKED = """
@@ -91,10 +91,10 @@ UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 _INSERT_ALLOCATION = """
 INSERT INTO paygate_allocation (
   id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, effective,
-  booked_at, actor)
+  booked_at, actor, checksum)
 VALUES (
   :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
-  :at, :actor)
+  :at, :actor, :checksum)
 """
 # An allocation stands as long as no negative twin of it was written.
 _STANDING = """
@@ -175,7 +175,7 @@ def book(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return id_ if tx.run(_INSERT, params) else None
+    return id_ if tx.run(_INSERT, checksums.signed(checksums.RECEIPT, params)) else None
 
 
 def booked(
@@ -340,7 +340,7 @@ def _write(
         "at": tx.at,
         "actor": tx.actor,
     }
-    tx.run(_INSERT_ALLOCATION, params)
+    tx.run(_INSERT_ALLOCATION, checksums.signed(checksums.ALLOCATION, params))
     return id_
 
 

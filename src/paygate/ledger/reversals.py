@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.domain.reversal import Reversal, WriteOff
+from paygate.ledger import checksums
 from paygate.ledger.posting import Account
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_reversal (
   id, tenant, number, payment, currency, amount_minor, on_date, reason, fingerprint, fee_item,
-  bank_charge_minor, bank_charge_currency, booked_at, actor)
+  bank_charge_minor, bank_charge_currency, counted, booked_at, actor, checksum)
 VALUES (
   :id, :tenant, :number, :payment, :currency, :amount, :on_date, :reason, :fingerprint, :fee_item,
-  :bank_charge, :bank_charge_currency, :at, :actor)
+  :bank_charge, :bank_charge_currency, :counted, :at, :actor, :checksum)
 ON CONFLICT DO NOTHING
 """
 _SELECT = """
@@ -31,10 +32,10 @@ _BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
 _INSERT_WRITE_OFF = """
 INSERT INTO paygate_write_off (
   id, tenant, item, currency, amount_minor, account, payment, receipt, reason, effective, booked_at,
-  actor)
+  actor, checksum)
 VALUES (
   :id, :tenant, :item, :currency, :amount, :account, :payment, :receipt, :reason, :effective, :at,
-  :actor)
+  :actor, :checksum)
 """
 _WRITE_OFF = "SELECT * FROM paygate_write_off WHERE tenant = :tenant AND id = :id"
 _WRITE_OFFS_OF_PAYMENT = """
@@ -69,8 +70,13 @@ def insert(
     fingerprint: str,
     fee_item: str | None,
     bank_charge: Money | None,
+    counted: bool,
 ) -> bool:
-    """Write a reversal; false where its number, or one of the payment, is there already."""
+    """
+    Write a reversal; false where its number, or one of the payment, is there already.
+
+    *counted* says that its number is the next of the ledger's own.
+    """
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -84,10 +90,11 @@ def insert(
         "fee_item": fee_item,
         "bank_charge": None if bank_charge is None else bank_charge.minor,
         "bank_charge_currency": None if bank_charge is None else bank_charge.currency,
+        "counted": int(counted),
         "at": tx.at,
         "actor": tx.actor,
     }
-    return bool(tx.run(_INSERT, params))
+    return bool(tx.run(_INSERT, checksums.signed(checksums.REVERSAL, params)))
 
 
 def of_payment(tx: Tx, payment: str) -> tuple[Reversal, str] | None:
@@ -128,7 +135,8 @@ def insert_write_off(
         "at": tx.at,
         "actor": tx.actor,
     }
-    tx.run(_INSERT_WRITE_OFF, params)
+    nothing = {"undone_at": None, "undone_by": None}
+    tx.run(_INSERT_WRITE_OFF, checksums.signed(checksums.WRITE_OFF, params | nothing))
 
 
 def write_off(tx: Tx, id_: str) -> WriteOff | None:
@@ -168,7 +176,9 @@ def given_up(tx: Tx, item: str) -> dict[Account, int]:
 
 def mark_undone(tx: Tx, write_off_id: str) -> bool:
     """Mark a write-off as undone; false where it was already."""
-    return bool(tx.run(_UNDO, {"id": write_off_id, "at": tx.at, "actor": tx.actor}))
+    news = bool(tx.run(_UNDO, {"id": write_off_id, "at": tx.at, "actor": tx.actor}))
+    checksums.renew(tx, checksums.WRITE_OFF, write_off_id)
+    return news
 
 
 def reversal_of(row: Row) -> Reversal:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from paygate.ledger import checksums, payments
+
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
@@ -19,10 +21,11 @@ UNSETTLED: Final = "unsettled"
 UNBROUGHT: Final = "unbrought"
 """Money came back of a payment that ended and never brought any."""
 DECIDED: Final = "decided"
-"""A person finished a review that an attempt or a conflict had raised."""
+"""A person decided about a payment: assigned its money, found out its outcome, or looked at it."""
 
 _RAISE = """
-INSERT INTO paygate_review (payment, cause, raised_at) VALUES (:payment, :cause, :at)
+INSERT INTO paygate_review (payment, cause, raised_at, checksum)
+VALUES (:payment, :cause, :at, 0)
 ON CONFLICT (payment, cause) DO UPDATE SET
   raised_at = :at, ended_at = NULL, ended_by = NULL, reason = ''
 WHERE ended_at IS NOT NULL
@@ -34,9 +37,14 @@ WHERE payment = :payment AND cause = :cause AND (ended_at IS NULL OR reason <> '
 """
 _FLAG = "UPDATE paygate_payment SET needs_review = 1 WHERE id = :payment"
 _END = """
-UPDATE paygate_review SET ended_at = :at, ended_by = :actor, reason = :reason
+UPDATE paygate_review SET ended_at = :at, ended_by = :actor, reason = :reason,
+  collected_minor = CASE :reason WHEN '' THEN 0 ELSE (
+    SELECT p.collected_minor FROM paygate_payment p WHERE p.id = :payment) END,
+  returned_minor = CASE :reason WHEN '' THEN 0 ELSE (
+    SELECT p.returned_minor FROM paygate_payment p WHERE p.id = :payment) END
 WHERE payment = :payment AND ended_at IS NULL AND (:cause IS NULL OR cause = :cause)
 """
+_CAUSES = "SELECT cause FROM paygate_review WHERE payment = :payment"
 # While another attempt waits for a person, so does the payment.
 _UNFLAG = """
 UPDATE paygate_payment SET needs_review = 0
@@ -54,6 +62,8 @@ _UNFLAG_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :paymen
 def raise_(tx: Tx, payment: str, cause: str) -> bool:
     """Flag *payment* because of *cause*; return whether that is news."""
     news = bool(tx.run(_RAISE, {"payment": payment, "cause": cause, "at": tx.at}))
+    if news:
+        checksums.renew(tx, checksums.REVIEW, payment, cause)
     tx.run(_FLAG, {"payment": payment})
     return news
 
@@ -72,11 +82,21 @@ def end(tx: Tx, payment: str, cause: str) -> bool:
     return True
 
 
+def decide(tx: Tx, payment: str, reason: str) -> None:
+    """Note that a person has decided about the money of *payment* as it is now, and why.
+
+    What came or went back beyond what was asked for is right from now on, so far and no further.
+    """
+    tx.run(_RAISE, {"payment": payment, "cause": DECIDED, "at": tx.at})
+    _end(tx, payment, DECIDED, reason)
+
+
 def finish(tx: Tx, payment: str, reason: str) -> None:
     """End every cause, every flag of an attempt and the conflict: a person has looked."""
     raise_(tx, payment, DECIDED)
     _end(tx, payment, None, reason)
-    tx.run(_UNFLAG_ATTEMPTS, {"payment": payment})
+    if tx.run(_UNFLAG_ATTEMPTS, {"payment": payment}):
+        payments.renew_answers(tx, payment)
     tx.run(_UNFLAG_CONFLICT, {"payment": payment})
     tx.run(_UNFLAG, {"payment": payment})
 
@@ -89,4 +109,8 @@ def _end(tx: Tx, payment: str, cause: str | None, reason: str) -> bool:
         "actor": tx.actor,
         "reason": reason,
     }
-    return bool(tx.run(_END, params))
+    if not tx.run(_END, params):
+        return False
+    for row in tx.all(_CAUSES, params):
+        checksums.renew(tx, checksums.REVIEW, payment, row["cause"])
+    return True

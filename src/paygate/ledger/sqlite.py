@@ -44,7 +44,7 @@ from paygate.ledger import forking
 from paygate.ledger.tx import LOGGER, Tx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from paygate.ledger.tx import Context, Row
 
@@ -113,6 +113,12 @@ class _Session:
         # The cursor has no name: a traceback would keep it, and with it the state it reads.
         try:
             return self._execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
+
+    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
+        try:
+            yield from self._execute(sql, params)
         except UnicodeDecodeError as error:
             raise _damaged("the ledger", error) from None
 
@@ -374,7 +380,7 @@ class SqliteStore:
                     timeout=0,
                     isolation_level=None,
                     check_same_thread=False,
-                    cached_statements=256,
+                    cached_statements=512,
                     factory=self.connection_class,
                 )
             )
@@ -568,6 +574,12 @@ class _HostSession:
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         try:
             return self._cursor().execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise _damaged("the ledger", error) from None
+
+    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
+        try:
+            yield from self._cursor().execute(sql, params)
         except UnicodeDecodeError as error:
             raise _damaged("the ledger", error) from None
 

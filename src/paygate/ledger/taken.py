@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paygate.ledger import checksums
 from paygate.ledger.posting import Account
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _INSERT = """
-INSERT INTO paygate_taken (receipt, position, place, name, amount_minor)
-SELECT :receipt, count(*), :place, :name, :amount FROM paygate_taken WHERE receipt = :receipt
+INSERT INTO paygate_taken (receipt, position, place, name, amount_minor, checksum)
+VALUES (:receipt, :position, :place, :name, :amount, :checksum)
 """
+_COUNT = "SELECT count(*) AS number FROM paygate_taken WHERE receipt = :receipt"
 _OF_RECEIPT = """
 SELECT position, place, name, amount_minor - back_minor AS minor FROM paygate_taken
 WHERE receipt = :receipt AND amount_minor > back_minor ORDER BY position DESC
@@ -43,13 +45,16 @@ def insert(tx: Tx, receipt: str, lines: Iterable[Line]) -> None:
         name = _name(line)
         if name is None or line.minor <= 0:
             continue
+        before = tx.one(_COUNT, {"receipt": receipt})
         params = {
             "receipt": receipt,
+            "position": 0 if before is None else before["number"],
             "place": _PLACES[line.account],
             "name": name,
             "amount": line.minor,
+            "back_minor": 0,
         }
-        tx.run(_INSERT, params)
+        tx.run(_INSERT, checksums.signed(checksums.TAKEN, params))
 
 
 def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
@@ -63,6 +68,7 @@ def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
 def put_back(tx: Tx, receipt: str, place: Taken, minor: int) -> None:
     """Write that *minor* of what *receipt* took is back in its place."""
     tx.run(_PUT_BACK, {"receipt": receipt, "position": place.position, "amount": minor})
+    checksums.renew(tx, checksums.TAKEN, receipt, place.position)
 
 
 def _name(line: Line) -> str | None:

@@ -14,7 +14,7 @@ from paygate import logs
 from paygate.ledger.elapsed import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from paygate.ledger.elapsed import Mark, Stopwatch
@@ -81,6 +81,10 @@ class Connection(Protocol):
         """Read all rows of a query."""
         ...
 
+    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
+        """Read the rows of a query one by one, so that no more than one is in memory."""
+        ...
+
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of *params*."""
         ...
@@ -117,6 +121,7 @@ class Tx:
         "actor",
         "at",
         "lines",
+        "each",
         "many",
         "now",
         "run",
@@ -129,6 +134,7 @@ class Tx:
         self._all = connection.all
         self.run = connection.run
         self.many = connection.many
+        self.each = connection.each
         self._ids = context.ids
         self._stopwatch = context.stopwatch
         self.tenant = context.tenant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
-from paygate.ledger import customers, payments, receipts
+from paygate.ledger import customers, payments, receipts, reviews
 from paygate.ledger.payments import Claim
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue, reverse, telling
@@ -39,6 +39,7 @@ def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: st
     for receipt in waiting:
         touched = _place(tx, payment, receipt, invoices)
         allocation.tell_items(tx, touched)
+    reviews.decide(tx, payment.id, reason)
     payments.settle_conflict(tx, payment.id)
     found = reverse.find(tx, payment.id)
     telling.emit(tx, "payment.assigned", found, why=reason)

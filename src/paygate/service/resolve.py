@@ -64,6 +64,7 @@ def resolve(
         reading = merge.Reading(source=Source.OPERATOR, can_inquire=held)
         resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
         _check_ended(tx, row, outcome)
+        reviews.decide(tx, found.id, evidence)
         payments.clear_review(tx, found.id, row.attempt.id)
         telling.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
         return reverse.find(tx, found.id)

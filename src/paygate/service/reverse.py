@@ -406,6 +406,7 @@ def _document(
         fingerprint=print_,
         fee_item=fee_item,
         bank_charge=wish.bank_charge,
+        counted=not wish.number,
     )
     if not written:
         raise NumberReused(

@@ -2,7 +2,8 @@
 --
 -- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
 -- UTC with microseconds, so that they sort; dates are ISO 8601 text. Rows of allocation, receipt,
--- posting and outbox are never changed in what they say about money; triggers see to it.
+-- posting and outbox are never changed in what they say about money; triggers see to it. The
+-- checksum of a row is one of those of its columns that `checksums.py` lists.
 --
 -- What grows with the ledger is found by an index that ends in an instant (or date) and the id, so
 -- that a page of a listing is read in its order, from where the one before it ended, and costs the
@@ -27,6 +28,7 @@ CREATE TABLE paygate_key (
   key TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
   result TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, operation, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -36,6 +38,7 @@ CREATE TABLE paygate_customer (
   zone TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'clear',
   created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -77,6 +80,7 @@ CREATE TABLE paygate_item (
       THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
     WHEN allocated_minor > 0 THEN 'partially_paid'
     ELSE 'open' END) VIRTUAL,
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, kind, number),
   CHECK (allocated_minor + written_off_minor + claimed_minor <= total_minor)
 ) STRICT, WITHOUT ROWID;
@@ -131,7 +135,8 @@ CREATE TABLE paygate_payment (
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
   created_at TEXT NOT NULL,
-  actor TEXT NOT NULL
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_payment_unsettled ON paygate_payment (tenant, account, settle_check_at)
   WHERE settle_check_at IS NOT NULL;
@@ -156,6 +161,10 @@ CREATE TABLE paygate_review (
   ended_at TEXT,
   ended_by TEXT,
   reason TEXT NOT NULL DEFAULT '',
+  -- What had come and what had gone back when a person decided: so much is right, and no more.
+  collected_minor INTEGER NOT NULL DEFAULT 0,
+  returned_minor INTEGER NOT NULL DEFAULT 0,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (payment, cause)
 ) STRICT, WITHOUT ROWID;
 
@@ -208,6 +217,8 @@ CREATE TABLE paygate_attempt (
   overdue_at TEXT, -- when a person must look at what was accepted and is not decided
   offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
   version INTEGER NOT NULL DEFAULT 0,
+  checksum INTEGER NOT NULL,
+  answer_checksum INTEGER NOT NULL, -- of what is known of its end
   UNIQUE (tenant, account, operation, gateway_key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment, created_at, id);
@@ -256,6 +267,7 @@ CREATE TABLE paygate_claim (
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   credit TEXT REFERENCES paygate_credit (id),
   state TEXT NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (payment, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
@@ -267,6 +279,7 @@ CREATE TABLE paygate_hold (
   credit TEXT NOT NULL REFERENCES paygate_credit (id),
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   state TEXT NOT NULL CHECK (state IN ('held', 'released', 'used')),
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (attempt, credit)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
@@ -277,6 +290,7 @@ CREATE TABLE paygate_refund_item (
   position INTEGER NOT NULL,
   item TEXT NOT NULL REFERENCES paygate_item (id),
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (attempt, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -307,6 +321,7 @@ CREATE TABLE paygate_receipt (
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, kind, movement_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
@@ -323,6 +338,7 @@ CREATE TABLE paygate_early_return (
   code TEXT NOT NULL,
   effective TEXT,
   kept_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, account, movement_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, movement_id);
@@ -336,6 +352,7 @@ CREATE TABLE paygate_taken (
   name TEXT NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   back_minor INTEGER NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (receipt, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -352,6 +369,7 @@ CREATE TABLE paygate_allocation (
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   CHECK ((receipt IS NULL) <> (credit IS NULL)),
   CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
@@ -377,6 +395,7 @@ CREATE TABLE paygate_credit (
   item TEXT,
   created_at TEXT NOT NULL,
   actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   CHECK (amount_minor < 0 OR used_minor + reserved_minor + closed_minor <= amount_minor)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_credit_standing ON paygate_credit (tenant, customer, created_at, id)
@@ -399,7 +418,8 @@ CREATE TABLE paygate_write_off (
   undone_by TEXT,
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
-  actor TEXT NOT NULL
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item, booked_at, id);
 CREATE INDEX paygate_write_off_by_payment ON paygate_write_off (payment)
@@ -422,6 +442,8 @@ CREATE TABLE paygate_reversal (
   bank_charge_currency TEXT,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
+  counted INTEGER NOT NULL, -- its number was the next of the sequence
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -441,6 +463,7 @@ CREATE TABLE paygate_chargeback (
   respond_by TEXT,
   opened_at TEXT NOT NULL,
   closed_at TEXT,
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, reference)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment, opened_at, id);
@@ -456,6 +479,7 @@ CREATE TABLE paygate_chargeback_item (
   item TEXT NOT NULL REFERENCES paygate_item (id),
   amount_minor INTEGER NOT NULL CHECK (amount_minor >= 0),
   write_off TEXT REFERENCES paygate_write_off (id),
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (chargeback, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_chargeback_item_by_item ON paygate_chargeback_item (item);
@@ -475,7 +499,8 @@ CREATE TABLE paygate_posting (
   payment TEXT,
   effective TEXT NOT NULL,
   booked_at TEXT NOT NULL,
-  actor TEXT NOT NULL
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE paygate_mandate (
@@ -488,7 +513,8 @@ CREATE TABLE paygate_mandate (
   reference TEXT NOT NULL,
   ip TEXT NOT NULL,
   user_agent TEXT NOT NULL,
-  revoked_at TEXT
+  revoked_at TEXT,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What a processor calls a customer of ours, by account; the last one that it told counts.
@@ -519,7 +545,8 @@ CREATE TABLE paygate_method (
   is_default INTEGER NOT NULL DEFAULT 0,
   told_at TEXT NOT NULL, -- of the newest that the processor said about it
   created_at TEXT NOT NULL,
-  forgotten_at TEXT
+  forgotten_at TEXT,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
@@ -547,6 +574,7 @@ CREATE TABLE paygate_inbox (
   applied_at TEXT,
   reply TEXT,
   error TEXT NOT NULL DEFAULT '',
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, event_id, digest)
 ) STRICT;
 CREATE INDEX paygate_inbox_by_body ON paygate_inbox (tenant, account, body_digest)
@@ -574,6 +602,7 @@ CREATE TABLE paygate_feed (
   fault TEXT NOT NULL DEFAULT '',
   failing_since TEXT,
   alerted_at TEXT, -- when it was told that it is failing; NULL after it was read to its end
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, account)
 ) STRICT, WITHOUT ROWID;
 
@@ -620,6 +649,7 @@ CREATE TABLE paygate_place (
   account TEXT NOT NULL,
   owner TEXT NOT NULL,
   created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (source, number),
   UNIQUE (source, tenant, account, owner)
 ) STRICT, WITHOUT ROWID;
@@ -632,7 +662,8 @@ CREATE TABLE paygate_quote (
   enough_minor INTEGER NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
   rate TEXT NOT NULL,
   rate_source TEXT NOT NULL,
-  created_at TEXT NOT NULL
+  created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE paygate_report_line (
@@ -659,6 +690,7 @@ CREATE TABLE paygate_outbox (
   occurred_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   data TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   UNIQUE (tenant, aggregate, seq)
 ) STRICT;
 
@@ -721,3 +753,104 @@ CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
 BEGIN SELECT RAISE(ABORT, 'a quote does not change'); END;
 CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
+-- How many rows were ever written to each table from which nothing is deleted, so that a row that
+-- is gone is missed.
+CREATE TABLE paygate_row_count (
+  name TEXT PRIMARY KEY,
+  written INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO paygate_row_count (name, written) VALUES
+  ('paygate_allocation', 0),
+  ('paygate_attempt', 0),
+  ('paygate_attempt_try', 0),
+  ('paygate_chargeback', 0),
+  ('paygate_chargeback_item', 0),
+  ('paygate_claim', 0),
+  ('paygate_credit', 0),
+  ('paygate_customer', 0),
+  ('paygate_early_return', 0),
+  ('paygate_feed', 0),
+  ('paygate_hold', 0),
+  ('paygate_inbox', 0),
+  ('paygate_item', 0),
+  ('paygate_key', 0),
+  ('paygate_mandate', 0),
+  ('paygate_method', 0),
+  ('paygate_outbox', 0),
+  ('paygate_payment', 0),
+  ('paygate_place', 0),
+  ('paygate_place_count', 0),
+  ('paygate_posting', 0),
+  ('paygate_quote', 0),
+  ('paygate_receipt', 0),
+  ('paygate_refund_item', 0),
+  ('paygate_report_line', 0),
+  ('paygate_reversal', 0),
+  ('paygate_review', 0),
+  ('paygate_sequence', 0),
+  ('paygate_sink', 0),
+  ('paygate_taken', 0),
+  ('paygate_write_off', 0);
+CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_allocation'; END;
+CREATE TRIGGER paygate_attempt_counted AFTER INSERT ON paygate_attempt
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_attempt'; END;
+CREATE TRIGGER paygate_attempt_try_counted AFTER INSERT ON paygate_attempt_try
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_attempt_try'; END;
+CREATE TRIGGER paygate_chargeback_counted AFTER INSERT ON paygate_chargeback
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_chargeback'; END;
+CREATE TRIGGER paygate_chargeback_item_counted AFTER INSERT ON paygate_chargeback_item
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_chargeback_item'; END;
+CREATE TRIGGER paygate_claim_counted AFTER INSERT ON paygate_claim
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_claim'; END;
+CREATE TRIGGER paygate_credit_counted AFTER INSERT ON paygate_credit
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_credit'; END;
+CREATE TRIGGER paygate_customer_counted AFTER INSERT ON paygate_customer
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_customer'; END;
+CREATE TRIGGER paygate_early_return_counted AFTER INSERT ON paygate_early_return
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_early_return'; END;
+CREATE TRIGGER paygate_feed_counted AFTER INSERT ON paygate_feed
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_feed'; END;
+CREATE TRIGGER paygate_hold_counted AFTER INSERT ON paygate_hold
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_hold'; END;
+CREATE TRIGGER paygate_inbox_counted AFTER INSERT ON paygate_inbox
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_inbox'; END;
+CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_item'; END;
+CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_key'; END;
+CREATE TRIGGER paygate_mandate_counted AFTER INSERT ON paygate_mandate
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_mandate'; END;
+CREATE TRIGGER paygate_method_counted AFTER INSERT ON paygate_method
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_method'; END;
+CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_outbox'; END;
+CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payment'; END;
+CREATE TRIGGER paygate_place_counted AFTER INSERT ON paygate_place
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_place'; END;
+CREATE TRIGGER paygate_place_count_counted AFTER INSERT ON paygate_place_count
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_place_count'; END;
+CREATE TRIGGER paygate_posting_counted AFTER INSERT ON paygate_posting
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_posting'; END;
+CREATE TRIGGER paygate_quote_counted AFTER INSERT ON paygate_quote
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_quote'; END;
+CREATE TRIGGER paygate_receipt_counted AFTER INSERT ON paygate_receipt
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_receipt'; END;
+CREATE TRIGGER paygate_refund_item_counted AFTER INSERT ON paygate_refund_item
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_refund_item'; END;
+CREATE TRIGGER paygate_report_line_counted AFTER INSERT ON paygate_report_line
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_report_line'; END;
+CREATE TRIGGER paygate_reversal_counted AFTER INSERT ON paygate_reversal
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_reversal'; END;
+CREATE TRIGGER paygate_review_counted AFTER INSERT ON paygate_review
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_review'; END;
+CREATE TRIGGER paygate_sequence_counted AFTER INSERT ON paygate_sequence
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_sequence'; END;
+CREATE TRIGGER paygate_sink_counted AFTER INSERT ON paygate_sink
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_sink'; END;
+CREATE TRIGGER paygate_taken_counted AFTER INSERT ON paygate_taken
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_taken'; END;
+CREATE TRIGGER paygate_write_off_counted AFTER INSERT ON paygate_write_off
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_write_off'; END;

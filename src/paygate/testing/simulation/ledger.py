@@ -172,7 +172,7 @@ class SimulatedStore(SqliteStore):
             uri=True,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=512,
+            cached_statements=1024,
             factory=Connection,
         )
         assert isinstance(connection, Connection)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.profiles import Profile
     from paygate.testing.simulation.world import World
 
+_WHOLE: Final = 8
+"""The rules that read whole tables would take a third of the time of every schedule."""
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _PENDING: Final = """
 SELECT id, payment, account, operation FROM paygate_attempt
@@ -220,7 +222,10 @@ def _other_money(world: World, row: Any) -> bool:
 
 
 def _check_books(world: World) -> None:
-    for found in world.store.read(world.hosts[0].context, book.check):
+    """See that the books are sound, and in one schedule of eight that each row is."""
+    whole = world.seed % _WHOLE == 0
+    rules = [rule for rule in book.RULES if whole or rule.cheap]
+    for found in world.store.read(world.hosts[0].context, lambda tx: book.check(tx, rules)):
         world.violated(found.rule, f"{found.subject}: {found.detail}")
 
 

@@ -1,0 +1,434 @@
+"""Rules about rows: they are all there, say what they said, and belong to each other.
+
+A sum shows that an amount was changed. That the name of a movement was changed, or
+that a row has another customer, tenant or currency than the row that it refers to,
+no sum shows: these rules do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.method import Kind
+from paygate.ledger import checksums
+from paygate.ledger.rule import Rule
+
+if TYPE_CHECKING:
+    from paygate.ledger.rule import FoundRow
+
+FILE: Final = Rule(
+    "file-is-sound",
+    "the file can be read: each page, index and constraint of it",
+    """
+    SELECT 'file' AS subject, integrity_check AS detail FROM pragma_integrity_check
+    WHERE integrity_check <> 'ok'
+    """,
+    cheap=False,
+)
+
+# --- Rows that are gone, and rows that say something else ------------------------------------
+
+_COUNTED: Final = [
+    "allocation",
+    "attempt",
+    "attempt_try",
+    "chargeback",
+    "chargeback_item",
+    "claim",
+    "credit",
+    "customer",
+    "early_return",
+    "feed",
+    "hold",
+    "inbox",
+    "item",
+    "key",
+    "mandate",
+    "method",
+    "outbox",
+    "payment",
+    "place",
+    "place_count",
+    "posting",
+    "quote",
+    "receipt",
+    "refund_item",
+    "report_line",
+    "reversal",
+    "review",
+    "sequence",
+    "sink",
+    "taken",
+    "write_off",
+]
+"""The tables from which nothing is ever deleted; a trigger counts what is written to them."""
+
+_COUNTS: Final = """
+SELECT name AS subject, written || ' rows were written, and ' || there || ' are there' AS detail
+FROM ({there}) LEFT JOIN paygate_row_count USING (name) WHERE written IS NOT there
+UNION ALL
+SELECT name, written || ' rows were written to a table that nobody counts' FROM paygate_row_count
+WHERE name NOT IN ({names})
+""".format(
+    there=" UNION ALL ".join(
+        f"SELECT 'paygate_{name}' AS name, count(*) AS there FROM paygate_{name}"
+        for name in _COUNTED
+    ),
+    names=", ".join(f"'paygate_{name}'" for name in _COUNTED),
+)
+# Their ids are those that SQLite gives: the next one each time.
+_NUMBERS: Final = " UNION ALL ".join(
+    f"SELECT 'paygate_{table}' AS subject, count(*) || ' rows, numbered ' || min({column}) "
+    f"|| ' to ' || max({column}) AS detail FROM paygate_{table} "
+    f"HAVING count(*) > 0 AND (min({column}) <> 1 OR max({column}) <> count(*))"
+    for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "position"))
+)
+
+# A table without a tenant belongs to that of the row that it is about.
+_OWNERS: Final = {
+    "paygate_review": "JOIN paygate_payment o ON o.id = t.payment",
+    "paygate_claim": "JOIN paygate_payment o ON o.id = t.payment",
+    "paygate_hold": "JOIN paygate_attempt o ON o.id = t.attempt",
+    "paygate_refund_item": "JOIN paygate_attempt o ON o.id = t.attempt",
+    "paygate_taken": "JOIN paygate_receipt o ON o.id = t.receipt",
+    "paygate_chargeback_item": "JOIN paygate_chargeback o ON o.id = t.chargeback",
+    "paygate_quote": "JOIN paygate_attempt o ON o.id = t.attempt",
+}
+
+
+def _with_checksum(facts: checksums.Facts) -> str:
+    owner = _OWNERS.get(facts.table)
+    return f"""
+    SELECT {facts.subject} AS subject, '{facts.table}' AS "table", t.{facts.checksum} AS checksum,
+      {", ".join(f"t.{name}" for name in facts.columns)}
+    FROM {facts.table} t {owner or ""} WHERE {"t" if owner is None else "o"}.tenant = :tenant
+    """
+
+
+def _changed(row: FoundRow) -> str | None:
+    values = tuple(row)
+    if checksums.of(values[3:]) == values[2]:
+        return None
+    return f"a row of {values[1]} is not as it was written"
+
+
+_WRITTEN: Final = (
+    Rule(
+        "rows-are-there",
+        "as many rows are there as were written, and their numbers have no gaps",
+        (_COUNTS, _NUMBERS),
+        cheap=False,
+    ),
+    Rule(
+        "rows-are-as-written",
+        "the facts of a row are those that its checksum was made of",
+        tuple(_with_checksum(facts) for facts in checksums.ALL),
+        judge=_changed,
+        cheap=False,
+    ),
+    Rule(
+        "references-are-there",
+        "what a row must refer to is there",
+        """
+        SELECT "table" || coalesce(' ' || "rowid", '') AS subject,
+          'refers to a row of ' || parent || ' that is not there' AS detail
+        FROM pragma_foreign_key_check
+        """,
+        cheap=False,
+    ),
+)
+
+# --- Rows that belong to each other ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A column that names a row of another table, and the columns that are equal in both."""
+
+    column: str
+    to: str
+    equal: tuple[str, ...] = ("tenant",)
+
+
+def _reference(text: str, equal: str = "tenant") -> Reference:
+    column, _, to = text.partition(">")
+    return Reference(column, to or column, tuple(equal.split()))
+
+
+# Payment rows of a customer whom another one pays for have that customer. The currency of a
+# receipt may differ from that of its payment: other money came than was asked for.
+REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
+    "payment": (
+        _reference("method"),
+        _reference("mandate"),
+        _reference("reversal"),
+    ),
+    "attempt": (_reference("payment", "tenant account kind currency"),),
+    "attempt_request": (_reference("attempt"),),
+    "receipt": (
+        _reference("payment", "tenant customer"),
+        _reference("attempt", "tenant account payment"),
+    ),
+    "early_return": (_reference("payment", "tenant account"),),
+    "allocation": (
+        _reference("item", "tenant currency"),
+        _reference("payment"),
+        _reference("receipt", "tenant currency payment"),
+        _reference("credit", "tenant currency"),
+        _reference("cancels>allocation", "tenant item currency payment receipt credit"),
+    ),
+    "credit": (
+        _reference("payment"),
+        _reference("receipt", "tenant currency"),
+        _reference("item", "tenant currency"),
+    ),
+    "write_off": (
+        _reference("item", "tenant currency"),
+        _reference("payment"),
+        _reference("receipt", "tenant currency"),
+    ),
+    "reversal": (_reference("payment"), _reference("fee_item>item")),
+    "chargeback": (_reference("payment", "tenant account"),),
+    "posting": (
+        _reference("item", "tenant customer currency"),
+        _reference("receipt", "tenant customer payment"),
+        _reference("credit", "tenant customer currency"),
+        _reference("payment", "tenant customer"),
+    ),
+    "method": (_reference("mandate", "tenant customer"),),
+}
+
+
+def _compared(table: str) -> str:
+    """Write the query that compares the rows of *table* with those that they refer to."""
+    joins, wrong = list[str](), list[str]()
+    for number, each in enumerate(REFERENCES[table]):
+        alias = f"r{number}"
+        joins.append(f"LEFT JOIN paygate_{each.to} {alias} ON {alias}.id = t.{each.column}")
+        wrong.append(
+            f"WHEN t.{each.column} IS NOT NULL AND {alias}.id IS NULL "
+            f"THEN 'there is no {each.column} ' || t.{each.column}"
+        )
+        wrong += [
+            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT t.{name} "
+            f"THEN 'its {name} is ' || coalesce(t.{name}, 'none') || ', and that of its "
+            f"{each.column} ' || {alias}.id || ' is ' || coalesce({alias}.{name}, 'none')"
+            for name in each.equal
+        ]
+    key = {"posting": "entry", "attempt_request": "attempt", "early_return": "movement_id"}
+    return f"""
+    SELECT * FROM (
+      SELECT 'paygate_{table} ' || t.{key.get(table, "id")} AS subject,
+        CASE {" ".join(wrong)} END AS detail
+      FROM paygate_{table} t {" ".join(joins)} WHERE t.tenant = :tenant)
+    WHERE detail IS NOT NULL
+    """
+
+
+def _brought_together(table: str, owner: str, *references: Reference) -> str:
+    """Write the query that compares what a row of *table* refers to with its *owner*."""
+    joins, wrong = list[str](), list[str]()
+    for number, each in enumerate(references):
+        alias = f"r{number}"
+        joins.append(f"LEFT JOIN paygate_{each.to} {alias} ON {alias}.id = t.{each.column}")
+        wrong += [
+            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT o.{name} "
+            f"THEN 'the {name} of ' || {alias}.id || ' is not that of ' || o.id"
+            for name in each.equal
+        ]
+    return f"""
+    SELECT * FROM (
+      SELECT 'paygate_{table} ' || o.id AS subject, CASE {" ".join(wrong)} END AS detail
+      FROM paygate_{table} t JOIN paygate_{owner} o ON o.id = t.{owner} {" ".join(joins)}
+      WHERE o.tenant = :tenant)
+    WHERE detail IS NOT NULL
+    """
+
+
+_BELONGING: Final = (
+    Rule(
+        "rows-belong-together",
+        "a row has the tenant of what it refers to, and the customer, currency, account and "
+        "payment wherever both have one",
+        (
+            *(_compared(table) for table in REFERENCES),
+            _brought_together(
+                "claim",
+                "payment",
+                _reference("item", "tenant customer currency"),
+                _reference("credit", "tenant customer currency"),
+            ),
+            _brought_together("hold", "attempt", _reference("credit", "tenant currency")),
+            _brought_together("refund_item", "attempt", _reference("item", "tenant currency")),
+            _brought_together(
+                "chargeback_item", "chargeback", _reference("item"), _reference("write_off")
+            ),
+            """
+            SELECT 'paygate_delivery ' || d.position AS subject,
+              'sink and event of a delivery are not there, or are about something else' AS detail
+            FROM paygate_delivery d
+            LEFT JOIN paygate_outbox o ON o.position = d.position AND o.tenant = d.tenant
+              AND o.aggregate = d.aggregate
+            LEFT JOIN paygate_sink s ON s.tenant = d.tenant AND s.name = d.sink
+            WHERE d.tenant = :tenant AND (o.id IS NULL OR s.name IS NULL)
+            """,
+            """
+            SELECT 'paygate_attempt_request ' || r.attempt AS subject,
+              'it is about ' || r.customer || ', and its payment is paid by ' || p.payer AS detail
+            FROM paygate_attempt_request r JOIN paygate_attempt a ON a.id = r.attempt
+            JOIN paygate_payment p ON p.id = a.payment
+            WHERE r.tenant = :tenant AND r.customer NOT IN ('', p.payer)
+            """,
+        ),
+        cheap=False,
+    ),
+    Rule(
+        "customers-are-known",
+        "whom an invoice, payment, credit, method or mandate is about is a known customer",
+        tuple(
+            f"""
+            SELECT 'paygate_{table} ' || t.{key} AS subject,
+              'there is no customer ' || t.customer AS detail
+            FROM paygate_{table} t WHERE t.tenant = :tenant AND NOT EXISTS (
+              SELECT 1 FROM paygate_customer c WHERE c.tenant = t.tenant AND c.id = t.customer)
+            """
+            for table, key in (
+                ("item", "id"),
+                ("payment", "id"),
+                ("credit", "id"),
+                ("method", "id"),
+                ("mandate", "id"),
+                ("contact", "customer"),
+            )
+        ),
+        cheap=False,
+    ),
+    Rule(
+        "tenants-are-known",
+        "a row belongs to a tenant that has customers",
+        tuple(
+            f"""
+            SELECT 'paygate_{table} ' || t.{key} AS subject,
+              'there is no customer of the tenant ' || t.tenant AS detail
+            FROM paygate_{table} t WHERE NOT EXISTS (
+              SELECT 1 FROM paygate_customer c WHERE c.tenant = t.tenant)
+            """
+            for table, key in (
+                ("key", "key"),
+                ("item", "id"),
+                ("payment", "id"),
+                ("attempt", "id"),
+                ("receipt", "id"),
+                ("early_return", "movement_id"),
+                ("allocation", "id"),
+                ("credit", "id"),
+                ("write_off", "id"),
+                ("reversal", "number"),
+                ("chargeback", "reference"),
+                ("posting", "entry"),
+                ("mandate", "id"),
+                ("method", "id"),
+                ("contact", "customer"),
+                ("attempt_request", "attempt"),
+                ("place", "number"),
+            )
+        ),
+        cheap=False,
+    ),
+    Rule(
+        "entries-are-of-one-piece",
+        "the lines of an entry have one tenant, customer, payment, effective date, time and actor",
+        """
+        SELECT min(entry) AS subject, 'its lines differ' AS detail FROM paygate_posting
+        WHERE tenant = :tenant GROUP BY entry, booked_at
+        HAVING min(customer) <> max(customer)
+          OR min(coalesce(payment, '')) <> max(coalesce(payment, ''))
+          OR min(effective) <> max(effective) OR min(actor) <> max(actor)
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "receipts-are-posted",
+        "money that came has a posting that names its receipt",
+        """
+        SELECT r.id AS subject, 'nothing is posted for it' AS detail
+        FROM paygate_receipt r LEFT JOIN (
+          SELECT DISTINCT receipt FROM paygate_posting WHERE receipt IS NOT NULL) p
+          ON p.receipt = r.id
+        WHERE r.tenant = :tenant AND r.inward = 1 AND r.kind <> 'undone' AND p.receipt IS NULL
+        """,
+        cheap=False,
+    ),
+)
+
+# --- What a call left behind ------------------------------------------------------------------
+
+_BY_HAND: Final = ", ".join(f"'{kind}'" for kind in Kind if kind.recorded or kind is Kind.CREDIT)
+
+_CALLS: Final = (
+    Rule(
+        "keys-are-kept",
+        "every payment, capture, refund, void and closing has the key that its call used, so that "
+        "the same call again does nothing, and a key names what came of its call",
+        (
+            """
+            SELECT p.id AS subject, 'the key of its call is not there' AS detail
+            FROM paygate_payment p LEFT JOIN (
+              SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = p.id
+            WHERE p.tenant = :tenant AND k.result IS NULL
+            """,
+            # A refund may be sent in parts, of which the key names the first.
+            """
+            SELECT min(a.id) AS subject, 'the key of its call is not there' AS detail
+            FROM paygate_attempt a LEFT JOIN (
+              SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = a.id
+            WHERE a.tenant = :tenant AND a.gateway_key NOT LIKE '%-late'
+              AND a.operation IN ('capture', 'refund', 'void', 'close', 'complete', 'enroll',
+                'forget')
+            GROUP BY coalesce(a.payment, a.id), a.operation, a.created_at HAVING count(k.result) = 0
+            """,
+            """
+            SELECT k.operation || ' ' || k.key AS subject,
+              'there is no ' || k.result || ', which it names' AS detail
+            FROM paygate_key k
+            LEFT JOIN paygate_payment p ON p.id = k.result AND p.tenant = k.tenant
+            LEFT JOIN paygate_attempt a ON a.id = k.result AND a.tenant = k.tenant
+            LEFT JOIN paygate_write_off w ON w.id = k.result AND w.tenant = k.tenant
+            WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
+              AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL
+            """,
+        ),
+        cheap=False,
+    ),
+    Rule(
+        "payments-have-attempts",
+        "a payment through a gateway has the one attempt that was to bring its money, for its "
+        "amount, and no other payment has one",
+        f"""
+        SELECT p.id AS subject, count(a.id) || ' attempts to bring ' || p.amount_minor AS detail
+        FROM paygate_payment p LEFT JOIN paygate_attempt a
+          ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
+          AND a.amount_minor = p.amount_minor
+        WHERE p.tenant = :tenant GROUP BY p.id
+        HAVING count(a.id) <> CASE WHEN p.kind IN ({_BY_HAND}) THEN 0 ELSE 1 END
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "refunds-name-their-money",
+        "a refund sends back a movement of its payment, and no more than that brought",
+        """
+        SELECT a.id AS subject, a.amount_minor || ' of the movement ' || a.movement AS detail
+        FROM paygate_attempt a LEFT JOIN paygate_receipt r
+          ON r.payment = a.payment AND r.movement_id = a.movement
+          AND r.kind IN ('charge', 'capture')
+        WHERE a.tenant = :tenant AND a.operation = 'refund'
+        GROUP BY a.id HAVING count(r.id) = 0 OR a.amount_minor > sum(r.amount_minor)
+        """,
+        cheap=False,
+    ),
+)
+
+IDENTITIES: Final = (*_WRITTEN, *_BELONGING, *_CALLS)
+"""That rows are there, as they were written, and belong to each other."""

@@ -1,0 +1,460 @@
+"""A ledger with rows of every kind, for tests that change one of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from paygate import Cashier, Customer, Kind, Money, Timing
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.method import Mandate, MandateScope
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    DeclineCode,
+    Declined,
+    Finding,
+    Movement,
+    MovementKind,
+    Outcome,
+    PayToAddress,
+    Pending,
+)
+from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
+from paygate.testing import FakeClock, FakeGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from paygate.domain.event import Event
+    from paygate.domain.payment import Payment
+
+KEYS = ["cGF5Z2F0ZS1hLXJpY2gtbGVkZ2VyLWZvci10ZXN0cyE="]
+BACK = "https://shop.example/back"
+PAYER = Customer(id="C-1", name="Ada Lovelace", email="ada@example.org", zone="America/Toronto")
+
+
+class Told(FakeGateway):
+    """A card account whose callbacks say what a test lets them say, and which knows no more."""
+
+    notice: Notice
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        return at_once(Pending(reference=inquiry.reference))
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        return at_once([self.notice])
+
+
+class Wallet(FakeGateway):
+    """A wallet that quotes an amount in bitcoin at a place of its own for each payer."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(Kind.REDIRECT, clock=clock, merchant_account="wallet")
+        rail = replace(self._traits.rails[Kind.REDIRECT], place_per=PlacePer.PAYER)
+        self._traits = replace(self._traits, rails={Kind.REDIRECT: rail})
+
+    notice: Notice
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        return at_once([self.notice])
+
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        action = PayToAddress(
+            address=f"bc1{charge.place}",
+            amount=Money("BTC", 40_000),
+            uri=f"bitcoin:bc1{charge.place}",
+            enough=Money("BTC", 39_500),
+            rate="52500.00",
+            rate_source="simulated",
+        )
+        return at_once(ActionRequired(action=action, reference=f"place-{charge.place}"))
+
+
+def usd(text: str) -> Money:
+    return Money.of("USD", text)
+
+
+class Office:
+    """A merchant who has seen everything once."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.clock = FakeClock()
+        self.card = FakeGateway(clock=self.clock)
+        self.slow = FakeGateway(clock=self.clock, merchant_account="slow")
+        self.page = FakeGateway(Kind.REDIRECT, clock=self.clock)
+        self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
+        self.told = Told(clock=self.clock, merchant_account="told")
+        self.wallet = Wallet(self.clock)
+        self.url = f"sqlite:///{path}"
+        self.cashier = Cashier.open(
+            self.url,
+            gateways={
+                "card": {"gateway": self.card, "settles_within": 30},
+                "slow": {"gateway": self.slow, "credit_on": "settled"},
+                "page": self.page,
+                "bank": self.bank,
+                "told": self.told,
+                "wallet": self.wallet,
+            },
+            clock=self.clock,
+            token_keys=KEYS,
+            actor="clerk",
+        )
+        self.number = 0
+
+    def issue(self, total: str = "84", customer: Customer | str = PAYER, **more: Any) -> str:
+        self.number += 1
+        number = f"N-{self.number}"
+        self.cashier.issue(
+            number=number, customer=customer, total=usd(total), due="2026-03-01", **more
+        )
+        return number
+
+    def pay(
+        self, *numbers: str, method: str = "tok_visa", via: str = "card", **more: Any
+    ) -> Payment:
+        self.number += 1
+        return self.cashier.collect(
+            list(numbers) or [self.issue()],
+            via=via,
+            method=method,
+            key=f"pay-{self.number}",
+            **more,
+        )
+
+    def key(self) -> str:
+        self.number += 1
+        return f"key-{self.number}"
+
+    def hear(self) -> None:
+        """Take in what the processors call back about, and apply it."""
+        for name in ("card", "slow", "page", "bank"):
+            for callback in getattr(self, name).callbacks():
+                self.cashier.receive(name, callback)
+        self.cashier.apply_callbacks()
+
+    def tell(self, via: str, type_: str, reference: str, **said: Any) -> None:
+        """Let a processor tell something, and apply it."""
+        self.number += 1
+        told: Any = self.wallet if via == "wallet" else self.told
+        told.notice = Notice(event_id=f"evt-{self.number}", type=type_, reference=reference, **said)
+        body = b"callback %d" % self.number
+        at = self.clock.now()
+        callback = Callback(method="POST", path="/", headers={}, body=body, received_at=at)
+        self.cashier.receive(via, callback)
+        self.cashier.apply_callbacks()
+
+    def pass_time(self, **parts: float) -> None:
+        self.clock.advance(**parts)
+
+
+def fill(path: Path | str) -> None:
+    """Write the ledger at *path*: two tenants, of whom one has seen everything."""
+    office = Office(path)
+    for part in _PARTS:
+        part(office)
+        assert office.cashier.fsck() == [], (part, office.cashier.fsck())
+    office.cashier.close()
+
+
+def _cards(office: Office) -> None:
+    office.pay()
+    office.pay(office.issue(), office.issue(), amount=usd("200"))
+    for token in (
+        "tok_declined",
+        "tok_pending",
+        "tok_partial",
+        "tok_unknown_lost",
+        "tok_unknown_executed",
+        "tok_other_amount",
+        "tok_other_currency",
+        "tok_rejected_validation",
+    ):
+        office.pay(method=token)
+    for token in ("tok_action", "tok_action_script", "tok_action_form"):
+        office.pay(method=token, return_url=BACK)
+    office.pass_time(minutes=5)
+    office.cashier.recover()
+    decided = office.pay(method="tok_other_amount")
+    office.cashier.assign(decided, [office.issue()], reason="the payer rounded up")
+    lost = office.pay(method="tok_unknown_executed")
+    office.cashier.resolve(
+        lost,
+        Declined(code=DeclineCode.GENERIC, raw_code="phone", retryable=False),
+        evidence="the processor said so by phone",
+    )
+
+
+def _authorisations(office: Office) -> None:
+    cashier = office.cashier
+
+    def hold() -> Payment:
+        return cashier.authorize(office.issue(), via="card", method="tok_visa", key=office.key())
+
+    hold()
+    cashier.capture(hold(), key=office.key())
+    part = cashier.capture(hold(), amount=usd("30"), key=office.key(), final=False)
+    cashier.capture(part, amount=usd("20"), key=office.key())
+    cashier.capture(hold(), amount=usd("30"), key=office.key(), final=False)
+    cashier.cancel(hold(), key=office.key())
+    over = hold()
+    office.card.script("tok_other_amount")
+    over = cashier.capture(over, key=office.key())
+    cashier.assign(over, (), reason="the customer agreed")
+    held = hold()
+    office.card.script("tok_unknown_executed")
+    cashier.capture(held, key=office.key())
+
+
+def _refunds(office: Office) -> None:
+    cashier = office.cashier
+    cashier.refund(office.pay(), key=office.key())
+    number = office.issue()
+    paid = office.pay(number, amount=usd("100"))
+    cashier.refund(paid, amount=usd("30"), key=office.key(), to="credit_note", items=[number])
+    cashier.refund(paid, amount=usd("10"), key=office.key(), to="from_credit")
+    for token in ("tok_unknown_executed", "tok_rejected_state"):
+        paid = office.pay(amount=usd("100"))
+        office.card.script(token)
+        cashier.refund(paid, amount=usd("10"), key=office.key(), to="from_credit")
+    failed = cashier.refund(office.pay(), key=office.key())
+    office.card.fail_refund(cashier.attempts(failed)[-1].reference)
+    office.hear()
+
+
+def _pages(office: Office) -> None:
+    cashier = office.cashier
+    for number in range(5):
+        invoice = office.issue()
+        page = office.pay(invoice, via="page", method=None, return_url=BACK)
+        match number:
+            case 1:
+                office.page.decline_try(page.reference)
+            case 2:
+                office.page.pay(page.reference)
+            case 3:
+                cashier.record(invoice, by="cash", key=office.key())
+            case 4:
+                cashier.close_page(page, key=office.key())
+        office.hear()
+
+
+def _credits(office: Office) -> None:
+    cashier = office.cashier
+    number = office.issue()
+    office.pay(number)
+    cashier.void(number, reason="issued twice")
+    cashier.void(office.issue(), reason="issued twice")
+    cashier.top_up("C-1", usd("50"), via="card", method="tok_visa", key=office.key())
+    used = cashier.pay_from_credit(office.issue("20"), key=office.key())
+    cashier.undo_credit_use(used)
+    cashier.pay_from_credit(office.issue("20"), key=office.key())
+    office.pay(office.issue("20"), credit=usd("5"))
+    office.pay(office.issue("20"), credit=usd("5"), method="tok_pending")
+    given_up = cashier.write_off(office.issue(), amount=usd("10"), reason="small", key=office.key())
+    cashier.write_off(office.issue(), reason="gone away", key=office.key())
+    cashier.undo_write_off(given_up)
+
+
+def _settling(office: Office) -> None:
+    for via in ("card", "slow"):
+        paid = office.pay(via=via)
+        office.pay(via=via)
+        [attempt] = office.cashier.attempts(paid)
+        getattr(office, via).pay_out(attempt.reference, fee=usd("2.50"))
+    office.hear()
+    office.pay(via="bank", method="tok_bank")
+    office.pay(via="bank", method="tok_bank_returned_r01")
+    office.pay(via="bank", method="tok_bank_unpaid_r01")
+    early = office.pay(via="bank", method="tok_bank")
+    office.bank.return_early(early.reference)
+    for _ in range(8):
+        office.pass_time(days=1)
+        office.hear()
+        office.cashier.recover()
+
+
+def _by_hand(office: Office) -> None:
+    cashier = office.cashier
+    bounced = cashier.record(office.issue(), by="check", reference="1001", key=office.key())
+    cashier.reverse(bounced, reason="bounced", fee=usd("25"), bank_charge=usd("5"))
+    wrong = cashier.record(office.issue(), by="check", reference="1002", key=office.key())
+    cashier.reverse(wrong, reason="stopped", number="OUR-1")
+    paid = cashier.record(office.issue(), by="transfer", reference="T-1", key=office.key())
+    [back] = cashier.record_refund(
+        paid, by="cash", reference="slip 7", amount=usd("30"), key=office.key()
+    )
+    cashier.undo_record_refund(back, reason="not handed out")
+    cashier.record_refund(paid, by="cash", reference="slip 8", amount=usd("9"), key=office.key())
+
+
+def _disputes(office: Office) -> None:
+    for step in ("open", "take", "won", "lost"):
+        paid = office.pay()
+        office.card.open_dispute(paid.reference)
+        office.hear()
+        if step != "open":
+            office.card.dispute(paid.reference)
+            office.hear()
+        if step == "won":
+            office.card.win_dispute(paid.reference)
+        if step == "lost":
+            office.card.lose_dispute(paid.reference)
+        office.hear()
+
+
+def _methods(office: Office) -> None:
+    cashier = office.cashier
+    mandate = Mandate(
+        text_version="2026-01",
+        accepted_at=office.clock.now(),
+        scope=MandateScope.FUTURE,
+        reference="M-1",
+        ip="192.0.2.7",
+        user_agent="browser",
+    )
+    stored = [
+        cashier.enroll("C-1", via="card", method=token, mandate=mandate, key=office.key()).method
+        for token in ("tok_visa", "tok_mastercard", "tok_amex")
+    ]
+    first, second, third = (each for each in stored if each is not None)
+    cashier.set_default_method(second)
+    cashier.forget_method(third, key=office.key())
+    office.pay(method=first)
+    office.pay(method="tok_visa", save_method=True)
+
+
+def _odd(office: Office) -> None:
+    cashier = office.cashier
+    paid = office.pay(via="told")
+    [receipt] = cashier.receipts(paid)
+    # More goes back than came.
+    for name in ("r-1", "r-2"):
+        back = Movement(
+            movement_id=name,
+            kind=MovementKind.REFUND,
+            amount=usd("84"),
+            undoes=receipt.movement_id,
+            code="elsewhere",
+        )
+        office.tell("told", "refund", paid.reference, movements=(back,))
+    cashier.reviewed(paid, reason="the processor sent it twice, and we let it be")
+    # A return is told before its money.
+    waiting = office.pay(via="told", method="tok_pending")
+    early = Movement(
+        movement_id="early-1",
+        kind=MovementKind.RETURN,
+        amount=usd("84"),
+        undoes="late-1",
+        code="R01",
+        effective=office.clock.now().date(),
+    )
+    office.tell("told", "return", waiting.reference, movements=(early,))
+    for _ in range(8):  # until it is believed although its money has not come
+        office.pass_time(days=2)
+        cashier.apply_callbacks()
+    office.tell("told", "unknown", "somebody-else", movements=(early,))
+    office.tell("told", "odd", waiting.reference, unreadable="an amount without a currency")
+
+
+def _wallet(office: Office) -> None:
+    for customer in ("C-1", "C-2", "C-3"):
+        number = office.issue(customer=customer)
+        page = office.pay(number, via="wallet", method=None, return_url=BACK)
+        coins = Money("BTC", 40_000)
+        if customer == "C-2":
+            seen = Pending(reference=page.reference, amount=Money("BTC", 10_000))
+            office.tell("wallet", "seen", page.reference, answer=seen, place=1)
+        if customer == "C-3":
+            came = Movement(movement_id="tx:0", amount=coins, settled=coins)
+            answer = Approved(movements=(came,), reference=page.reference)
+            office.tell("wallet", "confirmed", page.reference, answer=answer, place=2)
+
+
+def _outbox(office: Office) -> None:
+    cashier = office.cashier
+
+    def take(event: Event) -> None:
+        if event.aggregate.startswith("customer:") or event.type == "payment.reversed":
+            raise ConnectionError("the books are closed")
+
+    cashier.subscribe("books", take)
+    for _ in range(3):
+        cashier.publish()
+        office.pass_time(days=3)
+    cashier.read_feeds()
+    _under_way(office)
+    cashier.stop_sending(reason="restored from a backup")
+
+
+def _under_way(office: Office) -> None:
+    """Leave something of each kind under way, so that it is in the ledger as it ends."""
+    cashier = office.cashier
+    [stored, *_] = cashier.methods("C-1")
+    office.pay(method=stored)
+    for token in ("tok_unknown_lost", "tok_unknown_executed", "tok_pending"):
+        office.pay(method=token)
+    office.card.script("tok_unknown_lost")
+    office.pay(method=stored)
+    for token in ("tok_action", "tok_action_script", "tok_action_form"):
+        office.pay(method=token, return_url=BACK)
+    office.pay(via="page", method=None, return_url=BACK)
+    office.pay(method="tok_pending", credit=usd("5"))
+    for operation in (cashier.capture, cashier.cancel):
+        held = cashier.authorize(office.issue(), via="card", method="tok_visa", key=office.key())
+        office.card.script("tok_unknown_lost")
+        operation(held, key=office.key())
+    cashier.authorize(office.issue(), via="card", method="tok_visa", key=office.key())
+    paid = office.pay(amount=usd("100"))
+    office.card.script("tok_unknown_lost")
+    cashier.refund(paid, amount=usd("10"), key=office.key(), to="from_credit")
+    office.pay(via="bank", method="tok_bank")
+    office.pay(via="slow")
+    paid = office.pay()
+    for callback in office.card.callbacks():
+        cashier.receive("card", callback)
+
+
+def _elsewhere(office: Office) -> None:
+    """Let another merchant have a few rows in the same file."""
+    south = Cashier.open(
+        office.url,
+        gateways={"card": office.card},
+        clock=office.clock,
+        tenant="south",
+        token_keys=KEYS,
+    )
+    for number, amount in ("S-1", "40"), ("S-2", "90"):
+        south.issue(number=number, customer="C-9", total=usd("84"), due="2026-03-01")
+        south.collect(number, via="card", method="tok_visa", key=number, amount=usd(amount))
+    assert south.fsck() == []
+    south.close()
+
+
+_PARTS = (
+    _cards,
+    _authorisations,
+    _refunds,
+    _pages,
+    _credits,
+    _settling,
+    _by_hand,
+    _disputes,
+    _methods,
+    _odd,
+    _wallet,
+    _elsewhere,
+    _outbox,
+)
+
+
+def main() -> None:
+    import sys
+
+    fill(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
