@@ -44,6 +44,7 @@ from paygate.drivers.stripe.codes import DECLINES
 from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
 from paygate.ledger.book import RULES
+from paygate.ledger.unnoticed import UNNOTICED
 from paygate.testing import MAGIC, fake_traits
 from paygate.testing.fake import FakeGateway, LoopbackGateway
 from paygate.testing.processor import magic
@@ -152,6 +153,14 @@ def rules() -> Iterator[Row]:
     yield "Rule", "It says that"
     for rule in RULES:
         yield code(rule.name), rule.says
+
+
+def unnoticed() -> Iterator[Row]:
+    yield "Column", "Why"
+    for name, why in UNNOTICED.items():
+        table, _, column = name.partition(".")
+        gone = f"a row of {code(table)} that is gone"
+        yield gone if column == "DELETE" else code(name), why
 
 
 def members(enum: type[E]) -> dict[E, str]:
@@ -316,6 +325,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "events": events,
     "log-lines": log_lines,
     "rules": rules,
+    "unnoticed": unnoticed,
     "accounts": accounts,
     "errors": errors_by_family,
     "declines": declines,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paygate import Cashier, Customer, Kind, Money, Timing
+from paygate import Cashier, Customer, Kind, Money
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.method import Mandate, MandateScope
 from paygate.domain.outcome import (
@@ -24,7 +24,6 @@ from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
 from paygate.testing import FakeClock, FakeGateway
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from paygate.domain.event import Event
@@ -44,6 +43,7 @@ class Told(FakeGateway):
         return at_once(Pending(reference=inquiry.reference))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        del callback
         return at_once([self.notice])
 
 
@@ -58,6 +58,7 @@ class Wallet(FakeGateway):
     notice: Notice
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        del callback
         return at_once([self.notice])
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
@@ -448,13 +449,3 @@ _PARTS = (
     _elsewhere,
     _outbox,
 )
-
-
-def main() -> None:
-    import sys
-
-    fill(sys.argv[1])
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,9 +11,10 @@ from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.errors import InvalidValue
-from paygate.ledger.book import RULES
+from paygate.ledger.book import chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from rich.table import Table
@@ -24,12 +26,17 @@ if TYPE_CHECKING:
 @with_ledger
 def fsck(
     where: Where,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option("--rule", help="Check this rule alone; may be given more than once."),
+    ] = None,
 ) -> None:
-    """Rebuild every balance of the ledger and compare; exits with 1 where one differs."""
+    """Check the file and rebuild every balance of the ledger; exits with 1 if a rule is broken."""
+    rules = chosen(rule or None)
     with where.open() as cashier:
-        found = cashier.fsck()
+        found = cashier.fsck(rules=rule or None, progress=_progress())
     if where.as_json:
-        show.write_json({"rules": len(RULES), "violations": found})
+        show.write_json({"rules": len(rules), "violations": found})
     else:
         console = show.console()
         if found:
@@ -38,9 +45,21 @@ def fsck(
                 show.add(table, one.rule, one.subject, one.detail, style="red")
             console.print(table)
             console.print()
-        console.print(f"{len(RULES)} rules, {len(found)} violations")
+        console.print(f"{len(rules)} rules, {len(found)} violations")
     if found:
         raise typer.Exit(FINDINGS)
+
+
+def _progress() -> Callable[[str, int, int], None] | None:
+    """Show on standard error which rule is being checked, if somebody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show_step(name: str, number: int, count: int) -> None:
+        end = "\r" if number < count else "\n"
+        print(f"{number}/{count} {name:40}", end=end, file=sys.stderr, flush=True)
+
+    return show_step
 
 
 @with_ledger

@@ -20,43 +20,46 @@ BALANCES: Final = (
         "receivable-rebuilds",
         "what is open on an invoice is what its receivable postings sum to",
         """
-        SELECT i.number AS subject,
-          'stored ' || CASE i.status WHEN 'void' THEN 0 ELSE
-            i.total_minor - i.allocated_minor - i.written_off_minor END
-          || ', postings say ' || coalesce(sum(p.amount_minor), 0) AS detail
-        FROM paygate_item i
-        LEFT JOIN paygate_posting p ON p.item = i.id AND p.account = 'receivable'
-        WHERE i.tenant = :tenant AND i.kind = 'invoice'
-        GROUP BY i.id
-        HAVING coalesce(sum(p.amount_minor), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE
-          i.total_minor - i.allocated_minor - i.written_off_minor END
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT id, number AS subject, CASE status WHEN 'void' THEN 0 ELSE
+            total_minor - allocated_minor - written_off_minor END AS stored, 0 AS found
+          FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice'
+          UNION ALL
+          SELECT item, NULL, 0, amount_minor FROM paygate_posting
+          WHERE account = 'receivable' AND item IS NOT NULL)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
         "credit-rebuilds",
         "what is left of a credit is what its postings sum to",
         """
-        SELECT c.id AS subject,
-          'stored ' || (c.amount_minor - c.used_minor - c.closed_minor)
-          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
-        FROM paygate_credit c
-        LEFT JOIN paygate_posting p ON p.credit = c.id AND p.account = 'customer_credit'
-        WHERE c.tenant = :tenant GROUP BY c.id
-        HAVING -coalesce(sum(p.amount_minor), 0)
-          <> c.amount_minor - c.used_minor - c.closed_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT id, id AS subject, amount_minor - used_minor - closed_minor AS stored, 0 AS found
+          FROM paygate_credit WHERE tenant = :tenant
+          UNION ALL
+          SELECT credit, NULL, 0, -amount_minor FROM paygate_posting
+          WHERE account = 'customer_credit' AND credit IS NOT NULL)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
         "suspense-rebuilds",
         "what waits for a decision on a receipt is what its suspense postings sum to",
         """
-        SELECT r.id AS subject,
-          'stored ' || r.unallocated_minor
-          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
-        FROM paygate_receipt r
-        LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'suspense'
-        WHERE r.tenant = :tenant GROUP BY r.id
-        HAVING -coalesce(sum(p.amount_minor), 0) <> r.unallocated_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT id, id AS subject, unallocated_minor AS stored, 0 AS found
+          FROM paygate_receipt WHERE tenant = :tenant
+          UNION ALL
+          SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
+          WHERE account = 'suspense' AND receipt IS NOT NULL)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
@@ -122,13 +125,15 @@ BALANCES: Final = (
         "awaiting-rebuilds",
         "what of a receipt counts only when it has settled is what its postings sum to",
         """
-        SELECT r.id AS subject,
-          'stored ' || r.awaiting_minor
-          || ', postings say ' || -coalesce(sum(p.amount_minor), 0) AS detail
-        FROM paygate_receipt r
-        LEFT JOIN paygate_posting p ON p.receipt = r.id AND p.account = 'awaiting'
-        WHERE r.tenant = :tenant GROUP BY r.id
-        HAVING -coalesce(sum(p.amount_minor), 0) <> r.awaiting_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT id, id AS subject, awaiting_minor AS stored, 0 AS found
+          FROM paygate_receipt WHERE tenant = :tenant
+          UNION ALL
+          SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
+          WHERE account = 'awaiting' AND receipt IS NOT NULL)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
@@ -151,37 +156,42 @@ BALANCES: Final = (
         "allocated-adds-up",
         "what is allocated on an invoice is the sum of its allocations",
         """
-        SELECT i.number AS subject,
-          'stored ' || i.allocated_minor || ', allocations say ' || coalesce(sum(a.amount_minor), 0)
-          AS detail
-        FROM paygate_item i LEFT JOIN paygate_allocation a ON a.item = i.id
-        WHERE i.tenant = :tenant GROUP BY i.id
-        HAVING coalesce(sum(a.amount_minor), 0) <> i.allocated_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', allocations say ' || sum(found) AS detail
+        FROM (
+          SELECT id, number AS subject, allocated_minor AS stored, 0 AS found
+          FROM paygate_item WHERE tenant = :tenant
+          UNION ALL
+          SELECT item, NULL, 0, amount_minor FROM paygate_allocation)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
         "written-off-adds-up",
         "what is written off an invoice is the sum of its standing write-offs",
         """
-        SELECT i.number AS subject,
-          'stored ' || i.written_off_minor
-          || ', write-offs say ' || coalesce(sum(w.amount_minor), 0) AS detail
-        FROM paygate_item i
-        LEFT JOIN paygate_write_off w ON w.item = i.id AND w.undone_at IS NULL
-        WHERE i.tenant = :tenant GROUP BY i.id
-        HAVING coalesce(sum(w.amount_minor), 0) <> i.written_off_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', write-offs say ' || sum(found) AS detail
+        FROM (
+          SELECT id, number AS subject, written_off_minor AS stored, 0 AS found
+          FROM paygate_item WHERE tenant = :tenant
+          UNION ALL
+          SELECT item, NULL, 0, amount_minor FROM paygate_write_off WHERE undone_at IS NULL)
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
         "claims-add-up",
         "what is claimed on an invoice is the sum of the hard claims of live payments",
         """
-        SELECT i.number AS subject,
-          'stored ' || i.claimed_minor || ', claims say ' || coalesce(sum(c.amount_minor), 0)
-          AS detail
-        FROM paygate_item i LEFT JOIN paygate_claim c ON c.item = i.id AND c.state = 'hard'
-        WHERE i.tenant = :tenant GROUP BY i.id
-        HAVING coalesce(sum(c.amount_minor), 0) <> i.claimed_minor
+        SELECT max(subject) AS subject,
+          'stored ' || sum(stored) || ', claims say ' || sum(found) AS detail
+        FROM (
+          SELECT id, number AS subject, claimed_minor AS stored, 0 AS found
+          FROM paygate_item WHERE tenant = :tenant
+          UNION ALL
+          SELECT item, NULL, 0, amount_minor FROM paygate_claim WHERE state = 'hard')
+        GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
     Rule(
@@ -257,18 +267,22 @@ BALANCES: Final = (
         "payment-received-adds-up",
         "what a payment received and returned is the sum of its receipts",
         """
-        SELECT p.id AS subject,
-          'stored ' || p.received_minor || ' in, ' || p.returned_minor || ' out' AS detail
-        FROM paygate_payment p
-        LEFT JOIN paygate_receipt r ON r.payment = p.id AND r.currency = p.currency
-        WHERE p.tenant = :tenant GROUP BY p.id
-        HAVING p.received_minor <> coalesce(
-            sum(CASE WHEN r.inward = 1 AND r.kind <> 'undone' THEN r.amount_minor END), 0)
-          OR p.returned_minor <> coalesce(
-            sum(CASE WHEN r.inward = 0 THEN r.amount_minor
-                     WHEN r.kind = 'undone' THEN -r.amount_minor END), 0)
-          OR p.collected_minor <> coalesce(
-            sum(CASE WHEN r.kind IN ('charge', 'capture') THEN r.amount_minor END), 0)
+        SELECT id AS subject,
+          'stored less booked: ' || sum(received) || ' in, ' || sum(returned) || ' out, '
+          || sum(collected) || ' collected' AS detail
+        FROM (
+          SELECT id, currency, 1 AS own, received_minor AS received, returned_minor AS returned,
+            collected_minor AS collected
+          FROM paygate_payment WHERE tenant = :tenant
+          UNION ALL
+          SELECT payment, currency, 0,
+            CASE WHEN inward = 1 AND kind <> 'undone' THEN -amount_minor ELSE 0 END,
+            CASE WHEN inward = 0 THEN -amount_minor WHEN kind = 'undone' THEN amount_minor
+              ELSE 0 END,
+            CASE WHEN kind IN ('charge', 'capture') THEN -amount_minor ELSE 0 END
+          FROM paygate_receipt WHERE payment IS NOT NULL)
+        GROUP BY id, currency
+        HAVING max(own) = 1 AND (sum(received) <> 0 OR sum(returned) <> 0 OR sum(collected) <> 0)
         """,
     ),
 )

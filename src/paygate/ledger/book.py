@@ -1,9 +1,8 @@
 """The check of the books: every stored balance is rebuilt and compared (`paygate fsck`).
 
-The file itself is checked first. A file that is damaged may say anything, so then
-nothing else is. Each query is read row by row, and sorts on disk what it has to
-sort, so that the check of a large ledger needs no more memory than that of a small
-one.
+The file itself is checked first. Each query is read row by row, and sorts on disk
+what it has to sort, so that the check of a large ledger needs no more memory than
+that of a small one.
 """
 
 from __future__ import annotations
@@ -63,8 +62,8 @@ def check(
 
     *progress* is called before each rule with its name, its number and how many there
     are. The last violation of a rule that more than `NAMED_MAX` rows break says how many
-    those are. If the file is damaged, or a query finds that it is, the other rules are
-    left out.
+    those are. If a page of the file cannot be read at all, the rules that are left are not
+    checked.
     """
     found: list[Violation] = []
     with _sorting_on_disk(tx):
@@ -76,10 +75,9 @@ def check(
             except (sqlite3.DatabaseError, LedgerCorrupt) as error:
                 if not _is_damage(error):
                     raise
-                broken = [Violation(FILE.name, "file", str(error))]
-            found += broken
-            if any(each.rule == FILE.name for each in broken):
+                found.append(Violation(FILE.name, "file", str(error)))
                 break
+            found += broken
     return found
 
 

@@ -7,7 +7,7 @@ computes it again. It shows the disk that fails and the statement that was meant
 for another database. It has no key: who knows how it is made can make it fit.
 
 Columns that are left out change on their own: balances, which the postings
-rebuild; states, which follow from other rows; and when to do something next.
+rebuild, and states, which follow from other rows.
 Facts about a person are left out, too: they can be erased, and a checksum of
 them would stay.
 """
@@ -54,31 +54,32 @@ def _facts(table: str, text: str, checksum: str = "checksum") -> Facts:
     )
 
 
-CUSTOMER: Final = _facts("customer", "tenant id; zone created_at=at")
+CUSTOMER: Final = _facts("customer", "tenant id; zone state created_at=at")
 KEY: Final = _facts("key", "tenant operation key; fingerprint result")
 ITEM: Final = _facts(
     "item",
-    "id; tenant number customer currency total_minor=total due assignment_key reversal effective "
-    "issued_at=at actor",
+    "id; tenant kind number customer currency total_minor=total due assignment_key reversal "
+    "autopay method effective issued_at=at actor",
 )
 PAYMENT: Final = _facts(
     "payment",
     "id; tenant customer payer account kind currency amount_minor=amount credit_on "
-    "refundable_after settles_within_s reference mandate created_at=at actor",
+    "refundable_after settles_within_s settle_check_at authorized_minor voiding hold_over "
+    "reference method mandate superseded seen_minor reversal created_at=at actor",
 )
 REVIEW: Final = _facts(
     "review", "payment cause; raised_at ended_at ended_by reason collected_minor returned_minor"
 )
 ATTEMPT: Final = _facts(
     "attempt",
-    "id; tenant payment operation account kind driver driver_version livemode merchant_account "
-    "gateway_key currency amount_minor=amount final movement about then_do created_at=at "
-    "created_mark=mark actor offers",
+    "id; tenant payment method operation account kind driver driver_version livemode "
+    "merchant_account gateway_key currency amount_minor=amount final movement about then_do "
+    "created_at=at created_mark=mark actor offers",
 )
 ANSWER: Final = _facts(
     "attempt",
     "id; state reference code raw_code reason retryable action expires_at network_transaction_id "
-    "needs_review late_pending overdue_at",
+    "sends sent_at lease_until next_check_at checks absences needs_review late_pending overdue_at",
     "answer_checksum",
 )
 CLAIM: Final = _facts("claim", "payment position; item amount_minor=amount credit state")
@@ -87,7 +88,8 @@ REFUND_ITEM: Final = _facts("refund_item", "attempt position; item amount_minor=
 RECEIPT: Final = _facts(
     "receipt",
     "id; tenant payment attempt customer account kind inward movement_id currency "
-    "amount_minor=amount undoes by_hand code effective booked_at=at actor",
+    "amount_minor=amount undoes by_hand code settled_minor settled_currency fee_minor fee_currency "
+    "settled_on effective booked_at=at actor",
 )
 EARLY_RETURN: Final = _facts(
     "early_return",
@@ -136,7 +138,9 @@ METHOD: Final = _facts(
     "reference mandate is_default told_at created_at forgotten_at",
 )
 INBOX: Final = _facts(
-    "inbox", "tenant account event_id; type digest body_digest notice received_at"
+    "inbox",
+    "id; tenant account event_id type digest times body_digest notice received_at state tries "
+    "next_try_at applied_at reply error",
 )
 FEED: Final = _facts("feed", "tenant account; cursor")
 PLACE: Final = _facts("place", "source number; tenant account owner created_at=at")

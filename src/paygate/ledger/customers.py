@@ -73,6 +73,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
         "tenant": tx.tenant,
         "id": customer.id,
         "zone": customer.zone,
+        "state": "clear",
         "at": tx.at,
     }
     new = tx.run(_INSERT, checksums.signed(checksums.CUSTOMER, params))

@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
@@ -34,7 +34,7 @@ INSERT INTO paygate_inbox (
   next_try_at, state, error, checksum)
 VALUES (
   :tenant, :account, :event_id, :type, :digest, :raw, :body_digest, :notice, :received_at,
-  :at, :state, :error, :checksum)
+  :at, :state, :error, 0)
 """
 _BY_EVENT = """
 SELECT * FROM paygate_inbox
@@ -144,8 +144,9 @@ def insert(
         "state": (InboxState.CONFLICTED if error else InboxState.NEW).value,
         "error": error,
     }
-    tx.run(_INSERT, checksums.signed(checksums.INBOX, params))
+    tx.run(_INSERT, params)
     [row] = [row for row in by_event(tx, account, event_id) if row.digest == digest]
+    checksums.renew(tx, checksums.INBOX, row.callback.id)
     return row
 
 
@@ -165,6 +166,7 @@ def by_body(tx: Tx, account: str, body: bytes) -> InboxRow | None:
 def hear_again(tx: Tx, row: InboxRow) -> InboxRow:
     """Let a hint that came again be applied: with the one that waits, or once more."""
     tx.run(_HEAR_AGAIN, {"id": row.callback.id, "at": tx.at})
+    checksums.renew(tx, checksums.INBOX, row.callback.id)
     again = by_id(tx, row.callback.id)
     assert again is not None, "nothing is deleted from the inbox"
     return again
@@ -223,7 +225,7 @@ def end(tx: Tx, row: InboxRow, state: InboxState, error: str = "") -> bool:
         "at": tx.at,
         "error": error,
     }
-    return bool(tx.run(_END, params))
+    return _changed(tx, row, _END, params)
 
 
 def wait(tx: Tx, row: InboxRow, again: datetime, error: str, *, counts: bool = True) -> bool:
@@ -235,17 +237,26 @@ def wait(tx: Tx, row: InboxRow, again: datetime, error: str, *, counts: bool = T
         "again": instant(again),
         "error": error,
     }
-    return bool(tx.run(_WAIT, params))
+    return _changed(tx, row, _WAIT, params)
+
+
+def _changed(tx: Tx, row: InboxRow, statement: str, params: Mapping[str, Any]) -> bool:
+    changed = bool(tx.run(statement, params))
+    if changed:
+        checksums.renew(tx, checksums.INBOX, row.callback.id)
+    return changed
 
 
 def revive(tx: Tx, id_: int) -> None:
     """Let it be applied again, from the beginning."""
-    tx.run(_REVIVE, {"tenant": tx.tenant, "id": id_, "at": tx.at})
+    if tx.run(_REVIVE, {"tenant": tx.tenant, "id": id_, "at": tx.at}):
+        checksums.renew(tx, checksums.INBOX, id_)
 
 
 def keep_reply(tx: Tx, id_: int, reply: str) -> None:
     """Keep what we replied, for whoever asks again."""
     tx.run(_KEEP_REPLY, {"id": id_, "reply": reply})
+    checksums.renew(tx, checksums.INBOX, id_)
 
 
 def reseal_page(tx: Tx, after: int, limit: int) -> tuple[int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from paygate import logs
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
@@ -475,6 +475,18 @@ class AttemptRow:
         return Lease(self.lease_until, length, self.sent_mark)
 
 
+_AT_FIRST: Final = {
+    "settle_check_at": None,
+    "authorized_minor": 0,
+    "voiding": 0,
+    "hold_over": 0,
+    "superseded": 0,
+    "seen_minor": 0,
+    "reversal": None,
+}
+"""What a new payment says before anything has come of it."""
+
+
 def insert(
     tx: Tx,
     *,
@@ -513,6 +525,7 @@ def insert(
         "key": key,
         "at": tx.at,
         "actor": tx.actor,
+        **_AT_FIRST,
     }
     tx.run(_INSERT, checksums.signed(checksums.PAYMENT, params))
     nothing = Money.zero(amount.currency)
@@ -678,6 +691,7 @@ def expect_settlement(tx: Tx, payment: str) -> None:
     within = settles_within(tx, payment)
     if within is not None:
         tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": instant(tx.now + within)})
+        checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def settles_within(tx: Tx, payment: str) -> timedelta | None:
@@ -690,6 +704,7 @@ def settles_within(tx: Tx, payment: str) -> timedelta | None:
 def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
     """Write when to look again whether the money of *payment* has settled; None for never."""
     tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": None if by is None else instant(by)})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
@@ -709,26 +724,31 @@ def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, st
 def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
     """Name the reversal of a payment."""
     tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_method(tx: Tx, payment: str, method: str) -> None:
     """Name the method that a payment stored on the way."""
     tx.run(_SET_METHOD, {"id": payment, "method": method})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_attempt_method(tx: Tx, attempt: str, method: str) -> None:
     """Name the method that an attempt has stored, if that was there before."""
     tx.run(_SET_ATTEMPT_METHOD, {"id": attempt, "method": method})
+    checksums.renew(tx, checksums.ATTEMPT, attempt)
 
 
 def set_seen(tx: Tx, payment: str, minor: int) -> None:
     """Write how much of a payment is seen on its way."""
     tx.run(_SET_SEEN, {"id": payment, "seen": minor})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_superseded(tx: Tx, payment: str) -> None:
     """Remember that another payment took over."""
     tx.run(_SET_SUPERSEDED, {"id": payment})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def mark_disputed(tx: Tx, payment: str) -> None:
@@ -765,11 +785,13 @@ def under_way(tx: Tx, payment: str) -> UnderWay:
 def set_authorized(tx: Tx, payment: str, minor: int) -> None:
     """Write how much is held for us."""
     tx.run(_AUTHORIZE, {"id": payment, "amount": minor})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def note_hold_over(tx: Tx, payment: str) -> None:
     """Write that nothing more is held for us, though a capture of it is still in doubt."""
     tx.run(_HOLD_OVER, {"id": payment})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def begin_capture(tx: Tx, payment: str, minor: int) -> bool:
@@ -794,12 +816,16 @@ def end_refund(tx: Tx, payment: str, minor: int) -> None:
 
 def begin_void(tx: Tx, payment: str) -> bool:
     """Mark a payment as being voided, if nothing else is being done to it."""
-    return bool(tx.run(_BEGIN_VOID, {"id": payment}))
+    begun = bool(tx.run(_BEGIN_VOID, {"id": payment}))
+    if begun:
+        checksums.renew(tx, checksums.PAYMENT, payment)
+    return begun
 
 
 def end_void(tx: Tx, payment: str) -> None:
     """Mark a payment as being voided no more."""
     tx.run(_END_VOID, {"id": payment})
+    checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def hold_credit(tx: Tx, attempt_id: str, credit: str, minor: int) -> None:
@@ -924,7 +950,7 @@ def insert_attempt(
         "offers": " ".join(sorted(offers)),
         "method_facts": write_method_facts(method_facts),
     }
-    signed = checksums.signed(checksums.ATTEMPT, params | {"answer_checksum": _not_answered(id_)})
+    signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))
     if not tx.run(_INSERT_ATTEMPT, signed):
         found = sending.stopped(tx)
         assert found is not None, "nothing else keeps an attempt from being written"
@@ -958,9 +984,23 @@ def insert_following(
         checksums.renew(tx, checksums.ANSWER, params["id"])
 
 
-def _not_answered(id_: str) -> int:
-    """Return the checksum of what is known of an attempt that was just stored."""
-    return checksums.of([id_, "sending", "", "", "", "", 0, None, None, "", 0, 0, None])
+def _not_answered(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checksum of what is known of an attempt that was just stored: nothing yet."""
+    known = {
+        "id": params["id"],
+        "state": AttemptState.SENDING.value,
+        "retryable": 0,
+        "action": None,
+        "expires_at": None,
+        "sends": params["sends"],
+        "sent_at": params["at"],
+        "lease_until": params["lease_until"],
+        "next_check_at": params["lease_until"],
+        "overdue_at": None,
+        **dict.fromkeys(("reference", "code", "raw_code", "reason", "network_transaction_id"), ""),
+        **dict.fromkeys(("checks", "absences", "needs_review", "late_pending"), 0),
+    }
+    return {"answer_checksum": checksums.signed(checksums.ANSWER, known)["answer_checksum"]}
 
 
 def _written(mark: Mark | None) -> str | None:
@@ -1114,6 +1154,9 @@ def update_attempt(
         "method_facts": write_method_facts(method_facts),
         "verified": write_checks(checks_),
         "request_id": request_id,
+        "sends": before.sends,
+        "sent_at": instant(before.sent_at),
+        "lease_until": instant(before.lease_until),
     }
     return bool(tx.run(_UPDATE_ATTEMPT, checksums.signed(checksums.ANSWER, params)))
 
@@ -1189,7 +1232,10 @@ def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
         "mark": _written(lease.taken),
         "lease_until": instant(lease.until),
     }
-    return bool(tx.run(_SEND_AGAIN, params))
+    ours = bool(tx.run(_SEND_AGAIN, params))
+    if ours:
+        checksums.renew(tx, checksums.ANSWER, row.attempt.id)
+    return ours
 
 
 def request_of(tx: Tx, attempt_id: str) -> str | None:

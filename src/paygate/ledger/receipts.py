@@ -171,6 +171,11 @@ def book(
         "undoes": movement.undoes,
         "by_hand": by,
         "code": movement.code,
+        "settled_minor": None,
+        "settled_currency": None,
+        "fee_minor": None,
+        "fee_currency": None,
+        "settled_on": None,
         "effective": customers.date_of(tx, customer, movement.effective).isoformat(),
         "at": tx.at,
         "actor": tx.actor,
@@ -285,6 +290,7 @@ def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
         "settled_on": None if known.on is None else known.on.isoformat(),
     }
     tx.run(_SETTLE, params)
+    checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
 def allocate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from paygate.ledger.rule import Rule
+from paygate.ledger.sqlite import SCHEMA
 
 STANDINGS: Final = (
     Rule(
@@ -66,15 +67,17 @@ STANDINGS: Final = (
         "disputes-are-marked",
         "an invoice, or a payment, is disputed where a chargeback of it stands",
         """
-        SELECT number AS subject, 'disputed is ' || disputed AS detail FROM paygate_item
-        WHERE tenant = :tenant AND disputed <> EXISTS (
-          SELECT 1 FROM paygate_chargeback_item c JOIN paygate_chargeback k ON k.id = c.chargeback
-          WHERE c.item = paygate_item.id AND k.state <> 'won')
+        SELECT i.number AS subject, 'disputed is ' || i.disputed AS detail FROM paygate_item i
+        LEFT JOIN (
+          SELECT DISTINCT c.item FROM paygate_chargeback_item c
+          JOIN paygate_chargeback k ON k.id = c.chargeback AND k.state <> 'won') s ON s.item = i.id
+        WHERE i.tenant = :tenant AND i.disputed <> (s.item IS NOT NULL)
         UNION ALL
-        SELECT id, 'disputed is ' || disputed FROM paygate_payment
-        WHERE tenant = :tenant AND disputed <> EXISTS (
-          SELECT 1 FROM paygate_chargeback k
-          WHERE k.payment = paygate_payment.id AND k.state <> 'won')
+        SELECT p.id, 'disputed is ' || p.disputed FROM paygate_payment p
+        LEFT JOIN (
+          SELECT DISTINCT payment FROM paygate_chargeback WHERE state <> 'won') s
+          ON s.payment = p.id
+        WHERE p.tenant = :tenant AND p.disputed <> (s.payment IS NOT NULL)
         """,
     ),
     Rule(
@@ -105,18 +108,20 @@ STANDINGS: Final = (
     ),
     Rule(
         "returned-at-most-received",
-        "no more went back than came in, unless it is under review, or was (I10)",
+        "no more went back than came in, or than a person has looked at, unless it is under "
+        "review (I10)",
         """
         SELECT id AS subject, returned_minor || ' of ' || received_minor AS detail
         FROM paygate_payment
         WHERE tenant = :tenant AND returned_minor > received_minor AND needs_review = 0
-          AND NOT EXISTS (SELECT 1 FROM paygate_review v
-                          WHERE v.payment = paygate_payment.id AND v.reason <> '')
+          AND returned_minor > (SELECT coalesce(max(v.returned_minor), 0) FROM paygate_review v
+                                WHERE v.payment = paygate_payment.id AND v.reason <> '')
         """,
     ),
     Rule(
         "status-follows-attempt",
-        "a payment stands where the attempt that was to bring its money stands",
+        "a payment stands where the attempt that was to bring its money stands, and one that was "
+        "recorded by hand or paid from credit has succeeded",
         """
         SELECT p.id AS subject, p.status || ' over an attempt that is ' || a.state AS detail
         FROM paygate_payment p
@@ -124,6 +129,23 @@ STANDINGS: Final = (
         WHERE p.tenant = :tenant AND p.status <>
           CASE a.state WHEN 'sending' THEN 'processing' WHEN 'pending' THEN 'processing'
           ELSE a.state END
+        UNION ALL
+        SELECT p.id, p.status || ' over an authorisation that is ' || a.state || ', of which '
+          || p.collected_minor || ' was captured'
+        FROM paygate_payment p
+        JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'authorize'
+        WHERE p.tenant = :tenant AND p.status <> CASE
+          WHEN a.state IN ('sending', 'pending') THEN 'processing'
+          WHEN a.state IN ('unknown', 'requires_action', 'authorized') THEN a.state
+          WHEN p.collected_minor > 0 THEN 'succeeded'
+          WHEN a.state = 'succeeded' AND p.status = 'succeeded' THEN 'succeeded'
+          WHEN a.state = 'succeeded' THEN 'canceled'
+          ELSE a.state END
+        UNION ALL
+        SELECT p.id, p.status || ', and nothing was asked of a gateway' FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.status <> 'succeeded' AND NOT EXISTS (
+          SELECT 1 FROM paygate_attempt a
+          WHERE a.payment = p.id AND a.operation IN ('charge', 'authorize'))
         """,
     ),
     Rule(
@@ -143,17 +165,20 @@ STANDINGS: Final = (
     ),
     Rule(
         "captured-within-authorized",
-        "no more is captured, or being captured, than was authorised, unless reviewed",
+        "no more is captured, or being captured, than was authorised or a person has decided "
+        "about, unless it is under review or all of it went back",
         """
         SELECT p.id AS subject,
           p.collected_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.needs_review = 0
-          AND NOT EXISTS (SELECT 1 FROM paygate_review v
-                          WHERE v.payment = p.id AND v.reason <> '')
+          AND p.collected_minor + p.capturing_minor > p.authorized_minor
+          AND p.received_minor > p.returned_minor
+          AND p.collected_minor + p.capturing_minor > (
+            SELECT coalesce(max(v.collected_minor), 0) FROM paygate_review v
+            WHERE v.payment = p.id AND v.reason <> '')
           AND EXISTS (SELECT 1 FROM paygate_attempt a WHERE a.payment = p.id
                       AND a.operation = 'capture')
-          AND p.collected_minor + p.capturing_minor > p.authorized_minor
         """,
     ),
     Rule(
@@ -187,6 +212,172 @@ STANDINGS: Final = (
         FROM paygate_outbox WHERE tenant = :tenant
         GROUP BY aggregate HAVING count(*) <> max(seq) OR min(seq) <> 1
         """,
+    ),
+    Rule(
+        "invoices-stand",
+        "an invoice is void if its voiding was posted, and open if not",
+        """
+        SELECT i.number AS subject, i.kind || ' is ' || i.status AS detail
+        FROM paygate_item i LEFT JOIN (
+          SELECT DISTINCT item FROM paygate_posting
+          WHERE tenant = :tenant AND entry = 'void:' || item) v ON v.item = i.id
+        WHERE i.tenant = :tenant AND i.status <> CASE WHEN v.item IS NULL THEN 'open'
+          ELSE 'void' END
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "reviews-are-flagged",
+        "a payment is flagged while a conflict, a cause or an attempt of it waits for a person, "
+        "and for no other reason",
+        """
+        SELECT p.id AS subject, 'needs_review is ' || p.needs_review AS detail
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.needs_review <> (p.conflicted <> 0
+          OR EXISTS (SELECT 1 FROM paygate_review v WHERE v.payment = p.id AND v.ended_at IS NULL)
+          OR EXISTS (SELECT 1 FROM paygate_attempt a
+                     WHERE a.payment = p.id AND a.needs_review = 1))
+        UNION ALL
+        SELECT p.id, 'conflicted is ' || p.conflicted || ', and money of it waits for a decision'
+        FROM paygate_payment p
+        WHERE p.tenant = :tenant AND p.conflicted NOT IN (0, 1)
+          OR p.tenant = :tenant AND p.conflicted = 0 AND p.needs_review = 0 AND EXISTS (
+          SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor > 0)
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "callbacks-are-followed-up",
+        "a callback that is new has a next try, one that has ended has none and tells when",
+        """
+        SELECT id AS subject, state || ', next try ' || coalesce(next_try_at, 'never')
+          || ', applied ' || coalesce(applied_at, 'never') AS detail
+        FROM paygate_inbox
+        WHERE tenant = :tenant AND (
+          state NOT IN ('new', 'applied', 'ignored', 'orphan', 'failed', 'conflicted')
+          OR (state = 'new') <> (next_try_at IS NOT NULL)
+          OR (state IN ('new', 'conflicted')) <> (applied_at IS NULL)
+          OR applied_at < received_at OR times < 1 OR tries < 0)
+        """,
+    ),
+    Rule(
+        "holds-stand",
+        "credit is held for a refund that is under way, and for no other",
+        """
+        SELECT h.attempt AS subject, h.state || ' for a refund that is ' || a.state AS detail
+        FROM paygate_hold h JOIN paygate_attempt a ON a.id = h.attempt
+        WHERE a.tenant = :tenant AND (h.state = 'held') <> (
+          a.state IN ('sending', 'unknown', 'pending', 'requires_action'))
+        """,
+    ),
+    Rule(
+        "reversals-stand",
+        "a payment names its reversal, and the reversal names the payment",
+        """
+        SELECT p.id AS subject, 'it does not name its reversal ' || v.id AS detail
+        FROM paygate_reversal v JOIN paygate_payment p ON p.id = v.payment
+        WHERE v.tenant = :tenant AND p.reversal IS NOT v.id
+        UNION ALL
+        SELECT p.id, 'its reversal ' || p.reversal || ' is of another payment, or not there'
+        FROM paygate_payment p LEFT JOIN paygate_reversal v ON v.id = p.reversal
+        WHERE p.tenant = :tenant AND p.reversal IS NOT NULL AND v.payment IS NOT p.id
+        """,
+    ),
+    Rule(
+        "settlements-are-posted",
+        "what a receipt says that it brought in the end, and cost, is what was posted for it",
+        """
+        SELECT receipt AS subject,
+          account || ' ' || sum(stored) || ' ' || currency || ', postings say ' || sum(posted)
+          AS detail
+        FROM (
+          SELECT id AS receipt, 'fees' AS account, fee_currency AS currency, fee_minor AS stored,
+            0 AS posted
+          FROM paygate_receipt WHERE tenant = :tenant AND fee_minor IS NOT NULL
+          UNION ALL
+          SELECT id, 'settled', settled_currency,
+            CASE inward WHEN 1 THEN settled_minor ELSE -settled_minor END, 0
+          FROM paygate_receipt WHERE tenant = :tenant AND settled_minor IS NOT NULL
+          UNION ALL
+          SELECT receipt, account, currency, 0, amount_minor FROM paygate_posting
+          WHERE tenant = :tenant AND account IN ('fees', 'settled') AND receipt IN (
+            SELECT id FROM paygate_receipt
+            WHERE settled_minor IS NOT NULL OR fee_minor IS NOT NULL))
+        GROUP BY receipt, account, currency HAVING sum(stored) <> sum(posted)
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "write-offs-are-posted",
+        "a write-off is posted to its account, as much as it gave up",
+        """
+        SELECT w.id AS subject, w.amount_minor || ' to ' || w.account || ' is not posted' AS detail
+        FROM paygate_write_off w LEFT JOIN paygate_posting p
+          ON p.entry = w.id AND p.account = w.account AND p.amount_minor = w.amount_minor
+        WHERE w.tenant = :tenant AND p.id IS NULL
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "numbers-are-counted",
+        "the sequence of reversals is as far as their numbers, and that of places as far as the "
+        "last one that was given away or paid to",
+        """
+        SELECT coalesce(s.name, 'reversal') AS subject,
+          'counted to ' || coalesce(s.value, 0) || ', and ' || v.given || ' were given' AS detail
+        FROM (SELECT count(*) AS given FROM paygate_reversal
+              WHERE tenant = :tenant AND counted = 1) v
+        LEFT JOIN paygate_sequence s ON s.tenant = :tenant AND s.name = 'reversal'
+        WHERE coalesce(s.value, 0) <> v.given
+        UNION ALL
+        SELECT name, 'nothing is counted under this name' FROM paygate_sequence
+        WHERE tenant = :tenant AND name <> 'reversal'
+        UNION ALL
+        SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', and place ' || p.last
+          || ' was given away'
+        FROM (SELECT source, max(number) AS last FROM paygate_place GROUP BY source) p
+        LEFT JOIN paygate_place_count c ON c.source = p.source
+        WHERE coalesce(c.allotted, 0) <> max(p.last, coalesce(c.reached, -1)) + 1 OR c.reached < -1
+        """,
+        cheap=False,
+    ),
+    Rule(
+        "mode-agrees",
+        "a ledger for live payments has no test payments, and the reverse; it has the schema of "
+        "this version, and says truly whether sending is stopped",
+        f"""
+        SELECT a.id AS subject, 'livemode is ' || a.livemode || ', and the ledger is for '
+          || m.value || ' payments' AS detail
+        FROM paygate_attempt a JOIN paygate_meta m ON m.name = 'mode'
+        WHERE a.tenant = :tenant AND a.livemode <> (m.value = 'live')
+        UNION ALL
+        SELECT name, 'nothing is known by this name, or it has no such value: ' || value
+        FROM paygate_meta
+        WHERE CASE name WHEN 'schema' THEN value <> '{SCHEMA}'
+          WHEN 'mode' THEN value NOT IN ('live', 'test')
+          WHEN 'sending_stopped' THEN NOT json_valid(value) ELSE 1 END
+        UNION ALL
+        SELECT 'mode', 'it is not said, and there are attempts'
+        WHERE EXISTS (SELECT 1 FROM paygate_attempt)
+          AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'mode')
+        UNION ALL
+        SELECT 'schema', 'it is not said'
+        WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'schema')
+        UNION ALL
+        SELECT 'sending_stopped', 'the last event says something else' FROM (
+          SELECT type, occurred_at FROM paygate_outbox
+          WHERE type IN ('ledger.sending_stopped', 'ledger.sending_resumed')
+          ORDER BY position DESC LIMIT 1) o
+        LEFT JOIN paygate_meta m ON m.name = 'sending_stopped'
+        WHERE CASE o.type WHEN 'ledger.sending_resumed' THEN m.name IS NOT NULL
+          ELSE m.name IS NULL OR o.occurred_at IS NOT json_extract(
+            CASE WHEN json_valid(m.value) THEN m.value END, '$.since') END
+        UNION ALL
+        SELECT 'sending_stopped', 'no event says so' FROM paygate_meta
+        WHERE name = 'sending_stopped' AND NOT EXISTS (
+          SELECT 1 FROM paygate_outbox WHERE type = 'ledger.sending_stopped')
+        """,
+        cheap=False,
     ),
 )
 """Each state against the rows that it follows from."""

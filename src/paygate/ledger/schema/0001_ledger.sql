@@ -788,7 +788,6 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_report_line', 0),
   ('paygate_reversal', 0),
   ('paygate_review', 0),
-  ('paygate_sequence', 0),
   ('paygate_sink', 0),
   ('paygate_taken', 0),
   ('paygate_write_off', 0);
@@ -846,8 +845,6 @@ CREATE TRIGGER paygate_reversal_counted AFTER INSERT ON paygate_reversal
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_reversal'; END;
 CREATE TRIGGER paygate_review_counted AFTER INSERT ON paygate_review
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_review'; END;
-CREATE TRIGGER paygate_sequence_counted AFTER INSERT ON paygate_sequence
-BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_sequence'; END;
 CREATE TRIGGER paygate_sink_counted AFTER INSERT ON paygate_sink
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_sink'; END;
 CREATE TRIGGER paygate_taken_counted AFTER INSERT ON paygate_taken

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+_FOR_TESTS = "INSERT INTO paygate_meta (name, value) VALUES ('mode', 'test')"
+
+
 class _Blank(SqliteStore):
     @property
     def connection(self) -> sqlite3.Connection:
@@ -19,7 +22,9 @@ class _Blank(SqliteStore):
 
 @cache
 def _blank() -> _Blank:
-    return _Blank(":memory:")
+    store = _Blank(":memory:")
+    store.connection.execute(_FOR_TESTS)
+    return store
 
 
 def blank_ledger() -> sqlite3.Connection:

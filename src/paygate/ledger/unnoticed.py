@@ -1,0 +1,81 @@
+"""What the check of the books does not notice, and why."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ERASED: Final = "A fact about a person: it can be erased, and a checksum of it would stay."
+_READ_NEXT: Final = "When a feed is read next. What is read twice is booked once."
+_DELIVERY: Final = (
+    "How far a sink has come with one event. Only the sink knows what it took, and it may be told "
+    "again."
+)
+_SINK: Final = (
+    "How far a sink has read. Only the sink knows what it took, and it may be told again."
+)
+_NOT_USED: Final = "Nothing is written to this table yet."
+
+UNNOTICED: Final[dict[str, str]] = {
+    "paygate_attempt.action_secret_encrypted": (
+        "It is encrypted and names its attempt: what was changed does not open, and the page is "
+        "shown without it."
+    ),
+    "paygate_attempt.sent_mark": "A reading of the machine's own clock, of no use after a restart.",
+    "paygate_attempt.version": "It counts the changes, so that one of two writers begins again.",
+    "paygate_attempt_request.body": (
+        "Facts about a person are in it, which can be erased. What cannot be sent again is "
+        "inquired about."
+    ),
+    "paygate_attempt_request.DELETE": (
+        "It is deleted when its attempt has ended. What cannot be sent again is inquired about."
+    ),
+    "paygate_attempt_try.reference": "A declined try moved no money; it may be told once more.",
+    "paygate_attempt_try.raw_code": "A declined try moved no money; it may be told once more.",
+    "paygate_contact.facts": _ERASED,
+    "paygate_contact.DELETE": "That is how contact facts are erased.",
+    "paygate_delivery.tenant": _DELIVERY,
+    "paygate_delivery.tries": _DELIVERY,
+    "paygate_delivery.next_try_at": _DELIVERY,
+    "paygate_delivery.dead": _DELIVERY,
+    "paygate_delivery.error": _DELIVERY,
+    "paygate_delivery.DELETE": "It is deleted when the sink has taken the event.",
+    "paygate_feed.lease_until": _READ_NEXT,
+    "paygate_feed.read_at": _READ_NEXT,
+    "paygate_feed.complete_since": (
+        "Since when a feed is complete. It is asked for after sending was stopped, when each feed "
+        "is read again."
+    ),
+    "paygate_feed.fault": "The words of the last failure; the next reading writes it anew.",
+    "paygate_feed.failing_since": "When that began; the next reading writes it anew.",
+    "paygate_inbox.raw_encrypted": (
+        "It is encrypted and names its callback: what was changed does not open. What is applied "
+        "stands beside it and has a checksum."
+    ),
+    "paygate_method.token_encrypted": (
+        "It is encrypted and names its method: what was changed does not open, and nothing is "
+        "charged."
+    ),
+    "paygate_method.holder": _ERASED,
+    "paygate_place_count.reached": (
+        "Only the wallet knows which places were paid to. A place is never given away twice "
+        "whatever it says."
+    ),
+    **{
+        f"paygate_report_line.{name}": _NOT_USED
+        for name in (
+            "tenant",
+            "account",
+            "report",
+            "line",
+            "facts",
+            "class",
+            "receipt",
+            "imported_at",
+            "DELETE",
+        )
+    },
+    "paygate_sink.position": _SINK,
+    "paygate_sink.lease": "Who reads for a sink just now.",
+    "paygate_sink.lease_until": "Who reads for a sink just now.",
+}
+"""For each column in which a change may stay unnoticed, and each table whose rows may go, why."""
