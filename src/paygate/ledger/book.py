@@ -116,14 +116,15 @@ def _is_damage(error: Exception) -> bool:
 @contextmanager
 def _sorting_on_disk(tx: Tx) -> Iterator[None]:
     """Let SQLite sort in temporary files; otherwise it would in memory, however much that is."""
-    [[before]] = tx.all("PRAGMA temp_store", {})
+    row = tx.one("PRAGMA temp_store", {})
+    before = 0 if row is None else int(row["temp_store"])
     with suppress(sqlite3.OperationalError):  # a host's transaction has temporary tables
         tx.all("PRAGMA temp_store=FILE", {})
     try:
         yield
     finally:
         with suppress(sqlite3.Error):
-            tx.all(f"PRAGMA temp_store={int(before)}", {})
+            tx.all(f"PRAGMA temp_store={before}", {})
 
 
 def mode(tx: Tx) -> str | None:

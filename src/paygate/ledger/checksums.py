@@ -205,5 +205,5 @@ def renew(tx: Tx, facts: Facts, *key: Any) -> None:
     params: dict[str, Any] = dict(zip(facts.key, key, strict=True))
     row = tx.one(f"SELECT {', '.join(facts.columns)} FROM {facts.table} WHERE {where}", params)
     if row is not None:
-        params["checksum_"] = of(row)
+        params["checksum_"] = of([row[name] for name in facts.columns])
         tx.run(f"UPDATE {facts.table} SET {facts.checksum} = :checksum_ WHERE {where}", params)
