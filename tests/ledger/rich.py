@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate import Cashier, Customer, Kind, Money
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paygate.domain.event import Event
+    from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
 
 KEYS = ["cGF5Z2F0ZS1hLXJpY2gtbGVkZ2VyLWZvci10ZXN0cyE="]
@@ -114,7 +116,11 @@ class Office:
         return number
 
     def pay(
-        self, *numbers: str, method: str = "tok_visa", via: str = "card", **more: Any
+        self,
+        *numbers: str,
+        method: str | PaymentMethod | None = "tok_visa",
+        via: str = "card",
+        **more: Any,
     ) -> Payment:
         self.number += 1
         return self.cashier.collect(
@@ -148,7 +154,7 @@ class Office:
         self.cashier.apply_callbacks()
 
     def pass_time(self, **parts: float) -> None:
-        self.clock.advance(**parts)
+        self.clock.advance(timedelta(**parts))
 
 
 def fill(path: Path | str) -> None:
@@ -196,13 +202,13 @@ def _authorisations(office: Office) -> None:
 
     hold()
     cashier.capture(hold(), key=office.key())
-    part = cashier.capture(hold(), amount=usd("30"), key=office.key(), final=False)
+    part = cashier.capture(hold(), amount=usd("30"), key=office.key(), final=False).payment
     cashier.capture(part, amount=usd("20"), key=office.key())
     cashier.capture(hold(), amount=usd("30"), key=office.key(), final=False)
     cashier.cancel(hold(), key=office.key())
     over = hold()
     office.card.script("tok_other_amount")
-    over = cashier.capture(over, key=office.key())
+    over = cashier.capture(over, key=office.key()).payment
     cashier.assign(over, (), reason="the customer agreed")
     held = hold()
     office.card.script("tok_unknown_executed")
@@ -220,7 +226,7 @@ def _refunds(office: Office) -> None:
         paid = office.pay(amount=usd("100"))
         office.card.script(token)
         cashier.refund(paid, amount=usd("10"), key=office.key(), to="from_credit")
-    failed = cashier.refund(office.pay(), key=office.key())
+    failed = cashier.refund(office.pay(), key=office.key()).payment
     office.card.fail_refund(cashier.attempts(failed)[-1].reference)
     office.hear()
 
@@ -239,6 +245,8 @@ def _pages(office: Office) -> None:
                 cashier.record(invoice, by="cash", key=office.key())
             case 4:
                 cashier.close_page(page, key=office.key())
+            case _:
+                pass
         office.hear()
 
 

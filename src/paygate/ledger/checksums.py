@@ -59,13 +59,13 @@ KEY: Final = _facts("key", "tenant operation key; fingerprint result")
 ITEM: Final = _facts(
     "item",
     "id; tenant kind number customer currency total_minor=total due assignment_key reversal "
-    "autopay method effective issued_at=at actor",
+    "credited_minor autopay method effective issued_at=at actor",
 )
 PAYMENT: Final = _facts(
     "payment",
     "id; tenant customer payer account kind currency amount_minor=amount credit_on "
     "refundable_after settles_within_s settle_check_at authorized_minor voiding hold_over "
-    "reference method mandate superseded seen_minor reversal created_at=at actor",
+    "reference method mandate key superseded seen_minor reversal created_at=at actor",
 )
 REVIEW: Final = _facts(
     "review", "payment cause; raised_at ended_at ended_by reason collected_minor returned_minor"
@@ -73,13 +73,14 @@ REVIEW: Final = _facts(
 ATTEMPT: Final = _facts(
     "attempt",
     "id; tenant payment method operation account kind driver driver_version livemode "
-    "merchant_account gateway_key currency amount_minor=amount final movement about then_do "
+    "merchant_account gateway_key key currency amount_minor=amount final movement about then_do "
     "created_at=at created_mark=mark actor offers",
 )
 ANSWER: Final = _facts(
     "attempt",
     "id; state reference code raw_code reason retryable action expires_at network_transaction_id "
-    "sends sent_at lease_until next_check_at checks absences needs_review late_pending overdue_at",
+    "method_facts verified sends sent_at lease_until next_check_at checks absences "
+    "needs_review late_pending overdue_at",
     "answer_checksum",
 )
 CLAIM: Final = _facts("claim", "payment position; item amount_minor=amount credit state")
@@ -142,7 +143,7 @@ INBOX: Final = _facts(
     "id; tenant account event_id type digest times body_digest notice received_at state tries "
     "next_try_at applied_at reply error",
 )
-FEED: Final = _facts("feed", "tenant account; cursor")
+FEED: Final = _facts("feed", "tenant account; cursor since_stop")
 PLACE: Final = _facts("place", "source number; tenant account owner created_at=at")
 QUOTE: Final = _facts(
     "quote",

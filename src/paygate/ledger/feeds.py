@@ -33,7 +33,7 @@ WHERE tenant = :tenant AND account = :account
 _FEED = "SELECT * FROM paygate_feed WHERE tenant = :tenant AND account = :account"
 # Only from where this reader began: if another one took over, it reads the page itself.
 _ADVANCE = """
-UPDATE paygate_feed SET cursor = :cursor, lease_until = :until, checksum = :checksum
+UPDATE paygate_feed SET cursor = :cursor, lease_until = :until
 WHERE tenant = :tenant AND account = :account AND cursor = :before
 """
 # A feed of which only some pages were read does not rest: there is more to read.
@@ -51,6 +51,7 @@ _ALERT = "UPDATE paygate_feed SET alerted_at = :at WHERE tenant = :tenant AND ac
 _ALL = "SELECT * FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
 _BEGUN = "SELECT account, since_stop FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
 _BEGIN_AGAIN = "UPDATE paygate_feed SET since_stop = 'unread'"
+_EVERY = "SELECT tenant, account FROM paygate_feed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
         "at": tx.at,
         "until": instant(tx.now + length),
     }
-    tx.run(_ADD, checksums.signed(checksums.FEED, {**params, "cursor": ""}))
+    tx.run(_ADD, checksums.signed(checksums.FEED, {**params, "cursor": "", "since_stop": "unread"}))
     leased = tx.run(_LEASE, params)
+    checksums.renew(tx, checksums.FEED, tx.tenant, account)
     row = tx.one(_FEED, params)
     assert row is not None, "the row is there"
     return Begun(row["cursor"], tx.now) if leased else datetime.fromisoformat(row["lease_until"])
@@ -91,7 +93,9 @@ def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -
         "cursor": after,
         "until": instant(until),
     }
-    return bool(tx.run(_ADVANCE, checksums.signed(checksums.FEED, params)))
+    ours = bool(tx.run(_ADVANCE, params))
+    checksums.renew(tx, checksums.FEED, tx.tenant, account)
+    return ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> E
     before = tx.one(_FEED, params)
     more = {"at": tx.at, "began": instant(began), "at_end": int(at_end), "fault": fault}
     tx.run(_END, params | more)
+    checksums.renew(tx, checksums.FEED, tx.tenant, account)
     if before is None:
         return Ended(None, alerted=False)
     since = read_instant(before["failing_since"])
@@ -158,3 +163,5 @@ def read_since_stop(tx: Tx) -> dict[str, bool]:
 def begin_again(tx: Tx) -> None:
     """Let no reading that has begun by now count, in the whole ledger."""
     tx.run(_BEGIN_AGAIN, {})
+    for row in tx.all(_EVERY, {}):
+        checksums.renew(tx, checksums.FEED, row["tenant"], row["account"])

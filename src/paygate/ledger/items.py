@@ -127,6 +127,7 @@ def insert(
         "kind": "invoice",
         "assignment_key": assignment_key,
         "reversal": reversal,
+        "credited_minor": 0,
         "autopay": 1,
         "method": None,
         "effective": effective.isoformat(),
@@ -210,7 +211,10 @@ def mark_disputed(tx: Tx, item: str) -> None:
 
 def void(tx: Tx, item: str) -> bool:
     """Mark *item* void, unless a live payment holds part of it; its money becomes credit."""
-    return bool(tx.run(_VOID, {"id": item}))
+    done = bool(tx.run(_VOID, {"id": item}))
+    if done:
+        checksums.renew(tx, checksums.ITEM, item)
+    return done
 
 
 def invoice_of(row: Row) -> Invoice:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
 from paygate.errors import TokenKeysMissing, TokenUnreadable, UnknownMethod
 from paygate.ledger import checksums, paging
-from paygate.errors import TokenKeysMissing, TokenUnreadable
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:

@@ -997,6 +997,8 @@ def _not_answered(params: Mapping[str, Any]) -> dict[str, Any]:
         "lease_until": params["lease_until"],
         "next_check_at": params["lease_until"],
         "overdue_at": None,
+        "method_facts": params["method_facts"],
+        "verified": None,
         **dict.fromkeys(("reference", "code", "raw_code", "reason", "network_transaction_id"), ""),
         **dict.fromkeys(("checks", "absences", "needs_review", "late_pending"), 0),
     }

@@ -13,13 +13,45 @@ _DELIVERY: Final = (
 _SINK: Final = (
     "How far a sink has read. Only the sink knows what it took, and it may be told again."
 )
+_ACCOUNT: Final = "What a process knows of an account; the next one writes it anew."
+_REFUSED: Final = "How often callbacks were refused. Nothing is made of them."
 _NOT_USED: Final = "Nothing is written to this table yet."
 
 UNNOTICED: Final[dict[str, str]] = {
+    **{
+        f"paygate_account.{name}": _ACCOUNT
+        for name in (
+            "tenant",
+            "name",
+            "driver",
+            "has_feed",
+            "first_seen_at",
+            "last_seen_at",
+            "rejected_since",
+            "rejected_at",
+            "rejected_for",
+            "DELETE",
+        )
+    },
+    **{
+        f"paygate_refused_callback.{name}": _REFUSED
+        for name in (
+            "tenant",
+            "account",
+            "why",
+            "times",
+            "first_at",
+            "last_at",
+            "type",
+            "event_id",
+            "DELETE",
+        )
+    },
     "paygate_attempt.action_secret_encrypted": (
         "It is encrypted and names its attempt: what was changed does not open, and the page is "
         "shown without it."
     ),
+    "paygate_attempt.request_id": "The processor's name of a request, for its support alone.",
     "paygate_attempt.sent_mark": "A reading of the machine's own clock, of no use after a restart.",
     "paygate_attempt.version": "It counts the changes, so that one of two writers begins again.",
     "paygate_attempt_request.body": (
@@ -35,6 +67,8 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_contact.DELETE": "That is how contact facts are erased.",
     "paygate_delivery.tenant": _DELIVERY,
     "paygate_delivery.tries": _DELIVERY,
+    "paygate_delivery.silences": _DELIVERY,
+    "paygate_delivery.since": _DELIVERY,
     "paygate_delivery.next_try_at": _DELIVERY,
     "paygate_delivery.dead": _DELIVERY,
     "paygate_delivery.error": _DELIVERY,
@@ -45,6 +79,7 @@ UNNOTICED: Final[dict[str, str]] = {
         "Since when a feed is complete. It is asked for after sending was stopped, when each feed "
         "is read again."
     ),
+    "paygate_feed.alerted_at": "When that was told; it may be told once more.",
     "paygate_feed.fault": "The words of the last failure; the next reading writes it anew.",
     "paygate_feed.failing_since": "When that began; the next reading writes it anew.",
     "paygate_inbox.raw_encrypted": (
@@ -75,6 +110,10 @@ UNNOTICED: Final[dict[str, str]] = {
         )
     },
     "paygate_sink.position": _SINK,
+    "paygate_sink.fault": "The words of the last failure; the next try writes it anew.",
+    "paygate_sink.unreached_since": "When that began; the next try writes it anew.",
+    "paygate_sink.silences": "How often in a row it was not reached; the next try writes it anew.",
+    "paygate_sink.pause_until": "When a sink is tried next.",
     "paygate_sink.lease": "Who reads for a sink just now.",
     "paygate_sink.lease_until": "Who reads for a sink just now.",
 }

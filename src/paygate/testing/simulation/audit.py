@@ -21,7 +21,7 @@ from paygate.testing.simulation.network import ONCE, happened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.ledger.book import Rule
+    from paygate.ledger.rule import Rule
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.world import World
 
