@@ -22,6 +22,7 @@ from paygate.domain.outcome import (
     Pending,
 )
 from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
+from paygate.ledger import customers
 from paygate.testing import FakeClock, FakeGateway
 
 if TYPE_CHECKING:
@@ -332,6 +333,10 @@ def _methods(office: Office) -> None:
     cashier.set_default_method(second)
     cashier.forget_method(third, key=office.key())
     office.pay(method=first)
+    cashier._store.write(
+        cashier._context,
+        lambda tx: customers.keep_reference(tx, "C-1", "card", "cus_1"),
+    )
     office.pay(method="tok_visa", save_method=True)
 
 

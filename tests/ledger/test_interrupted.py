@@ -19,7 +19,7 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaygateError, aio
 from paygate.errors import NotAllowedHere, UnknownInvoice
-from paygate.ledger import forking, sqlite
+from paygate.ledger import customers, forking, sqlite
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing import FakeGateway
 
@@ -223,8 +223,7 @@ def test_a_unit_that_is_interrupted_in_a_group_undoes_the_group(shop: Shop) -> N
     store, context = shop.cashier._store, shop.cashier._context
 
     def add(name: str, tx: Any) -> None:
-        values = {"tenant": tx.tenant, "name": name}
-        tx.run("INSERT INTO paygate_sequence VALUES (:tenant, :name, 1)", values)
+        customers.save(tx, name)
 
     def fail(tx: Any) -> None:
         add("half", tx)
@@ -235,8 +234,7 @@ def test_a_unit_that_is_interrupted_in_a_group_undoes_the_group(shop: Shop) -> N
         store.write_group([(context, partial(add, next(names))), (context, fail)])
 
     def written(number: int) -> int:
-        query = "SELECT count(*) AS n FROM paygate_sequence WHERE name = :name"
-        return int(store.read(context, lambda tx: tx.all(query, {"name": f"{number}-a"})[0]["n"]))
+        return int(store.read(context, lambda tx: customers.find(tx, f"{number}-a") is not None))
 
     whole = Interruption()
     with whole.armed():

@@ -202,7 +202,7 @@ def test_the_ledger_lives_beside_the_tables_of_the_host(path: Path) -> None:
         "UPDATE paygate_outbox SET data = '{}'",
         "UPDATE paygate_item SET allocated_minor = total_minor + 1",
         "UPDATE paygate_item SET claimed_minor = -1",
-        "INSERT INTO paygate_item SELECT * FROM paygate_item",
+        "INSERT INTO paygate_customer SELECT * FROM paygate_customer",
         "UPDATE paygate_item SET total_minor = 1.5",
         "DELETE FROM paygate_payment",
     ],

@@ -103,7 +103,8 @@ def _rows(tx: Tx, rule: Rule) -> Iterator[Any]:
         try:
             yield from tx.each(sql, {"tenant": tx.tenant})
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            # Text that is not UTF-8 has no code: the file is damaged.
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
                 raise
             yield {"subject": "a row", "detail": f"cannot be read: {error}"}
 

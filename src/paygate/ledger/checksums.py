@@ -55,6 +55,9 @@ def _facts(table: str, text: str, checksum: str = "checksum") -> Facts:
 
 
 CUSTOMER: Final = _facts("customer", "tenant id; zone state created_at=at")
+CUSTOMER_REFERENCE: Final = _facts(
+    "customer_reference", "tenant customer account; reference told_at=at"
+)
 KEY: Final = _facts("key", "tenant operation key; fingerprint result")
 ITEM: Final = _facts(
     "item",
@@ -155,6 +158,7 @@ OUTBOX: Final = _facts(
 
 ALL: Final = (
     CUSTOMER,
+    CUSTOMER_REFERENCE,
     KEY,
     ITEM,
     PAYMENT,

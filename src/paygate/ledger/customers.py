@@ -47,9 +47,10 @@ _ERASE_REQUESTS = """
 UPDATE paygate_attempt_request SET body = '' WHERE tenant = :tenant AND customer = :id
 """
 _KEEP_REFERENCE = """
-INSERT INTO paygate_customer_reference (tenant, customer, account, reference, told_at)
-VALUES (:tenant, :customer, :account, :reference, :at)
-ON CONFLICT (tenant, customer, account) DO UPDATE SET reference = :reference, told_at = :at
+INSERT INTO paygate_customer_reference (tenant, customer, account, reference, told_at, checksum)
+VALUES (:tenant, :customer, :account, :reference, :at, :checksum)
+ON CONFLICT (tenant, customer, account)
+DO UPDATE SET reference = :reference, told_at = :at, checksum = :checksum
 """
 _REFERENCE_AT = """
 SELECT reference FROM paygate_customer_reference
@@ -110,7 +111,8 @@ def keep_reference(tx: Tx, id_: str, account: str, reference: str) -> None:
     """Write what the processor of *account* calls a customer, if it says it."""
     if reference:
         params = {"tenant": tx.tenant, "customer": id_, "account": account, "at": tx.at}
-        tx.run(_KEEP_REFERENCE, {**params, "reference": reference})
+        params["reference"] = reference
+        tx.run(_KEEP_REFERENCE, checksums.signed(checksums.CUSTOMER_REFERENCE, params))
 
 
 def reference_at(tx: Tx, id_: str, account: str) -> str:

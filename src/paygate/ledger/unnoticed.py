@@ -65,6 +65,9 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_attempt_try.raw_code": "A declined try moved no money; it may be told once more.",
     "paygate_contact.facts": _ERASED,
     "paygate_contact.DELETE": "That is how contact facts are erased.",
+    "paygate_customer_reference.DELETE": (
+        "Without it the processor is asked to make the customer once more."
+    ),
     "paygate_delivery.tenant": _DELIVERY,
     "paygate_delivery.tries": _DELIVERY,
     "paygate_delivery.silences": _DELIVERY,

@@ -524,6 +524,7 @@ CREATE TABLE paygate_customer_reference (
   account TEXT NOT NULL,
   reference TEXT NOT NULL,
   told_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, customer, account)
 ) STRICT, WITHOUT ROWID;
 
