@@ -257,7 +257,7 @@ STANDINGS: Final = (
           state NOT IN ('new', 'applied', 'ignored', 'orphan', 'failed', 'conflicted')
           OR (state = 'new') <> (next_try_at IS NOT NULL)
           OR (state IN ('new', 'conflicted')) <> (applied_at IS NULL)
-          OR applied_at < received_at OR times < 1 OR tries < 0)
+          OR times < 1 OR tries < 0)
         """,
     ),
     Rule(
