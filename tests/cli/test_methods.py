@@ -20,7 +20,7 @@ def stored(imported: Run, monkeypatch: pytest.MonkeyPatch) -> list[PaymentMethod
     with Cashier.open("sqlite:///paygate.db", gateways={"card": card}, token_keys=[KEY]) as cashier:
         for number, token in enumerate(("tok_visa", "tok_mastercard")):
             cashier.enroll("C-1", via="card", method=token, key=f"e-{number}")
-        found = cashier.methods("C-1")
+        found = cashier.methods("C-1", oldest_first=True)
     card.processor.close()
     return found
 
@@ -32,8 +32,8 @@ def test_methods_are_listed_and_one_is_the_default(run: Run, stored: list[Paymen
 
     assert chosen.json["method"]["is_default"] is True
     assert [(one["brand"], one["is_default"]) for one in listed] == [
-        ("visa", False),
         ("mastercard", True),
+        ("visa", False),
     ]
     shown = run("methods", "list", "C-1").out
     assert "mastercard 4242" in shown

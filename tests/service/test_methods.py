@@ -516,7 +516,7 @@ def test_one_method_is_the_default(shop: Shop) -> None:
 
     shop.cashier.set_default_method(second)
 
-    assert [each.is_default for each in shop.cashier.methods("C-1")] == [False, True]
+    assert [each.is_default for each in shop.cashier.methods("C-1")] == [True, False]
     assert shop.events()[-1] == "method.default_set"
 
 

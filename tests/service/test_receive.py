@@ -533,8 +533,8 @@ def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobod
         "it names the operation 'of-others', which is not in this ledger, and does not read "
         "(of 9 knuts)"
     )
-    states = [(each.state, each.error) for each in shop.cashier.callbacks()]
-    assert states == [
+    told = shop.cashier.callbacks(oldest_first=True)
+    assert [(each.state, each.error) for each in told] == [
         (InboxState.FAILED, "of 4 galleons"),
         (InboxState.FAILED, "no JSON"),
         (InboxState.ORPHAN, of_others),

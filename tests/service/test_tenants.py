@@ -47,6 +47,7 @@ class Names:
     change: str = "chg_of_nobody"
     write_off: str = "wof_of_nobody"
     customer: str = "C-none"
+    key: str = "key-of-nobody"
     callback: int = 4_000_000
 
 
@@ -105,7 +106,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     who = Customer("C-7", name="Ada Quill", email="ada@north.example")
     for number in ("N-1", "N-2", "N-3", "N-4", "N-5", "N-6", "N-7"):
         north.issue(number=number, customer=who, total=usd("30.00"), due="2031-03-01")
-    paid = north.collect("N-1", via="card", method="tok_visa", amount=usd("50.00"), key="k-1")
+    paid = north.collect("N-1", via="card", method="tok_visa", amount=usd("50.00"), key="key-1")
     page = north.collect("N-2", via="page", key="k-2", return_url=BACK)
     held = north.authorize("N-3", via="card", method="tok_visa", key="k-3")
     recorded = north.record("N-4", by="check", key="k-4", reference="1077")
@@ -142,6 +143,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         change=change.id,
         write_off=given_up.id,
         customer=who.id,
+        key=paid.key,
         callback=callback.id,
     )
 
@@ -193,7 +195,14 @@ CALLS: dict[str, list[Call]] = {
     "payment": [lambda c, n: c.payment(n.payment)],
     "invoices": [lambda c, n: c.invoices(customer=n.customer)],
     "open_invoices": [lambda c, n: c.open_invoices(n.customer)],
-    "payments": [lambda c, n: c.payments(customer=n.customer)],
+    "payments": [
+        lambda c, n: c.payments(customer=n.customer),
+        lambda c, n: c.payments(invoice=n.number),
+        lambda c, n: c.payments(invoice=n.invoice),
+        lambda c, n: c.payments(after=n.payment),
+    ],
+    "payment_by_key": [lambda c, n: c.payment_by_key(n.key)],
+    "events": [lambda c, n: c.events(aggregate=n.payment)],
     "attempts": [lambda c, n: c.attempts(n.payment)],
     "receipts": [lambda c, n: c.receipts(n.payment)],
     "chargebacks": [lambda c, n: c.chargebacks(payment=n.payment)],
