@@ -57,7 +57,9 @@ def test_markup_in_a_ledger_is_only_text(imported: Run) -> None:
 def test_drivers_are_listed_with_their_kinds(run: Run) -> None:
     found = {one["name"]: one for one in run("drivers", "--json").json["drivers"]}
 
-    assert found["fake"]["kinds"] == ["bitcoin", "card", "e_check", "redirect", "voucher"]
+    assert found["fake"]["kinds"] == [
+        *("bitcoin", "card", "e_check", "push", "qr", "redirect", "voucher"),
+    ]
     assert found["stripe"]["kinds"] == ["card", "redirect"]
     assert found["fake"]["problem"] == ""
     assert "e check" in run("drivers").out

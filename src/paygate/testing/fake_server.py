@@ -5,6 +5,9 @@
 connection is dropped before or after the work, the answer comes late, or breaks
 off. A request that should be "unsent" is dropped before it is read as one, so
 its client sees a connection closed without an answer.
+
+A browser finds the pages that redirects lead to (`paygate.testing.fake_pages`), and a host
+is called back if it says where (`paygate.testing.fake_callbacks`).
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.dialogue import Request, Response
 from paygate.errors import GatewayError, InvalidValue
 from paygate.testing.fake.guard import refuse_production, require_loopback
+from paygate.testing.fake_callbacks import Pusher
+from paygate.testing.fake_pages import Pages
 from paygate.testing.processor import FakeProcessor
 from paygate.testing.processor.faults import Late
 from paygate.testing.processor.keys import JSON_HEADERS
 from paygate.testing.processor.rails import Habits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from paygate.gateway import Traits
@@ -53,6 +58,7 @@ class FakeServer(ThreadingHTTPServer):
         host: str = "127.0.0.1",
         port: int = 0,
         late_s: float = LATE_S,
+        pusher: Pusher | None = None,
     ) -> None:
         refuse_production()
         require_loopback(host)
@@ -60,6 +66,10 @@ class FakeServer(ThreadingHTTPServer):
         self.late_s = late_s
         self.stopping = threading.Event()
         super().__init__((host, port), _Handler)
+        processor.serve_pages_at(self.url)
+        # Without a pusher nobody is called, so there is nothing to lose.
+        unheard = pusher.unheard if pusher else _at_once
+        self.pages = Pages(processor, late_s, unheard)
 
     @property
     def url(self) -> str:
@@ -76,6 +86,10 @@ class FakeServer(ThreadingHTTPServer):
         """Keep silent about clients that hang up, which crash tests do all the time."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+def _at_once(what: Callable[[], object]) -> None:
+    what()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,6 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         if self.path.startswith(_PLAY):
             self._send(_play(self.server.processor, self.path.removeprefix(_PLAY), body))
+            return
+        page = self.server.pages.serve(self.command, self.path, body)
+        if page is not None:
+            self._send(page)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(method=self.command, url=self.path, step="", headers=headers, body=body)
@@ -136,29 +154,41 @@ def serve(
     traits: Traits | None = None,
     habits: Habits | None = None,
     clock: Clock | None = None,
+    callbacks_to: str = "",
 ) -> None:
     """
     Serve until SIGTERM or SIGINT, and with *parent* until stdin closes.
 
     Prints one JSON line with the address when it is ready. A journal that is
     there already is read first, so a new process goes on where a killed one
-    stopped: same truth, same answers to old keys.
+    stopped: same truth, same answers to old keys. Callbacks are sent to *callbacks_to*,
+    and stderr has a line about each.
     """
     processor = FakeProcessor(traits, clock=clock, habits=habits, journal=journal)
-    server = FakeServer(processor, host=host, port=port, late_s=late_s)
+    pusher = Pusher(processor, callbacks_to, tell=_say) if callbacks_to else None
+    server = FakeServer(processor, host=host, port=port, late_s=late_s, pusher=pusher)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     if parent:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     sys.stdout.write(json.dumps({"url": server.url}) + "\n")
     sys.stdout.flush()
+    if pusher is not None:
+        pusher.start()
     try:
         server.serve_forever(poll_interval=0.05)
     except _Leave:
         server.stopping.set()
     finally:
+        if pusher is not None:
+            pusher.stop()
         server.server_close()
         processor.close()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class _Leave(BaseException):
@@ -186,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--needs-complete", action="store_true", help="a payer's approval moves no money by itself"
     )
+    parser.add_argument("--callbacks-to", default="", help="where to send callbacks")
     given = parser.parse_args(arguments)
     serve(
         given.host,
@@ -194,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parent=given.parent,
         late_s=given.late_s,
         habits=Habits(needs_complete=given.needs_complete),
+        callbacks_to=given.callbacks_to,
     )
 
 

@@ -1,12 +1,19 @@
 """The pytest plug-in: fixtures for a host's tests, and the report of cases that do not apply.
 
 It is loaded by every pytest run in an environment that has paygate, so it imports
-nothing until a test asks for it.
+nothing until a test asks for it, and all of its fixtures begin with ``paygate_``. A
+host overrides any of them by a fixture of the same name:
 
-- ``clock``: a `FakeClock`, which stands still until a test moves it
-- ``fake_gateway``: a `FakeGateway` for cards, on that clock
-- ``ledger``: where the cashier keeps its books; in memory, and another place if you override it
-- ``cashier``: a `Cashier` over the three, with the fake as the account ``card``
+- ``paygate_clock``: a `FakeClock`, which stands still until a test moves it
+- ``paygate_gateways``: the gateway accounts, one for each kind of payment and named by it:
+  ``card``, ``e_check``, ``redirect``, ``voucher``, ``bitcoin``, ``qr`` and ``push``, each a
+  `FakeGateway` on that clock
+- ``paygate_token_keys``: the keys under which stored methods are kept; None for a cashier
+  that stores none
+- ``paygate_ledger``: where the cashier keeps its books: in memory, and gone after the test
+- ``paygate_cashier``: a `Cashier` over all of these, with empty books
+- ``paygate_client``: a client of `paygate.web.callbacks` for that cashier, which takes
+  callbacks and payers who come back (extra ``web``)
 """
 
 from __future__ import annotations
@@ -19,6 +26,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
+
     from paygate.cashier import Cashier
     from paygate.testing.clock import FakeClock
     from paygate.testing.fake import FakeGateway
@@ -28,35 +37,75 @@ NOT_APPLICABLE = "does not apply: "
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Give a clock that stands still until the test moves it."""
+def paygate_clock() -> FakeClock:
+    """Return a clock that stands still until the test moves it."""
     from paygate.testing.clock import FakeClock
 
     return FakeClock()
 
 
 @pytest.fixture
-def fake_gateway(clock: FakeClock) -> FakeGateway:
-    """Give a gateway for cards with its processor in memory, on the test's clock."""
+def paygate_gateways(paygate_clock: FakeClock) -> dict[str, FakeGateway]:
+    """Return a fake account for each kind of payment, by the kind's name, on the test's clock."""
     from paygate.testing.fake import FakeGateway
+    from paygate.testing.processor.rails import RAILS
 
-    return FakeGateway(clock=clock)
+    return {kind.value: FakeGateway(kind, clock=paygate_clock) for kind in RAILS}
 
 
 @pytest.fixture
-def ledger() -> str:
-    """Tell where the books are kept: in memory, gone after the test."""
+def paygate_token_keys() -> list[str]:
+    """Return a key for stored methods; it is always the same, and protects nothing."""
+    from base64 import urlsafe_b64encode
+
+    return [urlsafe_b64encode(b"this key of tests guards nothing").decode()]
+
+
+@pytest.fixture
+def paygate_ledger() -> str:
+    """Return where the books are kept: in memory, gone after the test."""
     return "sqlite://"
 
 
 @pytest.fixture
-def cashier(ledger: str, fake_gateway: FakeGateway) -> Iterator[Cashier]:
-    """Give a cashier with empty books, and the fake gateway as its account ``card``."""
+def paygate_cashier(
+    paygate_ledger: str,
+    paygate_gateways: dict[str, FakeGateway],
+    paygate_clock: FakeClock,
+    paygate_token_keys: list[str] | None,
+) -> Iterator[Cashier]:
+    """Yield a cashier with empty books and the fake accounts, which can store methods."""
     from paygate.cashier import Cashier
 
-    opened = Cashier.open(ledger, gateways={"card": fake_gateway}, clock=fake_gateway.clock)
-    with opened as cashier:
+    with Cashier.open(
+        paygate_ledger,
+        gateways=paygate_gateways,
+        clock=paygate_clock,
+        token_keys=paygate_token_keys,
+    ) as cashier:
         yield cashier
+
+
+@pytest.fixture
+def paygate_client(paygate_cashier: Cashier) -> Iterator[httpx.Client]:
+    """
+    Yield a client of the callbacks application of the cashier; needs the extra ``web``.
+
+    It follows no redirects. The return page asks the gateway each time, as the test's clock
+    stands still between two visits.
+    """
+    import httpx
+    from anyio.from_thread import start_blocking_portal
+
+    from paygate.testing.mounted import Mounted
+    from paygate.web import callbacks
+
+    app = callbacks(paygate_cashier, look_again_after_s=0)
+    with (
+        start_blocking_portal() as portal,
+        httpx.Client(transport=Mounted(app, portal), base_url="https://shop.example") as client,
+    ):
+        yield client
 
 
 def _reason(report: object) -> str:

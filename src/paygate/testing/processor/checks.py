@@ -172,6 +172,8 @@ class Checks:
 
     def _void(self, _: Rail, about: Order, __: Mapping[str, Any], now: datetime) -> None:
         waiting = about.state in (State.AUTHORIZED, State.PENDING)
+        if about.state is State.PENDING and about.plan.get("void") == "too_late":
+            raise Refusal(RejectCause.STATE, "too late to void: the bank has the debit")
         if not waiting and not self.unsettled(about, now):
             raise Refusal(RejectCause.STATE, f"there is nothing to void: {about.state}, settled")
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BITCOIN_PRICE: Final = 100_000
 """The fake's only exchange rate: one bitcoin costs this much of any currency."""
 
+NO_PAGES: Final = "https://fake.invalid"
+"""Where a payer is sent while nobody serves the pages (RFC 2606 keeps the name unused)."""
+
 PUBLISHABLE_KEY: Final = "pk_fake"
 """What the payer's browser shows to the fake's script."""
 
@@ -67,6 +70,7 @@ class Effects:
         self._truth = truth
         self._checks = checks
         self._habits = habits
+        self.pages = NO_PAGES
         self._approvals: dict[str, Callable[[Order, int, datetime], None]] = {
             "charge": self._charged,
             "authorize": self._held,
@@ -95,6 +99,7 @@ class Effects:
                 about=body.get("about", ""),
                 movement=body.get("movement", ""),
                 token=token,
+                return_url=body.get("return_url") or "",
             )
         )
 
@@ -133,12 +138,22 @@ class Effects:
             self._wait(order, now + self._habits.e_check_settles_after)
         elif plan.verdict is Verdict.WAIT:
             self._wait(order, now + self._habits.pending_for)
+        elif (settles := self._loses_to(order)) is not None:
+            self._wait(order, settles)
         else:
             self._approvals[order.operation](order, share(order.minor, plan.percent), now)
 
     def _wait(self, order: Order, until: datetime) -> None:
         self._truth.change(order, State.PENDING, expected_at=until.isoformat())
         self._truth.expect(order, until, "end")
+
+    def _loses_to(self, order: Order) -> datetime | None:
+        """Tell when the money comes that a void loses to; None if it decides at once."""
+        about = self._truth.orders.get(order.about)
+        if order.operation != "void" or about is None or about.plan.get("void") != "loses":
+            return None
+        waits = [due.at for due in about.due if due.what == "end"]
+        return waits[0] if about.state is State.PENDING and waits else None
 
     def _decline(self, order: Order, plan: Plan) -> None:
         self._truth.change(order, State.DECLINED, decline=_decline_of(plan))
@@ -183,7 +198,7 @@ class Effects:
                 satoshi = in_satoshi(order.currency, order.minor)
                 return {"type": "address", "address": address, "satoshi": satoshi}
             case _:
-                return {"type": "redirect", "url": f"https://fake.invalid/pay/{order.reference}"}
+                return {"type": "redirect", "url": f"{self.pages}/pay/{order.reference}"}
 
     # --- Approvals, by operation ------------------------------------------------------------
 

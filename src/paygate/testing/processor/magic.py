@@ -55,7 +55,9 @@ class Plan:
     `percent` the part of the amount that moves; `other_currency` moves the money
     in another one; `returns` is the ACH code with which a settled e-check comes back;
     `checks` is how address, postal code and security code compare, in our words; `action` is
-    what a payer who is asked must follow: a redirect, or a ``script`` or ``form``.
+    what a payer who is asked must follow: a redirect, or a ``script`` or ``form``. `void` is
+    what becomes of a void while the debit is pending: ``too_late`` refuses it, and ``loses``
+    accepts it and lets the money come first.
     """
 
     verdict: Verdict = Verdict.APPROVE
@@ -68,6 +70,7 @@ class Plan:
     returns: str = ""
     action: str = ""
     checks: str = ""
+    void: str = ""
     wire: Wire = Wire.FINE
 
     def as_json(self) -> dict[str, Any]:
@@ -197,6 +200,8 @@ def _rows() -> list[Magic]:
         rows.append(Magic(token=name, kinds=_CARD, plan=plan, text=text))
     for name, (plan, text) in _SHARED_PLANS.items():
         rows.append(Magic(token=name, kinds=_BOTH, plan=plan, text=text))
+    for name, (plan, text) in _BANK_PLANS.items():
+        rows.append(Magic(token=name, kinds=_BANK, plan=plan, text=text))
     for returned in RETURNS:
         rows += (
             Magic(
@@ -241,6 +246,18 @@ _CARD_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     "tok_action_form": (
         Plan(verdict=Verdict.ASK_PAYER, action="form"),
         "the same, on a form that takes a token (`PostForm`)",
+    ),
+}
+
+_BANK_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
+    "tok_bank_voidable": (Plan(), "pending, and can be voided until it settles"),
+    "tok_bank_void_too_late": (
+        Plan(void="too_late"),
+        "pending, but a void is refused: the bank has the debit; settles after three days",
+    ),
+    "tok_bank_void_loses": (
+        Plan(void="loses"),
+        "pending; a void is accepted and waits, and is refused when the debit has settled",
     ),
 }
 

@@ -46,9 +46,10 @@ class Order:
     """One operation at the processor; `about` is the charge that it concerns.
 
     `movement` is what a refund takes back. `token` is the magic token that it was
-    made with, `plan` how it will end, and `told` what its answers show beside the
-    state (a decline, an action, a stored method). `settled` is what was paid out of
-    each movement, `disputes` how disputes stand, by the movement that takes the money.
+    made with, `return_url` where its page leads back to, `plan` how it will end, and
+    `told` what its answers show beside the state (a decline, an action, a stored
+    method). `settled` is what was paid out of each movement, `disputes` how disputes
+    stand, by the movement that takes the money.
     """
 
     reference: str
@@ -63,6 +64,7 @@ class Order:
     about: str = ""
     movement: str = ""
     token: str = ""
+    return_url: str = ""
     plan: dict[str, Any] = field(default_factory=dict[str, Any])
     told: dict[str, Any] = field(default_factory=dict[str, Any])
     due: list[Due] = field(default_factory=list[Due])
@@ -112,6 +114,7 @@ class Order:
             "about": self.about,
             "movement": self.movement,
             "token": self.token,
+            "return_url": self.return_url,
             "plan": self.plan,
             "told": self.told,
             "settled": self.settled,

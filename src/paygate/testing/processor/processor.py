@@ -131,6 +131,10 @@ class FakeProcessor:
         """Everything that the processor knows; a test may read it, and changes it by `play`."""
         return self._truth
 
+    def serve_pages_at(self, url: str) -> None:
+        """Send payers to *url* from now on, where somebody serves the pages."""
+        self._effects.pages = url
+
     def catch_up(self) -> None:
         """Let everything happen that is due by now."""
         with self._lock:

@@ -44,6 +44,7 @@ class Stage:
         self._house = house
         self._verbs: dict[str, Callable[[Mapping[str, Any], datetime], dict[str, Any] | None]] = {
             "pay": self._pay,
+            "pay_late": self._pay_late,
             "decline_try": self._decline_try,
             "cancel": self._cancel,
             "return_check": self._return_check,
@@ -97,6 +98,13 @@ class Stage:
             self._effects.approve(order, order.minor, now)
         else:
             raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
+
+    def _pay_late(self, what: Mapping[str, Any], now: datetime) -> None:
+        order = self._order(what)
+        if order.state not in PAYABLE or order.operation == "enroll":
+            raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
+        until = now + timedelta(seconds=what["seconds"])
+        self._truth.expect(order, until, "confirm", order.minor)
 
     def _waits_for_us(self, order: Order) -> bool:
         """Tell whether the payer's approval only makes the charge ready to be completed."""

@@ -1,0 +1,136 @@
+"""Callbacks of the fake processor over HTTP: signed, and repeated until somebody answers.
+
+An answer is a status of 2xx. Without one the callback is sent again, each time after twice
+the pause and with a signature of that moment, and given up after some tries, as real
+processors do. What was given up is still in the feed, and found by an inquiry.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from paygate.errors import InvalidValue
+from paygate.testing.fake.guard import require_loopback
+from paygate.testing.processor.callbacks import signed_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paygate.testing.processor import FakeProcessor
+
+TRIES_MAX: Final = 6
+"""How often a callback is sent before it is given up."""
+
+FIRST_PAUSE_S: Final = 1.0
+"""How long after the first try the second one comes; the pause doubles each time."""
+
+TIMEOUT_S: Final = 10.0
+
+_TURN_S: Final = 0.05
+
+
+class Pusher:
+    """
+    Sends what happens at *processor* to *url*, from now on.
+
+    ``{kind}`` in *url* becomes the kind of the payment, for a host whose accounts are named
+    by it. *tell* hears a line about each try.
+    """
+
+    def __init__(
+        self,
+        processor: FakeProcessor,
+        url: str,
+        *,
+        tell: Callable[[str], object] = lambda _: None,
+        tries_max: int = TRIES_MAX,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidValue(f"callbacks go to an http address, and {url[:80]!r} is none")
+        require_loopback(parts.hostname)
+        self._processor = processor
+        self._url = url
+        self._tell = tell
+        self._tries_max = tries_max
+        self._first_pause_s = first_pause_s
+        # What happened before a restart was told then, or is found by an inquiry.
+        self._read = len(processor.truth.events)
+        self._guard = threading.Lock()
+        self._due: list[tuple[float, int, int, Mapping[str, Any]]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no more; a try that is under way is not waited for."""
+        self._stopping.set()
+
+    def unheard(self, what: Callable[[], object]) -> None:
+        """Do *what*, and never send what it makes happen: those callbacks are lost on the way."""
+        with self._guard:
+            self._take()
+            what()
+            self._read = len(self._processor.truth.events)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TURN_S):
+            self._processor.catch_up()
+            while (due := self._next()) is not None and not self._stopping.is_set():
+                self._try(*due)
+
+    def _next(self) -> tuple[int, int, Mapping[str, Any]] | None:
+        with self._guard:
+            self._take()
+            if not self._due or self._due[0][0] > time.monotonic():
+                return None
+            return heapq.heappop(self._due)[1:]
+
+    def _take(self) -> None:
+        events = self._processor.truth.events
+        while self._read < len(events):
+            self._wait(0, self._read, 0, events[self._read])
+            self._read += 1
+
+    def _wait(self, pause_s: float, number: int, tries: int, event: Mapping[str, Any]) -> None:
+        heapq.heappush(self._due, (time.monotonic() + pause_s, number, tries, event))
+
+    def _try(self, number: int, before: int, event: Mapping[str, Any]) -> None:
+        answer, tries = self._send(event), before + 1
+        what = f"callback {event['id']} ({event['type']}): {answer}"
+        if answer.startswith("2"):
+            self._tell(what)
+        elif tries >= self._tries_max:
+            self._tell(f"{what}; given up after {tries} tries")
+        else:
+            pause_s = self._first_pause_s * 2**before
+            self._tell(f"{what}; sent again in {pause_s:g} s")
+            with self._guard:
+                self._wait(pause_s, number, tries, event)
+
+    def _send(self, event: Mapping[str, Any]) -> str:
+        processor = self._processor
+        now = processor.clock.now()
+        [written] = signed_events([event], processor.signing_key, now)
+        order = processor.truth.orders.get(event["order"]["reference"])
+        url = self._url.replace("{kind}", order.kind if order else "card")
+        to = urlsplit(url)
+        kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
+        connection = kind(to.hostname or "", to.port, timeout=TIMEOUT_S)
+        path = f"{to.path or '/'}{'?' if to.query else ''}{to.query}"
+        try:
+            connection.request("POST", path, written["body"].encode(), written["headers"])
+            return str(connection.getresponse().status)
+        except (OSError, HTTPException) as fault:
+            return f"no answer ({type(fault).__name__})"
+        finally:
+            connection.close()
