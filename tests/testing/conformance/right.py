@@ -11,12 +11,15 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from paygate.dialogue import Dialogue, Note, Request, Response
+from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.method import Kind, StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
+    Closed,
+    Closing,
     DeclineCode,
     Declined,
     Finding,
@@ -152,7 +155,7 @@ class Paper:
         if charge.kind is Kind.REDIRECT:
             body = {**self.money(charge), "return_url": charge.return_url}
             return (yield from self.ask("page", charge.key, body, moves=False))
-        body = {**self.money(charge), "method": self.method(charge.method)}
+        body = {**self.money(charge), **self.about(charge), "method": self.method(charge.method)}
         opened = yield self.request("open", charge.key, {"ref": charge.our_ref})
         if opened.status != 200:
             return self.outcome(opened)
@@ -172,14 +175,28 @@ class Paper:
         return (yield from self.follow("void", voiding))
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
-        return (yield from self.follow("refund", refunding, movement=refunding.movement_id))
+        self.cents(refunding.amount)
+        yield Note(refunding.reference)
+        response = yield self.get("order", id=refunding.reference)
+        if response.status != 200:
+            return self.outcome(response)
+        more = self.of_refund(refunding, response)
+        return (yield from self.follow("refund", refunding, **more))
+
+    def of_refund(self, refunding: Refunding, paid: Response) -> dict[str, object]:
+        self.read(paid, lambda told: text(told, "id"))
+        return {"movement": refunding.movement_id, "why": refunding.reason}
 
     def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
         body = {"about": closing.reference, "ref": closing.our_ref}
         return (yield from self.ask("close", closing.key, body, moves=False))
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
-        body = {"ref": enrollment.our_ref, "method": self.method(enrollment.method)}
+        body = {
+            "ref": enrollment.our_ref,
+            "email": enrollment.customer.email,
+            "method": self.method(enrollment.method),
+        }
         return (yield from self.ask("enroll", enrollment.key, body, moves=False))
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
@@ -212,6 +229,14 @@ class Paper:
             "ref": asked.our_ref,
             "currency": asked.amount.currency,
             "cents": self.cents(asked.amount),
+        }
+
+    def about(self, charge: Charge) -> dict[str, Any]:
+        return {
+            "email": charge.payer.email if charge.payer else "",
+            "text": charge.description,
+            "keep": charge.store_method,
+            "present": charge.payer_present,
         }
 
     def cents(self, money: Money) -> int:
@@ -286,11 +311,18 @@ class Paper:
 
     def order(self, told: Mapping[str, Any]) -> Outcome:
         name = text(told, "id")
+        if told.get("live", False) is not self._settings.live:
+            raise ValueError("the answer is of the other mode")
         match told["state"]:
             case "done":
                 return Approved(
-                    reference=name, movements=self.moved(told), method=self.stored(told)
+                    reference=name,
+                    movements=self.moved(told),
+                    disputes=self.disputed(told),
+                    method=self.stored(told),
                 )
+            case "expired" | "canceled" as how:
+                return Closed(how=Closing(how), reference=name)
             case "held":
                 return Authorized(amount=amount(told), reference=name)
             case "declined":
@@ -308,8 +340,24 @@ class Paper:
                 movement_id=text(each, "id"),
                 amount=amount(each),
                 kind=MovementKind(text(each, "kind")),
+                undoes=text(each, "undoes") if "undoes" in each else None,
+                settled=self.part(each, "settled"),
+                fee=self.part(each, "fee"),
             )
             for each in cast("list[dict[str, Any]]", told.get("moved", []))
+        )
+
+    def part(self, told: Mapping[str, Any], name: str) -> Money | None:
+        return Money(text(told, "currency"), told[name]) if name in told else None
+
+    def disputed(self, told: Mapping[str, Any]) -> tuple[Dispute, ...]:
+        return tuple(
+            Dispute(
+                reference=text(each, "id"),
+                state=DisputeState(text(each, "state")),
+                amount=amount(each),
+            )
+            for each in cast("list[dict[str, Any]]", told.get("disputes", []))
         )
 
     def stored(self, told: Mapping[str, Any]) -> StoredMethod | None:
@@ -334,13 +382,20 @@ class Paper:
     # --- Finding out ----------------------------------------------------------------------------
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        asked = {"ref": inquiry.our_ref}
         if self._settings.inquiry is InquiryBy.LIST_SCAN:
-            response = yield self.get("list", since=inquiry.sent_at.isoformat())
+            asked = {"since": inquiry.sent_at.isoformat()}
         elif self._settings.inquiry is InquiryBy.GATEWAY_REF:
-            response = yield self.get("order", id=inquiry.reference)
-        else:
-            response = yield self.get("order", ref=inquiry.our_ref)
-        return self.finding(response, inquiry)
+            asked = {"id": inquiry.reference}
+        while True:
+            response = yield self.get("orders", **asked)
+            finding = self.finding(response, inquiry)
+            asked["after"] = self.next_of(response)
+            if not asked["after"] or not isinstance(finding, NotFound):
+                return finding
+
+    def next_of(self, response: Response) -> str:
+        return self.read(response, lambda told: str(told.get("next", "")))
 
     def finding(self, response: Response, inquiry: Inquiry) -> Finding:
         if response.status != 200:
@@ -399,23 +454,46 @@ class Paper:
     # --- Callbacks --------------------------------------------------------------------------------
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
-        yield from ()
-        return self.authentic(callback)
+        found: list[Notice] = []
+        for told, signed_at in self.authentic(callback):
+            about = told
+            if "fetch" in told:
+                response = yield self.get("order", id=told["fetch"])
+                about = {**told, "order": self.read(response, lambda order: order)}
+            found.append(self.believed(about, signed_at))
+        return self.listed(found, callback)
 
-    def authentic(self, callback: Callback) -> list[Notice]:
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
+        del callback
+        return notices
+
+    def authentic(self, callback: Callback) -> list[tuple[dict[str, Any], datetime | None]]:
         signed_at = None
         if self._settings.proof is not CallbackProof.NONE:
             signed_at = self.authenticate(callback)
         try:
             told = json.loads(callback.body)
-            if not self.is_for_us(told):
-                raise NotAuthentic("a callback of another merchant")
-            return [self.notice(told, signed_at)]
-        except (LookupError, TypeError, ValueError, RecursionError, PaygateError) as error:
+            return [(each, signed_at) for each in self.events(told)]
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise NotAuthentic("a callback that does not read") from error
+
+    def events(self, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+        events = cast("list[dict[str, Any]]", told.get("batch") or [told])
+        if not all(self.is_for_us(each) for each in events):
+            raise NotAuthentic("a callback of another merchant")
+        return events
+
+    def believed(self, told: dict[str, Any], signed_at: datetime | None) -> Notice:
+        try:
+            return self.notice(told, signed_at)
+        except (AttributeError, LookupError, TypeError, ValueError, PaygateError) as error:
             raise NotAuthentic("a callback that does not read") from error
 
     def is_for_us(self, told: Mapping[str, Any]) -> bool:
-        return bool(told["merchant"] == self._settings.merchant)
+        return self.is_our_mode(told) and bool(told["merchant"] == self._settings.merchant)
+
+    def is_our_mode(self, told: Mapping[str, Any]) -> bool:
+        return told["live"] is self._settings.live
 
     def authenticate(self, callback: Callback) -> datetime | None:
         instant, _, theirs = callback.headers.get(SIGNATURE, "").partition(",")
@@ -428,12 +506,15 @@ class Paper:
 
     def notice(self, told: Mapping[str, Any], signed_at: datetime | None = None) -> Notice:
         order = told.get("order", {})
+        decided = order.get("state") in ("declined", "expired", "canceled")
         return Notice(
             event_id=text(told, "event"),
             type=text(told, "type"),
             our_ref=text(order, "ref") if order else "",
             reference=text(order, "id") if order else "",
             movements=self.moved(order),
+            disputes=self.disputed(order),
+            answer=self.order(order) if decided else None,
             signed_at=signed_at,
         )
 

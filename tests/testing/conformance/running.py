@@ -13,6 +13,7 @@ import pytest
 
 from paygate import registry
 from paygate.domain.method import Kind
+from paygate.domain.payment import Operation
 from paygate.gateway import CAPABILITIES, Callback, CallbackProof, Verifies
 from paygate.testing.conformance import (
     OPERATIONS,
@@ -80,6 +81,12 @@ def classes(driver: type[Any], *, examples: int = 15, **settings: Any) -> list[t
         for of in (
             *(OPERATIONS[each] for each in OPERATIONS if isinstance(gateway, CAPABILITIES[each])),
             LookUpConformance,
+            *(
+                _found(each)
+                for each in OPERATIONS
+                if isinstance(gateway, CAPABILITIES[each])
+                and each not in (Operation.CHARGE, Operation.FORGET)
+            ),
             *([CallbackConformance] if isinstance(gateway, Verifies) else []),
             FeedConformance,
             SignInConformance,
@@ -90,6 +97,10 @@ def classes(driver: type[Any], *, examples: int = 15, **settings: Any) -> list[t
     made.append(type("TestPages", (held, ChargeConformance), page))
     made.append(type("TestGateway", (held, GatewayConformance), {"name": "paper"}))
     return made
+
+
+def _found(operation: Operation) -> type[Any]:
+    return type(f"Found{operation.capitalize()}", (LookUpConformance,), {"operation": operation})
 
 
 def verdicts(of: list[type[Any]], *, without: Collection[str] = ()) -> Iterator[Verdict]:

@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from paygate.driver import DeclineCode, MovementKind, RejectCause
+from paygate.driver import (
+    Closing,
+    DeclineCode,
+    DisputeState,
+    MovementKind,
+    RejectCause,
+)
 
 DIGITS: Final = {"EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3, "USD": 2}
 
@@ -22,4 +28,22 @@ REFUSALS: Final = {
     "slow_down": (RejectCause.RATE_LIMIT, True),
 }
 
-MOVED: Final = {"sale": MovementKind.CHARGE, "back": MovementKind.REFUND}
+MOVED: Final = {
+    "sale": MovementKind.CHARGE,
+    "took": MovementKind.CAPTURE,
+    "back": MovementKind.REFUND,
+    "bounced": MovementKind.REFUND_FAILED,
+    "returned": MovementKind.RETURN,
+    "disputed": MovementKind.CHARGEBACK,
+    "won": MovementKind.CHARGEBACK_WON,
+}
+
+DISPUTED: Final = {
+    "open": DisputeState.OPENED,
+    "lost": DisputeState.LOST,
+    "won": DisputeState.WON,
+}
+
+SHUT: Final = {"late": Closing.EXPIRED, "shop": Closing.CANCELED}
+
+RAILS: Final = {"card": "card", "e_check": "debit"}

@@ -1,22 +1,22 @@
 """Conversations with Harbour Pay."""
 
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pydantic import Field
-
-from paygate import driver
 from paygate.driver import (
     AccountFacts,
     Applied,
     BadReply,
     Callback,
     CallbackStyle,
+    Capture,
     Charge,
     ClosingUp,
     Completion,
     Dialogue,
     Enrollment,
+    FeedPage,
     Finding,
     Forgetting,
     Inquiry,
@@ -32,45 +32,43 @@ from paygate.driver import (
     Rail,
     Refunding,
     Reply,
-    Response,
-    Secret,
     StoredToken,
     Traits,
     Unsupported,
+    Voiding,
 )
 from paygate_harbour import codes, wire
+from paygate_harbour.settings import Settings
 
-_CARD = frozenset({Operation.CHARGE, Operation.REFUND, Operation.ENROLL, Operation.FORGET})
+_CARD = frozenset(Operation) - {Operation.COMPLETE, Operation.CLOSE}
+_DEBIT = frozenset({Operation.CHARGE, Operation.REFUND})
 _PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE})
 
 
-class Settings(driver.Settings):
-    """An account at Harbour Pay."""
-
-    login: Secret[str] = Field(description="Merchant and password, base64", examples=["bTpw"])
-    webhook_key: Secret[str] = Field(description="Signs the webhooks", examples=["example"])
-    merchant: str = Field(description="The merchant's number", examples=["m-1"])
-    live: bool = Field(default=False, description="Whether its money is real")
-
-
 class Harbour:
-    """Harbour Pay: cards, cards in its vault, and its page."""
+    """Harbour Pay: cards, cards in its vault, direct debits, and its page."""
 
     name = "harbour"
     settings_model = Settings
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._login = settings, settings.login
+        self._settings = settings
         currencies = frozenset(codes.DIGITS)
         tokens = frozenset({OneTimeToken, StoredToken})
-        page = Rail(operations=_PAGE, currencies=currencies, immediate=False, payer_present=True)
         self.traits = Traits(
             live=settings.live,
             merchant_account=settings.merchant,
             driver_version="1",
             rails={
-                Kind.CARD: Rail(operations=_CARD, currencies=currencies, methods=tokens),
-                Kind.REDIRECT: page,
+                Kind.CARD: Rail(
+                    operations=_CARD, currencies=currencies, methods=tokens, partial_capture=True
+                ),
+                Kind.E_CHECK: Rail(
+                    operations=_DEBIT, currencies=currencies, methods=tokens, immediate=False
+                ),
+                Kind.REDIRECT: Rail(
+                    operations=_PAGE, currencies=currencies, immediate=False, payer_present=True
+                ),
             },
             idempotency=Keyed(ttl=timedelta(days=3)),
             inquiry=InquiryBy.OUR_REF,
@@ -81,45 +79,81 @@ class Harbour:
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         form = {**wire.write_amount(charge.amount), "ref": charge.our_ref}
+        form |= wire.write_payer(charge.payer)
         if charge.kind is Kind.REDIRECT:
             form["back"] = charge.return_url
-            return wire.parse((yield wire.build(self._login, "page", charge.key, form)))
+            request = wire.build(self._settings, "page", charge.key, form)
+            return wire.parse(self._settings, (yield request))
+        return (yield from self._sell("sale", charge, form))
+
+    def authorize(self, charge: Charge) -> Dialogue[Outcome]:
+        form = {**wire.write_amount(charge.amount), "ref": charge.our_ref}
+        form |= wire.write_payer(charge.payer)
+        return (yield from self._sell("hold", charge, form))
+
+    def _sell(self, step: str, charge: Charge, form: dict[str, str]) -> Dialogue[Outcome]:
+        form["rail"] = codes.RAILS[charge.kind]
         form["card"] = _token(charge.method)
-        request = wire.build(self._login, "sale", charge.key, form, moves_money=True)
-        return wire.parse((yield request), charge.amount)
+        form["keep"] = "yes" if charge.store_method else "no"
+        form["present"] = "yes" if charge.payer_present else "no"
+        request = wire.build(self._settings, step, charge.key, form, moves_money=True)
+        return wire.parse(self._settings, (yield request), charge.amount)
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
         form = {**wire.write_amount(completion.amount), "page": completion.reference}
-        request = wire.build(self._login, "take", completion.key, form, moves_money=True)
-        return wire.parse((yield request), completion.amount)
+        form["ref"] = completion.our_ref
+        request = wire.build(self._settings, "take", completion.key, form, moves_money=True)
+        return wire.parse(self._settings, (yield request), completion.amount)
 
     def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
-        form = {"page": closing.reference}
-        return wire.parse((yield wire.build(self._login, "shut", closing.key, form)))
+        form = {"page": closing.reference, "ref": closing.our_ref}
+        return wire.parse(
+            self._settings, (yield wire.build(self._settings, "shut", closing.key, form))
+        )
+
+    def capture(self, capture: Capture) -> Dialogue[Outcome]:
+        if not capture.final:
+            raise Unsupported("Harbour Pay captures once; capture with final=True")
+        form = {**wire.write_amount(capture.amount), "of": capture.reference}
+        form["ref"] = capture.our_ref
+        request = wire.build(self._settings, "grab", capture.key, form, moves_money=True)
+        return wire.parse(self._settings, (yield request), capture.amount)
+
+    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+        form = {"of": voiding.reference, "ref": voiding.our_ref}
+        request = wire.build(self._settings, "undo", voiding.key, form, moves_money=True)
+        return wire.parse(self._settings, (yield request))
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
         form = {**wire.write_amount(refunding.amount), "ref": refunding.our_ref}
-        form["of"] = refunding.movement_id
-        request = wire.build(self._login, "back", refunding.key, form, moves_money=True)
-        return wire.parse((yield request), refunding.amount)
+        form |= {"of": refunding.movement_id, "note": refunding.reason}
+        request = wire.build(self._settings, "back", refunding.key, form, moves_money=True)
+        return wire.parse(self._settings, (yield request), refunding.amount)
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         form = {"ref": enrollment.our_ref, "card": _token(enrollment.method)}
-        return wire.parse((yield wire.build(self._login, "keep", enrollment.key, form)))
+        form |= wire.write_payer(enrollment.customer)
+        request = wire.build(self._settings, "keep", enrollment.key, form)
+        return wire.parse(self._settings, (yield request))
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
-        form = {"card": forgetting.token.value.reveal()}
-        return wire.parse((yield wire.build(self._login, "drop", forgetting.key, form)))
+        form = {"card": forgetting.token.value.reveal(), "ref": forgetting.our_ref}
+        request = wire.build(self._settings, "drop", forgetting.key, form)
+        return wire.parse(self._settings, (yield request))
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        request = wire.build(self._login, "find", "", {"ref": inquiry.our_ref})
-        return wire.parse_found((yield request), inquiry.our_ref)
+        request = wire.build(self._settings, "find", "", {"ref": inquiry.our_ref})
+        return wire.parse_found(self._settings, (yield request), inquiry)
+
+    def feed(self, cursor: str) -> Dialogue[FeedPage]:
+        request = wire.build(self._settings, "news", "", {"after": cursor})
+        return wire.parse_news((yield request), cursor)
 
     def check(self) -> Dialogue[AccountFacts]:
-        told = wire.read((yield wire.build(self._login, "whoami", "", {})))
-        return AccountFacts(
-            merchant_account=wire.need(told, "merchant"), live=wire.need(told, "live") == "yes"
-        )
+        response = yield wire.build(self._settings, "whoami", "", {})
+        told = wire.read(response.body)
+        live = wire.need(told, "mode") == "live"
+        return AccountFacts(merchant_account=wire.need(told, "merchant"), live=live)
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         yield from ()
@@ -129,20 +163,11 @@ class Harbour:
         if not hmac.compare_digest(ours.encode(), theirs.encode()):
             raise NotAuthentic("the seal is not Harbour Pay's")
         try:
-            told = wire.read(Response(status=200, body=callback.body))
-            if wire.need(told, "merchant") != self._settings.merchant:
-                raise NotAuthentic("the webhook is another merchant's")
-            notice = Notice(
-                event_id=wire.need(told, "event"),
-                type=wire.need(told, "type"),
-                our_ref=told.get("ref", ""),
-                reference=told.get("id", ""),
-                movements=(wire.movement(told),) if "moved" in told else (),
-                signed_at=datetime.fromtimestamp(int(instant), UTC),
-            )
+            found = wire.notices(self._settings, callback.body)
         except BadReply as error:
             raise NotAuthentic("the webhook is sealed, and does not read") from error
-        return [notice]
+        signed_at = datetime.fromtimestamp(int(instant), UTC)
+        return [replace(each, signed_at=signed_at) for each in found]
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
         del notice, result

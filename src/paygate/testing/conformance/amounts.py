@@ -2,9 +2,13 @@
 
 A row is an amount and how it stands in the request, or ``refused``::
 
-    USD 10.99   "cents": 1099
+    USD 19.99   "cents": 1999
+    USD 1.15    "cents": 115
     JPY 500     "cents": 500
     KWD 1.234   refused
+
+Of the amounts with digits after the point some must be such that a calculation with
+floats loses a minor unit: ``int(19.99 * 100)`` is 1998, and 10.99 comes out right.
 """
 
 from __future__ import annotations
@@ -21,30 +25,42 @@ if TYPE_CHECKING:
 
     from paygate.driver import Rail
 
+FRAGILE: Final = {1: ("1.1",), 2: ("19.99", "1.15", "0.29", "4.35"), 3: ("1.001", "1.005")}
+"""Amounts of which floats lose a part, by the digits after the point."""
+
+FRAGILE_ROWS: Final = 2
+"""How many of them a file needs for dollars and the like."""
+
 _ROW: Final = re.compile(r"([A-Z]{3}) +([0-9.]+) +(\S.*?) *")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: an amount, and how it is written; empty where it is refused."""
+    """One row: an amount, and how it is written; empty if it is refused."""
 
     money: Money
     written: str
 
     @property
     def refused(self) -> bool:
-        """Tell whether the processor cannot be asked for it."""
+        """Return whether the processor cannot be asked for it."""
         return not self.written
+
+    @property
+    def fragile(self) -> bool:
+        """Return whether floats lose a part of it."""
+        scale = SCALES[self.money.currency]
+        return int(float(self.money.decimal) * 10**scale) != self.money.minor
 
 
 def read_amounts(path: Path, rail: Rail) -> list[Row]:
-    """Read the rows; each scale of the rail's currencies needs one that is not refused."""
+    """Return the rows; each scale of the rail's currencies needs one that is not refused."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise TranscriptError(
             f"{path}: there is no such file; write a row for each scale of currency, such as "
-            "'USD 10.99   \"cents\": 1099', or '… refused'",
+            "'USD 19.99   \"cents\": 1999', or '… refused'",
             file=str(path),
             lacks="amounts",
         ) from None
@@ -54,12 +70,13 @@ def read_amounts(path: Path, rail: Rail) -> list[Row]:
             continue
         rows.append(_row(path, number, line))
     _require_scales(path, rail, rows)
+    _require_fragile(path, rows)
     return rows
 
 
 def _row(path: Path, number: int, line: str) -> Row:
     row = _ROW.fullmatch(line)
-    problem = "expected 'USD 10.99   how it is written' or '… refused'"
+    problem = "expected 'USD 19.99   how it is written' or '… refused'"
     if row is not None:
         try:
             return Row(Money.of(row[1], row[2]), "" if row[3] == "refused" else row[3])
@@ -81,8 +98,20 @@ def _require_scales(path: Path, rail: Rail, rows: list[Row]) -> None:
         )
 
 
+def _require_fragile(path: Path, rows: list[Row]) -> None:
+    taken = [row for row in rows if not row.refused]
+    there = sum(row.fragile for row in taken)
+    if any(SCALES[row.money.currency] == 2 for row in taken) and there < FRAGILE_ROWS:
+        raise TranscriptError(
+            f"{path}: an amount like 10.99 comes out right even if it is calculated with floats; "
+            f"add at least {FRAGILE_ROWS} rows of {', '.join(FRAGILE[2])}",
+            file=str(path),
+            lacks="amounts",
+        )
+
+
 def stands_in(written: str, text: str) -> bool:
-    """Tell whether *written* stands in *text* and is not a part of a longer number or word."""
+    """Return whether *written* stands in *text* and is not a part of a longer number or word."""
     before = r"(?<![0-9A-Za-z._])" if written[0].isalnum() else ""
     after = r"(?![0-9A-Za-z._])" if written[-1].isalnum() else ""
     return re.search(f"{before}{re.escape(written)}{after}", text) is not None

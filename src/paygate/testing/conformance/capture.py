@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paygate.driver import MovementKind, Operation, UsageError
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
-from paygate.testing.conformance.operation import AmountConformance, carries
+from paygate.testing.conformance.operation import AmountConformance
+from paygate.testing.conformance.subject import unlike
 
 if TYPE_CHECKING:
-    from paygate.driver import Dialogue
+    from paygate.testing.conformance.transcripts import Case
 
 
 class CaptureConformance(AmountConformance):
@@ -21,21 +22,22 @@ class CaptureConformance(AmountConformance):
     operation: ClassVar[Operation] = Operation.CAPTURE
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.CAPTURE})
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to capture."""
-        dialogue: Dialogue[Any] = gateway.capture(self.capture(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.capture(**given_)
 
     def test_what_is_captured_is_named(self) -> None:
         """The capture names the authorisation that it takes from."""
         about = self.capture().reference
-        require(
-            any(carries(each, about) for each in self.held(self.good()).requests),
-            expected=f"capture: the reference {about!r} in a request",
-            got=self.held(self.good()).requests,
-            why="another payer's authorisation would be taken",
-            read=PROTOCOL,
-        )
+        other = unlike(about)
+        why = "another payer's authorisation would be taken"
+        self.names("what is captured", ({"reference": about}, {}), why=why)
+        self.names("what is captured", ({"reference": other}, {"about": other}), why=why)
+
+    def good(self) -> Case:
+        """Return the case in which the money is taken, or at least asked for."""
+        name = "pending" if "approve" not in self.transcript("capture") else "approve"
+        return self.case(name, "the money is taken")
 
     def test_only_the_last_capture_lets_go_of_the_rest(self) -> None:
         """`final` reaches the processor, or a capture that is not final is refused."""

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
-from paygate.domain.outcome import lacks_secret
-from paygate.driver import (
-    ActionRequired,
-    Approved,
-    ApproveElsewhere,
-    MovementKind,
-    Operation,
-    PayToAddress,
-    Pending,
-    PostForm,
-    Redirect,
-    ScriptStep,
-    ShowCode,
-    ShowVoucher,
-)
+from paygate.domain.outcome import Unsent
+from paygate.driver import ActionRequired, Approved, MovementKind, Operation, Pending, Unknown
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
 from paygate.testing.conformance.operation import DeclinesConformance
 
 if TYPE_CHECKING:
-    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 
@@ -36,20 +21,20 @@ class ChargeConformance(DeclinesConformance):
     What a gateway must do that has `charge`.
 
     ``charge.txt``: approve (where the traits say immediate), pending (where they do
-    not), action (where the payer goes elsewhere), decline, refuse, error, duplicate.
+    not), action (where the payer goes elsewhere), decline (if it is told at once), refuse,
+    error, duplicate, other_mode.
     """
 
     about: ClassVar[str] = "charge"
     operation: ClassVar[Operation] = Operation.CHARGE
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.CHARGE})
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to charge."""
-        dialogue: Dialogue[Any] = gateway.charge(self.charge(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.charge(**given_)
 
     def good(self) -> Case:
-        """Tell the case in which the charge goes the way that the traits say."""
+        """Return the case in which the charge goes the way that the traits say."""
         rail = self.rail
         if rail.immediate:
             return self.case("approve", "the charge is approved")
@@ -79,41 +64,21 @@ class ChargeConformance(DeclinesConformance):
                 read=PROTOCOL,
             )
 
-    def test_the_payer_is_told_what_to_do(self) -> None:
-        """An action can be followed."""
-        applies(
-            not self.rail.methods,
-            "the traits name the methods that are charged, so the payer is sent nowhere",
+    def test_the_answer_of_the_other_mode_is_not_believed(self) -> None:
+        """Test money pays nothing, and live money is not asked for by test settings."""
+        cases = self.expected(
+            "charge", {"other_mode": "the good answer, of the live mode instead of test"}
         )
-        outcome = self.outcome(self.case("action", "the payer is sent to a page, or given a slip"))
-        action = getattr(outcome, "action", None)
-        good = False
-        match action:
-            case Redirect(url=url) | PostForm(url=url) | ScriptStep(script_url=url):
-                parts = urlsplit(url)
-                near = (parts.hostname or "").endswith(".invalid")
-                good = (parts.scheme == "https" or near) and not lacks_secret(action)
-            case ShowVoucher(reference=reference):
-                good = bool(reference)
-            case ShowCode(payload=payload):
-                good = bool(payload)
-            case ApproveElsewhere(where=where):
-                good = bool(where)
-            case PayToAddress(address=address):
-                good = bool(address)
-            case _:
-                pass
-        if action is None:
-            return  # the case before this one says so
-        require(
-            good,
-            expected="charge, case 'action': an https address (with the secret that its form or "
-            "script takes), a slip's number, the payload of a code, where to approve, or an "
-            "address to pay to",
-            got=outcome,
-            why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
-            read=PROTOCOL,
-        )
+        applies(cases, "the answers do not tell the mode (untold = other_mode)")
+        for case in cases:
+            answer = self.concluded(then_silence(case.responses(self.values(case))))
+            require(
+                isinstance(answer, (Unknown, Unsent)),
+                expected="charge, case 'other_mode': BadReply or Unknown",
+                got=answer,
+                why="play money pays real invoices",
+                read=PROTOCOL,
+            )
 
     def test_every_method_of_the_traits_is_taken(self) -> None:
         """A portal offers what the traits name."""

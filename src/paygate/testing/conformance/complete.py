@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from paygate.driver import ActionRequired, MovementKind, Operation, Pending
+from paygate.driver import ActionRequired, InquiryBy, MovementKind, Operation, Pending
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import MoneyConformance
+from paygate.testing.conformance.subject import unlike
 
 if TYPE_CHECKING:
-    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
+
 
 _BOASTS: Final = {"status": "paid", "result": "success", "paid": "true", "approved": "1"}
 
@@ -30,10 +31,9 @@ class CompleteConformance(MoneyConformance):
         {MovementKind.CHARGE, MovementKind.CAPTURE}
     )
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to complete."""
-        dialogue: Dialogue[Any] = gateway.complete(self.completion(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.completion(**given_)
 
     def refused(self) -> Case:
         """Find the refusal; an inquiry that is refused finds nothing out, and refuses nothing."""
@@ -43,6 +43,17 @@ class CompleteConformance(MoneyConformance):
             "to complete is only to look here (money = none in complete.txt)",
         )
         return super().refused()
+
+    def test_what_is_completed_is_named(self) -> None:
+        """The payment that the payer approved, and not the last one."""
+        applies(
+            self.traits.inquiry is not InquiryBy.LIST_SCAN,
+            "the traits say that a list is searched",
+        )
+        about = self.completion().reference
+        other, why = unlike(about), "one payer's click takes the money of another"
+        self.names("what is completed", ({"reference": about}, {}), why=why)
+        self.names("what is completed", ({"reference": other}, {"about": other}), why=why)
 
     def test_a_payer_who_has_not_paid_still_can(self) -> None:
         """Coming back too early is no failure."""

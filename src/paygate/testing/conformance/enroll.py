@@ -6,41 +6,51 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paygate.driver import Approved, Declined, Kind, Operation, brand_of
+from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.operation import OperationConformance
+from paygate.testing.conformance.operation import PaysByMethodConformance
 
 if TYPE_CHECKING:
-    from paygate.driver import Dialogue, StoredMethod
+    from paygate.driver import StoredMethod
+    from paygate.testing.conformance.transcripts import Case
 
 
-class EnrollConformance(OperationConformance):
+class EnrollConformance(PaysByMethodConformance):
     """
     What a gateway must do that has `enroll`.
 
-    ``enroll.txt``: the facts `token` and `last4`; approve, decline, refuse, error.
+    ``enroll.txt``: approve (facts `token`, and `last4` if it has digits), or action if the
+    payer stores it on a page; decline, refuse, error.
     """
 
     about: ClassVar[str] = "enroll"
     operation: ClassVar[Operation] = Operation.ENROLL
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to store a method."""
-        dialogue: Dialogue[Any] = gateway.enroll(self.enrollment(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.enrollment(**given_)
+
+    def good(self) -> Case:
+        """Return the case in which the method is stored, or the payer is sent to store it."""
+        name = "action" if "approve" not in self.transcript("enroll") else "approve"
+        return self.case(name, "the method is stored")
 
     def stored(self) -> StoredMethod | None:
-        """Tell the method in the approval."""
-        outcome = self.outcome(self.good())
+        """Return the method in the approval."""
+        case = self.good()
+        applies(case.name == "approve", "the payer stores it on the processor's page")
+        outcome = self.outcome(case)
         return outcome.method if isinstance(outcome, Approved) else None
 
     def test_the_stored_method_comes_with_the_approval(self) -> None:
         """The token is what is charged from now on."""
-        wanted = self.good().fact("token")
         method = self.stored()
+        wanted = self.good().fact("token")
         require(
             method is not None and method.token.reveal() == wanted,
             expected=f"enroll: Approved with the token {wanted!r}",
-            got="no method" if method is None else "another token",
+            got=self.outcome(self.good()) if method is None else "a method with another token",
+            asked=self.good().asks("token"),
             why="without the right token the payer has a stored card that nobody can charge, or "
             "somebody else's",
             read=PROTOCOL,
@@ -59,12 +69,13 @@ class EnrollConformance(OperationConformance):
 
     def test_the_payer_recognises_the_stored_method(self) -> None:
         """Its last four digits, and never more of the number."""
-        wanted = self.good().fact("last4")
         method = self.stored()
+        wanted = self.good().facts.get("last4", "")
         require(
             method is None or method.last4 == wanted,
             expected=f"enroll: last4 {wanted!r}",
             got="more or other digits" if method else "",
+            asked=self.good().asks("last4"),
             why="the payer chooses by it; and five digits more are a card number in your ledger",
             read=PROTOCOL,
         )
@@ -100,12 +111,15 @@ class EnrollConformance(OperationConformance):
 
     def test_a_method_that_the_bank_refuses_is_declined(self) -> None:
         """The bank's no to storing is the payer's to mend."""
-        case = self.case("decline", "the bank refuses the method")
+        cases = self.expected("enroll", {"decline": "the bank refuses the method"})
+        applies(cases, "the bank is not asked when a method is stored (untold = decline)")
+        [case] = cases
         outcome = self.outcome(case)
         require(
             isinstance(outcome, Declined) and outcome.raw_code == case.fact("raw_code"),
             expected=f"enroll, case 'decline': Declined with {case.fact('raw_code')!r}",
             got=outcome,
+            asked=case.asks("raw_code"),
             why="stored all the same, the first autopay run finds out in the payer's absence",
             read=PROTOCOL,
         )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+
+from paygate.driver import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOT_APPLICABLE: Final = "does not apply: "
 """How the reason of a skipped case begins; the pytest plug-in shows these apart."""
@@ -16,19 +23,70 @@ DIALOGUES: Final = "explanation/dialogues"
 CALLBACKS: Final = "how-to/receive-callbacks"
 
 
-def require(holds: object, *, expected: str, got: object, why: str, read: str = KIT) -> None:
-    """Fail unless *holds*: say what was expected, what came, why it matters, and where to read."""
+def require(
+    holds: object, *, expected: str, got: object, why: str, read: str = KIT, asked: str = ""
+) -> None:
+    """Fail unless *holds*; the other arguments are those of `fail`."""
     if not holds:
-        fail(expected=expected, got=got, why=why, read=read)
+        fail(expected=expected, got=got, why=why, read=read, asked=asked)
 
 
-def fail(*, expected: str, got: object, why: str, read: str = KIT) -> NoReturn:
-    """Fail, and say what was expected, what came, why it matters, and where to read."""
-    shown = got if isinstance(got, str) else repr(got)
+def fail(*, expected: str, got: object, why: str, read: str = KIT, asked: str = "") -> NoReturn:
+    """
+    Fail with what was expected, what came, why it matters, and which page to read.
+
+    *asked* is the line of a transcript that asks for it, if one does, see `Case.asks`.
+    """
+    source = f"asked by:       {asked}\n" if asked else ""
     raise AssertionError(
-        f"\nexpected:       {expected}\ngot:            {shown}\n"
+        f"\nexpected:       {expected}\ngot:            {brief(got)}\n{source}"
         f"why it matters: {why}\nread:           docs/{read}.md"
     )
+
+
+def brief(value: object) -> str:
+    """Return *value* as text: texts as they are, and of a dataclass only what is not its default.
+
+    >>> from paygate.domain.money import Money
+    >>> from paygate.domain.outcome import Approved, Movement
+    >>> moved = Movement(movement_id="mv_9", amount=Money.of("USD", "19.99"))
+    >>> brief(Approved(reference="or_82", movements=(moved,)))
+    "Approved(reference='or_82', movements=[Movement(movement_id='mv_9', amount=19.99 USD)])"
+    """
+    return value if isinstance(value, str) and not isinstance(value, Enum) else _shortened(value)
+
+
+def _shortened(value: object) -> str:
+    match value:
+        case Money():
+            return str(value)
+        case Enum():
+            return str(value)
+        case BaseException():
+            return f"{type(value).__name__}: {value}"
+        case list() | tuple():
+            members = cast("Iterable[object]", value)
+            return f"[{', '.join(_shortened(each) for each in members)}]"
+        case _ if is_dataclass(value) and not isinstance(value, type) and _shows_fields(value):
+            told = [
+                f"{each.name}={_shortened(getattr(value, each.name))}"
+                for each in fields(value)
+                if each.repr and getattr(value, each.name) != _default(each)
+            ]
+            return f"{type(value).__name__}({', '.join(told)})"
+        case _:
+            return repr(value)
+
+
+def _shows_fields(value: object) -> bool:
+    """Return whether the repr is the one that a dataclass makes; another one may hide a secret."""
+    return repr(value).startswith(f"{type(value).__qualname__}(") and any(
+        f"{each.name}=" in repr(value) for each in fields(cast("Any", value))
+    )
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default_factory() if of.default_factory is not MISSING else of.default
 
 
 def does_not_apply(reason: str) -> NoReturn:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from paygate.driver import Approved, Operation, RejectCause, Rejected
+from paygate.driver import Approved, Operation, RejectCause, Rejected, StoredToken
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import OperationConformance
-
-if TYPE_CHECKING:
-    from paygate.driver import Dialogue
 
 
 class ForgetConformance(OperationConformance):
@@ -23,10 +20,9 @@ class ForgetConformance(OperationConformance):
     about: ClassVar[str] = "forget"
     operation: ClassVar[Operation] = Operation.FORGET
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to delete a method."""
-        dialogue: Dialogue[Any] = gateway.forget(self.forgetting(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.forgetting(**given_)
 
     def test_what_is_forgotten_is_approved(self) -> None:
         """Done, and no money in it."""
@@ -36,6 +32,18 @@ class ForgetConformance(OperationConformance):
             expected="forget, case 'approve': Approved, and nothing moved",
             got=outcome,
             why="the method counts as deleted only then; until then the host must not say so",
+            read=PROTOCOL,
+        )
+
+    def test_the_right_method_is_forgotten(self) -> None:
+        """The one that is asked for, and not whichever was stored first."""
+        other = self.other_method(StoredToken)
+        sent, sent_for_other = self.asking(), self.asking(token=other)
+        require(
+            bool(sent) and sent != sent_for_other,
+            expected=f"forget: other bytes for another token in {self.asked_in()}",
+            got="the same bytes",
+            why="the payer's other card is deleted, and the one that he wanted gone is charged",
             read=PROTOCOL,
         )
 

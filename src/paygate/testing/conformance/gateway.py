@@ -357,7 +357,7 @@ class GatewayConformance(Subject):
 
     def test_every_capability_is_held_to_its_cases(self) -> None:
         """Nothing that the driver offers goes untested."""
-        from paygate.testing.conformance import CLASSES, OPERATIONS
+        from paygate.testing.conformance import CLASSES, OPERATIONS, LookUpConformance
 
         gateway = self.gateway()
         family = list(_family(self._root()))
@@ -375,8 +375,16 @@ class GatewayConformance(Subject):
             and (kind, OPERATIONS[operation]) not in held
         ]
         names = {capability.__name__ for _, capability in held}
+        looked_for = {each.operation for each in family if issubclass(each, LookUpConformance)}
+        # Forgetting is done again, which is better than to ask whether it was done.
+        lacking += [
+            f"LookUpConformance with operation = Operation.{operation.name}"
+            for operation, capability in CAPABILITIES.items()
+            if isinstance(gateway, LooksUp)
+            and isinstance(gateway, capability)
+            and operation not in looked_for | {Operation.FORGET}
+        ]
         more = {
-            "LookUpConformance": isinstance(gateway, LooksUp),
             "CallbackConformance": isinstance(gateway, Verifies)
             and self.traits.callbacks is not CallbackStyle.NONE,
             "FeedConformance": isinstance(gateway, Feeds),
@@ -389,7 +397,9 @@ class GatewayConformance(Subject):
             expected="a test class for each capability, all in this module: "
             "class TestRefund(YourSubject, RefundConformance): pass",
             got=f"none for {', '.join(lacking)}",
-            why="what is not tried is wrong in some case, and it is about somebody's money",
+            why="what is not tried is wrong in some case, and it is about somebody's money. For "
+            "inquiries about refunds, say: class TestFoundRefund(YourSubject, LookUpConformance): "
+            "operation = Operation.REFUND",
             read=KIT,
         )
 

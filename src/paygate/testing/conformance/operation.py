@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.domain.outcome import Unsent
+from paygate.domain.outcome import Unsent, lacks_secret
 from paygate.driver import (
+    SCALES,
     ActionRequired,
     Approved,
     Authorized,
@@ -25,31 +27,40 @@ from paygate.driver import (
     Note,
     NotSent,
     Operation,
+    PayToAddress,
     Pending,
+    PostForm,
+    Redirect,
     Rejected,
     Request,
     Response,
+    ScriptStep,
+    ShowVoucher,
+    StoredToken,
     Unknown,
     Unsupported,
     UsageError,
 )
 from paygate.testing.conformance.amounts import read_amounts, stands_in
+from paygate.testing.conformance.asking import asked_otherwise
 from paygate.testing.conformance.conversation import Conversation, applies, counted
 from paygate.testing.conformance.explain import (
     DIALOGUES,
     PROTOCOL,
     UNKNOWN,
+    brief,
     fail,
     require,
 )
 from paygate.testing.conformance.held import conclude, hold, scripted, spoiled, then_silence
 from paygate.testing.conformance.spoiling import GARBAGE, made_up
+from paygate.testing.conformance.subject import CURRENCIES
 from paygate.testing.conformance.transcripts import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from paygate.driver import Movement
+    from paygate.driver import Dialogue, Movement
     from paygate.testing.conformance.transcripts import Case
 
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})
@@ -62,10 +73,19 @@ class OperationConformance(Conversation):
 
     operation: ClassVar[Operation]
 
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked, such as a `Charge`."""
+        raise NotImplementedError
+
+    def begin(self, gateway: Any, **given_: Any) -> Dialogue[Any]:
+        """Begin the operation."""
+        dialogue: Dialogue[Any] = getattr(gateway, self.operation)(self.question(**given_))
+        return dialogue
+
     def concluded(
         self, respond: Callable[[int, Request], Response | Exception], **given_: Any
     ) -> Any:
-        """Tell what the core concludes."""
+        """Return what the core concludes."""
         return conclude(
             partial(self.opened, **given_),
             respond,
@@ -107,6 +127,91 @@ class OperationConformance(Conversation):
             read=DIALOGUES,
         )
 
+    # --- What was asked -----------------------------------------------------------------
+
+    def asking(self, said: dict[str, str] | None = None, **given_: Any) -> list[Request] | None:
+        """
+        Return the requests that must hold what is asked; None if the driver refuses to ask.
+
+        They are those of the steps in the fact `asked_in`, else the one that moves money,
+        else all that do more than read. *said* replaces facts of the transcript in its answers.
+        """
+        case = self.good()
+        replies = case.responses(self.values(case, given_.get("amount"), **(said or {})))
+        held = hold(partial(self.opened, **given_), then_silence(replies))
+        if isinstance(held.raised, UsageError):
+            return None
+        facts = self.transcript(self.about).facts
+        steps = facts.get("asked_in") or facts.get("money", "none")
+        if steps != "none":
+            return [each for each in held.requests if each.step in steps.split(", ")]
+        return [each for each in held.requests if each.method != "GET"] or held.requests
+
+    def asked_in(self) -> str:
+        """Return where what is asked must stand, in words."""
+        facts = self.transcript(self.about).facts
+        steps = facts.get("asked_in") or facts.get("money", "none")
+        return "a request" if steps == "none" else f"the request {steps}"
+
+    def test_what_is_asked_reaches_the_processor(self) -> None:
+        """Each field of the question does, or the transcript says that it does not."""
+        transcript = self.transcript(self.about)
+        not_sent = transcript.facts.get("not_sent", "")
+        left_out = set(not_sent.split(", "))
+        fields = asked_otherwise(self.question(), self.kind, self.rail)
+        applies(fields, "every field of the question is looked for by a case of its own")
+        for each in fields:
+            one = {**self._stored_for(each.field), **each.one}
+            sent, other = self.asking(**one), self.asking(**{**one, **each.other})
+            if sent is None or other is None:
+                continue  # it is refused, and nobody takes it for done
+            require(
+                (sent != other) is (each.field not in left_out),
+                expected=f"{self.about}: {each.field} in {self.asked_in()}"
+                if each.field not in left_out
+                else f"{self.about}: no {each.field} in {self.asked_in()}, as not_sent says",
+                got=f"the same bytes for {_told(each.one, each.field)} and "
+                f"{_told(each.other, each.field)}"
+                if sent == other
+                else f"{each.field} is sent",
+                why="what a host says and nobody passes on is lost without a word: a card that "
+                "was to be kept, the page that the payer comes back to. If the processor has no "
+                f"place for it, say so at the top of the file: not_sent = {each.field}",
+                asked=f"{transcript.path.name}: not_sent = {not_sent}" if not_sent else "",
+                read=PROTOCOL,
+            )
+
+    def _stored_for(self, field: str) -> dict[str, Any]:
+        """Ask with a stored method where only that can be asked otherwise."""
+        return {"method": self.methods[StoredToken]} if field == "payer_present" else {}
+
+    def names(self, what: str, *ways: tuple[dict[str, Any], dict[str, str]], why: str) -> None:
+        """
+        Fail unless the request names what it is about, and another if it is about another.
+
+        Each of *ways* is what is asked otherwise, and the facts in the answers that follow it;
+        one of them must show in the request.
+        """
+        facts = self.transcript(self.about).facts
+        wanted = [name for given_, _ in ways for name in given_.values()]
+        requests: list[list[Request]] = [self.asking(said, **given_) or [] for given_, said in ways]
+        found = any(
+            carries(each, str(name))
+            for (given_, _), asked in zip(ways, requests, strict=True)
+            for each in asked
+            for name in given_.values()
+        )
+        require(
+            found,
+            expected=f"{self.about}: {what} in {self.asked_in()}, also if it is "
+            f"{' or '.join(repr(str(each)) for each in wanted)}",
+            got=[plain(each)[:300] for asked in requests for each in asked]
+            or "no such request; if it follows an answer that names "
+            f"{facts.get('about', 'the payment')!r}, write ${{about}} or ${{of}} there",
+            why=why,
+            read=PROTOCOL,
+        )
+
     # --- What the processor says --------------------------------------------------------
 
     def refused(self) -> Case:
@@ -136,6 +241,7 @@ class OperationConformance(Conversation):
             outcome.cause == case.fact("cause"),
             expected=f"{self.about}, case 'refuse': the cause {case.fact('cause')!r}",
             got=outcome,
+            asked=case.asks("cause"),
             why="the host acts on it: credentials alert the person on call, a rate limit waits",
             read=PROTOCOL,
         )
@@ -247,6 +353,7 @@ class MoneyConformance(OperationConformance):
             moving[:1] == ([] if wanted == "none" else [wanted]),
             expected=f"{self.about}: moves_money on the step {wanted!r}",
             got=moving or "no request with moves_money",
+            asked=self.good().asks("money"),
             why="too late, and a lost charge counts as never sent: the payer pays again. Too "
             "early, and a lost preparation locks the invoice",
             read=DIALOGUES,
@@ -338,6 +445,7 @@ class MoneyConformance(OperationConformance):
             getattr(outcome, "reference", "") == case.fact("reference"),
             expected=f"{self.about}: the reference {case.fact('reference')!r}",
             got=outcome,
+            asked=case.asks("reference"),
             why="captures, refunds and inquiries name the operation by it, and so does the clerk "
             "who calls the processor",
             read=PROTOCOL,
@@ -357,6 +465,7 @@ class MoneyConformance(OperationConformance):
             ids == ([] if wanted == "none" else wanted.split(", ")),
             expected=f"{self.about}: the movement {wanted!r}",
             got=ids or "no movement",
+            asked=case.asks("movement"),
             why="a receipt is booked once per movement id: with an id of our own making the "
             "answer, the callback and the report are booked as three payments",
             read=PROTOCOL,
@@ -375,11 +484,9 @@ class MoneyConformance(OperationConformance):
         )
 
     def test_money_is_the_amount_that_moved(self) -> None:
-        """The receipt has the amount that was asked, where the processor says nothing else."""
-        for money in (self.amount, self.other_amount):
-            case = self.good()
-            if money != self.amount and not case.mentions("minor", "decimal", "amount"):
-                continue
+        """The receipt has the amount that was asked, if the processor says nothing else."""
+        case = self.good()
+        for money in self.amounts_of(case):
             told = [each.amount for each in self.movements(case, amount=money)]
             require(
                 all(each == money for each in told),
@@ -403,7 +510,7 @@ class MoneyConformance(OperationConformance):
         """What moved in another currency is not what was asked for."""
         case = self.good()
         applies(
-            case.mentions("currency", "currency_lower") and case.fact("movement") != "none",
+            case.mentions(*CURRENCIES) and case.fact("movement") != "none",
             "the processor's answer names no currency (no ${currency} in the transcript)",
         )
         self._not_ours(case, Money(self.other_currency, self.amount.minor), "another currency")
@@ -437,12 +544,14 @@ class MoneyConformance(OperationConformance):
         )
         case = self.case("duplicate", "the processor says that it has this one already")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
-        same = isinstance(answer, Approved) and answer.reference == case.facts.get("reference")
+        done = isinstance(answer, (Approved, Authorized, Pending, ActionRequired))
+        same = done and answer.reference == case.facts.get("reference")
         require(
             isinstance(answer, Unknown) or same,
             expected=f"{self.about}, case 'duplicate': Unknown, so that the core inquires, or "
-            "the first one's approval",
+            "what became of the first one, under its reference",
             got=answer,
+            asked=case.asks("reference"),
             why="the first request may have been done: as a decline or a rejection it frees "
             "the invoice, and the payer pays a second time",
             read=UNKNOWN,
@@ -482,6 +591,60 @@ class AmountConformance(MoneyConformance):
                 "invoice says, and nobody is told",
                 read=PROTOCOL,
             )
+
+    def test_the_currency_reaches_the_processor(self) -> None:
+        """An amount alone is none."""
+        others = sorted((self.rail.currencies or {self.other_currency}) - {self.amount.currency})
+        # One with as many digits, so that nothing else about the amount changes.
+        alike = [each for each in others if SCALES[each] == SCALES[self.amount.currency]]
+        applies(alike, "the traits name one currency of so many digits")
+        sent = self.asking() or []
+        named = any(carries(each, word) for each in sent for word in self._words_of(self.amount))
+        applies(
+            named or self.operation in (Operation.CHARGE, Operation.AUTHORIZE),
+            "the request names no currency: that of what it follows counts",
+        )
+        for currency in alike:
+            other = self.asking(amount=Money(currency, self.amount.minor))
+            require(
+                other is None or other != sent,
+                expected=f"{self.about}: other bytes for {currency} than for "
+                f"{self.amount.currency} in {self.asked_in()}",
+                got="the same bytes",
+                why="1,000 yen for 1,000 euros: the processor moves money of another worth",
+                read=PROTOCOL,
+            )
+
+    def _words_of(self, money: Money) -> tuple[str, str]:
+        return money.currency, money.currency.lower()
+
+    def test_a_part_is_not_the_whole(self) -> None:
+        """If less is asked for than there is, less is taken, whatever is said of the whole."""
+        partial_ = {
+            Operation.CAPTURE: self.rail.partial_capture,
+            Operation.REFUND: self.rail.partial_refund,
+        }
+        applies(partial_.get(self.operation), "the traits say that there are no parts of it")
+        case = self.good()
+        whole = Money(self.amount.currency, self.amount.minor + 3 * self.other_amount.minor)
+        sent = {part: self._of_whole(case, part, whole) for part in (self.amount, whole)}
+        require(
+            sent[self.amount] != sent[whole],
+            expected=f"{self.about}: other bytes for {self.amount} of {whole} than for all of it",
+            got="the same bytes, for the answers before it name the whole",
+            why="a clerk sends three dollars back, and the payer gets a hundred",
+            read=PROTOCOL,
+        )
+
+    def _of_whole(self, case: Case, part: Money, whole: Money) -> list[Request]:
+        """Return what moves the money if every answer before tells of the *whole*."""
+        step = case.facts.get("money", "none")
+        told = [
+            case.response(each, self.values(case, part if each.step == step else whole))
+            for each in case.messages
+        ]
+        held = hold(partial(self.opened, amount=part), then_silence(told))
+        return [each for each in held.requests if each.moves_money]
 
     def test_two_amounts_never_look_alike(self) -> None:
         """The amount that is asked reaches the processor."""
@@ -547,14 +710,77 @@ class NamedByUsConformance(AmountConformance):
         )
 
 
-class DeclinesConformance(NamedByUsConformance):
+class SendsAwayConformance(OperationConformance):
+    """An operation for which the payer may be sent to a page."""
+
+    def test_the_payer_is_told_what_to_do(self) -> None:
+        """An action can be followed."""
+        case = self.good()
+        applies(case.name == "action", "the payer is sent nowhere")
+        outcome = self.outcome(case)
+        action = getattr(outcome, "action", None)
+        require(
+            isinstance(outcome, ActionRequired) and action is not None and _can_be_followed(action),
+            expected=f"{self.about}, case 'action': ActionRequired with an https address (with the "
+            "secret that its form or script takes), a slip's number or an address to pay to",
+            got=outcome,
+            why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
+            read=PROTOCOL,
+        )
+
+
+def _can_be_followed(action: Any) -> bool:
+    match action:
+        case Redirect(url=url) | PostForm(url=url) | ScriptStep(script_url=url):
+            parts = urlsplit(url)
+            near = (parts.hostname or "").endswith(".invalid")
+            return (parts.scheme == "https" or near) and not lacks_secret(action)
+        case ShowVoucher(reference=reference):
+            return bool(reference)
+        case PayToAddress(address=address):
+            return bool(address)
+        case _:
+            return False
+
+
+class PaysByMethodConformance(SendsAwayConformance):
+    """An operation that is about a method of the payer's."""
+
+    def test_the_method_reaches_the_processor(self) -> None:
+        """The card that is charged is the one that the payer chose."""
+        applies(self.rail.methods, "the payer chooses on the processor's page")
+        asked = self.question().method
+        applies(asked is not None, "the payer chooses on the processor's page")
+        for of in sorted(self.rail.methods, key=lambda each: each.__name__):
+            if of not in self.methods:
+                continue
+            sent = self.asking(method=self.methods[of])
+            other = self.asking(method=self.other_method(of))
+            require(
+                (sent is None and other is None) or (bool(sent) and sent != other),
+                expected=f"{self.about}: other bytes for another {of.__name__} in "
+                f"{self.asked_in()}",
+                got="the same bytes" if sent else "no such request",
+                why="somebody else's card would be charged. If an earlier request names the "
+                "method, say which at the top of the file: asked_in = its step",
+                read=PROTOCOL,
+            )
+
+
+class DeclinesConformance(NamedByUsConformance, PaysByMethodConformance):
     """An operation that a bank can say no to."""
 
     def declined(self) -> tuple[Case, Any]:
         """Hold the dialogue that ends in a decline."""
+        transcript = self.transcript(self.about)
         applies(
             self.rail.methods or self.operation is not Operation.CHARGE,
             "the payer chooses on the processor's page, so nothing is declined here",
+        )
+        applies(
+            "decline" in transcript
+            or not (transcript.leaves_out("decline") or not self.rail.immediate),
+            f"a no comes later at this rail, or never (no case 'decline' in {self.about}.txt)",
         )
         case = self.case("decline", "the payer's bank says no")
         return case, self.outcome(case)
@@ -579,6 +805,7 @@ class DeclinesConformance(NamedByUsConformance):
             or not isinstance(outcome, Declined),
             expected=f"{self.about}, case 'decline': the raw code {case.fact('raw_code')!r}",
             got=outcome,
+            asked=case.asks("raw_code"),
             why="support asks the processor by its own code, and our table may be wrong",
             read=PROTOCOL,
         )
@@ -591,6 +818,7 @@ class DeclinesConformance(NamedByUsConformance):
             or not isinstance(outcome, Declined),
             expected=f"{self.about}, case 'decline': the code {case.fact('code')!r}",
             got=outcome,
+            asked=case.asks("code"),
             why="the host shows it, and autopay decides by it whether to try again",
             read=PROTOCOL,
         )
@@ -609,14 +837,20 @@ class DeclinesConformance(NamedByUsConformance):
             outcome.retryable is (wanted == "yes"),
             expected=f"{self.about}, case 'decline': retryable is {wanted}",
             got=outcome,
+            asked=case.asks("retryable"),
             why="the networks fine merchants who try a lost card again; and a payer who was "
             "short of money yesterday pays tomorrow",
             read=PROTOCOL,
         )
 
 
+def _told(given_: Mapping[str, Any], field: str) -> str:
+    """Return what is asked in *field*, in short."""
+    return brief(given_[field]) if field in given_ else "the usual one"
+
+
 def plain(request: Request) -> str:
-    """Write what a request says, decoded, so that it can be searched."""
+    """Return what a request says, decoded, so that it can be searched."""
     from urllib.parse import unquote_plus
 
     body = request.body.decode("utf-8", "replace")
@@ -627,5 +861,5 @@ def plain(request: Request) -> str:
 
 
 def carries(request: Request, text: str) -> bool:
-    """Tell whether *text* stands anywhere in a request."""
+    """Return whether *text* stands anywhere in a request."""
     return text in plain(request) or any(text in value for value in request.headers.values())

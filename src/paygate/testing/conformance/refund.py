@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paygate.driver import Approved, MovementKind, Operation, Pending
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.operation import NamedByUsConformance, carries
+from paygate.testing.conformance.operation import NamedByUsConformance
+from paygate.testing.conformance.subject import unlike
 
 if TYPE_CHECKING:
-    from paygate.driver import Dialogue
     from paygate.testing.conformance.transcripts import Case
 
 
@@ -25,29 +25,41 @@ class RefundConformance(NamedByUsConformance):
     operation: ClassVar[Operation] = Operation.REFUND
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.REFUND})
 
-    def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to refund."""
-        dialogue: Dialogue[Any] = gateway.refund(self.refunding(**given))
-        return dialogue
+    def question(self, **given_: Any) -> Any:
+        """Return what the driver is asked."""
+        return self.refunding(**given_)
 
     def good(self) -> Case:
-        """Tell the case in which the refund is made, or at least accepted."""
+        """Return the case in which the refund is made, or at least accepted."""
         name = "pending" if "approve" not in self.transcript("refund") else "approve"
         return self.case(name, "the money is sent back")
 
     def test_what_is_sent_back_is_named(self) -> None:
         """The refund names the payment, or the movement, that it sends back."""
         asked = self.refunding()
-        requests = self.held(self.good()).requests
+        about, of = unlike(asked.reference), unlike(asked.movement_id)
+        why = "a refund of nothing in particular goes to a payer of the processor's choice"
+        what = "what is sent back"
+        self.names(
+            what,
+            ({"reference": asked.reference}, {}),
+            ({"movement_id": asked.movement_id}, {}),
+            why=why,
+        )
+        both = {"reference": about, "movement_id": of}
+        self.names(what, (both, {"about": about, "of": of}), why=why)
+
+    def test_what_is_sent_back_says_of_what(self) -> None:
+        """A refund's movement undoes the one that is sent back, if it says which."""
+        case = self.good()
+        wanted = (None, self.refunding().movement_id)
+        undone = [each.undoes for each in self.movements(case)]
         require(
-            any(
-                carries(each, name)
-                for each in requests
-                for name in (asked.reference, asked.movement_id)
-            ),
-            expected=f"refund: {asked.reference!r} or {asked.movement_id!r} in a request",
-            got=requests,
-            why="a refund of nothing in particular goes to a payer of the processor's choice",
+            all(each in wanted for each in undone),
+            expected=f"refund: movements with undoes={wanted[1]!r}, or without",
+            got=undone,
+            asked=case.asks("of"),
+            why="the refund is taken off the money of another receipt, which then counts as gone",
             read=PROTOCOL,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -19,6 +21,7 @@ from paygate.driver import (
     Kind,
     Money,
     OneTimeToken,
+    Operation,
     RawBankAccount,
     RawCard,
     Refunding,
@@ -26,14 +29,19 @@ from paygate.driver import (
     StoredToken,
     Voiding,
 )
+from paygate.testing.conformance.amounts import read_amounts
 from paygate.testing.conformance.explain import does_not_apply
+from paygate.testing.conformance.facts import names_amounts
 from paygate.testing.conformance.transcripts import TranscriptError, read_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from paygate.driver import Callback, Gateway, Method, Operation, Rail, Traits
+    from paygate.driver import Callback, Gateway, Method, Rail, Traits
     from paygate.testing.conformance.transcripts import Case, Transcript
+
+CURRENCIES: Final = ("currency", "currency_lower")
+"""The placeholders that stand for a currency."""
 
 NOW: Final = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
 """When everything in the kit happens."""
@@ -42,6 +50,23 @@ CARD: Final = RawCard(Secret("4111111111111111"), 12, 2030, Secret("7379"), "Ada
 ACCOUNT: Final = RawBankAccount(
     Secret("021000021"), Secret("98761234567"), "checking", "Ada Example"
 )
+
+OTHER_PAYER: Final = Customer(
+    id="C-8",
+    name="Grace Other",
+    email="grace@example.com",
+    phone="+1 202 555 0199",
+    address=Address(
+        line1="2 Side Street",
+        city="Shelbyville",
+        region="IL",
+        postal_code="62565",
+        country="US",
+    ),
+    zone="America/Chicago",
+    language="en",
+)
+"""Who pays in the cases that look whether the payer is passed on."""
 
 PAYER: Final = Customer(
     id="C-7",
@@ -73,9 +98,9 @@ class Subject:
     settings: ClassVar[Mapping[str, Any]]
     transcripts: ClassVar[Path]
     kind: ClassVar[Kind] = Kind.CARD
-    amount: ClassVar[Money] = Money("USD", 1099)
-    """What is charged wherever a case needs some amount."""
-    other_amount: ClassVar[Money] = Money("USD", 2345)
+    amount: ClassVar[Money] = Money("USD", 1999)
+    """What is charged wherever a case needs some amount; floats make 1998 cents of it."""
+    other_amount: ClassVar[Money] = Money("USD", 115)
     other_currency: ClassVar[str] = "EUR"
     """A currency that an answer may name by mistake."""
     cassettes: ClassVar[Path | None] = None
@@ -90,6 +115,8 @@ class Subject:
         RawBankAccount: ACCOUNT,
     }
     """What is charged, by the type that traits name."""
+    other_methods: ClassVar[Mapping[type, Method]] = {}
+    """Others of them, for the cases that look whether the right one is sent; made up without."""
 
     # --- What an author may say otherwise ----------------------------------------------------
 
@@ -118,7 +145,7 @@ class Subject:
     # --- What is asked -----------------------------------------------------------------------
 
     def method(self) -> Method | None:
-        """Tell what is charged: the first type that the traits of the rail name."""
+        """Return what is charged: the first type that the traits of the rail name."""
         for of in (OneTimeToken, StoredToken, RawCard, RawBankAccount):
             if of in self.rail.methods:
                 return self.methods[of]
@@ -192,12 +219,45 @@ class Subject:
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",
             "payment": "pay-7f3a",
-            "reference": self.transcript("look_up").facts.get("about", ""),
+            "reference": self.transcript(looked_up(operation)).facts.get("about", ""),
             "amount": self.amount,
             "sent_at": self.now,
             **given,
         }
         return Inquiry(**facts)
+
+    # --- The same, asked otherwise ------------------------------------------------------------
+
+    def other_method(self, of: type) -> Method:
+        """Return another method of the type *of*, of the same form as the one in `methods`."""
+        given = self.other_methods.get(of)
+        if given is not None:
+            return given
+        match self.methods[of]:
+            case RawCard() as card:
+                return replace(card, number=Secret("5555555555554444"))
+            case RawBankAccount() as account:
+                return replace(account, account_number=Secret("12348769500"))
+            case OneTimeToken() as token:
+                return OneTimeToken.of(unlike(token.value.reveal()))
+            case StoredToken() as token:
+                return StoredToken(Secret(unlike(token.value.reveal())))
+
+    def amounts(self) -> list[Money]:
+        """Return amounts that are told exactly only without floats, in each scale of currency."""
+        path = self.transcripts / "amounts.txt"
+        rows = read_amounts(path, self.rail) if path.exists() else []
+        more = [row.money for row in rows if not row.refused]
+        return list(dict.fromkeys([self.amount, self.other_amount, *more]))
+
+    def amounts_of(self, case: Case) -> list[Money]:
+        """Return those of `amounts` that the processor's answer in *case* can name."""
+        if not case.mentions("minor", "decimal", "amount"):
+            return [self.amount]
+        anywhere = case.mentions(*CURRENCIES) and not names_amounts(case)
+        return [
+            money for money in self.amounts() if anywhere or money.currency == self.amount.currency
+        ]
 
     def _follow(self, operation: str) -> dict[str, Any]:
         about = self.transcript(operation).fact("about", "the reference of what it follows")
@@ -228,8 +288,31 @@ class Subject:
         """Read the transcript *name*."""
         return read_transcript(self.transcripts / f"{name}.txt")
 
+    def expected(self, name: str, cases: Mapping[str, str]) -> list[Case]:
+        """
+        Return those of *cases* that the transcript *name* has.
+
+        Raises `TranscriptError` for one that is missing without being named as `untold`.
+        """
+        transcript = self.transcript(name)
+        missing = {
+            each: meaning
+            for each, meaning in cases.items()
+            if each not in transcript and not transcript.leaves_out(each)
+        }
+        if missing:
+            listed = "; ".join(f"{each}: {meaning}" for each, meaning in missing.items())
+            raise TranscriptError(
+                f"{transcript.path}: cases are missing ({listed}). Add each by '=== name' with "
+                "what the processor says then. What it never says here, name at the top of the "
+                f"file: 'untold = {', '.join(missing)}'",
+                file=str(transcript.path),
+                lacks=next(iter(missing)),
+            )
+        return [transcript.case(each) for each in cases if each in transcript]
+
     def values(self, case: Case, money: Money | None = None, **more: str) -> dict[str, str]:
-        """Tell what the placeholders of *case* stand for."""
+        """Return what the placeholders of *case* stand for."""
         money = money or self.amount
         found = {
             "key": "k-conformance-1",
@@ -257,6 +340,21 @@ class Subject:
         found["the security code"] = CARD.security_code.reveal()
         found["the account number"] = ACCOUNT.account_number.reveal()
         return found
+
+
+def looked_up(operation: Operation) -> str:
+    """Return the name of the transcript of inquiries about *operation*."""
+    return "look_up" if operation is Operation.CHARGE else f"look_up_{operation}"
+
+
+def unlike(text: str) -> str:
+    """Return a text of the same form: its last digit is another one, or else its last letter."""
+    for letters in (string.digits, string.ascii_letters):
+        for at in reversed(range(len(text))):
+            if text[at] in letters:
+                other = letters[(letters.index(text[at]) + 5) % len(letters)]
+                return f"{text[:at]}{other}{text[at + 1 :]}"
+    return f"{text}7"
 
 
 def _secrets_in(value: Any, name: str) -> list[tuple[str, str]]:

@@ -31,13 +31,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from paygate.driver import Response, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _CASE: Final = re.compile(r"=== +([a-z][a-z0-9_]*) *")
 _MESSAGE: Final = re.compile(r"--- +([1-5][0-9][0-9]|GET|POST)(?: +([A-Za-z0-9_.-]+))? *")
@@ -73,6 +73,18 @@ class Case:
     name: str
     facts: Mapping[str, str]
     messages: tuple[Message, ...]
+    line: int = 0
+    """Where the case begins."""
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Where each fact stands."""
+
+    def asks(self, name: str = "") -> str:
+        """Return where the file asks for the fact *name*, or where the case is, if it does not."""
+        file = Path(self.file).name
+        if name in self.lines:
+            return f"{file}, line {self.lines[name]}: {name} = {self.facts[name]}"
+        lacks = f", which has no {name!r}" if name else ""
+        return f"{file}, line {self.line}: === {self.name}{lacks}"
 
     def fact(self, name: str) -> str:
         """Tell the fact *name*, or raise `TranscriptError` where the author did not say it."""
@@ -91,15 +103,16 @@ class Case:
         return any(f"${{{name}}}" in text for name in names for text in texts)
 
     def responses(self, values: Mapping[str, str]) -> list[Response]:
-        """Write the answers, with *values* and the facts in their places."""
-        return [
-            Response(
-                status=int(message.start),
-                headers=self._headers(message, values),
-                body=self.body(message, values),
-            )
-            for message in self.messages
-        ]
+        """Return the answers, with *values* and the facts in their places."""
+        return [self.response(message, values) for message in self.messages]
+
+    def response(self, message: Message, values: Mapping[str, str]) -> Response:
+        """Return one answer, with *values* and the facts in their places."""
+        return Response(
+            status=int(message.start),
+            headers=self._headers(message, values),
+            body=self.body(message, values),
+        )
 
     def body(self, message: Message, values: Mapping[str, str]) -> bytes:
         """Write the body of one message."""
@@ -131,6 +144,10 @@ class Transcript:
     path: Path
     facts: Mapping[str, str]
     cases: Mapping[str, Case]
+
+    def leaves_out(self, name: str) -> bool:
+        """Return whether the file says that the processor never tells *name* here (`untold`)."""
+        return name in self.facts.get("untold", "").split(", ")
 
     def __contains__(self, name: str) -> bool:
         return name in self.cases
@@ -193,16 +210,19 @@ def _read(path: Path, _changed_ns: int, _size: int) -> Transcript:
 def parse_transcript(text: str, path: Path) -> Transcript:
     """Read the *text* of the file at *path*."""
     lines = _Lines(path, text)
-    facts = lines.facts()
+    facts, at = lines.facts()
     cases: dict[str, Case] = {}
-    for name in lines.cases():
+    for name, line in lines.cases():
         if name in cases:
             raise lines.error(f"the case {name!r} stands here a second time; give it one place")
+        own, own_at = lines.facts()
         cases[name] = Case(
             file=str(path),
             name=name,
-            facts={**facts, **lines.facts()},
+            facts={**facts, **own},
             messages=tuple(lines.messages()),
+            line=line,
+            lines={**at, **own_at},
         )
     return Transcript(path, facts, cases)
 
@@ -224,9 +244,10 @@ class _Lines:
             f"{self.path}, line {self._next}: {problem}", file=str(self.path), line=self._next
         )
 
-    def facts(self) -> dict[str, str]:
-        """Read facts and comments up to the next case or message."""
+    def facts(self) -> tuple[dict[str, str], dict[str, int]]:
+        """Return the facts up to the next case or message, and on which line each stands."""
         found: dict[str, str] = {}
+        at: dict[str, int] = {}
         while (line := self._peek()) is not None and not line.startswith(("=== ", "--- ")):
             self._next += 1
             if not line.strip() or line.startswith("#"):
@@ -235,10 +256,11 @@ class _Lines:
             if fact is None:
                 raise self.error(f"expected 'name = value', '=== case' or '--- status': {line!r}")
             found[fact[1]] = fact[2]
-        return found
+            at[fact[1]] = self._next
+        return found, at
 
-    def cases(self) -> Iterator[str]:
-        """Read the beginnings of cases."""
+    def cases(self) -> Iterator[tuple[str, int]]:
+        """Yield the name of each case, and the line on which it begins."""
         while (line := self._peek()) is not None:
             self._next += 1
             case = _CASE.fullmatch(line)
@@ -246,7 +268,7 @@ class _Lines:
                 raise self.error(
                     f"an answer must stand in a case; begin one by '=== name': {line!r}"
                 )
-            yield case[1]
+            yield case[1], self._next
 
     def messages(self) -> Iterator[Message]:
         """Read the messages of a case."""

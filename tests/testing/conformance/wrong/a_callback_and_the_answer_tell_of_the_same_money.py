@@ -7,7 +7,7 @@ from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
         return [
             replace(
                 each,
@@ -16,5 +16,5 @@ class Wrong(Paper):
                     for moved in each.movements
                 ),
             )
-            for each in super().authentic(callback)
+            for each in notices
         ]

@@ -7,8 +7,5 @@ from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
-        return [
-            replace(each, event_id=f"{each.event_id} {callback.received_at}")
-            for each in super().authentic(callback)
-        ]
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
+        return [replace(each, type=f"{each.type} {callback.received_at}") for each in notices]

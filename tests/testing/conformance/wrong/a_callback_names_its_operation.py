@@ -1,4 +1,4 @@
-"""It does not say what it is about."""
+"""It does not say what a payment is about."""
 
 from dataclasses import replace
 
@@ -7,5 +7,8 @@ from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
-        return [replace(each, our_ref="", reference="") for each in super().authentic(callback)]
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
+        return [
+            replace(each, our_ref="", reference="") if each.type == "order.done" else each
+            for each in notices
+        ]

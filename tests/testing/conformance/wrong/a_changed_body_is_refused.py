@@ -1,21 +1,21 @@
-"""It signs seven bits of eight, and reads what is left."""
+"""It reads other bytes than it authenticates."""
 
 import json
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
-from paygate.errors import NotAuthentic, UsageError
-from paygate.gateway import Callback, Notice
+from paygate.errors import NotAuthentic
+from paygate.gateway import Callback
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
+    def authentic(self, callback: Callback) -> list[tuple[dict[str, Any], datetime | None]]:
         plain = bytes(each & 0x7F for each in callback.body)
         signed_at = self.authenticate(replace(callback, body=plain))
         try:
             told = json.loads(callback.body.decode("ascii", "ignore"))
-            if not self.is_for_us(told):
-                raise NotAuthentic("a callback of another merchant")
-            return [self.notice(told, signed_at)]
-        except (LookupError, TypeError, ValueError, RecursionError, UsageError) as error:
+            return [(each, signed_at) for each in self.events(told)]
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
             raise NotAuthentic("a callback that does not read") from error

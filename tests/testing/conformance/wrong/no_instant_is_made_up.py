@@ -9,7 +9,5 @@ SETTINGS = {"proof": CallbackProof.SIGNED}
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
-        return [
-            replace(each, signed_at=callback.received_at) for each in super().authentic(callback)
-        ]
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
+        return [replace(each, signed_at=callback.received_at) for each in notices]

@@ -1,13 +1,15 @@
-"""It trips over what it can't read."""
+"""It crashes on what it cannot read."""
 
 import json
+from datetime import datetime
+from typing import Any
 
-from paygate.gateway import Callback, Notice
+from paygate.gateway import Callback
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
+    def authentic(self, callback: Callback) -> list[tuple[dict[str, Any], datetime | None]]:
         self.authenticate(callback)
         json.loads(callback.body)
         return super().authentic(callback)

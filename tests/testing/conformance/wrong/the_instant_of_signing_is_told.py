@@ -7,5 +7,5 @@ from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def authentic(self, callback: Callback) -> list[Notice]:
-        return [replace(each, signed_at=None) for each in super().authentic(callback)]
+    def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
+        return [replace(each, signed_at=None) for each in notices]

@@ -1,0 +1,100 @@
+"""What is asked otherwise, to see whether each field of a question reaches the processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.driver import Browser, Mandate, OneTimeToken, Operation, RawCard, StoredToken
+from paygate.testing.conformance.subject import OTHER_PAYER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.driver import Kind, Rail
+
+SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
+    "key": "test_another_key_makes_it_another_request",
+    "our_ref": "test_our_reference_travels_with_it",
+    "payment": "it is for the driver's own use; `our_ref` names the operation",
+    "amount": "test_two_amounts_never_look_alike",
+    "kind": "each kind has a transcript of its own",
+    "method": "test_the_method_reaches_the_processor",
+    "token": "test_the_right_method_is_forgotten",
+    "reference": "what it is about is named",
+    "movement_id": "what it is about is named",
+    "from_reference": "a method of a payment is stored instead of `method`",
+    "parameters": "test_the_payers_own_word_is_not_believed",
+    "final": "test_only_the_last_capture_lets_go_of_the_rest",
+    "place": "the payer is told it, and not the processor",
+    "asked_at": "the payer is told the quote of that instant",
+}
+"""The fields that are not asked otherwise here, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """A field of a question: what is asked, and what is asked otherwise."""
+
+    field: str
+    one: Mapping[str, Any]
+    other: Mapping[str, Any]
+
+
+_TEXTS: Final[Mapping[str, tuple[object, object]]] = {
+    "invoices": (("INV-7",), ("INV-9",)),
+    "description": ("Invoice INV-7", "Invoice INV-9"),
+    "return_url": ("https://shop.example/back", "https://shop.example/other"),
+    "browser": (None, Browser(ip="203.0.113.9", user_agent="Kit/1", accept="text/html")),
+    "reason": ("requested_by_customer", "duplicate"),
+}
+
+
+def asked_otherwise(question: Any, kind: Kind, rail: Rail) -> list[Otherwise]:
+    """Return the fields of *question* that a rail like this can be asked otherwise in."""
+    found = (_otherwise(each.name, question, kind, rail) for each in fields(question))
+    return [each for each in found if each is not None]
+
+
+def _otherwise(name: str, question: Any, kind: Kind, rail: Rail) -> Otherwise | None:
+    if name in SEEN_ELSEWHERE:
+        return None
+    if name in _TEXTS:
+        one, other = _TEXTS[name]
+        return Otherwise(name, {name: one}, {name: other})
+    match name:
+        case "payer" | "customer":
+            return Otherwise(name, {}, {name: OTHER_PAYER})
+        case "store_method":
+            return _storing(question, rail)
+        case "payer_present":
+            return _present(rail)
+        case "mandate":
+            return Otherwise(name, {name: None}, {name: _MANDATE}) if _is_debit(kind) else None
+        case _:
+            raise NotImplementedError(f"the kit does not know how to ask otherwise for {name!r}")
+
+
+_MANDATE: Final = Mandate(
+    text_version="sepa-2026", accepted_at=datetime(2026, 7, 1, tzinfo=UTC), reference="M-77"
+)
+
+
+def _is_debit(kind: Kind) -> bool:
+    return kind == "e_check"
+
+
+def _storing(question: Any, rail: Rail) -> Otherwise | None:
+    stores = Operation.ENROLL in rail.operations
+    new = isinstance(question.method, OneTimeToken | RawCard)
+    if not stores or not new:
+        return None
+    return Otherwise("store_method", {"store_method": False}, {"store_method": True})
+
+
+def _present(rail: Rail) -> Otherwise | None:
+    """Ask with and without the payer; only what is stored is charged without."""
+    if rail.payer_present or StoredToken not in rail.methods:
+        return None
+    return Otherwise("payer_present", {"payer_present": True}, {"payer_present": False})

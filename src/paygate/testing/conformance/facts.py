@@ -1,0 +1,169 @@
+"""Facts of a case that say what the driver must make of it.
+
+``movements`` lists money, and ``none`` says that none moved. A movement is its kind, its
+id and its amount, ``all`` being what was asked for; what else a driver must tell follows::
+
+    movements = charge mv_1 all, refund mv_2 3.00 undoes mv_1
+    movements = charge mv_1 all settled all fee 0.30
+
+``disputes`` lists how disputes stand, and ``answer`` what was decided::
+
+    disputes = dp_1 lost
+    answer = closed expired
+
+Without ``movements`` and ``disputes`` there are none; ``answer`` is ``none`` where a callback
+or an event only tells that there is news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paygate.driver import Closed, Money, MovementKind, UsageError
+from paygate.testing.conformance.transcripts import TranscriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.driver import Dispute, Movement
+    from paygate.testing.conformance.transcripts import Case
+
+_WORDS = ("undoes", "settled", "fee")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A movement that a case asks for; what is empty is not compared."""
+
+    kind: MovementKind
+    movement_id: str
+    amount: Money
+    undoes: str = ""
+    settled: Money | None = None
+    fee: Money | None = None
+
+    def written(self) -> str:
+        """Return the movement as a transcript has it, with its amount in full."""
+        return _written(
+            self.kind, self.movement_id, self.amount, self.undoes, self.settled, self.fee
+        )
+
+    def as_told(self, movement: Movement) -> str:
+        """Return *movement* likewise, with what is compared of it."""
+        return _written(
+            movement.kind,
+            movement.movement_id,
+            movement.amount,
+            (movement.undoes or "nothing") if self.undoes else "",
+            movement.settled if self.settled else None,
+            movement.fee if self.fee else None,
+        )
+
+
+def _written(
+    kind: MovementKind,
+    movement_id: str,
+    amount: Money,
+    undoes: str = "",
+    settled: Money | None = None,
+    fee: Money | None = None,
+) -> str:
+    text = f"{kind} {movement_id} {amount}"
+    text += f" undoes {undoes}" if undoes else ""
+    text += f" settled {settled}" if settled is not None else ""
+    return text + (f" fee {fee}" if fee is not None else "")
+
+
+def wanted_movements(case: Case, asked: Money) -> list[Wanted]:
+    """Return the movements that *case* asks for if *asked* is charged."""
+    text = case.facts.get("movements", "none")
+    return [] if text == "none" else [_wanted(case, each, asked) for each in text.split(", ")]
+
+
+def _wanted(case: Case, text: str, asked: Money) -> Wanted:
+    kind, name, amount, *more = [*text.split(), "", "", ""][: max(3, len(text.split()))]
+    said = dict(zip(more[::2], more[1::2], strict=False))
+    if kind not in set(MovementKind) or not amount or len(more) % 2 or not set(said) <= set(_WORDS):
+        raise _wrong(case, "movements", f"expected 'charge mv_1 all' or the like, and not {text!r}")
+    return Wanted(
+        kind=MovementKind(kind),
+        movement_id=name,
+        amount=_money(case, amount, asked),
+        undoes=said.get("undoes", ""),
+        settled=_money(case, said["settled"], asked) if "settled" in said else None,
+        fee=_money(case, said["fee"], asked) if "fee" in said else None,
+    )
+
+
+def _money(case: Case, text: str, asked: Money) -> Money:
+    if text == "all":
+        return asked
+    try:
+        return Money.of(asked.currency, text)
+    except UsageError as error:
+        raise _wrong(case, "movements", error.message) from None
+
+
+def names_amounts(case: Case) -> bool:
+    """Return whether the movements of *case* name amounts of their own, in its currency."""
+    return any(
+        each[0].isdigit() and "." in each for each in case.facts.get("movements", "").split()
+    )
+
+
+def _wrong(case: Case, name: str, problem: str) -> TranscriptError:
+    return TranscriptError(
+        f"{case.file}, line {case.lines.get(name, case.line)}: {problem}",
+        file=case.file,
+        line=case.lines.get(name, case.line),
+    )
+
+
+def difference(told: Iterable[Movement], wanted: list[Wanted]) -> tuple[str, str]:
+    """
+    Return what is wanted and what is told, as texts that are equal if the two agree.
+
+    The order does not count. Each movement is compared in what is wanted of it.
+    """
+    named = {(each.kind, each.movement_id): each for each in wanted}
+    found = [
+        named[each.kind, each.movement_id].as_told(each)
+        if (each.kind, each.movement_id) in named
+        else _written(each.kind, each.movement_id, each.amount)
+        for each in told
+    ]
+    asked = sorted(each.written() for each in wanted)
+    return ", ".join(asked) or "no movement", ", ".join(sorted(found)) or "no movement"
+
+
+def wanted_disputes(case: Case) -> str:
+    """Return how disputes stand by *case*."""
+    return case.facts.get("disputes", "none")
+
+
+def told_disputes(disputes: Iterable[Dispute]) -> str:
+    """Return how disputes stand by what the driver tells, in the words of a transcript."""
+    return ", ".join(sorted(f"{each.reference} {each.state}" for each in disputes)) or "none"
+
+
+def word_of(answer: Any) -> str:
+    """Return what was decided, in the words of a transcript: ``approved``, ``closed expired``."""
+    if answer is None:
+        return "none"
+    name = "".join(
+        f"_{each.lower()}" if each.isupper() else each for each in type(answer).__name__
+    ).lstrip("_")
+    return f"{name} {answer.how}" if isinstance(answer, Closed) else name
+
+
+def booked_of(case: Case) -> frozenset[tuple[MovementKind, str]]:
+    """Return what the books hold before an inquiry, by the fact ``booked``."""
+    text = case.facts.get("booked", "")
+    found: set[tuple[MovementKind, str]] = set()
+    for each in text.split(", ") if text else []:
+        kind, _, name = each.partition(" ")
+        if kind not in set(MovementKind) or not name:
+            raise _wrong(case, "booked", f"expected 'charge mv_1', and not {each!r}")
+        found.add((MovementKind(kind), name))
+    return frozenset(found)
