@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from paygate.domain.method import Kind
+from paygate.domain.money import Money
+from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.gateway import Callback, StoredToken
@@ -42,6 +44,10 @@ class Cards(Subject):
         OneTimeToken: OneTimeToken.of("pm_card_visa"),
         StoredToken: StoredToken(Secret("cus_9/pm_8")),
     }
+
+    def amount_text(self, money: Money) -> str:
+        """Write kronas as Stripe's page about currencies says: with two digits, always 00."""
+        return f"{money.minor}00" if money.currency == "ISK" else str(money.minor)
 
     def signed(self, body: bytes, at: datetime) -> Callback:
         stamp = str(int(at.timestamp()))
@@ -130,3 +136,31 @@ class TestClosedPage(Pages, CloseConformance):
 
 class TestRefundedPage(Pages, RefundConformance):
     pass
+
+
+class TestFoundHold(Cards, LookUpConformance):
+    operation = Operation.AUTHORIZE
+
+
+class TestFoundCompletion(Cards, LookUpConformance):
+    operation = Operation.COMPLETE
+
+
+class TestFoundCapture(Cards, LookUpConformance):
+    operation = Operation.CAPTURE
+
+
+class TestFoundVoid(Cards, LookUpConformance):
+    operation = Operation.VOID
+
+
+class TestFoundRefund(Cards, LookUpConformance):
+    operation = Operation.REFUND
+
+
+class TestFoundClosedPage(Cards, LookUpConformance):
+    operation = Operation.CLOSE
+
+
+class TestFoundStoredCard(Cards, LookUpConformance):
+    operation = Operation.ENROLL

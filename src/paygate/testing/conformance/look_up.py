@@ -131,6 +131,7 @@ class LookUpConformance(Conversation):
             f"{self.about}.txt has no case 'approve': the rail's results are not immediate",
         )
         case = self.case("approve", f"the {self.operation} is found")
+        source = self._source(case)
         for money in self.amounts_of(case):
             outcome = self.outcome(case, amount=money)
             told = getattr(outcome, "movements", ())
@@ -140,7 +141,7 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case 'approve': {self._done()} with {wanted}, as the "
                 f"{self.operation}'s own answer has it",
                 got=got if wanted != got else outcome,
-                asked=case.asks("movements" if "movements" in case.facts else "movement"),
+                asked=source.asks("movements" if "movements" in source.facts else "movement"),
                 why="found otherwise, the same money is booked twice or as other money: once by "
                 "a late answer or callback, and once by the inquiry",
                 read=UNKNOWN,
@@ -162,20 +163,24 @@ class LookUpConformance(Conversation):
         if "movements" in case.facts:
             return wanted_movements(case, money)
         kinds = _MOVED.get(self.operation, frozenset())
-        ids = self._ids(case)
+        source = self._source(case)
+        # What is stored or closed has no fact of that name, and moves nothing.
+        ids = source.fact("movement") if source is case and kinds else source.facts.get("movement")
         # Which of two kinds it is, the operation's own file tells no more than the driver.
         kind = next((each.kind for each in told if each.kind in kinds), min(kinds, default=None))
-        if kind is None or ids == "none":
+        if kind is None or ids in (None, "none"):
             return []
         text = ", ".join(f"{kind} {each} all" for each in ids.split(", "))
         return wanted_movements(_with_fact(case, "movements", text), money)
 
-    def _ids(self, case: Case) -> str:
+    def _source(self, case: Case) -> Case:
+        """Return the case that names the movements: the operation's own, if it has one."""
         own = self.transcripts / f"{self.operation}.txt"
-        name = self.operation.value
-        if own.exists() and "approve" in self.transcript(name):
-            return self.transcript(name).case("approve").facts.get("movement", "none")
-        return case.fact("movement")
+        if "movements" not in case.facts and own.exists():
+            transcript = self.transcript(self.operation.value)
+            if "approve" in transcript:
+                return transcript.case("approve")
+        return case
 
     def test_a_decline_is_found(self) -> None:
         """An inquiry tells a no as a no."""
