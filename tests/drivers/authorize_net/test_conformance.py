@@ -9,6 +9,7 @@ from typing import Any
 
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.gateway import Callback, Gateway, StoredToken
@@ -190,3 +191,27 @@ class TestRefundedForm(Named, Forms, RefundConformance):
 
 class TestVoidedForm(Forms, VoidConformance):
     pass
+
+
+class TestFoundHold(Cards, LookUpConformance):
+    operation = Operation.AUTHORIZE
+
+
+class TestFoundCompletion(Cards, LookUpConformance):
+    operation = Operation.COMPLETE
+
+
+class TestFoundCapture(Cards, LookUpConformance):
+    operation = Operation.CAPTURE
+
+
+class TestFoundVoid(Cards, LookUpConformance):
+    operation = Operation.VOID
+
+
+class TestFoundRefund(Cards, LookUpConformance):
+    operation = Operation.REFUND
+
+
+class TestFoundStoredCard(Cards, LookUpConformance):
+    operation = Operation.ENROLL

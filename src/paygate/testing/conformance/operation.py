@@ -602,7 +602,8 @@ class AmountConformance(MoneyConformance):
         """An amount alone is none."""
         others = sorted((self.rail.currencies or {self.other_currency}) - {self.amount.currency})
         # One with as many digits, so that nothing else about the amount changes.
-        alike = [each for each in others if SCALES[each] == SCALES[self.amount.currency]]
+        scale = SCALES[self.amount.currency]
+        alike = [each for each in others if SCALES.get(each) == scale]
         applies(alike, "the traits name one currency of so many digits")
         sent = self.asking() or []
         named = any(carries(each, word) for each in sent for word in self._words_of(self.amount))
