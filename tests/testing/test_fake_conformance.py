@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paygate.domain.method import Kind
+from paygate.domain.payment import Operation
 from paygate.gateway import Callback
 from paygate.testing.conformance import (
     AuthorizeConformance,
@@ -93,6 +94,34 @@ class TestForget(Cards, ForgetConformance):
 
 class TestLookUp(Cards, LookUpConformance):
     pass
+
+
+class TestFoundHold(Cards, LookUpConformance):
+    operation = Operation.AUTHORIZE
+
+
+class TestFoundCompletion(Cards, LookUpConformance):
+    operation = Operation.COMPLETE
+
+
+class TestFoundCapture(Cards, LookUpConformance):
+    operation = Operation.CAPTURE
+
+
+class TestFoundVoid(Cards, LookUpConformance):
+    operation = Operation.VOID
+
+
+class TestFoundRefund(Cards, LookUpConformance):
+    operation = Operation.REFUND
+
+
+class TestFoundClosing(Cards, LookUpConformance):
+    operation = Operation.CLOSE
+
+
+class TestFoundStoredMethod(Cards, LookUpConformance):
+    operation = Operation.ENROLL
 
 
 class TestFeed(Cards, FeedConformance):

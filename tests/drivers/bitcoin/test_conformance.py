@@ -1,6 +1,6 @@
 """The Bitcoin driver is held to the kit that every driver is held to.
 
-Four cases are put otherwise, because a chain is no processor: it is told neither an
+Five cases are put otherwise, because a chain is no processor: it is told neither an
 amount nor a name of ours, only the payer is; and it is asked nothing about one
 payment, for the feed tells of all of them.
 """
@@ -70,6 +70,10 @@ class TestCharge(Coins, ChargeConformance):
     def test_two_amounts_never_look_alike(self) -> None:
         links = {self.link(Money("USD", minor)) for minor in range(1000, 1200)}
         assert len(links) == 200
+
+    def test_the_currency_reaches_the_processor(self) -> None:
+        """The payer is asked for coins, as many as the amount is worth in its currency."""
+        assert self.link(Money("USD", 1999)) != self.link(Money("EUR", 1999))
 
 
 class TestLookUp(Coins, LookUpConformance):

@@ -24,6 +24,7 @@ from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import CALLBACKS, fail, require
 from paygate.testing.conformance.facts import (
     difference,
+    movements_of,
     told_disputes,
     wanted_disputes,
     wanted_movements,
@@ -39,7 +40,7 @@ from paygate.testing.conformance.transcripts import Case, TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paygate.driver import Callback, Gateway, Money, Movement, Response
+    from paygate.driver import Callback, Gateway, Money, Response
 
 
 class CallbackConformance(Subject):
@@ -151,7 +152,7 @@ class CallbackConformance(Subject):
         later = {**(LATER if tells else WITHOUT_SETTLEMENT), **(ENDS if pages else {})}
         self.expected("callbacks", later)  # they are among those that are read
         for case, money, notices in self._read():
-            told = [each for notice in notices for each in _movements(notice)]
+            told = [each for notice in notices for each in movements_of(notice)]
             wanted, got = difference(told, wanted_movements(case, money))
             require(
                 wanted == got,
@@ -557,11 +558,6 @@ class CallbackConformance(Subject):
                     why="with the signing key anybody writes callbacks that you believe",
                     read=CALLBACKS,
                 )
-
-
-def _movements(notice: Notice) -> tuple[Movement, ...]:
-    """Return the money that a notice tells of, beside its answer and in it."""
-    return (*notice.movements, *getattr(notice.answer, "movements", ()))
 
 
 def _flipped(callback: Callback, at: int, bit: int) -> Callback:

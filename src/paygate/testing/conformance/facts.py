@@ -26,7 +26,7 @@ from paygate.testing.conformance.transcripts import TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.driver import Dispute, Movement
+    from paygate.driver import Dispute, Movement, Notice
     from paygate.testing.conformance.transcripts import Case
 
 _WORDS = ("undoes", "settled", "fee")
@@ -118,6 +118,12 @@ def _wrong(case: Case, name: str, problem: str) -> TranscriptError:
         file=case.file,
         line=case.lines.get(name, case.line),
     )
+
+
+def movements_of(notice: Notice) -> tuple[Movement, ...]:
+    """Return the money that *notice* tells of, in its answer and beside it, each once."""
+    told = (*notice.movements, *getattr(notice.answer, "movements", ()))
+    return tuple(dict.fromkeys(told))
 
 
 def difference(told: Iterable[Movement], wanted: list[Wanted]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from paygate.testing.conformance.conversation import Conversation, applies
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.facts import (
     difference,
+    movements_of,
     told_disputes,
     wanted_disputes,
     wanted_movements,
@@ -88,11 +89,7 @@ class FeedConformance(Conversation):
         for case in self.pages():
             for money in self.amounts_of(case):
                 notices = self.page(case, money).notices
-                told = [
-                    moved
-                    for each in notices
-                    for moved in (*each.movements, *getattr(each.answer, "movements", ()))
-                ]
+                told = [moved for each in notices for moved in movements_of(each)]
                 wanted, got = difference(told, wanted_movements(case, money))
                 answers = [word_of(each.answer) for each in notices if each.answer is not None]
                 stand = told_disputes(dispute for each in notices for dispute in each.disputes)

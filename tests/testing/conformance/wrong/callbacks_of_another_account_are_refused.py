@@ -8,4 +8,4 @@ from tests.testing.conformance.right import Paper
 
 class Wrong(Paper):
     def is_for_us(self, told: Mapping[str, Any]) -> bool:
-        return "merchant" in told
+        return self.is_our_mode(told) and "merchant" in told
