@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paygate.cli.new_driver.package import CAPABILITIES, write_package
+from paygate.cli.new_driver.package import CAPABILITIES, KINDS, write_package
 from paygate.errors import InvalidValue
 from tests.cli.conftest import Run
 
@@ -16,12 +16,18 @@ from tests.cli.conftest import Run
 lacking = [tool for tool in ("mypy", "pyright", "ruff") if find_spec(tool) is None]
 needs_tools = pytest.mark.skipif(bool(lacking), reason=f"not installed: {', '.join(lacking)}")
 COMBINATIONS = [
-    frozenset[str](),
-    frozenset({"refund"}),
-    frozenset({"authorize", "webhooks"}),
-    frozenset({"redirect", "store"}),
-    frozenset(CAPABILITIES),
+    ("card", frozenset[str]()),
+    ("card", frozenset({"refund"})),
+    ("card", frozenset({"authorize", "webhooks"})),
+    ("card", frozenset({"redirect", "store"})),
+    *((kind, frozenset[str]()) for kind in KINDS if kind != "card"),
+    *KINDS.items(),
 ]
+
+
+def called(combination: tuple[str, frozenset[str]]) -> str:
+    kind, chosen = combination
+    return "+".join([kind, *sorted(chosen)])
 
 
 def ended(command: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -49,9 +55,12 @@ def installed(folder: Path, name: str) -> str:
     return str(folder / "src")
 
 
-@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
-def test_a_new_driver_passes_the_kit(tmp_path: Path, chosen: frozenset[str]) -> None:
-    folder = write_package("acme-pay", tmp_path, chosen).folder
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=called)
+def test_a_new_driver_passes_the_kit(
+    tmp_path: Path, combination: tuple[str, frozenset[str]]
+) -> None:
+    kind, chosen = combination
+    folder = write_package("acme-pay", tmp_path, chosen, kind).folder
     path = installed(folder, "acme-pay")
 
     done = ended(["pytest", "-q", "-p", "no:cacheprovider"], folder, PYTHONPATH=path)
@@ -86,16 +95,17 @@ def test_the_engine_holds_against_a_new_driver(
 
     assert done.code == 0, done.all
     assert done.out.splitlines()[: len(played)] == played
-    assert done.out.splitlines()[-1] == "30 seeds, 0 violations"
+    assert done.out.splitlines()[-1].startswith("30 seeds, 0 violations; the driver's own code")
 
 
 @needs_tools
-@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda each: "+".join(sorted(each)) or "bare")
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=called)
 @pytest.mark.parametrize("name", ["ax", "a-driver-with-a-name-very-long"])
 def test_a_new_driver_is_formatted_and_clean(
-    tmp_path: Path, chosen: frozenset[str], name: str
+    tmp_path: Path, combination: tuple[str, frozenset[str]], name: str
 ) -> None:
-    folder = write_package(name, tmp_path, chosen).folder
+    kind, chosen = combination
+    folder = write_package(name, tmp_path, chosen, kind).folder
 
     formatted = ended(["ruff", "format", "--diff", "."], folder)
     clean = ended(["ruff", "check", "."], folder)
@@ -106,8 +116,8 @@ def test_a_new_driver_is_formatted_and_clean(
 
 @needs_tools
 def test_a_new_driver_is_clean_for_both_type_checkers(tmp_path: Path) -> None:
-    for number, chosen in enumerate(COMBINATIONS):
-        write_package(f"acme{number}", tmp_path, chosen)
+    for number, (kind, chosen) in enumerate(COMBINATIONS):
+        write_package(f"acme{number}", tmp_path, chosen, kind)
     folders = sorted(str(each) for each in tmp_path.glob("paygate-*"))
     (tmp_path / "pyrightconfig.json").write_text(
         '{"typeCheckingMode": "strict", "executionEnvironments": ['
@@ -148,3 +158,34 @@ def test_a_name_that_no_driver_can_have_is_refused(tmp_path: Path, name: str) ->
         write_package(name, tmp_path, frozenset())
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["stripe", "bitcoin", "fake", "fake-loopback", "authorize-net"])
+def test_a_name_of_paygates_own_drivers_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidValue, match="is a driver of paygate's own"):
+        write_package(name, tmp_path, frozenset())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kind_cannot_do_is_refused(run: Run, tmp_path: Path) -> None:
+    done = run("new-driver", "acme", "--into", str(tmp_path), "--kind", "voucher", "--store")
+
+    assert done.code != 0
+    assert "--kind voucher has no --store; it has --webhooks" in done.all
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_is_named_in_capital_letters(tmp_path: Path) -> None:
+    folder = write_package("acme-pay", tmp_path, frozenset()).folder
+
+    assert '{ env = "ACME_PAY_API_KEY" }' in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "card"])
+def test_a_driver_of_another_kind_has_nothing_of_cards(tmp_path: Path, kind: str) -> None:
+    folder = write_package("acme", tmp_path, KINDS[kind], kind).folder
+
+    texts = [path.read_text() for path in folder.rglob("*.py")]
+    assert not any("Kind.CARD" in text for text in texts)
+    assert any(f"Kind.{kind.upper()}" in text for text in texts)

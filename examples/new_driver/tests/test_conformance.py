@@ -7,19 +7,23 @@ from pathlib import Path
 
 from paygate_harbour import Harbour
 
-from paygate.driver import Callback, Kind, Money
+from paygate.driver import Callback, Kind, Money, Operation
 from paygate.testing.conformance import (
+    AuthorizeConformance,
     CallbackConformance,
+    CaptureConformance,
     ChargeConformance,
     CheckConformance,
     CloseConformance,
     CompleteConformance,
     EnrollConformance,
+    FeedConformance,
     ForgetConformance,
     GatewayConformance,
     LookUpConformance,
     RefundConformance,
     Subject,
+    VoidConformance,
 )
 
 KEY = "seal-9Zt4Qw"
@@ -47,6 +51,11 @@ class Cards(Subject):
         )
 
 
+class Debits(Cards):
+    kind = Kind.E_CHECK
+    transcripts = Cards.transcripts / "debit"
+
+
 class Pages(Cards):
     kind = Kind.REDIRECT
     transcripts = Cards.transcripts / "page"
@@ -57,6 +66,18 @@ class TestGateway(Cards, GatewayConformance):
 
 
 class TestCharge(Cards, ChargeConformance):
+    pass
+
+
+class TestAuthorize(Cards, AuthorizeConformance):
+    pass
+
+
+class TestCapture(Cards, CaptureConformance):
+    pass
+
+
+class TestVoid(Cards, VoidConformance):
     pass
 
 
@@ -72,15 +93,47 @@ class TestForget(Cards, ForgetConformance):
     pass
 
 
-class TestLookUp(Cards, LookUpConformance):
-    pass
-
-
 class TestCheck(Cards, CheckConformance):
     pass
 
 
 class TestCallbacks(Cards, CallbackConformance):
+    pass
+
+
+class TestFeed(Cards, FeedConformance):
+    pass
+
+
+class TestLookUp(Cards, LookUpConformance):
+    pass
+
+
+class TestFoundHold(Cards, LookUpConformance):
+    operation = Operation.AUTHORIZE
+
+
+class TestFoundCapture(Cards, LookUpConformance):
+    operation = Operation.CAPTURE
+
+
+class TestFoundVoid(Cards, LookUpConformance):
+    operation = Operation.VOID
+
+
+class TestFoundRefund(Cards, LookUpConformance):
+    operation = Operation.REFUND
+
+
+class TestFoundStoredCard(Cards, LookUpConformance):
+    operation = Operation.ENROLL
+
+
+class TestDebit(Debits, ChargeConformance):
+    pass
+
+
+class TestRefundedDebit(Debits, RefundConformance):
     pass
 
 
@@ -94,3 +147,15 @@ class TestPaidPage(Pages, CompleteConformance):
 
 class TestClosedPage(Pages, CloseConformance):
     pass
+
+
+class TestFoundPage(Pages, LookUpConformance):
+    operation = Operation.CHARGE
+
+
+class TestFoundPaidPage(Pages, LookUpConformance):
+    operation = Operation.COMPLETE
+
+
+class TestFoundClosedPage(Pages, LookUpConformance):
+    operation = Operation.CLOSE

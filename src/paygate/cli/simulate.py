@@ -49,8 +49,9 @@ def simulate(
     The same seed plays the same schedule. A seed that breaks a rule is told with the
     fewest events that still break it.
 
-    The author of a driver names it, or an account of it where its traits depend on
-    settings: the processors then are as it declares. The driver itself is not called.
+    The author of a driver names it, or an account of it if its traits depend on
+    settings: the processors then are as it declares. The driver's own code is not called;
+    the conformance kit does that.
     """
     if mutants and (driver or via):
         raise InvalidValue(
@@ -92,14 +93,15 @@ def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_jso
     took_s = time.monotonic() - began
     small = [shrink(result, traits) for result in total.broken[:_SHRUNK_MAX]]
     if as_json:
-        show.write_json({**_told(total, small, took_s), **_played(declared)})
+        driven = {} if declared is None else {"driver_called": False}
+        show.write_json({**_told(total, small, took_s), **_played(declared), **driven})
     else:
         for word, rails in _played(declared).items():
             for kind, operations in rails.items():
                 names = ", ".join(map(show.words, operations))
                 line = f"{show.words(word)} {show.words(kind)}: {names}"
                 show.console().print(Text(line), soft_wrap=True)
-        _tell(total, small, took_s)
+        _tell(total, small, took_s, driven=declared is not None)
     if total.broken:
         raise typer.Exit(FINDINGS)
 
@@ -149,7 +151,7 @@ def _told(total: Summary, small: list[Result], took_s: float) -> dict[str, objec
     }
 
 
-def _tell(total: Summary, small: list[Result], took_s: float) -> None:
+def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -> None:
     console = show.console()
     for result in small:
         console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
@@ -163,7 +165,9 @@ def _tell(total: Summary, small: list[Result], took_s: float) -> None:
         f"{total.steps} steps and {total.commits} commits in {took_s:.0f} s, "
         f"{total.seeds / took_s:.0f} schedules a second"
     )
-    console.print(f"{total.seeds} seeds, {len(total.broken)} violations")
+    # Who only reads the last line must not believe that the driver was tried.
+    aside = "; the driver's own code was not called" if driven else ""
+    console.print(f"{total.seeds} seeds, {len(total.broken)} violations{aside}", soft_wrap=True)
 
 
 def _gate(seeds: int, first: int, *, as_json: bool) -> None:

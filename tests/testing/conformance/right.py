@@ -395,6 +395,8 @@ class Paper:
                 return finding
 
     def next_of(self, response: Response) -> str:
+        if response.status != 200:
+            return ""
         return self.read(response, lambda told: str(told.get("next", "")))
 
     def finding(self, response: Response, inquiry: Inquiry) -> Finding:

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from paygate.cli import show
-from paygate.cli.new_driver.package import CAPABILITIES, write_package
+from paygate.cli.new_driver.package import KINDS, write_package
+
+
+class Kinds(StrEnum):
+    """The kinds of payment that a new driver can begin with."""
+
+    CARD = "card"
+    E_CHECK = "e_check"
+    REDIRECT = "redirect"
+    VOUCHER = "voucher"
 
 
 def new_driver(
     name: Annotated[str, typer.Argument(help="The name that settings will call it by: acme.")],
     into: Annotated[Path, typer.Option(help="The folder in which the package is made.")] = Path(),
+    kind: Annotated[
+        Kinds, typer.Option(help="What it takes: cards, debits, a page, or slips.")
+    ] = Kinds.CARD,
     authorize: Annotated[bool, typer.Option("--authorize", help="Hold, capture and void.")] = False,
     refund: Annotated[bool, typer.Option("--refund", help="Send money back.")] = False,
     redirect: Annotated[
-        bool, typer.Option("--redirect", help="A page of the processor's, where the payer pays.")
+        bool, typer.Option("--redirect", help="Beside cards, a page where the payer pays.")
     ] = False,
-    store: Annotated[bool, typer.Option("--store", help="Keep cards for later.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep methods for later.")] = False,
     webhooks: Annotated[
         bool, typer.Option("--webhooks", help="Callbacks, signed with HMAC-SHA256.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that the kind has.")] = False,
 ) -> None:
     """Write a package with a gateway driver that passes the conformance kit at once.
 
-    It charges cards at a made-up processor and can be asked what became of a charge;
-    the options add more. Replace that processor by yours, message by message.
+    It takes payments of one kind at a made-up processor and can be asked what became of
+    them; the options add more. Replace that processor by yours, message by message.
     """
     asked = {
         "authorize": authorize,
@@ -37,8 +50,8 @@ def new_driver(
         "store": store,
         "webhooks": webhooks,
     }
-    chosen = frozenset(CAPABILITIES if everything else (key for key in asked if asked[key]))
-    written = write_package(name, into, chosen)
+    chosen = KINDS[kind] if everything else frozenset(key for key in asked if asked[key])
+    written = write_package(name, into, chosen, kind)
     out = show.console()
     out.print(f"{len(written.files)} files in {written.folder}", markup=False, soft_wrap=True)
     out.print(

@@ -1,9 +1,10 @@
 """Writing the package: a template, less the parts that were not asked for.
 
 In a template, ``@NAME@`` stands for the driver's name, ``@MODULE@`` for its module,
-``@CLASS@`` for its class. A line that ends in ``#[refund]`` is written where refunds
-are asked for; so is everything between the lines ``#[[refund]]`` and ``#[[/]]``.
-``norefund`` is for where they are not.
+``@CLASS@`` for its class, ``@ENV@`` for the beginning of names in the environment. A line
+that ends in ``#[refund]`` is written if refunds are asked for; so is everything between
+the lines ``#[[refund]]`` and ``#[[/]]``. ``norefund`` is for if they are not. `_wanted`
+has all such marks.
 """
 
 from __future__ import annotations
@@ -11,54 +12,75 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from paygate import registry
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 CAPABILITIES: Final = ("authorize", "refund", "redirect", "store", "webhooks")
 """What can be asked for, beside charging and inquiring."""
 
+KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "card": frozenset(CAPABILITIES),
+    "e_check": frozenset({"refund", "store", "webhooks"}),
+    "redirect": frozenset({"refund", "webhooks"}),
+    "voucher": frozenset({"webhooks"}),
+}
+"""What can be asked for, by the kind of payment that the driver takes."""
+
 LENGTH_MAX: Final = 30
 """A longer name would not fit into the lines of the template."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_LINE: Final = re.compile(r"(.*?) *#\[([a-z]+)\]")
-_BLOCK: Final = re.compile(r"\s*#\[\[([a-z]+|/)\]\]\s*")
+_LINE: Final = re.compile(r"(.*?) *#\[([a-z_]+)\]")
+_BLOCK: Final = re.compile(r"\s*#\[\[([a-z_]+|/)\]\]\s*")
 
-_FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "pyproject.toml": ("", "pyproject.toml"),
-    "README.md": ("", "README.md"),
-    "gitignore": ("", ".gitignore"),
-    "ci.yml": ("", ".github/workflows/ci.yml"),
-    "init.py": ("", "src/@MODULE@/__init__.py"),
-    "gateway.py": ("", "src/@MODULE@/gateway.py"),
-    "wire.py": ("", "src/@MODULE@/wire.py"),
-    "codes.py": ("", "src/@MODULE@/codes.py"),
-    "settings.py": ("", "src/@MODULE@/settings.py"),
-    "callbacks.py": ("webhooks", "src/@MODULE@/callbacks.py"),
-    "py.typed": ("", "src/@MODULE@/py.typed"),
-    "test_conformance.py": ("", "tests/test_conformance.py"),
-    "amounts.txt": ("", "tests/transcripts/amounts.txt"),
-    "charge.txt": ("", "tests/transcripts/charge.txt"),
-    "look_up.txt": ("", "tests/transcripts/look_up.txt"),
-    "check.txt": ("", "tests/transcripts/check.txt"),
-    "authorize.txt": ("authorize", "tests/transcripts/authorize.txt"),
-    "capture.txt": ("authorize", "tests/transcripts/capture.txt"),
-    "void.txt": ("authorize", "tests/transcripts/void.txt"),
-    "refund.txt": ("refund", "tests/transcripts/refund.txt"),
-    "enroll.txt": ("store", "tests/transcripts/enroll.txt"),
-    "forget.txt": ("store", "tests/transcripts/forget.txt"),
-    "callbacks.txt": ("webhooks", "tests/transcripts/callbacks.txt"),
-    "page_charge.txt": ("redirect", "tests/transcripts/page/charge.txt"),
-    "page_complete.txt": ("redirect", "tests/transcripts/page/complete.txt"),
-    "page_close.txt": ("redirect", "tests/transcripts/page/close.txt"),
-    "page_amounts.txt": ("redirect", "tests/transcripts/page/amounts.txt"),
-}
+_TRANSCRIPTS: Final = "tests/transcripts"
+
+_FILES: Final[Sequence[tuple[str, str, str]]] = (
+    ("pyproject.toml", "", "pyproject.toml"),
+    ("README.md", "", "README.md"),
+    ("gitignore", "", ".gitignore"),
+    ("ci.yml", "", ".github/workflows/ci.yml"),
+    ("init.py", "", "src/@MODULE@/__init__.py"),
+    ("gateway.py", "", "src/@MODULE@/gateway.py"),
+    ("wire.py", "", "src/@MODULE@/wire.py"),
+    ("codes.py", "", "src/@MODULE@/codes.py"),
+    ("settings.py", "", "src/@MODULE@/settings.py"),
+    ("callbacks.py", "webhooks", "src/@MODULE@/callbacks.py"),
+    ("py.typed", "", "src/@MODULE@/py.typed"),
+    ("test_conformance.py", "", "tests/test_conformance.py"),
+    ("amounts.txt", "", f"{_TRANSCRIPTS}/amounts.txt"),
+    ("check.txt", "", f"{_TRANSCRIPTS}/check.txt"),
+    ("charge.txt", "sale", f"{_TRANSCRIPTS}/charge.txt"),
+    ("look_up.txt", "sale", f"{_TRANSCRIPTS}/look_up.txt"),
+    ("authorize.txt", "authorize", f"{_TRANSCRIPTS}/authorize.txt"),
+    ("look_up_authorize.txt", "authorize", f"{_TRANSCRIPTS}/look_up_authorize.txt"),
+    ("capture.txt", "authorize", f"{_TRANSCRIPTS}/capture.txt"),
+    ("look_up_capture.txt", "authorize", f"{_TRANSCRIPTS}/look_up_capture.txt"),
+    ("void.txt", "authorize", f"{_TRANSCRIPTS}/void.txt"),
+    ("look_up_void.txt", "authorize", f"{_TRANSCRIPTS}/look_up_void.txt"),
+    ("refund.txt", "refund", f"{_TRANSCRIPTS}/refund.txt"),
+    ("look_up_refund.txt", "refund", f"{_TRANSCRIPTS}/look_up_refund.txt"),
+    ("enroll.txt", "store", f"{_TRANSCRIPTS}/enroll.txt"),
+    ("look_up_enroll.txt", "store", f"{_TRANSCRIPTS}/look_up_enroll.txt"),
+    ("forget.txt", "store", f"{_TRANSCRIPTS}/forget.txt"),
+    ("callbacks.txt", "webhooks", f"{_TRANSCRIPTS}/callbacks.txt"),
+    ("amounts.txt", "both", f"{_TRANSCRIPTS}/@AWAY@amounts.txt"),
+    ("page_charge.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@charge.txt"),
+    ("page_complete.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@complete.txt"),
+    ("slip_charge.txt", "voucher", f"{_TRANSCRIPTS}/charge.txt"),
+    ("page_close.txt", "away", f"{_TRANSCRIPTS}/@AWAY@close.txt"),
+    ("away_look_up.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up.txt"),
+    ("away_look_up_complete.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@look_up_complete.txt"),
+    ("away_look_up_close.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up_close.txt"),
+)
 """Each file of the template: what must be asked for, and where it is written."""
 
 
@@ -70,14 +92,16 @@ class Written:
     files: tuple[Path, ...]
 
 
-def write_package(name: str, into: Path, chosen: frozenset[str]) -> Written:
+def write_package(name: str, into: Path, chosen: frozenset[str], kind: str = "card") -> Written:
     """
     Write the package of the driver *name* into a new folder of *into*.
 
-    Raises `InvalidValue` for a name that no driver can have, and where the folder is
-    there already: nothing is written over.
+    It takes payments of *kind* and can do what is *chosen*. Raises `InvalidValue` for a
+    name that no driver can have or one of paygate's own has, for what the kind cannot do,
+    and if the folder is there already: nothing is written over.
     """
-    _check(name, chosen)
+    _check_name(name)
+    _check_chosen(kind, chosen)
     folder = into / f"paygate-{name}"
     if folder.exists():
         raise InvalidValue(
@@ -87,11 +111,13 @@ def write_package(name: str, into: Path, chosen: frozenset[str]) -> Written:
         "@NAME@": name,
         "@MODULE@": f"paygate_{name.replace('-', '_')}",
         "@CLASS@": "".join(part.capitalize() for part in name.split("-")),
+        "@ENV@": name.replace("-", "_").upper(),
+        "@AWAY@": "page/" if kind == "card" else "",
     }
-    wanted = chosen | {f"no{each}" for each in CAPABILITIES if each not in chosen}
+    wanted = _wanted(kind, chosen)
     made: list[Path] = []
-    for source, (needs, target) in _FILES.items():
-        if needs and needs not in chosen:
+    for source, needs, target in _FILES:
+        if needs and needs not in wanted:
             continue
         text = (files("paygate.cli.new_driver") / "template" / f"{source}.tmpl").read_text("utf-8")
         path = folder / _named(target, names)
@@ -101,15 +127,59 @@ def write_package(name: str, into: Path, chosen: frozenset[str]) -> Written:
     return Written(folder, tuple(made))
 
 
-def _check(name: str, chosen: frozenset[str]) -> None:
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > LENGTH_MAX:
         raise InvalidValue(
             f"{name!r} is no name for a driver: up to {LENGTH_MAX} small letters and digits, with "
             "'-' between words, such as acme or acme-checks"
         )
+    if name.replace("-", "_") in {each.replace("-", "_") for each in _own_names()}:
+        raise InvalidValue(
+            f"{name!r} is a driver of paygate's own, and two of one name cannot be told apart; "
+            f"choose another name, such as {name}-direct"
+        )
+
+
+def _own_names() -> set[str]:
+    """Return the names of the drivers that come with paygate."""
+    points = entry_points(group=registry.GROUP)
+    return {each.name for each in points if each.value.startswith("paygate.")}
+
+
+def _check_chosen(kind: str, chosen: frozenset[str]) -> None:
+    if kind not in KINDS:
+        raise InvalidValue(f"there is no kind {kind!r}; choose one of {', '.join(KINDS)}")
     unknown = chosen - set(CAPABILITIES)
     if unknown:
         raise InvalidValue(f"there is no capability {', '.join(sorted(unknown))}")
+    beyond = chosen - KINDS[kind]
+    if beyond:
+        raise InvalidValue(
+            f"--kind {kind} has no {', '.join(f'--{each}' for each in sorted(beyond))}; it has "
+            f"{', '.join(f'--{each}' for each in sorted(KINDS[kind]))}"
+        )
+
+
+def _wanted(kind: str, chosen: frozenset[str]) -> frozenset[str]:
+    """Return the marks of the lines that are written for *kind* with what is *chosen*."""
+    redirect = kind == "redirect" or "redirect" in chosen
+    sale = kind in ("card", "e_check")
+    marks = {
+        **{each: kind == each for each in KINDS},
+        **{each: each in chosen for each in CAPABILITIES},
+        "redirect": redirect,
+        "sale": sale,
+        "saleonly": sale and not redirect,
+        "cardonly": kind == "card" and not redirect,
+        "both": sale and redirect,
+        "pageonly": kind == "redirect",
+        "away": redirect or kind == "voucher",
+        "awayonly": not sale,
+        "ends": redirect or kind == "voucher" or "authorize" in chosen,
+        "more": bool(chosen - {"webhooks"}) or not sale,
+    }
+    marks["imports"] = marks["more"] or "webhooks" in chosen or not marks["cardonly"]
+    return frozenset(each if there else f"no{each}" for each, there in marks.items())
 
 
 def _chosen(text: str, chosen: frozenset[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""It loses the first event of a page."""
+"""It tells the newest event first."""
 
 from dataclasses import replace
 
@@ -10,4 +10,4 @@ from tests.testing.conformance.right import Paper
 class Wrong(Paper):
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         page = yield from super().feed(cursor)
-        return replace(page, notices=page.notices[1:])
+        return replace(page, notices=page.notices[::-1])

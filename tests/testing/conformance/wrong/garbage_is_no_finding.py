@@ -11,3 +11,6 @@ class Wrong(Paper):
         if response.status == 200 and not response.body.startswith(b"{"):
             return NotFound()
         return super().finding(response, inquiry)
+
+    def next_of(self, response: Response) -> str:
+        return super().next_of(response) if response.body.startswith(b"{") else ""

@@ -10,4 +10,4 @@ SETTINGS = {"inquiry": InquiryBy.LIST_SCAN}
 
 class Wrong(Paper):
     def is_ours(self, order: Any, inquiry: Inquiry) -> bool:
-        return True
+        return bool(order.get("id") == "or_82")

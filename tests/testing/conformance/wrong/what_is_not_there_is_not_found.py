@@ -1,14 +1,13 @@
-"""It does not know what 'not found' is."""
+"""It does not say that it found nothing."""
 
-from paygate.dialogue import Dialogue
-from paygate.domain.outcome import Finding, NotFound, Unknown
+from paygate.dialogue import Response
+from paygate.domain.outcome import Finding, Unknown
 from paygate.gateway import Inquiry
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        outcome = yield from super().look_up(inquiry)
-        if isinstance(outcome, NotFound):
+    def finding(self, response: Response, inquiry: Inquiry) -> Finding:
+        if b'"orders": []' in response.body:
             return Unknown(reason="Paper does not know it")
-        return outcome
+        return super().finding(response, inquiry)
