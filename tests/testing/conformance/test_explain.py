@@ -4,6 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from paygate.driver import (
+    Approved,
+    BadReply,
+    Closed,
+    Closing,
+    Money,
+    Movement,
+    Request,
+    Secret,
+    StoredToken,
+)
 from paygate.testing.conformance import explain
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -14,6 +25,31 @@ PAGES += [explain.DIALOGUES, explain.CALLBACKS, explain.CASSETTES]
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_to_read_is_there(page: str) -> None:
     assert (DOCS / f"{page}.md").is_file()
+
+
+def test_a_failure_says_which_line_asks_for_it() -> None:
+    with pytest.raises(
+        AssertionError, match=r"\nasked by:       charge\.txt, line 4: movement = x\n"
+    ):
+        explain.fail(expected="x", got="y", why="z", asked="charge.txt, line 4: movement = x")
+
+
+def test_values_are_shown_without_their_defaults() -> None:
+    moved = Movement(movement_id="mv_9", amount=Money("USD", 1999))
+
+    assert explain.brief(Approved(movements=(moved,))) == (
+        "Approved(movements=[Movement(movement_id='mv_9', amount=19.99 USD)])"
+    )
+    assert explain.brief(Closed(how=Closing.EXPIRED)) == "Closed(how=expired)"
+    assert explain.brief("no method") == "no method"
+    assert explain.brief(BadReply("what?")) == "BadReply: what?"
+
+
+def test_a_value_that_hides_something_goes_on_hiding_it() -> None:
+    request = Request(method="POST", url="https://x.example/?key=zx81", step="sale")
+    card = StoredToken(Secret("zx81"))
+
+    assert "zx81" not in explain.brief([request, card])
 
 
 def test_a_failure_says_what_was_expected_and_why_it_matters() -> None:

@@ -7,7 +7,7 @@ import pytest
 from paygate.dialogue import Response
 from paygate.domain.money import Money
 from paygate.gateway import Rail
-from paygate.testing.conformance.amounts import read_amounts, stands_in
+from paygate.testing.conformance.amounts import FRAGILE, Row, read_amounts, stands_in
 from paygate.testing.conformance.transcripts import (
     Transcript,
     TranscriptError,
@@ -140,12 +140,15 @@ DOLLARS_AND_YEN = Rail(operations=frozenset(), currencies=frozenset({"USD", "JPY
 
 def test_amounts_are_rows(tmp_path: Path) -> None:
     path = tmp_path / "amounts.txt"
-    path.write_text('# cents\nUSD 10.99   "cents": 1099\nJPY 500  500\nJPY 501  refused\n')
+    path.write_text(
+        '# cents\nUSD 19.99   "cents": 1999\nUSD 1.15  115\nJPY 500  500\nJPY 501  refused\n'
+    )
 
     rows = read_amounts(path, DOLLARS_AND_YEN)
 
     assert [(row.money, row.written, row.refused) for row in rows] == [
-        (Money("USD", 1099), '"cents": 1099', False),
+        (Money("USD", 1999), '"cents": 1999', False),
+        (Money("USD", 115), "115", False),
         (Money("JPY", 500), "500", False),
         (Money("JPY", 501), "", True),
     ]
@@ -155,7 +158,7 @@ def test_amounts_are_rows(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("USD 10.99 1099\n", "no amount with 0 digits after the point"),
-        ("USD ten 1000\n", "line 1: expected 'USD 10.99"),
+        ("USD ten 1000\n", "line 1: expected 'USD 19.99"),
         ("JPY 5.5 5\n", "line 1: 5.5 has more digits than JPY allows"),
         ("XQQ 5 5\n", "line 1: .*XQQ"),
     ],
@@ -166,6 +169,22 @@ def test_a_mistake_in_an_amount_names_its_line(tmp_path: Path, text: str, said: 
 
     with pytest.raises(TranscriptError, match=said):
         read_amounts(path, DOLLARS_AND_YEN)
+
+
+def test_amounts_that_floats_write_rightly_are_not_enough(tmp_path: Path) -> None:
+    path = tmp_path / "amounts.txt"
+    path.write_text("USD 10.99  1099\nUSD 19.99  1999\nJPY 500  500\n")
+
+    with pytest.raises(
+        TranscriptError, match=r"add at least 2 rows of 19\.99, 1\.15, 0\.29, 4\.35"
+    ):
+        read_amounts(path, DOLLARS_AND_YEN)
+
+
+def test_the_fragile_amounts_are_those_that_floats_lose_a_part_of() -> None:
+    for currency, amounts in (("USD", FRAGILE[2]), ("KWD", FRAGILE[3])):
+        assert all(Row(Money.of(currency, each), "x").fragile for each in amounts)
+    assert not Row(Money.of("USD", "10.99"), "x").fragile
 
 
 @pytest.mark.parametrize(
@@ -181,3 +200,22 @@ def test_a_mistake_in_an_amount_names_its_line(tmp_path: Path, text: str, said: 
 )
 def test_an_amount_is_no_part_of_a_longer_number(written: str, text: str, *, there: bool) -> None:
     assert stands_in(written, text) is there
+
+
+# --- Where a case asks for something ---------------------------------------------------------
+
+
+def test_a_case_says_which_line_asks() -> None:
+    case = parsed("money = sale\n\n=== approve\nmovement = mv_1\n\n--- 200\n{}\n").case("approve")
+
+    assert case.asks("movement") == "charge.txt, line 4: movement = mv_1"
+    assert case.asks("money") == "charge.txt, line 1: money = sale"
+    assert case.asks("events") == "charge.txt, line 3: === approve, which has no 'events'"
+    assert case.asks() == "charge.txt, line 3: === approve"
+
+
+def test_what_is_never_said_is_named() -> None:
+    transcript = parsed("untold = won, batch\n")
+
+    assert transcript.leaves_out("batch")
+    assert not transcript.leaves_out("lost")

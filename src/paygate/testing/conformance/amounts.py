@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from paygate.driver import Rail
 
-FRAGILE: Final = {1: ("1.1",), 2: ("19.99", "1.15", "0.29", "4.35"), 3: ("1.001", "1.005")}
+FRAGILE: Final = {2: ("19.99", "1.15", "0.29", "4.35"), 3: ("1.001", "1.005")}
 """Amounts of which floats lose a part, by the digits after the point."""
 
 FRAGILE_ROWS: Final = 2

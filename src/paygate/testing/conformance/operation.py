@@ -14,6 +14,7 @@ from paygate.driver import (
     SCALES,
     ActionRequired,
     Approved,
+    ApproveElsewhere,
     Authorized,
     BadReply,
     Closed,
@@ -35,6 +36,7 @@ from paygate.driver import (
     Request,
     Response,
     ScriptStep,
+    ShowCode,
     ShowVoucher,
     StoredToken,
     Unknown,
@@ -733,7 +735,8 @@ class SendsAwayConformance(OperationConformance):
         require(
             isinstance(outcome, ActionRequired) and action is not None and _can_be_followed(action),
             expected=f"{self.about}, case 'action': ActionRequired with an https address (with the "
-            "secret that its form or script takes), a slip's number or an address to pay to",
+            "secret that its form or script takes), a slip's number, the payload of a code, where "
+            "to approve, or an address to pay to",
             got=outcome,
             why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
             read=PROTOCOL,
@@ -748,6 +751,10 @@ def _can_be_followed(action: Any) -> bool:
             return (parts.scheme == "https" or near) and not lacks_secret(action)
         case ShowVoucher(reference=reference):
             return bool(reference)
+        case ShowCode(payload=payload):
+            return bool(payload)
+        case ApproveElsewhere(where=where):
+            return bool(where)
         case PayToAddress(address=address):
             return bool(address)
         case _:

@@ -214,12 +214,15 @@ class Subject:
 
     def inquiry(self, operation: Operation, **given: Any) -> Inquiry:
         """Make the inquiry about *operation* that is tried."""
+        told = self.transcript(looked_up(operation)).facts
         facts: dict[str, Any] = {
             "operation": operation,
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",
             "payment": "pay-7f3a",
-            "reference": self.transcript(looked_up(operation)).facts.get("about", ""),
+            "reference": told.get("about", ""),
+            "parent_reference": told.get("parent", ""),
+            "movement_id": told.get("of", ""),
             "amount": self.amount,
             "sent_at": self.now,
             **given,
