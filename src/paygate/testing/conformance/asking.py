@@ -12,14 +12,13 @@ from paygate.testing.conformance.subject import OTHER_PAYER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.driver import Kind, Rail
+    from paygate.driver import Kind, Method, Rail
 
 SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
     "key": "test_another_key_makes_it_another_request",
     "our_ref": "test_our_reference_travels_with_it",
     "payment": "it is for the driver's own use; `our_ref` names the operation",
     "amount": "test_two_amounts_never_look_alike",
-    "kind": "each kind has a transcript of its own",
     "method": "test_the_method_reaches_the_processor",
     "token": "test_the_right_method_is_forgotten",
     "reference": "what it is about is named",
@@ -51,14 +50,23 @@ _TEXTS: Final[Mapping[str, tuple[object, object]]] = {
 }
 
 
-def asked_otherwise(question: Any, kind: Kind, rail: Rail) -> list[Otherwise]:
-    """Return the fields of *question* that a rail like this can be asked otherwise in."""
+def asked_otherwise(
+    question: Any, kind: Kind, rail: Rail, others: Mapping[Kind, Method]
+) -> list[Otherwise]:
+    """
+    Return the fields of *question* that a rail like this can be asked otherwise in.
+
+    *others* are the other kinds that can be asked for the same, each with a method that both take.
+    """
     found = (_otherwise(each.name, question, kind, rail) for each in fields(question))
-    return [each for each in found if each is not None]
+    kinds = [
+        Otherwise("kind", {"method": method}, {"kind": other}) for other, method in others.items()
+    ]
+    return [*(each for each in found if each is not None), *kinds[:1]]
 
 
 def _otherwise(name: str, question: Any, kind: Kind, rail: Rail) -> Otherwise | None:
-    if name in SEEN_ELSEWHERE:
+    if name in SEEN_ELSEWHERE or name == "kind":
         return None
     if name in _TEXTS:
         one, other = _TEXTS[name]

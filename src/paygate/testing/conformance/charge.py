@@ -6,9 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paygate.domain.outcome import Unsent
-from paygate.driver import ActionRequired, Approved, MovementKind, Operation, Pending, Unknown
+from paygate.driver import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Closed,
+    Declined,
+    MovementKind,
+    Operation,
+    Pending,
+    Rejected,
+    Unknown,
+)
 from paygate.testing.conformance.conversation import applies
-from paygate.testing.conformance.explain import PROTOCOL, require
+from paygate.testing.conformance.explain import PROTOCOL, UNKNOWN, require
 from paygate.testing.conformance.held import hold, then_silence
 from paygate.testing.conformance.operation import DeclinesConformance
 
@@ -22,7 +33,7 @@ class ChargeConformance(DeclinesConformance):
 
     ``charge.txt``: approve (where the traits say immediate), pending (where they do
     not), action (where the payer goes elsewhere), decline (if it is told at once), refuse,
-    error, duplicate, other_mode.
+    error, duplicate, new_state, other_mode.
     """
 
     about: ClassVar[str] = "charge"
@@ -62,6 +73,23 @@ class ChargeConformance(DeclinesConformance):
                 got=later,
                 why="what is only accepted may still fail, days later",
                 read=PROTOCOL,
+            )
+
+    def test_a_state_that_is_new_decides_nothing(self) -> None:
+        """Processors invent states without telling."""
+        cases = self.expected(
+            "charge", {"new_state": "the good answer, with a state that is in no manual"}
+        )
+        applies(cases, "the answers have no state (untold = new_state)")
+        for case in cases:
+            answer = self.concluded(then_silence(case.responses(self.values(case))))
+            require(
+                not isinstance(answer, (Approved, Authorized, Declined, Rejected, Closed)),
+                expected="charge, case 'new_state': BadReply, Unknown or Pending",
+                got=answer,
+                why="what is taken for done ships goods for nothing, and what is taken for a no "
+                "is charged once more",
+                read=UNKNOWN,
             )
 
     def test_the_answer_of_the_other_mode_is_not_believed(self) -> None:

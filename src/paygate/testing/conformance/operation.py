@@ -61,7 +61,7 @@ from paygate.testing.conformance.transcripts import TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.driver import Dialogue, Movement
+    from paygate.driver import Dialogue, Kind, Method, Movement
     from paygate.testing.conformance.transcripts import Case
 
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})
@@ -159,7 +159,7 @@ class OperationConformance(Conversation):
         transcript = self.transcript(self.about)
         not_sent = transcript.facts.get("not_sent", "")
         left_out = set(not_sent.split(", "))
-        fields = asked_otherwise(self.question(), self.kind, self.rail)
+        fields = asked_otherwise(self.question(), self.kind, self.rail, self._other_kinds())
         applies(fields, "every field of the question is looked for by a case of its own")
         if self.asking() != self.asking():
             return  # test_the_same_key_gives_the_same_bytes says so
@@ -184,6 +184,15 @@ class OperationConformance(Conversation):
             why="an exception that is none any more hides the next mistake; take it out",
             read=PROTOCOL,
         )
+
+    def _other_kinds(self) -> dict[Kind, Method]:
+        """Return the other kinds of this operation, with a method that both take."""
+        found: dict[Kind, Method] = {}
+        for kind, rail in self.traits.rails.items():
+            shared = [of for of in rail.methods & self.rail.methods if of in self.methods]
+            if kind is not self.kind and self.operation in rail.operations and shared:
+                found[kind] = self.methods[min(shared, key=lambda each: each.__name__)]
+        return found if hasattr(self.question(), "kind") else {}
 
     def _is_sent(self, each: Otherwise) -> bool:
         """Return whether the field reaches the processor, or the driver refuses to ask."""
