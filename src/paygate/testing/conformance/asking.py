@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.driver import Browser, Mandate, OneTimeToken, Operation, RawCard, StoredToken
+from paygate.driver import Browser, Charge, Mandate, OneTimeToken, Operation, RawCard, StoredToken
 from paygate.testing.conformance.subject import OTHER_PAYER
 
 if TYPE_CHECKING:
@@ -28,6 +28,17 @@ SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
     "final": "test_only_the_last_capture_lets_go_of_the_rest",
     "place": "the payer is told it, and not the processor",
     "asked_at": "the payer is told the quote of that instant",
+    **dict.fromkeys(
+        (
+            "lines",
+            "statement_suffix",
+            "receipt_email",
+            "metadata",
+            "customer_reference",
+            "currency",
+        ),
+        "a driver sends it if its processor has a place for it, and leaves it else",
+    ),
 }
 """The fields that are not asked otherwise here, and why."""
 
@@ -68,6 +79,8 @@ def asked_otherwise(
 def _otherwise(name: str, question: Any, kind: Kind, rail: Rail) -> Otherwise | None:
     if name in SEEN_ELSEWHERE or name == "kind":
         return None
+    if name == "reason" and isinstance(question, Charge):
+        return None  # likewise
     if name in _TEXTS:
         one, other = _TEXTS[name]
         return Otherwise(name, {name: one}, {name: other})
