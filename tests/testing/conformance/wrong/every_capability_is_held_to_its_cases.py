@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from paygate.domain.method import Kind
+from paygate.domain.secret import RawBankAccount
 from paygate.gateway import Traits
 from tests.testing.conformance.right import Paper
 
@@ -11,4 +12,5 @@ class Wrong(Paper):
     @property
     def traits(self) -> Traits:
         traits = super().traits
-        return replace(traits, rails={**traits.rails, Kind.TERMINAL: self.card()})
+        terminal = replace(self.card(), methods=frozenset({RawBankAccount}))
+        return replace(traits, rails={**traits.rails, Kind.TERMINAL: terminal})
