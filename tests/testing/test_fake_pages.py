@@ -70,8 +70,8 @@ class Host:
 
     @property
     def types(self) -> list[str]:
-        [told] = zip(*[read_callback(each, SIGNING_KEY) for each in self.heard], strict=True)
-        return [notice.type for notice in told]
+        read = [read_callback(each, SIGNING_KEY) for each in self.heard]
+        return [notice.type for notices in read for notice in notices]
 
 
 @contextmanager
