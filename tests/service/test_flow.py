@@ -12,7 +12,7 @@ import paygate
 from paygate import Cashier
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.outcome import Fault, Pending, Unknown, Unsent
-from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent
+from paygate.errors import BadReply, CredentialsRejected, InvalidSettings, NoReply, NotSent
 from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
 from paygate.logs import About
@@ -46,7 +46,13 @@ def run(flow: Flow[object], *answers: Response | Exception) -> object:
         return end.value
 
 
-FAULTS = [NotSent("dns"), NoReply("timeout"), BadReply("html"), RuntimeError("bug of a library")]
+FAULTS = [
+    NotSent("dns"),
+    NoReply("timeout"),
+    BadReply("html"),
+    CredentialsRejected("status 401"),
+    RuntimeError("bug of a library"),
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
