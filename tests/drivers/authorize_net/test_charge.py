@@ -342,6 +342,15 @@ def test_nothing_is_held_on_a_bank_account(net: AuthorizeNet) -> None:
 # --- What an answer means -----------------------------------------------------------------
 
 
+VISA = MethodFacts(brand="visa", last4="1111")
+CHECKED = CardChecks(
+    address=CardCheck(CheckResult.PASS, "Y"),
+    postal_code=CardCheck(CheckResult.PASS, "Y"),
+    security_code=CardCheck(CheckResult.UNCHECKED, "P"),
+    authentication=CardCheck(CheckResult.PASS, "2"),
+)
+
+
 def test_approved_is_paid(net: AuthorizeNet) -> None:
     outcome = charged(net, made(ref=ORDER, networkTransId="0TN12")).outcome
 
@@ -349,13 +358,8 @@ def test_approved_is_paid(net: AuthorizeNet) -> None:
         reference=T,
         movements=(Movement(movement_id=T, amount=usd("12.50")),),
         network_transaction_id="0TN12",
-        method_facts=MethodFacts(brand="visa", last4="1111"),
-        checks=CardChecks(
-            address=CardCheck(CheckResult.PASS, "Y"),
-            postal_code=CardCheck(CheckResult.PASS, "Y"),
-            security_code=CardCheck(CheckResult.UNCHECKED, "P"),
-            authentication=CardCheck(CheckResult.PASS, "2"),
-        ),
+        method_facts=VISA,
+        checks=CHECKED,
     )
 
 
@@ -429,7 +433,13 @@ def test_a_no_is_a_decline(
     outcome = charged(net, made(code, reason)).outcome
 
     assert outcome == Declined(
-        code=ours, raw_code=reason, retryable=retryable, message="Refused.", reference=T
+        code=ours,
+        raw_code=reason,
+        retryable=retryable,
+        message="Refused.",
+        reference=T,
+        method_facts=VISA,
+        checks=CHECKED,
     )
 
 
