@@ -128,7 +128,7 @@ def test_an_application_brings_its_own_cashier(shell: Run, folder: Path) -> None
     assert paid.json["payment"]["account"] == "till"
     assert shell("check", *app, "--json").json["accounts"][0]["account"] == "till"
     assert shell("publish", *app, "--json").json == {
-        "published": {"delivered": 0, "delayed": 0, "dead": 0}
+        "published": {"delivered": 0, "delayed": 0, "dead": 0, "unreached": []}
     }
 
 
