@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from paygate import Cashier, PaymentStatus
+from paygate import Cashier, OperationResult, OperationState, PaymentStatus
 from paygate.domain.payment import AttemptState
 from tests.reading import every_event
 from tests.service.world import PAYER, PowerCut, assert_sound, assert_truth, state_of
@@ -58,6 +58,8 @@ def play_to_the_end(story: Story, world: InMemory) -> Cashier:
 
 
 def _never_done(cashier: Cashier, told: Any) -> bool:
+    if isinstance(told, OperationResult):
+        return told.state is OperationState.FAILED and told.retryable
     if hasattr(told, "state"):
         return told.state is AttemptState.FAILED and told.retryable
     if not hasattr(told, "received"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from paygate import Cashier, Kind, Mandate, Payment
+from paygate import Cashier, Kind, Mandate, OperationResult, Payment
 from paygate.domain.payment import AttemptState, PaymentStatus
 from paygate.errors import AlreadyFinal, AlreadyPaid, NothingToAssign, Refused
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, NotIdempotent
@@ -214,7 +214,8 @@ def both(first: Act, second: Act) -> Act:
 
     def act(world: InMemory, cashier: Cashier, key: str) -> Any:
         told = first(world, cashier, key)
-        if not cashier.attempts(told)[-1].state.closed:
+        paid = told.payment if isinstance(told, OperationResult) else told
+        if not cashier.attempts(paid)[-1].state.closed:
             with suppress(Refused):
                 second(world, cashier, f"{key}, again")
         return told
