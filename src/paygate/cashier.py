@@ -1422,7 +1422,8 @@ class Desk(BookDesk):
         """
         Read what gateways do not call back about into the inbox, each from where it was left.
 
-        With *pages* not more than so many of each, to show progress in between.
+        With *pages* not more than so many of each, to show progress in between;
+        `FeedsRead.unfinished` says which have more.
         `recover` reads too, the feeds that it has not read for a while.
         """
         return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))

@@ -510,14 +510,16 @@ class Reply:
 class FeedPage:
     """One page of a feed: its notices, the cursor to go on from, and whether more waits.
 
-    `behind` is how much there is still to read, where the gateway can tell (in
-    blocks, for a chain).
+    `behind` is how much there is still to read, if the gateway can tell (in blocks, for a
+    chain). `memory` is what has changed of what the gateway remembers: the new value for
+    each name, or None to forget it; see `Watches`.
     """
 
     notices: tuple[Notice, ...]
     cursor: str
     more: bool
     behind: int = 0
+    memory: Mapping[str, bytes | None] = field(default_factory=dict[str, "bytes | None"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -676,10 +678,19 @@ class Feeds(Protocol):
 
 @runtime_checkable
 class Watches(Protocol):
-    """Has a feed about numbered places to pay to, which it can only read if it knows how many."""
+    """Has a feed about numbered places to pay to, which it can only read if it knows how many.
 
-    def watch(self, cursor: str, places: int) -> Dialogue[FeedPage]:
-        """Read the page after *cursor* (empty: from the beginning) about the first *places*."""
+    What it must remember between two pages beside its position is kept for it by name. A page
+    says what has changed, and the change is stored in the transaction that stores the notices
+    and the cursor; so the three agree, whenever a process dies.
+    """
+
+    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        """
+        Read the page after *cursor* (empty: from the beginning) about the first *places*.
+
+        *memory* is what all pages up to that cursor have stored.
+        """
         ...
 
 

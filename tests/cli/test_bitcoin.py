@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from paygate import Cashier, Money
+from paygate import Cashier, Money, PaymentStatus
 from tests.cli.conftest import Run
 from tests.drivers.bitcoin.conftest import settings
-from tests.drivers.bitcoin.node import OnSimulatedNode, SimulatedNode, chain, pay
+from tests.drivers.bitcoin.node import DECOY, OnSimulatedNode, SimulatedNode, chain, pay
 
 SHOP = """
 from paygate import Cashier
@@ -77,6 +77,23 @@ def test_watch_reads_to_the_newest_block_and_books(run: Run) -> None:
     assert "1 payments have news" in done.out
     with open_shop() as shop:
         assert shop.invoice("A").open == Money.of("USD", 0)
+
+
+def test_watch_reads_all_that_waits_however_much_it_is(run: Run) -> None:
+    with open_shop() as shop:
+        shop.issue(number="A", customer="C", total=Money.of("USD", 50), due="2026-12-01")
+        payment = shop.collect("A", via="coins", key="A")
+    for _ in range(5_100):
+        NODE[0].see(pay((DECOY, 7)))
+    while not (tx := pay((gateway().wallet.script(0), 100_000))).id.startswith("ff"):
+        pass
+    NODE[0].see(tx)
+
+    done = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+
+    assert (done.code, done.err) == (0, "")
+    with open_shop() as shop:
+        assert shop.payment(payment.id).status is PaymentStatus.PROCESSING
 
 
 def test_watch_tells_why_it_cannot_read(run: Run) -> None:

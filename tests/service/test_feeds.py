@@ -1,6 +1,6 @@
 """Reading feeds: who reads, how far, and what counts as read to the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,13 @@ class Told(FakeGateway):
         self.called = name
         self.pages = pages
         self.closed = False
+        self.page_takes_s = 0
+        self.ticking: FakeClock = given["clock"]
         self.read: list[str] = []
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         self.read.append(self.called)
+        self.ticking.advance(seconds=self.page_takes_s)
         if self.closed:
             raise BadReply("the events of this account may not be read (403)")
         done = int(cursor or 0)
@@ -126,14 +129,35 @@ def test_a_feed_that_does_not_move_on_is_no_feed_that_was_read(office: Office) -
 
 def test_a_long_feed_does_not_keep_recovery_from_its_end(office: Office) -> None:
     office.first.pages = 1000
+    office.first.page_takes_s = 2
     cashier = office.process()
 
-    for _ in range(4):
+    for passes in range(1, 5):
         cashier.recover()
+        assert office.first.read.count("first") == 30 * passes
 
-    assert office.first.read.count("first") == 400
     assert cashier.read_feeds().failed == {}
     assert len(office.first.read) == 1000
+
+
+def test_recovery_reads_a_feed_of_many_short_pages_to_its_end(office: Office) -> None:
+    office.first.pages = 1000
+
+    office.process().recover()
+
+    assert office.first.read.count("first") == 1000
+
+
+def test_a_pass_that_ends_before_a_feed_does_says_so(office: Office) -> None:
+    cashier = office.process()
+
+    first = cashier.read_feeds(pages=1)
+    second = cashier.read_feeds(pages=1)
+    third = cashier.read_feeds(pages=1)
+
+    assert first.unfinished == {"first", "second"}
+    assert second.unfinished == {"first"}
+    assert third.unfinished == set()
 
 
 def test_who_reads_and_until_when_is_told(office: Office) -> None:
@@ -210,8 +234,8 @@ def test_the_feed_of_an_account_that_is_not_configured_here_is_waited_for(office
 class Watched(Blind):
     """A wallet that is watched, and has no feed of another kind."""
 
-    def watch(self, cursor: str, places: int) -> Dialogue[FeedPage]:
-        del cursor, places
+    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        del cursor, places, memory
         return at_once(FeedPage(notices=(), cursor="7", more=False))
 
 
@@ -286,3 +310,124 @@ def test_a_new_spell_of_failing_is_told_again(office: Office) -> None:
         cashier.recover()
 
     assert told(cashier) == ["feed.failing", "feed.recovered", "feed.failing"]
+
+
+# --- What a gateway remembers ---------------------------------------------------------------
+
+
+class Remembering(Blind):
+    """A wallet that is watched, does as it is told at each page, and stays where it is."""
+
+    def __init__(self, fake: FakeGateway) -> None:
+        super().__init__(fake)
+        self.changes: list[Mapping[str, bytes | None]] = []
+        self.saw: list[dict[str, bytes]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        del cursor, places
+        self.saw.append(dict(memory))
+        change = self.changes.pop(0) if self.changes else {}
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        notice = Notice(event_id=f"page-{len(self.saw)}", type="something")
+        more = bool(self.changes)
+        return at_once(FeedPage(notices=(notice,), cursor="7", more=more, memory=change))
+
+
+class Study:
+    """A wallet that remembers, and as many processes as a test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        self.clock = FakeClock()
+        self.wallet = Remembering(FakeGateway(clock=self.clock))
+        self.running: list[Cashier] = []
+
+    def process(self, face: type[Cashier] = Cashier) -> Cashier:
+        process = face.open(self.url, gateways={"wallet": self.wallet}, clock=self.clock)
+        self.running.append(process)
+        return process
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[Study]:
+    study = Study(tmp_path)
+    yield study
+    for process in study.running:
+        assert process.fsck() == []
+        process.close()
+
+
+def test_what_a_gateway_remembers_is_there_for_the_next_page_and_the_next_process(
+    study: Study,
+) -> None:
+    study.wallet.changes = [{"a": b"1", "b": b"2"}, {"a": None, "c": b"3"}, {"b": b"4"}]
+
+    read = study.process().read_feeds()
+    study.process().read_feeds()
+
+    # The position did not change, and nobody takes that for standing still.
+    assert read.failed == {}
+    assert study.wallet.saw == [
+        {},
+        {"a": b"1", "b": b"2"},
+        {"b": b"2", "c": b"3"},
+        {"b": b"4", "c": b"3"},
+    ]
+
+
+def test_who_stays_where_it_is_and_remembers_nothing_new_does_not_move_on(study: Study) -> None:
+    study.wallet.changes = [{"a": b"1"}, {}, {"b": b"2"}]
+
+    read = study.process().read_feeds()
+
+    assert "does not move on" in read.failed["wallet"]
+
+
+def test_a_page_that_is_not_kept_is_not_remembered(study: Study) -> None:
+    study.wallet.changes = [{"a": b"1"}]
+
+    class Dying(Cashier):
+        died = False
+
+        def _do(self, step: Any) -> Any:
+            if study.wallet.saw and not self.died:
+                self.died = True
+                raise PowerCut
+            return super()._do(step)
+
+    with pytest.raises(PowerCut):
+        study.process(Dying).read_feeds()
+    study.clock.advance(minutes=6)
+    study.process().read_feeds()
+
+    assert study.wallet.saw == [{}, {}]
+
+
+def test_who_was_overtaken_writes_nothing_over_what_the_other_one_remembers(study: Study) -> None:
+    slow, quick = study.process(), study.process()
+    study.wallet.changes = [{"a": b"of the slow one"}]
+
+    def overtake() -> None:
+        study.clock.advance(minutes=6)
+        study.wallet.changes = [{"a": b"of the quick one"}]
+        quick.read_feeds()
+
+    study.wallet.meanwhile = overtake
+    slow.read_feeds()
+    quick.read_feeds()
+
+    assert study.wallet.saw[-1] == {"a": b"of the quick one"}
+
+
+@pytest.mark.parametrize(
+    "memory", [{"a": "text"}, {1: b""}, {"": 1}, {"x" * 501: b""}, ["a"], {"a\x00": b""}]
+)
+def test_a_memory_that_cannot_be_kept_is_a_fault_of_the_driver(study: Study, memory: Any) -> None:
+    study.wallet.changes = [memory]
+
+    read = study.process().read_feeds()
+
+    assert "FeedPage.memory" in read.failed["wallet"]
+    assert read.stored == 0

@@ -102,7 +102,8 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
             left = sum(behind)
             farthest = max(farthest, left)
             progress.update(task, total=farthest or None, completed=farthest - left)
-            if not left:
+            # What waits at the end of the blocks is read as well, over as many pages as it takes.
+            if read.unfinished.isdisjoint(names):
                 break
     while late := cashier.apply_callbacks():
         booked |= {payment.id for payment in late}

@@ -10,6 +10,7 @@ from paygate.ledger import checksums
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from paygate.ledger.tx import Tx
@@ -31,10 +32,22 @@ WHERE tenant = :tenant AND account = :account
   AND (lease_until IS NULL OR lease_until <= :at)
 """
 _FEED = "SELECT * FROM paygate_feed WHERE tenant = :tenant AND account = :account"
-# Only from where this reader began: if another one took over, it reads the page itself.
+# Only from where this reader began: if another one took over, it reads the page itself. The cursor
+# alone does not tell, since a page can change what is remembered and leave the cursor.
 _ADVANCE = """
-UPDATE paygate_feed SET cursor = :cursor, lease_until = :until
-WHERE tenant = :tenant AND account = :account AND cursor = :before
+UPDATE paygate_feed SET cursor = :cursor, version = version + 1, lease_until = :until
+WHERE tenant = :tenant AND account = :account AND version = :version
+"""
+_MEMORY = """
+SELECT name, value FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account
+"""
+_REMEMBER = """
+INSERT INTO paygate_feed_memory (tenant, account, name, value)
+VALUES (:tenant, :account, :name, :value)
+ON CONFLICT (tenant, account, name) DO UPDATE SET value = excluded.value
+"""
+_FORGET = """
+DELETE FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account AND name = :name
 """
 # A feed of which only some pages were read does not rest: there is more to read.
 _END = """
@@ -56,9 +69,10 @@ _EVERY = "SELECT tenant, account FROM paygate_feed"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The right to read a feed: from where, and since when."""
+    """The right to read a feed: from where, after how many pages, and since when."""
 
     cursor: str
+    version: int
     at: datetime
 
 
@@ -81,21 +95,40 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     row = tx.one(_FEED, params)
     assert row is not None, "the row is there"
-    return Begun(row["cursor"], tx.now) if leased else datetime.fromisoformat(row["lease_until"])
+    if not leased:
+        return datetime.fromisoformat(row["lease_until"])
+    return Begun(row["cursor"], row["version"], tx.now)
 
 
-def advance(tx: Tx, account: str, *, before: str, after: str, until: datetime) -> bool:
+def advance(tx: Tx, account: str, *, version: int, after: str, until: datetime) -> bool:
     """Remember how far the feed has been read; false if another reader took over."""
     params = {
         "tenant": tx.tenant,
         "account": account,
-        "before": before,
+        "version": version,
         "cursor": after,
         "until": instant(until),
     }
     ours = bool(tx.run(_ADVANCE, params))
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     return ours
+
+
+def memory(tx: Tx, account: str) -> dict[str, bytes]:
+    """Return what the gateway remembers beside the cursor of its feed."""
+    rows = tx.all(_MEMORY, {"tenant": tx.tenant, "account": account})
+    return {row["name"]: row["value"] for row in rows}
+
+
+def remember(tx: Tx, account: str, changes: Mapping[str, bytes | None]) -> None:
+    """Write what is new or different in the memory, and delete what has become None."""
+    rows = [
+        {"tenant": tx.tenant, "account": account, "name": name, "value": value}
+        for name, value in changes.items()
+    ]
+    tx.many(_REMEMBER, [row for row in rows if row["value"] is not None])
+    gone = [row for row in rows if row["value"] is None]
+    tx.many(_FORGET, [{name: row[name] for name in ("tenant", "account", "name")} for row in gone])
 
 
 @dataclass(frozen=True, slots=True)

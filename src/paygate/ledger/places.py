@@ -36,6 +36,11 @@ UPDATE paygate_place_count SET
   allotted = CASE WHEN allotted <= :number THEN :number + 1 ELSE allotted END
 WHERE source = :source
 """
+_TELL_GAP = """
+UPDATE paygate_place_count SET told_reached = reached, told_limit = :limit
+WHERE source = :source AND allotted - 1 - reached > :limit
+  AND (told_reached IS NULL OR told_reached < reached OR told_limit < :limit)
+"""
 _WHOSE = "SELECT tenant FROM paygate_place WHERE source = :source AND number = :number"
 _OF_MOVEMENT = """
 SELECT attempt FROM paygate_receipt
@@ -109,6 +114,14 @@ def reach(tx: Tx, source: str, number: int) -> None:
     """Remember that *number* was paid to, so that it is never given away as a new one."""
     tx.run(_BEGIN, {"source": source})
     tx.run(_REACH, {"source": source, "number": number})
+
+
+def tell_gap(tx: Tx, source: str, limit: int) -> bool:
+    """Return whether more than *limit* at the end are unpaid, and nobody was told; now they are.
+
+    That is said again after one of them was paid, and for a higher limit.
+    """
+    return bool(tx.run(_TELL_GAP, {"source": source, "limit": limit}))
 
 
 def ours(tx: Tx, source: str, number: int | None) -> bool:

@@ -318,6 +318,13 @@ def _is_texts(value: object) -> bool:
     )
 
 
+def _is_memory(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        _storable(name, _NAME_MAX) and (held is None or type(held) is bytes)
+        for name, held in cast("Mapping[object, object]", value).items()
+    )
+
+
 def _is_secret(value: object) -> bool:
     if not isinstance(value, Secret):
         return False
@@ -559,6 +566,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "cursor": _Rule("a text", lambda value: isinstance(value, str)),
         "more": _YES_NO,
         "behind": _number(0, MINOR_MAX),
+        "memory": _Rule("a mapping of names to bytes, or None", _is_memory),
     },
     AccountFacts: {
         "merchant_account": _TEXT,

@@ -1,7 +1,8 @@
 """Feeds: what a processor does not call back about, and must be read from it.
 
-A page is put into the inbox in the transaction that moves the cursor behind it.
-So nothing is skipped, wherever a reader dies; what is read twice is there once.
+A page is put into the inbox in the transaction that moves the cursor behind it and
+stores what the gateway remembers. So nothing is skipped, wherever a reader dies; what is
+read twice is there once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.gateway import FeedPage, Notice
+    from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
 
@@ -40,13 +43,15 @@ class FeedsRead:
 
     `busy` are the feeds that another process is reading, and until when it may; `behind`
     is how much each feed has still to read, if its gateway says so, and None if nothing of it
-    was read.
+    was read. `unfinished` are the feeds that have more to read, although none of them failed: the
+    pass ended before them.
     """
 
     stored: int = 0
     failed: Mapping[str, str]
     busy: Mapping[str, datetime] = field(default_factory=dict[str, "datetime"])
     behind: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    unfinished: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class _Reading:
 
     account: GatewayAccount
     began: feeds.Begun
+    memory: dict[str, bytes]
     stored: int = 0
     pages: int = 0
     behind: int | None = None
@@ -77,12 +83,16 @@ class _Reading:
 
 
 def read_feeds(
-    configured: Mapping[str, GatewayAccount], pause: timedelta, pages: int | None = None
+    configured: Mapping[str, GatewayAccount],
+    pause: timedelta,
+    pages: int | None = None,
+    time: timedelta | None = None,
 ) -> Flow[FeedsRead]:
     """
-    Read every feed that nobody has read within *pause*, to its end or for so many *pages*.
+    Read every feed that nobody has read within *pause*, to its end.
 
-    They take turns, a page each, so that a long one holds up nobody.
+    They take turns, a page each, so that a long one holds up nobody. With *pages* not more than
+    so many of each are read; after *time* no further turn begins.
     """
     having = [each for each in configured.values() if each.has_feed]
     readings, busy = list[_Reading](), dict[str, datetime]()
@@ -90,22 +100,41 @@ def read_feeds(
     for account in having:
         if account.name in resting:
             continue
-        begun = yield from transact(partial(feeds.begin, account=account.name, length=_LEASE))
-        if isinstance(begun, feeds.Begun):
-            readings.append(_Reading(account, begun))
+        begun = yield from transact(partial(_begin, account=account))
+        if isinstance(begun, _Reading):
+            readings.append(begun)
         else:
             busy[account.name] = begun
     under_way = list(readings)
+    turns = None if time is None else (yield from look(lambda tx: tx.lease(time)))
     while under_way:
         for reading in under_way:
             yield from _turn(reading, pages)
         under_way = [each for each in under_way if each.goes_on(pages)]
+        if under_way and turns is not None and (yield from look(partial(_is_over, lease=turns))):
+            for reading in under_way:
+                yield from transact(partial(_end, reading=reading))
+            break
     return FeedsRead(
         stored=sum(each.stored for each in readings),
         failed={each.account.name: each.told for each in readings if each.told},
         busy=busy,
         behind={each.account.name: each.behind for each in readings} | dict.fromkeys(busy),
+        unfinished=frozenset(
+            each.account.name for each in readings if not each.at_end and not each.fault
+        ),
     )
+
+
+def _begin(tx: Tx, account: GatewayAccount) -> _Reading | datetime:
+    begun = feeds.begin(tx, account.name, _LEASE)
+    if not isinstance(begun, feeds.Begun):
+        return begun
+    return _Reading(account, begun, {} if account.watch is None else feeds.memory(tx, account.name))
+
+
+def _is_over(tx: Tx, lease: Lease) -> bool:
+    return lease.left(tx.now, tx.mark) <= timedelta()
 
 
 def _turn(reading: _Reading, pages: int | None) -> Flow[None]:
@@ -127,13 +156,14 @@ def _turn(reading: _Reading, pages: int | None) -> Flow[None]:
 
 
 def _read_page(reading: _Reading) -> Flow[None]:
-    told_of = yield from _page(reading.account, reading.began.cursor)
+    told_of = yield from _page(reading)
     if isinstance(told_of, Unsent | Unknown):
         reading.fault = told_of.reason
         reading.credentials = told_of.fault is Fault.CREDENTIALS
         return
     page, reading.wrong = told_of.page, told_of.wrong
-    keep = partial(_keep, account=reading.account, before=reading.began.cursor, page=page)
+    began = reading.began
+    keep = partial(_keep, account=reading.account, version=began.version, page=page)
     new = yield from transact(keep)
     if new is None:
         reading.lost = True
@@ -142,9 +172,14 @@ def _read_page(reading: _Reading) -> Flow[None]:
     reading.pages += 1
     reading.behind = None if reading.wrong else page.behind
     reading.at_end = not page.more
-    if page.more and page.cursor == reading.began.cursor:
+    if page.more and page.cursor == began.cursor and not page.memory:
         reading.fault = "its gateway says that there is more, and does not move on"
-    reading.began = replace(reading.began, cursor=page.cursor)
+    reading.began = replace(began, cursor=page.cursor, version=began.version + 1)
+    for name, value in page.memory.items():
+        if value is None:
+            reading.memory.pop(name, None)
+        else:
+            reading.memory[name] = value
 
 
 def _end(tx: Tx, reading: _Reading) -> None:
@@ -169,22 +204,25 @@ def _tell(tx: Tx, type_: str, name: str, **more: str) -> None:
     outbox.emit(tx, type_, f"feed:{name}", {"account": name} | more)
 
 
-def _page(account: GatewayAccount, cursor: str) -> Flow[door.Told | Unsent | Unknown]:
+def _page(reading: _Reading) -> Flow[door.Told | Unsent | Unknown]:
+    account, cursor = reading.account, reading.began.cursor
     asked: Dialogue[Any]  # what a driver returns is a page, and what gets through the door is more
     if account.watch is not None:
         count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
-        asked = deferred(partial(account.watch.watch, cursor, count))
+        memory = MappingProxyType(reading.memory)
+        asked = deferred(partial(account.watch.watch, cursor, count, memory))
     else:
         assert account.feed is not None, "only these are read"
         asked = deferred(partial(account.feed.feed, cursor))
     return (yield from ask(account.name, asked, door=door.page(account)))
 
 
-def _keep(tx: Tx, *, account: GatewayAccount, before: str, page: FeedPage) -> int | None:
-    """Keep a page and move on; None where another reader took over."""
+def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> int | None:
+    """Keep a page and move on; None if another reader took over."""
     until = tx.now + _LEASE
-    if not feeds.advance(tx, account.name, before=before, after=page.cursor, until=until):
+    if not feeds.advance(tx, account.name, version=version, after=page.cursor, until=until):
         return None
+    feeds.remember(tx, account.name, page.memory)
     ours = [each for each in page.notices if places.ours(tx, _source(account), each.place)]
     for notice in ours:
         if notice.place is not None:

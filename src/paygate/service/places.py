@@ -42,11 +42,12 @@ def allot(
         about = items or [f"key:{key}"]
         owner = f"invoice:{digest_key(payment.payer, *about)}"
     place = places.allot(tx, account.traits.merchant_account, account.name, owner)
-    if place.new and place.unused > rail.places_unused_max:
+    if place.new and places.tell_gap(tx, account.traits.merchant_account, rail.places_unused_max):
         telling.alert(
             tx,
             payment,
             f"{place.unused} places in a row were never paid to; a wallet that is restored looks "
-            f"no further than {rail.places_unused_max}: raise its gap limit",
+            f"no further than {rail.places_unused_max}: raise its gap limit. No further alert "
+            "comes until one of them is paid",
         )
     return place.number

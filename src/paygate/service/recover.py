@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import inbox, payments
@@ -9,7 +10,6 @@ from paygate.service import feed, inquire, receive, refusals, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
 
     from paygate.domain.payment import Payment, Unattended
     from paygate.ledger.tx import Tx
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow
 
 
-FEED_PAGES: Final = 100
-"""How much of a long feed one pass reads; the next pass goes on, without a pause."""
+FEED_TIME: Final = timedelta(minutes=1)
+"""How long one pass reads long feeds; the next pass goes on, without a pause."""
 
 
 def recover(
@@ -33,7 +33,7 @@ def recover(
     silent: set[str] = set()
     found = yield from inquire.recover(accounts, timing, limit, silent)
     if timing.feed_pause is not None:
-        yield from feed.read_feeds(accounts, timing.feed_pause, FEED_PAGES)
+        yield from feed.read_feeds(accounts, timing.feed_pause, time=FEED_TIME)
     for account in accounts.values():
         yield from refusals.write_down(account)
     found += yield from receive.apply_callbacks(accounts, timing, limit, silent)

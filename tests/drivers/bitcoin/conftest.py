@@ -55,22 +55,27 @@ class Shop:
     clock: FakeClock = field(default_factory=FakeClock)
     settings: BitcoinSettings = field(default_factory=settings)
     rates: RateSource | None = None
+    transactions_per_page: int | None = None
     running: list[Cashier] = field(default_factory=list[Cashier])
 
     def __post_init__(self) -> None:
         self.start()
 
-    def start(self, **more: Any) -> None:
+    def start(
+        self, face: type[Cashier] = Cashier, feed_pause: timedelta | None = None, **more: Any
+    ) -> None:
         """Start anew, as another process: nothing is left but the ledger."""
         self.close()
         if more:
             self.settings = settings(**more)
-        self.gateway = OnSimulatedNode(self.settings, self.node, self.rates)
-        self.cashier = Cashier.open(
+        self.gateway = OnSimulatedNode(
+            self.settings, self.node, self.rates, self.transactions_per_page
+        )
+        self.cashier = face.open(
             f"sqlite:///{self.folder / 'ledger.db'}",
             gateways={"bitcoin": self.gateway},
             clock=self.clock,
-            timing=Timing(feed_pause=None),
+            timing=Timing(feed_pause=feed_pause),
         )
         self.running.append(self.cashier)
 

@@ -7,6 +7,7 @@ with the driver.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -32,6 +33,12 @@ def varint(number: int) -> bytes:
         return bytes([number])
     size, mark = (2, b"\xfd") if number < 2**16 else (4, b"\xfe")
     return mark + number.to_bytes(size, "little")
+
+
+def outpoint(name: str) -> bytes:
+    """Write the name of an output as an input has it."""
+    txid, _, number = name.partition(":")
+    return bytes.fromhex(txid)[::-1] + int(number).to_bytes(4, "little")
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ _serial = count(1)
 def pay(
     *outputs: tuple[bytes, int],
     spends: str | None = None,
+    also_spends: Sequence[str] = (),
     replaceable: bool = False,
     segwit: bool = True,
     coinbase: bool = False,
@@ -73,12 +81,13 @@ def pay(
         source = b"\0" * 32 + b"\xff" * 4
         script = next(_serial).to_bytes(8, "little")
     else:
-        name = spends or f"{next(_serial):064x}:0"
-        txid, _, number = name.partition(":")
-        source = bytes.fromhex(txid)[::-1] + int(number).to_bytes(4, "little")
+        source = outpoint(spends or f"{next(_serial):064x}:0")
         script = b"" if segwit else b"\x51" * 300
     sequence = b"\xfd\xff\xff\xff" if replaceable else b"\xff\xff\xff\xff"
-    inputs = varint(1) + source + varint(len(script)) + script + sequence
+    sources = [source, *map(outpoint, also_spends)]
+    inputs = varint(len(sources)) + b"".join(
+        each + varint(len(script)) + script + sequence for each in sources
+    )
     paid = varint(len(outputs)) + b"".join(
         value.to_bytes(8, "little") + varint(len(script)) + script for script, value in outputs
     )
@@ -87,7 +96,7 @@ def pay(
     if not segwit or coinbase:
         return Tx(stripped, stripped)
     witness = varint(2) + varint(71) + b"\x30" * 71 + varint(33) + b"\x02" * 33
-    return Tx(version + b"\0\x01" + inputs + paid + witness + lock, stripped)
+    return Tx(version + b"\0\x01" + inputs + paid + witness * len(sources) + lock, stripped)
 
 
 @dataclass
@@ -219,13 +228,19 @@ class SimulatedNode:
 
 
 class OnSimulatedNode(Bitcoin):
-    """The driver, whose requests a simulated node answers."""
+    """The driver, whose requests a simulated node answers; it reads so many transactions a page."""
 
     def __init__(
-        self, settings: BitcoinSettings, node: SimulatedNode, rates: RateSource | None = None
+        self,
+        settings: BitcoinSettings,
+        node: SimulatedNode,
+        rates: RateSource | None = None,
+        transactions_per_page: int | None = None,
     ) -> None:
         super().__init__(settings, rates)
         self.node = node
+        if transactions_per_page is not None:
+            vars(self._chain)["transactions_per_page"] = transactions_per_page
 
     def answer(self, request: Request) -> Response:
         return self.node.answer(request)

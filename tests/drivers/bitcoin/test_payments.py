@@ -246,6 +246,32 @@ def test_more_unpaid_addresses_than_a_wallet_looks_past_are_told(shop: Shop) -> 
     assert len(shop.alerts()) == 1
 
 
+def test_past_the_gap_limit_one_alert_is_enough_until_an_address_is_paid(shop: Shop) -> None:
+    shop.start(gap_limit=3)
+    payments = [shop.ask(f"INV-{n}") for n in range(12)]
+    assert len(shop.alerts()) == 1
+
+    shop.node.mine(pay((shop.script(payments[7]), QUOTED)))
+    shop.look()
+    shop.ask("INV-A")
+    assert len(shop.alerts()) == 2
+    shop.ask("INV-B")
+    assert len(shop.alerts()) == 2
+
+
+def test_past_a_raised_gap_limit_there_is_an_alert_of_its_own(shop: Shop) -> None:
+    shop.start(gap_limit=3)
+    for n in range(6):
+        shop.ask(f"INV-{n}")
+    shop.start(gap_limit=8)
+    for n in range(6, 12):
+        shop.ask(f"INV-{n}")
+
+    told = [text for text in shop.alerts() if "gap limit" in text]
+
+    assert [text.partition(" ")[0] for text in told] == ["4", "9"]
+
+
 def test_a_ledger_that_forgot_numbers_does_not_give_them_to_others(shop: Shop) -> None:
     # Somebody paid to an address that a lost ledger had given away.
     shop.node.mine(pay((shop.gateway.wallet.script(41), 5_000)))
@@ -352,6 +378,21 @@ def test_a_double_spend_before_the_block_fails_the_payment_and_frees_the_invoice
     assert shop.receipts(payment) == []
     again = shop.cashier.collect("INV-1", via="bitcoin", key="again")
     assert action(again).address == shop.gateway.wallet.address(0)
+
+
+@pytest.mark.parametrize("input_", [0, 49, 60, 119])
+def test_a_double_spend_of_any_input_is_noticed(shop: Shop, input_: int) -> None:
+    payment = shop.ask("INV-1")
+    inputs = [f"{n:02x}" * 32 + ":1" for n in range(1, 121)]
+    shop.node.see(pay((shop.script(payment), QUOTED), spends=inputs[0], also_spends=inputs[1:]))
+    shop.look()
+    assert shop.payment(payment).status is PaymentStatus.PROCESSING
+
+    shop.node.mempool.clear()
+    shop.node.mine(pay((b"\x51", QUOTED), spends=inputs[input_]))
+    shop.look()
+
+    assert shop.payment(payment).status is PaymentStatus.DECLINED
 
 
 @pytest.mark.parametrize("satoshis", [QUOTED, QUOTED // 2, 2 * QUOTED])
@@ -488,7 +529,7 @@ def test_reading_the_same_page_twice_books_once(shop: Shop) -> None:
     shop.node.mine()
     notices = []
     for _ in range(2):
-        dialogue = shop.gateway.watch("", 5)
+        dialogue = shop.gateway.watch("", 5, {})
         request = next(dialogue)
         try:
             while True:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
 HEADER: Final = 80
+OUTPOINT: Final = 36
+"""How long the name of an output is in a transaction."""
 NO_OUTPUT: Final = b"\0" * 32
 # A transaction may be replaced where one of its inputs has a smaller number (BIP 125).
 _FINAL: Final = 0xFFFFFFFE
@@ -34,11 +36,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transaction that concerns us: what it pays us, and what it spends."""
+    """A transaction that concerns us: what it pays us, and which outputs it spends."""
 
     id: str
     payments: tuple[Payment, ...]
-    spends: tuple[str, ...]
+    spends: tuple[bytes, ...]
     coinbase: bool
     replaceable: bool
 
@@ -91,17 +93,6 @@ def read_transaction(
 def named(data: bytes) -> str:
     """Name a header or transaction by its hash, as nodes write it."""
     return sha256(sha256(data).digest()).digest()[::-1].hex()
-
-
-def outpoint(packed: bytes) -> str:
-    """Name an output as ``txid:number``."""
-    return f"{packed[31::-1].hex()}:{int.from_bytes(packed[32:36], 'little')}"
-
-
-def packed(name: str) -> bytes:
-    """Write an output's name as it stands in a transaction."""
-    txid, _, number = name.partition(":")
-    return bytes.fromhex(txid)[::-1] + int(number).to_bytes(4, "little")
 
 
 def _count(raw: bytes, at: int) -> tuple[int, int]:
@@ -180,15 +171,15 @@ def _transaction(
     return end
 
 
-def _inputs(raw: bytes, at: int, count: int) -> tuple[tuple[str, ...], bool, bool]:
-    spends: list[str] = []
+def _inputs(raw: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], bool, bool]:
+    spends: list[bytes] = []
     replaceable = coinbase = False
     for _ in range(count):
         if raw[at : at + 32] == NO_OUTPUT:
             coinbase = True
         else:
-            spends.append(outpoint(raw[at : at + 36]))
-        length, at = _count(raw, at + 36)
+            spends.append(raw[at : at + OUTPOINT])
+        length, at = _count(raw, at + OUTPOINT)
         at += length
         replaceable = replaceable or int.from_bytes(raw[at : at + 4], "little") < _FINAL
         at += 4

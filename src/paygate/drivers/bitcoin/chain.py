@@ -25,6 +25,11 @@ class Tip:
 class Chain(Protocol):
     """A node or a server that has one."""
 
+    @property
+    def transactions_per_page(self) -> int:
+        """How many transactions are read before it is written down; a minute's work at most."""
+        ...
+
     def tip(self, next_height: int | None) -> Dialogue[Tip]:
         """Tell the newest block; raise `BadReply` where blocks from *next_height* on are lacking.
 
@@ -45,6 +50,6 @@ class Chain(Protocol):
         """Name the transactions that wait for a block."""
         ...
 
-    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes]]:
-        """Give those of the waiting transactions that are still there."""
+    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
+        """Return each of the waiting transactions; None for one that has left meanwhile."""
         ...

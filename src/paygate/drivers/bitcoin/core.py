@@ -27,7 +27,6 @@ HEIGHT_MAX: Final = 2**31
 # A list of 300,000 names, which is more than nodes keep.
 MEMPOOL_BYTES_MAX: Final = 25_000_000
 BATCH_BYTES_MAX: Final = 20_000_000
-BATCH: Final = 50
 
 _COOKIE: Final = re.compile(r"__cookie__:[\x21-\x7e]{1,200}")
 
@@ -42,6 +41,8 @@ _WARMING_UP: Final = -28
 
 class CoreChain:
     """A node that speaks Core's RPC."""
+
+    transactions_per_page = 5000
 
     def __init__(self, settings: BitcoinSettings) -> None:
         self._settings = settings
@@ -83,14 +84,11 @@ class CoreChain:
             raise BadReply("the node's answer to getrawmempool is no list")
         return [name_of(each) for each in cast("list[object]", told)]
 
-    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes]]:
-        """Ask ``getrawtransaction`` for each, in batches; those that left meanwhile are missing."""
-        found: list[bytes] = []
-        for begin in range(0, len(ids), BATCH):
-            calls = [("getrawtransaction", [id_]) for id_ in ids[begin : begin + BATCH]]
-            told = yield from self._many(calls, "transactions", lenient=True)
-            found += [unhex(each) for each in told if each is not None]
-        return found
+    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
+        """Ask ``getrawtransaction`` for each, in one batch."""
+        calls = [("getrawtransaction", [id_]) for id_ in ids]
+        told = yield from self._many(calls, "transactions", lenient=True)
+        return [None if each is None else unhex(each) for each in told]
 
     # --- One request ----------------------------------------------------------------------------
 

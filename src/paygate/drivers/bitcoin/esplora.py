@@ -25,6 +25,8 @@ TRANSACTION_BYTES_MAX: Final = 2 * BLOCK_BYTES_MAX
 class EsploraChain:
     """A server that speaks Esplora's interface."""
 
+    transactions_per_page = 200
+
     def __init__(self, settings: BitcoinSettings) -> None:
         self._settings = settings
 
@@ -62,13 +64,13 @@ class EsploraChain:
             raise BadReply("the server's list of transactions is none")
         return [name_of(each) for each in cast("list[object]", told)]
 
-    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes]]:
+    def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
         """Ask for one after the other."""
-        found: list[bytes] = []
+        found: list[bytes | None] = []
         for id_ in ids:
             response = yield self._get(f"/tx/{id_}/hex", "transaction", TRANSACTION_BYTES_MAX)
-            if response.status != 404:
-                found.append(unhex(_text_of(_ok(response))))
+            gone = response.status == 404
+            found.append(None if gone else unhex(_text_of(_ok(response))))
         return found
 
     def _text(self, path: str, step: str) -> Dialogue[str]:

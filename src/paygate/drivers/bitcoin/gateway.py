@@ -34,11 +34,13 @@ from paygate.drivers.bitcoin import blocks, rates
 from paygate.drivers.bitcoin.core import CoreChain
 from paygate.drivers.bitcoin.esplora import EsploraChain
 from paygate.drivers.bitcoin.payment_uri import write_uri
+from paygate.drivers.bitcoin.scripts import Scripts
 from paygate.drivers.bitcoin.settings import Backend, BitcoinSettings
+from paygate.drivers.bitcoin.waiting import Waiting, short
 from paygate.drivers.bitcoin.watching import Watch, common_height
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paygate.driver import Charge, Dialogue, Finding, Inquiry, Outcome
     from paygate.drivers.bitcoin.chain import Chain, Tip
@@ -50,7 +52,7 @@ DRIVER_VERSION: Final = "1"
 # restored has forgotten some. So some more are watched than were allotted.
 AHEAD: Final = 1000
 _WALK_BACK: Final = 20
-_TRANSACTIONS_MAX: Final = 1000
+_BATCH: Final = 50
 
 
 class Bitcoin:
@@ -68,9 +70,7 @@ class Bitcoin:
         self._chain: Chain = (
             CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
         )
-        self._watched: dict[bytes, int] = {}
-        # What was read of the transactions that wait, since the page that ended at that cursor.
-        self._known: tuple[str, frozenset[str]] = ("", frozenset())
+        self._scripts = Scripts(self._wallet)
         fixed = rate_source is None and not settings.rate_url
         limits = Limits(settings.minimum_satoshis, settings.maximum_satoshis)
         self._traits = Traits(
@@ -178,10 +178,10 @@ class Bitcoin:
 
     # --- Watch ---------------------------------------------------------------------------------
 
-    def watch(self, cursor: str, places: int) -> Dialogue[FeedPage]:
+    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
         """Read some blocks on from where *cursor* says, and what waits at the end of them."""
-        settings = self._settings
-        watch = Watch.read(cursor) if cursor else None
+        settings, wallet = self._settings, self._wallet.identity
+        watch = Watch.read(cursor, wallet, memory) if cursor else None
         tip = yield from self._chain.tip(
             settings.start_height if watch is None else watch.height + 1
         )
@@ -190,24 +190,24 @@ class Bitcoin:
             watch = Watch(back if settings.start_height is None else settings.start_height)
         elif not (yield from self._on_the_same_chain(watch, tip)):
             yield from self._go_back(watch, tip)
-        self._watch_until(places + AHEAD)
+        changes = self._scripts.extend(places + AHEAD, memory)
         yield from self._read_blocks(watch, tip)
         at_end = watch.height >= tip.height
-        waiting: frozenset[str] = frozenset()
         more = False
         if at_end and settings.mempool:
-            waiting, more = yield from self._meet_waiting(watch, cursor)
+            read, more = yield from self._meet_waiting(watch, memory)
+            changes |= read
         elif at_end:
-            watch.compare(waiting)
+            watch.compare(frozenset())
         notices = watch.tell(self._wallet.address, whole=at_end and not more)
         watch.forget(settings.reorg_depth)
-        after = watch.write()
-        self._known = after, waiting
+        after, watched = watch.write(wallet, memory)
         return FeedPage(
             notices=tuple(notices),
             cursor=after,
             more=not at_end or more,
             behind=max(0, tip.height - watch.height),
+            memory=changes | watched,
         )
 
     def _on_the_same_chain(self, watch: Watch, tip: Tip) -> Dialogue[bool]:
@@ -247,7 +247,7 @@ class Bitcoin:
             return
         for hash_ in (yield from self._hashes(watch.height + 1, count)):
             raw = yield from self._chain.block(hash_)
-            block = blocks.read_block(raw, self._watched, watch.spent)
+            block = blocks.read_block(raw, self._scripts.places, watch.spent)
             if block.hash != hash_:
                 raise BadReply("the node sent another block than was asked for")
             if watch.hashes and block.previous != watch.hashes[-1]:
@@ -260,25 +260,31 @@ class Bitcoin:
             raise BadReply("the node named another number of blocks than was asked for")
         return found
 
-    def _meet_waiting(self, watch: Watch, cursor: str) -> Dialogue[tuple[frozenset[str], bool]]:
-        waiting = frozenset((yield from self._chain.mempool()))
-        at, known = self._known
-        # If our last page was not stored, what it told was lost, and must be told again.
-        known = known & waiting if at == cursor else frozenset[str]()
-        new = sorted(waiting - known)
-        now = new[:_TRANSACTIONS_MAX]
-        spent = watch.spent
-        for raw in (yield from self._chain.transactions(now)):
-            transaction = blocks.read_transaction(raw, self._watched, spent)
-            if transaction is not None and transaction.id in waiting:
-                watch.meet(transaction, self._settings)
-        watch.compare(waiting)
-        return known.union(now), len(new) > len(now)
+    def _meet_waiting(
+        self, watch: Watch, memory: Mapping[str, bytes]
+    ) -> Dialogue[tuple[dict[str, bytes | None], bool]]:
+        """
+        Read transactions that wait and were not read yet, as many as a page has.
 
-    def _watch_until(self, count: int) -> None:
-        """Know the scripts of the first *count* addresses; each is derived once."""
-        for place in range(len(self._watched), count):
-            self._watched[self._wallet.script(place)] = place
+        Return what is to be remembered, and whether there are more.
+        """
+        known = Waiting(memory)
+        waiting = {short(id_): id_ for id_ in (yield from self._chain.mempool())}
+        read = known.read & waiting.keys()
+        new = sorted(id_ for name, id_ in waiting.items() if name not in read)
+        now = new[: self._chain.transactions_per_page]
+        for begin in range(0, len(now), _BATCH):
+            batch = now[begin : begin + _BATCH]
+            answers = yield from self._chain.transactions(batch)
+            for id_, raw in zip(batch, answers, strict=True):
+                if raw is None:
+                    continue  # it has left; should it come back, it is read then
+                read.add(short(id_))
+                transaction = blocks.read_transaction(raw, self._scripts.places, watch.spent)
+                if transaction is not None and transaction.id == id_:
+                    watch.meet(transaction, self._settings)
+        watch.compare(frozenset(waiting.values()))
+        return known.become(read), len(new) > len(now)
 
 
 def _rates_of(settings: BitcoinSettings) -> rates.RateSource:

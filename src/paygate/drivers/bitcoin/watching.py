@@ -1,9 +1,10 @@
 """Watching the chain: what we know of it, and what follows when it changes.
 
-All that must be remembered between two looks is in the cursor, which the core
-stores in the same transaction as the notices: the names of the last blocks, and
-each payment to us that a change of the chain could still undo. So a crash loses
-nothing and repeats nothing, and no outage is too long.
+The cursor is a position: the wallet, and the height of the last block that was read. What else
+must be remembered between two looks are the names of the last blocks, and each payment to us
+that a change of the chain could still undo, with what its transaction spends. The core stores
+them in the same transaction as the notices and the cursor, each under a name of its own, and
+only what has changed. So a crash loses nothing and repeats nothing, and no outage is too long.
 
 A payment is an output. It is *seen* without confirmations, or with too few; it
 *settles* once, when it has enough. When its block leaves the chain and the new
@@ -23,27 +24,30 @@ from paygate.driver import (
     BadReply,
     DeclineCode,
     Declined,
+    InvalidSettings,
     Money,
     Movement,
     MovementKind,
     Notice,
     Pending,
 )
-from paygate.drivers.bitcoin.blocks import packed
+from paygate.drivers.bitcoin.blocks import OUTPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from paygate.drivers.bitcoin.blocks import Block, Transaction
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 # A transaction of which no node knows any more may still be in somebody's hands for a while.
 MISSING_BLOCKS: Final = 6
 # Coins that a block made must not be spent, and can vanish with it, for this long.
 MATURITY: Final = 100
-_SPENDS_MAX: Final = 50
+# As many inputs as the largest transaction has that nodes pass on.
+_SPENDS_MAX: Final = 2000
+_OURS: Final = ("block ", "coin ", "spends ")
 
 
 @dataclass(slots=True)
@@ -56,7 +60,6 @@ class Coin:
 
     place: int
     satoshis: int
-    spends: tuple[str, ...]
     needed: int
     height: int | None = None
     times: int = 0
@@ -71,11 +74,16 @@ class Coin:
 
 @dataclass(slots=True)
 class Watch:
-    """The last blocks that were read, the first of them at height `first`, and the coins."""
+    """The last blocks that were read, the first of them at height `first`, and the coins.
+
+    `spends` are the outputs that the transaction of each coin spends, one after the other.
+    """
 
     first: int
     hashes: list[str] = field(default_factory=list[str])
     coins: dict[str, Coin] = field(default_factory=dict[str, Coin])
+    spends: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    _spenders: dict[bytes, set[str]] = field(default_factory=dict[bytes, set[str]])
 
     @property
     def height(self) -> int:
@@ -83,37 +91,57 @@ class Watch:
         return self.first + len(self.hashes) - 1
 
     @property
-    def spent(self) -> set[bytes]:
-        """The outputs that our coins spend: whoever else spends them undoes our coins."""
-        return {packed(name) for coin in self.coins.values() for name in coin.spends}
+    def spent(self) -> Container[bytes]:
+        """The outputs that our unconfirmed coins spend: whoever else spends them undoes those."""
+        return self._spenders
 
-    def write(self) -> str:
-        """Write the cursor."""
-        return json.dumps(
-            {
-                "v": _VERSION,
-                "first": self.first,
-                "hashes": self.hashes,
-                "coins": {
-                    name: [getattr(coin, each) for each in Coin.__slots__]
-                    for name, coin in self.coins.items()
-                },
-            },
-            separators=(",", ":"),
-        )
+    # --- What is remembered -------------------------------------------------------------------
+
+    def write(
+        self, wallet: str, memory: Mapping[str, bytes]
+    ) -> tuple[str, dict[str, bytes | None]]:
+        """Return the cursor, and what has changed since *memory* was read."""
+        now = dict(self._rows())
+        changes: dict[str, bytes | None] = {
+            name: row for name, row in now.items() if memory.get(name) != row
+        }
+        changes |= {name: None for name in memory if name.startswith(_OURS) and name not in now}
+        position = {"v": _VERSION, "wallet": wallet, "height": self.height}
+        return json.dumps(position, separators=(",", ":")), changes
+
+    def _rows(self) -> Iterable[tuple[str, bytes]]:
+        for height, hash_ in enumerate(self.hashes, self.first):
+            yield f"block {height}", bytes.fromhex(hash_)
+        for name, coin in self.coins.items():
+            values = [getattr(coin, each) for each in Coin.__slots__]
+            yield f"coin {name}", json.dumps(values, separators=(",", ":")).encode()
+        for id_ in {_transaction_of(name) for name in self.coins}:
+            yield f"spends {id_}", self.spends[id_]
 
     @classmethod
-    def read(cls, cursor: str) -> Watch:
-        """Read what `write` wrote."""
+    def read(cls, cursor: str, wallet: str, memory: Mapping[str, bytes]) -> Watch:
+        """Read what `write` wrote; raise `InvalidSettings` if it is about another wallet."""
         facts: dict[str, Any] = json.loads(cursor)
         if facts.get("v") != _VERSION:
             raise BadReply("the place where the chain was read to is of another version")
-        coins: dict[str, Coin] = {}
-        for name, values in facts["coins"].items():
-            coin = Coin(**dict(zip(Coin.__slots__, values, strict=True)))
-            coin.spends = tuple(coin.spends)
-            coins[name] = coin
-        return cls(facts["first"], facts["hashes"], coins)
+        if facts["wallet"] != wallet:
+            raise InvalidSettings(
+                f"this account watches the wallet {facts['wallet']}, and the settings name "
+                f"{wallet}: payments to the old addresses would be missed; give the new wallet an "
+                "account of its own, and keep this one"
+            )
+        hashes: list[str] = []
+        while (hash_ := memory.get(f"block {facts['height'] - len(hashes)}")) is not None:
+            hashes.append(hash_.hex())
+        watch = cls(facts["height"] - len(hashes) + 1, hashes[::-1])
+        for name, row in memory.items():
+            kind, _, about = name.partition(" ")
+            if kind == "coin":
+                watch.coins[about] = Coin(*json.loads(row))
+            elif kind == "spends":
+                watch.spends[about] = row
+        watch._watch_rivals()
+        return watch
 
     # --- The chain changes ------------------------------------------------------------------
 
@@ -137,6 +165,7 @@ class Watch:
         for coin in self.coins.values():
             if coin.height is not None and coin.height > height:
                 coin.height = None
+        self._watch_rivals()
 
     def meet(self, transaction: Transaction, settings: BitcoinSettings) -> None:
         """See a transaction that waits for a block."""
@@ -145,13 +174,15 @@ class Watch:
             # One that announces that it may be replaced is never taken on trust.
             trusted = coin.satoshis < settings.accept_unconfirmed_below * 10**8
             coin.unconfirmed_will_do = trusted and not transaction.replaceable
+        if transaction.payments:
+            self._watch_rivals_of(transaction.id)
 
     def compare(self, waiting: AbstractSet[str]) -> None:
         """Note which unconfirmed payments no longer wait for a block, or wait again."""
         for name, coin in self.coins.items():
             if coin.height is not None:
                 continue
-            if name.partition(":")[0] in waiting:
+            if _transaction_of(name) in waiting:
                 coin.missing, coin.dead = None, False
                 continue
             coin.missing = self.height if coin.missing is None else coin.missing
@@ -167,22 +198,34 @@ class Watch:
                 self.coins[name] = Coin(
                     place=payment.place,
                     satoshis=payment.satoshis,
-                    spends=transaction.spends[:_SPENDS_MAX],
                     needed=max(needed, MATURITY) if transaction.coinbase else needed,
                 )
+                self.spends[transaction.id] = b"".join(transaction.spends[:_SPENDS_MAX])
             yield name, self.coins[name]
 
     def _undo_rivals(self, transaction: Transaction) -> None:
-        spends = set(transaction.spends)
+        rivals: set[str] = set()
+        for spent in transaction.spends:
+            rivals |= self._spenders.get(spent, set())
+        rivals.discard(transaction.id)
+        if not rivals:
+            return
         for name, coin in self.coins.items():
-            theirs = name.partition(":")[0]
-            if (
-                coin.height is None
-                and theirs != transaction.id
-                and not spends.isdisjoint(coin.spends)
-            ):
+            if coin.height is None and _transaction_of(name) in rivals:
                 coin.dead = True
                 coin.missing = self.height if coin.missing is None else coin.missing
+
+    def _watch_rivals(self) -> None:
+        """Know what the unconfirmed coins spend; who has a coin in a block has no rival there."""
+        for id_ in {
+            _transaction_of(name) for name, coin in self.coins.items() if coin.height is None
+        }:
+            self._watch_rivals_of(id_)
+
+    def _watch_rivals_of(self, id_: str) -> None:
+        spends = self.spends[id_]
+        for at in range(0, len(spends), OUTPOINT):
+            self._spenders.setdefault(spends[at : at + OUTPOINT], set()).add(id_)
 
     # --- What follows -----------------------------------------------------------------------
 
@@ -253,6 +296,11 @@ class Watch:
             for other in self.coins.values()
             if other is not coin
         )
+
+
+def _transaction_of(name: str) -> str:
+    """Return the name of the transaction that the output *name* is of."""
+    return name.partition(":")[0]
 
 
 # --- Notices ----------------------------------------------------------------------------------

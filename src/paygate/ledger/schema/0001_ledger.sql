@@ -595,6 +595,7 @@ CREATE TABLE paygate_feed (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   cursor TEXT NOT NULL,
+  version INTEGER NOT NULL DEFAULT 0, -- counts the pages that were kept
   lease_until TEXT,
   read_at TEXT, -- when it was last read to its end, or failed
   complete_since TEXT, -- when the last reading that came to its end began
@@ -606,6 +607,16 @@ CREATE TABLE paygate_feed (
   checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, account)
 ) STRICT, WITHOUT ROWID;
+
+-- What a gateway remembers beside the cursor of its feed, such as payments that a change of the
+-- chain could still undo. Each is a row of its own, written when it changes.
+CREATE TABLE paygate_feed_memory (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (tenant, account, name)
+) STRICT;
 
 -- The accounts that a process was opened with, and whether their gateways accept who we are.
 CREATE TABLE paygate_account (
@@ -640,7 +651,9 @@ CREATE TABLE paygate_refused_callback (
 CREATE TABLE paygate_place_count (
   source TEXT PRIMARY KEY,
   allotted INTEGER NOT NULL DEFAULT 0,
-  reached INTEGER NOT NULL DEFAULT -1 -- the highest number that was ever paid to
+  reached INTEGER NOT NULL DEFAULT -1, -- the highest number that was ever paid to
+  told_reached INTEGER, -- what `reached` was when an alert said that too many are unpaid
+  told_limit INTEGER -- how many were allowed then
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE paygate_place (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service.flow import Write, look, transact
@@ -100,7 +100,11 @@ def _cursor_first(original: Any) -> Any:
             if moved is None:
                 return None
             keep = vars(service)["_keep_notice"]
-            return (yield Write(lambda tx: sum(keep(tx, account, each) for each in page.notices)))
+            return (
+                yield Write(
+                    lambda tx: sum(keep(tx, account, each.event_id, each) for each in page.notices)
+                )
+            )
 
         return (yield from rewritten(original(reading), apart))
 
@@ -120,6 +124,7 @@ class _Emptied:
     """A page of a feed of which only the end is left."""
 
     notices = ()
+    memory: ClassVar[dict[str, bytes | None]] = {}
 
     def __init__(self, cursor: str) -> None:
         self.cursor = cursor
