@@ -22,7 +22,7 @@ from paygate.domain.outcome import (
     Pending,
 )
 from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
-from paygate.ledger import customers
+from paygate.ledger import customers, feeds
 from paygate.testing import FakeClock, FakeGateway
 
 if TYPE_CHECKING:
@@ -336,6 +336,9 @@ def _methods(office: Office) -> None:
     cashier._store.write(
         cashier._context,
         lambda tx: customers.keep_reference(tx, "C-1", "card", "cus_1"),
+    )
+    cashier._store.write(
+        cashier._context, lambda tx: feeds.remember(tx, "card", {"block": b"00", "coin": b"01"})
     )
     office.pay(method="tok_visa", save_method=True)
 

@@ -51,6 +51,7 @@ EXCEPTIONS = {
     "identities.": "the same",
     "standings.": "the same",
     "chargebacks._ON_ITEM": "sorts the disputes of one invoice",
+    "feeds._FORGET": "deletes one row by its key, which is the account and a name",
     "feeds._MEMORY": "reads all that one gateway remembers, which its driver keeps small",
     "inbox._BY_EVENT": "sorts what was told under one id of an event",
     "inbox._UNATTENDED": "reads what is due in the inbox",

@@ -147,6 +147,7 @@ INBOX: Final = _facts(
     "next_try_at applied_at reply error",
 )
 FEED: Final = _facts("feed", "tenant account; cursor since_stop")
+FEED_MEMORY: Final = _facts("feed_memory", "tenant account name; value")
 PLACE: Final = _facts("place", "source number; tenant account owner created_at=at")
 QUOTE: Final = _facts(
     "quote",
@@ -182,6 +183,7 @@ ALL: Final = (
     METHOD,
     INBOX,
     FEED,
+    FEED_MEMORY,
     PLACE,
     QUOTE,
     OUTBOX,

@@ -42,9 +42,10 @@ _MEMORY = """
 SELECT name, value FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account
 """
 _REMEMBER = """
-INSERT INTO paygate_feed_memory (tenant, account, name, value)
-VALUES (:tenant, :account, :name, :value)
-ON CONFLICT (tenant, account, name) DO UPDATE SET value = excluded.value
+INSERT INTO paygate_feed_memory (tenant, account, name, value, checksum)
+VALUES (:tenant, :account, :name, :value, :checksum)
+ON CONFLICT (tenant, account, name)
+DO UPDATE SET value = excluded.value, checksum = excluded.checksum
 """
 _FORGET = """
 DELETE FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account AND name = :name
@@ -126,7 +127,8 @@ def remember(tx: Tx, account: str, changes: Mapping[str, bytes | None]) -> None:
         {"tenant": tx.tenant, "account": account, "name": name, "value": value}
         for name, value in changes.items()
     ]
-    tx.many(_REMEMBER, [row for row in rows if row["value"] is not None])
+    kept = [row for row in rows if row["value"] is not None]
+    tx.many(_REMEMBER, [checksums.signed(checksums.FEED_MEMORY, row) for row in kept])
     gone = [row for row in rows if row["value"] is None]
     tx.many(_FORGET, [{name: row[name] for name in ("tenant", "account", "name")} for row in gone])
 

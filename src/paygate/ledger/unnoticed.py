@@ -76,6 +76,11 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_delivery.dead": _DELIVERY,
     "paygate_delivery.error": _DELIVERY,
     "paygate_delivery.DELETE": "It is deleted when the sink has taken the event.",
+    "paygate_feed.version": "It counts the changes, so that one of two readers begins again.",
+    "paygate_feed_memory.DELETE": (
+        "A driver deletes what it need not remember any more, so nothing shows that a row is "
+        "missing."
+    ),
     "paygate_feed.lease_until": _READ_NEXT,
     "paygate_feed.read_at": _READ_NEXT,
     "paygate_feed.complete_since": (
@@ -94,6 +99,8 @@ UNNOTICED: Final[dict[str, str]] = {
         "charged."
     ),
     "paygate_method.holder": _ERASED,
+    "paygate_place_count.told_reached": "Whether that was told; it may be told once more.",
+    "paygate_place_count.told_limit": "Whether that was told; it may be told once more.",
     "paygate_place_count.reached": (
         "Only the wallet knows which places were paid to. A place is never given away twice "
         "whatever it says."

@@ -615,6 +615,7 @@ CREATE TABLE paygate_feed_memory (
   account TEXT NOT NULL,
   name TEXT NOT NULL,
   value BLOB NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, account, name)
 ) STRICT;
 
