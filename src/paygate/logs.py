@@ -21,7 +21,7 @@ from paygate.domain.secret import DOTS
 from paygate.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from paygate.dialogue import Request, Response
 
@@ -182,7 +182,7 @@ _exchange: Final[ContextVar[About]] = ContextVar("paygate_exchange", default=NOT
 
 
 @contextmanager
-def exchanging(about: About) -> Iterator[None]:
+def exchanging(about: About) -> Generator[None]:
     """Say what the requests are about that are sent inside."""
     before = _exchange.set(about)
     try:

@@ -18,7 +18,7 @@ from paygate.ledger.identities import FILE, IDENTITIES
 from paygate.ledger.standings import STANDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from paygate.ledger.rule import Rule
     from paygate.ledger.tx import Tx
@@ -115,7 +115,7 @@ def _is_damage(error: Exception) -> bool:
 
 
 @contextmanager
-def _sorting_on_disk(tx: Tx) -> Iterator[None]:
+def _sorting_on_disk(tx: Tx) -> Generator[None]:
     """Let SQLite sort in temporary files; otherwise it would in memory, however much that is."""
     row = tx.one("PRAGMA temp_store", {})
     before = 0 if row is None else int(row["temp_store"])

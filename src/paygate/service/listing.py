@@ -124,11 +124,12 @@ def _read(value: date | str, argument: str) -> date:
     given = cast("object", value)
     if isinstance(given, date):
         return given
-    for read in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            return read(given)  # type: ignore[arg-type]  # what is no text raises TypeError
-        except (TypeError, ValueError):
-            continue
+    if isinstance(given, str):
+        for read in (date.fromisoformat, datetime.fromisoformat):
+            try:
+                return read(given)
+            except ValueError:
+                continue
     raise InvalidValue(
         f"{argument} is a date such as 2026-12-01, or an instant, not {shown(repr(given))}",
         argument=argument,

@@ -270,7 +270,7 @@ class Bitcoin:
         """
         known = Waiting(memory)
         waiting = {short(id_): id_ for id_ in (yield from self._chain.mempool())}
-        read = known.read & waiting.keys()
+        read = {name for name in known.read if name in waiting}
         new = sorted(id_ for name, id_ in waiting.items() if name not in read)
         now = new[: self._chain.transactions_per_page]
         for begin in range(0, len(now), _BATCH):
