@@ -12,7 +12,7 @@ from pydantic import Field
 
 from paygate.dialogue import Dialogue, Note, Request, Response
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.method import Kind, MethodNews, StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -517,6 +517,7 @@ class Paper:
             movements=self.moved(order),
             disputes=self.disputed(order),
             answer=self.order(order) if decided else None,
+            method=MethodNews(reference=text(told, "card"), ended=True) if "card" in told else None,
             signed_at=signed_at,
         )
 

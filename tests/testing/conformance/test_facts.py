@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from paygate.domain.method import MethodNews
 from paygate.driver import (
     Approved,
     Closed,
@@ -123,3 +124,11 @@ def test_a_movement_that_a_notice_tells_twice_counts_once() -> None:
     )
 
     assert facts.movements_of(notice) == (charge,)
+
+
+def test_news_of_methods_have_the_words_of_a_transcript() -> None:
+    ended = Notice(event_id="ev_1", type="a", method=MethodNews(reference="m_9", ended=True))
+    renewed = Notice(event_id="ev_2", type="b", method=MethodNews(reference="m_8"))
+
+    assert facts.told_methods([ended, renewed]) == "m_8 changed, m_9 ended"
+    assert facts.told_methods([Notice(event_id="ev_3", type="c")]) == "none"

@@ -26,6 +26,7 @@ from paygate.testing.conformance.facts import (
     difference,
     movements_of,
     told_disputes,
+    told_methods,
     wanted_disputes,
     wanted_movements,
     word_of,
@@ -132,6 +133,8 @@ class CallbackConformance(Subject):
         for case, callback in self.told():
             names = [(each.our_ref, each.reference) for each in self.notices(case, callback)]
             ours, theirs = case.facts.get("our_ref", ""), case.facts.get("reference", "")
+            if "method" in case.facts:
+                continue  # it is about a stored method, and no operation
             require(
                 (ours or theirs)
                 and any(
@@ -177,6 +180,16 @@ class CallbackConformance(Subject):
         """What it decides, and that a page waits to be completed, is as the transcript has it."""
         for case, _, notices in self._read():
             answers = [word_of(each.answer) for each in notices if each.answer is not None]
+            method = case.facts.get("method", "none")
+            require(
+                told_methods(notices) == method,
+                expected=f"callbacks, case {case.name!r}: method {method}",
+                got=told_methods(notices),
+                asked=case.asks("method"),
+                why="a card that was renewed is declined by its old date, and one that is gone "
+                "is charged in vain, each month",
+                read=CALLBACKS,
+            )
             wanted, ready = case.facts.get("answer", "none"), case.facts.get("ready", "no")
             got = (", ".join(answers) or "none", "yes" if any(n.ready for n in notices) else "no")
             require(

@@ -11,8 +11,12 @@ id and its amount, ``all`` being what was asked for; what else a driver must tel
     disputes = dp_1 lost
     answer = closed expired
 
-Without ``movements`` and ``disputes`` there are none; ``answer`` is ``none`` where a callback
-or an event only tells that there is news.
+``method`` says what became of a stored method, by the reference of its `StoredMethod`::
+
+    method = method_9 ended
+
+Without ``movements``, ``disputes`` and ``method`` there are none; ``answer`` is ``none`` if a
+callback or an event only tells that there is news.
 """
 
 from __future__ import annotations
@@ -161,6 +165,13 @@ def word_of(answer: Any) -> str:
         f"_{each.lower()}" if each.isupper() else each for each in type(answer).__name__
     ).lstrip("_")
     return f"{name} {answer.how}" if isinstance(answer, Closed) else name
+
+
+def told_methods(notices: Iterable[Notice]) -> str:
+    """Return what is told of stored methods, in the words of a transcript: ``method_9 ended``."""
+    news = [each.method for each in notices if each.method is not None]
+    words = sorted(f"{each.reference} {'ended' if each.ended else 'changed'}" for each in news)
+    return ", ".join(words) or "none"
 
 
 def booked_of(case: Case) -> frozenset[tuple[MovementKind, str]]:

@@ -11,6 +11,7 @@ from paygate.testing.conformance.facts import (
     difference,
     movements_of,
     told_disputes,
+    told_methods,
     wanted_disputes,
     wanted_movements,
     word_of,
@@ -96,6 +97,7 @@ class FeedConformance(Conversation):
                 facts = {
                     "movements": (wanted, got),
                     "disputes": (wanted_disputes(case), stand),
+                    "method": (case.facts.get("method", "none"), told_methods(notices)),
                     "answer": (case.facts.get("answer", "none"), ", ".join(answers) or "none"),
                 }
                 for name, (asked, found) in facts.items():
