@@ -6,7 +6,7 @@ kit that fails; a bug without one is not seen, and `why_not` says why.
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -73,7 +73,7 @@ def forget() -> None:
         del sys.modules[name]
 
 
-def installed(driver: type[Any]) -> Any:
+def installed(driver: type[Any]) -> Callable[..., list[EntryPoint]]:
     """Return what stands in for `entry_points` while *driver* is installed as harbour."""
 
     class Point(EntryPoint):
@@ -81,7 +81,11 @@ def installed(driver: type[Any]) -> Any:
             return driver
 
     point = Point("harbour", "planted:Harbour", "paygate.gateways")
-    return lambda **_: [point]
+
+    def entry_points(**_: str) -> list[EntryPoint]:
+        return [point]
+
+    return entry_points
 
 
 def cases(classes: list[type[Subject]]) -> Iterator[tuple[type[Subject], str]]:
