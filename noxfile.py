@@ -22,6 +22,9 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 # A file at a time: the examples of one page share their names.
 IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
+# Tests of the tests: that wrong drivers fail in the kit, and that crashes anywhere are survived.
+PROOFS = ["tests/testing/conformance/test_wrong.py", "tests/testing/conformance/test_planted.py"]
+SWEEP = "tests/sweep"
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 
@@ -47,9 +50,10 @@ def in_memory() -> dict[str, str]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests and every example in the documents, without the contract tests."""
+    """Run the tests and every example in the documents; others run in sessions of their own."""
     install(session, "test")
-    asked = [*IN_PARALLEL, "--ignore=tests/contract", *session.posargs]
+    elsewhere = [f"--ignore={path}" for path in ("tests/contract", SWEEP, *PROOFS)]
+    asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
 
 
@@ -72,13 +76,15 @@ def simulate(session: nox.Session) -> None:
 def sweep(session: nox.Session) -> None:
     """Stop every flow at every change, under every fault, and again in what follows."""
     install(session, "test")
+    session.run("pytest", *IN_PARALLEL, SWEEP, env=in_memory())
     session.run("python", "-m", "tests.sweep", *session.posargs)
 
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Plant bugs, and see that simulator, sweep or state machine catch each; three minutes."""
+    """Plant bugs, and see that each is caught: in the engine, and in drivers by the kit."""
     install(session, "test")
+    session.run("pytest", *IN_PARALLEL, *PROOFS, env=in_memory())
     session.run("python", "-m", "tests.mutation", *session.posargs)
 
 
