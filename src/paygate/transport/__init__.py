@@ -2,5 +2,6 @@
 
 from paygate.transport.courier import AsyncCourier, Courier
 from paygate.transport.http import AsyncHttpTransport, HttpTransport
+from paygate.transport.network import Network
 
-__all__ = ["AsyncCourier", "AsyncHttpTransport", "Courier", "HttpTransport"]
+__all__ = ["AsyncCourier", "AsyncHttpTransport", "Courier", "HttpTransport", "Network"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpcore
 import httpx
 
+from paygate.transport.network import ProxyRefused, opened
 from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Clock, clock_of
 from paygate.transport.reading import Answer, Reading
 from paygate.transport.writing import written
@@ -22,6 +23,8 @@ from paygate.transport.writing import written
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, Callable
+
+    from paygate.transport.network import Tunnel
 
 LENT_MAX: Final = 1_000
 """How many exchanges of an account are under way at once; who comes later waits his turn."""
@@ -131,11 +134,39 @@ def _too_late(reading: Reading) -> None:
     reading.fail(TimeoutError("the deadline of the exchange has passed"))
 
 
+class _Asking(asyncio.Protocol):
+    """Asks a proxy for a tunnel, and hears whether it is open."""
+
+    def __init__(self, answer: asyncio.Future[None]) -> None:
+        self.answer = answer
+        self._head = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Read on until the answer is whole."""
+        self._head += data
+        try:
+            if opened(self._head) and not self.answer.done():
+                self.answer.set_result(None)
+        except ProxyRefused as refused:
+            self._fail(refused)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the proxy says nothing more."""
+        self._fail(exc or ProxyRefused(0, "the proxy closed the connection"))
+
+    def _fail(self, fault: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+
+
 class AsyncPool:
     """Connections by origin, of one event loop."""
 
-    def __init__(self, ssl_context: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(
+        self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
+    ) -> None:
         self._ssl_context = ssl_context
+        self._tunnel = tunnel
         self._idle: dict[Address, list[AsyncLine]] = {}
         self._turns = asyncio.Semaphore(LENT_MAX)  # first come, first served
         self._closed = False
@@ -215,6 +246,9 @@ class AsyncPool:
     async def _connect(self, address: Address, clock: Clock) -> AsyncLine:
         """Connect to the first address of a host that answers; TCP_NODELAY is the default."""
         scheme, host, port = address
+        if self._tunnel is not None:
+            async with asyncio.timeout(clock.left()):
+                return await self._through(self._tunnel, address)
         async with asyncio.timeout(clock.left()):
             _, line = await self.loop.create_connection(
                 lambda: AsyncLine(self.loop),
@@ -222,4 +256,28 @@ class AsyncPool:
                 port,
                 ssl=self._ssl_context() if scheme == b"https" else None,
             )
+        return line
+
+    async def _through(self, tunnel: Tunnel, address: Address) -> AsyncLine:
+        """Connect through a proxy; what it hears is no part of the request."""
+        scheme, host, port = address
+        asking = _Asking(self.loop.create_future())
+        plain, _ = await self.loop.create_connection(lambda: asking, tunnel.host, tunnel.port)
+        line = AsyncLine(self.loop)
+        transport: asyncio.BaseTransport | None = plain
+        try:
+            plain.write(tunnel.request(host, port))
+            await asking.answer
+            if scheme == b"https":
+                transport = await self.loop.start_tls(
+                    plain, line, self._ssl_context(), server_hostname=host.decode("ascii")
+                )
+            else:
+                plain.set_protocol(line)
+        except BaseException:
+            asking.answer.cancel()
+            plain.abort()
+            raise
+        assert transport is not None  # noqa: S101  (None is for a transport that is closing)
+        line.connection_made(transport)
         return line

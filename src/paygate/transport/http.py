@@ -53,6 +53,7 @@ from paygate.transport.writing import place_of, written
 if TYPE_CHECKING:
     import ssl
 
+    from paygate.transport.network import Network
     from paygate.transport.pool import Address
 
 # Answers are a few kilobytes: unpacking them would cost more than their transport.
@@ -73,17 +74,22 @@ class HttpTransport:
     """HTTP for one gateway account, sync; may be used from several threads at once."""
 
     def __init__(
-        self, *, timeout_s: float = TIMEOUT_S, ssl_context: ssl.SSLContext | None = None
+        self,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        ssl_context: ssl.SSLContext | None = None,
+        network: Network | None = None,
     ) -> None:
         self._timeout_s = timeout_s
-        self._ssl_context = ssl_context
+        self._ssl_context = network.context if network and not ssl_context else ssl_context
+        self._tunnel = network.tunnel if network else None
         self._closed = False
         redact.silence_httpcore()
         self._open()
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._pool = Pool(lambda: self._ssl_context or _verifying())
+        self._pool = Pool(lambda: self._ssl_context or _verifying(), self._tunnel)
         self._wire = _Wire(self._pool)
 
     def __repr__(self) -> str:
@@ -148,10 +154,15 @@ class AsyncHttpTransport:
     """HTTP for one gateway account, for asyncio; used within one event loop at a time."""
 
     def __init__(
-        self, *, timeout_s: float = TIMEOUT_S, ssl_context: ssl.SSLContext | None = None
+        self,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        ssl_context: ssl.SSLContext | None = None,
+        network: Network | None = None,
     ) -> None:
         self._timeout_s = timeout_s
-        self._ssl_context = ssl_context
+        self._ssl_context = network.context if network and not ssl_context else ssl_context
+        self._tunnel = network.tunnel if network else None
         self._closed = False
         self._pool: AsyncPool | None = None
         self._process = os.getpid()
@@ -203,7 +214,7 @@ class AsyncHttpTransport:
         if self._pool is not None and not self._usable(self._pool):
             self.abandon()
         if self._pool is None:
-            self._pool = AsyncPool(lambda: self._ssl_context or _verifying())
+            self._pool = AsyncPool(lambda: self._ssl_context or _verifying(), self._tunnel)
         return self._pool
 
     def _usable(self, pool: AsyncPool) -> bool:
@@ -260,7 +271,7 @@ async def _ask_through_httpx(pool: AsyncPool, wire: httpx.Request, clock: Clock)
 
 @cache
 def _verifying() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _check_open(*, closed: bool) -> None:

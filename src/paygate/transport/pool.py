@@ -16,15 +16,18 @@ import socket
 import time
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import httpcore
 
 from paygate.dialogue import BODY_BYTES_MAX
+from paygate.transport.network import HEAD_BYTES_MAX, ProxyRefused, opened
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator
+
+    from paygate.transport.network import Tunnel
 
 # The first look-up of a name imports this codec. If another thread forks at that moment, the
 # child can never import it.
@@ -149,8 +152,9 @@ class Line(httpcore.NetworkStream):
 class Dialer(httpcore.NetworkBackend):
     """Makes connections, all addresses of a host under one deadline."""
 
-    def __init__(self) -> None:
+    def __init__(self, tunnel: Tunnel | None = None) -> None:
         self._sockets = httpcore.SyncBackend()
+        self._tunnel = tunnel
 
     def connect_tcp(
         self,
@@ -160,21 +164,51 @@ class Dialer(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: SocketOptions = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of *host* that answers."""
+        """Connect to *host*, through the proxy if there is one."""
         clock = clock_of(timeout)
+        if self._tunnel is None:
+            return Line(self._connect(host, port, clock, local_address, socket_options))
+        stream = self._connect(
+            self._tunnel.host, self._tunnel.port, clock, local_address, socket_options
+        )
+        try:
+            # What the proxy hears is no part of the request: nothing was sent yet if it refuses.
+            stream.write(self._tunnel.request(host.encode("ascii"), port), clock.left())
+            head, more = b"", b"-"
+            while more and not opened(head):
+                more = stream.read(HEAD_BYTES_MAX, clock.left())
+                head += more
+            if not more:
+                _closed_by_proxy()
+        except BaseException:
+            stream.close()
+            raise
+        return Line(stream)
+
+    def _connect(
+        self,
+        host: str,
+        port: int,
+        clock: Clock,
+        local_address: str | None,
+        socket_options: SocketOptions,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of *host* that answers."""
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         failure: Exception | None = None
         # A name can have both families of addresses; the second is tried when the first refuses.
         for address in dict.fromkeys(str(entry[4][0]) for entry in found):
             try:
-                return Line(
-                    self._sockets.connect_tcp(
-                        address, port, clock.left(), local_address, socket_options or ()
-                    )
+                return self._sockets.connect_tcp(
+                    address, port, clock.left(), local_address, socket_options or ()
                 )
             except httpcore.ConnectError as error:
                 failure = error
         raise failure or OSError("the name has no address")
+
+
+def _closed_by_proxy() -> NoReturn:
+    raise ProxyRefused(0, "the proxy closed the connection")
 
 
 def reusable(connection: Any) -> bool:
@@ -227,10 +261,12 @@ class Lent:
 class Pool:
     """Connections by origin. Lists are popped and appended to, which threads may do at once."""
 
-    def __init__(self, ssl_context: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(
+        self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
+    ) -> None:
         self._ssl_context = ssl_context
         self._idle: dict[Address, list[httpcore.HTTPConnection]] = {}
-        self._dialer = Dialer()
+        self._dialer = Dialer(tunnel)
         self._closed = False
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
