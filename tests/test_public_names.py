@@ -64,6 +64,7 @@ PUBLIC = [
     "Money",
     "Movement",
     "MovementKind",
+    "Network",
     "OneTimeToken",
     "Operation",
     "OperationResult",

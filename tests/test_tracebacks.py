@@ -127,7 +127,8 @@ SETTINGS: dict[str, Callable[[], object]] = {
         "sqlite:////nowhere/at/all.db", gateways={"shop": KEYED}
     ),
     "an argument that is not there": lambda: Cashier.in_memory(
-        gateways={"shop": KEYED}, colour="red"
+        gateways={"shop": KEYED},
+        colour="red",  # type: ignore[call-arg]  # that is what is wrong
     ),
     "a token key": lambda: Cashier.in_memory(token_keys=[SECRET]),
     "a token key of bytes": lambda: Cashier.in_memory(token_keys=[SECRET.encode()]),

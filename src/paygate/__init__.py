@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from paygate.service.publish import Published, Sink
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
+    from paygate.transport.network import Network
 
 _HOMES = {
     "AsyncCashier": "aio",
@@ -167,6 +168,7 @@ _HOMES = {
     "Concern": "domain.status",
     "LedgerStatus": "domain.status",
     "SinkStatus": "domain.status",
+    "Network": "transport.network",
 }
 
 __all__ = [
@@ -218,6 +220,7 @@ __all__ = [
     "Money",
     "Movement",
     "MovementKind",
+    "Network",
     "OneTimeToken",
     "Operation",
     "OperationResult",

@@ -12,8 +12,16 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 
-from paygate import logs
-from paygate.cashier import Desk, _Face, dress, each_verb, in_time  # pyright: ignore[reportPrivateUsage]
+from paygate import arguments, logs
+from paygate.cashier import (
+    Desk,
+    _Face,  # pyright: ignore[reportPrivateUsage]
+    dress,
+    each_verb,
+    in_time,
+    name_openers,
+    named_for,
+)
 from paygate.errors import NotAllowedHere
 from paygate.service import refusals
 from paygate.service.flow import Exchange, Read, Tell, Write
@@ -64,12 +72,13 @@ class AsyncCashier(_Face, Desk):
         What is not finished by then is stopped; its intents are stored, and
         `recover` finds out how they ended.
         """
+        left_s = arguments.seconds(deadline_s, "deadline_s")
         if self._closing[0]:
             return
         self._closing[0] = True
         tasks = {task for task in self._tasks if task is not asyncio.current_task()}
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=deadline_s)
+            _, late = await asyncio.wait(tasks, timeout=left_s)
             for task in late:
                 task.cancel()
             if late:
@@ -145,7 +154,9 @@ class AsyncCashier(_Face, Desk):
         found = self._couriers.get(account)
         if found is None:
             found = AsyncCourier(
-                AsyncHttpTransport(timeout_s=self._timing.deadline_s),
+                AsyncHttpTransport(
+                    timeout_s=self._timing.deadline_s, network=self._network.get(account)
+                ),
                 self._signs_in(account),
                 now=self._context.clock.now,
             )
@@ -235,12 +246,15 @@ def _offer_awaitable(face: type) -> None:
 
 
 def _awaitable(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
+    flow = named_for(source.flow, face)
+
     async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         source.seal(kwargs)
-        return await self._run(source.flow(self, *args, **kwargs))
+        return await self._run(flow(self, *args, **kwargs))
 
     dress(call, name, source, face)
     return call
 
 
 _offer_awaitable(AsyncCashier)
+name_openers(AsyncCashier)

@@ -14,6 +14,7 @@ from copy import copy
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from importlib import import_module
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -27,21 +28,17 @@ from typing import (
     overload,
 )
 
-from paygate import logs
+from paygate import arguments, logs
 from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
-from paygate.domain.charging import metadata_of, reason_of, statement_suffix_of
-from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-from paygate.domain.method import Kind
-from paygate.domain.money import AMOUNT_MAX, Money
+from paygate.domain.charging import ChargeReason, metadata_of, statement_suffix_of
+from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.payment import Operation, PaymentStatus
-from paygate.domain.secret import OneTimeToken, Sealed, as_secret
-from paygate.domain.text import identifier, note, optional, shown, spelled_alike
+from paygate.domain.secret import Sealed
+from paygate.domain.text import identifier, note, optional, shown
 from paygate.errors import (
     BadReply,
     CredentialsRejected,
-    InvalidAmount,
     InvalidSettings,
     InvalidValue,
     LiveModeMismatch,
@@ -50,6 +47,7 @@ from paygate.errors import (
     UnknownGateway,
     UnknownPayment,
     Unsupported,
+    UsageError,
 )
 from paygate.later import later, load
 from paygate.service.flow import Exchange, Flow, Read, Tell, Write, ask, look, transact
@@ -61,11 +59,12 @@ if TYPE_CHECKING:
     from paygate.aio import AsyncCashier
     from paygate.domain.callback import StoredCallback
     from paygate.domain.chargeback import Chargeback
-    from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit
-    from paygate.domain.customer import Browser
+    from paygate.domain.customer import Browser, Customer
     from paygate.domain.event import DeadLetter, Event
-    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
+    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.method import Kind, Mandate, MethodChange, PaymentMethod
+    from paygate.domain.money import Money
     from paygate.domain.outcome import Action, Approved, Closed, Declined
     from paygate.domain.payment import (
         Allocation,
@@ -122,6 +121,7 @@ if TYPE_CHECKING:
         reverse,
         sending,
         status,
+        taking,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Step
     from paygate.service.taking import RefundTo
     from paygate.transport import Courier
+    from paygate.transport.network import Network
 
 else:
     # A use case is imported when it is first called.
@@ -156,7 +157,7 @@ else:
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
         *("resolve", "refusals", "return_address"),
-        *("record_refund", "reverse", "sending", "status", "write_off"),
+        *("record_refund", "reverse", "sending", "status", "taking", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -179,8 +180,8 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         What a payer's browser brought back is sealed as well. The faces call this before
         anything can raise: a traceback shows the locals of each frame, and holds no token that way.
         """
-        if self._takes_token and isinstance(given.get("method"), str):
-            given["method"] = OneTimeToken.of(given["method"])
+        if self._takes_token and given.get("method") is not None:
+            given["method"] = arguments.sealed_method(given["method"])
         if self._takes_parameters and given.get("parameters") is not None:
             given["parameters"] = Sealed(given["parameters"])
 
@@ -211,6 +212,31 @@ def each_verb(face: type) -> dict[str, verb[Any, Any]]:
         for name, value in vars(base).items()
         if isinstance(value, verb)
     }
+
+
+def named_for(flow: Callable[..., T], face: type) -> Callable[..., T]:
+    """Return *flow* under the name that it has on *face*, which Python puts into its messages."""
+    function = cast("FunctionType", flow)
+    made = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__annotations__ = function.__annotations__
+    made.__doc__, made.__module__ = function.__doc__, function.__module__
+    made.__qualname__ = f"{face.__qualname__}.{function.__name__}"
+    return cast("Callable[..., T]", made)
+
+
+def name_openers(face: type) -> None:
+    """Let *face* open ledgers in its own name: a message of Python's says whose call it was."""
+    for name in ("open", "in_memory"):
+        flow = inspect.getattr_static(face, name)
+        if isinstance(flow, classmethod):
+            setattr(face, name, classmethod(named_for(flow.__func__, face)))
 
 
 def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: type) -> None:
@@ -250,11 +276,11 @@ class BookDesk:
         same number, `InvalidAmount` for a total that is not more than zero.
         """
         bill = issue.Bill(
-            number=_number(number),
-            customer=_who(customer),
-            total=_money(total, "total"),
-            due=_date(due, "due"),
-            on=None if on is None else _date(on, "on"),
+            number=arguments.number(number, "number"),
+            customer=arguments.customer(customer, "customer"),
+            total=arguments.money(total, "total"),
+            due=arguments.day(due, "due"),
+            on=arguments.maybe(arguments.day, on, "on"),
         )
         return (yield from issue.issue(bill))
 
@@ -270,8 +296,9 @@ class BookDesk:
         bad row by its line, and then nothing was issued; with *skip_bad* the good
         rows are, and the bad ones are told in the result.
         """
-        sheet = import_invoices.read_sheet(csv)
-        return (yield from import_invoices.import_sheet(sheet, skip_bad=skip_bad))
+        sheet = import_invoices.read_sheet(arguments.content(csv, "csv"))
+        skips = arguments.flag(skip_bad, "skip_bad")
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skips))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
@@ -282,7 +309,8 @@ class BookDesk:
         much that was. Raises
         `ItemAlreadyBeingPaid` while a payment that may still succeed holds it.
         """
-        return (yield from issue.void(invoice, reason=note(reason, "reason")))
+        which = arguments.invoice(invoice, "invoice")
+        return (yield from issue.void(which, reason=note(reason, "reason")))
 
     @verb
     def record(
@@ -307,14 +335,14 @@ class BookDesk:
         payment's `warnings` say so.
         """
         slip = record.Slip(
-            items=_items(items),
-            kind=_kind(by),
-            key=_key(key),
-            amount=None if amount is None else _money(amount, "amount"),
+            items=arguments.items(items, "items"),
+            kind=arguments.kind(by, "by"),
+            key=arguments.key(key),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
             reference=optional(reference, "reference"),
-            on=None if on is None else _date(on, "on"),
-            customer=None if customer is None else _who(customer),
-            payer=_payer(payer),
+            on=arguments.maybe(arguments.day, on, "on"),
+            customer=arguments.maybe(arguments.customer, customer, "customer"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
         )
         return (yield from record.record(slip))
 
@@ -344,15 +372,15 @@ class BookDesk:
         taken back by `undo_record_refund`.
         """
         slip = record_refund.RefundSlip(
-            kind=_kind(by),
-            key=_key(key),
+            kind=arguments.kind(by, "by"),
+            key=arguments.key(key),
             reference=optional(reference, "reference"),
-            payment=None if payment is None else _id(payment),
-            customer=None if customer is None else _who(customer),
-            amount=None if amount is None else _money(amount, "amount"),
-            to=None if to is None else _refund_to(to),
-            items=_items(items),
-            on=None if on is None else _date(on, "on"),
+            payment=arguments.maybe(arguments.payment, payment, "payment"),
+            customer=arguments.maybe(arguments.customer, customer, "customer"),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            to=None if to is None else arguments.choice(taking.RefundTo, to, "to"),
+            items=arguments.items(items, "items"),
+            on=arguments.maybe(arguments.day, on, "on"),
             reason=note(reason, "reason"),
             force_reason=note(force_reason, "force_reason"),
         )
@@ -361,7 +389,11 @@ class BookDesk:
     @verb
     def undo_record_refund(self, receipt: Receipt | str, *, reason: str) -> Flow[Payment]:
         """Undo a refund that was recorded by hand and not sent; the money is where it was."""
-        return (yield from record_refund.undo(_id(receipt), reason=note(reason, "reason")))
+        return (
+            yield from record_refund.undo(
+                arguments.receipt(receipt, "receipt"), reason=note(reason, "reason")
+            )
+        )
 
     @verb
     def reverse(
@@ -393,14 +425,14 @@ class BookDesk:
         `BadReversalDate`.
         """
         wish = reverse.Wish(
-            payment=_id(payment),
+            payment=arguments.payment(payment, "payment"),
             reason=note(reason, "reason"),
-            on=None if on is None else _date(on, "on"),
-            number=None if number is None else _number(number),
-            fee=None if fee is None else _money(fee, "fee"),
-            bank_charge=None if bank_charge is None else _money(bank_charge, "bank_charge"),
+            on=arguments.maybe(arguments.day, on, "on"),
+            number=arguments.maybe(arguments.number, number, "number"),
+            fee=arguments.maybe(arguments.money, fee, "fee"),
+            bank_charge=arguments.maybe(arguments.money, bank_charge, "bank_charge"),
             period_closed=self._period_closed,
-            force=force,
+            force=arguments.flag(force, "force"),
         )
         return (yield from reverse.reverse(wish))
 
@@ -418,14 +450,16 @@ class BookDesk:
         Without *amount* it is as much as is open and as the credit covers.
         Raises `NotEnoughCredit`.
         """
-        wanted = None if amount is None else _money(amount, "amount")
-        use = credit.Use(items=_items(items), key=_key(key), amount=wanted)
+        wanted = arguments.maybe(arguments.money, amount, "amount")
+        use = credit.Use(
+            items=arguments.items(items, "items"), key=arguments.key(key), amount=wanted
+        )
         return (yield from credit.pay_from_credit(use))
 
     @verb
     def undo_credit_use(self, payment: Payment | str) -> Flow[Payment]:
         """Give the credit that *payment* used back; its invoices are open again."""
-        return (yield from credit.undo_credit_use(_id(payment)))
+        return (yield from credit.undo_credit_use(arguments.payment(payment, "payment")))
 
     @verb
     def write_off(
@@ -437,21 +471,24 @@ class BookDesk:
         amount: Money | None = None,
     ) -> Flow[WriteOff]:
         """Give up an open amount of *invoice*; without *amount* all that is open."""
-        wanted = None if amount is None else _money(amount, "amount")
+        wanted = arguments.maybe(arguments.money, amount, "amount")
         flow = write_off.write_off(
-            invoice, amount=wanted, reason=note(reason, "reason"), key=_key(key)
+            arguments.invoice(invoice, "invoice"),
+            amount=wanted,
+            reason=note(reason, "reason"),
+            key=arguments.key(key),
         )
         return (yield from flow)
 
     @verb
     def write_offs(self, invoice: Invoice | str) -> Flow[list[WriteOff]]:
         """List what was given up of *invoice*, oldest first, also what was undone."""
-        return (yield from write_off.list_(invoice))
+        return (yield from write_off.list_(arguments.invoice(invoice, "invoice")))
 
     @verb
     def undo_write_off(self, write_off_: WriteOff | str) -> Flow[WriteOff]:
         """Make an amount that was written off open again."""
-        return (yield from write_off.undo_write_off(_id(write_off_)))
+        return (yield from write_off.undo_write_off(arguments.write_off(write_off_, "write_off_")))
 
     @verb
     def resolve(
@@ -472,9 +509,12 @@ class BookDesk:
         `OutcomeDoesNotFit` for what such an operation cannot end in, `AlreadyFinal`
         where there is nothing to resolve.
         """
-        named = None if attempt is None else _id(attempt)
+        named = arguments.maybe(arguments.attempt, attempt, "attempt")
         flow = resolve.resolve(
-            _id(payment), outcome, evidence=note(evidence, "evidence"), attempt=named
+            arguments.payment(payment, "payment"),
+            arguments.outcome(outcome, "outcome"),
+            evidence=note(evidence, "evidence"),
+            attempt=named,
         )
         return (yield from flow)
 
@@ -488,7 +528,11 @@ class BookDesk:
         decides, if an outcome is unknown, another amount is held, or money waits to be
         assigned.
         """
-        return (yield from resolve.reviewed(_id(payment), reason=note(reason, "reason")))
+        return (
+            yield from resolve.reviewed(
+                arguments.payment(payment, "payment"), reason=note(reason, "reason")
+            )
+        )
 
     @verb
     def resolve_method(
@@ -504,11 +548,12 @@ class BookDesk:
         To say that it was stored needs the method with its token at the gateway:
         ``Approved(method=StoredMethod(…))``. Otherwise as `resolve`.
         """
-        return (
-            yield from resolve.resolve_method(
-                _id(change), outcome, evidence=note(evidence, "evidence")
-            )
+        flow = resolve.resolve_method(
+            arguments.change(change, "change"),
+            arguments.outcome_of_method(outcome, "outcome"),
+            evidence=note(evidence, "evidence"),
         )
+        return (yield from flow)
 
     @verb
     def assign(
@@ -525,8 +570,12 @@ class BookDesk:
         customer; without invoices all of it does. Raises `NothingToAssign` where
         no money waits.
         """
-        wanted = (invoices,) if isinstance(invoices, Invoice | str) else tuple(invoices)
-        return (yield from assign.assign(_id(payment), wanted, reason=note(reason, "reason")))
+        wanted = arguments.invoices(invoices, "invoices")
+        return (
+            yield from assign.assign(
+                arguments.payment(payment, "payment"), wanted, reason=note(reason, "reason")
+            )
+        )
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
@@ -536,23 +585,25 @@ class BookDesk:
         A zone that is given replaces the one there. Contact facts are one record: where
         any is given, they replace all that are there; where none is, those are kept.
         """
+        given = arguments.person(customer, "customer")
 
         def work(tx: Tx) -> Customer:
-            id_ = customers.save(tx, customer)
-            return customers.find(tx, id_) or customer
+            id_ = customers.save(tx, given)
+            return customers.find(tx, id_) or given
 
         return (yield from transact(work))
 
     @verb
     def erase_contact(self, customer: Customer | str) -> Flow[None]:
         """Erase a customer's contact facts; the books keep only the id."""
-        id_ = _customer_id(customer)
+        id_ = arguments.customer_id(customer, "customer")
         yield from transact(lambda tx: customers.erase_contact(tx, id_))
 
     @verb
     def customer(self, id_: str) -> Flow[Customer | None]:
         """Read a customer with the contact facts we have; None where there is none."""
-        return (yield from look(lambda tx: customers.find(tx, _customer_id(id_))))
+        which = arguments.customer_id(id_, "id_")
+        return (yield from look(lambda tx: customers.find(tx, which)))
 
     @verb
     def methods(
@@ -564,14 +615,15 @@ class BookDesk:
         limit: int = 100,
     ) -> Flow[list[PaymentMethod]]:
         """List a page of the stored methods of a customer, the newest first; see `payments`."""
-        who = _customer_id(customer)
-        page = self._page(_id(after), limit, oldest_first=oldest_first)
+        who = arguments.customer_id(customer, "customer")
+        page = self._page(arguments.stored(after, "after"), limit, oldest_first=oldest_first)
         return (yield from look(lambda tx: methods.page(tx, page, customer=who)))
 
     @verb
     def method(self, id_: str) -> Flow[PaymentMethod]:
         """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
-        return (yield from look(lambda tx: enroll.find(tx, id_)))
+        which = arguments.stored(id_, "id_")
+        return (yield from look(lambda tx: enroll.find(tx, which)))
 
     @verb
     def method_changes(
@@ -590,34 +642,52 @@ class BookDesk:
         The newest comes first, a page at a time, as `payments`. With ``needs_review=True``
         it is the list of those a person must look at.
         """
-        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
+        flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
+        page = self._page(
+            arguments.change(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
 
         def work(tx: Tx) -> list[MethodChange]:
-            found = payments.changes_page(tx, needs_review=needs_review, which=page)
+            found = payments.changes_page(tx, needs_review=flagged, which=page)
             return [enroll.change_of(tx, id_) for id_ in found]
 
         return (yield from look(work))
 
     @verb
-    def mandate(self, method: PaymentMethod) -> Flow[Mandate | None]:
-        """Read what the payer allowed us to collect from *method*; None where it is nothing."""
-        id_ = method.mandate or ""
-        return (yield from look(lambda tx: methods.mandate(tx, id_)))
+    def mandate(self, method: PaymentMethod | str) -> Flow[Mandate | None]:
+        """
+        Return what the payer allowed us to collect from *method* (or its id); None if nothing.
+
+        Raises `UnknownMethod`.
+        """
+        which = arguments.stored(method, "method")
+
+        def work(tx: Tx) -> Mandate | None:
+            found = enroll.find(tx, which)
+            return None if found.mandate is None else methods.mandate(tx, found.mandate)
+
+        return (yield from look(work))
 
     @verb
     def set_default_method(self, method: PaymentMethod | str) -> Flow[PaymentMethod]:
         """Make a stored method the default one of its customer; the first one is it by itself."""
-        return (yield from enroll.set_default(_id(method)))
+        return (yield from enroll.set_default(arguments.stored(method, "method")))
 
     @verb
     def invoice(self, number: str) -> Flow[Invoice]:
         """Read an invoice by number (or id), or raise `UnknownInvoice`."""
-        return (yield from look(lambda tx: issue.find(tx, number)))
+        which = arguments.named(number, "number")
+        return (yield from look(lambda tx: issue.find(tx, which)))
 
     @verb
     def payment(self, id_: Payment | str) -> Flow[Payment]:
         """Read a payment as it now stands, or raise `UnknownPayment`."""
-        return (yield from look(lambda tx: reverse.find(tx, _id(id_))))
+        which = arguments.payment(id_, "id_")
+        return (yield from look(lambda tx: reverse.find(tx, which)))
 
     @verb
     def payment_by_key(self, key: str, *, verb: str = "collect") -> Flow[Payment]:
@@ -630,7 +700,7 @@ class BookDesk:
         then.
         """
         operations = _operations_of(verb)
-        name = _key(key)
+        name = arguments.key(key)
 
         def work(tx: Tx) -> Payment:
             found = payments.by_key(tx, operations, name)
@@ -661,9 +731,15 @@ class BookDesk:
         the pages are those of `payments`. What is to be paid until when is listed by
         `open_invoices`.
         """
-        who = None if customer is None else _customer_id(customer)
+        who = arguments.maybe(arguments.customer_id, customer, "customer")
         standing = listing.state_of(InvoiceStatus, status, "status")
-        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
+        page = self._page(
+            arguments.invoice_id(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
 
         def work(tx: Tx) -> list[Invoice]:
             return items.page(tx, page, customer=who, standing=standing)
@@ -686,8 +762,13 @@ class BookDesk:
         *due_since* is the first due date that counts and *due_until* the first that does not,
         so ``due_until=today`` lists what is overdue. A page at a time, as `payments`.
         """
-        who = None if customer is None else _customer_id(customer)
-        page = listing.page_by_due(after=_id(after), limit=limit, since=due_since, until=due_until)
+        who = arguments.maybe(arguments.customer_id, customer, "customer")
+        page = listing.page_by_due(
+            after=arguments.invoice_id(after, "after"),
+            limit=limit,
+            since=due_since,
+            until=due_until,
+        )
         return (yield from look(lambda tx: items.owed_page(tx, page, customer=who)))
 
     @verb
@@ -721,17 +802,26 @@ class BookDesk:
         for what means nothing, `UnknownInvoice`, and `UnknownPayment` for an *after* that is not
         there.
         """
-        who = None if customer is None else _customer_id(customer)
+        who = arguments.maybe(arguments.customer_id, customer, "customer")
         wanted = listing.state_of(PaymentStatus, status, "status")
-        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
+        of_account = arguments.maybe(arguments.named, account, "account")
+        flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
+        billed = arguments.maybe(arguments.invoice, invoice, "invoice")
+        page = self._page(
+            arguments.payment(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
 
         def work(tx: Tx) -> list[Payment]:
             which = payments.Wanted(
                 customer=who,
-                account=account,
+                account=of_account,
                 status=wanted,
-                needs_review=needs_review,
-                item=None if invoice is None else issue.find(tx, invoice).id,
+                needs_review=flagged,
+                item=None if billed is None else issue.find(tx, billed).id,
             )
             return payments.page(tx, which, page)
 
@@ -743,9 +833,10 @@ class BookDesk:
 
         Raises `UnknownPayment`.
         """
+        which = arguments.payment(payment, "payment")
 
         def work(tx: Tx) -> list[Attempt]:
-            found = reverse.find(tx, _id(payment))
+            found = reverse.find(tx, which)
             return [row.attempt for row in payments.attempts_of(tx, found.id)]
 
         return (yield from look(work))
@@ -753,11 +844,9 @@ class BookDesk:
     @verb
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
         """List the money that moved for a payment, in and out; raises `UnknownPayment`."""
-
-        def work(tx: Tx) -> list[Receipt]:
-            return receipts.of_payment(tx, reverse.find(tx, _id(payment)).id)
-
-        return (yield from look(work))
+        which = arguments.payment(payment, "payment")
+        found = look(lambda tx: receipts.of_payment(tx, reverse.find(tx, which).id))
+        return (yield from found)
 
     @verb
     def chargebacks(
@@ -779,26 +868,35 @@ class BookDesk:
         or ``"won"``. The dates, the order and the pages are those of `payments`. Raises
         `UnknownPayment`.
         """
-        of = None if payment is None else _id(payment)
+        of = arguments.maybe(arguments.payment, payment, "payment")
         wanted = listing.state_of(DisputeState, state, "state")
-        page = self._page(_id(after), limit, oldest_first=oldest_first, since=since, until=until)
+        of_account = arguments.maybe(arguments.named, account, "account")
+        page = self._page(
+            arguments.chargeback_id(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
 
         def work(tx: Tx) -> list[Chargeback]:
             if of is not None:
                 reverse.find(tx, of)
-            return chargebacks.page(tx, page, payment=of, account=account, state=wanted)
+            return chargebacks.page(tx, page, payment=of, account=of_account, state=wanted)
 
         return (yield from look(work))
 
     @verb
     def history(self, payment: Payment | str) -> Flow[history.History]:
         """Read all that is written down about a payment: asked, moved, put on invoices, told."""
-        return (yield from look(lambda tx: history.of(tx, _id(payment))))
+        which = arguments.payment(payment, "payment")
+        return (yield from look(lambda tx: history.of(tx, which)))
 
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
         """List what was put on an invoice, and what was taken off again."""
-        return (yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, invoice).id)))
+        which = arguments.invoice(invoice, "invoice")
+        return (yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, which).id)))
 
     @verb
     def credits(
@@ -809,8 +907,8 @@ class BookDesk:
 
         The oldest comes first, because it is spent first.
         """
-        who = _customer_id(customer)
-        page = self._page(_id(after), limit, oldest_first=True)
+        who = arguments.customer_id(customer, "customer")
+        page = self._page(arguments.credit_id(after, "after"), limit, oldest_first=True)
         return (yield from look(lambda tx: lots.standing_page(tx, page, customer=who)))
 
     @verb
@@ -820,7 +918,8 @@ class BookDesk:
 
         A currency in which nothing stands has a balance of zero.
         """
-        return (yield from look(lambda tx: credit.balance(tx, _customer_id(customer))))
+        who = arguments.customer_id(customer, "customer")
+        return (yield from look(lambda tx: credit.balance(tx, who)))
 
     @verb
     def events(
@@ -837,7 +936,7 @@ class BookDesk:
         position as *after* for the next page. With *aggregate* (or its id) only those about one
         payment, invoice or stored method.
         """
-        about = None if aggregate is None else _id(aggregate)
+        about = arguments.maybe(arguments.aggregate, aggregate, "aggregate")
         behind, most = listing.number_of(after), listing.limit_of(limit)
         return (yield from look(lambda tx: outbox.after(tx, behind, most, about)))
 
@@ -858,17 +957,21 @@ class BookDesk:
         No process recovers for them: `recover` does not run, or where it runs the account
         is not configured.
         """
-        return (yield from look(lambda tx: recover.unattended(tx, waited)))
+        since = arguments.span(waited, "waited")
+        return (yield from look(lambda tx: recover.unattended(tx, since)))
 
     @verb
     def dead_letters(self, *, sink: str | None = None, limit: int = 100) -> Flow[list[DeadLetter]]:
         """List events that were given up for *sink*, or for any, the oldest of each first."""
-        return (yield from look(lambda tx: outbox.dead_letters(tx, sink, limit)))
+        which = arguments.maybe(arguments.named, sink, "sink")
+        most = listing.limit_of(limit)
+        return (yield from look(lambda tx: outbox.dead_letters(tx, which, most)))
 
     @verb
     def replay_dead_letters(self, sink: str) -> Flow[int]:
         """Let *sink* try its dead letters again at the next `publish`; return how many."""
-        return (yield from transact(lambda tx: outbox.revive(tx, sink)))
+        which = arguments.named(sink, "sink")
+        return (yield from transact(lambda tx: outbox.revive(tx, which)))
 
     @verb
     def callbacks(
@@ -890,9 +993,10 @@ class BookDesk:
         came), the order and the pages are those of `payments`.
         """
         wanted = listing.state_of(InboxState, state, "state")
-        last = listing.number_of(_number_of(after))
+        last = arguments.number_of_callback(after, "after")
+        of_account = arguments.maybe(arguments.named, account, "account")
         page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
-        return (yield from look(lambda tx: inbox.page(tx, page, state=wanted, account=account)))
+        return (yield from look(lambda tx: inbox.page(tx, page, state=wanted, account=of_account)))
 
     @verb
     def orphans(
@@ -907,9 +1011,10 @@ class BookDesk:
     ) -> Flow[list[StoredCallback]]:
         """List what processors told us about operations that nobody here knows; see `callbacks`."""
         state = listing.state_of(InboxState, "orphan", "state")
-        last = listing.number_of(_number_of(after))
+        last = arguments.number_of_callback(after, "after")
+        of_account = arguments.maybe(arguments.named, account, "account")
         page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
-        return (yield from look(lambda tx: inbox.page(tx, page, state=state, account=account)))
+        return (yield from look(lambda tx: inbox.page(tx, page, state=state, account=of_account)))
 
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:
@@ -940,8 +1045,12 @@ class BookDesk:
         with its name, its number and how many there are. At most a hundred violations of
         a rule are named, and the others are counted.
         """
-        wanted = book.chosen(rules)
-        return (yield from look(lambda tx: book.check(tx, wanted, progress)))
+        named = arguments.maybe(arguments.names, rules, "rules")
+        wanted = book.chosen(named)
+        told = None
+        if progress is not None:
+            told = arguments.called(progress, "progress", "a name and two numbers")
+        return (yield from look(lambda tx: book.check(tx, wanted, told)))
 
     def _page(
         self,
@@ -956,7 +1065,7 @@ class BookDesk:
             self._context,
             after=after,
             limit=limit,
-            oldest_first=oldest_first,
+            oldest_first=arguments.flag(oldest_first, "oldest_first"),
             since=since,
             until=until,
         )
@@ -1026,27 +1135,30 @@ class Desk(BookDesk):
         its `status`. Before that it raises a `UsageError` or a `Refused`, such as
         `ItemAlreadyBeingPaid`.
         """
+        account = self._account(via)
         order = collect.Order(
-            items=_items(items),
-            account=self._account(via),
-            key=_key(key),
-            kind=None if kind is None else _kind(kind),
-            method=_method(method),
-            amount=None if amount is None else _money(amount, "amount"),
-            credit=None if credit is None else _money(credit, "credit"),
-            expect=None if expect is None else _money(expect, "expect"),
-            customer=None if customer is None else _who(customer),
-            payer=_payer(payer),
-            return_url=return_address.checked(return_url),
-            browser=browser,
+            items=arguments.items(items, "items"),
+            account=account,
+            key=arguments.key(key),
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            credit=arguments.maybe(arguments.money, credit, "credit"),
+            expect=arguments.maybe(arguments.any_money, expect, "expect"),
+            customer=arguments.maybe(arguments.customer, customer, "customer"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
-            save_method=save_method,
-            mandate=mandate,
-            payer_present=payer_present,
-            reason=None if reason is None else reason_of(reason),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=None if reason is None else arguments.choice(ChargeReason, reason, "reason"),
             statement_suffix=statement_suffix_of(statement_suffix),
-            receipt_email=note(receipt_email, "receipt_email"),
-            metadata=metadata_of(metadata or {}),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1078,26 +1190,29 @@ class Desk(BookDesk):
         The invoices stay held for this payment until the final `capture`, `cancel`,
         or until the authorisation runs out.
         """
+        account = self._account(via)
         order = collect.Order(
-            items=_items(items),
-            account=self._account(via),
-            key=_key(key),
+            items=arguments.items(items, "items"),
+            account=account,
+            key=arguments.key(key),
             name="authorize",
             operation=Operation.AUTHORIZE,
-            kind=None if kind is None else _kind(kind),
-            method=_method(method),
-            amount=None if amount is None else _money(amount, "amount"),
-            payer=_payer(payer),
-            return_url=return_address.checked(return_url),
-            browser=browser,
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
-            save_method=save_method,
-            mandate=mandate,
-            payer_present=payer_present,
-            reason=None if reason is None else reason_of(reason),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=None if reason is None else arguments.choice(ChargeReason, reason, "reason"),
             statement_suffix=statement_suffix_of(statement_suffix),
-            receipt_email=note(receipt_email, "receipt_email"),
-            metadata=metadata_of(metadata or {}),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1120,10 +1235,10 @@ class Desk(BookDesk):
         """
         task = operate.Task(
             operation=Operation.CAPTURE,
-            payment=_id(payment),
-            key=_key(key),
-            amount=None if amount is None else _money(amount, "amount"),
-            final=final,
+            payment=arguments.payment(payment, "payment"),
+            key=arguments.key(key),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            final=arguments.flag(final, "final"),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1162,11 +1277,11 @@ class Desk(BookDesk):
         """
         task = operate.Task(
             operation=Operation.REFUND,
-            payment=_id(payment),
-            key=_key(key),
-            amount=None if amount is None else _money(amount, "amount"),
-            to=None if to is None else _refund_to(to),
-            items=_items(items),
+            payment=arguments.payment(payment, "payment"),
+            key=arguments.key(key),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            to=None if to is None else arguments.choice(taking.RefundTo, to, "to"),
+            items=arguments.items(items, "items"),
             reason=note(reason, "reason"),
             force_reason=note(force_reason, "force_reason"),
         )
@@ -1185,7 +1300,11 @@ class Desk(BookDesk):
         if only a refund is left and the bank can still return the money, unless
         *force_reason* says why it is sent all the same.
         """
-        wish = operate.Cancel(_id(payment), _key(key), note(force_reason, "force_reason"))
+        wish = operate.Cancel(
+            arguments.payment(payment, "payment"),
+            arguments.key(key),
+            note(force_reason, "force_reason"),
+        )
         return (yield from operate.cancel(wish, self._accounts, self._timing))
 
     @verb
@@ -1209,12 +1328,12 @@ class Desk(BookDesk):
         """
         # The faces seal it; a flow that is made without a face does not.
         given = cast("object", parameters)
-        sealed = cast("Any", given) if isinstance(given, Sealed) else Sealed(parameters or {})
+        sealed = cast("Any", given if given is None or isinstance(given, Sealed) else Sealed(given))
         task = operate.Task(
             operation=Operation.COMPLETE,
-            payment=_id(payment),
-            key=None if key is None else _key(key),
-            parameters=cast("Sealed[Mapping[str, str]]", sealed),
+            payment=arguments.payment(payment, "payment"),
+            key=None if key is None else arguments.key(key),
+            parameters=arguments.parameters(sealed, "parameters"),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1229,7 +1348,11 @@ class Desk(BookDesk):
         under the ``token_keys``; without them the gateway is asked for it again. Raises
         `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer.
         """
-        return (yield from action.action_of(_id(payment), self._accounts, self._timing))
+        return (
+            yield from action.action_of(
+                arguments.actionable(payment, "payment"), self._accounts, self._timing
+            )
+        )
 
     @verb
     def close_page(
@@ -1242,8 +1365,8 @@ class Desk(BookDesk):
         """
         task = operate.Task(
             operation=Operation.CLOSE,
-            payment=_id(payment),
-            key=None if key is None else _key(key),
+            payment=arguments.payment(payment, "payment"),
+            key=None if key is None else arguments.key(key),
         )
         return (yield from operate.operate(task, self._accounts, self._timing))
 
@@ -1270,26 +1393,29 @@ class Desk(BookDesk):
         metadata: Mapping[str, str] | None = None,
     ) -> Flow[Payment]:
         """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
+        account = self._account(via)
         order = collect.Order(
             items=(),
-            account=self._account(via),
-            key=_key(key),
+            account=account,
+            key=arguments.key(key),
             name="top_up",
-            kind=None if kind is None else _kind(kind),
-            method=_method(method),
-            amount=_money(amount, "amount"),
-            customer=_who(customer),
-            payer=_payer(payer),
-            return_url=return_address.checked(return_url),
-            browser=browser,
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.money(amount, "amount"),
+            customer=arguments.customer(customer, "customer"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
-            save_method=save_method,
-            mandate=mandate,
-            payer_present=payer_present,
-            reason=None if reason is None else reason_of(reason),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=None if reason is None else arguments.choice(ChargeReason, reason, "reason"),
             statement_suffix=statement_suffix_of(statement_suffix),
-            receipt_email=note(receipt_email, "receipt_email"),
-            metadata=metadata_of(metadata or {}),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1320,16 +1446,19 @@ class Desk(BookDesk):
         The same key returns the same result. Raises `TokenKeysMissing` where the cashier
         was opened without ``token_keys``, `NotEnrollable` where it makes no sense.
         """
+        account = self._account(via)
         wish = enroll.Wish(
-            customer=_who(customer),
-            account=self._account(via),
-            key=_key(key),
-            kind=None if kind is None else _kind(kind),
-            method=OneTimeToken.of(method) if isinstance(method, str) else method,
-            from_payment=None if from_payment is None else _id(from_payment),
-            return_url=return_address.without_payment(return_url),
-            mandate=mandate,
-            currency=currency,
+            customer=arguments.customer(customer, "customer"),
+            account=account,
+            key=arguments.key(key),
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=arguments.maybe(arguments.new_method, method, "method"),
+            from_payment=arguments.maybe(arguments.payment, from_payment, "from_payment"),
+            return_url=return_address.without_payment(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            currency=arguments.currency(currency, "currency"),
         )
         return (yield from enroll.enroll(wish, self._timing))
 
@@ -1341,12 +1470,20 @@ class Desk(BookDesk):
         The first holds at once, whatever becomes of the second, which `recover` tries
         again until it is done. To forget what is forgotten does nothing.
         """
-        return (yield from enroll.forget(_id(method), _key(key), self._accounts, self._timing))
+        return (
+            yield from enroll.forget(
+                arguments.stored(method, "method"), arguments.key(key), self._accounts, self._timing
+            )
+        )
 
     @verb
     def inquire_method(self, change: MethodChange | str) -> Flow[MethodChange]:
         """Ask the gateway how storing (or deleting) a method stands, by the id of the change."""
-        return (yield from inquire.follow(_id(change), self._accounts, self._timing))
+        return (
+            yield from inquire.follow(
+                arguments.change(change, "change"), self._accounts, self._timing
+            )
+        )
 
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
@@ -1366,7 +1503,11 @@ class Desk(BookDesk):
 
         Raises `UnknownGateway` if the payment's account is not configured here.
         """
-        return (yield from inquire.inquire(_id(payment), self._accounts, self._timing))
+        return (
+            yield from inquire.inquire(
+                arguments.payment(payment, "payment"), self._accounts, self._timing
+            )
+        )
 
     @verb
     def recover(self, *, limit: int = 100) -> Flow[list[Payment]]:
@@ -1391,7 +1532,8 @@ class Desk(BookDesk):
         *force* not even then. It holds for all tenants, so look at each of them before.
         Where nothing is stopped, this does nothing.
         """
-        yield from sending.resume(note(evidence, "evidence"), self._accounts, force=force)
+        forced = arguments.flag(force, "force")
+        yield from sending.resume(note(evidence, "evidence"), self._accounts, force=forced)
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:
@@ -1405,7 +1547,8 @@ class Desk(BookDesk):
         for one that cannot be verified now (answer 503: it will come again);
         `Unsupported` where the account takes no callbacks.
         """
-        return (yield from receive.receive(self._account(via), callback, self._timing))
+        account, came = self._account(via), arguments.callback(callback, "callback")
+        return (yield from receive.receive(account, came, self._timing))
 
     @verb
     def apply_callbacks(self, *, limit: int = 100) -> Flow[list[Payment]]:
@@ -1426,7 +1569,8 @@ class Desk(BookDesk):
         `FeedsRead.unfinished` says which have more.
         `recover` reads too, the feeds that it has not read for a while.
         """
-        return (yield from feed.read_feeds(self._accounts, timedelta(0), pages))
+        most = arguments.maybe(arguments.whole, pages, "pages")
+        return (yield from feed.read_feeds(self._accounts, timedelta(0), most))
 
     @verb
     def places(self, via: str) -> Flow[places.PlaceCounts]:
@@ -1437,7 +1581,7 @@ class Desk(BookDesk):
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:
         """Apply one callback again, such as an orphan, and tell what became of it."""
-        id_ = callback if isinstance(callback, int) else callback.id
+        id_ = arguments.callback_id(callback, "callback")
         return (yield from receive.replay(id_, self._accounts, self._timing)).callback
 
     @verb
@@ -1453,15 +1597,16 @@ class Desk(BookDesk):
         here it raises `UsageError`.
         """
         reader = identifier(name, "name")
+        call = arguments.called(handler, "handler", "an Event")
+        whole = arguments.flag(from_beginning, "from_beginning")
         if publish.is_async(handler) and not self._awaits:
             raise InvalidValue(
                 f"the handler of {reader!r} is to be awaited, and Cashier awaits nothing: "
-                "give it a plain function, or use AsyncCashier"
+                "give it a plain function, or use AsyncCashier",
+                argument="handler",
             )
-        yield from transact(
-            lambda tx: publish.subscribe_in(tx, reader, from_beginning=from_beginning)
-        )
-        self._readers[reader] = publish.Subscriber(reader, handler)
+        yield from transact(lambda tx: publish.subscribe_in(tx, reader, from_beginning=whole))
+        self._readers[reader] = publish.Subscriber(reader, call)
 
     @verb
     def publish(self) -> Flow[publish.Published]:
@@ -1493,16 +1638,26 @@ class Desk(BookDesk):
         return dict(self._account(via).public)
 
     def _account(self, via: str) -> GatewayAccount:
-        try:
-            return self._accounts[via]
-        except KeyError:
+        found = self._accounts.get(arguments.named(via, "via"))
+        if found is None:
             known = sorted(self._accounts)
             raise UnknownGateway(
-                f"there is no gateway account {via!r}; configured are: "
+                f"there is no gateway account {shown(via)}; configured are: "
                 f"{', '.join(known) or 'none'}",
                 name=via,
                 known=known,
-            ) from None
+                argument="via",
+            )
+        return found
+
+
+def _method(method: Method | PaymentMethod | str | None) -> Flow[Method | PaymentMethod | None]:
+    """Return what is to pay; the id of a stored method is looked up, and never sent as a token."""
+    if method is None:
+        return None
+    given = arguments.method(method, "method")
+    stored = arguments.id_of_stored(given)
+    return given if stored is None else (yield from look(lambda tx: enroll.find(tx, stored)))
 
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
@@ -1577,7 +1732,15 @@ class _Face:
     _readers: dict[str, publish.Sink | publish.Subscriber]
     _timing: Timing
     _store: SqliteStore
+    _network: Mapping[str, Network]
     _period_closed: Callable[[date], bool] | None
+
+    def __init__(self, *_: object, **__: object) -> None:
+        name = type(self).__name__
+        raise UsageError(
+            f"a cashier has a ledger: use {name}.open('sqlite:///payments.db', gateways=…), or "
+            f"{name}.in_memory(gateways=…) in a test"
+        )
 
     @classmethod
     def open(
@@ -1595,6 +1758,7 @@ class _Face:
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
+        network: Network | Mapping[str, Network] | None = None,
         busy_s: float = 30.0,
         preload: bool = True,
     ) -> Self:
@@ -1611,7 +1775,9 @@ class _Face:
         be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
         first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
         that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
-        never with what somebody typed into a form. *busy_s* is how many seconds a verb waits while
+        never with what somebody typed into a form. *network* is the way out to the processors, a
+        `Network` for all accounts or one by account: a proxy, CAs, a client certificate. Nothing
+        of that is taken from the environment. *busy_s* is how many seconds a verb waits while
         another transaction writes to the file, before it raises `StoreBusy`. With *preload*
         everything that a verb needs is imported now, so that no payer waits for it and a
         child that is forked later need not import; without it, when it is first used.
@@ -1628,20 +1794,30 @@ class _Face:
         from paygate.ledger.vault import Vault
         from paygate.service.account import Timing
 
-        if preload:
+        if arguments.flag(preload, "preload"):
             _preload()
         # A traceback shows the locals of each frame: none of them holds a key from here on.
         given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
-        keys = None if token_keys is None else [as_secret(key) for key in token_keys]
+        keys = arguments.token_keys(token_keys, "token_keys")
         del gateways, environment, token_keys, url
+        arguments.gateways(given, "gateways")
+        arguments.environment(variables, "environment")
+        arguments.address_of_ledger(at, "url")
         accounts = {
             name: _account_of(name, Sealed(given.open()[name]), variables) for name in given.open()
         }
+        arguments.callables(clock=(clock, "now"), ids=(ids, "new"))
+        if period_closed is not None:
+            arguments.called(period_closed, "period_closed", "a date")
+        if not isinstance(cast("object", timing), Timing | None):
+            arguments.refuse("timing", "a Timing", timing)
+        readers = {sink.name: sink for sink in arguments.sinks(sinks, "sinks")}
+        seconds = arguments.seconds(busy_s, "busy_s")
         face = cls.__new__(cls)
         face._context = Context(
             tenant=identifier(tenant, "tenant"),
             actor=identifier(actor, "actor"),
-            zone=zone_of(zone),
+            zone=zone_of(arguments.named(zone, "zone")),
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
             vault=None if keys is None else Vault(keys),
@@ -1649,10 +1825,11 @@ class _Face:
             stopwatch=MachineStopwatch() if clock is None else None,
         )
         face._accounts = accounts
-        face._readers = {sink.name: sink for sink in sinks}
+        face._readers = dict(readers)
+        face._network = arguments.network(network, "network", accounts, readers)
         face._timing = timing or Timing()
         face._period_closed = period_closed
-        face._store = SqliteStore.at(at.open(), busy_s=busy_s)
+        face._store = SqliteStore.at(at.open(), busy_s=seconds)
         try:
             face._mark_mode()
             face._mark_accounts()
@@ -1664,12 +1841,44 @@ class _Face:
 
     @classmethod
     def in_memory(
-        cls, *, gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None, **more: Any
+        cls,
+        *,
+        gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        sinks: Sequence[publish.Sink] = (),
+        tenant: str = "main",
+        actor: str = "host",
+        zone: str = "UTC",
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        timing: Timing | None = None,
+        period_closed: Callable[[date], bool] | None = None,
+        token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+        network: Network | Mapping[str, Network] | None = None,
+        busy_s: float = 30.0,
+        preload: bool = True,
     ) -> Self:
-        """Open a ledger that lives in memory and ends with this object, for tests."""
-        given: Sealed[dict[str, Any]] = Sealed({"gateways": gateways, **more})
-        del gateways, more
-        return cls.open("sqlite://", **given.open())
+        """Open a ledger that lives in memory and ends with this object, for tests; see `open`."""
+        # A traceback shows the locals of each frame: none of them holds a key from here on.
+        secrets = Sealed((gateways, token_keys, environment))
+        del gateways, token_keys, environment
+        return cls.open(
+            "sqlite://",
+            gateways=secrets.open()[0],
+            sinks=sinks,
+            tenant=tenant,
+            actor=actor,
+            zone=zone,
+            clock=clock,
+            ids=ids,
+            timing=timing,
+            period_closed=period_closed,
+            token_keys=secrets.open()[1],
+            environment=secrets.open()[2],
+            network=network,
+            busy_s=busy_s,
+            preload=preload,
+        )
 
     def acting_as(self, actor: str) -> Self:
         """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
@@ -1759,8 +1968,12 @@ class Cashier(_Face, Desk):
         *connection* is to the database that holds the ledger. What is done becomes
         durable, or not, with the host's commit.
         """
+        import sqlite3
+
         from paygate.ledger.sqlite import HostStore
 
+        if not isinstance(cast("object", connection), sqlite3.Connection):
+            arguments.refuse("connection", "an open sqlite3.Connection", connection)
         return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:
@@ -1813,7 +2026,9 @@ class Cashier(_Face, Desk):
         if found is None:
             # Two threads may both make one; the dictionary keeps the first.
             made = Courier(
-                HttpTransport(timeout_s=self._timing.deadline_s),
+                HttpTransport(
+                    timeout_s=self._timing.deadline_s, network=self._network.get(account)
+                ),
                 self._signs_in(account),
                 now=self._context.clock.now,
             )
@@ -1866,9 +2081,11 @@ def offer_at_once(face: type) -> None:
 
 
 def _at_once(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
+    flow = named_for(source.flow, face)
+
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         source.seal(kwargs)
-        return self._run(source.flow(self, *args, **kwargs))
+        return self._run(flow(self, *args, **kwargs))
 
     dress(call, name, source, face)
     return call
@@ -1876,6 +2093,7 @@ def _at_once(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any
 
 offer_at_once(Cashier)
 offer_at_once(Within)
+name_openers(Cashier)
 
 
 def in_time(step: Exchange, context: Context) -> datetime | None:
@@ -1892,66 +2110,12 @@ def in_time(step: Exchange, context: Context) -> datetime | None:
     return now + left
 
 
-def _items(
-    items: Sequence[Invoice | Share | str] | Invoice | Share | str,
-) -> Sequence[Invoice | Share | str]:
-    given = (items,) if isinstance(items, Invoice | Share | str) else tuple(items)
-    return [spelled_alike(item) if isinstance(item, str) else item for item in given]
-
-
-def _key(key: str) -> str:
-    return identifier(key, "key")
-
-
-def _number(number: str) -> str:
-    return identifier(number, "number", length_max=issue.NUMBER_LENGTH_MAX)
-
-
-def _who(customer: Customer | str) -> Customer | str:
-    """Return whom a host names, in the one spelling; a `Customer` has it already."""
-    if isinstance(customer, str):
-        return identifier(customer, "customer")
-    identifier(customer.id, "customer")
-    return customer
-
-
-def _payer(payer: Customer | None) -> Customer | None:
-    if payer is not None:
-        identifier(payer.id, "payer")
-    return payer
-
-
-def _customer_id(customer: Customer | str) -> str:
-    """Return the id to look a customer up by."""
-    return spelled_alike(customer) if isinstance(customer, str) else customer.id
-
-
-def _money(amount: Any, name: str) -> Money:
-    if not isinstance(amount, Money):
-        raise InvalidAmount(
-            f"{name} is Money, such as Money.of('USD', '30.00'), not {type(amount).__name__}"
-        )
-    if not amount.is_payable:
-        most = Money(amount.currency, AMOUNT_MAX)
-        raise InvalidAmount(f"{name} is {amount}; at most {most} can be one amount")
-    return amount
-
-
-def _kind(kind: Kind | str) -> Kind:
-    try:
-        return Kind(kind)
-    except ValueError:
-        raise InvalidValue(f"{kind!r} is no kind of payment; kinds are {', '.join(Kind)}") from None
-
-
 def _operations_of(verb: str) -> Sequence[str]:
     """Return the operations under which the keys of *verb* are kept."""
-    try:
-        return _KEPT_AS[verb]
-    except (KeyError, TypeError):
-        raise InvalidValue(
-            f"verb is one of {', '.join(_KEPT_AS)}, not {shown(repr(verb))}", argument="verb"
-        ) from None
+    found = _KEPT_AS.get(arguments.named(verb, "verb"))
+    if found is None:
+        arguments.refuse("verb", f"one of {', '.join(_KEPT_AS)}", verb)
+    return found
 
 
 _KEPT_AS: Mapping[str, Sequence[str]] = {
@@ -1960,47 +2124,3 @@ _KEPT_AS: Mapping[str, Sequence[str]] = {
     "close_page": ("close",),
     "cancel": ("void", "refund", "close"),
 }
-
-
-def _refund_to(to: RefundTo | str) -> RefundTo:
-    from paygate.service.taking import RefundTo
-
-    try:
-        return RefundTo(to)
-    except ValueError:
-        raise InvalidValue(f"{to!r} is no way to refund; ways are {', '.join(RefundTo)}") from None
-
-
-def _date(value: date | str, name: str) -> date:
-    if isinstance(value, datetime):
-        raise InvalidValue(f"{name} is a calendar date, not an instant")
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise InvalidValue(f"{name} is a date such as 2026-12-01, not {value!r}") from None
-
-
-def _number_of(callback: StoredCallback | int) -> int:
-    return cast("int", getattr(callback, "id", callback))
-
-
-def _method(method: Method | PaymentMethod | str | None) -> Method | PaymentMethod | None:
-    return OneTimeToken.of(method) if isinstance(method, str) else method
-
-
-def _id(
-    row: Payment
-    | Invoice
-    | Attempt
-    | Receipt
-    | WriteOff
-    | Customer
-    | PaymentMethod
-    | MethodChange
-    | Chargeback
-    | Credit
-    | str,
-) -> str:
-    return row if isinstance(row, str) else row.id

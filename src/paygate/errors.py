@@ -51,7 +51,12 @@ def _rebuild(kind: type[PaygateError], message: str, facts: dict[str, Any]) -> P
 
 
 class UsageError(PaygateError):
-    """The call itself is wrong; nothing was stored and nothing was sent."""
+    """The call itself is wrong; nothing was stored and nothing was sent.
+
+    `argument` is the name of the argument that is wrong, if it is one of them alone.
+    """
+
+    argument: str = ""
 
 
 class InvalidAmount(UsageError):

@@ -49,6 +49,24 @@ def test_the_same_file_twice_is_imported_once(cashier: Cashier) -> None:
     assert numbers(cashier) == ["A-1", "A-2"]
 
 
+@pytest.mark.parametrize(
+    ("currency", "total"),
+    [("EUR", "2.000"), ("JPY", "35.000"), ("KWD", "1.0000"), ("EUR", "2.750")],
+)
+def test_an_amount_with_more_digits_than_its_currency_is_refused_with_its_line(
+    cashier: Cashier, currency: str, total: str
+) -> None:
+    """Where a point marks thousands, it is a thousand times as much; zeros do not tell."""
+    with pytest.raises(ImportRejected) as rejected:
+        cashier.import_invoices(f"{HEAD}\nN-471,K-9,{currency},{total},2031-03-01\n")
+
+    [(line, reason)] = rejected.value.problems
+    assert line == 2
+    assert total in reason
+    assert "more digits" in reason
+    assert numbers(cashier) == []
+
+
 def test_one_bad_row_and_nothing_is_imported(cashier: Cashier) -> None:
     with pytest.raises(ImportRejected) as rejected:
         cashier.import_invoices(GOOD + "A-3,C-3,USD,x,2026-12-01\n")

@@ -689,6 +689,7 @@ def test_a_reversal_gives_used_credit_back(shop: Shop) -> None:
 
 def test_a_fee_is_an_invoice_of_its_own_and_the_bank_charge_is_posted(shop: Shop) -> None:
     payment = shop.cashier.record(shop.invoice("A"), by="check", key="c")
+    shop.clock.advance(timedelta(days=7))
 
     reversal = shop.cashier.reverse(
         payment, reason="returned", on="2026-01-05", fee=usd("25"), bank_charge=usd("10")
@@ -785,10 +786,12 @@ def test_a_reversal_is_refused_while_its_credit_is_used(shop: Shop) -> None:
 
 
 def test_a_closed_period_takes_no_reversal(request: pytest.FixtureRequest) -> None:
-    cashier = Cashier.in_memory(period_closed=lambda on: on < date(2026, 2, 1), clock=FakeClock())
+    clock = FakeClock()
+    cashier = Cashier.in_memory(period_closed=lambda on: on < date(2026, 2, 1), clock=clock)
     request.addfinalizer(cashier.close)
     cashier.issue(number="A", customer="C", total=usd("5"), due="2026-02-01")
     payment = cashier.record("A", by="check", key="c")
+    clock.advance(timedelta(days=40))
 
     with pytest.raises(BadReversalDate, match="closed"):
         cashier.reverse(payment, reason="r", on="2026-01-15")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from paygate.gateway import Charge, Enrollment
 
 KEY = "b25lIGNhcmQgaXMgb25lIHN0b3JlZCBtZXRob2QgISE="
-FIRST = Mandate(text_version="autopay-1", accepted_at=datetime(2026, 1, 2, tzinfo=UTC))
-LATER = Mandate(text_version="autopay-2", accepted_at=datetime(2026, 1, 3, tzinfo=UTC))
+FIRST = Mandate(text_version="autopay-1", accepted_at=datetime(2025, 12, 2, tzinfo=UTC))
+LATER = Mandate(text_version="autopay-2", accepted_at=datetime(2025, 12, 3, tzinfo=UTC))
 
 
 class Profiles(FakeGateway):

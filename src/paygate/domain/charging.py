@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.domain.text import note
+from paygate.domain.text import note, shown, told
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from paygate.domain.money import Money
 
 METADATA_MAX: Final = 20
@@ -52,37 +51,37 @@ class ChargeLine:
     amount: Money
 
 
-def reason_of(given: ChargeReason | str) -> ChargeReason:
-    """Return the reason that *given* names, or raise `InvalidValue`."""
-    try:
-        return ChargeReason(given)
-    except ValueError:
-        known = ", ".join(ChargeReason)
-        raise InvalidValue(f"reason is one of {known}, not {str(given)[:40]!r}") from None
-
-
 def metadata_of(given: Mapping[str, str]) -> dict[str, str]:
     """Return a host's own facts about a charge, or raise `InvalidValue` if they do not fit.
 
     Up to 20 names of 1 to 40 characters, each with a text of up to 500: what every
     processor with such facts can keep. Names that begin with "paygate" are the library's.
     """
-    facts = cast("Mapping[object, object]", given)
+    given_ = cast("object", given)
+    if not isinstance(given_, Mapping):
+        raise InvalidValue(f"metadata is text by name, not {told(given_)}", argument="metadata")
+    facts = cast("Mapping[object, object]", given_)
     if len(facts) > METADATA_MAX:
-        raise InvalidValue(f"metadata has at most {METADATA_MAX} facts, not {len(facts)}")
+        raise InvalidValue(
+            f"metadata has at most {METADATA_MAX} facts, not {len(facts)}", argument="metadata"
+        )
     found: dict[str, str] = {}
     for name, value in facts.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise InvalidValue("metadata is text by name")
+            raise InvalidValue("metadata is text by name", argument="metadata")
         fits = name.isascii() and name.isprintable() and not set(name) & set("[]<>")
         if not fits or not 0 < len(name) <= METADATA_NAME_MAX or name.lower().startswith(_OURS):
             raise InvalidValue(
                 f"a name in metadata has 1 to {METADATA_NAME_MAX} ASCII characters without "
-                f"brackets, and does not begin with {_OURS!r}: not {name[:80]!r}"
+                f"brackets, and does not begin with {_OURS!r}: not {shown(name)}",
+                argument="metadata",
             )
         if len(value) > METADATA_VALUE_MAX:
-            raise InvalidValue(f"a text in metadata has at most {METADATA_VALUE_MAX} characters")
-        found[name] = note(value, f"metadata {name!r}")
+            raise InvalidValue(
+                f"a text in metadata has at most {METADATA_VALUE_MAX} characters",
+                argument="metadata",
+            )
+        found[name] = note(value, "metadata")
     return found
 
 
@@ -93,6 +92,7 @@ def statement_suffix_of(given: str) -> str:
     if not fits or len(suffix) > STATEMENT_SUFFIX_MAX:
         raise InvalidValue(
             f"statement_suffix has at most {STATEMENT_SUFFIX_MAX} ASCII characters, and none of "
-            f"< > \\ ' \" *: not {given[:80]!r}"
+            f"< > \\ ' \" *: not {shown(given)}",
+            argument="statement_suffix",
         )
     return suffix

@@ -7,6 +7,7 @@ cannot be money here.
 
 from __future__ import annotations
 
+from paygate.domain.text import told
 from paygate.errors import UnknownCurrency
 
 _CODES_BY_SCALE: dict[int, str] = {
@@ -44,6 +45,6 @@ def scale_of(currency: str) -> int:
         return SCALES[currency]
     except (KeyError, TypeError):
         raise UnknownCurrency(
-            f"{currency!r} is not an ISO 4217 currency code (three capital letters) nor BTC",
+            f"{told(currency)} is not an ISO 4217 currency code (three capital letters) nor BTC",
             currency=currency,
         ) from None

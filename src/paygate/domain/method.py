@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
+
+from paygate.domain.text import LENGTH_MAX, NOTE_LENGTH_MAX, encodable, line, told
+from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from paygate.domain.outcome import Action
     from paygate.domain.payment import AttemptState, Operation
@@ -177,6 +181,10 @@ class PaymentMethod:
     forgotten_at: datetime | None = None
 
 
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2200
+
+
 class MandateScope(StrEnum):
     """What the payer allowed us to collect by ourselves."""
 
@@ -200,6 +208,32 @@ class Mandate:
     ip: str = ""
     user_agent: str = ""
     id: str = ""
+
+    def __post_init__(self) -> None:
+        given = cast("object", self.accepted_at)
+        aware = isinstance(given, datetime) and given.utcoffset() is not None
+        if not aware or not _FIRST_YEAR <= cast("datetime", given).year <= _LAST_YEAR:
+            raise InvalidValue(
+                "accepted_at of a mandate is the instant, with its zone, at which the payer "
+                f"agreed, such as datetime.now(UTC), not {told(given)}",
+                argument="mandate",
+            )
+        if not isinstance(cast("object", self.scope), MandateScope):
+            scopes = ", ".join(MandateScope)
+            raise InvalidValue(
+                f"scope of a mandate is a MandateScope ({scopes}), not {told(self.scope)}",
+                argument="mandate",
+            )
+        for name, least in (("text_version", 1), ("reference", 0), ("ip", 0), ("user_agent", 0)):
+            text = getattr(self, name)
+            most = NOTE_LENGTH_MAX if name == "user_agent" else LENGTH_MAX
+            fits = isinstance(text, str) and least <= len(text) <= most
+            if not fits or not (line(text) or (name == "user_agent" and encodable(text))):
+                raise InvalidValue(
+                    f"{name} of a mandate is printable text of {least} to {most} characters, not "
+                    f"{told(text)}",
+                    argument="mandate",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

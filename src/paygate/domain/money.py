@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.domain.currency import SCALES, scale_of
+from paygate.domain.text import told
 from paygate.errors import CurrencyMismatch, InvalidAmount
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Money:
                 f"minor units are an int, not {type(self.minor).__name__}; "
                 "use Money.of for a human amount"
             )
-        if self.currency not in SCALES:
+        if type(self.currency) is not str or self.currency not in SCALES:
             scale_of(self.currency)
         if not -MINOR_MAX <= self.minor <= MINOR_MAX:
             raise InvalidAmount("an amount beyond 64 bits of minor units cannot be stored")
@@ -54,7 +55,7 @@ class Money:
         minor = exact.scaleb(scale)
         if minor != minor.to_integral_value():
             raise InvalidAmount(
-                f"{amount} has more digits than {currency} allows ({scale} after the point)"
+                f"{_cut(amount)} has more digits than {currency} allows ({scale} after the point)"
             )
         return cls(currency, int(minor))
 
@@ -111,7 +112,7 @@ class Money:
         try:
             rules = Locale.parse(locale, sep="-" if "-" in locale else "_")
         except (UnknownLocaleError, ValueError) as error:
-            raise InvalidAmount(f"no rules to format money for locale {locale!r}") from error
+            raise InvalidAmount(f"no rules to format money for locale {told(locale)}") from error
         # CLDR shows fewer digits than ISO 4217 counts for some currencies (none for IQD), and
         # has none for BTC: what we count is what people should see.
         pattern = rules.currency_formats["standard"].pattern
@@ -159,18 +160,41 @@ class Money:
         return self.minor >= self._same(other)
 
     def _same(self, other: Money) -> int:
+        if not isinstance(cast("object", other), Money):
+            raise InvalidAmount(f"{self} is counted with Money only, not {told(other)}")
         if self.currency != other.currency:
             raise CurrencyMismatch(f"{self} and {other} are not of one currency")
         return other.minor
+
+
+def written(currency: str, text: str) -> Money:
+    """
+    Read an amount that a person wrote, where a zero is a digit like any other.
+
+    ``2.000`` euros may be two, or two thousand with the point of another country. Raises
+    `InvalidAmount` for more digits than *currency* has, though they be zeros.
+    """
+    amount = Money.of(currency, text)
+    _, _, digits = text.strip().partition(".")
+    scale = SCALES[currency]
+    if len(digits) > scale:
+        raise InvalidAmount(
+            f"{told(text)} has more digits after the point than {currency} ({scale}); write "
+            "thousands without a mark"
+        )
+    return amount
+
+
+def _cut(amount: Decimal | int | str) -> str:
+    """Return what was given as an amount, for a message."""
+    return told(str(amount) if isinstance(amount, Decimal) else amount)
 
 
 def _exact(amount: Any) -> Decimal:
     """Read *amount* without rounding; floats are refused because 0.1 is not 0.1 in them."""
     match amount:
         case bool() | float():
-            raise InvalidAmount(
-                f"an amount is a str, an int or a Decimal, not {type(amount).__name__} {amount!r}"
-            )
+            raise InvalidAmount(f"an amount is a str, an int or a Decimal, not {told(amount)}")
         case int():
             exact = Decimal(amount)
         case Decimal():
@@ -180,15 +204,15 @@ def _exact(amount: Any) -> Decimal:
             # Decimal reads "1_000", "1e3" and other scripts' digits; an amount in a file that
             # looks like that is more likely a mistake than a number.
             if not text.isascii() or "_" in text or "e" in text.lower():
-                raise InvalidAmount(f"{amount!r} is not a plain decimal number")
+                raise InvalidAmount(f"{told(amount)} is not a plain decimal number")
             try:
                 exact = Decimal(text)
             except InvalidOperation:
-                raise InvalidAmount(f"{amount!r} is not a plain decimal number") from None
+                raise InvalidAmount(f"{told(amount)} is not a plain decimal number") from None
         case _:
             raise InvalidAmount(
                 f"an amount is a str, an int or a Decimal, not {type(amount).__name__}"
             )
     if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:
-        raise InvalidAmount(f"{amount!r} is not an amount that can be stored")
+        raise InvalidAmount(f"{_cut(amount)} is not an amount that can be stored")
     return exact

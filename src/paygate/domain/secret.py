@@ -183,10 +183,11 @@ class RawCard:
             raise InvalidValue("the card number's check digit is wrong; ask the payer to retype it")
         if self.security_code is not None and not _has_digits(self.security_code, 3, 4):
             raise InvalidValue("security_code is the 3 or 4 digits on the card")
-        if not 1 <= self.expires_month <= 12:
-            raise InvalidValue("expires_month is 1 to 12")
-        if not 2000 <= self.expires_year <= 2199:
-            raise InvalidValue("expires_year has four digits")
+        if type(self.expires_month) is not int or not 1 <= self.expires_month <= 12:
+            raise InvalidValue("expires_month is 1 to 12", argument="expires_month")
+        if type(self.expires_year) is not int or not 2000 <= self.expires_year <= 2199:
+            raise InvalidValue("expires_year has four digits", argument="expires_year")
+        _check_holder(self.holder)
 
     @property
     def last4(self) -> str:
@@ -214,11 +215,48 @@ class RawBankAccount:
         object.__setattr__(self, "account_number", as_secret(account_number))
         object.__setattr__(self, "account_type", account_type)
         object.__setattr__(self, "holder", holder)
+        self._check()
+
+    def _check(self) -> None:
+        from paygate.errors import InvalidValue
+
+        for name in ("routing_number", "account_number"):
+            if not _is_account(getattr(self, name)):
+                raise InvalidValue(
+                    f"{name} is 1 to {_ACCOUNT_LENGTH_MAX} letters and digits", argument=name
+                )
+        if not isinstance(cast("object", self.account_type), str):
+            raise InvalidValue("account_type is text", argument="account_type")
+        _check_holder(self.holder)
 
     @property
     def last4(self) -> str:
         """The last four digits, which may be shown."""
         return self.account_number.reveal()[-4:]
+
+
+_ACCOUNT_LENGTH_MAX = 34  # an IBAN (ISO 13616) is the longest
+_HOLDER_LENGTH_MAX = 255
+
+
+def _is_account(secret: Secret[str]) -> bool:
+    text = cast("object", secret.reveal())
+    if not isinstance(text, str) or not 0 < len(text) <= _ACCOUNT_LENGTH_MAX:
+        return False
+    return text.isascii() and text.replace(" ", "").replace("-", "").isalnum()
+
+
+def _check_holder(holder: object) -> None:
+    from paygate.domain.text import line
+    from paygate.errors import InvalidValue
+
+    if holder is None:
+        return
+    if not isinstance(holder, str) or len(holder) > _HOLDER_LENGTH_MAX or not line(holder):
+        raise InvalidValue(
+            f"holder is printable text of at most {_HOLDER_LENGTH_MAX} characters",
+            argument="holder",
+        )
 
 
 def _has_digits(secret: Secret[str], least: int, most: int) -> bool:

@@ -14,6 +14,7 @@ NOTE_LENGTH_MAX: Final = 2_000
 """How long a reason or a piece of evidence may be."""
 
 _SHOWN_MAX: Final = 80
+_NUMBER_SHOWN_MAX: Final = 10**20
 # Some scripts, and joined emoji, cannot be written without these two.
 _HARMLESS: Final = frozenset("\u200c\u200d")
 
@@ -29,7 +30,8 @@ def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str
     spelled = _checked(text, argument)
     if not spelled or len(spelled) > length_max or not spelled.isprintable():
         raise InvalidValue(
-            f"{argument} is 1 to {length_max} printable characters, not {shown(text)}"
+            f"{argument} is 1 to {length_max} printable characters, not {shown(text)}",
+            argument=argument,
         )
     return spelled
 
@@ -47,7 +49,8 @@ def note(text: str, argument: str) -> str:
     if len(spelled) > NOTE_LENGTH_MAX or not printable_:
         raise InvalidValue(
             f"{argument} is at most {NOTE_LENGTH_MAX} characters without control characters, "
-            f"not {shown(text)}"
+            f"not {shown(text)}",
+            argument=argument,
         )
     return spelled
 
@@ -55,7 +58,7 @@ def note(text: str, argument: str) -> str:
 def _checked(text: str, argument: str) -> str:
     given = cast("object", text)
     if not isinstance(given, str):
-        raise InvalidValue(f"{argument} is text, not {type(given).__name__}")
+        raise InvalidValue(f"{argument} is text, not {told(given)}", argument=argument)
     return spelled_alike(given)
 
 
@@ -64,9 +67,35 @@ def spelled_alike(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
+def encodable(text: str) -> bool:
+    """Return whether *text* can be stored and sent: half a character cannot (a surrogate)."""
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def line(text: str) -> bool:
+    """Return whether *text* can be printed on one line, in whatever script it is written."""
+    return encodable(text) and printable(text) == text
+
+
 def shown(text: str) -> str:
     """Return the beginning of *text*, quoted and escaped, for a message."""
     return repr(text[:_SHOWN_MAX]) + ("…" if len(text) > _SHOWN_MAX else "")
+
+
+def told(value: object) -> str:
+    """Return what a message says of a *value* that was given: a text itself, else the type.
+
+    An object of somebody else may hold a secret, or fail when it is printed.
+    """
+    match value:
+        case None | bool() | float():
+            return repr(value)
+        case int():
+            return repr(value) if abs(value) <= _NUMBER_SHOWN_MAX else "a larger number"
+        case str():
+            return shown(value)
+        case _:
+            return type(value).__name__[:_SHOWN_MAX]
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from paygate.domain.customer import Address, Customer, zone_of
@@ -135,6 +135,22 @@ def date_of(tx: Tx, id_: str, when: datetime | date | None) -> date:
     if when is None:
         return today(tx, id_)
     return when.astimezone(_zone(tx, id_)).date() if isinstance(when, datetime) else when
+
+
+def recorded_on(tx: Tx, id_: str, on: date | None) -> date:
+    """
+    Return the date on which a person says that money moved, by default today.
+
+    It is at most tomorrow for the customer *id_*: what is still to come is not recorded.
+    """
+    now = today(tx, id_)
+    if on is not None and on > now + timedelta(days=1):
+        raise InvalidValue(
+            f"on is {on}, and it is {now} for customer {id_}: what has not happened yet is not "
+            "recorded",
+            argument="on",
+        )
+    return now if on is None else on
 
 
 def _zone(tx: Tx, id_: str) -> ZoneInfo:

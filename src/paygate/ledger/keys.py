@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from paygate.domain.text import identifier
+from paygate.domain.text import identifier, shown
 from paygate.errors import KeyReused
 from paygate.ledger import checksums
 
@@ -59,7 +59,7 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
     assert row is not None, "the row that was in the way is gone, though keys are never deleted"
     if row["fingerprint"] != print_:
         raise KeyReused(
-            f"the key {key!r} was used for another {operation} (see {row['result']}); "
+            f"the key {shown(key)} was used for another {operation} (see {row['result']}); "
             "use a new key for a new payment, and the same arguments with the same key",
             key=key,
             operation=operation,

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
-from paygate.errors import TokenKeysMissing, TokenUnreadable, UnknownMethod
+from paygate.errors import InvalidValue, TokenKeysMissing, TokenUnreadable, UnknownMethod
 from paygate.ledger import checksums, paging
 from paygate.ledger.tx import instant, read_instant
 
@@ -277,7 +277,13 @@ def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
 
 
 def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
-    """Write what a payer allowed, and tell its id."""
+    """Write what a payer allowed, and return its id; nobody has agreed in the future yet."""
+    if mandate.accepted_at > tx.now + timedelta(days=1):
+        raise InvalidValue(
+            f"the payer agreed at {mandate.accepted_at:%Y-%m-%d %H:%M} says the mandate, and "
+            f"it is {tx.now:%Y-%m-%d %H:%M} UTC",
+            argument="mandate",
+        )
     id_ = tx.new_id("man")
     params = {
         "id": id_,

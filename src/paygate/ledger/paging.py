@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.text import told
 from paygate.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Listing:
         row = tx.one(self.place, {"tenant": tx.tenant, "id": page.after})
         if row is None:
             raise self.missing(
-                f"there is no {self.noun} {page.after!r} in this ledger, so no page begins "
+                f"there is no {self.noun} {told(page.after)} in this ledger, so no page begins "
                 "behind it; pass the id of the last one of the page before",
                 after=page.after,
             )

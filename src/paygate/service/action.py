@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.outcome import ActionRequired, lacks_secret
 from paygate.domain.payment import AttemptState
+from paygate.domain.text import shown
 from paygate.errors import NotPayable, SecretNotKept, UnknownPayment
 from paygate.ledger import payments
 from paygate.service import inquire
@@ -68,6 +69,6 @@ def _attempt(tx: Tx, id_: str) -> AttemptRow:
     row = payments.attempt(tx, id_)
     if row is None or row.attempt.payment:
         raise UnknownPayment(
-            f"there is no payment and no change of a method {id_!r} in this ledger"
+            f"there is no payment and no change of a method {shown(id_)} in this ledger"
         )
     return row

@@ -27,7 +27,9 @@ def assign(payment: str, wanted: Sequence[Invoice | str], *, reason: str) -> Flo
 def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: str) -> Payment:
     """Put unallocated money on invoices in this transaction."""
     if not reason.strip():
-        raise InvalidValue("say why the money goes there: reason='the payer rounded up'")
+        raise InvalidValue(
+            "say why the money goes there: reason='the payer rounded up'", argument="reason"
+        )
     payment = reverse.find(tx, which)
     waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor > 0]
     if not waiting:

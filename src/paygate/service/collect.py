@@ -23,6 +23,7 @@ from paygate.domain.method import Kind, MethodFacts, PaymentMethod
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.domain.secret import RawBankAccount, RawCard
+from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -227,7 +228,7 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     """Read the stored method as it is now; refuse one that cannot pay this."""
     found = methods.by_id(tx, method.id)
     if found is None:
-        raise UnknownMethod(f"there is no stored method {method.id!r} in this ledger")
+        raise UnknownMethod(f"there is no stored method {shown(method.id)} in this ledger")
     why = ""
     payers = {customer} if order.payer is None else {customer, order.payer.id}
     if found.customer not in payers or found.account != order.account.name:

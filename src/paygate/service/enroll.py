@@ -20,6 +20,7 @@ from paygate.domain.decide import Source
 from paygate.domain.method import Kind, Mandate, MethodChange
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.text import shown
 from paygate.errors import (
     InvalidValue,
     MethodNotUsable,
@@ -408,7 +409,7 @@ def change_of(tx: Tx, attempt: str) -> MethodChange:
     """Read how storing, or deleting, a method stands; raises `UnknownMethod`."""
     row = payments.attempt(tx, attempt)
     if row is None or row.attempt.payment:
-        raise UnknownMethod(f"nothing was stored or deleted under the id {attempt!r}")
+        raise UnknownMethod(f"nothing was stored or deleted under the id {shown(attempt)}")
     one = row.attempt
     return MethodChange(
         id=one.id,
@@ -434,7 +435,7 @@ def find(tx: Tx, id_: str) -> PaymentMethod:
     """Read a method, also one that was forgotten, or raise `UnknownMethod`."""
     found = methods.by_id(tx, id_)
     if found is None:
-        raise UnknownMethod(f"there is no stored method {id_!r} in this ledger")
+        raise UnknownMethod(f"there is no stored method {shown(id_)} in this ledger")
     return found
 
 

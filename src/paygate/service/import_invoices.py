@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from paygate.domain.money import Money
+from paygate.domain.money import Money, written
 from paygate.domain.text import identifier
 from paygate.errors import ImportRejected, InvalidValue, NumberReused, UsageError
 from paygate.ledger import customers
@@ -258,7 +258,7 @@ def _customer(id_: str, contact: Mapping[str, str]) -> str:
 
 def _total(fields: Mapping[str, str]) -> Money:
     try:
-        return Money.of(fields["currency"], fields["total"])
+        return written(fields["currency"], fields["total"])
     except UsageError as error:
         raise InvalidValue(f"total: {error.message}") from None
 

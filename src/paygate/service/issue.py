@@ -12,6 +12,7 @@ from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.text import identifier, shown, spelled_alike
 from paygate.errors import (
     InvalidAmount,
+    InvalidValue,
     NumberReused,
     UnknownInvoice,
 )
@@ -131,6 +132,8 @@ def find(tx: Tx, which: Invoice | str) -> Invoice:
 
 def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
     """Void an invoice; money that was on it becomes credit of the customer."""
+    if not reason.strip():
+        raise InvalidValue("say why it is void: reason='issued twice'", argument="reason")
     return (yield from transact(lambda tx: void_in(tx, which, reason=reason)))
 
 

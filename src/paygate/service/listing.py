@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from paygate.domain.text import shown
+from paygate.domain.money import MINOR_MAX
+from paygate.domain.text import told
 from paygate.errors import InvalidValue
 from paygate.ledger.paging import LIMIT_MAX, Page
 from paygate.ledger.tx import instant
@@ -24,7 +25,7 @@ def limit_of(limit: int) -> int:
     given = cast("object", limit)
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
         raise InvalidValue(
-            f"limit is 1 to {LIMIT_MAX}, not {shown(repr(given))}; for more, read page by page "
+            f"limit is 1 to {LIMIT_MAX}, not {told(given)}; for more, read page by page "
             "with after=",
             argument="limit",
         )
@@ -34,10 +35,9 @@ def limit_of(limit: int) -> int:
 def number_of(after: int, argument: str = "after") -> int:
     """Return behind which number a page begins; raise `InvalidValue` if it is none."""
     given = cast("object", after)
-    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MINOR_MAX:
         raise InvalidValue(
-            f"{argument} is the number of the last one of the page before, or 0, "
-            f"not {shown(repr(given))}",
+            f"{argument} is the number of the last one of the page before, or 0, not {told(given)}",
             argument=argument,
         )
     return given
@@ -83,15 +83,14 @@ def state_of(kind: type[E], state: E | str | None, argument: str) -> E | None:
     """Return the member of *kind* that *state* is or names; None for None."""
     if state is None:
         return None
-    try:
-        return kind(state)
-    except ValueError:
-        given: Any = state
-        raise InvalidValue(
-            f"{argument} is one of {', '.join(kind)}, not {shown(str(given))}",
-            argument=argument,
-            known=tuple(each.value for each in kind),
-        ) from None
+    given = cast("object", state)
+    if isinstance(given, str) and given in tuple(kind):
+        return kind(given)
+    raise InvalidValue(
+        f"{argument} is one of {', '.join(kind)}, not {told(given)}",
+        argument=argument,
+        known=tuple(each.value for each in kind),
+    )
 
 
 def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
@@ -131,6 +130,6 @@ def _read(value: date | str, argument: str) -> date:
             except ValueError:
                 continue
     raise InvalidValue(
-        f"{argument} is a date such as 2026-12-01, or an instant, not {shown(repr(given))}",
+        f"{argument} is a date such as 2026-12-01, or an instant, not {told(given)}",
         argument=argument,
     )

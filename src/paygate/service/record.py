@@ -51,7 +51,9 @@ def record(slip: Slip) -> Flow[Payment]:
 def record_in(tx: Tx, slip: Slip) -> Payment:
     """Record a payment by hand in this transaction."""
     if not slip.kind.recorded:
-        raise InvalidValue(f"{slip.kind} comes through a gateway; record check, cash or transfer")
+        raise InvalidValue(
+            f"{slip.kind} comes through a gateway; record check, cash or transfer", argument="by"
+        )
     id_ = tx.new_id("pay")
     customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
     print_ = keys.fingerprint(
@@ -85,7 +87,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         key=slip.key,
     )
     payments.insert_claims(tx, id_, plan.claims)
-    _book(tx, opened, plan.claims, slip.on or customers.today(tx, opened.customer))
+    _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
     payment = reverse.find(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims])

@@ -16,6 +16,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.text import shown
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -107,10 +108,12 @@ def undo(receipt: str, *, reason: str) -> Flow[Payment]:
 def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     """Undo a recorded refund in this transaction; undoing it again changes nothing."""
     if not reason.strip():
-        raise InvalidValue("say why it is undone: reason='the check was torn up'")
+        raise InvalidValue(
+            "say why it is undone: reason='the check was torn up'", argument="reason"
+        )
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
-        raise NotFoundError(f"there is no recorded refund {which!r} in this ledger")
+        raise NotFoundError(f"there is no recorded refund {shown(which)} in this ledger")
     payment = reverse.find(tx, found.payment)
     movement = Movement(
         movement_id=f"{found.movement_id}:undone",
@@ -130,12 +133,15 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
 def _check(slip: RefundSlip) -> None:
     if slip.kind not in _BY_HAND:
         raise InvalidValue(
-            f"{slip.kind} is sent back through its gateway; by hand it is {', '.join(_BY_HAND)}"
+            f"{slip.kind} is sent back through its gateway; by hand it is {', '.join(_BY_HAND)}",
+            argument="by",
         )
     if (slip.payment is None) == (slip.customer is None):
         raise InvalidValue("name the payment that is sent back, or customer= to pay out credit")
     if not slip.reference.strip():
-        raise InvalidValue("reference says how to find it again: reference='check 1077'")
+        raise InvalidValue(
+            "reference says how to find it again: reference='check 1077'", argument="reference"
+        )
     if slip.amount is not None and slip.amount.minor <= 0:
         raise InvalidAmount(f"{slip.amount} cannot have been sent back")
     if slip.customer is not None and (slip.amount is None or slip.to or slip.items):
@@ -228,7 +234,7 @@ def _book(
     items: tuple[tuple[str, int], ...] = (),
     credits_: tuple[tuple[str, int], ...] = (),
 ) -> None:
-    on = slip.on or customers.today(tx, payment.customer)
+    on = customers.recorded_on(tx, payment.customer, slip.on)
     movement = Movement(
         movement_id=name, kind=MovementKind.REFUND, amount=amount, effective=on, code=slip.reference
     )

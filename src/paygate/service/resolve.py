@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined, MovementKind
 from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyFinal,
     InvalidValue,
@@ -95,7 +96,9 @@ def reviewed(payment: str, *, reason: str) -> Flow[Payment]:
 def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
     """Finish a review in this transaction; a payment that is under none stays as it is."""
     if not reason.strip():
-        raise InvalidValue("say what was found: reason='the bank confirmed it by phone'")
+        raise InvalidValue(
+            "say what was found: reason='the bank confirmed it by phone'", argument="reason"
+        )
     payment = reverse.find(tx, which)
     if not payment.needs_review and not payment.conflicted:
         return payment
@@ -185,7 +188,8 @@ def resolve_method(
 def _check_evidence(evidence: str) -> None:
     if not evidence.strip():
         raise InvalidValue(
-            "say where you saw it: evidence='processor's dashboard, transaction 4711'"
+            "say where you saw it: evidence='processor's dashboard, transaction 4711'",
+            argument="evidence",
         )
 
 
@@ -195,7 +199,7 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
     if named is not None:
         row = next((row for row in rows if row.attempt.id == named), None)
         if row is None:
-            raise UnknownAttempt(f"payment {payment.id} has no attempt {named!r}")
+            raise UnknownAttempt(f"payment {payment.id} has no attempt {shown(named)}")
         if row.attempt.state.final and not row.late_pending:
             raise AlreadyFinal(
                 f"the {row.attempt.operation} {named} is {row.attempt.state}; "
@@ -233,7 +237,9 @@ def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> No
     try:
         door.check(outcome)
     except door.Foreign as fault:
-        raise InvalidValue(f"this cannot be kept as an outcome: {fault}") from None
+        raise InvalidValue(
+            f"this cannot be kept as an outcome: {fault}", argument="outcome"
+        ) from None
     problem = _misfit(outcome, operation)
     if problem:
         raise OutcomeDoesNotFit(

@@ -30,15 +30,18 @@ def checked(url: str) -> str:
     """
     given = cast("object", url)
     if not isinstance(given, str):
-        raise InvalidValue(f"return_url is text, not {type(given).__name__}")
+        raise InvalidValue(f"return_url is text, not {type(given).__name__}", argument="return_url")
     if not url:
         return ""
     if not url.isprintable() or " " in url:
-        raise InvalidValue(f"return_url has spaces or control characters: {shown(url)}")
+        raise InvalidValue(
+            f"return_url has spaces or control characters: {shown(url)}", argument="return_url"
+        )
     rest = _PLACEHOLDER.sub("", url)
     if "{" in rest or "}" in rest:
         raise InvalidValue(
-            f"return_url has braces that are not the placeholder {{payment}}: {shown(url)}"
+            f"return_url has braces that are not the placeholder {{payment}}: {shown(url)}",
+            argument="return_url",
         )
     try:
         parts = urlsplit(url)
@@ -47,11 +50,13 @@ def checked(url: str) -> str:
     leads = parts is not None and parts.netloc and _SCHEME.fullmatch(parts.scheme)
     if parts is None or not leads or parts.scheme in _RUNS_IN_THE_PAGE:
         raise InvalidValue(
-            f"return_url is a whole address, such as https://shop.example/paid, not {shown(url)}"
+            f"return_url is a whole address, such as https://shop.example/paid, not {shown(url)}",
+            argument="return_url",
         )
     if parts.scheme in ("http", "https") and _PLACEHOLDER.search(parts.netloc):
         raise InvalidValue(
-            f"return_url names the payment behind its host, and not in it: {shown(url)}"
+            f"return_url names the payment behind its host, and not in it: {shown(url)}",
+            argument="return_url",
         )
     return url
 
@@ -66,6 +71,7 @@ def without_payment(url: str) -> str:
     if _PLACEHOLDER.search(checked(url)):
         raise InvalidValue(
             "return_url has the placeholder {payment}, and where a method is stored there is no "
-            "payment; put a reference of your own into the address"
+            "payment; put a reference of your own into the address",
+            argument="return_url",
         )
     return url

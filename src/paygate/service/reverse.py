@@ -16,6 +16,7 @@ from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyReversed,
     BadReversalDate,
@@ -90,7 +91,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     if before is not None:
         return _same_as_before(payment, before, print_)
     _check(wish)
-    on = wish.on or _default_date(tx, payment)
+    on = _date_of(tx, payment, wish.on)
     inward = _reversible(tx, payment, on, wish)
     reversal = tx.new_id("rev")
     number = wish.number or f"REV-{keys.next_number(tx, 'reversal')}"
@@ -216,7 +217,9 @@ def find(tx: Tx, payment: str) -> Payment:
     """Find a payment, or raise `UnknownPayment`."""
     found = payments.by_id(tx, payment)
     if found is None:
-        raise UnknownPayment(f"there is no payment {payment!r} in this ledger", payment=payment)
+        raise UnknownPayment(
+            f"there is no payment {shown(payment)} in this ledger", payment=payment
+        )
     return found
 
 
@@ -242,14 +245,16 @@ def _same_as_before(payment: Payment, before: tuple[Reversal, str], print_: str)
 
 def _check(wish: Wish) -> None:
     if not wish.reason.strip():
-        raise InvalidValue("a reversal needs a reason, such as 'check returned'")
+        raise InvalidValue("a reversal needs a reason, such as 'check returned'", argument="reason")
     for name, amount in (("fee", wish.fee), ("bank_charge", wish.bank_charge)):
         if amount is not None and amount.minor <= 0:
             raise InvalidAmount(f"{name} is {amount}; it must be more than zero, or left out")
 
 
-def _default_date(tx: Tx, payment: Payment) -> date:
-    """Return today for the customer, or the day on which the money came if that is later."""
+def _date_of(tx: Tx, payment: Payment, on: date | None) -> date:
+    """Return *on*, or by default today for the customer, or the day of the money if later."""
+    if on is not None:
+        return customers.recorded_on(tx, payment.customer, on)
     came = [each.effective for each in receipts.of_payment(tx, payment.id) if each.kind.inward]
     return max([customers.today(tx, payment.customer), *came])
 
@@ -410,7 +415,7 @@ def _document(
     )
     if not written:
         raise NumberReused(
-            f"the reversal number {number!r} is taken; use another, or leave it out",
+            f"the reversal number {shown(number)} is taken; use another, or leave it out",
             number=number,
             differs=["payment"],
         )

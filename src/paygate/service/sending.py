@@ -25,7 +25,7 @@ _LEDGER = "ledger"
 
 def stop(reason: str) -> Flow[Stopped]:
     """Let nothing be sent from this ledger until somebody resumes it."""
-    _require(reason, "why: reason='restored from the backup of 3 May'")
+    _require("reason", reason, "why: reason='restored from the backup of 3 May'")
 
     def work(tx: Tx) -> Stopped:
         if sending.stop(tx, reason):
@@ -45,7 +45,9 @@ def standing() -> Flow[Stopped | None]:
 
 def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool) -> Flow[None]:
     """Let things be sent again, if nothing that the ledger knows of waits, or by *force*."""
-    _require(evidence, "how you know: evidence='compared with the dashboards since 3 May'")
+    _require(
+        "evidence", evidence, "how you know: evidence='compared with the dashboards since 3 May'"
+    )
 
     def work(tx: Tx) -> None:
         found = sending.stopped(tx)
@@ -97,6 +99,6 @@ def _unread(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
     return {name for name in _feeds(tx, accounts) if not read.get(name)}
 
 
-def _require(text: str, wanted: str) -> None:
+def _require(argument: str, text: str, wanted: str) -> None:
     if not text.strip():
-        raise InvalidValue(f"say {wanted}")
+        raise InvalidValue(f"say {wanted}", argument=argument)

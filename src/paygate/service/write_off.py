@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyPaid,
     InvalidAmount,
@@ -41,7 +42,7 @@ def write_off_in(
 ) -> WriteOff:
     """Give up an open amount in this transaction; without *amount* all that is open."""
     if not reason.strip():
-        raise InvalidValue("a write-off needs a reason")
+        raise InvalidValue("a write-off needs a reason", argument="reason")
     invoice = issue.find(tx, which)
     id_ = tx.new_id("wof")
     print_ = keys.fingerprint(item=invoice.id, amount=str(amount), reason=reason)
@@ -114,7 +115,7 @@ def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
 def _find(tx: Tx, which: str) -> WriteOff:
     found = reversals.write_off(tx, which)
     if found is None:
-        raise NotFoundError(f"there is no write-off {which!r} in this ledger")
+        raise NotFoundError(f"there is no write-off {shown(which)} in this ledger")
     return found
 
 
