@@ -243,6 +243,7 @@ def test_status_shows_every_figure_though_one_sum_is_too_large(
     assert (rows["CAD"]["open"], rows["CAD"]["still_open"]) == (2, None)
 
 
+@pytest.mark.usefixtures("run")
 def test_an_invoice_of_an_absurd_amount_is_refused() -> None:
     with ledger() as cashier:
         for minor in (AMOUNT_MAX + 1, 2**63 - 1):

@@ -169,11 +169,14 @@ def test_a_name_of_paygates_own_drivers_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_what_a_kind_cannot_do_is_refused(run: Run, tmp_path: Path) -> None:
-    done = run("new-driver", "acme", "--into", str(tmp_path), "--kind", "voucher", "--store")
+    into = tmp_path / "drivers"
+    into.mkdir()
+
+    done = run("new-driver", "acme", "--into", str(into), "--kind", "voucher", "--store")
 
     assert done.code != 0
     assert "--kind voucher has no --store; it has --webhooks" in done.all
-    assert list(tmp_path.iterdir()) == []
+    assert list(into.iterdir()) == []
 
 
 def test_the_environment_is_named_in_capital_letters(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "read_feeds": "recover",
     "places": "bitcoin check",
     "callbacks": "callbacks list",
+    "payment_by_key": "payment show",
     "orphans": "callbacks list",
     "replay_callback": "callbacks replay",
     "events": "events",

@@ -155,7 +155,8 @@ def receipts_of(cashier: Cashier) -> Iterator[Receipt]:
 
 def assert_sound(cashier: Cashier) -> None:
     """The books add up, and no event is missing."""
-    assert cashier.fsck() == []
+    found = cashier.fsck()
+    assert found == [], found
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     for event in every_event(cashier):
         numbers[event.aggregate].append(event.seq)

@@ -183,6 +183,9 @@ class InMemory(World):
             opened = Cashier.in_memory(token_keys=[KEY])
             empty = sqlite3.connect(":memory:")
             _connection(opened).backup(empty)
+            # Opening a ledger with accounts writes whether they are live; these come later.
+            with empty:
+                empty.execute("INSERT INTO paygate_meta (name, value) VALUES ('mode', 'test')")
             _EMPTY.append((opened, empty))
         [(opened, empty)] = _EMPTY
         empty.backup(_connection(opened))
