@@ -318,10 +318,11 @@ def invoices(value: object, name: str) -> list[Invoice | str]:
 
 
 def _several(value: object, name: str, one: tuple[type, ...]) -> list[object]:
+    whole = value
     if isinstance(value, one):
         return [value]
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
-        refuse(name, "an Invoice, the number of one, or a list of them", value)
+        refuse(name, "an Invoice, the number of one, or a list of them", whole)
     found = list(islice(cast("Iterable[object]", value), ITEMS_MAX + 1))
     if len(found) > ITEMS_MAX:
         raise InvalidValue(f"{name} has more than {ITEMS_MAX:,} entries", argument=name)
@@ -420,7 +421,8 @@ def method(value: object, name: str) -> Method | PaymentMethod:
         case PaymentMethod() | RawCard() | RawBankAccount() | StoredToken():
             return given
         case _:
-            kind_of = type(given.open()) if isinstance(given, Sealed) else type(given)
+            held = cast("object", given.open() if isinstance(given, Sealed) else given)
+            kind_of = type(held)
     raise InvalidValue(
         f"{name} is a one-time token, as text, or a PaymentMethod that was stored, not a "
         f"{kind_of.__name__}",
@@ -519,7 +521,7 @@ def callback(value: object, name: str) -> Callback:
     body, headers = cast("object", value.body), cast("object", value.headers)
     if not isinstance(body, bytes) or len(body) > _BODY_BYTES_MAX:
         raise InvalidValue(f"the body of {name} is the raw bytes, not {told(body)}", argument=name)
-    if not isinstance(headers, Mapping) or not _are_texts(Sealed(headers)):
+    if not isinstance(headers, Mapping) or not _are_texts(Sealed(cast("object", headers))):
         raise InvalidValue(f"the headers of {name} are texts by name", argument=name)
     instant(value.received_at, f"{name}.received_at", name)
     return value
@@ -622,11 +624,11 @@ def token_keys(value: object, name: str) -> list[Secret[str]] | None:
 
 def sinks(value: object, name: str) -> Sequence[Sink]:
     """Return systems that are told about events."""
-    found = cast("Sequence[object]", value)
+    found, whole = cast("Sequence[object]", value), value
     if not isinstance(value, list | tuple) or not all(
         callable(getattr(each, "deliver", None)) for each in found
     ):
-        refuse(name, "a list of sinks", value)
+        refuse(name, "a list of sinks", whole)
     for each in found:
         _ = identifier(cast("Any", each).name, name)
     return cast("Sequence[Sink]", found)
@@ -649,10 +651,10 @@ def network(
 
     if isinstance(value, Network):
         return dict.fromkeys((*accounts, *sinks), value)
-    known = set(accounts)
-    given = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else {}
+    known, whole = set(accounts), value
+    given = cast("Mapping[object, object]", value if isinstance(value, Mapping) else {})
     if not given or not all(isinstance(each, Network) for each in given.values()):
-        refuse(name, "a Network, or a mapping of them by account", value)
+        refuse(name, "a Network, or a mapping of them by account", whole)
     for each in given:
         if each not in known:
             refuse(name, f"by account, and there are {', '.join(sorted(known)) or 'none'}", each)

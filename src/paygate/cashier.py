@@ -236,7 +236,7 @@ def name_openers(face: type) -> None:
     for name in ("open", "in_memory"):
         flow = inspect.getattr_static(face, name)
         if isinstance(flow, classmethod):
-            setattr(face, name, classmethod(named_for(flow.__func__, face)))
+            setattr(face, name, classmethod(named_for(cast("Any", flow).__func__, face)))
 
 
 def dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: type) -> None:
