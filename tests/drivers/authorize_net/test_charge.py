@@ -251,9 +251,7 @@ def test_who_owns_an_account_decides_how_it_is_debited(
         ("122000662", "123", "routing number"),
         ("000000000", "123", "routing number"),
         ("12200066", "123", "routing number"),
-        ("12200066¹", "123", "routing number"),
         ("122000661", "1" * 18, "17 digits"),
-        ("122000661", "", "17 digits"),
         ("122000661", "12 34", "17 digits"),
     ],
 )
@@ -264,6 +262,12 @@ def test_a_bank_account_that_cannot_be_is_refused_unsent(
 
     with pytest.raises(InvalidValue, match=says):
         OPEN.charge(charge(kind=Kind.E_CHECK, method=account))
+
+
+@pytest.mark.parametrize(("routing", "number"), [("12200066¹", "123"), ("122000661", "")])
+def test_a_bank_account_of_no_letters_and_digits_is_not_built(routing: str, number: str) -> None:
+    with pytest.raises(InvalidValue, match="1 to 34 letters and digits"):
+        RawBankAccount(Secret(routing), Secret(number), "checking", "Ada")
 
 
 # --- Lengths and characters ---------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_amounts_are_rows(tmp_path: Path) -> None:
     [
         ("USD 10.99 1099\n", "no amount with 0 digits after the point"),
         ("USD ten 1000\n", "line 1: expected 'USD 19.99"),
-        ("JPY 5.5 5\n", "line 1: 5.5 has more digits than JPY allows"),
+        ("JPY 5.5 5\n", "line 1: '5.5' has more digits than JPY allows"),
         ("XQQ 5 5\n", "line 1: .*XQQ"),
     ],
 )
