@@ -217,6 +217,22 @@ def test_a_settlement_after_the_return_moves_only_our_own_money(shop: Shop) -> N
     assert shop.ledger("settled") == shop.ledger("in_transit") == {}
 
 
+def test_the_fee_of_a_return_is_booked_when_it_is_told_with_the_money_it_undoes(
+    shop: Shop,
+) -> None:
+    payment = shop.cashier.collect("A", via="bank", method="tok_bank", key="pay")
+    shop.bank.return_early(payment.reference)
+    shop.hear()  # it goes back before anybody has told that it came
+
+    shop.bank.pay_out(payment.reference, fee=usd("1"))
+    shop.hear()
+
+    assert (shop.open(), shop.credit()) == ("30.00", "0.00")
+    assert shop.ledger("fees") == {"USD": 200}
+    assert shop.ledger("settled") == {"USD": -200}
+    assert shop.ledger("in_transit") == {}
+
+
 def test_a_refund_before_settlement_frees_that_part(shop: Shop) -> None:
     payment = shop.pay()
 

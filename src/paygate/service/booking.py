@@ -286,8 +286,11 @@ def _book(
         touched = list[str]()
     else:
         touched = _place(tx, row, payment, receipt, claims, movement, changes)
+    news = {(each.kind, each.movement_id): each for each in changes.book}
     for each in returned:
-        touched += _book(tx, row, payment, claims, each, changes)
+        # The same message may tell more of it by now, as what of it has settled.
+        latest = news.get((each.kind, each.movement_id), each)
+        touched += _book(tx, row, payment, claims, latest, changes)
     if movement.kind.inward:
         payments.expect_settlement(tx, payment.id)
     if settlement_of(movement) != NOTHING_SETTLED:
