@@ -17,6 +17,7 @@ from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Movement
 from paygate.domain.payment import Payment, PaymentStatus, Receipt
 from paygate.errors import InvalidSettings, ItemAlreadyBeingPaid
+from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.ledger.tx import Tx
 from paygate.service import merge
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -35,12 +36,16 @@ class Shop:
         self.clock = FakeClock()
         self.card = FakeGateway(clock=self.clock)
         self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
+        self.told = FakeGateway(
+            Kind.E_CHECK, clock=self.clock, callbacks=CallbackStyle.ANSWERED, inquiry=InquiryBy.NONE
+        )
         self.page = FakeGateway(Kind.REDIRECT, clock=self.clock)
         self.fast = FakeGateway(clock=self.clock, merchant_account="another")
         self.cashier = Cashier.in_memory(
             gateways={
                 "card": {"gateway": self.card, "credit_on": "settled"},
                 "bank": {"gateway": self.bank, "credit_on": {"e_check": "settled"}},
+                "told": {"gateway": self.told, "credit_on": {"e_check": "settled"}},
                 "page": {"gateway": self.page, "credit_on": "settled"},
                 "fast": self.fast,
             },
@@ -65,7 +70,7 @@ class Shop:
 
     def hear(self) -> None:
         """Take in what the processors call back about, and apply it."""
-        for name in ("card", "bank", "page", "fast"):
+        for name in ("card", "bank", "told", "page", "fast"):
             for callback in getattr(self, name).callbacks():
                 self.cashier.receive(name, callback)
         self.cashier.apply_callbacks()
@@ -220,11 +225,11 @@ def test_a_settlement_after_the_return_moves_only_our_own_money(shop: Shop) -> N
 def test_the_fee_of_a_return_is_booked_when_it_is_told_with_the_money_it_undoes(
     shop: Shop,
 ) -> None:
-    payment = shop.cashier.collect("A", via="bank", method="tok_bank", key="pay")
-    shop.bank.return_early(payment.reference)
+    payment = shop.cashier.collect("A", via="told", method="tok_bank", key="pay")
+    shop.told.return_early(payment.reference)
     shop.hear()  # it goes back before anybody has told that it came
 
-    shop.bank.pay_out(payment.reference, fee=usd("1"))
+    shop.told.pay_out(payment.reference, fee=usd("1"))
     shop.hear()
 
     assert (shop.open(), shop.credit()) == ("30.00", "0.00")
