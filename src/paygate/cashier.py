@@ -329,10 +329,12 @@ class BookDesk:
         Record money that came in by hand: ``by="check"``, ``"cash"`` or ``"transfer"``.
 
         Without *amount* it is all that is open. What is more than open becomes
-        credit; without invoices (and with *customer*) all of it does. *reference*
-        is the check's number or the transfer's text. If money of the same payer with the
-        same kind and reference stands in the books, it is booked all the same, and the
-        payment's `warnings` say so.
+        credit; without invoices (and with *customer*) all of it does. What is for an invoice
+        that is paid, written off or void becomes credit as well, with an alert, and the
+        payment's `warnings` say so; then *amount* (or a `Share`) must say how much came.
+        *reference* is the check's number or the transfer's text. If money of the same payer
+        with the same kind and reference stands in the books, it is booked all the same, and
+        the payment's `warnings` say so.
         """
         slip = record.Slip(
             items=arguments.items(items, "items"),

@@ -310,6 +310,18 @@ def test_fsck_exits_with_1_where_a_balance_differs(imported: Run, folder: Path) 
     assert "A-1" in imported("fsck").out
 
 
+def test_a_check_for_a_paid_invoice_is_credit_and_says_so(imported: Run) -> None:
+    imported("record", "A-1", "--by", "cash", "--key", "till")
+    check = ("record", "A-1", "--by", "check", "--key", "c", "--amount", "12.50")
+
+    as_json, done = imported(*check, "--json"), imported(*check)
+
+    assert as_json.code == done.code == 0
+    assert as_json.json["payment"]["credited"] == as_json.json["payment"]["received"]
+    assert "invoice A-1 is paid; 12.50" in as_json.json["payment"]["warnings"][0]
+    assert "Made credit" in done.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "kind"),
     [

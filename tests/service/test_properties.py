@@ -372,8 +372,9 @@ class Machine(RuleBasedStateMachine):
         amount = max(1, self.open[number] * part // 10)
         try:
             payment = self.cashier.record(number, by="check", key=self.key(), amount=usd(amount))
-        except Refused:
-            assert min(amount, self.open[number]) > self.room(number) or not self.room(number)
+        except ItemAlreadyBeingPaid:
+            assert number not in self.void
+            assert min(amount, self.open[number]) > self.room(number)
             return
         self.known[payment.id] = Known(number, asked=min(amount, self.open[number]))
         self.arrives(payment.id, amount)

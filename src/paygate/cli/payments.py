@@ -76,7 +76,7 @@ def record(
     on: Annotated[str | None, typer.Option(metavar="DATE", help="When it came in.")] = None,
     customer: options.CustomerOption = None,
 ) -> None:
-    """Record money that came in by hand; what is more than open becomes credit."""
+    """Record money that came in by hand; what is more than open becomes credit of the customer."""
     numbers = invoices or []
     with where.open() as cashier:
         made = cashier.record(

@@ -16,10 +16,17 @@ class CreditReason(StrEnum):
     """Where a credit came from."""
 
     OVERPAYMENT = "overpayment"
+    """More came than was open."""
     TOP_UP = "top_up"
+    """It came for the balance, without an invoice."""
     ALREADY_PAID = "already_paid"
+    """It came for an invoice that was paid otherwise."""
+    NOT_OWED = "not_owed"
+    """It came for an invoice that was void or written off."""
     INVOICE_VOIDED = "invoice_voided"
+    """It was on an invoice that was voided."""
     RETURNED = "returned"
+    """Money went back that the customer had spent; such a lot is negative."""
 
 
 class Balance(dict[str, Money]):

@@ -91,10 +91,7 @@ def place(
     )
     reason: CreditReason | None = None
     if left:
-        if short:
-            reason = CreditReason.ALREADY_PAID
-        else:
-            reason = CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP
+        reason = short or (CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP)
         lines.append(
             make_credit(
                 tx,
@@ -127,19 +124,19 @@ def _put_on_items(
     *,
     on: date,
     keep_rest: bool,
-) -> tuple[list[Line], int, bool]:
+) -> tuple[list[Line], int, CreditReason | None]:
     """
     Put the money of *receipt* on what its payment is for, in order.
 
     A claim that is held is filled for certain. Where the payment let go of a
     claim, or was superseded, the invoice takes what is open and not held by
     another payment; where earlier money of the payment filled a part, the rest.
-    Returns the lines, what is left over, and whether an invoice took less than
-    the payment was to bring.
+    Returns the lines, what is left over, and why an invoice took less than the
+    payment was to bring, if one did.
     """
     lines: list[Line] = []
     left = amount.minor
-    short = False
+    short: CreditReason | None = None
     brought: dict[str, int] | None = None
     for claim in claims:
         if claim.credit is not None:
@@ -155,7 +152,8 @@ def _put_on_items(
             _fill(tx, payment, claim, take, keep_rest=keep_rest)
         else:
             take = take_room(tx, claim.item, take)
-            short = short or take < min(wanted, left)
+            if take < min(wanted, left):
+                short = short or _why_short(tx, claim.item)
             if take:
                 payments.set_claim(tx, payment, claim, "used")
         if not take:
@@ -171,6 +169,15 @@ def _put_on_items(
         )
         lines.append(Line(Account.RECEIVABLE, -take, item=claim.item))
     return lines, left, short
+
+
+def _why_short(tx: Tx, item: str) -> CreditReason:
+    """Return why an invoice takes no more money: somebody paid it, or nobody owes it."""
+    invoice = items.by_id(tx, item)
+    not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF)
+    if invoice is not None and invoice.status in not_owed:
+        return CreditReason.NOT_OWED
+    return CreditReason.ALREADY_PAID
 
 
 def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> None:

@@ -419,8 +419,9 @@ def plan_claims(
         if customer is None or amount is None:
             raise InvalidValue("without an invoice, say whose balance it is for and how much")
         return Plan(customer=customers.save(tx, customer), currency=amount.currency)
-    found = [_share(tx, item) for item in wanted]
-    _check_together([invoice for invoice, _ in found], amount, customer)
+    found = [share_of(tx, item) for item in wanted]
+    check_together([invoice for invoice, _ in found], amount, customer)
+    _check_open([invoice for invoice, _ in found])
     if customer is not None:
         customers.save(tx, customer)
     first = found[0][0]
@@ -441,7 +442,8 @@ def plan_claims(
     return plan
 
 
-def _share(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
+def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
+    """Return the invoice that *item* names, and which part of it is wanted, if it says that."""
     if isinstance(item, Share):
         if item.amount.minor <= 0:
             raise InvalidAmount(f"a share of {item.amount} cannot be paid")
@@ -449,19 +451,16 @@ def _share(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
     return issue.find(tx, item), None
 
 
-def _check_together(
+def check_together(
     invoices: Sequence[Invoice], amount: Money | None, customer: Customer | str | None
 ) -> None:
+    """Refuse invoices that one payment cannot be for: of two customers, or two currencies."""
     first = invoices[0]
     seen: set[str] = set()
     for invoice in invoices:
         if invoice.id in seen:
             raise InvalidValue(f"invoice {invoice.number} is listed twice")
         seen.add(invoice.id)
-        if invoice.status is InvoiceStatus.VOID:
-            raise InvoiceIsVoid(
-                f"invoice {invoice.number} is void and cannot be paid", item=invoice.number
-            )
         if invoice.total.currency != first.total.currency:
             raise CurrencyMismatch(
                 f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
@@ -472,9 +471,6 @@ def _check_together(
                 f"invoices {first.number} and {invoice.number} are of different customers; "
                 "collect them apart (somebody else may pay with payer=)"
             )
-        if invoice.open.minor == 0:
-            how = "written off" if invoice.status is InvoiceStatus.WRITTEN_OFF else "paid already"
-            raise AlreadyPaid(f"invoice {invoice.number} is {how}", item=invoice.number)
     if amount is not None and amount.currency != first.total.currency:
         raise CurrencyMismatch(
             f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}"
@@ -485,6 +481,17 @@ def _check_together(
             f"invoice {first.number} is of customer {first.customer}, not {given}; "
             "use payer= for somebody who pays for another"
         )
+
+
+def _check_open(invoices: Sequence[Invoice]) -> None:
+    for invoice in invoices:
+        if invoice.status is InvoiceStatus.VOID:
+            raise InvoiceIsVoid(
+                f"invoice {invoice.number} is void and cannot be paid", item=invoice.number
+            )
+        if invoice.open.minor == 0:
+            how = "written off" if invoice.status is InvoiceStatus.WRITTEN_OFF else "paid already"
+            raise AlreadyPaid(f"invoice {invoice.number} is {how}", item=invoice.number)
 
 
 def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:

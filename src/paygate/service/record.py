@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
-from paygate.domain.money import Money
 from paygate.domain.outcome import Movement
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, collect, issue, reverse, telling
+from paygate.service import allocation, collect, in_hand, issue, reverse, telling
 from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from paygate.domain.credit import CreditReason
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.method import Kind
+    from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
@@ -67,11 +68,8 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     before = keys.take(tx, "record", slip.key, print_, id_)
     if before is not None:
         return reverse.find_again(tx, before)
-    plan = collect.plan_claims(tx, slip.items, slip.amount, slip.customer)
-    claimed = sum(claim.minor for claim in plan.claims)
-    amount = slip.amount
-    if amount is None:
-        amount = Money(issue.find(tx, plan.claims[0].item).total.currency, claimed)
+    came = in_hand.plan(tx, slip.items, slip.amount, slip.customer)
+    plan = came.plan
     for page in {page for claim in plan.claims for page in payments.soft_on(tx, claim.item)}:
         issue.supersede(tx, page)
     opened = payments.insert(
@@ -81,33 +79,44 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         payer=plan.customer if slip.payer is None else slip.payer.id,
         account=RECORDED,
         kind=slip.kind,
-        amount=amount,
+        amount=came.amount,
         status=PaymentStatus.SUCCEEDED,
         reference=slip.reference,
         key=slip.key,
     )
     payments.insert_claims(tx, id_, plan.claims)
-    _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
+    credited = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
     payment = reverse.find(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
-    allocation.tell_items(tx, [claim.item for claim in plan.claims])
-    return _warned(tx, payment)
+    allocation.tell_items(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
+    telling.tell_credited(tx, payment, credited)
+    warnings = (*_of_closed(payment, came.closed), *_of_same(tx, payment))
+    return replace(payment, warnings=warnings)
 
 
-def _warned(tx: Tx, payment: Payment) -> Payment:
+def _of_closed(payment: Payment, closed: Sequence[Invoice]) -> Iterator[str]:
+    """Warn if the money, or some of it, was for invoices on which nothing is open."""
+    for_ = {item.invoice for item in payment.items}
+    named = [each for each in closed if each.number in for_]
+    if named:
+        how = ", ".join(f"invoice {each.number} is {in_hand.standing(each)}" for each in named)
+        yield f"{how}; {payment.credited} became credit of customer {payment.customer}"
+
+
+def _of_same(tx: Tx, payment: Payment) -> Iterator[str]:
     """Warn if the same check, by its number, stands in the books: a person may mean it."""
     others = payments.same_reference(tx, payment)
     if not others:
-        return payment
+        return
     telling.emit(tx, "payment.same_reference", payment, others=others)
-    text = (
+    yield (
         f"{payment.kind} {payment.reference} of {payment.payer} is in the books already, as "
         f"{', '.join(others)}; reverse one of them if it is the same money"
     )
-    return replace(payment, warnings=(text,))
 
 
-def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
+def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> CreditReason | None:
+    """Book the money, and return why some of it became credit, if any did."""
     movement = Movement(movement_id=payment.id, amount=payment.amount, effective=on)
     receipt = receipts.book(
         tx,
@@ -122,5 +131,6 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> None:
     minor = payment.amount.minor
     payments.add_moved(tx, payment.id, received=minor, collected=minor)
     source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
-    allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
+    placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     telling.tell_receipt(tx, payment, receipt, movement)
+    return placed.credited
