@@ -355,9 +355,7 @@ def written(rows: Iterable[Row]) -> str:
 
 def commands() -> Iterator[str]:
     """Write every command of the program, with its arguments and options."""
-    import typer
-
-    from paygate.cli.app import app
+    from paygate.cli.commands import COMMANDS
 
     def below(command: Any, path: str) -> Iterator[str]:
         children: dict[str, Any] = getattr(command, "commands", {})
@@ -369,7 +367,8 @@ def commands() -> Iterator[str]:
         rows = [option(each) for each in command.params if each.name != "help"]
         yield from (written([("Argument or option", "Meaning"), *rows]), "")
 
-    yield from below(typer.main.get_command(app), "paygate")
+    for name, place in COMMANDS.items():
+        yield from below(place.load(name), f"paygate {name}")
 
 
 def option(param: Any) -> Row:

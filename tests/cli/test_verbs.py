@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import typer.main
-
 from paygate.cashier import Cashier, each_verb
-from paygate.cli.app import app
+from paygate.cli import commands as table
 
 COMMANDS: Final = {
     "issue": "invoice issue",
@@ -90,15 +88,15 @@ def commands() -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     # The commands are click's own or the copy that newer versions of typer bring.
-    def walk(group: Any, above: str) -> None:
-        for name, command in group.commands.items():
-            path = f"{above} {name}".strip()
-            if hasattr(command, "commands"):
-                walk(command, path)
-            else:
-                found[path] = command
+    def walk(command: Any, path: str) -> None:
+        if hasattr(command, "commands"):
+            for name, each in command.commands.items():
+                walk(each, f"{path} {name}")
+        else:
+            found[path] = command
 
-    walk(typer.main.get_command(app), "")
+    for name, place in table.COMMANDS.items():
+        walk(place.load(name), name)
     return found
 
 

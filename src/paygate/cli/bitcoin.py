@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where
-from paygate.drivers.bitcoin import Bitcoin
 from paygate.errors import PaygateError, UnknownGateway
 
 if TYPE_CHECKING:
@@ -89,6 +87,14 @@ def watch(
 
 def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
     """Read all feeds to their ends, a page at a time; return why some could not be read."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     console = show.console()
     booked: set[str] = set()
     farthest = 0
@@ -121,6 +127,8 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
 
 
 def _chosen(cashier: Cashier, only: str | None) -> list[str]:
+    from paygate.drivers.bitcoin import Bitcoin
+
     known = sorted(
         name for name, each in cashier.gateways.items() if isinstance(each.gateway, Bitcoin)
     )
@@ -137,6 +145,8 @@ def _chosen(cashier: Cashier, only: str | None) -> list[str]:
 
 
 def _finding(cashier: Cashier, name: str) -> dict[str, Any]:
+    from paygate.drivers.bitcoin import Bitcoin
+
     gateway = cashier.gateways[name].gateway
     assert isinstance(gateway, Bitcoin)  # noqa: S101  (only these are chosen)
     counted = cashier.places(name)

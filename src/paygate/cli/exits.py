@@ -8,10 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from rich.text import Text
 from typer.core import TyperGroup
 
-from paygate.cli import show
+from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
 from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
 
@@ -45,6 +44,11 @@ class Commands(TyperGroup):
 
     # The context is click's own or the copy that newer versions of typer bring.
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        for name, place in COMMANDS.items():
+            self.add_command(Deferred(name, place))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         # What a command prints says it all; without this, Python writes warnings between the
@@ -59,6 +63,8 @@ class Commands(TyperGroup):
 
 def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
     """Write what happened to stderr, without the secrets that this call was given."""
+    from paygate.cli import show
+
     if as_json:
         facts = {name: show.plain(value) for name, value in error.facts.items()}
         if isinstance(error, ImportRejected):
@@ -67,6 +73,8 @@ def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
         sys.stderr.write(_without(hidden, show.as_json(told)) + "\n")
         return
     text = _without(hidden, f"{type(error).__name__}: {error.message}")
+    from rich.text import Text
+
     show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
 
 

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, get_type_hints
 
 import typer
 
-from paygate import registry
-from paygate.cashier import Cashier
 from paygate.cli import options
 from paygate.cli.exits import hide
 from paygate.domain.money import Money
@@ -33,6 +31,8 @@ from paygate.errors import InvalidSettings, InvalidValue, PaygateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from paygate.cashier import Cashier
 
 P = ParamSpec("P")
 
@@ -72,6 +72,8 @@ class Where:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
             return from_app(self.app)
+        from paygate.cashier import Cashier
+
         if not make:
             _must_exist(self.ledger)
         return Cashier.open(
@@ -132,6 +134,8 @@ def read_gateways(
             raise InvalidSettings(
                 f"{file}: {name} is no table; an account is [{name}] with its settings below"
             )
+    from paygate import registry
+
     try:
         return registry.filled(tables, environment, secrets)
     except InvalidSettings as error:
@@ -140,6 +144,8 @@ def read_gateways(
 
 def from_app(target: str) -> Cashier:
     """Call the host's function that returns a cashier."""
+    from paygate.cashier import Cashier
+
     module_name, _, name = target.partition(":")
     if not module_name or not name:
         raise InvalidSettings(

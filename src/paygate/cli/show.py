@@ -1,4 +1,7 @@
-"""How things look: consoles, tables, amounts, and the JSON that programs read."""
+"""How things look: consoles, tables, amounts, and the JSON that programs read.
+
+rich is imported by what draws with it: most commands print a line or JSON.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,6 @@ import sys
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
-
-from rich import box
-from rich.console import Console
-from rich.segment import Segment
-from rich.table import Table
-from rich.text import Text
 
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -30,7 +27,9 @@ from paygate.domain.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rich.console import ConsoleOptions, RenderableType
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from paygate.domain.outcome import Action
 
@@ -49,30 +48,20 @@ STYLES: Final = {
 _SHORT: Final = ("Invoice", "Customer", "Currency", "Payment", "Due", "Date")
 
 
-class _Console(Console):
-    """A console that escapes whatever it is given to show, once, where it leaves."""
-
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
-        """Render, with the control characters of a stranger's text as readable escapes."""
-        for segment in super().render(renderable, options):
-            text = segment.text
-            if segment.control or text.isprintable():
-                yield segment
-            else:
-                yield Segment(_lines(text), segment.style)
-
-
 def console(*, stderr: bool = False) -> Console:
     """Make a console on what stdout (or stderr) is now; piped, it writes plain text."""
-    made = _Console(stderr=stderr, highlight=False, markup=False)
+    from paygate.cli.terminal import EscapingConsole
+
+    made = EscapingConsole(stderr=stderr, highlight=False, markup=False)
     made.width = min(made.width, WIDTH_MAX)
     return made
 
 
 def table(*columns: str, title: str = "") -> Table:
     """Make a table; a column whose name begins with ``>`` is aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
     made = Table(
         box=box.SIMPLE_HEAD,
         title=title or None,
@@ -95,14 +84,18 @@ def table(*columns: str, title: str = "") -> Table:
 
 def add(to: Table, *cells: object, style: str = "") -> None:
     """Add a row of plain text: what comes from a ledger is never read as markup."""
+    from rich.text import Text
+
     to.add_row(
-        *(cell if isinstance(cell, Text) else Text(_lines(_text(cell))) for cell in cells),
+        *(cell if isinstance(cell, Text) else Text(lines(_text(cell))) for cell in cells),
         style=style,
     )
 
 
 def sheet(rows: Mapping[str, object]) -> Table:
     """Make a sheet of one thing: a name and a value on each line; None is left out."""
+    from rich.table import Table
+
     made = Table.grid(padding=(0, 2))
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
@@ -114,6 +107,8 @@ def sheet(rows: Mapping[str, object]) -> Table:
 
 def status(of: PaymentStatus) -> Text:
     """Write a payment's status in its colour."""
+    from rich.text import Text
+
     return Text(words(of), style=STYLES.get(of, ""))
 
 
@@ -181,7 +176,7 @@ def as_json(value: object, *, indent: int | None = None) -> str:
     )
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
     """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
     return "\n".join(map(printable, text.split("\n")))
 

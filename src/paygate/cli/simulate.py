@@ -6,8 +6,6 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
@@ -16,6 +14,8 @@ from paygate.cli.traits import traits_of_account, traits_of_driver
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from paygate.domain.method import Kind
     from paygate.domain.payment import Operation
     from paygate.gateway import Traits
@@ -81,6 +81,8 @@ def _typed(ctx: typer.Context, parameter: str) -> bool:
 
 
 def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_json: bool) -> None:
+    from rich.text import Text
+
     from paygate.testing.simulation import Summary, playable, shrink, sweep
 
     traits = None if declared is None else playable(declared)
@@ -118,6 +120,14 @@ def _played(declared: Traits | None) -> dict[str, dict[Kind, list[Operation]]]:
 
 
 def _progress(quiet: bool) -> Progress:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("schedules"),
         BarColumn(),
@@ -152,6 +162,8 @@ def _told(total: Summary, small: list[Result], took_s: float) -> dict[str, objec
 
 
 def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -> None:
+    from rich.text import Text
+
     console = show.console()
     for result in small:
         console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
@@ -171,6 +183,8 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
 
 
 def _gate(seeds: int, first: int, *, as_json: bool) -> None:
+    from rich.text import Text
+
     from paygate.testing.simulation import gate
 
     console = show.console()

@@ -1,5 +1,5 @@
-"""A day at the till, played against the fake processor: what ``paygate demo`` shows."""
+"""``paygate demo``: a day at the till, played against the fake processor."""
 
-from paygate.cli.demo.screen import play
+from paygate.cli.demo.command import demo
 
-__all__ = ["play"]
+__all__ = ["demo"]

@@ -1,0 +1,23 @@
+"""The command: play the day, and exit with status 1 if the books do not balance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paygate.cli import show
+from paygate.cli.exits import FINDINGS
+
+
+def demo(
+    file: Annotated[
+        Path, typer.Option(help="The ledger to make; a number is added where it exists.")
+    ] = Path("paygate-demo.db"),
+) -> None:
+    """Play a day at the till on fake gateways: no account, no network, ten seconds at most."""
+    from paygate.cli.demo.screen import play
+
+    if not play(file, show.console()):
+        raise typer.Exit(FINDINGS)

@@ -1,0 +1,32 @@
+"""The fake processor as a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fake_processor(
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of its truth of moved money; made if missing.")
+    ] = None,
+    parent: Annotated[bool, typer.Option("--parent", help="End when stdin closes.")] = False,
+    callbacks_to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where to send callbacks, on loopback; {kind} in it becomes the payment's kind.",
+        ),
+    ] = "",
+    late_s: Annotated[
+        float, typer.Option(min=0, help="Seconds after which comes what is late.")
+    ] = 5,
+) -> None:
+    """Serve a payment processor that moves no money, with pages to click; prints its address."""
+    from paygate.testing.fake_server import serve
+
+    serve(host, port, journal=journal, parent=parent, callbacks_to=callbacks_to, late_s=late_s)

@@ -1,0 +1,30 @@
+"""A console of rich that shows what strangers wrote, and lets nothing of it act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.segment import Segment
+
+from paygate.cli.show import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+
+
+class EscapingConsole(Console):
+    """A console that escapes whatever it is given to show, once, where it leaves."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render, with the control characters of a stranger's text as readable escapes."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable():
+                yield segment
+            else:
+                yield Segment(lines(text), segment.style)
