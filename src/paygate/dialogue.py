@@ -31,9 +31,11 @@ class Request:
     `moves_money` is set on the one request of an operation after which money may
     have moved: before it has left every fault means unsent, after it unknown.
     `step` names the request within its operation. `repeatable` says that sending
-    it twice does what sending it once does. `sign_in` asks for the account's
-    access token as a bearer token. `timeout_s` overrides the account's deadline,
-    `answer_bytes_max` the size of an answer that is still read.
+    it twice does what sending it once does. `retry_header` names the header of an
+    answer in which the processor says ``true`` or ``false``: whether this request may be
+    sent again under its key. `sign_in` asks for the account's access token as a bearer
+    token. `timeout_s` overrides the account's deadline, `answer_bytes_max` the size of
+    an answer that is still read.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Request:
     body: bytes = b""
     moves_money: bool = False
     repeatable: bool = False
+    retry_header: str = ""
     sign_in: bool = False
     timeout_s: float | None = None
     answer_bytes_max: int = BODY_BYTES_MAX

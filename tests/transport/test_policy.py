@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import chain, repeat
@@ -39,7 +40,7 @@ TABLE: list[tuple[Told, set[str]]] = [
     *[(busy(status=status), {"repeatable"}) for status in sorted(BUSY)],
     *[
         (Response(status=status), set[str]())
-        for status in (200, 204, 302, 400, 401, 402, 404, 408, 409, 422, 500, 501)
+        for status in (200, 204, 302, 400, 401, 402, 404, 408, 422, 500, 501)
     ],
     (GatewayError("something else"), set()),
 ]
@@ -62,6 +63,36 @@ def test_only_what_is_safe_is_sent_again(
 
     assert told is (OK if kind in repeated else first)
     assert len(carried.sent) == (2 if kind in repeated else 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("status", "says", "again"),
+    [
+        (429, "true", {"plain", "repeatable", "money", "money marked"}),
+        (409, "True ", {"plain", "repeatable", "money", "money marked"}),
+        (503, "true", {"repeatable"}),
+        (500, "true", set[str]()),
+        (429, "false", set[str]()),
+        (503, "false", set[str]()),
+        (429, "perhaps", {"repeatable"}),
+    ],
+)
+def test_the_processor_says_whether_what_it_turned_away_may_be_sent_again(
+    face: str, kind: str, status: int, says: str, again: set[str]
+) -> None:
+    told = Response(status=status, headers={"acme-should-retry": says})
+    carried = Carried(face, iter([told, OK]))
+
+    asked = replace(KINDS[kind], retry_header="Acme-Should-Retry")
+
+    assert carried.told(asked) is (OK if kind in again else told)
+
+
+def test_a_header_that_the_request_does_not_name_says_nothing(face: str) -> None:
+    told = Response(status=429, headers={"acme-should-retry": "true"})
+
+    assert Carried(face, iter([told])).told(MONEY) is told
 
 
 def test_what_was_refused_before_it_left_is_not_tried_again(face: str) -> None:

@@ -588,6 +588,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "body": _BYTES,
         "moves_money": _YES_NO,
         "repeatable": _YES_NO,
+        "retry_header": _Rule("a text", lambda value: isinstance(value, str)),
         "sign_in": _YES_NO,
         "timeout_s": _or_none(_SECONDS),
         "answer_bytes_max": _number(1, MINOR_MAX),

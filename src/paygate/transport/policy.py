@@ -4,11 +4,14 @@
 |---|---|---|---|
 | `NotSent`: not one byte left | again | again | again |
 | `NoReply`, `BadReply` | again | never | no |
-| status 429, 502, 503, 504 | again | never | no |
+| status 409, 429, 502, 503, 504 | again | never | no |
+| status 409 or 429 with `retry_header` true: turned away | again | again | again |
+| any status with `retry_header` false | no | no | no |
 | status 401 on `sign_in`: refused, so not done | once, with a new token | the same | the same |
 
 Never is never, however the request is marked: what became of money is found out
-by asking the processor, not by sending once more.
+by asking the processor, not by sending once more. What the processor turned away is
+no exception: it says itself that nothing was done, and keeps the key for the next try.
 
 All tries and pauses of an exchange together keep its deadline, and none begins
 after the lease to send has ended. Both faces run the same errand: a generator
@@ -45,7 +48,10 @@ PAUSE_S: Final = 0.5
 RETRY_AFTER_MAX_S: Final = 10.0
 """The longest wait that a processor may ask of us; one that asks for more is not tried again."""
 
-BUSY: Final = frozenset({429, 502, 503, 504})
+TURNED_AWAY: Final = frozenset({409, 429})
+"""Statuses of a request that was not begun: another one is at work, or there were too many."""
+
+BUSY: Final = TURNED_AWAY | {502, 503, 504}
 """Statuses that say "not now", of the processor or of what stands before it."""
 
 UNAUTHORIZED: Final = 401
@@ -133,9 +139,23 @@ def may_repeat(request: Request, told: Response | GatewayError) -> bool:
     """Tell whether *request* may be sent again after what came of it."""
     if isinstance(told, NotSent):
         return True
+    match _advice(request, told):
+        case "false":
+            return False
+        case "true" if isinstance(told, Response) and told.status in TURNED_AWAY:
+            return True
+        case _:
+            pass
     if request.moves_money or not request.repeatable:
         return False
     return told.status in BUSY if isinstance(told, Response) else isinstance(told, _NO_NEWS)
+
+
+def _advice(request: Request, told: Response | GatewayError) -> str:
+    """Return what the processor says of sending *request* again; empty if nothing."""
+    if not request.retry_header or not isinstance(told, Response):
+        return ""
+    return told.headers.get(request.retry_header.lower(), "").strip().lower()
 
 
 _NO_NEWS: Final = (NoReply, BadReply)
