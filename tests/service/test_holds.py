@@ -160,6 +160,40 @@ def test_a_pending_capture_that_ends_badly_can_be_made_again(end: str, clock: Fa
     assert shop.events("payment.capture_failed") == 1
 
 
+@pytest.mark.parametrize("how", Closing)
+def test_a_capture_that_finds_the_hold_over_ends_it(how: Closing, clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
+    card.says = {"capture": Closed(how=how)}
+
+    after = shop.cashier.capture(payment, key="b").payment
+
+    assert after.status.value == how.value
+    assert after.received == Money.zero("USD")
+    assert shop.claimed("N-1") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+    card.says = {}
+    assert shop.cashier.collect("N-1", via="card", method="tok_visa", key="c").received
+
+
+def test_a_hold_ends_with_the_last_capture_that_found_it_over(clock: FakeClock) -> None:
+    card = Scripted(clock=clock, partial_capture=True, multiple_capture=True)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
+    part = Money.of("USD", "20.00")
+    shop.cashier.capture(payment, amount=part, final=False, key="b")
+    card.says = {"capture": Closed(how=Closing.EXPIRED)}
+
+    after = shop.cashier.capture(payment, amount=part, key="c").payment
+
+    assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, part)
+    assert shop.claimed("N-1") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_a_pending_void_that_ends_badly_lets_the_money_be_refunded(
     end: str, clock: FakeClock

@@ -177,7 +177,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
                 _pass_on(tx, before, changes, answer, reading)
-                or _end_hold(tx, before, changes, reading)
+                or _end_hold(tx, before, changes, answer, reading)
                 or _end_debit(tx, before, changes, reading)
                 or payment
             )
@@ -358,17 +358,23 @@ def _end_debit(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -
     return merge_in(tx, main.attempt.id, over, replace(reading, source=Source.CALLBACK))
 
 
-def _end_hold(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -> Payment | None:
-    """End a hold that was told to be over while the capture *before* was in doubt."""
+def _end_hold(
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
+) -> Payment | None:
+    """End a hold that is over: the capture *before* found it so, or was what it waited for."""
     if before.attempt.operation is not Operation.CAPTURE or changes.state is None:
         return None
+    if isinstance(answer, Closed):
+        # What is captured is the hold, so this is what the processor says of the hold.
+        payments.note_hold_over(tx, before.attempt.payment)
     under_way = payments.under_way(tx, before.attempt.payment)
     main = payments.main_attempt(tx, before.attempt.payment)
-    waited = under_way.hold_over and under_way.collected and not under_way.capturing
-    if not waited or main.attempt.state is not AttemptState.AUTHORIZED:
+    known = under_way.collected or isinstance(answer, Closed)
+    over = under_way.hold_over and known and not under_way.capturing
+    if not over or main.attempt.state is not AttemptState.AUTHORIZED:
         return None
-    over = Closed(how=Closing.EXPIRED)
-    return merge_in(tx, main.attempt.id, over, replace(reading, source=Source.CALLBACK))
+    how = answer.how if isinstance(answer, Closed) else Closing.EXPIRED
+    return merge_in(tx, main.attempt.id, Closed(how=how), replace(reading, source=Source.CALLBACK))
 
 
 def _pass_on(
