@@ -359,6 +359,17 @@ def test_an_error_of_the_processing_frees_no_invoice_for_a_second_charge(
     assert len(shop.net.transactions) == 1
 
 
+def test_an_approval_that_could_not_be_settled_alerts_and_frees_the_invoice(shop: Shop) -> None:
+    shop.net.breaks = ["36"]
+
+    payment = shop.pay("37.00")
+
+    assert (payment.status, payment.code) == (PaymentStatus.FAILED, "state")
+    assert shop.open_of("INV-1") == ["37.00"]
+    [alert] = [each for each in shop.cashier.events(limit=100) if each.type == "payment.alert"]
+    assert "may stay held on the card" in alert.data["reason"]
+
+
 def test_a_lost_answer_of_yesterday_is_found_in_its_batch(shop: Shop) -> None:
     shop.net.breaks = ["lost answer"]
     payment = shop.pay("30.00")

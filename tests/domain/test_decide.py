@@ -372,6 +372,32 @@ def test_a_final_decline_ends_a_page_with_its_code(source: Source) -> None:
     assert (changes.code, changes.raw_code) == ("limit_exceeded", "61")
 
 
+@pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN, S.PENDING])
+@pytest.mark.parametrize(
+    "told",
+    [
+        Declined(code=DeclineCode.GENERIC, raw_code="127", retryable=False, alert="still held"),
+        Rejected(cause=RejectCause.STATE, retryable=False, raw_code="36", alert="still held"),
+    ],
+)
+def test_what_the_processor_left_undone_is_an_alert_beside_the_same_end(
+    state: AttemptState, told: Declined | Rejected
+) -> None:
+    changes = decide(facts(state), told, Source.RESPONSE)
+
+    without = decide(facts(state), replace(told, alert=""), Source.RESPONSE)
+    assert changes == replace(without, alerts=("still held",))
+    assert changes.state in (S.DECLINED, S.FAILED)
+
+
+def test_a_try_on_a_page_alerts_once() -> None:
+    told = replace(ANSWERS["declined"], reference="p", alert="still held")  # type: ignore[arg-type]
+    known = facts(S.REQUIRES_ACTION, tries=frozenset({("p", "05")}))
+
+    assert decide(facts(S.REQUIRES_ACTION), told, Source.CALLBACK).alerts == ("still held",)
+    assert decide(known, told, Source.CALLBACK).alerts == ()
+
+
 def test_a_decline_that_was_perhaps_overtaken_is_for_a_person() -> None:
     known = facts(S.PENDING, overtaken=True)
 

@@ -514,6 +514,7 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
         raw_code=answer.raw_code,
         reason=answer.message,
         retryable=answer.retryable,
+        alerts=(answer.alert,) if answer.alert else (),
     )
     match facts.state:
         case AttemptState.PENDING if facts.overtaken:
@@ -553,6 +554,7 @@ def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
         raw_code=answer.raw_code,
         reason=answer.message,
         retryable=answer.retryable,
+        alerts=(answer.alert,) if answer.alert else (),
     )
     nothing = Changes(reference=answer.reference)
     match facts.state:

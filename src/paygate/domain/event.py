@@ -90,7 +90,9 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.charged_back": "The payer's bank took money back.",
     "payment.chargeback_won": "A dispute ended in our favour; money that was taken comes back.",
     "payment.chargeback_lost": "A dispute ended against us; the money is gone.",
-    "payment.alert": "Something about a payment contradicts what we know.",
+    "payment.alert": (
+        "Something about a payment contradicts what we know, or was left undone at the processor."
+    ),
     "method.requires_action": "The payer must do something before a method can be stored.",
     "method.stored": "A method of a customer was stored.",
     "method.renewed": "A method that was stored before was stored again: one record, renewed.",

@@ -321,7 +321,8 @@ class Declined:
     `raw_code` is the processor's own code, kept word for word. `final` says that
     the processor takes no other try on the same page or slip: the payment ends as
     declined, while any other decline leaves the page payable. `method_facts` and `checks`
-    are those of `Approved`.
+    are those of `Approved`. `alert` is a sentence for the merchant about what the processor
+    left undone, such as a hold that it could not release; it becomes a `payment.alert`.
     """
 
     code: DeclineCode
@@ -332,17 +333,22 @@ class Declined:
     final: bool = False
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The processor refused the request; the payment method is not to blame."""
+    """The processor refused the request; the payment method is not to blame.
+
+    `alert` is that of `Declined`.
+    """
 
     cause: RejectCause
     retryable: bool
     raw_code: str = ""
     message: str = ""
     reference: str = ""
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

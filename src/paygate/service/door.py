@@ -455,6 +455,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "message": _TEXT,
         "reference": _REFERENCE,
         "final": _YES_NO,
+        "alert": _TEXT,
     },
     Rejected: {
         "cause": _member(RejectCause),
@@ -462,6 +463,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "raw_code": _TEXT,
         "message": _TEXT,
         "reference": _REFERENCE,
+        "alert": _TEXT,
     },
     Pending: {
         "reference": _REFERENCE,

@@ -38,6 +38,7 @@ from tests.drivers.authorize_net.conftest import (
     charge,
     details,
     error,
+    inquiry,
     made,
     refuses,
     sent,
@@ -429,6 +430,11 @@ def test_an_accepted_e_check_is_money_that_is_still_to_settle() -> None:
         ("3", "8", DeclineCode.EXPIRED_METHOD, False),
         ("3", "9", DeclineCode.INVALID_METHOD, False),
         ("2", "317", DeclineCode.EXPIRED_METHOD, False),
+        ("2", "200", DeclineCode.INVALID_METHOD, False),
+        ("2", "201", DeclineCode.INVALID_METHOD, False),
+        ("2", "211", DeclineCode.NO_ACCOUNT, False),
+        ("2", "220", DeclineCode.TRY_AGAIN_LATER, True),
+        ("2", "222", DeclineCode.DUPLICATE, False),
     ],
 )
 def test_a_no_is_a_decline(
@@ -445,6 +451,92 @@ def test_a_no_is_a_decline(
         method_facts=VISA,
         checks=CHECKED,
     )
+
+
+@pytest.mark.parametrize(
+    ("expires", "ours"),
+    [
+        ((10, 2026), DeclineCode.EXPIRED_METHOD),
+        ((11, 2026), DeclineCode.INVALID_METHOD),
+        ((1, 2027), DeclineCode.INVALID_METHOD),
+    ],
+)
+def test_a_wrong_expiry_that_has_passed_is_an_expired_card(
+    expires: tuple[int, int], ours: DeclineCode
+) -> None:
+    card = RawCard(Secret("4111111111111111"), *expires)
+
+    outcome = charged(OPEN, made("2", "201"), method=card).outcome
+
+    assert isinstance(outcome, Declined)
+    assert (outcome.code, outcome.raw_code) == (ours, "201")
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours"),
+    [
+        ("127", DeclineCode.INVALID_ADDRESS),
+        ("141", DeclineCode.GENERIC),
+        ("145", DeclineCode.GENERIC),
+        ("165", DeclineCode.INVALID_SECURITY_CODE),
+    ],
+)
+def test_a_decline_whose_hold_could_not_be_released_alerts_the_merchant(
+    net: AuthorizeNet, reason: str, ours: DeclineCode
+) -> None:
+    answered = charged(net, made("2", reason)).outcome
+    asked_again = play(
+        net.look_up(inquiry(reference=T)), details("declined", code="2", reason=reason)
+    ).outcome
+
+    for outcome in (answered, asked_again):
+        assert isinstance(outcome, Declined)
+        assert (outcome.code, outcome.raw_code) == (ours, reason)
+        assert "could not release the hold" in outcome.alert
+        assert T in outcome.alert
+        assert outcome.message.endswith(outcome.alert)
+
+
+def test_an_approval_whose_settlement_failed_is_refused_and_alerts_the_merchant(
+    net: AuthorizeNet,
+) -> None:
+    outcome = charged(net, made("3", "36")).outcome
+
+    assert isinstance(outcome, Rejected)
+    assert (outcome.cause, outcome.retryable, outcome.reference) == (RejectCause.STATE, False, T)
+    assert "its settlement failed" in outcome.alert
+    assert T in outcome.alert
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("35", RejectCause.PERMISSION),
+        ("171", RejectCause.VALIDATION),
+        ("174", RejectCause.VALIDATION),
+        ("206", RejectCause.PERMISSION),
+        ("207", RejectCause.PERMISSION),
+    ],
+)
+def test_a_decline_for_what_is_wrong_with_the_account_blames_no_card(
+    net: AuthorizeNet, reason: str, cause: RejectCause
+) -> None:
+    outcome = charged(net, made("2", reason)).outcome
+
+    assert isinstance(outcome, Rejected)
+    assert (outcome.cause, outcome.raw_code) == (cause, reason)
+
+
+@pytest.mark.parametrize("reason", ["19", "20", "21", "22", "23"])
+def test_a_warning_of_several_authorisations_is_not_sent_again_and_says_look(
+    net: AuthorizeNet, reason: str
+) -> None:
+    played = charged(net, made("3", reason))
+
+    assert len(played.requests) == 1
+    assert isinstance(played.outcome, Unknown)
+    assert "wait and look" in played.outcome.reason
+    assert "several authorisations" in played.outcome.reason
 
 
 def test_a_decline_with_an_error_beside_it_is_a_decline(net: AuthorizeNet) -> None:
@@ -524,7 +616,7 @@ def test_too_many_calls_are_turned_away_at_the_door(net: AuthorizeNet) -> None:
     assert (outcome.cause, outcome.retryable) == (RejectCause.RATE_LIMIT, True)
 
 
-@pytest.mark.parametrize("reason", ["0", "19", "23", "36", "52", "57", "120", "152", "180", "181"])
+@pytest.mark.parametrize("reason", ["0", "19", "23", "52", "57", "120", "152", "180", "181"])
 def test_an_error_while_it_was_processed_is_unknown(net: AuthorizeNet, reason: str) -> None:
     outcome = charged(net, made("3", reason)).outcome
 

@@ -37,20 +37,21 @@ CHARGE_REASONS: Final[dict[ChargeReason | None, str]] = {
 _SOFT: Final[dict[DeclineCode, str]] = {
     DeclineCode.GENERIC: "2 3",
     DeclineCode.INSUFFICIENT_FUNDS: "295",
+    DeclineCode.TRY_AGAIN_LATER: "209 214 220 224",
 }
 
 _HARD: Final[dict[DeclineCode, str]] = {
-    DeclineCode.GENERIC: "141 145 191",
+    DeclineCode.GENERIC: "141 145 191 215 216 217 218 219 223",
     DeclineCode.LOST_OR_STOLEN: "4",
-    DeclineCode.INVALID_METHOD: "6 9 37 101 315",
-    DeclineCode.NO_ACCOUNT: "10",
+    DeclineCode.INVALID_METHOD: "6 9 37 101 200 201 315",
+    DeclineCode.NO_ACCOUNT: "10 211",
     DeclineCode.EXPIRED_METHOD: "7 8 316 317",
     DeclineCode.NOT_PERMITTED: "17 28 128 244",
     DeclineCode.INVALID_ADDRESS: "27 127",
     DeclineCode.INVALID_SECURITY_CODE: "44 45 65 78 165",
     DeclineCode.FRAUD_SUSPECTED: "41 250 251 254",
     DeclineCode.LIMIT_EXCEEDED: "49",
-    DeclineCode.DUPLICATE: "11 318",
+    DeclineCode.DUPLICATE: "11 222 318",
 }
 
 DECLINES: Final[dict[str, tuple[DeclineCode, bool]]] = {
@@ -65,6 +66,32 @@ DECLINES: Final[dict[str, tuple[DeclineCode, bool]]] = {
 def decline_of(reason: str) -> tuple[DeclineCode, bool]:
     """Tell our code for *reason*, and whether the same method may be tried again."""
     return DECLINES.get(reason, (DeclineCode.GENERIC, False))
+
+
+WRONG_EXPIRY: Final = "201"
+"""The expiry is wrong; whether it is because it has passed is not said."""
+
+_HELD: Final[tuple[tuple[str, str], ...]] = (
+    ("Authorize.Net declined it and could not release the hold", "127 141 145 165"),
+    ("the bank approved it and its settlement failed", "36"),
+)
+_STAYS_HELD: Final = {raw: what for what, raws in _HELD for raw in raws.split()}
+
+
+def alert_of(reason: str, transaction: str) -> str:
+    """Return what the merchant must know of a *transaction* that took no money; "" if nothing.
+
+    The list says of these reasons that Authorize.Net's own void failed, or that the bank
+    approved: no money comes, and the card holder cannot spend the amount meanwhile.
+    """
+    what = _STAYS_HELD.get(reason)
+    if what is None:
+        return ""
+    named = f"transaction {transaction}" if transaction else "the transaction"
+    return (
+        f"{what}: the amount may stay held on the card for weeks; void {named} in the Merchant "
+        "Interface, or let Authorize.Net or the bank release it"
+    )
 
 
 # --- Refused requests -----------------------------------------------------------------
@@ -100,7 +127,9 @@ _FOR_GOOD: Final[dict[tuple[RejectCause, str], str]] = {
     (
         RejectCause.PERMISSION,
         "the account is set up wrong at its processor",
-    ): "24 29 30 31 34 35 38 43 170 172 173 185 E00135 E00136",
+    ): """
+        24 29 30 31 34 35 38 43 170 172 173 185 204 205 206 207 208 210 212 213 221 E00135 E00136
+        """,
     (
         RejectCause.PERMISSION,
         "the account takes no call of this form",
@@ -113,11 +142,12 @@ _FOR_GOOD: Final[dict[tuple[RejectCause, str], str]] = {
     (RejectCause.STATE, "more than was authorised cannot be captured"): "47 48",
     (RejectCause.STATE, "the transaction cannot be refunded, or not so much"): "50 51 54 55 64",
     (RejectCause.STATE, "the transaction cannot be voided"): "175 260 304 308 327",
+    (RejectCause.STATE, "it was authorised, and its settlement failed"): "36",
     (RejectCause.STATE, "a subscription uses the stored method"): "E00105 E00106 E00107",
     (RejectCause.VALIDATION, "a field of the transaction is wrong or missing"): """
         5 12 33 39 40 42 53 68 69 70 71 72 73 74 75 76 77 79 80 81 84 85 86 88 89 93 94 95 96 100
-        111 112 113 116 117 118 119 125 126 153 156 171 174 243 245 247 248 270 271 290 296 297
-        350 351
+        111 112 113 116 117 118 119 125 126 153 156 171 174 202 203 243 245 247 248 270 271 290
+        296 297 350 351
         """,
     (RejectCause.VALIDATION, "the request does not fit their schema or rules"): """
         E00002 E00003 E00004 E00013 E00014 E00015 E00016 E00019 E00029 E00031 E00041 E00045 E00051
@@ -145,9 +175,13 @@ REJECTS: Final[dict[str, Refused]] = {
 _UNCERTAIN: Final[tuple[tuple[str, str], ...]] = (
     ("time ran out, or a service behind Authorize.Net failed", "0 E00049 E00062 E00063 E00078"),
     ("an unexpected error of Authorize.Net's", "E00001 E00133"),
-    ("the card processor's answer did not come", "19 20 21 22 23 25 26"),
+    # The list warns of several authorisations if it is tried again meanwhile.
+    (
+        "no answer of the card processor, and several authorisations if tried again: wait and look",
+        "19 20 21 22 23",
+    ),
+    ("the card processor's answer did not come", "25 26"),
     ("the card processor's answer could not be read", "57 58 59 60 61 62 63 180 192"),
-    ("it was authorised, and its settlement failed", "36"),
     ("it was authorised, and is to be voided by Authorize.Net", "52"),
     ("Authorize.Net failed to void it after an error", "120 121 122 152 181"),
 )

@@ -171,7 +171,7 @@ class AuthorizeNet:
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         channel, order = self._channel, fields.order_number(charge.key)
         reply = yield transactions.build_charge(channel, charge, hold=hold)
-        told = transactions.parse(channel, reply, order)
+        told = transactions.parse_charge(channel, charge, reply)
         if not isinstance(told, transactions.Told):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:

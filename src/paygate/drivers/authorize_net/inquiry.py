@@ -27,7 +27,7 @@ from paygate.driver import (
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
 from paygate.drivers.authorize_net.messages import Refusal, instant, unanswered
-from paygate.drivers.authorize_net.transactions import facts_of
+from paygate.drivers.authorize_net.transactions import declined_as, facts_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -258,21 +258,13 @@ def _ended(found: Details) -> Finding:
         )
     if found.status == "settlementError":
         return _not_settled(found)
+    declined = declined_as(found.reason, found.message, found.transaction)
     if found.status == "failedReview":
-        code, retryable = DeclineCode.FRAUD_SUSPECTED, False
-    elif found.status == "declined":
-        code, retryable = codes.decline_of(found.reason)
-    else:
-        code, retryable = DeclineCode.TRY_AGAIN_LATER, True
-    return Declined(
-        code=code,
-        raw_code=found.reason or found.status,
-        retryable=retryable,
-        message=found.message,
-        reference=found.transaction,
-        method_facts=found.facts,
-        checks=found.checks,
-    )
+        declined = replace(declined, code=DeclineCode.FRAUD_SUSPECTED, retryable=False)
+    elif found.status != "declined":
+        declined = replace(declined, code=DeclineCode.TRY_AGAIN_LATER, retryable=True)
+    raw_code = found.reason or found.status
+    return replace(declined, raw_code=raw_code, method_facts=found.facts, checks=found.checks)
 
 
 def _not_settled(found: Details) -> Declined:

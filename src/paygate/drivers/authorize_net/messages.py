@@ -146,12 +146,14 @@ class Refusal:
 
 def rejected(refused: codes.Refused, code: str, message: str, reference: str) -> Rejected:
     """Return the outcome of a refusal."""
+    alert = codes.alert_of(code, reference)
     return Rejected(
         cause=refused.cause,
         retryable=refused.retryable,
         raw_code=code,
-        message=message,
+        message=f"{message} {alert}".strip(),
         reference=reference,
+        alert=alert,
     )
 
 

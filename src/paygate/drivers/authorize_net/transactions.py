@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from paygate.driver import (
     BadReply,
     CardChecks,
     ChargeReason,
+    DeclineCode,
     Declined,
     InvalidValue,
     Kind,
@@ -31,9 +32,17 @@ from paygate.driver import (
 )
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
-from paygate.drivers.authorize_net.messages import Refusal, busy, message_of, rejected, uncertain
+from paygate.drivers.authorize_net.messages import (
+    Refusal,
+    busy,
+    message_of,
+    now_of,
+    rejected,
+    uncertain,
+)
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from xml.etree.ElementTree import Element
 
     from paygate.driver import (
@@ -382,24 +391,46 @@ class Told:
     network: str
     split: str
     approved: str
+    expired: bool = False
 
     def declined(self) -> Declined:
-        """Tell that somebody said no."""
-        code, retryable = codes.decline_of(self.reason)
-        return Declined(
-            code=code,
-            raw_code=self.reason,
-            retryable=retryable,
-            message=self.message,
-            reference=self.transaction,
-            method_facts=self.paid_with,
-            checks=self.checks,
-        )
+        """Return that somebody said no."""
+        declined = declined_as(self.reason, self.message, self.transaction)
+        if self.expired and self.reason == codes.WRONG_EXPIRY:
+            declined = replace(declined, code=DeclineCode.EXPIRED_METHOD)
+        return replace(declined, method_facts=self.paid_with, checks=self.checks)
 
     @property
     def partly(self) -> bool:
         """Tell whether only a part was approved, which a prepaid card can lead to."""
         return bool(self.approved)
+
+
+def declined_as(reason: str, message: str, transaction: str) -> Declined:
+    """Return a decline for *reason*, with what the merchant must know if a hold stays."""
+    code, retryable = codes.decline_of(reason)
+    alert = codes.alert_of(reason, transaction)
+    return Declined(
+        code=code,
+        raw_code=reason,
+        retryable=retryable,
+        message=f"{message} {alert}".strip(),
+        reference=transaction,
+        alert=alert,
+    )
+
+
+def parse_charge(channel: Channel, charge: Charge, response: Response) -> Told | Outcome:
+    """Read the answer to a charge; see `parse`."""
+    told = parse(channel, response, fields.order_number(charge.key))
+    if isinstance(told, Told) and isinstance(charge.method, RawCard):
+        return replace(told, expired=_has_expired(charge.method, now_of(response)))
+    return told
+
+
+def _has_expired(card: RawCard, now: datetime | None) -> bool:
+    """Return whether the last month of *card* has passed by the processor's clock."""
+    return now is not None and (card.expires_year, card.expires_month) < (now.year, now.month)
 
 
 def parse(channel: Channel, response: Response, order: str) -> Told | Outcome:
@@ -467,14 +498,12 @@ def outcome_of(told: Told, done: Outcome) -> Outcome:
     match told.code:
         case "1":
             return done if told.transaction else in_test_mode(told)
-        case "2":
-            return told.declined()
+        case "2" | "3":
+            return _refused(told)
         case "4":
             if not told.transaction:
                 raise BadReply("a transaction is held for review, and it is not said which")
             return Pending(reference=told.transaction)
-        case "3":
-            return _error(told)
         case _:
             return Unknown(
                 reason=f"Authorize.Net answered with response code {told.code[:10]!r}",
@@ -482,13 +511,14 @@ def outcome_of(told: Told, done: Outcome) -> Outcome:
             )
 
 
-def _error(told: Told) -> Outcome:
-    if told.reason in codes.DECLINES:
-        return told.declined()
+def _refused(told: Told) -> Outcome:
+    """Return what a decline or an error means: some declines are the account's own fault."""
     refused = codes.reject_of(told.reason)
-    if refused is None:
-        return uncertain(told.reason, told.message, told.transaction)
-    return rejected(refused, told.reason, told.message, told.transaction)
+    if refused is not None:
+        return rejected(refused, told.reason, told.message, told.transaction)
+    if told.code == "2" or told.reason in codes.DECLINES:
+        return told.declined()
+    return uncertain(told.reason, told.message, told.transaction)
 
 
 def in_test_mode(told: Told) -> Rejected:
