@@ -79,7 +79,7 @@ def test_an_invoice_with_money_on_it_is_voided_only_if_that_is_wanted(imported: 
 
 def test_an_invoice_is_issued_written_off_opened_again_and_voided(run: Run) -> None:
     issue = ("invoice", "issue", "B-1", "--customer", "C-1", "--total", "10 USD")
-    issued = run(*issue, "--due", "2026-12-01", "--json")
+    issued = run(*issue, "--due", "2026-12-01", "--create", "--json")
     assert issued.json["invoice"]["open"]["text"] == "10.00 USD"
 
     gone = run("write-off", "B-1", "--reason", "bankrupt", "--key", "w", "--amount", "4", "--json")

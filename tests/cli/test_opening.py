@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,11 @@ def broken():
 
 def something_else():
     return 7
+
+def keyed():
+    raise ValueError("the key nqzkwyvbtrpl is too short")
 """
+ISSUE = ("invoice", "issue", "B-1", "--customer", "C", "--total", "9 USD", "--due", "2030-01-01")
 
 
 def test_the_ledger_may_come_from_the_environment(run: Run, folder: Path) -> None:
@@ -29,6 +34,17 @@ def test_the_ledger_may_come_from_the_environment(run: Run, folder: Path) -> Non
 
     assert (folder / "other.db").exists()
     assert not (folder / "paygate.db").exists()
+
+
+def test_issuing_makes_a_ledger_only_if_asked_to(run: Run, folder: Path) -> None:
+    mistyped = run(*ISSUE, "--ledger", "sqlite:///typo.db")
+    there = (folder / "typo.db").exists()
+    made = run(*ISSUE, "--ledger", "sqlite:///new.db", "--create", "--json")
+
+    assert (mistyped.code, there) == (2, False)
+    assert "there is no ledger typo.db" in mistyped.err
+    assert "--create" in mistyped.err
+    assert made.json["invoice"]["number"] == "B-1"
 
 
 def test_tenants_are_kept_apart(imported: Run) -> None:
@@ -136,20 +152,63 @@ def test_an_application_brings_its_own_cashier(shell: Run, folder: Path) -> None
     ("target", "says"),
     [
         ("shop", "is module:function"),
-        ("shop:nothing", "failed with AttributeError"),
-        ("nowhere:cashier", "failed with ModuleNotFoundError"),
-        ("shop:broken", "failed with RuntimeError"),
+        ("shop:nothing", "AttributeError: module 'shop' has no attribute 'nothing'"),
+        ("nowhere:cashier", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("imports:cashier", "ModuleNotFoundError: No module named 'not_installed' (imports.py:2)"),
+        ("shop:broken", "RuntimeError: the password is •••• (shop.py:9)"),
+        ("shop:keyed", "ValueError: the key •••• is too short (shop.py:15)"),
         ("shop:something_else", "returned int; a command needs a Cashier"),
     ],
 )
-def test_an_application_that_brings_none_is_refused(
-    shell: Run, folder: Path, target: str, says: str
+def test_an_application_that_brings_none_is_refused_with_the_place(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, target: str, says: str
 ) -> None:
     (folder / "shop.py").write_text(FACTORY)
+    (folder / "imports.py").write_text("import json\nimport not_installed\n")
+    for name in ("shop", "imports"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
-    done = shell("fsck", "--app", target)
+    done = run("fsck", "--app", target, SHOP_TOKEN="nqzkwyvbtrpl")
 
     assert done.code == 2
     assert says in done.err
     assert "hunter2" not in done.all
     assert "Traceback" not in done.all
+
+
+def test_debug_shows_the_trace_of_an_application(run: Run, folder: Path) -> None:
+    (folder / "shop_traced.py").write_text(FACTORY)
+
+    done = run("--debug", "fsck", "--app", "shop_traced:keyed", SHOP_TOKEN="nqzkwyvbtrpl")
+
+    assert "in keyed" in done.err
+    assert "InvalidSettings: --app shop_traced:keyed failed" in done.err
+    assert "nqzkwyvbtrpl" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("collect", "A-1", "--via", "page"), "come back to with --return-url"),
+        (("enroll", "C-1", "--via", "till"), "--method (a one-time token), --from-payment, or"),
+        (("collect", "A-1", "--via", "page", "--return-url", "/back"), "--return-url is"),
+        (("void", "A-1", "--reason", " "), "--reason 'issued twice'"),
+    ],
+)
+def test_a_message_names_the_option_of_the_command(
+    imported: Run, folder: Path, command: tuple[str, ...], says: str
+) -> None:
+    (folder / "g.toml").write_text(
+        '[page]\ndriver = "fake"\nkind = "redirect"\n[till]\ndriver = "fake"\n'
+    )
+    if command[0] == "void":
+        command = ("invoice", *command)
+    else:
+        command = (*command, "--key", "k", "--gateways", "g.toml")
+
+    done = imported(*command)
+
+    assert done.code == 2
+    assert says in done.err
+    assert "return_url" not in done.err
+    assert "reason=" not in done.err

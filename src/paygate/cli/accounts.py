@@ -56,7 +56,7 @@ def check(
 def gateway_of(where: Where, account: str) -> Gateway:
     """Make the gateway account of that name, without a ledger and without asking anybody."""
     if where.app is not None:
-        with from_app(where.app) as cashier:
+        with from_app(where.ctx, where.app) as cashier:
             [name] = _chosen(cashier.gateways, account)
             return cashier.gateways[name].gateway
     settings = where.settings()
@@ -66,7 +66,7 @@ def gateway_of(where: Where, account: str) -> Gateway:
 
 def _findings(where: Where, only: str | None) -> Iterator[Finding]:
     if where.app is not None:
-        with from_app(where.app) as cashier:
+        with from_app(where.ctx, where.app) as cashier:
             for name in _chosen(cashier.gateways, only):
                 yield _ask(cashier, name)
         return

@@ -33,5 +33,8 @@ def root(
         bool,
         typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of an error, without secrets.")
+    ] = False,
 ) -> None:
     """Issue invoices, collect them through any gateway, and check the books."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -15,14 +17,18 @@ from paygate.domain.secret import DOTS
 from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 FINDINGS: Final = 1
 """A check found something, or a payment was not collected."""
 
 _AS_JSON: Final = "paygate.json"
+_COMMAND: Final = "paygate.command"
 _HIDDEN: Final = "paygate.hidden"
 _LENGTH_HIDDEN_MIN: Final = 6
+_NAMED: Final = re.compile(
+    r"\b(?P<name>[a-z][a-z_]*[a-z])\b(?P<assigned>=(?P<value>(?=['\"\w]))?)?"
+)
 
 
 def code_of(error: PaygateError) -> int:
@@ -57,11 +63,44 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except PaygateError as error:
-            tell(error, as_json=bool(ctx.meta.get(_AS_JSON)), hidden=ctx.meta.get(_HIDDEN, ()))
+            hidden = ctx.meta.get(_HIDDEN, ())
+            if ctx.params.get("debug"):
+                _show_trace(error, hidden)
+            spelled = Spelled(ctx.meta.get(_COMMAND))
+            tell(error, as_json=bool(ctx.meta.get(_AS_JSON)), hidden=hidden, spelled=spelled)
             raise typer.Exit(code_of(error)) from None
 
 
-def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
+class Spelled:
+    """Writes the arguments that a message names as the options of the command that was called."""
+
+    def __init__(self, command: Any = None) -> None:
+        params = [] if command is None else command.params
+        self._options = {
+            each.name: each.opts[0] for each in params if each.param_type_name == "option"
+        }
+
+    def __call__(self, message: str) -> str:
+        """Return *message* with ``--return-url`` for ``return_url=`` and ``return_url``."""
+        message = message.replace("with final=True", "without --keep-rest")
+        return _NAMED.sub(self._option, message)
+
+    def _option(self, found: re.Match[str]) -> str:
+        name, assigned = found["name"], found["assigned"]
+        option = self._options.get(name)
+        # A word without an underscore may be just a word.
+        if option is None or not (assigned or "_" in name):
+            return found[0]
+        return f"{option} " if found["value"] is not None else option
+
+
+def tell(
+    error: PaygateError,
+    *,
+    as_json: bool,
+    hidden: Iterable[str],
+    spelled: Callable[[str], str] = str,
+) -> None:
     """Write what happened to stderr, without the secrets that this call was given."""
     from paygate.cli import show
 
@@ -69,18 +108,26 @@ def tell(error: PaygateError, *, as_json: bool, hidden: Iterable[str]) -> None:
         facts = {name: show.plain(value) for name, value in error.facts.items()}
         if isinstance(error, ImportRejected):
             facts["problems"] = [{"line": line, "reason": why} for line, why in error.problems]
-        told = {"type": type(error).__name__, "message": error.message, "facts": facts}
+        told = {"type": type(error).__name__, "message": spelled(error.message), "facts": facts}
         sys.stderr.write(_without(hidden, show.as_json(told)) + "\n")
         return
-    text = _without(hidden, f"{type(error).__name__}: {error.message}")
+    text = _without(hidden, f"{type(error).__name__}: {spelled(error.message)}")
     from rich.text import Text
 
     show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
 
 
+def _show_trace(error: PaygateError, hidden: Iterable[str]) -> None:
+    from paygate.cli import show
+
+    trace = _without(hidden, "".join(traceback.format_exception(error)))
+    sys.stderr.write(show.lines(trace))
+
+
 def remember_json(ctx: typer.Context, value: bool) -> bool:
-    """Note that a program reads, so that errors are JSON as well."""
+    """Note which command runs, and whether a program reads it, so that errors are JSON as well."""
     ctx.meta[_AS_JSON] = value
+    ctx.meta[_COMMAND] = ctx.command
     return value
 
 

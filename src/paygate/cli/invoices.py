@@ -70,9 +70,12 @@ def issue(
     total: Annotated[str, typer.Option(metavar="AMOUNT", help="Such as '30.00 USD'.")],
     due: Annotated[str, typer.Option(metavar="DATE", help="When it is to be paid.")],
     on: Annotated[str | None, typer.Option(metavar="DATE", help="Its own date.")] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the ledger if it does not exist.")
+    ] = False,
 ) -> None:
     """Issue an invoice, once per number."""
-    with where.open(make=True) as cashier:
+    with where.open(make=create) as cashier:
         money = read_amount(cashier, total)
         made = cashier.issue(number=number, customer=customer, total=money, due=due, on=on)
     _tell(made, where)

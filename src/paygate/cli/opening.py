@@ -25,6 +25,7 @@ import typer
 
 from paygate.cli import options
 from paygate.cli.exits import hide
+from paygate.cli.foreign import failure, secrets_of
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.errors import InvalidSettings, InvalidValue, PaygateError
@@ -71,7 +72,7 @@ class Where:
         if self.app is not None:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
-            return from_app(self.app)
+            return from_app(self.ctx, self.app)
         from paygate.cashier import Cashier
 
         if not make:
@@ -142,7 +143,7 @@ def read_gateways(
         raise InvalidSettings(f"{file}: {error.message}", **error.facts) from None
 
 
-def from_app(target: str) -> Cashier:
+def from_app(ctx: typer.Context, target: str) -> Cashier:
     """Call the host's function that returns a cashier."""
     from paygate.cashier import Cashier
 
@@ -153,14 +154,16 @@ def from_app(target: str) -> Cashier:
         )
     if os.getcwd() not in sys.path:  # noqa: PTH109  (sys.path holds text)
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    hide(ctx, *secrets_of(os.environ))
     try:
         factory: Callable[[], object] = getattr(import_module(module_name), name)
         made = factory()
     except PaygateError:
         raise
     except Exception as error:
-        # Only its kind: what somebody else's error says may hold a secret.
-        raise InvalidSettings(f"--app {target} failed with {type(error).__name__}") from error
+        raise InvalidSettings(
+            f"--app {target} failed with {failure(error)}; 'paygate --debug' shows the trace"
+        ) from error
     if not isinstance(made, Cashier):
         raise InvalidSettings(
             f"--app {target} returned {type(made).__name__}; a command needs a Cashier"
@@ -195,7 +198,7 @@ def _must_exist(ledger: str) -> None:
     if scheme == "sqlite" and path and not Path(path).exists():
         raise InvalidValue(
             f"there is no ledger {path}; say which with --ledger, or make one with "
-            "'paygate invoice import'"
+            "'paygate invoice import' or 'paygate invoice issue --create'"
         )
 
 

@@ -536,7 +536,7 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
     if not rail.partial_capture and (amount.minor != under_way.authorized or not task.final):
         raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
     if not rail.multiple_capture and (not task.final or under_way.collected or under_way.capturing):
-        raise Unsupported(f"the account {payment.account!r} captures once; leave final=True")
+        raise Unsupported(f"the account {payment.account!r} captures once; capture with final=True")
     if not payments.begin_capture(tx, payment.id, amount.minor):
         raise NotCapturable(
             f"{amount} of payment {payment.id} cannot be captured: "
