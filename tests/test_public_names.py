@@ -28,6 +28,7 @@ PUBLIC = [
     "AttemptState",
     "Authorized",
     "Balance",
+    "Bill",
     "Browser",
     "Callback",
     "CardCheck",

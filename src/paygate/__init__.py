@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from paygate.service.feed import FeedsRead
     from paygate.service.history import History
     from paygate.service.import_invoices import Imported
+    from paygate.service.issue import Bill
     from paygate.service.publish import Published, Sink
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
@@ -159,6 +160,7 @@ _HOMES = {
     "Rotated": "service.enroll",
     "FeedsRead": "service.feed",
     "History": "service.history",
+    "Bill": "service.issue",
     "Imported": "service.import_invoices",
     "Published": "service.publish",
     "Sink": "service.publish",
@@ -184,6 +186,7 @@ __all__ = [
     "AttemptState",
     "Authorized",
     "Balance",
+    "Bill",
     "Browser",
     "Callback",
     "CardCheck",

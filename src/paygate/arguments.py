@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
@@ -561,6 +562,28 @@ def content(value: object, name: str) -> bytes | str:
     if not isinstance(value, bytes | str) or len(value) > _BODY_BYTES_MAX:
         refuse(name, f"the content of a file, as bytes or text of at most {_BODY_BYTES_MAX:,}", 0)
     return value
+
+
+def delimiter(value: object, name: str) -> str:
+    """Return the character that separates the columns of a CSV file."""
+    if not isinstance(value, str) or len(value) != 1 or value in '"\r\n ' or value.isalnum():
+        refuse(name, "one character, such as ';' or a tab", value)
+    return value
+
+
+def encoding(value: object, name: str) -> str:
+    """Return the name of an encoding of text."""
+    if isinstance(value, str) and "\0" not in value:
+        # LookupError: there is none of that name, or it is none of text, such as base64.
+        with suppress(LookupError):
+            b" ".decode(value, "replace")
+            return value
+    return refuse(name, "the name of an encoding, such as utf-8 or latin-1", value)
+
+
+def decimal_mark(value: object, name: str) -> str:
+    """Return the mark before the digits that are less than one."""
+    return value if value in (".", ",") else refuse(name, "'.' or ','", value)
 
 
 def called(value: object, name: str, takes: str) -> Callable[..., Any]:

@@ -286,19 +286,35 @@ class BookDesk:
 
     @verb
     def import_invoices(
-        self, csv: bytes | str, *, skip_bad: bool = False
+        self,
+        csv: bytes | str,
+        *,
+        skip_bad: bool = False,
+        dry_run: bool = False,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        decimal: str = ".",
     ) -> Flow[import_invoices.Imported]:
         """
         Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
 
         The first line names the columns: number, customer, currency, total, due and,
-        if wanted, name and email of the customer. Raises `ImportRejected` with every
+        if wanted, name, email, phone of the customer and the parts of an `Address`. *delimiter*
+        separates columns, *decimal* (a point or a comma) marks decimals, and *encoding* is that
+        of bytes; none of them is guessed. Raises `ImportRejected` with every
         bad row by its line, and then nothing was issued; with *skip_bad* the good
-        rows are, and the bad ones are told in the result.
+        rows are, and the bad ones are told in the result. With *dry_run* nothing is written:
+        `Imported.would_issue` has what would be, and the same errors are raised.
         """
-        sheet = import_invoices.read_sheet(arguments.content(csv, "csv"))
+        sheet = import_invoices.read_sheet(
+            arguments.content(csv, "csv"),
+            delimiter=arguments.delimiter(delimiter, "delimiter"),
+            encoding=arguments.encoding(encoding, "encoding"),
+            decimal=arguments.decimal_mark(decimal, "decimal"),
+        )
         skips = arguments.flag(skip_bad, "skip_bad")
-        return (yield from import_invoices.import_sheet(sheet, skip_bad=skips))
+        rehearsal = arguments.flag(dry_run, "dry_run")
+        return (yield from import_invoices.import_sheet(sheet, skip_bad=skips, dry_run=rehearsal))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:

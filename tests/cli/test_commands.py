@@ -25,7 +25,12 @@ def ledger() -> Cashier:
 def test_import_issues_the_invoices_of_a_file(run: Run) -> None:
     done = run("invoice", "import", "invoices.csv", "--json")
 
-    assert done.json == {"issued": ["A-1", "A-2"], "known": [], "problems": []}
+    assert done.json == {
+        "issued": ["A-1", "A-2"],
+        "would_issue": [],
+        "known": [],
+        "problems": [],
+    }
     with ledger() as cashier:
         assert cashier.invoice("A-2").total == Money("JPY", 1200)
 
@@ -359,3 +364,42 @@ def test_an_error_is_a_sentence_and_an_exit_code(
     assert as_json.error["type"] == kind
     assert f"{kind}: {as_json.error['message']}\n" == done.err
     assert not Path("nowhere.db").exists()
+
+
+SPREADSHEET = "number;customer;currency;total;due;name\nA-9;C-9;EUR;2,50;2030-01-01;J\xf6rg\n"
+DIALECT = ("--delimiter", ";", "--encoding", "latin-1", "--decimal", ",")
+
+
+def test_a_rehearsed_import_makes_no_ledger_and_issues_nothing(run: Run, folder: Path) -> None:
+    (folder / "s.csv").write_bytes(SPREADSHEET.encode("latin-1"))
+
+    rehearsed = run("invoice", "import", "s.csv", *DIALECT, "--dry-run")
+    made = (folder / "paygate.db").exists()
+    issued = run("invoice", "import", "s.csv", *DIALECT, "--json")
+    again = run("invoice", "import", "s.csv", *DIALECT, "--dry-run", "--json")
+
+    assert (rehearsed.code, made) == (0, False)
+    assert "1 would be issued, 0 were there already" in rehearsed.out
+    assert "2.50 EUR" in rehearsed.out
+    assert issued.json["issued"] == ["A-9"]
+    assert (again.json["would_issue"], again.json["known"]) == ([], ["A-9"])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "says"),
+    [
+        (DIALECT[:2], "--encoding"),
+        (DIALECT[2:], "--delimiter ';'"),
+        (DIALECT[:4], "--decimal ','"),
+        (("--delimiter", ";;"), "--delimiter is one character"),
+    ],
+)
+def test_a_wrong_dialect_is_refused_with_the_option_to_use(
+    run: Run, folder: Path, dialect: tuple[str, ...], says: str
+) -> None:
+    (folder / "s.csv").write_bytes(SPREADSHEET.encode("latin-1"))
+
+    done = run("invoice", "import", "s.csv", *dialect)
+
+    assert done.code == 2
+    assert says in " ".join(done.err.split())

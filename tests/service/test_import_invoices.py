@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate import Cashier, Customer, Money
-from paygate.errors import ImportRejected
+from paygate import Address, Cashier, Customer, Money
+from paygate.errors import ImportRejected, InvalidValue
 from paygate.service.import_invoices import read_sheet
 
 HEAD = "number,customer,currency,total,due"
@@ -199,7 +199,7 @@ def test_a_row_of_several_lines_is_told_by_its_first() -> None:
         (b"number,customer,total,due\n", "does not name currency"),
         (HEAD.encode() + b",colour\n", "there is no column 'colour'"),
         (HEAD.encode() + b",due\n", "names a column twice"),
-        (HEAD.replace(",", ";").encode(), "separated by commas"),
+        (HEAD.replace(",", ";").encode(), "looks like delimiter=';'"),
         (b'"number\n', "the row is no CSV"),
         (GOOD.encode() + b"A-3,Caf\xe9,USD,1,2026-12-01\n", "line 4: this is not UTF-8"),
         (GOOD.encode("utf-16"), "line 1: this is not UTF-8"),
@@ -275,3 +275,105 @@ def test_facts_in_a_file_that_is_refused_change_nothing(cashier: Cashier) -> Non
         cashier.import_invoices(f"{row}new@mail.example\nK-2,C-4,USD,0,2026-12-01,\n")
 
     assert cashier.customer("C-4") == Customer("C-4", email="old@mail.example")
+
+
+# --- Files of other programs --------------------------------------------------------------
+
+GERMAN = """\
+number;customer;currency;total;due;name;phone;line1;postal_code;city;country
+A-1;C-1;EUR;2,50;2026-12-01;Jörg;+49 30 123456;Hauptstraße 5;10115;Berlin;DE
+A-2;C-1;EUR;1234,5;2026-12-01;Jörg;;Hauptstraße 7;10115;Berlin;DE
+"""
+
+
+def test_a_file_of_another_delimiter_encoding_and_decimal_mark_is_read(cashier: Cashier) -> None:
+    content = GERMAN.encode("latin-1")
+
+    done = cashier.import_invoices(content, delimiter=";", encoding="latin-1", decimal=",")
+
+    assert [one.total for one in done.issued] == [
+        Money.of("EUR", "2.50"),
+        Money.of("EUR", "1234.50"),
+    ]
+    assert cashier.customer("C-1") == Customer(
+        "C-1",
+        name="Jörg",
+        address=Address(line1="Hauptstraße 7", postal_code="10115", city="Berlin", country="DE"),
+    )
+
+
+def test_a_column_of_an_address_leaves_the_rest_of_it(cashier: Cashier) -> None:
+    address = Address(line1="Old Road 1", line2="Rear", city="York", country="GB")
+    cashier.save_customer(Customer("C-1", phone="+15550111", address=address))
+
+    cashier.import_invoices(f"{HEAD},line1,line2\nA-1,C-1,USD,1,2026-12-01,New Road 2,\n")
+
+    assert cashier.customer("C-1") == Customer(
+        "C-1", phone="+15550111", address=replace(address, line1="New Road 2", line2="")
+    )
+
+
+@pytest.mark.parametrize("total", ["1.234,56", "1.234", "1,234.56", "1,234"])
+def test_a_mark_of_thousands_is_refused_whatever_marks_decimals(total: str) -> None:
+    row = f'{HEAD}\nA,C,EUR,"{total}",2026-12-01\n'
+
+    for decimal in ".,":
+        sheet = read_sheet(row, decimal=decimal)
+
+        assert not sheet.rows
+        assert sheet.problems[0].reason.startswith("total: ")
+
+
+def test_a_file_in_another_encoding_is_refused_with_what_to_say() -> None:
+    with pytest.raises(ImportRejected, match=r"not UTF-8 text; .* encoding="):
+        read_sheet(GERMAN.encode("latin-1"), delimiter=";")
+    with pytest.raises(ImportRejected, match="delimiter=';'"):
+        read_sheet(GERMAN)
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        {"delimiter": ""},
+        {"delimiter": ";;"},
+        {"delimiter": "\n"},
+        {"delimiter": '"'},
+        {"encoding": "nothing"},
+        {"encoding": "base64"},
+        {"decimal": ";"},
+    ],
+)
+def test_a_dialect_that_there_is_not_is_a_wrong_argument(
+    cashier: Cashier, dialect: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        cashier.import_invoices(GOOD, **dialect)  # type: ignore[arg-type]
+
+    assert refused.value.argument in dialect
+
+
+def test_a_rehearsal_says_what_would_be_issued_and_issues_nothing(cashier: Cashier) -> None:
+    cashier.issue(number="A-1", customer="C-1", total=Money.of("USD", 30), due="2026-12-01")
+
+    rehearsed = cashier.import_invoices(
+        GOOD + "A-3,C-3,USD,x,2026-12-01\n", dry_run=True, skip_bad=True
+    )
+
+    assert [bill.number for bill in rehearsed.would_issue] == ["A-2"]
+    assert [invoice.number for invoice in rehearsed.known] == ["A-1"]
+    assert [problem.line for problem in rehearsed.problems] == [4]
+    assert (rehearsed.issued, numbers(cashier)) == ((), ["A-1"])
+    assert cashier.customer("C-2") is None
+
+
+def test_a_rehearsal_refuses_what_the_import_would_refuse(cashier: Cashier) -> None:
+    with pytest.raises(ImportRejected) as rejected:
+        cashier.import_invoices(GOOD + "A-3,C-3,USD,x,2026-12-01\n", dry_run=True)
+
+    assert [line for line, _ in rejected.value.problems] == [4]
+
+
+def test_a_bad_currency_is_told_as_the_currency() -> None:
+    told = reasons(f"{HEAD}\nA,C,cad,1,2026-12-01\n")
+
+    assert told[2].startswith("currency: 'cad' is not an ISO 4217 currency code")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where
+from paygate.cli.opening import Where, without_missing_ledger
 from paygate.errors import PaygateError, UnknownGateway
 
 if TYPE_CHECKING:
@@ -36,11 +35,9 @@ def check(
     as_json: options.JsonOption = False,
 ) -> None:
     """Show the wallet's first addresses to compare, the node's answer, and the unpaid gap."""
-    scheme, _, path = ledger.partition(":///")
-    if scheme == "sqlite" and not Path(path).exists():
-        ledger = "sqlite://"  # to look at the wallet needs no ledger, and must not make one
     where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
-    with where.open(make=True) as cashier:
+    # To look at the wallet needs no ledger, and must not make one.
+    with without_missing_ledger(where).open(make=True) as cashier:
         findings = [_finding(cashier, name) for name in _chosen(cashier, account)]
     if as_json:
         show.write_json({"accounts": findings})

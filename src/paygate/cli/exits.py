@@ -17,7 +17,7 @@ from paygate.domain.secret import DOTS
 from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 FINDINGS: Final = 1
 """A check found something, or a payment was not collected."""
@@ -80,8 +80,14 @@ class Spelled:
             each.name: each.opts[0] for each in params if each.param_type_name == "option"
         }
 
-    def __call__(self, message: str) -> str:
-        """Return *message* with ``--return-url`` for ``return_url=`` and ``return_url``."""
+    def __call__(self, message: str, argument: str = "") -> str:
+        """
+        Return *message* with ``--return-url`` for ``return_url=`` and ``return_url``.
+
+        *argument* is the name with which the message may begin: ``key is text``.
+        """
+        if argument in self._options and message.startswith(f"{argument} is "):
+            message = self._options[argument] + message.removeprefix(argument)
         message = message.replace("with final=True", "without --keep-rest")
         return _NAMED.sub(self._option, message)
 
@@ -99,19 +105,23 @@ def tell(
     *,
     as_json: bool,
     hidden: Iterable[str],
-    spelled: Callable[[str], str] = str,
+    spelled: Spelled | None = None,
 ) -> None:
     """Write what happened to stderr, without the secrets that this call was given."""
     from paygate.cli import show
 
+    spelled = spelled or Spelled()
+    message = spelled(error.message, str(error.facts.get("argument", "")))
     if as_json:
         facts = {name: show.plain(value) for name, value in error.facts.items()}
         if isinstance(error, ImportRejected):
-            facts["problems"] = [{"line": line, "reason": why} for line, why in error.problems]
-        told = {"type": type(error).__name__, "message": spelled(error.message), "facts": facts}
+            facts["problems"] = [
+                {"line": line, "reason": spelled(why)} for line, why in error.problems
+            ]
+        told = {"type": type(error).__name__, "message": message, "facts": facts}
         sys.stderr.write(_without(hidden, show.as_json(told)) + "\n")
         return
-    text = _without(hidden, f"{type(error).__name__}: {spelled(error.message)}")
+    text = _without(hidden, f"{type(error).__name__}: {message}")
     from rich.text import Text
 
     show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)

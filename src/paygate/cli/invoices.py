@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paygate.cli import facts, options, pages, show
-from paygate.cli.opening import Where, read_amount, with_ledger
+from paygate.cli.exits import Spelled
+from paygate.cli.opening import Where, read_amount, with_ledger, without_missing_ledger
 from paygate.domain.money import Money
 from paygate.errors import ImportRejected, InvalidValue
 
@@ -26,39 +27,67 @@ invoice = typer.Typer(no_args_is_help=True, help="Issue, import, list, show and 
 @with_ledger
 def import_(
     where: Where,
-    file: Annotated[str, typer.Argument(help="CSV file in UTF-8; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help="CSV file; - reads standard input.")],
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Import the good rows where others are bad.")
+        bool, typer.Option("--skip-bad", help="Import the good rows although others are bad.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be imported, and import nothing.")
+    ] = False,
+    delimiter: Annotated[
+        str, typer.Option("--delimiter", help="What separates columns; 'tab' is a tab.")
+    ] = ",",
+    encoding: Annotated[
+        str, typer.Option("--encoding", help="Of the file, such as latin-1 or utf-16.")
+    ] = "utf-8",
+    decimal: Annotated[
+        str, typer.Option("--decimal", help="What marks decimals: a point or a comma.")
+    ] = ".",
 ) -> None:
-    """Issue the invoices of a CSV file: number, customer, currency, total, due [, name, email]."""
+    """Issue the invoices of a CSV file: number, customer, currency, total, due.
+
+    It may have columns with facts of the customer as well: name, email, phone, line1,
+    line2, city, region, postal_code, country.
+    """
     content = _read(file)
+    if dry_run:
+        where = without_missing_ledger(where)
     with where.open(make=True) as cashier:
         try:
-            done = cashier.import_invoices(content, skip_bad=skip_bad)
+            done = cashier.import_invoices(
+                content,
+                skip_bad=skip_bad,
+                dry_run=dry_run,
+                delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
+                encoding=encoding,
+                decimal=decimal,
+            )
         except ImportRejected as rejected:
             if not where.as_json:
-                _print_problems(rejected.problems)
+                _print_problems(where, rejected.problems)
             raise
     if where.as_json:
         show.write_json(
             {
                 "issued": [one.number for one in done.issued],
+                "would_issue": [bill.number for bill in done.would_issue],
                 "known": [one.number for one in done.known],
                 "problems": done.problems,
             }
         )
         return
     console = show.console()
+    new = [bill.total for bill in done.would_issue] or [one.total for one in done.issued]
     table = show.table("Currency", ">Invoices", ">Total")
-    for currency, totals in _by_currency(done.issued):
+    for currency, totals in _by_currency(new):
         show.add(table, currency, len(totals), Money.sum(currency, totals))
-    if done.issued:
+    if new:
         console.print(table)
         console.print()
-    console.print(f"{len(done.issued)} issued, {len(done.known)} were there already", end="")
+    what = "would be issued" if dry_run else "issued"
+    console.print(f"{len(new)} {what}, {len(done.known)} were there already", end="")
     console.print(f", {len(done.problems)} rows left out" if done.problems else "")
-    _print_problems([(problem.line, problem.reason) for problem in done.problems])
+    _print_problems(where, [(problem.line, problem.reason) for problem in done.problems])
 
 
 @invoice.command("issue")
@@ -242,16 +271,17 @@ def _read(file: str) -> bytes:
         raise InvalidValue(f"the file {file} cannot be read: {error.strerror}") from None
 
 
-def _print_problems(problems: Iterable[tuple[int, str]]) -> None:
+def _print_problems(where: Where, problems: Iterable[tuple[int, str]]) -> None:
+    spelled = Spelled(where.ctx.command)
     table = show.table(">Line", "Problem")
     for line, reason in problems:
-        show.add(table, line, reason)
+        show.add(table, line, spelled(reason))
     if table.row_count:
         show.console(stderr=True).print(table, "")
 
 
-def _by_currency(invoices: Iterable[Invoice]) -> list[tuple[str, list[Money]]]:
+def _by_currency(amounts: Iterable[Money]) -> list[tuple[str, list[Money]]]:
     found: dict[str, list[Money]] = {}
-    for one in invoices:
-        found.setdefault(one.total.currency, []).append(one.total)
+    for one in amounts:
+        found.setdefault(one.currency, []).append(one)
     return sorted(found.items())

@@ -15,7 +15,7 @@ import os
 import sys
 import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -190,6 +190,13 @@ def _toml(file: Path) -> dict[str, Any]:
         raise InvalidSettings(f"the settings {file} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(f"the settings {file} are no TOML in UTF-8: {error}") from None
+
+
+def without_missing_ledger(where: Where) -> Where:
+    """Return *where* with an empty ledger in memory if its own does not exist, to make none."""
+    scheme, _, path = where.ledger.partition(":///")
+    missing = scheme == "sqlite" and path and not Path(path).exists()
+    return replace(where, ledger="sqlite://") if missing else where
 
 
 def _must_exist(ledger: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,12 +87,22 @@ def save(tx: Tx, customer: Customer | str) -> str:
 
 
 def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
-    """Change the contact facts that *facts* names and no others; an empty text clears one."""
+    """
+    Change the contact facts that *facts* names and no others; an empty text clears one.
+
+    Parts of the address are named like the others: ``city``, ``postal_code``.
+    """
     if not facts:
         return
     row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
     known: dict[str, Any] = json.loads(row["facts"]) if row and row["facts"] else {}
-    amended = {name: value for name, value in (known | dict(facts)).items() if value}
+    parts = {each.name for each in fields(Address)}
+    address = known.get("address", {}) | {
+        name: facts[name] for name in sorted(parts & facts.keys())
+    }
+    told = known | {name: facts[name] for name in facts.keys() - parts}
+    told["address"] = {name: value for name, value in address.items() if value}
+    amended = {name: value for name, value in told.items() if value}
     if amended != known:
         params = {"tenant": tx.tenant, "id": id_, "facts": json.dumps(amended)}
         tx.run(_SAVE_CONTACT, params)

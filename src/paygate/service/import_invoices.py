@@ -1,6 +1,7 @@
 """Import invoices from a CSV file: every row is checked before any is issued.
 
-`read_sheet` is pure: bytes in, good rows and problems by line out. What only the
+`read_sheet` is pure: bytes in, good rows and problems by line out. Which mark separates
+columns or decimals is never guessed: ``1,234`` may be one or a thousand. What only the
 ledger knows (a number that stands for other facts) is found in the transaction
 that issues the rows, so a file is imported whole or, where it must be, not at all.
 """
@@ -10,16 +11,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from paygate.domain.currency import SCALES
+from paygate.domain.customer import Address
 from paygate.domain.money import Money, written
 from paygate.domain.text import identifier
-from paygate.errors import ImportRejected, InvalidValue, NumberReused, UsageError
+from paygate.errors import (
+    ImportRejected,
+    InvalidAmount,
+    InvalidValue,
+    NumberReused,
+    UnknownCurrency,
+    UsageError,
+)
 from paygate.ledger import customers
 from paygate.service import issue
-from paygate.service.flow import Flow, transact
+from paygate.service.flow import Flow, look, transact
 from paygate.service.issue import Bill
 
 if TYPE_CHECKING:
@@ -31,7 +41,8 @@ if TYPE_CHECKING:
 NEEDED: Final = ("number", "customer", "currency", "total", "due")
 """The columns that every file has, in any order."""
 
-OPTIONAL: Final = ("name", "email")
+IN_ADDRESS: Final = tuple(field.name for field in fields(Address))
+OPTIONAL: Final = ("name", "email", "phone", *IN_ADDRESS)
 """The columns that a file may have: contact facts of the customer, from known invoices too.
 
 An empty cell clears one. If rows of one customer differ, the last one holds.
@@ -41,6 +52,8 @@ T = TypeVar("T")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SHOWN_MAX = 40
+_MARKS = {".": "point", ",": "comma"}
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +87,28 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What an import did: invoices issued now, those issued before, and rows left out."""
+    """
+    What an import did: invoices issued now, those issued before, and rows left out.
+
+    A rehearsal issues nothing; *would_issue* has the bills of which it would.
+    """
 
     issued: tuple[Invoice, ...]
     known: tuple[Invoice, ...]
     problems: tuple[Problem, ...]
+    would_issue: tuple[Bill, ...] = ()
 
 
-def import_sheet(sheet: Sheet, *, skip_bad: bool) -> Flow[Imported]:
+def import_sheet(sheet: Sheet, *, skip_bad: bool, dry_run: bool) -> Flow[Imported]:
     """Issue the rows of *sheet* in one transaction, or raise `ImportRejected`."""
+    if dry_run:
+        return (yield from look(lambda tx: rehearse_in(tx, sheet, skip_bad=skip_bad)))
     return (yield from transact(lambda tx: import_in(tx, sheet, skip_bad=skip_bad)))
 
 
 def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
-    new, known, problems = _compare(tx, sheet)
-    if problems and not skip_bad:
-        raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
+    new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
     issued = tuple(issue.issue_in(tx, row.bill) for row in new)
     # In the order of the file, whether the invoice is new or not: the last row says what holds.
     invoices = {invoice.number: invoice for invoice in (*issued, *known)}
@@ -101,20 +119,29 @@ def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     return Imported(issued=issued, known=known, problems=problems)
 
 
-def read_sheet(content: bytes | str) -> Sheet:
+def rehearse_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
+    """Compare the rows of *sheet* with the ledger, and write nothing."""
+    new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
+    bills = tuple(row.bill for row in new)
+    return Imported(issued=(), known=known, problems=problems, would_issue=bills)
+
+
+def read_sheet(
+    content: bytes | str, *, delimiter: str = ",", encoding: str = "utf-8", decimal: str = "."
+) -> Sheet:
     """
     Read a CSV file and check every row by itself.
 
-    Raises `ImportRejected` where the file as a whole cannot be read: it is empty,
-    not UTF-8, or its first line does not name the columns.
+    Raises `ImportRejected` if the file as a whole cannot be read: it is empty, in
+    another encoding, or its first line does not name the columns.
     """
-    records = _records(_text(content))
-    names = _header(next(records, None))
+    records = _records(_text(content, encoding), delimiter)
+    names = _header(next(records, None), delimiter)
     rows: list[Row] = []
     problems: list[Problem] = []
     lines: dict[str, int] = {}
     for line, record in records:
-        row = record if isinstance(record, str) else _row(line, names, record)
+        row = record if isinstance(record, str) else _row(line, names, record, decimal)
         if isinstance(row, Row) and row.bill.number in lines:
             number = row.bill.number
             row = f"invoice {number} is on line {lines[number]} already"
@@ -129,8 +156,14 @@ def read_sheet(content: bytes | str) -> Sheet:
 # --- The ledger's view ------------------------------------------------------------
 
 
-def _compare(tx: Tx, sheet: Sheet) -> tuple[list[Row], tuple[Invoice, ...], tuple[Problem, ...]]:
-    """Tell which rows are new, which invoices are there already, and all problems by line."""
+def _compare(
+    tx: Tx, sheet: Sheet, *, skip_bad: bool
+) -> tuple[list[Row], tuple[Invoice, ...], tuple[Problem, ...]]:
+    """
+    Return the rows that are new, the invoices that exist, and all problems by line.
+
+    Raises `ImportRejected` for problems, unless bad rows are to be skipped.
+    """
     new: list[Row] = []
     known: list[Invoice] = []
     problems = list(sheet.problems)
@@ -144,7 +177,10 @@ def _compare(tx: Tx, sheet: Sheet) -> tuple[list[Row], tuple[Invoice, ...], tupl
             new.append(row)
         else:
             known.append(found)
-    return new, tuple(known), tuple(sorted(problems, key=lambda problem: problem.line))
+    problems.sort(key=lambda problem: problem.line)
+    if problems and not skip_bad:
+        raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
+    return new, tuple(known), tuple(problems)
 
 
 def _rejected(problems: Sequence[Problem], total: int) -> ImportRejected:
@@ -159,14 +195,16 @@ def _rejected(problems: Sequence[Problem], total: int) -> ImportRejected:
 # --- The file -----------------------------------------------------------------------
 
 
-def _text(content: bytes | str) -> str:
+def _text(content: bytes | str, encoding: str) -> str:
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        reason = "this is not UTF-8 text; save the file as CSV in UTF-8"
+        return content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line = content.count(b"\n", 0, start) + 1
+        name = encoding.upper()
+        reason = f"this is not {name} text; save the file as CSV in {name}, or name its encoding="
         raise _unreadable(line, reason) from None
 
 
@@ -176,9 +214,10 @@ def _unreadable(line: int, reason: str) -> ImportRejected:
     )
 
 
-def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Read the records that are not blank, each with its first line, or what is wrong with it."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         line = reader.line_num + 1
         try:
@@ -192,7 +231,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
             yield line, record
 
 
-def _header(first: tuple[int, list[str] | str] | None) -> list[str]:
+def _header(first: tuple[int, list[str] | str] | None, delimiter: str) -> list[str]:
     if first is None:
         raise _unreadable(1, f"the file is empty; its first line names the columns {_COLUMNS}")
     line, record = first
@@ -200,8 +239,12 @@ def _header(first: tuple[int, list[str] | str] | None) -> list[str]:
         raise _unreadable(line, record)
     names = [name.lower() for name in record]
     missing = [name for name in NEEDED if name not in names]
-    if missing and len(names) == 1 and re.search(r"[;\t]", names[0]):
-        raise _unreadable(line, "columns are separated by commas, not by semicolons or tabs")
+    others = [mark for mark in _DELIMITERS if mark != delimiter and mark in names[0]]
+    if missing and len(names) == 1 and others:
+        reason = (
+            f"columns are not separated by {delimiter!r}; it looks like delimiter={others[0]!r}"
+        )
+        raise _unreadable(line, reason)
     if missing:
         reason = f"the first line does not name {', '.join(missing)}; the columns are {_COLUMNS}"
         raise _unreadable(line, reason)
@@ -217,7 +260,7 @@ def _header(first: tuple[int, list[str] | str] | None) -> list[str]:
 _COLUMNS = f"{', '.join(NEEDED)} (and {', '.join(OPTIONAL)})"
 
 
-def _row(line: int, names: Sequence[str], record: Sequence[str]) -> Row | str:
+def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -> Row | str:
     """Read a row, or return everything that is wrong with it."""
     if len(record) != len(names):
         return f"the row has {len(record)} fields, the first line names {len(names)}"
@@ -227,7 +270,7 @@ def _row(line: int, names: Sequence[str], record: Sequence[str]) -> Row | str:
         return "; ".join(wrong)
     contact: dict[str, str] = {name: fields[name] for name in OPTIONAL if name in fields}
     customer = _noting(wrong, lambda: _customer(fields["customer"], contact))
-    total = _noting(wrong, lambda: _total(fields))
+    total = _noting(wrong, lambda: _total(fields, decimal))
     due = _noting(wrong, lambda: _due(fields))
     if customer is None or total is None or due is None:
         return "; ".join(wrong)
@@ -256,9 +299,18 @@ def _customer(id_: str, contact: Mapping[str, str]) -> str:
     return spelled
 
 
-def _total(fields: Mapping[str, str]) -> Money:
+def _total(fields: Mapping[str, str], decimal: str) -> Money:
+    currency, total = fields["currency"], fields["total"]
+    other = "," if decimal == "." else "."
     try:
-        return written(fields["currency"], fields["total"])
+        if other in total and currency in SCALES:
+            raise InvalidAmount(
+                f"{_shown(total)} has a {_MARKS[other]}, and a {_MARKS[decimal]} marks decimals; "
+                f"write thousands without a mark, or say decimal={other!r}"
+            )
+        return written(currency, total.replace(decimal, "."))
+    except UnknownCurrency as error:
+        raise InvalidValue(f"currency: {error.message}") from None
     except UsageError as error:
         raise InvalidValue(f"total: {error.message}") from None
 
