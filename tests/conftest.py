@@ -1,15 +1,19 @@
 """What all tests share: how hard hypothesis looks, and where the protocol sheets are."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("dev", max_examples=30, deadline=timedelta(seconds=2))
-settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("long", max_examples=5_000, deadline=None)
+# How long an example takes says how busy the machine is, so no property fails by its time.
+settings.register_profile(
+    "dev", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "ci", settings.get_profile("dev"), max_examples=200, derandomize=True, print_blob=True
+)
+settings.register_profile("long", settings.get_profile("dev"), max_examples=5_000)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )

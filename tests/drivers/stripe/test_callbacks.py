@@ -643,6 +643,13 @@ def events(draw: st.DrawFn) -> Any:
     return told
 
 
+def test_two_times_in_a_signature_are_refused() -> None:
+    both = f"t=1,t={NOON},v1={mac(BODY)}"
+
+    refuse(callback(BODY, both), "no Stripe-Signature")
+    refuse(callback(BODY, f"t={NOON},v1={mac(BODY)},t={NOON}"), "no Stripe-Signature")
+
+
 @given(told=events())
 def test_any_event_is_a_notice_or_refused(told: Any) -> None:
     try:

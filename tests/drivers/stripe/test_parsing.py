@@ -16,7 +16,7 @@ from paygate.domain.card_checks import CardCheck, CheckResult
 from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, DeclineCode
 from paygate.domain.payment import Operation
-from paygate.drivers.stripe import Stripe, codes
+from paygate.drivers.stripe import Stripe
 from paygate.errors import BadReply
 from paygate.testing.play import converse, play
 from tests.drivers.stripe.conftest import (
@@ -203,28 +203,7 @@ def test_a_hundred_thousand_brackets_are_a_bad_reply() -> None:
         play(STRIPE.check(), Response(status=200, body=b"[" * 100_000))
 
 
-# --- The tables ------------------------------------------------------------------------
-
-
-def test_every_decline_code_of_the_sheet_has_a_meaning(protocols: Path) -> None:
-    tables = json.loads((protocols / "stripe" / "tables.json").read_text())
-
-    missing = set(tables["decline_codes"]) - codes.DECLINES.keys()
-    assert missing == set()
-    for raw in tables["decline_codes_may_retry_later"]:
-        assert codes.DECLINES[raw][1], raw
-    for raw in tables["decline_codes_never_retry_same_method"]:
-        assert not codes.DECLINES[raw][1], raw
-
-
-def test_the_currencies_are_counted_as_the_sheet_says(protocols: Path) -> None:
-    tables = json.loads((protocols / "stripe" / "tables.json").read_text())
-
-    without = {code.upper() for code in tables["zero_decimal"]} - {"UGX"}
-    three = {code.upper() for code in tables["three_decimal"]}
-    assert {code for code, digits in codes.DIGITS.items() if digits == 0} == without
-    assert {code for code, digits in codes.DIGITS.items() if digits == 3} == three
-    assert {**dict.fromkeys(three, 10), "ISK": 100} == codes.STEPS
+# --- The sheet's samples ------------------------------------------------------------------------
 
 
 def test_the_sheets_sample_of_an_intent_is_read(protocols: Path) -> None:

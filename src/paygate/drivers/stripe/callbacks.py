@@ -156,14 +156,16 @@ def _check_ours(livemode: object, of: object, *, live: bool, account: str) -> No
 
 def _parts(header: str) -> tuple[str, list[bytes]]:
     """Read ``t=…,v1=…,v1=…``; other schemes (v0 is for tests) are not looked at."""
-    stamp, signatures = "", list[bytes]()
+    stamps, signatures = list[str](), list[bytes]()
     if len(header) <= HEADER_MAX:
         for part in header.split(","):
             name, _, value = part.partition("=")
             if name == "v1":
                 signatures.append(value.encode("utf-8", "replace"))
             elif name == "t":
-                stamp = value
+                stamps.append(value)
+    # Stripe signs one time. Of two, only one could be the signed one, and readers differ in which.
+    stamp = stamps[0] if len(stamps) == 1 else ""
     # Ten digits until the year 2286; more would not be a time that Python has.
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
         raise NotAuthentic("the webhook has no Stripe-Signature that can be read", why="unsigned")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from paygate.driver import SCALES, CheckResult, DeclineCode, RejectCause
+from paygate.driver import CheckResult, DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 
 _SOFT: Final[dict[DeclineCode, str]] = {
     DeclineCode.GENERIC: """
         approve_with_id call_issuer card_declined do_not_honor generic_decline no_action_taken
-        reenter_transaction
+        payment_intent_payment_attempt_expired payment_intent_payment_attempt_failed
+        payment_method_customer_decline payment_method_provider_decline reenter_transaction
+        setup_attempt_failed setup_intent_setup_attempt_expired
     """,
     DeclineCode.INSUFFICIENT_FUNDS: "insufficient_funds",
-    DeclineCode.LIMIT_EXCEEDED: "card_velocity_exceeded withdrawal_count_limit_exceeded",
-    DeclineCode.TRY_AGAIN_LATER: "issuer_not_available processing_error try_again_later",
+    DeclineCode.LIMIT_EXCEEDED: """
+        card_decline_rate_limit_exceeded card_velocity_exceeded withdrawal_count_limit_exceeded
+    """,
+    DeclineCode.TRY_AGAIN_LATER: """
+        issuer_not_available payment_method_provider_timeout processing_error try_again_later
+    """,
 }
 
 _HARD: Final[dict[DeclineCode, str]] = {
@@ -30,12 +36,13 @@ _HARD: Final[dict[DeclineCode, str]] = {
         incorrect_cvc incorrect_pin invalid_cvc invalid_pin pin_try_exceeded
     """,
     DeclineCode.INVALID_ADDRESS: "incorrect_address incorrect_zip",
+    # "Not handled" is a confirmation that left no way to ask the payer, who was not asked.
     DeclineCode.AUTHENTICATION_REQUIRED: """
-        authentication_required mobile_device_authentication_required offline_pin_required
-        online_or_offline_pin_required
+        authentication_not_handled authentication_required mobile_device_authentication_required
+        offline_pin_required online_or_offline_pin_required
     """,
     DeclineCode.AUTHENTICATION_FAILED: """
-        authentication_not_handled payment_intent_authentication_failure
+        payment_intent_authentication_failure setup_intent_authentication_failure
     """,
     DeclineCode.LOST_OR_STOLEN: "lost_card pickup_card stolen_card",
     DeclineCode.FRAUD_SUSPECTED: "fraudulent merchant_blacklist security_violation",
@@ -45,7 +52,9 @@ _HARD: Final[dict[DeclineCode, str]] = {
     """,
     DeclineCode.DUPLICATE: "duplicate_transaction",
     DeclineCode.MANDATE_REVOKED: """
-        revocation_of_all_authorizations revocation_of_authorization stop_payment_order
+        india_recurring_payment_mandate_canceled payment_intent_mandate_invalid
+        revocation_of_all_authorizations revocation_of_authorization
+        setup_intent_mandate_invalid stop_payment_order
     """,
 }
 
@@ -65,8 +74,12 @@ ADVICE: Final[dict[str, bool]] = {
 """The issuer's own advice on trying again; it goes before our table."""
 
 
+VAGUE: Final = frozenset({"card_declined", "generic_decline"})
+"""The codes that say "declined" and no more; whichever of an error's two codes says more counts."""
+
+
 def decline_of(raw_code: str, advice: str = "") -> tuple[DeclineCode, bool]:
-    """Tell our code for *raw_code*, and whether the same card may be tried again."""
+    """Return our code for *raw_code*, and whether the same card may be tried again."""
     code, retryable = DECLINES.get(raw_code, (DeclineCode.GENERIC, False))
     return code, ADVICE.get(advice, retryable)
 
@@ -89,22 +102,50 @@ An ``api_error`` is, by the documentation, "any other type of problem", such as 
 servers. It refuses nothing, whatever its status, and neither does a type that is not documented.
 """
 
-# Somebody else, or an earlier sending of ours, works on the same thing: its result is not known.
-SOMEBODY_ELSE: Final = frozenset({"idempotency_key_in_use", "lock_timeout"})
+LOCKED: Final = "lock_timeout"
+"""Another request, or Stripe itself, is at work on the same object: this one was not begun."""
 
-CREDENTIAL_CODES: Final = frozenset(
-    {"api_key_expired", "livemode_mismatch", "testmode_charges_only"}
-)
+KEY_IN_USE: Final = "idempotency_key_in_use"
+"""A request under the same key is under way, and its result is not known."""
 
-STATES: Final = frozenset(
-    {
-        "charge_already_captured",
-        "charge_already_refunded",
-        "payment_intent_unexpected_state",
-        "setup_intent_unexpected_state",
-    }
-)
-"""The object is not where the request wants it: perhaps an earlier one of ours moved it."""
+CAUSES: Final[dict[str, tuple[RejectCause, bool]]] = {
+    raw: (cause, retryable)
+    for cause, retryable, raws in (
+        (
+            RejectCause.CREDENTIALS,
+            False,
+            "api_key_expired livemode_mismatch platform_api_key_expired testmode_charges_only",
+        ),
+        (
+            RejectCause.RATE_LIMIT,
+            True,
+            "lock_timeout payment_intent_rate_limit_exceeded rate_limit",
+        ),
+        (RejectCause.METHOD_GONE, False, "token_already_used token_in_use"),
+        # The object is not where the request wants it: perhaps an earlier one of ours moved it.
+        (
+            RejectCause.STATE,
+            False,
+            """
+            capture_charge_authorization_expired capture_unauthorized_payment
+            charge_already_captured charge_already_refunded charge_disputed
+            charge_expired_for_capture charge_not_refundable intent_invalid_state
+            payment_intent_unexpected_state payment_method_unexpected_state
+            refund_disputed_payment setup_intent_unexpected_state status_transition_invalid
+            """,
+        ),
+        # The merchant's balance at Stripe is too small for a refund, and may be filled.
+        (RejectCause.STATE, True, "balance_insufficient"),
+    )
+    for raw in raws.split()
+}
+"""Why a request was refused, and whether it may be made again, by code; it goes before status."""
+
+HOLD_OVER: Final = frozenset({"capture_charge_authorization_expired", "charge_expired_for_capture"})
+"""The codes of a capture that came after its authorisation had run out."""
+
+RAN_OUT: Final = frozenset({"automatic", "expired"})
+"""The reasons with which Stripe itself cancels what nobody finished, or captured, in time."""
 
 # --- Refunds that failed -----------------------------------------------------------------
 
@@ -115,6 +156,7 @@ REFUND_FAILURES: Final[dict[str, tuple[DeclineCode, bool]]] = {
     "insufficient_funds": (DeclineCode.INSUFFICIENT_FUNDS, True),
     "lost_or_stolen_card": (DeclineCode.LOST_OR_STOLEN, False),
     "merchant_request": (DeclineCode.GENERIC, False),
+    "unknown": (DeclineCode.GENERIC, False),
 }
 """Our code, and whether the refund may be made again; the funds that lack are the merchant's."""
 
@@ -122,27 +164,36 @@ REFUND_REASONS: Final = frozenset({"duplicate", "fraudulent", "requested_by_cust
 """The reasons that Stripe takes with a refund; any other is kept in the metadata."""
 
 # --- Amounts -------------------------------------------------------------------------------
-# Stripe counts most currencies as ISO 4217 does; the exceptions are these. Ariary has two
-# digits in ISO and none at Stripe; krona has none in ISO and two, always zero, at Stripe.
-# Uganda's shilling is left out: two pages of Stripe's disagree whether it has none or two, and a
-# wrong guess charges a hundred times too much. Dinars of Iraq and Libya are not on its list.
+# The currencies are those of https://docs.stripe.com/currencies ("presentment currencies") of 2025.
+# An account has fewer: which ones depends on its country, and on the card. Left out are ANG, BGN,
+# HRK and STD, which ISO 4217 has given up since, and Uganda's shilling (UGX): Stripe lists it
+# among those without digits, and says beside it that it is sent with two. A wrong guess charges a
+# hundred times too much.
+#
+# Stripe counts most of them as ISO 4217 does. Ariary (MGA) has two digits in ISO and none at
+# Stripe; krona (ISK) has none in ISO and two, always zero, at Stripe.
 
-_WITHOUT_DIGITS: Final = (
-    "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split()  # noqa: SIM905
-)
-_THREE_DIGITS: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+_TWO_DIGITS: Final = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF
+    CNY COP CRC CVE CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF
+    IDR ILS INR ISK JMD KES KGS KHR KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR
+    MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR
+    SEK SGD SHP SLE SOS SRD SZL THB TJS TOP TRY TTD TWD TZS UAH USD UYU UZS WST XCD XCG YER ZAR
+    ZMW
+"""
+_WITHOUT_DIGITS: Final = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
+_THREE_DIGITS: Final = "BHD JOD KWD OMR TND"
 
 DIGITS: Final[dict[str, int]] = {
-    **{currency: 2 for currency, scale in SCALES.items() if scale == 2},
-    **dict.fromkeys(_WITHOUT_DIGITS, 0),
-    **dict.fromkeys(_THREE_DIGITS, 3),
-    "ISK": 2,
+    currency: digits
+    for digits, currencies in ((2, _TWO_DIGITS), (0, _WITHOUT_DIGITS), (3, _THREE_DIGITS))
+    for currency in currencies.split()
 }
 """Digits after the point in Stripe's amounts, by currency."""
 
 CURRENCIES: Final = frozenset(DIGITS)
 
-STEPS: Final[dict[str, int]] = {**dict.fromkeys(_THREE_DIGITS, 10), "ISK": 100}
+STEPS: Final[dict[str, int]] = {**dict.fromkeys(_THREE_DIGITS.split(), 10), "ISK": 100}
 """What Stripe's amount must be a multiple of: a third digit must be 0, and ISK's two."""
 
 

@@ -24,6 +24,9 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     CallbackStyle,
+    Closed,
+    Closing,
+    Declined,
     InquiryBy,
     Keyed,
     Kind,
@@ -40,6 +43,7 @@ from paygate.driver import (
     Unknown,
 )
 from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
+from paygate.drivers.stripe.messages import is_replayed
 from paygate.drivers.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
@@ -67,7 +71,7 @@ if TYPE_CHECKING:
         Voiding,
     )
 
-DRIVER_VERSION: Final = "2"
+DRIVER_VERSION: Final = "3"
 """Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
 
 # A kernel goes on sending what we wrote, after we gave up, for up to 15 minutes.
@@ -144,13 +148,17 @@ class Stripe:
     def _adopt(self, asked: Money, reference: str, reply: Any) -> Dialogue[Outcome]:
         """Read the answer to a confirmation, or what became of the intent without it."""
         answer = wire.parse_confirm(self._settings, asked, reference, reply)
-        if not isinstance(answer, wire.Elsewhere):
+        # What Stripe kept under our key was so when it was kept; what was open then may be done.
+        outdated = is_replayed(reply) and not isinstance(answer, Approved | Declined)
+        if not isinstance(answer, wire.Elsewhere) and not outdated:
             return answer
         reply = yield wire.build_get(self._settings, reference)
         finding = wire.parse_get(self._settings, asked, reference, reply)
-        if isinstance(finding, NotFound):
+        if not isinstance(answer, wire.Elsewhere):
+            return answer if isinstance(finding, NotFound) else finding
+        if isinstance(finding, NotFound) and answer.refusal.raw_code == wire.MOVED_ON:
             return Unknown(reason="Stripe refused to confirm a new intent", reference=reference)
-        return finding
+        return answer.unless_moved(finding)
 
     def _open_page(self, charge: Charge) -> Dialogue[Outcome]:
         customer = ""
@@ -209,7 +217,9 @@ class Stripe:
             return answer
         reply = yield wire.build_get(self._settings, capture.reference)
         found = wire.captured_of(self._settings, capture.amount, capture.reference, reply)
-        return found if isinstance(found, Approved) else answer.refusal
+        if isinstance(found, Closed) and answer.refusal.raw_code in codes.HOLD_OVER:
+            return replace(found, how=Closing.EXPIRED)
+        return answer.unless_moved(found)
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
         """Release what is held. What was captured is refused: it can only be refunded."""
@@ -246,8 +256,9 @@ class Stripe:
         if not isinstance(answer, wire.Elsewhere):
             return answer
         listed = yield from self._refunds_of(about)
-        found = refunds.find(self._settings, refunding.amount, refunding.our_ref, listed)
-        return answer.refusal if isinstance(found, NotFound) else found
+        return answer.unless_moved(
+            refunds.find(self._settings, refunding.amount, refunding.our_ref, listed)
+        )
 
     def _refunds_of(self, about: str) -> Dialogue[list[dict[str, Any]]]:
         after = ""
@@ -290,8 +301,8 @@ class Stripe:
         answer = stored.parse_confirm(settings, setup, reply)
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        found = stored.parse_get(settings, setup, (yield stored.build_get(settings, setup)))
-        return answer.refusal if isinstance(found, NotFound) else found
+        reply = yield stored.build_get(settings, setup)
+        return answer.unless_moved(stored.parse_get(settings, setup, reply))
 
     def _customer(self, key: str, payer: Customer | None, known: str) -> Dialogue[str | Outcome]:
         """Return Stripe's customer for a payer: the one that it had before, or a new one."""

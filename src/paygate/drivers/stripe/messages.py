@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 API_VERSION: Final = "2026-06-24.dahlia"
 
+RETRY_HEADER: Final = "Stripe-Should-Retry"
+"""With it Stripe says whether the same request, under the same key, may be sent again."""
+
 KEY_MAX: Final = 255
 METADATA_MAX: Final = 500
 TEXT_MAX: Final = 500
@@ -76,6 +79,7 @@ def post(
         },
         body=urlencode(form).encode(),
         moves_money=moves_money,
+        retry_header=RETRY_HEADER,
         # Creating twice under one key creates once. The charge itself is not repeated blindly: a
         # saved error would be played back, while the intent tells the truth.
         repeatable=not moves_money,
@@ -89,6 +93,7 @@ def get(settings: StripeSettings, path_and_query: str, *, step: str) -> Request:
         step=step,
         headers=headers(settings),
         repeatable=True,
+        retry_header=RETRY_HEADER,
     )
 
 
@@ -231,47 +236,60 @@ def check_live(settings: StripeSettings, told: dict[str, Any]) -> None:
 def refusal(
     settings: StripeSettings, response: Response, *, money_may_move: bool, reference: str = ""
 ) -> Outcome:
-    """Tell what an error means for the money, or raise `BadReply` if it is none of Stripe's."""
+    """Return what an error means for the money, or raise `BadReply` if it is none of Stripe's."""
     status = response.status
     error = error_of(response)
-    code = text(error, "code")
-    told = {
-        "raw_code": code or text(error, "type"),
-        "message": text(error, "message"),
-        "reference": reference,
-    }
+    code, type_ = text(error, "code"), text(error, "type")
     intent: Any = error.get("payment_intent")
     if isinstance(intent, dict):
         check_live(settings, cast("dict[str, Any]", intent))
+    told = {
+        "raw_code": code or type_,
+        "message": text(error, "message"),
+        "reference": reference or text(intent, "id"),
+    }
+    if status == 402 or type_ == "card_error":
+        return declined(error, told["reference"])
     # The same key with another body, or a sending that is still under way: either way an earlier
-    # request of ours exists, and it may move money.
-    mismatch = text(error, "type") == "idempotency_error"
-    if status == 409 or mismatch or code in codes.SOMEBODY_ELSE:
+    # request of ours exists.
+    mismatch = type_ == "idempotency_error"
+    known = mismatch or status == 409 or code == codes.KEY_IN_USE
+    if known and money_may_move:
         return Unknown(
-            reason=f"Stripe knows this key or works on this object: {code or status}",
-            reference=reference,
+            reason=f"Stripe knows this key already: {told['raw_code'] or status}",
+            reference=told["reference"],
             flagged=mismatch,
         )
-    if status == 402:
-        return declined(error, told["reference"])
-    refuses = text(error, "type") in codes.REFUSES
-    if status in codes.REJECTS and (refuses or not money_may_move):
-        cause, retryable = codes.REJECTS[status]
-        if code in codes.CREDENTIAL_CODES:
-            cause = RejectCause.CREDENTIALS
-        elif code in codes.STATES:
-            cause = RejectCause.STATE
-        elif code == "resource_missing" and text(error, "param") in ("payment_method", "customer"):
+    if mismatch:
+        return Rejected(cause=RejectCause.KEY_MISMATCH, retryable=False, **told)
+    refuses = status in codes.REJECTS and (type_ in codes.REFUSES or not money_may_move)
+    if refuses and not known:
+        cause, retryable = codes.CAUSES.get(code) or codes.REJECTS[status]
+        if code == "resource_missing" and text(error, "param") in ("payment_method", "customer"):
             cause = RejectCause.METHOD_GONE
         return Rejected(cause=cause, retryable=retryable, **told)
-    if money_may_move:
-        # Stripe keeps the answer under our key, a 500 too: only a look at the intent helps.
-        return Unknown(reason=f"Stripe answered with status {status}", reference=reference)
-    return Rejected(cause=RejectCause.UNAVAILABLE, retryable=True, **told)
+    if not money_may_move:
+        # What was repeated, and is still turned away, has created nothing that could be paid.
+        return Rejected(cause=RejectCause.UNAVAILABLE, retryable=True, **told)
+    # Stripe keeps the answer under our key, a 500 too: only a look at the intent helps.
+    return Unknown(reason=f"Stripe answered with status {status}", reference=told["reference"])
+
+
+def must_look(refused: Outcome) -> bool:
+    """Return whether only the object says what became of it: it has moved on, or was locked."""
+    return isinstance(refused, Rejected) and (
+        refused.cause is RejectCause.STATE or refused.raw_code == codes.LOCKED
+    )
+
+
+def is_replayed(response: Response) -> bool:
+    """Return whether *response* is one that Stripe kept under our key, and so perhaps outdated."""
+    return response.headers.get("idempotent-replayed", "").strip().lower() == "true"
 
 
 def declined(error: object, reference: str) -> Declined:
-    raw_code = text(error, "decline_code") or text(error, "code") or text(error, "type")
+    """Return the decline that *error* tells of."""
+    raw_code = _why(error)
     advice = text(error, "advice_code") or text(
         error, "payment_intent", "latest_charge", "outcome", "advice_code"
     )
@@ -285,6 +303,13 @@ def declined(error: object, reference: str) -> Declined:
         method_facts=facts_of(at(error, "payment_method", "card")),
         checks=checks_of(at(error, "payment_method", "card")),
     )
+
+
+def _why(error: object) -> str:
+    """Return the code that says most: the issuer's, unless it only says that it declined."""
+    told = [text(error, name) for name in ("decline_code", "code", "type")]
+    given = [each for each in told if each] or [""]
+    return next((each for each in told[:2] if each and each not in codes.VAGUE), given[0])
 
 
 def checks_of(card: object) -> CardChecks | None:
@@ -336,7 +361,8 @@ def expect_ok(response: Response) -> dict[str, Any]:
         error = error_of(response)
         code = text(error, "code")
         said = f"status {response.status}, {code or text(error, 'type') or 'no code'}"
-        if response.status == 401 or code in codes.CREDENTIAL_CODES:
+        cause = codes.CAUSES.get(code) or codes.REJECTS.get(response.status)
+        if cause is not None and cause[0] is RejectCause.CREDENTIALS:
             raise CredentialsRejected(f"Stripe does not accept the key: {said}")
         raise BadReply(f"Stripe did not answer the inquiry: {said}", status=response.status)
     return response.json_object()

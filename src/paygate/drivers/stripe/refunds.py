@@ -16,8 +16,6 @@ from paygate.driver import (
     MovementKind,
     NotFound,
     Pending,
-    RejectCause,
-    Rejected,
     Unknown,
     Unsupported,
 )
@@ -31,6 +29,7 @@ from paygate.drivers.stripe.messages import (
     expect_ok,
     get,
     instant,
+    must_look,
     named,
     our_ids,
     post,
@@ -42,7 +41,7 @@ from paygate.drivers.stripe.messages import (
     text,
     whole,
 )
-from paygate.drivers.stripe.wire import Elsewhere
+from paygate.drivers.stripe.wire import Elsewhere, seen
 
 if TYPE_CHECKING:
     from paygate.driver import Inquiry, Money, Outcome, Refunding, Request, Response
@@ -93,9 +92,7 @@ def parse_refund(
     """Read what became of the refund."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=True)
-        if isinstance(refused, Rejected) and refused.cause is RejectCause.STATE:
-            return Elsewhere(refused)
-        return refused
+        return seen(refused, look=must_look(refused))
     return outcome_of(settings, response.json_object(), refunding.amount)
 
 

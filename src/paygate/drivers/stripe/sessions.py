@@ -28,6 +28,7 @@ from paygate.drivers.stripe.messages import (
     get,
     instant,
     long_text,
+    must_look,
     named,
     our_ids,
     post,
@@ -259,11 +260,7 @@ def parse_expire(
     """Read whether it is closed."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=False, reference=reference)
-        return (
-            wire.Elsewhere(refused)
-            if isinstance(refused, Rejected) and response.status == 400
-            else refused
-        )
+        return wire.seen(refused, look=response.status in (400, 409) or must_look(refused))
     closed = closed_of(settings, reference, response)
     if isinstance(closed, NotFound):
         return Unknown(reason="Stripe closed a page and shows it open", reference=reference)

@@ -33,6 +33,7 @@ from paygate.drivers.stripe.messages import (
     declined,
     expect_ok,
     get,
+    must_look,
     named,
     our_ids,
     post,
@@ -150,9 +151,8 @@ def parse_confirm(
     """Read whether the card is kept."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=False, reference=reference)
-        if isinstance(refused, Rejected) and refused.cause is RejectCause.STATE:
-            return wire.Elsewhere(refused)
-        return refused
+        # A confirmation of ours that is still under way may keep the card.
+        return wire.seen(refused, look=response.status == 409 or must_look(refused))
     found = outcome_of(settings, response.json_object(), reference)
     if isinstance(found, NotFound):
         return Unknown(reason="Stripe did not begin to keep the card", reference=reference)
@@ -220,7 +220,7 @@ def from_payment(reference: str, paid: Outcome | NotFound) -> Outcome:
     return Rejected(
         cause=RejectCause.STATE,
         retryable=False,
-        message="Stripe keeps the card of a payment only if it was made with store_method=True, "
+        message="Stripe keeps the card of a payment only if it was made with save_method=True, "
         "and once it has succeeded; let the payer give the card again",
         reference=reference,
     )
@@ -252,9 +252,7 @@ def parse_detach(settings: StripeSettings, response: Response) -> Outcome | wire
     """Read whether it is forgotten."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=False)
-        if isinstance(refused, Rejected) and response.status == 400:
-            return wire.Elsewhere(refused)
-        return refused
+        return wire.seen(refused, look=response.status in (400, 409) or must_look(refused))
     found = detached_of(settings, response)
     return found or Unknown(reason="Stripe detached a card and shows it attached")
 

@@ -54,6 +54,7 @@ from paygate.drivers.stripe.messages import (
     inside,
     instant,
     long_text,
+    must_look,
     named,
     our_ids,
     post,
@@ -75,6 +76,9 @@ if TYPE_CHECKING:
 STRIPE_JS: Final = "https://js.stripe.com/v3/"
 """The processor's own form, where `handleNextAction` continues an intent by its client secret."""
 
+
+MOVED_ON: Final = "payment_intent_unexpected_state"
+"""The code of a request that fits no intent in this state."""
 
 _OFF_SESSION: Final[Mapping[ChargeReason | None, str]] = {
     ChargeReason.RECURRING: "recurring",
@@ -196,9 +200,7 @@ def parse_confirm(
     """Read what became of the charge."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=True, reference=reference)
-        if isinstance(refused, Rejected) and refused.cause is RejectCause.STATE:
-            return Elsewhere(refused)
-        return refused
+        return seen(refused, look=must_look(refused))
     intent = read_intent(settings, response.json_object(), reference, asked=asked)
     finding = outcome_of(settings, intent)
     if isinstance(finding, NotFound):
@@ -210,10 +212,20 @@ def parse_confirm(
 class Elsewhere:
     """The object is not where we left it; what it is now is the answer, or else the *refusal*.
 
-    Usually a repetition of ours, whose first sending worked.
+    Usually a repetition of ours, whose first sending worked; or the object was locked, so that
+    nothing was done with it this time.
     """
 
     refusal: Rejected
+
+    def unless_moved(self, found: Outcome | NotFound) -> Outcome:
+        """Return what the object is by now; the refusal, if it is where it was."""
+        return self.refusal if isinstance(found, NotFound) else found
+
+
+def seen(refused: Outcome, *, look: bool) -> Outcome | Elsewhere:
+    """Return a refusal as it is, or, with *look*, what must be looked at first."""
+    return Elsewhere(refused) if look and isinstance(refused, Rejected) else refused
 
 
 # --- Complete it, after the payer came back --------------------------------------------------
@@ -316,7 +328,7 @@ def still_alive(settings: StripeSettings, reference: str, response: Response) ->
     return Rejected(
         cause=RejectCause.STATE,
         retryable=False,
-        raw_code="payment_intent_unexpected_state",
+        raw_code=MOVED_ON,
         message=f"Stripe has taken the money (the intent is {intent.status}); refund it instead",
         reference=reference,
     )
@@ -327,9 +339,7 @@ def _followed(
 ) -> Outcome | Elsewhere:
     """Read a refusal to do something with an intent, which may be due to what it is by now."""
     refused = refusal(settings, response, money_may_move=money_may_move, reference=reference)
-    if isinstance(refused, Rejected) and response.status == 400:
-        return Elsewhere(refused)
-    return refused
+    return seen(refused, look=response.status == 400 or must_look(refused))
 
 
 # --- Look it up --------------------------------------------------------------------------------
@@ -540,9 +550,8 @@ def _authorized(intent: Intent) -> Authorized:
 
 
 def _closed(intent: Intent) -> Closed:
-    # "automatic" is Stripe's own cancelling of what nobody finished.
     reason = text(intent.told, "cancellation_reason")
-    how = Closing.EXPIRED if reason == "automatic" else Closing.CANCELED
+    how = Closing.EXPIRED if reason in codes.RAN_OUT else Closing.CANCELED
     return Closed(how=how, reference=intent.id)
 
 
