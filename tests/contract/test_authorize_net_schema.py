@@ -78,7 +78,11 @@ def everything() -> list[Request]:
         play(net.charge(charge()), made),
         play(net.charge(charge(payer=payer, invoices=("A", "B"), browser=browser)), made),
         play(
-            net.charge(charge(store_method=True, payer=payer)), made, profile_made("1", "2"), one()
+            net.charge(charge(store_method=True, payer=payer)),
+            made,
+            test_profiles.NEW,
+            profile_made("1", "2"),
+            one(),
         ),
         play(net.charge(charge(method=samples.STORED)), made),
         *(
@@ -112,18 +116,30 @@ def everything() -> list[Request]:
         play(net.refund(refunding()), bank, made),
         play(net.charge(test_hosted.asked(payer=payer, invoices=("A",))), test_hosted.FORM),
         play(net.complete(test_hosted.completion()), samples.unsettled()),
-        play(net.enroll(enrollment()), profile_made(), test_profiles.method_made(), one()),
         play(
-            net.enroll(enrollment(method=None, return_url="https://x.org/")), profile_made(), form
+            net.enroll(enrollment(customer_reference="99")),
+            test_profiles.NEW,
+            test_profiles.NEW,
+            profile_made(),
+            test_profiles.method_made(),
+            one(),
+        ),
+        play(
+            net.enroll(enrollment(method=None, return_url="https://x.org/")),
+            test_profiles.NEW,
+            profile_made(),
+            form,
         ),
         play(
             net.enroll(enrollment(method=None, from_reference=samples.T)),
+            test_profiles.NEW,
             there,
             profile_made("1", "2"),
             one(),
         ),
         play(
             raw.enroll(enrollment(method=test_charge.ACCOUNT, kind=Kind.E_CHECK)),
+            test_profiles.NEW,
             profile_made(),
             test_profiles.method_made(),
             one(payment=samples.BANK),
@@ -358,8 +374,9 @@ def test_the_sheets_other_answers_are_read(problems: Problems, protocols: Path) 
     assert type(hosted) is ActionRequired
     enrolled = play(
         net.enroll(test_profiles.enrollment()),
+        test_profiles.NEW,
         told("profile_duplicate"),
-        samples.refuses("E00040"),
+        test_profiles.NEW,
         told("payment_profile_duplicate"),
         test_profiles.one("34897359"),
     )
@@ -367,6 +384,7 @@ def test_the_sheets_other_answers_are_read(problems: Problems, protocols: Path) 
     assert isinstance(enrolled.outcome, Approved)
     created = play(
         net.enroll(test_profiles.enrollment(method=None, from_reference=first)),
+        test_profiles.NEW,
         told("profile_created"),
         test_profiles.one("28393490"),
     ).outcome

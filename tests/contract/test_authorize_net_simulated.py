@@ -714,6 +714,39 @@ def test_a_card_is_stored_with_its_payment_once(shop: Shop) -> None:
     assert len(profile.methods) == 1
 
 
+@pytest.mark.parametrize("new_ledger", [False, True])
+def test_a_customer_whose_address_changed_keeps_their_profile(
+    shop: Shop, *, new_ledger: bool
+) -> None:
+    shop.cashier.enroll(ADA, via="net", kind="card", method=shop.card(), key="s-1")
+    if new_ledger:
+        shop.reopen()
+    moved = replace(ADA, email="countess@example.org")
+    shop.cashier.issue(number="B", customer=moved, total=usd("2.00"), due="2026-12-01")
+    other = shop.card(cardNumber="4007000000027")
+
+    paid = shop.cashier.collect(
+        "B", via="net", kind="card", method=other, payer=moved, key="k", save_method=True
+    )
+    change = shop.cashier.enroll(
+        moved, via="net", kind="e_check", method=shop.account(), mandate=MANDATE, key="s-2"
+    )
+
+    assert (paid.status, change.state) == (PaymentStatus.SUCCEEDED, AttemptState.SUCCEEDED)
+    (profile,) = shop.net.profiles.values()
+    assert len(profile.methods) == 3
+
+
+def test_a_payment_whose_card_could_not_be_stored_says_so(shop: Shop) -> None:
+    shop.net.breaks = ["", "E00042"]
+
+    payment = shop.pay("30.00", save_method=True, mandate=MANDATE)
+
+    assert (payment.status, payment.method) == (PaymentStatus.SUCCEEDED, None)
+    [alert] = [each for each in shop.cashier.events(limit=100) if each.type == "payment.alert"]
+    assert "E00042" in alert.data["reason"]
+
+
 def test_a_card_that_is_stored_again_is_the_method_that_is_there(shop: Shop) -> None:
     first = shop.cashier.enroll(ADA, via="net", kind="card", method=shop.card(), key="s-1")
     again = shop.cashier.enroll(ADA, via="net", kind="card", method=shop.card(), key="s-2")

@@ -378,16 +378,26 @@ def test_a_final_decline_ends_a_page_with_its_code(source: Source) -> None:
     [
         Declined(code=DeclineCode.GENERIC, raw_code="127", retryable=False, alert="still held"),
         Rejected(cause=RejectCause.STATE, retryable=False, raw_code="36", alert="still held"),
+        replace(APPROVED, alert="still held"),
+        Authorized(amount=TEN, alert="still held"),
     ],
 )
 def test_what_the_processor_left_undone_is_an_alert_beside_the_same_end(
-    state: AttemptState, told: Declined | Rejected
+    state: AttemptState, told: Declined | Rejected | Approved | Authorized
 ) -> None:
     changes = decide(facts(state), told, Source.RESPONSE)
 
     without = decide(facts(state), replace(told, alert=""), Source.RESPONSE)
     assert changes == replace(without, alerts=("still held",))
-    assert changes.state in (S.DECLINED, S.FAILED)
+    assert changes.state in (S.DECLINED, S.FAILED, S.SUCCEEDED, S.AUTHORIZED)
+
+
+def test_an_alert_is_not_repeated_with_an_answer_that_changes_nothing() -> None:
+    told = replace(APPROVED, alert="not stored")
+
+    known = facts(S.SUCCEEDED, booked={(MovementKind.CHARGE, "m1"): TEN})
+
+    assert decide(known, told, Source.INQUIRY).alerts == ()
 
 
 def test_a_try_on_a_page_alerts_once() -> None:

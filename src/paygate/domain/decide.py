@@ -208,10 +208,20 @@ _MAY_MOVE_NOTHING = frozenset({Operation.VOID})
 
 def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
     """Return what *answer* from *source* changes, given *facts*."""
-    changes = _decide(facts, answer, source)
+    changes = _alerted(_decide(facts, answer, source), answer)
     if facts.late_pending and _ends_wait(facts, answer, source):
         return replace(changes, let_go=True)
     return changes
+
+
+def _alerted(changes: Changes, answer: Answer) -> Changes:
+    """Return *changes* with what *answer* says was left undone, once: with what it brings about."""
+    match answer:
+        case Approved() | Authorized() | Declined() | Rejected() if answer.alert:
+            news = changes.state is not None or changes.tried
+            return replace(changes, alerts=(*changes.alerts, answer.alert)) if news else changes
+        case _:
+            return changes
 
 
 def _ends_wait(facts: Facts, answer: Answer, source: Source) -> bool:
@@ -514,7 +524,6 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
         raw_code=answer.raw_code,
         reason=answer.message,
         retryable=answer.retryable,
-        alerts=(answer.alert,) if answer.alert else (),
     )
     match facts.state:
         case AttemptState.PENDING if facts.overtaken:
@@ -554,7 +563,6 @@ def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
         raw_code=answer.raw_code,
         reason=answer.message,
         retryable=answer.retryable,
-        alerts=(answer.alert,) if answer.alert else (),
     )
     nothing = Changes(reference=answer.reference)
     match facts.state:

@@ -288,7 +288,8 @@ class Approved:
     `disputes` say how disputes of the money stand, where the processor tells that.
     `method` is the card or account that the processor stored on the way, `method_facts`
     what it tells of the one that paid. `checks` are the results of address, security code
-    and 3-D Secure.
+    and 3-D Secure. `alert` is a sentence for the merchant about what was left undone, such as
+    a method that could not be stored; it becomes a `payment.alert`.
     """
 
     reference: str = ""
@@ -298,6 +299,7 @@ class Approved:
     network_transaction_id: str = ""
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +313,7 @@ class Authorized:
     network_transaction_id: str = ""
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,8 +324,8 @@ class Declined:
     `raw_code` is the processor's own code, kept word for word. `final` says that
     the processor takes no other try on the same page or slip: the payment ends as
     declined, while any other decline leaves the page payable. `method_facts` and `checks`
-    are those of `Approved`. `alert` is a sentence for the merchant about what the processor
-    left undone, such as a hold that it could not release; it becomes a `payment.alert`.
+    are those of `Approved`, and so is `alert`, which tells of a hold, say, that the processor
+    could not release.
     """
 
     code: DeclineCode
@@ -340,7 +343,7 @@ class Declined:
 class Rejected:
     """The processor refused the request; the payment method is not to blame.
 
-    `alert` is that of `Declined`.
+    `alert` is that of `Approved`.
     """
 
     cause: RejectCause

@@ -436,6 +436,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "network_transaction_id": _REFERENCE,
         "method_facts": _or_none(_FACTS),
         "checks": _or_none(_CHECKS),
+        "alert": _TEXT,
     },
     Authorized: {
         "amount": _AMOUNT,
@@ -445,6 +446,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "network_transaction_id": _REFERENCE,
         "method_facts": _or_none(_FACTS),
         "checks": _or_none(_CHECKS),
+        "alert": _TEXT,
     },
     Declined: {
         "method_facts": _or_none(_FACTS),

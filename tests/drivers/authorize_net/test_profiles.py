@@ -11,6 +11,7 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
+    DeclineCode,
     Declined,
     NotFound,
     Pending,
@@ -125,16 +126,19 @@ VISA = StoredMethod(
     expires_month=12,
     expires_year=2030,
     holder="Ada Lovelace",
+    customer_reference="123",
 )
+NEW = refuses("E00040")  # the customer has no profile yet
 
 
 # --- From a token ---------------------------------------------------------------------------
 
 
 def test_a_token_is_stored_in_a_profile_of_the_customer(net: AuthorizeNet) -> None:
-    played = play(net.enroll(enrollment()), profile_made(), method_made(), one())
+    played = play(net.enroll(enrollment()), NEW, profile_made(), method_made(), one())
 
-    first, second, third = (sent(request) for request in played.requests)
+    asked, first, second, third = (sent(request) for request in played.requests)
+    assert asked["getCustomerProfileRequest"]["merchantCustomerId"] == "C-1"
     assert first["createCustomerProfileRequest"]["profile"] == {
         "merchantCustomerId": "C-1",
         "email": "ada@example.org",
@@ -148,13 +152,57 @@ def test_a_token_is_stored_in_a_profile_of_the_customer(net: AuthorizeNet) -> No
     assert played.outcome == Approved(reference="cim-123-0", method=VISA)
 
 
-def test_a_profile_that_is_there_is_adopted(net: AuthorizeNet) -> None:
+def test_a_customer_has_one_profile_whatever_their_address(net: AuthorizeNet) -> None:
+    """A profile is a duplicate of theirs only if id and e-mail address are the same."""
+    played = play(net.enroll(enrollment()), profile("400", "450"), method_made(), one())
+
+    asked, stored_ = (sent(request) for request in played.requests[:2])
+    assert asked["getCustomerProfileRequest"]["merchantCustomerId"] == "C-1"
+    assert stored_["createCustomerPaymentProfileRequest"]["customerProfileId"] == "123"
+    assert played.notes == ["cim-123-450"]
+    assert isinstance(played.outcome, Approved)
+
+
+def test_a_profile_that_was_told_before_is_used(net: AuthorizeNet) -> None:
+    asked = enrollment(customer_reference="123")
+
+    played = play(net.enroll(asked), profile("450"), method_made(), one())
+
+    assert sent(played.requests[0])["getCustomerProfileRequest"]["customerProfileId"] == "123"
+    assert played.notes == ["cim-123-450"]
+
+
+def test_a_profile_that_was_deleted_since_is_made_again(net: AuthorizeNet) -> None:
+    asked = enrollment(customer_reference="99")
+
+    played = play(net.enroll(asked), NEW, NEW, profile_made(), method_made(), one())
+
+    assert played.notes == ["cim-123-0"]
+
+
+def test_a_profile_that_somebody_made_meanwhile_is_adopted(net: AuthorizeNet) -> None:
     there = profile_exists("A duplicate record with ID 123 already exists.")
 
-    played = play(net.enroll(enrollment()), there, profile("400", "450"), method_made(), one())
+    played = play(net.enroll(enrollment()), NEW, there, profile("400", "450"), method_made(), one())
 
     assert played.notes == ["cim-123-450"]
     assert isinstance(played.outcome, Approved)
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (refuses("E00007"), RejectCause.CREDENTIALS),
+        (Response(status=429, body=b""), RejectCause.RATE_LIMIT),
+    ],
+)
+def test_a_customer_who_cannot_be_looked_for_stores_nothing(
+    net: AuthorizeNet, reply: Response, cause: RejectCause
+) -> None:
+    played = play(net.enroll(enrollment()), reply)
+
+    assert isinstance(played.outcome, Rejected)
+    assert (played.outcome.cause, len(played.requests)) == (cause, 1)
 
 
 def test_a_method_that_is_there_is_adopted(net: AuthorizeNet) -> None:
@@ -162,7 +210,7 @@ def test_a_method_that_is_there_is_adopted(net: AuthorizeNet) -> None:
         messages=error("E00039", "A duplicate customer payment profile already exists.")
     )
 
-    outcome = play(net.enroll(enrollment()), profile_made(), there, one()).outcome
+    outcome = play(net.enroll(enrollment()), NEW, profile_made(), there, one()).outcome
 
     assert isinstance(outcome, Approved)
     assert outcome.method == VISA
@@ -171,17 +219,89 @@ def test_a_method_that_is_there_is_adopted(net: AuthorizeNet) -> None:
 def test_a_card_that_is_not_accepted_is_not_stored(net: AuthorizeNet) -> None:
     refused = answers("createCustomerPaymentProfileResponse", {"messages": error("E00027")})
 
-    outcome = play(net.enroll(enrollment()), profile_made(), refused).outcome
+    outcome = play(net.enroll(enrollment()), NEW, profile_made(), refused).outcome
 
     assert isinstance(outcome, Declined)
     assert (outcome.raw_code, outcome.retryable) == ("E00027", False)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (
+            "2,1,44,This transaction has been declined.,,N,60012345678,none,,0.00,CC,auth_only",
+            Declined(
+                code=DeclineCode.INVALID_SECURITY_CODE,
+                raw_code="44",
+                retryable=False,
+                message="This transaction has been declined.",
+            ),
+        ),
+        (
+            '"3"|"1"|"8"|"The credit card has expired."|""|"P"|"0"',
+            Declined(
+                code=DeclineCode.EXPIRED_METHOD,
+                raw_code="8",
+                retryable=False,
+                message="The credit card has expired.",
+            ),
+        ),
+        (
+            "2,1,35,An error occurred during processing.,,,0",
+            Rejected(
+                cause=RejectCause.PERMISSION,
+                retryable=False,
+                raw_code="35",
+                message="An error occurred during processing.",
+            ),
+        ),
+        (
+            "3,1,57,An error occurred during processing.,,,0",
+            Rejected(
+                cause=RejectCause.UNAVAILABLE,
+                retryable=True,
+                raw_code="57",
+                message="An error occurred during processing.",
+            ),
+        ),
+        (
+            "no list",
+            Declined(code=DeclineCode.GENERIC, raw_code="E00027", retryable=False, message="No."),
+        ),
+    ],
+)
+def test_why_a_card_is_not_stored_is_kept(
+    net: AuthorizeNet, said: str, outcome: Declined | Rejected
+) -> None:
+    refused = answers(
+        "createCustomerPaymentProfileResponse",
+        {"messages": error("E00027"), "validationDirectResponse": said},
+    )
+
+    assert play(net.enroll(enrollment()), NEW, profile_made(), refused).outcome == outcome
+
+
+def test_a_hold_of_the_validation_that_stays_is_said(net: AuthorizeNet) -> None:
+    said = "2,1,165,This transaction has been declined.,,N,60012345678,none,,0.01"
+    refused = answers(
+        "createCustomerPaymentProfileResponse",
+        {"messages": error("E00027"), "validationDirectResponse": said},
+    )
+
+    outcome = play(net.enroll(enrollment()), NEW, profile_made(), refused).outcome
+
+    assert isinstance(outcome, Declined)
+    assert "could not release the hold" in outcome.message
+    assert T in outcome.message
 
 
 @pytest.mark.parametrize("ids", [{}, {"customerPaymentProfileId": ""}])
 def test_a_duplicate_that_is_not_named_is_refused(net: AuthorizeNet, ids: Any) -> None:
     refused = answers("createCustomerPaymentProfileResponse", {"messages": error("E00039"), **ids})
 
-    assert isinstance(play(net.enroll(enrollment()), profile_made(), refused).outcome, Rejected)
+    assert isinstance(
+        play(net.enroll(enrollment()), NEW, profile_made(), refused).outcome, Rejected
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,9 +313,9 @@ def test_numbers_are_stored_where_the_settings_say_so(
 ) -> None:
     asked = enrollment(method=method, kind=kind)
 
-    played = play(OPEN.enroll(asked), profile_made(), method_made(), one(payment=BANK))
+    played = play(OPEN.enroll(asked), NEW, profile_made(), method_made(), one(payment=BANK))
 
-    told = sent(played.requests[1])["createCustomerPaymentProfileRequest"]
+    told = sent(played.requests[2])["createCustomerPaymentProfileRequest"]
     assert told["validationMode"] == validation
     with pytest.raises(UsageError):
         net.enroll(asked)
@@ -203,7 +323,11 @@ def test_numbers_are_stored_where_the_settings_say_so(
 
 def test_a_bank_account_is_told_by_its_last_digits(net: AuthorizeNet) -> None:
     outcome = play(
-        net.enroll(enrollment(kind=Kind.E_CHECK)), profile_made(), method_made(), one(payment=BANK)
+        net.enroll(enrollment(kind=Kind.E_CHECK)),
+        NEW,
+        profile_made(),
+        method_made(),
+        one(payment=BANK),
     ).outcome
 
     assert isinstance(outcome, Approved)
@@ -214,31 +338,27 @@ def test_a_bank_account_is_told_by_its_last_digits(net: AuthorizeNet) -> None:
         brand="checking",
         last4="6789",
         holder="Ada Lovelace",
+        customer_reference="123",
     )
 
 
 # --- From a payment -------------------------------------------------------------------------
 
 
-def test_what_paid_is_stored(net: AuthorizeNet) -> None:
-    played = play(
-        net.enroll(enrollment(method=None, from_reference=T)), profile_made("123", "456"), one()
-    )
+def from_payment(**given: Any) -> Enrollment:
+    return enrollment(method=None, from_reference=T, **given)
 
-    told = sent(played.requests[0])["createCustomerProfileFromTransactionRequest"]
+
+def test_what_paid_is_stored(net: AuthorizeNet) -> None:
+    played = play(net.enroll(from_payment()), NEW, profile_made("123", "456"), one())
+
+    told = sent(played.requests[1])["createCustomerProfileFromTransactionRequest"]
     assert (told["transId"], told["customer"]["merchantCustomerId"]) == (T, "C-1")
     assert played.outcome == Approved(reference=T, method=VISA)
 
 
 def test_what_paid_is_put_into_the_profile_that_is_there(net: AuthorizeNet) -> None:
-    there = profile_exists("A duplicate record with ID 123 already exists.")
-
-    played = play(
-        net.enroll(enrollment(method=None, from_reference=T)),
-        there,
-        profile_made("123", "456"),
-        one(),
-    )
+    played = play(net.enroll(from_payment()), profile("9"), profile_made("123", "456"), one())
 
     told = sent(played.requests[1])["createCustomerProfileFromTransactionRequest"]
     assert told["customerProfileId"] == "123"
@@ -246,15 +366,41 @@ def test_what_paid_is_put_into_the_profile_that_is_there(net: AuthorizeNet) -> N
     assert isinstance(played.outcome, Approved)
 
 
-def test_what_paid_and_is_there_is_adopted(net: AuthorizeNet) -> None:
+def test_what_paid_is_put_into_the_profile_that_was_told_before(net: AuthorizeNet) -> None:
+    asked = from_payment(customer_reference="123")
+
+    played = play(net.enroll(asked), profile_made("123", "456"), one())
+
+    told = sent(played.requests[0])["createCustomerProfileFromTransactionRequest"]
+    assert told["customerProfileId"] == "123"
+
+
+def test_what_paid_goes_into_a_new_profile_if_the_old_one_was_deleted(net: AuthorizeNet) -> None:
+    asked = from_payment(customer_reference="99")
+
+    played = play(net.enroll(asked), NEW, NEW, profile_made("123", "456"), one())
+
+    told = sent(played.requests[2])["createCustomerProfileFromTransactionRequest"]
+    assert told["customer"]["merchantCustomerId"] == "C-1"
+    assert isinstance(played.outcome, Approved)
+
+
+def test_what_paid_is_put_into_a_profile_that_somebody_made_meanwhile(net: AuthorizeNet) -> None:
     there = profile_exists("A duplicate record with ID 123 already exists.")
+
+    played = play(net.enroll(from_payment()), NEW, there, profile_made("123", "456"), one())
+
+    told = sent(played.requests[2])["createCustomerProfileFromTransactionRequest"]
+    assert told["customerProfileId"] == "123"
+    assert isinstance(played.outcome, Approved)
+
+
+def test_what_paid_and_is_there_is_adopted(net: AuthorizeNet) -> None:
     both = profile_exists(
         "A duplicate customer payment profile already exists.", profile="123", method="456"
     )
 
-    outcome = play(
-        net.enroll(enrollment(method=None, from_reference=T)), there, both, one()
-    ).outcome
+    outcome = play(net.enroll(from_payment()), profile("456"), both, one()).outcome
 
     assert outcome == Approved(reference=T, method=VISA)
 
@@ -271,7 +417,7 @@ def test_what_cannot_be_stored_says_so(net: AuthorizeNet, code: str) -> None:
         },
     )
 
-    outcome = play(net.enroll(enrollment(method=None, from_reference=T)), refused).outcome
+    outcome = play(net.enroll(from_payment()), NEW, refused).outcome
 
     assert isinstance(outcome, Rejected)
     assert outcome.raw_code == code
@@ -281,7 +427,7 @@ def test_a_charge_stores_what_paid_it(net: AuthorizeNet) -> None:
     asked = charge(store_method=True, payer=PAYER)
 
     outcome = play(
-        net.charge(asked), made(networkTransId="N7"), profile_made("123", "456"), one()
+        net.charge(asked), made(networkTransId="N7"), NEW, profile_made("123", "456"), one()
     ).outcome
 
     assert isinstance(outcome, Approved)
@@ -299,16 +445,32 @@ def test_money_that_came_is_told_though_nothing_was_stored(
 ) -> None:
     asked = charge(store_method=True, payer=PAYER)
 
-    outcome = play(net.charge(asked), made(), broken).outcome
+    for replies in ((broken,), (NEW, broken)):
+        outcome = play(net.charge(asked), made(), *replies).outcome
 
-    assert isinstance(outcome, Approved)
-    assert (outcome.reference, outcome.method) == (T, None)
+        assert isinstance(outcome, Approved)
+        assert (outcome.reference, outcome.method) == (T, None)
+        assert "was not stored" in outcome.alert
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_why_nothing_was_stored_with_a_payment_is_said(net: AuthorizeNet, *, hold: bool) -> None:
+    asked = charge(store_method=True, payer=PAYER, customer_reference="123")
+    full = profile_exists("You cannot add more than 10 payment profiles.")
+    full = Response(status=200, body=full.body.replace(b"E00039", b"E00042"))
+
+    outcome = play((net.authorize if hold else net.charge)(asked), made(), full).outcome
+
+    assert isinstance(outcome, Approved | Authorized)
+    assert outcome.method is None
+    assert "E00042" in outcome.alert
+    assert "more than 10" in outcome.alert
 
 
 def test_a_hold_stores_what_it_is_held_on(net: AuthorizeNet) -> None:
     asked = charge(store_method=True, payer=PAYER)
 
-    outcome = play(net.authorize(asked), made(), profile_made("123", "456"), one()).outcome
+    outcome = play(net.authorize(asked), made(), NEW, profile_made("123", "456"), one()).outcome
 
     assert isinstance(outcome, Authorized)
     assert outcome.method is not None
@@ -317,7 +479,9 @@ def test_a_hold_stores_what_it_is_held_on(net: AuthorizeNet) -> None:
 def test_what_was_held_for_review_tells_what_it_stored_later(net: AuthorizeNet) -> None:
     asked = charge(store_method=True, payer=PAYER, kind=Kind.E_CHECK)
 
-    first = play(net.charge(asked), made("4", "252"), profile_made("123", "456"), one(payment=BANK))
+    first = play(
+        net.charge(asked), made("4", "252"), NEW, profile_made("123", "456"), one(payment=BANK)
+    )
     told = details(
         "settledSuccessfully",
         payment=BANK,
@@ -354,9 +518,9 @@ def test_a_form_is_opened_to_store_a_method_on(kind: Kind, shown: str) -> None:
     form = answers("getHostedProfilePageResponse", {"messages": OK, "token": "tkn"})
     asked = enrollment(method=None, kind=kind, return_url="https://shop.example/back")
 
-    played = play(net.enroll(asked), profile_made(), form)
+    played = play(net.enroll(asked), NEW, profile_made(), form)
 
-    told = sent(played.requests[1])["getHostedProfilePageRequest"]
+    told = sent(played.requests[2])["getHostedProfilePageRequest"]
     values = {
         one["settingName"]: one["settingValue"] for one in told["hostedProfileSettings"]["setting"]
     }
@@ -481,4 +645,4 @@ def test_a_token_of_another_driver_is_refused(net: AuthorizeNet) -> None:
 
 def test_a_profile_without_its_id_is_not_believed(net: AuthorizeNet) -> None:
     with pytest.raises(BadReply):
-        play(net.enroll(enrollment()), profile_made(""))
+        play(net.enroll(enrollment()), NEW, profile_made(""))

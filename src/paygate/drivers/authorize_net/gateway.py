@@ -183,7 +183,7 @@ class AuthorizeNet:
             done = transactions.charged(told, charge.amount, hold=hold)
             outcome = transactions.outcome_of(told, done)
         if charge.store_method and told.code in ("1", "4") and told.transaction:
-            return (yield from self._keep(outcome, charge.payer))
+            return (yield from self._keep(outcome, charge))
         return outcome
 
     def _asked(self, operation: Operation, amount: Money) -> Asked:
@@ -226,12 +226,16 @@ class AuthorizeNet:
             reference=told.transaction,
         )
 
-    def _keep(self, outcome: Outcome, payer: Customer | None) -> Dialogue[Outcome]:
+    def _keep(self, outcome: Outcome, charge: Charge) -> Dialogue[Outcome]:
         """Store what paid; what is held for review tells it when it was approved."""
         if not isinstance(outcome, Approved | Authorized | Pending):
             return outcome
-        kept = yield from profiles.try_to_keep(self._channel, outcome.reference, payer)
-        return outcome if kept is None or isinstance(outcome, Pending) else _with(outcome, kept)
+        kept = yield from profiles.try_to_keep(
+            self._channel, outcome.reference, charge.payer, charge.customer_reference
+        )
+        if isinstance(outcome, Pending):
+            return outcome
+        return replace(outcome, alert=kept) if isinstance(kept, str) else _with(outcome, kept)
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
         """Find out what the payer did on the form; what the browser says only shortens the way."""
@@ -357,7 +361,7 @@ class AuthorizeNet:
         reference = enrollment.from_reference
         yield Note(reference)
         kept = yield from profiles.keep_from_transaction(
-            self._channel, reference, enrollment.customer
+            self._channel, reference, enrollment.customer, enrollment.customer_reference
         )
         if isinstance(kept, Refusal):
             return kept.outcome(reference=reference)
@@ -365,16 +369,12 @@ class AuthorizeNet:
 
     def _enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         channel, order = self._channel, fields.order_number(enrollment.key)
-        reply = yield profiles.build_profile(channel, enrollment.customer, order)
-        made = profiles.parse_profile(channel, reply, order)
-        if not isinstance(made, tuple):
-            return made
-        profile, was_there = made
-        there: list[StoredMethod] = []
-        if was_there:
-            reply = yield profiles.build_get_profile(channel, profile)
-            there = profiles.parse_get_profile(channel, reply) or []
-        place = profiles.place_of(profile, there)
+        found = yield from self._profile_of(enrollment, order)
+        if isinstance(found, Refusal):
+            return found.outcome()
+        if not isinstance(found, profiles.Profile):
+            return found
+        profile, place = found.id, profiles.place_of(found.id, found.methods)
         yield Note(place)
         if enrollment.method is None:
             reply = yield hosted.build_profile_page(channel, enrollment, profile)
@@ -387,6 +387,24 @@ class AuthorizeNet:
         stored = profiles.parse_get_method(channel, profile, reply)
         return Approved(reference=place, method=stored)
 
+    def _profile_of(
+        self, enrollment: Enrollment, order: str
+    ) -> Dialogue[profiles.Profile | Refusal | Outcome]:
+        """Find the customer's profile, or make one."""
+        channel, customer = self._channel, enrollment.customer
+        found = yield from profiles.find_profile(channel, customer, enrollment.customer_reference)
+        if found is not None:
+            return found
+        reply = yield profiles.build_profile(channel, customer, order)
+        made = profiles.parse_profile(channel, reply, order)
+        if not isinstance(made, tuple):
+            return made
+        profile, was_there = made
+        if not was_there:
+            return profiles.Profile(profile, [])
+        reply = yield profiles.build_get_profile(channel, profile)
+        return profiles.Profile(profile, profiles.parse_get_profile(channel, reply))
+
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         """Delete a stored method."""
         return self._forget(forgetting, profiles.build_delete(self._channel, forgetting))
@@ -398,7 +416,7 @@ class AuthorizeNet:
     def stored_methods(self, customer: str) -> Dialogue[list[StoredMethod]]:
         """List what a customer of ours, by our id, has stored at Authorize.Net."""
         reply = yield profiles.build_find_profile(self._channel, customer)
-        return profiles.parse_get_profile(self._channel, reply) or []
+        return profiles.parse_get_profile(self._channel, reply)
 
     def update_method(
         self, token: StoredToken, payer: Customer, *, expires: tuple[int, int] | None = None

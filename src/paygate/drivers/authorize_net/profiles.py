@@ -1,13 +1,16 @@
 """Customer profiles: cards and bank accounts that Authorize.Net keeps.
 
-A customer has one profile there, found by our id of him; what he stored are the
-payment profiles in it. Both may be there already: then Authorize.Net answers
-with an error (E00039) that names them, and they are the result.
+A customer has one profile there, found by the name that it had before, or by our
+id of them; what they stored are the payment profiles in it. Authorize.Net makes a
+second one if only the e-mail address has changed, so nothing is made before it
+was looked for. What somebody made meanwhile is named by an error (E00039), and is
+the result.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
@@ -20,6 +23,7 @@ from paygate.driver import (
     OneTimeToken,
     RawBankAccount,
     RawCard,
+    Rejected,
     Secret,
     StoredMethod,
     StoredToken,
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from paygate.drivers.authorize_net.messages import Channel
 
 _NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
+# "2,1,44,This transaction has been declined.,…": the account sets what stands between, and around.
+_VALIDATION: Final = re.compile(r"\W?([1-4])(\W{1,3})\d+\2(\d+)\2")
 _PLACE: Final = re.compile(r"cim-(\d{1,30})-(\d{1,30})")
 
 
@@ -113,7 +119,7 @@ def build_get_profile(channel: Channel, profile: str) -> Request:
         "getCustomerProfile",
         leaf("customerProfileId", profile),
         leaf("unmaskExpirationDate", "true"),
-        step="profile",
+        step="find",
     )
 
 
@@ -123,20 +129,49 @@ def build_find_profile(channel: Channel, customer: str) -> Request:
         "getCustomerProfile",
         leaf("merchantCustomerId", fields.customer_id(customer)),
         leaf("unmaskExpirationDate", "true"),
-        step="profile",
+        step="find",
     )
 
 
-def parse_get_profile(channel: Channel, response: Response) -> list[StoredMethod] | None:
-    """Read what a customer stored, in the order that it was; None where there is no profile."""
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A customer's profile, and what is stored in it, in the order that it was."""
+
+    id: str
+    methods: list[StoredMethod]
+
+
+def read_profile(channel: Channel, response: Response) -> Profile | Refusal | None:
+    """Read a profile, or why it was not told; None if there is none."""
     told = channel.answer("getCustomerProfile", response)
     if isinstance(told, Refusal):
-        if told.code == codes.NOTHING_FOUND:
-            return None
-        raise unanswered(told)
+        return None if told.code == codes.NOTHING_FOUND else told
     profile = text(told, "profile/customerProfileId")
+    if not fields.is_number(profile):
+        raise BadReply("Authorize.Net tells of a profile without its id")
     stored = [_stored(profile, one) for one in each(told, "profile/paymentProfiles")]
-    return sorted(stored, key=number_of)
+    return Profile(profile, sorted(stored, key=number_of))
+
+
+def parse_get_profile(channel: Channel, response: Response) -> list[StoredMethod]:
+    """Read what a customer stored, in the order that it was; nothing if there is no profile."""
+    found = read_profile(channel, response)
+    if isinstance(found, Refusal):
+        raise unanswered(found)
+    return [] if found is None else found.methods
+
+
+def find_profile(
+    channel: Channel, customer: Customer, known: str
+) -> Dialogue[Profile | Refusal | Rejected | None]:
+    """Return the profile of *customer*: by the name *known* from before, else by our id of them."""
+    asked = [build_get_profile(channel, known)] if fields.is_number(known) else []
+    for request in (*asked, build_find_profile(channel, customer.id)):
+        reply = yield request
+        found = busy(reply) or read_profile(channel, reply)
+        if found is not None:
+            return found
+    return None
 
 
 def number_of(method: StoredMethod) -> int:
@@ -199,12 +234,24 @@ def _not_stored(refusal: Refusal) -> Outcome:
     """Tell why nothing was stored: a card is tried with nothing, and the bank may say no."""
     if refusal.code != "E00027":
         return refusal.outcome()
-    return Declined(
-        code=DeclineCode.GENERIC,
-        raw_code=refusal.code,
-        retryable=False,
-        message=refusal.message,
-    )
+    told = text(refusal.root, "validationDirectResponse")
+    said = _VALIDATION.match(told)
+    if said is None:
+        return Declined(
+            code=DeclineCode.GENERIC,
+            raw_code=refusal.code,
+            retryable=False,
+            message=refusal.message,
+        )
+    code, between, reason = said.groups()
+    # The fourth of its fields is the reason's text, the seventh the transaction's id.
+    rest = told[said.end() :].split(between)
+    transaction = rest[3] if len(rest) > 3 and fields.is_number(rest[3]) else ""
+    if reason in codes.REJECTS or (code != "2" and reason not in codes.DECLINES):
+        return Refusal(reason, rest[0]).outcome()
+    declined = transactions.declined_as(reason, rest[0], transaction)
+    # What was tried is no payment, and its id no name of what was to be stored.
+    return replace(declined, reference="", alert="")
 
 
 def build_get_method(channel: Channel, profile: str, method: str) -> Request:
@@ -241,6 +288,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
             brand=text(bank, "accountType"),
             last4=text(bank, "accountNumber")[-4:],
             holder=text(bank, "nameOnAccount"),
+            customer_reference=profile,
         )
     card = find(told, "payment/creditCard")
     year, _, month = text(card, "expirationDate").partition("-")
@@ -256,6 +304,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
         expires_month=int(month) if known else None,
         holder=holder,
         network_transaction_id=text(told, "originalNetworkTransId"),
+        customer_reference=profile,
     )
 
 
@@ -263,7 +312,7 @@ def _stored(profile: str, told: Element) -> StoredMethod:
 
 
 def build_from_transaction(
-    channel: Channel, transaction: str, *, customer: Customer | None = None, profile: str = ""
+    channel: Channel, transaction: str, *, customer: Customer | None, profile: str
 ) -> Request:
     """Store what paid a transaction, for a customer or in a profile that is there."""
     new = customer is not None and not profile
@@ -277,18 +326,20 @@ def build_from_transaction(
 
 
 def keep_from_transaction(
-    channel: Channel, transaction: str, customer: Customer | None
+    channel: Channel, transaction: str, customer: Customer | None, known: str
 ) -> Dialogue[StoredMethod | Refusal]:
-    """Store what paid a transaction, and tell what it is."""
-    # The answer has the name of another call, because a profile is what it makes.
-    name = "createCustomerProfile"
-    told = channel.answer(
-        name, (yield build_from_transaction(channel, transaction, customer=customer))
-    )
+    """Store what paid a transaction, and tell what it is; *known* is the profile told before."""
+    told = None
+    if fields.is_number(known):
+        told = yield from _keep_in(channel, transaction, customer, known)
+    if told is None or (isinstance(told, Refusal) and told.code == codes.NOTHING_FOUND):
+        found = None if customer is None else (yield from find_profile(channel, customer, ""))
+        if isinstance(found, Refusal | Rejected):
+            return found if isinstance(found, Refusal) else Refusal(found.raw_code, found.message)
+        profile = "" if found is None else found.id
+        told = yield from _keep_in(channel, transaction, customer, profile)
     if isinstance(told, Refusal) and not _ids(told.root) and (profile := _named(told)):
-        told = channel.answer(
-            name, (yield build_from_transaction(channel, transaction, profile=profile))
-        )
+        told = yield from _keep_in(channel, transaction, customer, profile)
     root = told.root if isinstance(told, Refusal) else told
     ids = _ids(root)
     if ids is None or (isinstance(told, Refusal) and told.code != codes.EXISTS):
@@ -296,6 +347,14 @@ def keep_from_transaction(
     profile, method = ids
     reply = yield build_get_method(channel, profile, method)
     return parse_get_method(channel, profile, reply)
+
+
+def _keep_in(
+    channel: Channel, transaction: str, customer: Customer | None, profile: str
+) -> Dialogue[Element | Refusal]:
+    reply = yield build_from_transaction(channel, transaction, customer=customer, profile=profile)
+    # The answer has the name of another call, because a profile is what it makes.
+    return channel.answer("createCustomerProfile", reply)
 
 
 def _ids(root: Element | None) -> tuple[str, str] | None:
@@ -306,14 +365,16 @@ def _ids(root: Element | None) -> tuple[str, str] | None:
 
 
 def try_to_keep(
-    channel: Channel, transaction: str, customer: Customer | None
-) -> Dialogue[StoredMethod | None]:
-    """Store what paid, if that works: the money has come, and that must not get lost."""
+    channel: Channel, transaction: str, customer: Customer | None, known: str
+) -> Dialogue[StoredMethod | str]:
+    """Store what paid, or return why not: the money has come, and that must not get lost."""
     try:
-        kept = yield from keep_from_transaction(channel, transaction, customer)
-    except GatewayError:
-        return None
-    return None if isinstance(kept, Refusal) else kept
+        kept = yield from keep_from_transaction(channel, transaction, customer, known)
+    except GatewayError as error:
+        return f"what paid was not stored: {error}"
+    if isinstance(kept, Refusal):
+        return f"what paid was not stored: Authorize.Net answered {kept.code} {kept.message}"
+    return kept
 
 
 # --- Where a new method will be found ---------------------------------------------------------
@@ -330,9 +391,9 @@ def read_place(reference: str) -> tuple[str, int] | None:
     return None if found is None else (found.group(1), int(found.group(2)))
 
 
-def newer_than(methods: list[StoredMethod] | None, number: int) -> StoredMethod | None:
+def newer_than(methods: list[StoredMethod], number: int) -> StoredMethod | None:
     """Find what was stored after the method of that number."""
-    return next((method for method in methods or () if number_of(method) > number), None)
+    return next((method for method in methods if number_of(method) > number), None)
 
 
 # --- Change and delete ------------------------------------------------------------------------
