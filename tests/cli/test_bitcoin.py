@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from paygate import Cashier, Money, PaymentStatus
+from paygate import Cashier, Money, PaymentStatus, PayToAddress
+from paygate.slips import qr_text
 from tests.cli.conftest import Run
 from tests.drivers.bitcoin.conftest import settings
 from tests.drivers.bitcoin.node import DECOY, OnSimulatedNode, SimulatedNode, chain, pay
@@ -53,6 +54,34 @@ def test_check_shows_what_the_merchant_compares(run: Run) -> None:
     assert account["unpaid_at_the_end"] == 0
     shown = run("bitcoin", "check", "--app", "bitcoin_shop:cashier")
     assert wallet.address(2) in shown.out
+
+
+def test_check_shows_what_is_copied_whole_in_a_narrow_terminal(run: Run) -> None:
+    done = run("bitcoin", "check", "--app", "bitcoin_shop:cashier", COLUMNS="80")
+
+    lines = done.out.splitlines()
+    labels = [line.split("  ")[0] for line in lines]
+    assert gateway().wallet.described in lines
+    assert {"Account", "Descriptor", "First addresses", "Addresses given away"} <= set(labels)
+    assert "Account               coins" in lines
+
+
+def test_a_payment_shows_address_link_rate_expiry_and_a_code_to_scan(run: Run) -> None:
+    with open_shop() as shop:
+        shop.issue(number="A", customer="C", total=Money.of("USD", 50), due="2026-12-01")
+        payment = shop.collect("A", via="coins", key="A")
+    assert isinstance(payment.action, PayToAddress)
+    assert payment.expires_at is not None
+
+    app = ("--app", "bitcoin_shop:cashier")
+    done = run("payment", "show", payment.id, *app, "--qr", COLUMNS="80")
+
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert f"Address {payment.action.address}" in lines
+    assert f"Expires {payment.expires_at:%Y-%m-%d %H:%M} UTC" in lines
+    assert f"Rate {payment.action.rate} ({payment.action.rate_source})" in lines
+    assert payment.action.uri in done.out.splitlines()
+    assert qr_text(payment.action.uri) in done.out
 
 
 def test_check_tells_what_is_wrong_with_the_node(run: Run) -> None:

@@ -150,7 +150,7 @@ def test_the_payer_is_told_what_to_do(imported: Run) -> None:
     assert (done.code, done.json["payment"]["status"]) == (0, "requires_action")
     assert done.json["payment"]["action"]["type"] == "Redirect"
     shown = imported("payment", "show", done.json["payment"]["id"]).out
-    assert "the payer goes to https://fake.invalid/pay/" in shown
+    assert "Link       https://fake.invalid/pay/" in shown
 
 
 def test_an_unknown_outcome_is_asked_about(imported: Run) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Money
-from paygate.cli import show
+from paygate.cli import show, timeline
 from paygate.cli.exits import tell
 from paygate.errors import UnknownInvoice
 from paygate.testing import FakeGateway
@@ -133,3 +134,13 @@ def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     text, _, written = capsys.readouterr().err.partition("\n")
     assert [each for each in ACTING if each in text + written] == []
     assert json.loads(written[written.index("{") :])["facts"]["invoice"] == STRANGE
+
+
+def test_no_word_of_a_timeline_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    word, at = "f" * 66, datetime(2026, 12, 1, tzinfo=UTC)
+
+    timeline.write([timeline.Moment(at=at, sort="moved", text=f"+1.00 USD by charge · {word}")])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "2026-12-01 00:00:00  moved  +1.00 USD by charge ·"
+    assert lines[2].strip() == word

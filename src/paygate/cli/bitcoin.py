@@ -42,16 +42,10 @@ def check(
     if as_json:
         show.write_json({"accounts": findings})
     else:
-        table = show.table("Account", "", "")
         for one in findings:
-            name = one.pop("account")
-            for what, value in one.items():
-                text = (
-                    "\n".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
-                )
-                show.add(table, name, show.words(what), text)
-                name = ""
-        show.console().print(table)
+            rows = {show.words(name).capitalize(): _shown(value) for name, value in one.items()}
+            show.write_sheet(rows)
+            show.console().print()
     if any(one.get("problem") for one in findings):
         raise typer.Exit(FINDINGS)
 
@@ -139,6 +133,10 @@ def _chosen(cashier: Cashier, only: str | None) -> list[str]:
         name=only or "",
         known=known,
     )
+
+
+def _shown(value: object) -> object:
+    return "\n".join(cast("list[str]", value)) if isinstance(value, list) else value
 
 
 def _finding(cashier: Cashier, name: str) -> dict[str, Any]:

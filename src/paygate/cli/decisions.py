@@ -177,7 +177,7 @@ def _tell(made: WriteOff, where: Where) -> None:
         "Reason": made.reason,
         "Undone": "yes" if made.undone else None,
     }
-    show.console().print(show.sheet(sheet))
+    show.write_sheet(sheet)
 
 
 @with_ledger

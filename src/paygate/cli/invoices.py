@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -213,7 +213,7 @@ def show_(
         show.write_json({**made, "write_offs": given_up})
         return
     console = show.console()
-    console.print(_sheet(found))
+    _write(found)
     if allocations:
         table = show.table("When", "From", ">Amount")
         for one in allocations:
@@ -233,11 +233,11 @@ def _tell(made: Invoice, where: Where) -> None:
     if where.as_json:
         show.write_json({"invoice": facts.invoice(made)})
     else:
-        show.console().print(_sheet(made))
+        _write(made)
 
 
-def _sheet(of: Invoice) -> Any:
-    return show.sheet(
+def _write(of: Invoice) -> None:
+    show.write_sheet(
         {
             "Invoice": of.number,
             "Customer": of.customer,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paygate.cli import decisions, options, pages, show
+from paygate.cli import decisions, options, pages, show, steps
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
 from paygate.domain.method import Kind, StoredMethod
@@ -175,7 +175,7 @@ def default(
     if where.as_json:
         show.write_json({"method": found})
         return
-    show.console().print(_sheet(found))
+    _write(found)
 
 
 @methods.command("forget")
@@ -210,8 +210,8 @@ def rotate_keys(
     show.console().print(f"{done.rotated} rotated, {done.current} were under the first key already")
 
 
-def _sheet(of: PaymentMethod) -> Any:
-    return show.sheet(
+def _write(of: PaymentMethod) -> None:
+    show.write_sheet(
         {
             "Method": of.id,
             "Customer": of.customer,
@@ -230,15 +230,15 @@ def _tell(where: Where, change: MethodChange, *, stop: bool = True) -> None:
     if where.as_json:
         show.write_json({"change": change})
     else:
-        show.console().print(_change(change))
+        _write_change(change)
     if stop and change.state is not AttemptState.SUCCEEDED:
         raise typer.Exit(FINDINGS)
 
 
-def _change(of: MethodChange) -> Any:
+def _write_change(of: MethodChange) -> None:
     done = of.state is AttemptState.SUCCEEDED
     deletes = of.operation is Operation.FORGET
-    return show.sheet(
+    show.write_sheet(
         {
             "Change": of.id,
             "Method": None if of.method is None else of.method.id,
@@ -246,20 +246,20 @@ def _change(of: MethodChange) -> Any:
             "Via": of.account,
             "Deleted there" if deletes else "Stored": "yes" if done else show.words(of.state),
             "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
-            "Next": _next_step(of, deletes=deletes),
+            **_next_step(of, deletes=deletes),
         }
     )
 
 
-def _next_step(of: MethodChange, *, deletes: bool) -> str | None:
-    """Say what is to be done about a change, where something is."""
+def _next_step(of: MethodChange, *, deletes: bool) -> dict[str, object]:
+    """Return rows that say what is to be done about a change, if anything is."""
     if of.action is not None:
-        return show.step(of.action)
+        return steps.rows(of.action)
     if of.state.final:
         failed = deletes and of.state.closed
-        return "a person must delete it at the gateway" if failed else None
+        return {"Next": "a person must delete it at the gateway" if failed else None}
     if of.needs_review:
-        return "a person must look at it: 'paygate methods resolve'"
+        return {"Next": "a person must look at it: 'paygate methods resolve'"}
     if deletes:
-        return "it is not charged any more; 'paygate recover' tries the deletion again"
-    return "'paygate recover' asks how it ended"
+        return {"Next": "it is not charged any more; 'paygate recover' tries the deletion again"}
+    return {"Next": "'paygate recover' asks how it ended"}

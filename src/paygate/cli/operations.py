@@ -133,7 +133,7 @@ def _tell(ctx: typer.Context, made: OperationResult, *, as_json: bool) -> None:
     if as_json:
         show.write_json({"result": facts.result(made), "payment": facts.payment(made.payment)})
     else:
-        show.console().print(show.sheet({**_rows(made), **payments.rows(made.payment)}))
+        show.write_sheet({**_rows(made), **payments.rows(made.payment)})
     if made.state not in _UNDERTAKEN or made.payment.needs_review or made.payment.conflicted:
         raise typer.Exit(FINDINGS)
 

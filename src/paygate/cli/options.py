@@ -94,5 +94,8 @@ KindOption = Annotated[str | None, typer.Option("--kind", help="Where the accoun
 ReturnUrlOption = Annotated[
     str, typer.Option("--return-url", help="Where a redirect leads the payer back to.")
 ]
+QrOption = Annotated[
+    bool, typer.Option("--qr", help="Draw what the payer is to scan; needs the extra slips.")
+]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the books.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many at most.")]

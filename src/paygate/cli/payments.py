@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from paygate.cli import facts, options, pages, show, timeline
+from paygate.cli import facts, options, pages, show, steps, timeline
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
 from paygate.domain.payment import PaymentStatus
@@ -45,6 +45,7 @@ def collect(
     kind: options.KindOption = None,
     customer: options.CustomerOption = None,
     return_url: options.ReturnUrlOption = "",
+    qr: options.QrOption = False,
 ) -> None:
     """Collect invoices through a gateway; exits with 1 where the money was not collected."""
     hide(where.ctx, method)
@@ -60,6 +61,8 @@ def collect(
             customer=customer,
             return_url=return_url,
         )
+    if qr and made.action is not None and not where.as_json:
+        steps.show_qr(made.action)
     tell_collected(where.ctx, made, as_json=where.as_json)
 
 
@@ -174,18 +177,16 @@ def reverse(
     if where.as_json:
         show.write_json({"reversal": made})
         return
-    show.console().print(
-        show.sheet(
-            {
-                "Reversal": made.number,
-                "Payment": made.payment,
-                "Amount": made.amount,
-                "On": made.on,
-                "Reason": made.reason,
-                "Fee invoice": made.fee_invoice,
-                "Bank charge": made.bank_charge,
-            }
-        )
+    show.write_sheet(
+        {
+            "Reversal": made.number,
+            "Payment": made.payment,
+            "Amount": made.amount,
+            "On": made.on,
+            "Reason": made.reason,
+            "Fee invoice": made.fee_invoice,
+            "Bank charge": made.bank_charge,
+        }
     )
 
 
@@ -275,6 +276,7 @@ def show_(
     verb: Annotated[
         str, typer.Option("--verb", help="The verb that was called with the key.")
     ] = "collect",
+    qr: options.QrOption = False,
 ) -> None:
     """Show a payment, by its id or key, and its whole history as a timeline."""
     if (id_ is None) is (key is None):
@@ -295,10 +297,11 @@ def show_(
             }
         )
         return
-    console = show.console()
-    console.print(_sheet(history.payment))
-    console.print()
-    console.print(timeline.table(line))
+    show.write_sheet(rows(history.payment))
+    show.console().print()
+    timeline.write(line)
+    if qr:
+        steps.show_qr(history.payment.action)
 
 
 def tell_collected(ctx: typer.Context, made: Payment, *, as_json: bool) -> None:
@@ -315,11 +318,7 @@ def tell(made: Payment, *, as_json: bool) -> None:
     if as_json:
         show.write_json({"payment": facts.payment(made)})
     else:
-        show.console().print(_sheet(made))
-
-
-def _sheet(of: Payment) -> Any:
-    return show.sheet(rows(of))
+        show.write_sheet(rows(made))
 
 
 def rows(of: Payment) -> dict[str, object]:
@@ -348,7 +347,8 @@ def rows(of: Payment) -> dict[str, object]:
         "Reference": of.reference or None,
         "Reason": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
         "Reversal": of.reversal,
-        "Next": _next_step(of),
+        "Expires": _expiry(of),
+        **_next_step(of),
         "Repeated": "nothing was sent: the key was used before" if of.repeated else None,
         "Warning": " ".join(of.warnings) or None,
     }
@@ -373,13 +373,19 @@ def _checks(of: Payment) -> str | None:
     )
 
 
-def _next_step(of: Payment) -> str | None:
-    """Say what is to be done about a payment, where something is."""
+def _expiry(of: Payment) -> str | None:
+    """Return when the page, slip or hold runs out, unless the payment has ended."""
+    waits = of.status in (PaymentStatus.REQUIRES_ACTION, PaymentStatus.AUTHORIZED)
+    return f"{of.expires_at:%Y-%m-%d %H:%M} UTC" if waits and of.expires_at else None
+
+
+def _next_step(of: Payment) -> dict[str, object]:
+    """Return rows that say what is to be done about a payment, if anything is."""
     if of.needs_review or of.conflicted:
-        return "a person must look at it and resolve it"
+        return {"Next": "a person must look at it and resolve it"}
     if of.status is PaymentStatus.UNKNOWN:
-        return "do not pay again; 'paygate recover' asks how it ended"
-    return None if of.action is None else show.step(of.action)
+        return {"Next": "do not pay again; 'paygate recover' asks how it ended"}
+    return {} if of.action is None else steps.rows(of.action)
 
 
 def _table(payments: list[Payment]) -> Any:

@@ -12,15 +12,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import (
-    ApproveElsewhere,
-    PayToAddress,
-    PostForm,
-    Redirect,
-    ScriptStep,
-    ShowCode,
-    ShowVoucher,
-)
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import printable
 
@@ -30,8 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from paygate.domain.outcome import Action
 
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
@@ -92,17 +81,40 @@ def add(to: Table, *cells: object, style: str = "") -> None:
     )
 
 
-def sheet(rows: Mapping[str, object]) -> Table:
-    """Make a sheet of one thing: a name and a value on each line; None is left out."""
-    from rich.table import Table
+def write_sheet(rows: Mapping[str, object], title: str = "") -> None:
+    """
+    Write a sheet of one thing: a name and a value on each line; None is left out.
 
-    made = Table.grid(padding=(0, 2))
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in rows.items():
-        if value is not None:
-            add(made, name, value)
-    return made
+    A value with a word that does not fit, such as a link, has lines of its own, and is never
+    broken: what a terminal wraps by itself can still be copied.
+    """
+    from rich.text import Text
+
+    out = console()
+    if title:
+        out.print(Text(title, style="bold"), soft_wrap=True)
+    shown = {name: value for name, value in rows.items() if value is not None}
+    indent = max(map(len, shown), default=0) + 2
+    for name, value in shown.items():
+        text = lines(str(value) if isinstance(value, Text) else _text(value))
+        style = value.style if isinstance(value, Text) else ""
+        label = Text(f"{name:{indent}}", style="dim")
+        if max(map(len, text.split()), default=0) > out.width - indent:
+            out.print(label, soft_wrap=True)
+            out.print(Text(text, style=style), soft_wrap=True)
+        else:
+            folded = folding(text, out.width - indent).replace("\n", "\n" + " " * indent)
+            out.print(label + Text(folded, style=style), soft_wrap=True)
+
+
+def folding(text: str, width: int) -> str:
+    """Return *text* in lines of *width* characters; a longer word keeps a line of its own."""
+    from textwrap import fill
+
+    return "\n".join(
+        fill(line, max(width, 1), break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
 
 
 def status(of: PaymentStatus) -> Text:
@@ -115,25 +127,6 @@ def status(of: PaymentStatus) -> Text:
 def words(name: str) -> str:
     """Write a name of the code for people: ``requires_action`` is "requires action"."""
     return str(name).replace("_", " ")
-
-
-def step(of: Action) -> str:
-    """Say for people what the payer is to do next."""
-    match of:
-        case Redirect():
-            return f"the payer goes to {of.url}"
-        case PostForm():
-            return f"the payer's browser posts the form of your page to {of.url}"
-        case ScriptStep():
-            return f"the payer goes on in your page, in the script {of.script_url}"
-        case ShowVoucher():
-            return f"the payer shows {of.reference} at a counter"
-        case ShowCode():
-            return f"the payer scans a code of {of.payload}"
-        case ApproveElsewhere():
-            return f"the payer approves on {of.where}" + (f", code {of.code}" if of.code else "")
-        case PayToAddress():
-            return f"the payer sends {of.amount} to {of.address}"
 
 
 def amount(money: Money) -> str:

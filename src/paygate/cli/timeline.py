@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from paygate.cli import show
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _ORDER: Final = ("asked", "moved", "put", "told")
 """What happened in one transaction has one instant; this is how it reads then."""
+
+_WIDTH_AT: Final = len("2026-12-01 12:00:00")
+_WIDTH_SORT: Final = max(map(len, _ORDER))
 
 _SAID_ELSEWHERE: Final = frozenset({"payment", "customer", "account", "kind", "status"})
 _OF_AMOUNT: Final = frozenset({"amount_minor", "currency"})
@@ -43,15 +46,19 @@ def moments(of: History) -> list[Moment]:
     return sorted(told, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
 
 
-def table(of: list[Moment]) -> Any:
-    """Write a timeline for people; an instant is written once."""
-    made = show.table("Date", "", "What")
+def write(of: list[Moment]) -> None:
+    """Write a timeline for people; an instant is written once, and no word is broken."""
+    from rich.text import Text
+
+    out = show.console()
+    out.print(Text(f"{'Date':{_WIDTH_AT}}  {'':{_WIDTH_SORT}}  What", style="dim"))
     before = ""
     for moment in of:
         at = moment.at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-        show.add(made, "" if at == before else at, moment.sort, moment.text)
+        start = f"{'' if at == before else at:{_WIDTH_AT}}  {moment.sort:{_WIDTH_SORT}}  "
+        what = show.folding(show.lines(moment.text), out.width - len(start))
+        out.print(Text(start + what.replace("\n", "\n" + " " * len(start))), soft_wrap=True)
         before = at
-    return made
 
 
 def _asked(attempt: Attempt) -> Moment:
