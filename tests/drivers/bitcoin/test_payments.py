@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from paygate import Event, Money, PaymentStatus
 from paygate.dialogue import Request
 from paygate.domain.outcome import MovementKind
+from paygate.drivers.bitcoin.watching import Coin, Watch
 from paygate.errors import AlreadyPaid, ItemAlreadyBeingPaid
 from tests.drivers.bitcoin.conftest import Shop, action, btc, usd
 from tests.drivers.bitcoin.node import pay
@@ -674,6 +677,28 @@ def test_credit_is_held_with_the_last_of_the_money(shop: Shop) -> None:
 
     assert (part, held(shop, "INV-1")) == (usd("15.00"), usd("50.00"))
     assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("happens", ["seen", "lost"])
+def test_what_many_outputs_to_one_address_take_is_in_proportion_to_them(happens: str) -> None:
+    few, many = (calls_to_tell(number, happens) for number in (10, 100))
+
+    assert many <= 11 * few
+
+
+def calls_to_tell(number: int, happens: str) -> int:
+    """Count the function calls of telling what has become of so many outputs to one address."""
+    lost = {"announced": True, "dead": True} if happens == "lost" else {}
+    coins = {f"{'ab' * 32}:{each}": Coin(7, 310, 2, seen=1, **lost) for each in range(number)}
+    watch = Watch(100, ["00" * 32], coins)
+    calls = Counter[str]()
+    sys.setprofile(lambda _frame, event, _arg: calls.update([event]))
+    try:
+        told = watch.tell(lambda _place: "bcrt1q", whole=True)
+    finally:
+        sys.setprofile(None)
+    assert len(told) == number
+    return calls["call"]
 
 
 def events(shop: Shop, type_: str) -> list[Event]:

@@ -16,6 +16,7 @@ own.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -237,28 +238,32 @@ class Watch:
         next block may hold it.
         """
         told: list[Notice] = []
+        alive = Counter(coin.place for coin in self.coins.values() if not coin.dead)
+        on_its_way = self._on_its_way()
         for name, coin in self.coins.items():
             address = address_of(coin.place)
             if coin.settled and whole and self._gone(coin):
                 told.append(_returned(name, coin, address))
                 coin.settled = coin.announced = False
+                on_its_way[coin.place] += 0 if coin.dead else coin.satoshis
             if coin.settled or coin.dead:
                 if coin.dead and coin.announced and not coin.settled:
                     coin.announced = False
-                    left = self._on_its_way(coin.place)
+                    left = on_its_way[coin.place]
                     if left:
                         told.append(_seen(f"{name}:lost", coin, address, left))
-                    elif not self._another_at(coin):
+                    elif not alive[coin.place]:
                         told.append(_failed(name, coin, address))
                 continue
             if self._enough(coin):
                 coin.times += 1
                 coin.settled = coin.announced = True
+                on_its_way[coin.place] -= coin.satoshis
                 told.append(_received(name, coin, address))
             elif not coin.announced:
                 coin.seen += 1
                 coin.announced = True
-                told.append(_seen(name, coin, address, self._on_its_way(coin.place)))
+                told.append(_seen(name, coin, address, on_its_way[coin.place]))
         return told
 
     def forget(self, depth: int) -> None:
@@ -282,20 +287,13 @@ class Watch:
             return False
         return coin.dead or coin.missing is not None or not coin.unconfirmed_will_do
 
-    def _on_its_way(self, place: int) -> int:
-        """Return how much was seen at *place* and has not settled, in satoshi."""
-        return sum(
-            coin.satoshis
-            for coin in self.coins.values()
-            if coin.place == place and not coin.settled and not coin.dead
-        )
-
-    def _another_at(self, coin: Coin) -> bool:
-        return any(
-            other.place == coin.place and not other.dead
-            for other in self.coins.values()
-            if other is not coin
-        )
+    def _on_its_way(self) -> Counter[int]:
+        """Return how much was seen at each place and has not settled, in satoshi."""
+        amounts = Counter[int]()
+        for coin in self.coins.values():
+            if not coin.settled and not coin.dead:
+                amounts[coin.place] += coin.satoshis
+        return amounts
 
 
 def _transaction_of(name: str) -> str:
