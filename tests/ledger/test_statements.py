@@ -62,6 +62,8 @@ EXCEPTIONS = {
     "outbox._REVIVE": "changes all dead letters of a sink, and reads what else is set aside for it",
     "places._AT": "sorts the attempts at one address",
     "receipts._HELD": "groups the receipts of one payment by currency",
+    "receipts._ALL_OF_PAYMENT": "sorts the allocations of one payment",
+    "receipts._STANDING_OF_PAYMENT": "the same, when its money is taken off again",
     "receipts._RECORDED": "sorts the parts of one refund that was recorded by hand",
     "reversals._GIVEN_UP": "groups the write-offs of one invoice by account",
     "reversals._WRITE_OFFS_OF_RECEIPT": "sorts the credit notes of one refund",

@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
@@ -55,7 +55,7 @@ WHERE id = :id
 """
 _BY_ID = "SELECT * FROM paygate_inbox WHERE tenant = :tenant AND id = :id"
 _DUE = """
-SELECT id FROM paygate_inbox
+SELECT id, length(notice) AS length FROM paygate_inbox
 WHERE tenant = :tenant AND account = :account AND next_try_at <= :at
 ORDER BY next_try_at, id LIMIT :limit
 """
@@ -101,6 +101,10 @@ ORDER BY id LIMIT :limit
 """
 _RESEAL = "UPDATE paygate_inbox SET raw_encrypted = :raw WHERE id = :id"
 _KEEP_REPLY = "UPDATE paygate_inbox SET reply = :reply WHERE id = :id"
+
+
+_LONG: Final = 4000
+"""What is longer than this tells of about twenty movements or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +182,18 @@ def by_id(tx: Tx, id_: int) -> InboxRow | None:
     return None if row is None else inbox_row_of(row)
 
 
-def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, int]]:
-    """Return what *accounts* told that wants to be applied now; the accounts take turns."""
+def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
+    """
+    Return what *accounts* told that wants to be applied now.
+
+    The accounts take turns. What tells of many movements takes long, and comes after all others.
+    """
     queues = [
-        [
-            (account, int(row["id"]))
-            for row in tx.all(
-                _DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
-            )
-        ]
+        tx.all(_DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit})
         for account in accounts
     ]
-    return in_turns(queues)[:limit]
+    rows = in_turns(queues)[:limit]
+    return [int(row["id"]) for row in sorted(rows, key=lambda row: int(row["length"]) > _LONG)]
 
 
 def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:

@@ -51,19 +51,26 @@ VALUES (
   :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key, :at, :actor,
   :checksum)
 """
+# Both look at the rows that decide, however many receipts there are.
+_SETTLED = """
+(EXISTS (
+  SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.kind IN ('charge', 'capture'))
+AND NOT EXISTS (
+  SELECT 1 FROM paygate_receipt r
+  WHERE r.payment = p.id AND r.kind IN ('charge', 'capture') AND r.in_transit_minor <> 0))
+"""
 # The attempt that was to bring the money tells reference, codes and action of its payment. An
 # invoice is named once, in the order of the claims; one that was chosen later comes last.
-_SELECT = """
+_SELECT = f"""
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
   a.expires_at, a.method_facts, a.verified,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
-   WHERE r.payment = p.id) AS unallocated_minor,
+   WHERE r.payment = p.id AND r.unallocated_minor > 0) AS unallocated_minor,
   (SELECT coalesce(sum(awaiting_minor), 0) FROM paygate_receipt r
-   WHERE r.payment = p.id) AS awaiting_minor,
-  (SELECT count(*) > 0 AND sum(abs(in_transit_minor)) = 0 FROM paygate_receipt r
-   WHERE r.payment = p.id AND r.kind IN ('charge', 'capture')) AS settled,
+   WHERE r.payment = p.id AND r.awaiting_minor > 0) AS awaiting_minor,
+  {_SETTLED} AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor,
   (SELECT json_group_array(json_array(number, wanted, claimed, paid)) FROM (
@@ -74,7 +81,8 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
         CASE state WHEN 'hard' THEN amount_minor ELSE 0 END AS claimed, 0 AS paid
       FROM paygate_claim WHERE payment = p.id
       UNION ALL
-      SELECT item, 1000000, 0, 0, amount_minor FROM paygate_allocation WHERE payment = p.id) x
+      SELECT item, 1000000, 0, 0, sum(amount_minor) FROM paygate_allocation
+      WHERE payment = p.id GROUP BY item) x
     JOIN paygate_item i ON i.id = x.item
     GROUP BY x.item ORDER BY min(x.position))) AS items
 FROM paygate_payment p
@@ -217,10 +225,13 @@ WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
 _END_VOID = "UPDATE paygate_payment SET voiding = 0 WHERE id = :id"
 _HOLD_OVER = "UPDATE paygate_payment SET hold_over = 1 WHERE id = :id"
 _UNDER_WAY = """
-SELECT authorized_minor, collected_minor, capturing_minor, refunding_minor, voiding, hold_over
+SELECT currency, received_minor, returned_minor, authorized_minor, collected_minor,
+  capturing_minor, refunding_minor, voiding, hold_over
 FROM paygate_payment WHERE id = :id
 """
-_SPLIT_CLAIM = """
+_PEOPLE = "SELECT customer, payer FROM paygate_payment WHERE tenant = :tenant AND id = :id"
+_IS_SETTLED = f"SELECT {_SETTLED} AS settled FROM paygate_payment p WHERE p.id = :id"
+_SET_CLAIM_AMOUNT = """
 UPDATE paygate_claim SET amount_minor = :amount, checksum = :checksum
 WHERE payment = :payment AND position = :position
 """
@@ -756,10 +767,24 @@ def mark_disputed(tx: Tx, payment: str) -> None:
     tx.run(_MARK_DISPUTED, {"id": payment})
 
 
+def people_of(tx: Tx, payment: str) -> set[str]:
+    """Return whose invoices a payment is for, and who pays; nobody if it is not found."""
+    row = tx.one(_PEOPLE, {"tenant": tx.tenant, "id": payment})
+    return set() if row is None else {row["customer"], row["payer"]}
+
+
+def is_settled(tx: Tx, payment: str) -> bool:
+    """Return whether all that a payment brought has reached us."""
+    row = tx.one(_IS_SETTLED, {"id": payment})
+    return row is not None and bool(row["settled"])
+
+
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """What is authorised of a payment, and what is being done to it right now."""
+    """How much moved of a payment and is authorised, and what is being done to it right now."""
 
+    received: Money
+    returned: Money
     authorized: int
     collected: int
     capturing: int
@@ -772,7 +797,10 @@ def under_way(tx: Tx, payment: str) -> UnderWay:
     """Tell what is being done to a payment right now."""
     row = tx.one(_UNDER_WAY, {"id": payment})
     assert row is not None, f"payment {payment} was just read"
+    currency: str = row["currency"]
     return UnderWay(
+        Money(currency, row["received_minor"]),
+        Money(currency, row["returned_minor"]),
         row["authorized_minor"],
         row["collected_minor"],
         row["capturing_minor"],
@@ -1299,11 +1327,22 @@ def set_claim(tx: Tx, payment: str, claim: Claim, state: str) -> None:
 
 
 def split_claim(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
-    """Count *minor* of a claim as used (or as in *state*), and keep the rest of it."""
-    rest = replace(claim, minor=claim.minor - minor)
-    tx.run(_SPLIT_CLAIM, _claim_params(payment, rest))
-    position = max(each.position for each in claims_of(tx, payment)) + 1
-    insert_claims(tx, payment, [Claim(position, claim.item, minor, claim.credit, state)])
+    """
+    Count *minor* of a claim as used (or as in *state*), and keep the rest of it.
+
+    It joins what is in that state already, so that money in a thousand parts makes no thousand
+    claims.
+    """
+    part = Claim(0, claim.item, minor, claim.credit, state)
+    tx.run(_SET_CLAIM_AMOUNT, _claim_params(payment, replace(claim, minor=claim.minor - minor)))
+    claims = claims_of(tx, payment)
+    for each in claims:
+        if replace(each, position=0, minor=minor) == part:
+            joined = replace(each, minor=each.minor + minor)
+            tx.run(_SET_CLAIM_AMOUNT, _claim_params(payment, joined))
+            return
+    last = max(each.position for each in claims)
+    insert_claims(tx, payment, [replace(part, position=last + 1)])
 
 
 def soft_on(tx: Tx, item: str) -> list[str]:

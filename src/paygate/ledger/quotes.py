@@ -22,7 +22,8 @@ ON CONFLICT DO NOTHING
 _OF = "SELECT currency, amount_minor, enough_minor FROM paygate_quote WHERE attempt = :attempt"
 _ARRIVED = """
 SELECT coalesce(sum(settled_minor), 0) AS arrived FROM paygate_receipt
-WHERE payment = :payment AND attempt = :attempt AND inward = 1 AND settled_currency = :currency
+WHERE attempt = :attempt AND inward = 1 AND settled_currency = :currency
+  AND settled_currency <> currency
 """
 _BOOKED = """
 SELECT currency, amount_minor, settled_minor, settled_currency FROM paygate_receipt
@@ -70,9 +71,9 @@ def of(tx: Tx, attempt: str) -> Quote | None:
     return Quote(Money(row["currency"], row["amount_minor"]), row["enough_minor"])
 
 
-def arrived(tx: Tx, payment: str, attempt: str, currency: str) -> int:
+def arrived(tx: Tx, attempt: str, currency: str) -> int:
     """Tell how much has arrived for a quote in all, what was returned later included."""
-    params = {"payment": payment, "attempt": attempt, "currency": currency}
+    params = {"attempt": attempt, "currency": currency}
     row = tx.one(_ARRIVED, params)
     return 0 if row is None else int(row["arrived"])
 

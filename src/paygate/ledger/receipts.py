@@ -46,6 +46,56 @@ _OF_PAYMENT = f"""
 {_SELECT} WHERE r.tenant = :tenant AND r.payment = :payment ORDER BY r.booked_at, r.id
 """
 _BY_ID = f"{_SELECT} WHERE r.tenant = :tenant AND r.id = :id"
+_OF_MOVEMENT = f"""
+{_SELECT}
+WHERE r.tenant = :tenant AND r.account = :account AND r.kind = :kind
+  AND r.movement_id = :movement_id
+"""
+_IS_NAMED = f"""
+SELECT 1 AS one FROM paygate_receipt
+WHERE tenant = :tenant AND account = :account
+  AND kind IN ({", ".join(f"'{each.value}'" for each in MovementKind)})
+  AND movement_id = :movement_id AND +payment = :payment
+"""
+_NAMES = "SELECT kind, movement_id FROM paygate_receipt WHERE payment = :payment"
+_UNALLOCATED = """
+SELECT id, unallocated_minor AS minor FROM paygate_receipt
+WHERE payment = :payment AND currency = :currency AND unallocated_minor > 0
+ORDER BY booked_at, id
+"""
+_AWAITING = """
+SELECT id, awaiting_minor AS minor FROM paygate_receipt
+WHERE payment = :payment AND currency = :currency AND awaiting_minor > 0
+ORDER BY booked_at, id
+"""
+_AWAITING_IN_ALL = """
+SELECT coalesce(sum(awaiting_minor), 0) AS minor FROM paygate_receipt
+WHERE payment = :payment AND currency = :currency AND awaiting_minor > 0
+"""
+_UNDER_WAY = """
+SELECT 1 AS one FROM paygate_receipt
+WHERE payment = :payment AND kind IN ('charge', 'capture') AND in_transit_minor <> 0 LIMIT 1
+"""
+# What only came back counts when what its payment brought has settled.
+_SETTLED = """
+SELECT id, currency, awaiting_minor,
+  CASE WHEN kind IN ('charge', 'capture') THEN awaiting_minor - max(0, in_transit_minor)
+    ELSE awaiting_minor END AS minor
+FROM paygate_receipt
+WHERE payment = :payment AND awaiting_minor > 0
+  AND CASE WHEN kind IN ('charge', 'capture') THEN awaiting_minor > in_transit_minor
+    ELSE :under_way = 0 END
+ORDER BY booked_at, id
+"""
+_IN_TRANSIT = """
+SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
+  sum(in_transit_minor) AS minor
+FROM paygate_receipt WHERE payment = :payment AND in_transit_minor <> 0
+"""
+_ON_ITEMS = """
+SELECT item, sum(amount_minor) AS minor FROM paygate_allocation
+WHERE payment = :payment AND credit IS NULL GROUP BY item
+"""
 _RECORDED = f"""
 {_SELECT}
 WHERE r.tenant = :tenant AND r.account = :account AND r.kind = 'refund'
@@ -220,6 +270,90 @@ def by_id(tx: Tx, id_: str) -> Receipt | None:
     return None if row is None or row["payment"] is None else receipt_of(row)
 
 
+def of_movement(tx: Tx, account: str, kind: MovementKind, movement_id: str) -> Receipt | None:
+    """Read the receipt of a movement, which a gateway account named."""
+    params = {
+        "tenant": tx.tenant,
+        "account": account,
+        "kind": kind.value,
+        "movement_id": movement_id,
+    }
+    row = tx.one(_OF_MOVEMENT, params)
+    return None if row is None else receipt_of(row)
+
+
+def is_named(tx: Tx, account: str, payment: str, movement_id: str) -> bool:
+    """Return whether a movement with this id, of any kind, is booked for a payment."""
+    params = {
+        "tenant": tx.tenant,
+        "account": account,
+        "payment": payment,
+        "movement_id": movement_id,
+    }
+    return tx.one(_IS_NAMED, params) is not None
+
+
+def names_of(tx: Tx, payment: str) -> frozenset[tuple[MovementKind, str]]:
+    """Return the kind and id of each movement that is booked for a payment."""
+    rows = tx.all(_NAMES, {"payment": payment})
+    return frozenset((MovementKind(row["kind"]), row["movement_id"]) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So much of a receipt."""
+
+    receipt: str
+    minor: int
+
+
+def unallocated(tx: Tx, payment: str, currency: str) -> list[Part]:
+    """Read what of a payment waits for a person's decision, the oldest first."""
+    rows = tx.all(_UNALLOCATED, {"payment": payment, "currency": currency})
+    return [Part(row["id"], row["minor"]) for row in rows]
+
+
+def awaiting(tx: Tx, payment: str, currency: str) -> list[Part]:
+    """Read what of a payment counts only when it has settled, the oldest first."""
+    rows = tx.all(_AWAITING, {"payment": payment, "currency": currency})
+    return [Part(row["id"], row["minor"]) for row in rows]
+
+
+def awaiting_in_all(tx: Tx, payment: str, currency: str) -> int:
+    """Return how much of a payment counts only when it has settled."""
+    row = tx.one(_AWAITING_IN_ALL, {"payment": payment, "currency": currency})
+    return 0 if row is None else int(row["minor"])
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What of a receipt's `awaiting` money counts now, because it has settled."""
+
+    receipt: str
+    awaiting: int
+    amount: Money
+
+
+def settled(tx: Tx, payment: str) -> list[Settled]:
+    """Read what of a payment awaited its settlement and has settled, the oldest first."""
+    params = {"payment": payment, "under_way": int(is_under_way(tx, payment))}
+    return [
+        Settled(row["id"], row["awaiting_minor"], Money(row["currency"], row["minor"]))
+        for row in tx.all(_SETTLED, params)
+    ]
+
+
+def is_under_way(tx: Tx, payment: str) -> bool:
+    """Return whether some of what a payment brought has not settled."""
+    return tx.one(_UNDER_WAY, {"payment": payment}) is not None
+
+
+def in_transit(tx: Tx, payment: str) -> int:
+    """Return how much of what a payment brought is still to reach us, less what went back."""
+    row = tx.one(_IN_TRANSIT, {"payment": payment})
+    return int(row["minor"]) if row is not None and row["brought"] else 0
+
+
 def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:
     """Read the parts of a refund that was recorded by hand under *name*."""
     params = {"tenant": tx.tenant, "account": account, "name": name}
@@ -348,6 +482,12 @@ def _write(
     }
     tx.run(_INSERT_ALLOCATION, checksums.signed(checksums.ALLOCATION, params))
     return id_
+
+
+def on_items(tx: Tx, payment: str) -> dict[str, int]:
+    """Return how much money that a payment brought stands on each item."""
+    rows = tx.all(_ON_ITEMS, {"payment": payment})
+    return {row["item"]: row["minor"] for row in rows}
 
 
 def standing_of_payment(tx: Tx, payment: str) -> list[Allocation]:

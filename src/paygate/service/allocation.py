@@ -143,7 +143,7 @@ def _put_on_items(
             continue
         wanted = claim.minor
         if claim.state == "used":
-            brought = _brought(tx, payment) if brought is None else brought
+            brought = receipts.on_items(tx, payment) if brought is None else brought
             covered = min(wanted, brought.get(claim.item, 0))
             brought[claim.item] = brought.get(claim.item, 0) - covered
             wanted -= covered
@@ -188,15 +188,6 @@ def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> 
     elif take:
         items.fill_claim(tx, claim.item, claimed=take, minor=take)
         payments.split_claim(tx, payment, claim, take)
-
-
-def _brought(tx: Tx, payment: str) -> dict[str, int]:
-    """Tell how much money of *payment* stands on each item."""
-    found: dict[str, int] = {}
-    for standing in receipts.standing_of_payment(tx, payment):
-        if standing.receipt is not None:
-            found[standing.invoice] = found.get(standing.invoice, 0) + standing.amount.minor
-    return found
 
 
 def take_room(tx: Tx, item: str, wanted: int) -> int:

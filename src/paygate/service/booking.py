@@ -263,8 +263,7 @@ def _book(
     changes: Changes,
 ) -> list[str]:
     """Book one movement and tell which invoices it touched."""
-    came, _ = receipts.moved(tx, payment.id).get(movement.amount.currency, (0, 0))
-    if movement.kind is MovementKind.RETURN and not came:
+    if movement.kind is MovementKind.RETURN and not _came(tx, payment, movement):
         early_returns.keep(tx, payment, movement)
         return []
     receipt = receipts.book(
@@ -296,6 +295,12 @@ def _book(
     if settlement_of(movement) != NOTHING_SETTLED:
         touched += settle.told(tx, payment, movement)
     return touched
+
+
+def _came(tx: Tx, payment: Payment, movement: Movement) -> int:
+    """Return how much came in the currency of *movement*."""
+    came, _ = receipts.moved(tx, payment.id).get(movement.amount.currency, (0, 0))
+    return came
 
 
 def _brings(movement: Movement) -> bool:
@@ -491,7 +496,7 @@ def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -
 
 def _review_excess(tx: Tx, payment: Payment) -> None:
     """Flag a payment of which more went back than ever came: no rule of ours lets that happen."""
-    now = reverse.find(tx, payment.id)
+    now = payments.under_way(tx, payment.id)
     if now.returned > now.received and reviews.raise_(tx, payment.id, reviews.EXCESS):
         emit(tx, "payment.needs_review", payment, reason="more went back than came")
 
@@ -504,14 +509,14 @@ def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Change
         if status is not payment.status:
             reviews.end(tx, payment.id, reviews.UNBROUGHT)
         return
-    now = reverse.find(tx, payment.id)
+    now = payments.under_way(tx, payment.id)
     text = f"it ended as {status}, and {now.received} of it came back that nobody had taken"
     if now.received.minor and reviews.raise_(tx, payment.id, reviews.UNBROUGHT):
         emit(tx, "payment.needs_review", payment, reason=text)
 
 
 def _end_excess(tx: Tx, payment: Payment) -> None:
-    now = reverse.find(tx, payment.id)
+    now = payments.under_way(tx, payment.id)
     if now.returned <= now.received:
         reviews.end(tx, payment.id, reviews.EXCESS)
 

@@ -259,10 +259,7 @@ def _case(tx: Tx, attempt: str) -> Case:
 
 def booked_of(tx: Tx, row: AttemptRow) -> frozenset[tuple[MovementKind, str]]:
     """Return the movements of the attempt's payment that are in the books."""
-    if not row.attempt.payment:
-        return frozenset()
-    found = receipts.of_payment(tx, row.attempt.payment)
-    return frozenset((each.kind, each.movement_id) for each in found)
+    return receipts.names_of(tx, row.attempt.payment) if row.attempt.payment else frozenset()
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:

@@ -208,11 +208,11 @@ def _named(before: AttemptRow, reading: Reading) -> AttemptRow:
 
 def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     """Take out of *answer* the contact facts of whom it is about: the books keep none."""
-    payment = payments.by_id(tx, before.attempt.payment) if before.attempt.payment else None
-    if payment is None:
+    people = (
+        payments.people_of(tx, before.attempt.payment) if before.attempt.payment else set[str]()
+    )
+    if not people:
         people = {str(keeping.read_plan(before)["customer"])}
-    else:
-        people = {payment.customer, payment.payer}
     known = [customers.find(tx, each) for each in sorted(people)]
     sent = customers.sent_with(payments.request_of(tx, before.attempt.id))
     return Hidden().about(*known, sent).blot(answer)

@@ -40,7 +40,7 @@ def worth(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
     quote = quotes.of(tx, row.attempt.id)
     if quote is None:
         return answer
-    arrived = quotes.arrived(tx, row.attempt.payment, row.attempt.id, quote.amount.currency)
+    arrived = quotes.arrived(tx, row.attempt.id, quote.amount.currency)
     told: list[Movement] = []
     for movement in answer.movements:
         if movement.amount.currency != quote.amount.currency:
@@ -68,7 +68,7 @@ def _seen(tx: Tx, row: AttemptRow, answer: Pending) -> Pending:
     quote = quotes.of(tx, row.attempt.id)
     if quote is None or quote.amount.currency != seen.currency:
         return replace(answer, amount=None)
-    arrived = quotes.arrived(tx, row.attempt.payment, row.attempt.id, seen.currency)
+    arrived = quotes.arrived(tx, row.attempt.id, seen.currency)
     minor = worth_of(arrived + seen.minor, quote, asked) - worth_of(arrived, quote, asked)
     return replace(answer, amount=Money(asked.currency, minor))
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.gateway import Callback, Inquiry, LooksUp, Reply
     from paygate.ledger.inbox import InboxRow
+    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -118,12 +119,13 @@ def apply_callbacks(
     """
     Apply what is due in the inbox, once each, and return the payments it was about.
 
-    Accounts take turns. One that does not answer is added to *silent*: what it would have to
-    be asked about waits for the next run. What is of an account that is not configured here
-    waits for a process that has it.
+    Accounts take turns, and what tells of many movements comes last: all that one callback tells
+    is one transaction, since what came of a part depends on the rest. An account that does not
+    answer is added to *silent*: what it would have to be asked about waits for the next run. What
+    is of an account that is not configured here waits for a process that has it.
     """
     about: dict[str, Payment] = {}
-    for _, id_ in (yield from look(lambda tx: inbox.due(tx, list(accounts), limit))):
+    for id_ in (yield from look(lambda tx: inbox.due(tx, list(accounts), limit))):
         payment = yield from _apply_safely(id_, accounts, timing, silent)
         if payment is not None:
             about[payment.id] = payment
@@ -314,7 +316,7 @@ class Known:
     """What we know of the operation that a notice is about; `early`: its money is not there yet.
 
     `change` names one that stores or deletes a method, and is of no payment, `booked`
-    the money of the payment that is in the books.
+    the money of the notice that is in the books.
     """
 
     case: Case | None = None
@@ -457,7 +459,8 @@ def _apply_in(
     doubtful = _contradicts(notice, known)
     if notice.answer is not None and not (news is not None and doubtful):
         merge.merge_in(tx, attempt, notice.answer, replace(reading, overtaken=doubtful))
-    now = _about(account.name, notice)(tx)
+    merged = news is not None or notice.answer is not None
+    now = _about(account.name, notice)(tx) if merged else known
     if now.early and patient and row.callback.tries < len(RETRY_PLAN):
         _wait(tx, row, "money goes back that is not in the books yet", InboxState.FAILED)
     else:
@@ -572,8 +575,9 @@ def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
             for each in told
             if each.kind not in _GIVES_BACK or each.undoes not in taken
         )
-        known = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
-        return Known(Case(row, None, tx.now), payment, early, booked=frozenset(known))
+        booked = receipts.booked(tx, account, told)
+        names = {name for name, each in booked.items() if each.payment == payment.id}
+        return Known(Case(row, None, tx.now), payment, early, booked=frozenset(names))
 
     return work
 
@@ -590,18 +594,19 @@ def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
         return False
     if movement.amount.currency != payment.amount.currency:
         # Of a quote: what it is worth is known by what it undoes.
-        return movement.undoes is not None and not any(
-            receipt.movement_id == movement.undoes
-            for receipt in receipts.of_payment(tx, payment.id)
-        )
+        return movement.undoes is not None and not _is_named(tx, payment, movement.undoes)
     there = payment.received - payment.returned
     if movement.kind in _GIVES_BACK:
         there = payment.returned
     if there >= movement.amount:
         return False
-    booked = {(each.kind, each.movement_id) for each in receipts.of_payment(tx, payment.id)}
-    undone = any(movement_id == movement.undoes for _, movement_id in booked)
-    return not undone and (movement.kind, movement.movement_id) not in booked
+    if movement.undoes is not None and _is_named(tx, payment, movement.undoes):
+        return False
+    return not receipts.booked(tx, payment.account, [movement])
+
+
+def _is_named(tx: Tx, payment: Payment, movement_id: str) -> bool:
+    return receipts.is_named(tx, payment.account, payment.id, movement_id)
 
 
 def _of_movements(notice: Notice, known: Known) -> list[Answer]:
@@ -635,6 +640,7 @@ class Question:
 
     gateway: LooksUp
     inquiry: Inquiry
+    row: AttemptRow
 
 
 def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question | None:
@@ -647,18 +653,19 @@ def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question
         wanted = notice.answer is None
     if known.case is None or not wanted:
         return None
-    inquiry = inquire.inquiry_about(known.case.row, known.booked)
+    inquiry = inquire.inquiry_about(known.case.row, frozenset())
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
-    return None if gateway is None else Question(gateway, inquiry)
+    return None if gateway is None else Question(gateway, inquiry, known.case.row)
 
 
 def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
     """Ask the gateway, if there is a question."""
     if question is None:
         return None
-    inquiry = question.inquiry
+    booked = yield from look(lambda tx: inquire.booked_of(tx, question.row))
+    inquiry = replace(question.inquiry, booked=booked)
     look_up = partial(question.gateway.look_up, inquiry)
     through = door.finding(account, inquiry.operation)
     about = logs.About(

@@ -132,6 +132,11 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> b
     is no reversal of the payment: it is taken off like other money that goes out.
     """
     on = customers.date_of(tx, payment.customer, movement.effective)
+    came, went = receipts.moved(tx, payment.id)[movement.amount.currency]
+    left = Money(movement.amount.currency, came - went + movement.amount.minor)
+    part = movement.amount < left or left.minor <= 0
+    if reversals.of_payment(tx, payment.id) is not None or part:
+        return False
     booked = [
         found
         for found in receipts.of_payment(tx, payment.id)
@@ -139,10 +144,6 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> b
     ]
     inward = [found for found in booked if found.kind.inward]
     back = sum(found.amount.minor for found in booked if not found.kind.inward)
-    left = Money(movement.amount.currency, sum(found.amount.minor for found in inward) - back)
-    part = movement.amount < left or left.minor <= 0
-    if reversals.of_payment(tx, payment.id) is not None or part:
-        return False
     reversal = tx.new_id("rev")
     number = f"REV-{keys.next_number(tx, 'reversal')}"
     reason = f"returned by the gateway: {movement.code or 'no code given'}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.domain.money import Money
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
@@ -24,9 +23,11 @@ from paygate.service.telling import emit, tell_credited
 if TYPE_CHECKING:
     from datetime import date
 
+    from paygate.domain.money import Money
     from paygate.domain.outcome import Movement
     from paygate.domain.payment import Payment, Receipt
     from paygate.ledger.payments import Claim
+    from paygate.ledger.receipts import Settled
     from paygate.ledger.tx import Tx
 
 _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
@@ -39,7 +40,7 @@ def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
     """Tell whether the money of *movement* counts only when it, or its payment, has settled."""
     if payment.credit_on is CreditOn.ACCEPTED:
         return False
-    return movement.kind in _BROUGHT or bool(_under_way(tx, payment))
+    return movement.kind in _BROUGHT or receipts.is_under_way(tx, payment.id)
 
 
 def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date, cash: Account) -> None:
@@ -57,12 +58,12 @@ def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
     """Take up to *wanted* off what awaits settlement: it goes back before it counted."""
     lines: list[Line] = []
     minor = wanted.minor
-    for receipt in receipts.of_payment(tx, payment.id):
-        take = min(minor, receipt.awaiting.minor)
-        if take <= 0 or receipt.amount.currency != wanted.currency:
-            continue
-        receipts.set_awaiting(tx, receipt.id, receipt.awaiting.minor - take)
-        lines.append(Line(Account.AWAITING, take, receipt=receipt.id))
+    for waiting in receipts.awaiting(tx, payment.id, wanted.currency):
+        take = min(minor, waiting.minor)
+        if take <= 0:
+            break
+        receipts.set_awaiting(tx, waiting.receipt, waiting.minor - take)
+        lines.append(Line(Account.AWAITING, take, receipt=waiting.receipt))
         minor -= take
     return lines
 
@@ -72,11 +73,7 @@ def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
 
     With *ended* nothing more is captured.
     """
-    awaiting = sum(
-        receipt.awaiting.minor
-        for receipt in receipts.of_payment(tx, payment.id)
-        if receipt.amount.currency == payment.amount.currency
-    )
+    awaiting = receipts.awaiting_in_all(tx, payment.id, payment.amount.currency)
     if ended or payment.status is not PaymentStatus.AUTHORIZED:
         return awaiting
     under_way = payments.under_way(tx, payment.id)
@@ -112,6 +109,8 @@ def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
     claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
     missing = needed - sum(each.minor for each in claims if each.state == "hard")
     for claim in claims:
+        if missing <= 0:
+            break
         if claim.state == "hard":
             continue
         invoice = items.by_id(tx, claim.item)
@@ -139,12 +138,9 @@ def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:
 
 def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     """Post what *movement* tells of its settlement, place what it freed; tell the invoices."""
-    receipt = next(
-        each
-        for each in receipts.of_payment(tx, payment.id)
-        if (each.kind, each.movement_id) == (movement.kind, movement.movement_id)
-    )
-    before = payments.by_id(tx, payment.id)
+    receipt = receipts.of_movement(tx, payment.account, movement.kind, movement.movement_id)
+    assert receipt is not None, "a movement is booked before its settlement is told"
+    before = payments.is_settled(tx, payment.id)
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
     on = news.on or customers.today(tx, payment.customer)
@@ -154,8 +150,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     receipts.settle(tx, receipt.id, news, left)
     _tell(tx, payment, receipt, news)
     touched = _place_settled(tx, payment, on)
-    after = payments.by_id(tx, payment.id)
-    if before is not None and after is not None and after.settled and not before.settled:
+    if not before and payments.is_settled(tx, payment.id):
         emit(tx, "payment.settled", payment)
     if not on_its_way(tx, payment.id):
         payments.set_settle_check(tx, payment.id, None)
@@ -165,9 +160,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
 
 def on_its_way(tx: Tx, payment: str) -> bool:
     """Return whether accepted money of *payment* is still to reach us: more than went back."""
-    booked = receipts.of_payment(tx, payment)
-    brought = any(each.kind in _BROUGHT and each.in_transit.minor > 0 for each in booked)
-    return brought and sum(each.in_transit.minor for each in booked) > 0
+    return receipts.in_transit(tx, payment) > 0
 
 
 def _moves(
@@ -200,48 +193,32 @@ def _moves(
 def _place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
     """Put what awaited settlement and has settled on what it is to pay."""
     touched: list[str] = []
-    placed = False
-    under_way = _under_way(tx, payment)
-    for receipt in receipts.of_payment(tx, payment.id):
-        waiting = receipt.awaiting.minor
-        if receipt.kind in _BROUGHT:
-            ready = waiting - min(waiting, max(0, receipt.in_transit.minor))
-        else:  # it came back, and counts when what its payment brought has settled
-            ready = 0 if under_way else waiting
-        if ready > 0:
-            touched += _place(tx, payment, receipt, ready, on)
-            placed = True
-    if placed:
+    settled = receipts.settled(tx, payment.id)
+    for each in settled:
+        touched += _place(tx, payment, each, on)
+    if settled:
         now = payments.by_id(tx, payment.id) or payment
         release(tx, now)
     return touched
 
 
-def _place(tx: Tx, payment: Payment, receipt: Receipt, minor: int, on: date) -> list[str]:
-    receipts.set_awaiting(tx, receipt.id, receipt.awaiting.minor - minor)
+def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
+    minor = settled.amount.minor
+    receipts.set_awaiting(tx, settled.receipt, settled.awaiting - minor)
     claims = payments.claims_of(tx, payment.id)
     placed = allocation.place(
         tx,
         payment,
-        receipt.id,
-        Money(receipt.amount.currency, minor),
+        settled.receipt,
+        settled.amount,
         sorted(claims, key=lambda claim: claim.state != "hard"),
-        source=Line(Account.AWAITING, minor, receipt=receipt.id),
+        source=Line(Account.AWAITING, minor, receipt=settled.receipt),
         on=on,
-        entry=f"{receipt.id}:credited",
+        entry=f"{settled.receipt}:credited",
         keep_rest=True,
     )
     tell_credited(tx, payment, placed.credited)
     return placed.items
-
-
-def _under_way(tx: Tx, payment: Payment) -> list[Receipt]:
-    """Tell what the payment brought that has not settled."""
-    return [
-        each
-        for each in receipts.of_payment(tx, payment.id)
-        if each.kind in _BROUGHT and each.in_transit.minor
-    ]
 
 
 def _known(receipt: Receipt) -> Settlement:

@@ -131,12 +131,12 @@ def _from_awaiting(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Lin
 def _from_suspense(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
     lines: list[Line] = []
     left = wanted.minor
-    for receipt in receipts.of_payment(tx, payment.id):
-        take = min(left, receipt.unallocated.minor)
-        if take <= 0 or receipt.amount.currency != wanted.currency:
-            continue
-        receipts.set_unallocated(tx, receipt.id, receipt.unallocated.minor - take)
-        lines.append(Line(Account.SUSPENSE, take, receipt=receipt.id))
+    for waiting in receipts.unallocated(tx, payment.id, wanted.currency):
+        take = min(left, waiting.minor)
+        if take <= 0:
+            break
+        receipts.set_unallocated(tx, waiting.receipt, waiting.minor - take)
+        lines.append(Line(Account.SUSPENSE, take, receipt=waiting.receipt))
         left -= take
     return lines
 

@@ -325,6 +325,18 @@ CREATE TABLE paygate_receipt (
   UNIQUE (tenant, account, kind, movement_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
+-- A payment may have thousands of receipts (of small coins to one address), and each movement of it
+-- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
+CREATE INDEX paygate_receipt_unallocated
+  ON paygate_receipt (payment, booked_at, id, currency, unallocated_minor)
+  WHERE unallocated_minor > 0;
+CREATE INDEX paygate_receipt_awaiting
+  ON paygate_receipt (payment, booked_at, id, currency, kind, in_transit_minor, awaiting_minor)
+  WHERE awaiting_minor > 0;
+CREATE INDEX paygate_receipt_in_transit ON paygate_receipt (payment, kind, in_transit_minor)
+  WHERE in_transit_minor <> 0;
+CREATE INDEX paygate_receipt_quoted ON paygate_receipt (attempt, settled_currency, settled_minor)
+  WHERE inward = 1 AND settled_currency <> currency;
 
 -- Returns that were reported before their money was booked. The money is netted when it comes.
 CREATE TABLE paygate_early_return (
@@ -374,7 +386,9 @@ CREATE TABLE paygate_allocation (
   CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, id);
-CREATE INDEX paygate_allocation_by_payment ON paygate_allocation (payment, booked_at, id);
+-- Holds what is summed by invoice and by credit whenever a payment is read.
+CREATE INDEX paygate_allocation_by_payment
+  ON paygate_allocation (payment, item, credit, amount_minor);
 CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
 CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
   WHERE credit IS NOT NULL;
@@ -400,7 +414,8 @@ CREATE TABLE paygate_credit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_credit_standing ON paygate_credit (tenant, customer, created_at, id)
   WHERE amount_minor - used_minor - closed_minor <> 0;
-CREATE INDEX paygate_credit_by_payment ON paygate_credit (payment, created_at, id)
+CREATE INDEX paygate_credit_by_payment
+  ON paygate_credit (payment, created_at, id, reason, amount_minor, closed_minor)
   WHERE payment IS NOT NULL;
 CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
 

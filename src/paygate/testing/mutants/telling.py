@@ -24,7 +24,7 @@ def _mark_first(original: Any) -> Any:
 
     def apply_callbacks(accounts: Any, timing: Any, limit: int, silent: Any) -> Flow[Any]:
         def take(tx: Tx) -> list[int]:
-            due = [id_ for _, id_ in service.inbox.due(tx, list(accounts), limit)]
+            due: list[int] = service.inbox.due(tx, list(accounts), limit)
             for id_ in due:
                 tx.run(_TAKE, {"tenant": tx.tenant, "id": id_})
             return due
