@@ -1,7 +1,14 @@
-"""What all tests share: how hard hypothesis looks, and where the protocol sheets are."""
+"""What all tests share: how hard hypothesis looks, and where the protocol sheets are.
+
+The sheets hold schemas and samples of processors, which are not ours to publish. Without
+them their tests are skipped, and the end of the run says where each file comes from. Where
+``PAYGATE_PROTOCOLS`` names them, a test that cannot find its file fails.
+"""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,10 +34,52 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+PUBLISHED: Final[Mapping[str, str]] = {
+    "stripe/spec3-2023-08-16-reduced.json": (
+        "https://github.com/stripe/openapi at 63a6746, openapi/spec3.json; the paths in use"
+    ),
+    "stripe/spec3-2023-08-16-prism.json": "the same, with expandable fields as plain ids",
+    "stripe/form_tools.py": "checks a form against that file; ours, beside the sheets",
+    "stripe/fixtures-2026-08.json": "https://github.com/stripe/openapi, openapi/fixtures3.json",
+    "stripe/tables.json": "https://docs.stripe.com/declines/codes and /testing and /currencies",
+    "stripe/webhook-vector.json": "made by the rule of https://docs.stripe.com/webhooks/signature",
+    "authorizenet/AnetApiSchema.xsd": (
+        "https://api.authorize.net/xml/v1/schema/AnetApiSchema.xsd, unchanged"
+    ),
+    "authorizenet/element-order.json": "the order of elements in that schema",
+    "authorizenet/sample-responses.json": "https://github.com/stymiee/authnetjson, its tests",
+    "authorizenet/response-codes.json": (
+        "https://developer.authorize.net/api/reference/responseCodes.html"
+    ),
+    "authorizenet/webhook-vector.json": "https://github.com/stymiee/authnetjson, its tests",
+}
+"""Where the files of the sheets that tests read are published."""
+
+_NO_SHEETS: Final = "no protocol sheets at"
+
+
 @pytest.fixture(scope="session")
 def protocols() -> Path:
     """The folder of protocol sheets and official schemas: test data, no part of the project."""
-    folder = Path(os.environ.get("PAYGATE_PROTOCOLS") or ROOT.parent / "shared" / "protocols")
+    named = os.environ.get("PAYGATE_PROTOCOLS")
+    folder = Path(named or ROOT.parent / "shared" / "protocols")
     if not folder.is_dir():
-        pytest.skip(f"no protocol sheets at {folder}; set PAYGATE_PROTOCOLS to their folder")
+        said = f"{_NO_SHEETS} {folder}; set PAYGATE_PROTOCOLS to their folder"
+        # Whoever says where they are wants to know that nothing went unchecked.
+        (pytest.fail if named else pytest.skip)(said)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where what skipped tests need is published."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if _NO_SHEETS in str(report.longrepr)
+    ]
+    if not skipped:
+        return
+    terminalreporter.section("not checked: protocol sheets")
+    terminalreporter.line(f"{len(skipped)} tests need files of processors, in PAYGATE_PROTOCOLS:")
+    for name, source in PUBLISHED.items():
+        terminalreporter.line(f"  {name}: {source}")

@@ -1,8 +1,11 @@
-"""`--fail-on-skip`, on which the claim rests that no contract went unchecked."""
+"""`--fail-on-skip`, on which the claim rests that no contract went unchecked; and the sheets."""
 
+import re
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import PUBLISHED
 
 pytest_plugins = ["pytester"]
 
@@ -71,3 +74,55 @@ def test_what_passes_or_was_expected_to_fail_is_left_alone(contract: pytest.Pyte
 
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(passed=1, xfailed=1)
+
+
+NEEDS_SHEETS = """
+def test_the_schema(protocols): assert (protocols / "there").exists()
+def test_another_schema(protocols): pass
+"""
+
+
+@pytest.fixture
+def plain_clone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """An empty project with the conftest of our tests and no sheets beside it."""
+    monkeypatch.delenv("PAYGATE_PROTOCOLS", raising=False)
+    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    pytester.makepyfile(NEEDS_SHEETS)
+    return pytester
+
+
+def test_without_sheets_their_tests_skip_and_the_end_says_where_each_file_is_published(
+    plain_clone: pytest.Pytester,
+) -> None:
+    result = plain_clone.runpytest_inprocess()
+
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["2 tests need files of processors, in PAYGATE_PROTOCOLS:"])
+    for name in PUBLISHED:
+        result.stdout.fnmatch_lines([f"  {name}: *"])
+
+
+def test_where_the_sheets_are_said_to_be_nothing_is_skipped(
+    plain_clone: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PAYGATE_PROTOCOLS", str(tmp_path / "nothing"))
+    nowhere = plain_clone.runpytest_inprocess()
+    monkeypatch.setenv("PAYGATE_PROTOCOLS", str(tmp_path))
+    incomplete = plain_clone.runpytest_inprocess()
+
+    nowhere.assert_outcomes(errors=2)
+    incomplete.assert_outcomes(passed=1, failed=1)
+
+
+def test_every_file_of_the_sheets_that_a_test_reads_is_listed() -> None:
+    tests = Path(__file__).parent
+    read = {
+        f"{folder}/{name}"
+        for file in tests.rglob("*.py")
+        for folder, name in re.findall(
+            r'protocols / "(\w+)" / "([\w.-]+)"', file.read_text(encoding="utf-8")
+        )
+    }
+
+    assert read == PUBLISHED.keys()

@@ -14,7 +14,6 @@ from paygate import Cashier, Money
 from paygate.errors import (
     InvalidValue,
     LedgerCorrupt,
-    MissingExtra,
     NotAllowedHere,
     SchemaMismatch,
     StoreBusy,
@@ -161,7 +160,7 @@ def test_a_url_that_means_nothing_is_refused(url: str) -> None:
 
 
 def test_postgresql_is_not_there_yet() -> None:
-    with pytest.raises(MissingExtra, match="not part of this version"):
+    with pytest.raises(InvalidValue, match="not part of this version"):
         SqliteStore.at("postgresql://localhost/x")
 
 

@@ -35,6 +35,7 @@ class Invoice:
     what of its money became credit of the customer when it was voided. `reversal` is set on a fee
     invoice and names the reversal that caused it. `disputed` says that a payer's bank
     took money off it that may be lost: it is not charged by itself.
+    `assignment_key` waits for prepayments that belong to one purpose; until then it is None.
     """
 
     id: str

@@ -186,7 +186,11 @@ _LAST_YEAR: Final = 2200
 
 
 class MandateScope(StrEnum):
-    """What the payer allowed us to collect by ourselves."""
+    """What the payer allowed us to collect by ourselves.
+
+    It is kept with the mandate. Nothing acts on it yet: it waits for invoices that are
+    collected by themselves when they fall due, and until then the host decides what to charge.
+    """
 
     FUTURE = "future"
     """What falls due from now on."""

@@ -32,7 +32,6 @@ from paygate.errors import (
     CommitUnknown,
     InvalidValue,
     LedgerCorrupt,
-    MissingExtra,
     NotAllowedHere,
     PaygateError,
     SchemaMismatch,
@@ -170,9 +169,8 @@ class SqliteStore:
         postgres = url.startswith(("postgresql://", "postgres://"))
         del url  # a password may be in it, and a traceback shows the locals of each frame
         if postgres:
-            raise MissingExtra(
-                "the ledger on PostgreSQL is not part of this version; use sqlite:///payments.db",
-                extra="postgres",
+            raise InvalidValue(
+                "the ledger on PostgreSQL is not part of this version; use sqlite:///payments.db"
             )
         raise InvalidValue(
             "a ledger is opened by a URL such as sqlite:///payments.db "

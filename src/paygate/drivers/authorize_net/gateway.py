@@ -414,14 +414,22 @@ class AuthorizeNet:
         return profiles.parse_delete(self._channel, reply, fields.order_number(forgetting.key))
 
     def stored_methods(self, customer: str) -> Dialogue[list[StoredMethod]]:
-        """List what a customer of ours, by our id, has stored at Authorize.Net."""
+        """
+        List what a customer of ours, by our id, has stored at Authorize.Net.
+
+        No verb of the cashier asks for it: hold this conversation yourself.
+        """
         reply = yield profiles.build_find_profile(self._channel, customer)
         return profiles.parse_get_profile(self._channel, reply)
 
     def update_method(
         self, token: StoredToken, payer: Customer, *, expires: tuple[int, int] | None = None
     ) -> Dialogue[StoredMethod]:
-        """Change the address of a stored method, and the year and month when a card expires."""
+        """
+        Change the address of a stored method, and the year and month when a card expires.
+
+        No verb of the cashier does it: hold this conversation yourself.
+        """
         channel = self._channel
         profile, method = transactions.profile_ids(token)
         reply = yield profiles.build_get_method(channel, profile, method)

@@ -1,0 +1,84 @@
+"""What an installation brings along: nothing that is unused, and no release known to be unsafe."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+FIRST_SAFE = {
+    "babel": "2.9.1",
+    "cryptography": "46.0.7",
+    "httpcore": "1.0.9",
+    "httpx": "0.23.0",
+    "pydantic": "2.4.0",
+    "pytest": "9.0.3",
+    "pyyaml": "5.4",
+    "starlette": "1.3.1",
+}
+"""The first releases without a published vulnerability, of those that had one.
+
+Advisories: https://github.com/pypa/advisory-database.
+"""
+
+NOT_IMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
+NO_UPPER_BOUND = {"tzdata": "its numbers are dates"}
+
+
+def requirements() -> dict[str, Requirement]:
+    written = [*PROJECT["dependencies"], *(each for extra in EXTRAS.values() for each in extra)]
+    found = [Requirement(each) for each in written]
+    return {each.name: each for each in found if each.name != PROJECT["name"]}
+
+
+def imported() -> set[str]:
+    """The top modules that any file of the package imports."""
+    names: set[str] = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=aliases):
+                    names |= {alias.name.partition(".")[0] for alias in aliases}
+                case ast.ImportFrom(module=str(module)):
+                    names.add(module.partition(".")[0])
+                case _:
+                    pass
+    return names
+
+
+def test_every_dependency_is_imported_somewhere() -> None:
+    brought = packages_distributions()
+    used = {name.lower() for module in imported() for name in brought.get(module, ())}
+
+    assert requirements().keys() - used == NOT_IMPORTED.keys()
+
+
+def test_no_lower_bound_admits_a_release_with_a_published_vulnerability() -> None:
+    wanted = requirements()
+
+    for name, safe in FIRST_SAFE.items():
+        lowest = [Version(each.version) for each in wanted[name].specifier if each.operator == ">="]
+        assert lowest
+        assert max(lowest) >= Version(safe), name
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
+    for name, wanted in requirements().items():
+        operators = {each.operator for each in wanted.specifier}
+
+        assert ">=" in operators, name
+        assert "<" in operators or name in NO_UPPER_BOUND, name
+
+
+def test_all_brings_every_extra_but_the_one_for_tests() -> None:
+    [everything] = map(Requirement, EXTRAS["all"])
+
+    assert everything.extras == EXTRAS.keys() - {"all", "testing"}
