@@ -1125,6 +1125,8 @@ class Desk(BookDesk):
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
     ) -> Flow[Payment]:
         """
         Collect open invoices through the gateway account *via*.
@@ -1145,7 +1147,9 @@ class Desk(BookDesk):
 
         *statement_suffix* goes on the payer's card statement, a receipt to
         *receipt_email*, and *metadata* (up to 20 texts by name) beside the payment at
-        the gateway, if it has a place for them.
+        the gateway, with the name, telephone and address of who gets the goods (*ship_to*),
+        if it has a place for them. *moto* says that the payer gave the card by mail or
+        telephone.
 
         *key* makes it safe to call again: the same key returns the same payment,
         and never charges twice. After a decline, use a new key. Once the intent
@@ -1177,6 +1181,8 @@ class Desk(BookDesk):
             statement_suffix=statement_suffix_of(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
             metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1201,6 +1207,8 @@ class Desk(BookDesk):
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
     ) -> Flow[Payment]:
         """
         Hold the amount of open invoices, to be captured later; see `collect`.
@@ -1231,6 +1239,8 @@ class Desk(BookDesk):
             statement_suffix=statement_suffix_of(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
             metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 
@@ -1409,6 +1419,8 @@ class Desk(BookDesk):
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
     ) -> Flow[Payment]:
         """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
         account = self._account(via)
@@ -1434,6 +1446,8 @@ class Desk(BookDesk):
             statement_suffix=statement_suffix_of(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
             metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
 

@@ -91,9 +91,11 @@ class Charge:
 
     `reason` says by which agreement a stored method is charged, or what for one is stored.
     `lines` say how much is for which invoice; a payer may also pay more than they add up
-    to. `statement_suffix`, `receipt_email` and `metadata` are the host's; a driver sends
-    what its processor has a place for and leaves the rest. `customer_reference` is the
-    processor's own id of the payer, if a `StoredMethod` told it.
+    to. `statement_suffix`, `receipt_email`, `metadata` and `ship_to` (who gets the goods,
+    and where) are the host's; a driver sends what its processor has a place for and leaves
+    the rest. With `moto` the payer gave the card by mail or telephone, so nobody can be
+    asked to authenticate. `customer_reference` is the processor's own id of the payer, if a
+    `StoredMethod` told it.
     """
 
     key: str
@@ -116,6 +118,8 @@ class Charge:
     statement_suffix: str = ""
     receipt_email: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    ship_to: Customer | None = None
+    moto: bool = False
     customer_reference: str = ""
 
 

@@ -38,6 +38,7 @@ from paygate.domain.outcome import (
     DeclineCode,
     Declined,
     Movement,
+    Outcome,
     Pending,
     Redirect,
     RejectCause,
@@ -46,7 +47,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.errors import BadReply, PaygateError
-from paygate.gateway import AccountFacts, Callback, Notice, StoredToken
+from paygate.gateway import AccountFacts, Callback, Charge, Notice, StoredToken
 from paygate.service.flow import ask
 from paygate.service.hiding import Hidden, secrets_in
 from paygate.settings import Settings
@@ -296,6 +297,23 @@ def test_who_pays_is_taken_out_of_what_an_answer_says(said: str, left: str) -> N
     hidden = Hidden().about(PAYER, None)
 
     assert hidden.blot(Unknown(reason=said)).reason == left
+
+
+class Undeliverable(FakeGateway):
+    def charge(self, charge: Charge) -> Dialogue[Outcome]:
+        assert charge.ship_to is not None
+        where = charge.ship_to.address.line1
+        why = f"nobody lives at {where}"
+        return at_once(Rejected(cause=RejectCause.VALIDATION, retryable=False, message=why))
+
+
+def test_who_gets_the_goods_is_taken_out_of_what_an_answer_says() -> None:
+    cashier = Cashier.in_memory(gateways={"card": Undeliverable()})
+    cashier.issue(number="N-1", customer="C-1", total=Money.of("USD", "5.00"), due="2031-05-01")
+
+    payment = cashier.collect("N-1", via="card", method="tok_visa", key="k", ship_to=PAYER)
+
+    assert cashier.attempts(payment)[0].reason == "nobody lives at ••••"
 
 
 def test_who_pays_stays_where_money_or_a_method_is_known_by_it() -> None:

@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import (
+    Address,
     AsyncCashier,
     Cashier,
     ChargeReason,
@@ -912,6 +913,8 @@ def test_what_a_host_says_of_a_charge_reaches_the_driver_also_when_it_is_sent_ag
         statement_suffix="ROW 12",
         receipt_email="desk@club.example",
         metadata={"boat": "Ida"},
+        ship_to=Customer("C-9", name="Bo", address=Address(line1="Pier 4", country="CH")),
+        moto=True,
     )
     shop.recover()
 
@@ -924,6 +927,8 @@ def test_what_a_host_says_of_a_charge_reaches_the_driver_also_when_it_is_sent_ag
     ]
     assert (first.statement_suffix, first.receipt_email) == ("ROW 12", "desk@club.example")
     assert first.metadata == {"boat": "Ida"}
+    assert first.ship_to is not None
+    assert (first.ship_to.name, first.ship_to.address.line1, first.moto) == ("Bo", "Pier 4", True)
 
 
 def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
@@ -955,6 +960,8 @@ def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
         ({"statement_suffix": "x" * 23}, "at most 22"),
         ({"statement_suffix": "ROW*12"}, "none of"),
         ({"receipt_email": 5}, "receipt_email is text"),
+        ({"ship_to": "Bo, Pier 4"}, "ship_to is a Customer"),
+        ({"moto": "yes"}, "moto is True or False"),
     ],
 )
 def test_what_no_processor_could_keep_is_refused_before_anything_is_stored(

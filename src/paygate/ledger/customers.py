@@ -195,10 +195,8 @@ def customer_of(facts: dict[str, Any]) -> Customer:
     return Customer(**rest, address=Address(**address))
 
 
-def sent_with(request: str | None) -> Customer | None:
-    """Return the person whose contact facts are kept in *request*, to send it again."""
-    if not request:
-        return None
-    kept: dict[str, Any] = json.loads(request)
-    facts: dict[str, Any] | None = kept.get("payer") or kept.get("customer")
-    return customer_of(facts) if facts else None
+def sent_with(request: str | None) -> list[Customer]:
+    """Return the people whose contact facts are kept in *request*, to send it again."""
+    kept: dict[str, Any] = json.loads(request) if request else {}
+    people = (kept.get(name) for name in ("payer", "customer", "ship_to"))
+    return [customer_of(facts) for facts in people if facts]

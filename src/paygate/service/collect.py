@@ -86,6 +86,8 @@ class Order:
     statement_suffix: str = ""
     receipt_email: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    ship_to: Customer | None = None
+    moto: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         account.name,
         opened.dialogue,
         door=door.outcome(account, order.operation),
-        hidden=account.hidden.of(opened.method).about(opened.payer),
+        hidden=account.hidden.of(opened.method).about(opened.payer, order.ship_to),
         about=logs.About(
             account=account.name,
             payment=opened.payment.id,
@@ -310,6 +312,8 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         statement_suffix=order.statement_suffix,
         receipt_email=order.receipt_email,
         metadata=order.metadata,
+        ship_to=order.ship_to,
+        moto=order.moto,
         customer_reference=customers.reference_at(tx, payment.payer, order.account.name),
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
@@ -645,10 +649,6 @@ def write_charge(charge: Charge, stored: str | None) -> str:
     It is one of the stored method *stored*, whose token stays in its own row, or one
     that needs no method.
     """
-    payer = charge.payer
-    facts = None
-    if payer is not None:
-        facts = {"id": payer.id, "zone": payer.zone, **customers.contact_facts(payer)}
     browser = charge.browser
     return json.dumps(
         {
@@ -657,7 +657,8 @@ def write_charge(charge: Charge, stored: str | None) -> str:
             "payment": charge.payment,
             "amount": [charge.amount.currency, charge.amount.minor],
             "kind": charge.kind,
-            "payer": facts,
+            "payer": _write_person(charge.payer),
+            "ship_to": _write_person(charge.ship_to),
             "invoices": charge.invoices,
             "description": charge.description,
             "return_url": charge.return_url,
@@ -675,9 +676,16 @@ def write_charge(charge: Charge, stored: str | None) -> str:
             "statement_suffix": charge.statement_suffix,
             "receipt_email": charge.receipt_email,
             "metadata": dict(charge.metadata),
+            "moto": charge.moto,
             "customer_reference": charge.customer_reference,
         }
     )
+
+
+def _write_person(person: Customer | None) -> dict[str, Any] | None:
+    if person is None:
+        return None
+    return {"id": person.id, "zone": person.zone, **customers.contact_facts(person)}
 
 
 def rebuild(tx: Tx, attempt: str) -> Charge | None:
@@ -709,6 +717,7 @@ def read_charge(text: str) -> tuple[Charge, str | None]:
     stored: str | None = facts.pop("stored", None)
     browser: list[str] | None = facts.pop("browser")
     payer: dict[str, Any] | None = facts.pop("payer")
+    ship_to: dict[str, Any] | None = facts.pop("ship_to")
     kind: str = facts.pop("kind")
     invoices: list[str] = facts.pop("invoices")
     lines: list[tuple[str, str, int]] = facts.pop("lines")
@@ -722,6 +731,7 @@ def read_charge(text: str) -> tuple[Charge, str | None]:
         reason=None if reason is None else ChargeReason(reason),
         amount=Money(currency, minor),
         payer=None if payer is None else customers.customer_of(payer),
+        ship_to=None if ship_to is None else customers.customer_of(ship_to),
         browser=None if browser is None else Browser(*browser),
     )
     return charge, stored

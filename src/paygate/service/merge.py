@@ -215,7 +215,7 @@ def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         people = {str(keeping.read_plan(before)["customer"])}
     known = [customers.find(tx, each) for each in sorted(people)]
     sent = customers.sent_with(payments.request_of(tx, before.attempt.id))
-    return Hidden().about(*known, sent).blot(answer)
+    return Hidden().about(*known, *sent).blot(answer)
 
 
 def _of_others(

@@ -34,6 +34,8 @@ SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
             "statement_suffix",
             "receipt_email",
             "metadata",
+            "ship_to",
+            "moto",
             "customer_reference",
             "currency",
         ),
