@@ -61,9 +61,11 @@ from paygate.domain.outcome import (
     ScriptStep,
     ShowCode,
     ShowVoucher,
+    Sighting,
     Unknown,
 )
 from paygate.domain.payment import Operation
+from paygate.domain.quoting import Late, LateRule, Price
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (
     BadReply,
@@ -119,6 +121,7 @@ from paygate.gateway import (
     Notice,
     NotIdempotent,
     PlacePer,
+    Prices,
     Rail,
     Refunding,
     Refunds,
@@ -202,6 +205,8 @@ __all__ = [
     "InvalidValue",
     "Keyed",
     "Kind",
+    "Late",
+    "LateRule",
     "Limits",
     "LooksUp",
     "Mandate",
@@ -229,6 +234,8 @@ __all__ = [
     "Pending",
     "PlacePer",
     "PostForm",
+    "Price",
+    "Prices",
     "Rail",
     "RawBankAccount",
     "RawCard",
@@ -245,6 +252,7 @@ __all__ = [
     "Settings",
     "ShowCode",
     "ShowVoucher",
+    "Sighting",
     "SignsIn",
     "StoredMethod",
     "StoredToken",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation
+from paygate.domain.quoting import AT_QUOTE, LateRule
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate, MethodNews
-    from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome
+    from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome, Sighting
+    from paygate.domain.quoting import Price
 
 PROTOCOL_VERSION: Final = 1
 """The version of this protocol; it grows when a driver that was right would become wrong.
@@ -352,10 +354,12 @@ class Rail:
     never by autopay. `place_per` says that each charge needs the number of a place
     to pay to, such as a Bitcoin address; the core numbers them for the wallet that
     `Traits.merchant_account` names, and warns where more than `places_unused_max` in
-    a row are unpaid. `settles_within` is how long accepted money takes at most to reach the
-    merchant: what has not settled by then is inquired about and flagged; None where the
-    rail does not tell settlement. `refundable_after` is for how many banking days after settlement
-    the payer's bank can still return the money; None for what is usual for the kind.
+    a row are unpaid. `late` says what money is worth that comes after its quote has expired;
+    for anything but the quote's price the gateway has to be one that `Prices`. `settles_within`
+    is how long accepted money takes at most to reach the merchant: what has not settled by then
+    is inquired about and flagged; None where the rail does not tell settlement.
+    `refundable_after` is for how many banking days after settlement the payer's bank can still
+    return the money; None for what is usual for the kind.
     """
 
     operations: frozenset[Operation]
@@ -375,6 +379,7 @@ class Rail:
     refund_window: timedelta | None = None
     place_per: PlacePer | None = None
     places_unused_max: int = 20
+    late: LateRule = AT_QUOTE
     tells_settlement: bool = False
     refundable_after: int | None = None
     settles_within: timedelta | None = None
@@ -445,7 +450,9 @@ class Notice:
     the signature covers, where the scheme has one: the core refuses what is too old
     or from the future. `movements` tell money that moved or settled beside what the
     answer says, `disputes` how disputes of it stand. `place` is the number of the
-    place that was paid to, where the core numbers them.
+    place that was paid to, where the core numbers them, and `sighting` the money that the
+    notice is about: it belongs to the quote that was good when it was first seen. It is
+    first seen when the notice comes, or at `occurred_at` if that is earlier.
 
     `foreign` says that the object carries no reference of ours, though each that we make does:
     another system made it, which uses the same account of the processor. If the ledger does
@@ -471,6 +478,7 @@ class Notice:
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
     place: int | None = None
+    sighting: Sighting | None = None
     foreign: bool = False
     method: MethodNews | None = None
     unreadable: str = ""
@@ -695,6 +703,15 @@ class Watches(Protocol):
 
         *memory* is what all pages up to that cursor have stored.
         """
+        ...
+
+
+@runtime_checkable
+class Prices(Protocol):
+    """Takes payments in a currency of its own, and says what an amount costs in it."""
+
+    def price(self, amount: Money, at: datetime) -> Dialogue[Price]:
+        """Return what *amount* costs now, which is *at*; raise `BadReply` if nobody says."""
         ...
 
 

@@ -20,6 +20,7 @@ from paygate.domain.outcome import (
     Outcome,
     PayToAddress,
     Pending,
+    Sighting,
 )
 from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
 from paygate.ledger import customers, feeds
@@ -73,7 +74,13 @@ class Wallet(FakeGateway):
             rate="52500.00",
             rate_source="simulated",
         )
-        return at_once(ActionRequired(action=action, reference=f"place-{charge.place}"))
+        assert charge.asked_at is not None
+        asked = ActionRequired(
+            action=action,
+            reference=f"place-{charge.place}",
+            expires_at=charge.asked_at + timedelta(minutes=15),
+        )
+        return at_once(asked)
 
 
 def usd(text: str) -> Money:
@@ -382,8 +389,9 @@ def _wallet(office: Office) -> None:
         page = office.pay(number, via="wallet", method=None, return_url=BACK)
         coins = Money("BTC", 40_000)
         if customer == "C-2":
-            seen = Pending(reference=page.reference, amount=Money("BTC", 10_000))
-            office.tell("wallet", "seen", page.reference, answer=seen, place=1)
+            part = Sighting(name="tx:1", quantity=Money("BTC", 10_000), confirmations=1, needed=3)
+            seen = Pending(reference=page.reference, amount=part.quantity)
+            office.tell("wallet", "seen", page.reference, answer=seen, place=1, sighting=part)
         if customer == "C-3":
             came = Movement(movement_id="tx:0", amount=coins, settled=coins)
             answer = Approved(movements=(came,), reference=page.reference)

@@ -61,6 +61,7 @@ EXCEPTIONS = {
     "payments._UNATTENDED": "reads what is to be inquired about",
     "outbox._REVIVE": "changes all dead letters of a sink, and reads what else is set aside for it",
     "places._AT": "sorts the attempts at one address",
+    "quotes._OFFERS": "sorts the quotes at one address",
     "receipts._HELD": "groups the receipts of one payment by currency",
     "receipts._ALL_OF_PAYMENT": "sorts the allocations of one payment",
     "receipts._STANDING_OF_PAYMENT": "the same, when its money is taken off again",

@@ -542,6 +542,8 @@ def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
         case AttemptState.AUTHORIZED:
             text = "the gateway declined what it had authorised"
             return Changes(reference=answer.reference, review=text, alerts=(text,))
+        case AttemptState.SUCCEEDED if answer.part:
+            return Changes(reference=answer.reference)
         case AttemptState.SUCCEEDED:
             text = "the gateway reports as declined a payment whose money came"
             return Changes(reference=answer.reference, review=text, alerts=(text,))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.method import MethodFacts, StoredMethod
     from paygate.domain.money import Money
+    from paygate.domain.quoting import Valuation
     from paygate.domain.secret import Secret
 
 
@@ -75,7 +76,8 @@ class Movement:
     id that this one takes back, `code` the processor's reason for it (an ACH return
     code, say). `settled` is what of it reached us until now (or left us), on the day
     `settled_on`, and `fee` what the processor took for it; the same movement with
-    more of these later is its settlement.
+    more of these later is its settlement. `valued` is for the engine alone: at which price
+    what came in another currency is counted as *amount*.
     """
 
     movement_id: str
@@ -87,6 +89,23 @@ class Movement:
     settled_on: date | None = None
     undoes: str | None = None
     code: str = ""
+    valued: Valuation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Money that a feed about places sees on its way, or that came: an output of a transaction.
+
+    `name` is the processor's own, the same from when it is first seen until it is gone for good,
+    and `quantity` how much it is. It counts when it has `needed` of its `confirmations`.
+    `replaces` names the sighting in whose place it came: the same payment in other clothes.
+    """
+
+    name: str
+    quantity: Money
+    confirmations: int = 0
+    needed: int = 0
+    replaces: str = ""
 
 
 class DeclineCode(StrEnum):
@@ -234,8 +253,9 @@ class PayToAddress:
     """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21).
 
     Where that is another currency than the payment's, it is a quote, made at *rate*
-    of *rate_source*: what arrives is worth what it was worth in the quote, however
-    the rate moves. From *enough* on the payment counts as made in full.
+    of *rate_source*: what is seen before it expires is worth what it was worth in the quote,
+    however the rate moves; what comes later, see `Rail.late`. From *enough* on the payment
+    counts as made in full.
     """
 
     address: str
@@ -323,9 +343,10 @@ class Declined:
     `retryable` tells whether the same method may be tried again some other day;
     `raw_code` is the processor's own code, kept word for word. `final` says that
     the processor takes no other try on the same page or slip: the payment ends as
-    declined, while any other decline leaves the page payable. `method_facts` and `checks`
-    are those of `Approved`, and so is `alert`, which tells of a hold, say, that the processor
-    could not release.
+    declined, while any other decline leaves the page payable. `part` says that it is about
+    one of several parts that the payer may send: what has come of the others stands, and what
+    is still on its way too. `method_facts` and `checks` are those of `Approved`, and so is
+    `alert`, which tells of a hold, say, that the processor could not release.
     """
 
     code: DeclineCode
@@ -334,6 +355,7 @@ class Declined:
     message: str = ""
     reference: str = ""
     final: bool = False
+    part: bool = False
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
     alert: str = ""

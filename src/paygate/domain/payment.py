@@ -270,7 +270,8 @@ class Receipt:
     `awaiting` is what of it counts only when it has settled. `settled` is what
     reached us until now, `fee` what the processor kept, `in_transit` what stands
     between, negative for money that is still to be taken from us. `by` is how money
-    was sent back by hand, without a gateway.
+    was sent back by hand, without a gateway. Of what came for a quote, `quantity` is how much of
+    the other currency it was, and `rate` the price, of `rate_source`, at which it is counted.
     """
 
     id: str
@@ -290,6 +291,9 @@ class Receipt:
     settled: Money | None = None
     fee: Money | None = None
     settled_on: date | None = None
+    quantity: Money | None = None
+    rate: str = ""
+    rate_source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

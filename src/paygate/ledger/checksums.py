@@ -92,8 +92,8 @@ REFUND_ITEM: Final = _facts("refund_item", "attempt position; item amount_minor=
 RECEIPT: Final = _facts(
     "receipt",
     "id; tenant payment attempt customer account kind inward movement_id currency "
-    "amount_minor=amount undoes by_hand code settled_minor settled_currency fee_minor fee_currency "
-    "settled_on effective booked_at=at actor",
+    "amount_minor=amount undoes by_hand code cost_minor=cost rate rate_source settled_minor "
+    "settled_currency fee_minor fee_currency settled_on effective booked_at=at actor",
 )
 EARLY_RETURN: Final = _facts(
     "early_return",
@@ -151,7 +151,13 @@ FEED_MEMORY: Final = _facts("feed_memory", "tenant account name; value")
 PLACE: Final = _facts("place", "source number; tenant account owner created_at=at")
 QUOTE: Final = _facts(
     "quote",
-    "attempt; currency amount_minor=amount enough_minor=enough rate rate_source created_at=at",
+    "attempt; currency amount_minor=amount enough_minor=enough rate rate_source good_until "
+    "created_at=at",
+)
+ARRIVAL: Final = _facts(
+    "arrival",
+    "tenant account sighting; attempt currency quantity_minor=quantity seen_at cost_minor=cost "
+    "rate rate_source late to_credit state confirmations needed",
 )
 OUTBOX: Final = _facts(
     "outbox", "id; tenant type aggregate schema_version=version occurred_at=at actor data"
@@ -186,6 +192,7 @@ ALL: Final = (
     FEED_MEMORY,
     PLACE,
     QUOTE,
+    ARRIVAL,
     OUTBOX,
 )
 """Every checksum of the ledger."""

@@ -31,6 +31,7 @@ FILE: Final = Rule(
 
 _COUNTED: Final = [
     "allocation",
+    "arrival",
     "attempt",
     "attempt_try",
     "chargeback",

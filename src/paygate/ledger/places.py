@@ -132,15 +132,18 @@ def ours(tx: Tx, source: str, number: int | None) -> bool:
     return row is None or row["tenant"] == tx.tenant
 
 
-def attempt_at(
-    tx: Tx, account: str, reference: str, movements: Iterable[Movement]
-) -> AttemptRow | None:
-    """Find the attempt that money at the place *reference* belongs to."""
-    params = {"tenant": tx.tenant, "account": account, "reference": reference}
+def attempt_of_booked(tx: Tx, account: str, movements: Iterable[Movement]) -> AttemptRow | None:
+    """Return the attempt of which one of *movements*, or what it undoes, was booked."""
+    params = {"tenant": tx.tenant, "account": account}
     for movement in movements:
         for movement_id in (movement.movement_id, movement.undoes):
             booked = tx.one(_OF_MOVEMENT, {**params, "movement_id": movement_id})
             if booked is not None:
                 return payments.attempt(tx, booked["attempt"])
-    row = tx.one(_AT, params)
+    return None
+
+
+def attempt_expecting(tx: Tx, account: str, reference: str) -> AttemptRow | None:
+    """Return the attempt that expects money at the place *reference* most, or did so last."""
+    row = tx.one(_AT, {"tenant": tx.tenant, "account": account, "reference": reference})
     return None if row is None else payments.attempt_of(row)

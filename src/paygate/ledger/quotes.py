@@ -3,53 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.money import Money
-from paygate.ledger import checksums
+from paygate.domain.payment import AttemptState
+from paygate.domain.quoting import Counted, Offer, Price, Rank, Valuation
+from paygate.ledger import arrivals, checksums
+from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
     from paygate.domain.outcome import MovementKind, PayToAddress
-    from paygate.ledger.tx import Tx
+    from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
 INSERT INTO paygate_quote (
-  attempt, currency, amount_minor, enough_minor, rate, rate_source, created_at, checksum)
+  attempt, currency, amount_minor, enough_minor, rate, rate_source, good_until, created_at,
+  checksum)
 VALUES (
-  :attempt, :currency, :amount, :enough, :rate, :rate_source, :at, :checksum)
+  :attempt, :currency, :amount, :enough, :rate, :rate_source, :good_until, :at, :checksum)
 ON CONFLICT DO NOTHING
 """
-_OF = "SELECT currency, amount_minor, enough_minor FROM paygate_quote WHERE attempt = :attempt"
-_ARRIVED = """
-SELECT coalesce(sum(settled_minor), 0) AS arrived FROM paygate_receipt
-WHERE attempt = :attempt AND inward = 1 AND settled_currency = :currency
-  AND settled_currency <> currency
+_OF = "SELECT * FROM paygate_quote WHERE attempt = :attempt"
+# A payer who was asked in the currency that comes has a quote as well: the amount itself.
+_OFFERS = """
+SELECT a.id, a.state, a.currency AS asked_in, a.created_at, p.superseded,
+  p.received_minor - p.returned_minor AS received,
+  coalesce(q.currency, a.currency) AS currency, coalesce(q.amount_minor, a.amount_minor) AS minor,
+  coalesce(q.enough_minor, a.amount_minor) AS enough, q.good_until
+FROM paygate_attempt a
+JOIN paygate_payment p ON p.id = a.payment
+LEFT JOIN paygate_quote q ON q.attempt = a.id
+WHERE a.tenant = :tenant AND a.account = :account AND a.reference = :reference
+  AND a.reference <> '' AND a.operation = 'charge'
+  AND (q.good_until IS NULL OR q.good_until >= :seen_at)
+ORDER BY a.id
+"""
+_COUNTED = """
+SELECT cost_minor AS cost,
+  sum(CASE inward WHEN 1 THEN settled_minor ELSE -settled_minor END) AS quantity,
+  sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END) AS booked
+FROM paygate_receipt
+WHERE attempt = :attempt AND settled_currency = :currency AND settled_currency <> currency
+  AND cost_minor IS NOT NULL
+GROUP BY cost_minor
 """
 _BOOKED = """
-SELECT currency, amount_minor, settled_minor, settled_currency FROM paygate_receipt
-WHERE tenant = :tenant AND account = :account AND movement_id = :movement_id
-  AND kind IN (:kind, :or_kind)
+SELECT * FROM paygate_receipt
+WHERE tenant = :tenant AND account = :account AND movement_id = :movement_id AND kind = :kind
 """
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What was asked for, and from how much on it counts as paid in full."""
+    """What was asked for until when, and from how much on it counts as paid in full."""
 
-    amount: Money
+    price: Price
     enough: int
+    good_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What a movement was booked as, and what had arrived."""
+    """As what a movement was booked, how much of the other currency came, and at which price."""
 
     amount: Money
-    arrived: Money | None
+    quantity: Money | None
+    valued: Valuation | None
 
 
-def keep(tx: Tx, attempt: str, action: PayToAddress) -> None:
-    """Keep what the payer is asked for; the first time counts."""
+def keep(tx: Tx, attempt: str, action: PayToAddress, good_until: datetime | None) -> None:
+    """Keep what the payer is asked for until *good_until*; the first time counts."""
     enough = action.amount if action.enough is None else action.enough
     params = {
         "attempt": attempt,
@@ -58,6 +83,7 @@ def keep(tx: Tx, attempt: str, action: PayToAddress) -> None:
         "enough": enough.minor,
         "rate": action.rate,
         "rate_source": action.rate_source,
+        "good_until": None if good_until is None else instant(good_until),
         "at": tx.at,
     }
     tx.run(_INSERT, checksums.signed(checksums.QUOTE, params))
@@ -68,32 +94,69 @@ def of(tx: Tx, attempt: str) -> Quote | None:
     row = tx.one(_OF, {"attempt": attempt})
     if row is None:
         return None
-    return Quote(Money(row["currency"], row["amount_minor"]), row["enough_minor"])
+    cost = Money(row["currency"], row["amount_minor"])
+    price = Price(cost=cost, rate=row["rate"], source=row["rate_source"])
+    return Quote(price, row["enough_minor"], read_instant(row["good_until"]))
 
 
-def arrived(tx: Tx, attempt: str, currency: str) -> int:
-    """Tell how much has arrived for a quote in all, what was returned later included."""
-    params = {"attempt": attempt, "currency": currency}
-    row = tx.one(_ARRIVED, params)
-    return 0 if row is None else int(row["arrived"])
-
-
-def booked(
-    tx: Tx, account: str, movement_id: str, kind: MovementKind, or_kind: MovementKind
-) -> Booked | None:
-    """Tell as what a movement of one of two kinds was booked."""
+def offers(tx: Tx, account: str, reference: str, currency: str, seen_at: datetime) -> list[Offer]:
+    """Return the quotes at *reference*, in *currency*, that had not expired."""
     params = {
         "tenant": tx.tenant,
         "account": account,
-        "movement_id": movement_id,
-        "kind": kind.value,
-        "or_kind": or_kind.value,
+        "reference": reference,
+        "seen_at": instant(seen_at),
     }
-    row = tx.one(_BOOKED, params)
-    if row is None:
-        return None
-    settled = row["settled_minor"]
-    return Booked(
-        Money(row["currency"], row["amount_minor"]),
-        None if settled is None else Money(row["settled_currency"], settled),
+    rows = [row for row in tx.all(_OFFERS, params) if row["currency"] == currency]
+    return [_offer_of(tx, row, serial) for serial, row in enumerate(rows)]
+
+
+def _offer_of(tx: Tx, row: Row, serial: int) -> Offer:
+    come = sum(arrivals.on_their_way(tx, row["id"]).values())
+    if row["asked_in"] == row["currency"]:
+        come += row["received"]
+    else:
+        come += sum(each.quantity for each in counted(tx, row["id"], row["currency"]))
+    rank = Rank.REPLACED
+    if row["state"] == AttemptState.PENDING.value:
+        rank = Rank.ON_ITS_WAY
+    elif row["state"] == AttemptState.REQUIRES_ACTION.value and not row["superseded"]:
+        rank = Rank.WAITING
+    return Offer(
+        attempt=row["id"],
+        serial=serial,
+        minor=row["minor"],
+        enough=row["enough"],
+        come=come,
+        made_at=datetime.fromisoformat(row["created_at"]),
+        good_until=read_instant(row["good_until"]) or _NEVER,
+        rank=rank,
     )
+
+
+def counted(tx: Tx, attempt: str, currency: str) -> list[Counted]:
+    """Return what of *currency* has come for an attempt and is not gone, by its price."""
+    rows = tx.all(_COUNTED, {"attempt": attempt, "currency": currency})
+    return [Counted(row["cost"], row["quantity"], row["booked"]) for row in rows]
+
+
+def booked(tx: Tx, account: str, movement_id: str, *kinds: MovementKind) -> Booked | None:
+    """Return as what a movement of one of *kinds* was booked, if it was."""
+    params = {"tenant": tx.tenant, "account": account, "movement_id": movement_id}
+    for kind in kinds:
+        row = tx.one(_BOOKED, {**params, "kind": kind.value})
+        if row is not None:
+            return _booked_of(row)
+    return None
+
+
+def _booked_of(row: Row) -> Booked:
+    quantity = None
+    if row["settled_minor"] is not None:
+        quantity = Money(row["settled_currency"], row["settled_minor"])
+    valued = None
+    if row["cost_minor"] is not None and quantity is not None:
+        cost = Money(quantity.currency, row["cost_minor"])
+        price = Price(cost=cost, rate=row["rate"], source=row["rate_source"])
+        valued = Valuation(price=price)
+    return Booked(Money(row["currency"], row["amount_minor"]), quantity, valued)

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_receipt (
   id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
-  amount_minor, in_transit_minor, undoes, by_hand, code, effective, booked_at, actor, checksum)
+  amount_minor, in_transit_minor, undoes, by_hand, code, cost_minor, rate, rate_source, effective,
+  booked_at, actor, checksum)
 VALUES (
   :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
-  :amount, :in_transit, :undoes, :by_hand, :code, :effective, :at, :actor, :checksum)
+  :amount, :in_transit, :undoes, :by_hand, :code, :cost, :rate, :rate_source, :effective,
+  :at, :actor, :checksum)
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
 """
 _BOOKED = """
@@ -205,6 +207,7 @@ def book(
     """
     id_ = tx.new_id("rcp")
     sign = 1 if movement.kind.inward else -1
+    price = None if movement.valued is None else movement.valued.price
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -221,6 +224,9 @@ def book(
         "undoes": movement.undoes,
         "by_hand": by,
         "code": movement.code,
+        "cost": None if price is None else price.cost.minor,
+        "rate": "" if price is None else price.rate,
+        "rate_source": "" if price is None else price.source,
         "settled_minor": None,
         "settled_currency": None,
         "fee_minor": None,
@@ -539,7 +545,14 @@ def receipt_of(row: Row) -> Receipt:
         settled=known.settled,
         fee=known.fee,
         settled_on=known.on,
+        quantity=_quantity(row, known),
+        rate=row["rate"],
+        rate_source=row["rate_source"],
     )
+
+
+def _quantity(row: Row, known: Settlement) -> Money | None:
+    return None if row["cost_minor"] is None else known.settled
 
 
 def settlement_of(row: Row) -> Settlement:

@@ -29,6 +29,7 @@ from paygate.gateway import (
     InquiryBy,
     Keyed,
     LooksUp,
+    Prices,
     SignsIn,
     Verifies,
     Watches,
@@ -113,7 +114,8 @@ class GatewayAccount:
     `inquirer` is the gateway where it can be asked what became of an operation,
     `processor` where it answers its own requests, as the fake in memory does,
     `signs_in` where its requests need an access token, `feed` or `watch` where it has
-    a feed to be read, and `verifier` where it takes callbacks. `public` are settings that
+    a feed to be read, `prices` where it quotes in a currency of its own, and `verifier` where it
+    takes callbacks. `public` are settings that
     a payer's browser may see. `credit_on` says for
     each of its rails when accepted money counts for the customer, `settles_within` how
     long it may take to reach the merchant. `hidden` are the
@@ -130,6 +132,7 @@ class GatewayAccount:
     signs_in: SignsIn | None
     feed: Feeds | None
     watch: Watches | None
+    prices: Prices | None
     verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
     refundable_after: Mapping[Kind, int]
@@ -189,6 +192,7 @@ class GatewayAccount:
             signs_in=gateway if isinstance(gateway, SignsIn) else None,
             feed=gateway if isinstance(gateway, Feeds) else None,
             watch=gateway if isinstance(gateway, Watches) else None,
+            prices=gateway if isinstance(gateway, Prices) else None,
             verifier=gateway
             if isinstance(gateway, Verifies) and traits.callbacks is not CallbackStyle.NONE
             else None,

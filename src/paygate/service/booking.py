@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from paygate.domain.decide import Changes
     from paygate.domain.outcome import Movement
     from paygate.domain.payment import Payment
+    from paygate.domain.quoting import Valuation
     from paygate.ledger.payments import AttemptRow, Claim
     from paygate.ledger.tx import Tx
 
@@ -263,7 +264,8 @@ def _book(
     changes: Changes,
 ) -> list[str]:
     """Book one movement and tell which invoices it touched."""
-    if movement.kind is MovementKind.RETURN and not _came(tx, payment, movement):
+    crumb = not movement.amount.minor  # it is worth less than a minor unit
+    if movement.kind is MovementKind.RETURN and not crumb and not _came(tx, payment, movement):
         early_returns.keep(tx, payment, movement)
         return []
     receipt = receipts.book(
@@ -279,6 +281,8 @@ def _book(
         return []
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement, row.in_log)
+    if crumb:  # there is nothing to place
+        return settle.told(tx, payment, movement)
     returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
     if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
         _suspend(tx, payment, receipt, movement)  # it went back before it came: nothing is paid
@@ -352,6 +356,10 @@ def _inward(
     on = customers.date_of(tx, payment.customer, movement.effective)
     if payment.superseded:
         alert(tx, payment, "money came on a page that another payment had superseded")
+    if movement.valued is not None and movement.valued.late:
+        alert(tx, payment, _late(movement, movement.valued))
+        if movement.valued.to_credit:
+            claims = []
     if settle.waits(tx, payment, movement):
         cash = allocation.cash_account(payment.kind)
         settle.accept(tx, payment, receipt, amount, on, cash)
@@ -369,6 +377,11 @@ def _inward(
     )
     tell_credited(tx, payment, placed.credited)
     return placed.items
+
+
+def _late(movement: Movement, valued: Valuation) -> str:
+    text = f"{movement.settled} came after the quote had expired; it counts as {movement.amount}"
+    return f"{text}, which is credit" if valued.to_credit else text
 
 
 def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cash: Account) -> None:

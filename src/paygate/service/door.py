@@ -46,9 +46,11 @@ from paygate.domain.outcome import (
     ScriptStep,
     ShowCode,
     ShowVoucher,
+    Sighting,
     Unknown,
 )
 from paygate.domain.payment import Operation
+from paygate.domain.quoting import Price
 from paygate.domain.secret import Secret
 from paygate.errors import PaygateError
 from paygate.gateway import AccountFacts, FeedPage, Notice, Reply
@@ -151,6 +153,11 @@ def notices(account: GatewayAccount, value: object) -> list[Notice]:
 def facts(account: GatewayAccount) -> Door[AccountFacts]:
     """Admit what is said of an account."""
     return Door(account.gateway.name, lambda value: _one(value, AccountFacts), account.hidden)
+
+
+def price(account: GatewayAccount) -> Door[Price]:
+    """Admit what an amount costs."""
+    return Door(account.gateway.name, lambda value: _one(value, Price), account.hidden)
 
 
 def dialogue(value: object) -> bool:
@@ -415,6 +422,7 @@ _ACTION: Final = _Rule(
 _STORED: Final = _Rule("a StoredMethod", lambda value: _is_whole(value, StoredMethod))
 _FACTS: Final = _Rule("MethodFacts", lambda value: _is_whole(value, MethodFacts))
 _CHECKS: Final = _Rule("CardChecks", lambda value: _is_whole(value, CardChecks))
+_SIGHTING: Final = _Rule("a Sighting", lambda value: _is_whole(value, Sighting))
 _NEWS: Final = _Rule("a MethodNews", lambda value: _is_whole(value, MethodNews))
 _ANSWER: Final = _Rule(
     "an outcome",
@@ -458,6 +466,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "reference": _REFERENCE,
         "final": _YES_NO,
         "alert": _TEXT,
+        "part": _YES_NO,
     },
     Rejected: {
         "cause": _member(RejectCause),
@@ -495,7 +504,16 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "settled_on": _or_none(_DATE),
         "undoes": _or_none(_REFERENCE),
         "code": _TEXT,
+        "valued": _Rule("None", lambda value: value is None),
     },
+    Sighting: {
+        "name": _NAME,
+        "quantity": _AMOUNT,
+        "confirmations": _number(0, 2**31),
+        "needed": _number(0, 2**31),
+        "replaces": _REFERENCE,
+    },
+    Price: {"cost": _AMOUNT, "rate": _REFERENCE, "source": _REFERENCE},
     Dispute: {
         "reference": _NAME,
         "state": _member(DisputeState),
@@ -561,6 +579,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "occurred_at": _or_none(_INSTANT),
         "signed_at": _or_none(_INSTANT),
         "place": _or_none(_number(0, 2**31)),
+        "sighting": _or_none(_SIGHTING),
         "foreign": _YES_NO,
         "method": _or_none(_NEWS),
         "unreadable": _TEXT,

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
+    from paygate.ledger.arrivals import Arrival
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
@@ -67,7 +68,8 @@ class Reading:
 
     What is perhaps `overtaken` may have been true before what we know by now. An inquiry
     that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
-    `request_id` is what the processor calls the request that it answered.
+    `request_id` is what the processor calls the request that it answered, `arrival` the money
+    that was seen at a place, if it is about that.
     """
 
     source: Source
@@ -78,6 +80,7 @@ class Reading:
     overtaken: bool = False
     answered: bool = True
     request_id: str = ""
+    arrival: Arrival | None = None
     timing: Timing = field(default_factory=Timing)
 
 
@@ -129,7 +132,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             answer = _used_up(tx, before, _completed(tx, before, answer))
             _came_before(tx, before, answer, reading)
             answer = _withdrawn(tx, before, answer)
-            answer = quotes.worth(tx, before, answer)
+            answer = quotes.understood(tx, before, answer, reading.arrival)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         collected, authorized = _held_and_come(tx, before) if movements else (None, None)
@@ -625,7 +628,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     payment = payments.by_id(tx, attempt.payment)
     if payment is None:
         raise LedgerCorrupt(f"attempt {attempt.id} belongs to no payment", attempt=attempt.id)
-    quotes.keep(tx, attempt, changes.action)
+    quotes.keep(tx, attempt, changes.action, changes.expires_at)
     touched = booking.consequences(tx, before, payment, changes)
     state = changes.state or attempt.state
     if changes.state is not None and (state.final or _is_answered(before, state)):

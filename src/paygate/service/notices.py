@@ -38,7 +38,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
         *get_args(outcome.Action),
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
         outcome.Fault,
-        *(outcome.Movement, Money, Notice, Dispute, DisputeState),
+        *(outcome.Movement, outcome.Sighting, Money, Notice, Dispute, DisputeState),
         *(MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
     )
 }

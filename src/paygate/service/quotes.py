@@ -1,7 +1,7 @@
-"""Quotes: what money in another currency is worth for the payment that it came for.
+"""Quotes in the books: which payment the money at a place is for, and as what it is booked.
 
-The worth follows from the quote alone. It is reckoned on all that has come for it
-so far, so parts that are paid one by one add up to the whole to the last cent.
+The rules are those of `paygate.domain.quoting`; this reads the facts for them and keeps what
+they decide. That is done when money is first seen, and written down as an arrival.
 """
 
 from __future__ import annotations
@@ -9,98 +9,275 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from paygate.domain import quoting
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, Moved, MovementKind, PayToAddress, Pending
-from paygate.ledger import payments, quotes
-from paygate.service import telling
+from paygate.domain.outcome import (
+    Approved,
+    Declined,
+    Moved,
+    MovementKind,
+    PayToAddress,
+    Pending,
+    Sighting,
+)
+from paygate.domain.payment import AttemptState
+from paygate.domain.quoting import Counted, Price, Valuation
+from paygate.ledger import arrivals, payments, places, quotes
+from paygate.ledger.arrivals import Arrival, ArrivalState
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from paygate.domain.outcome import Action, Answer, Movement
     from paygate.domain.payment import Attempt
+    from paygate.domain.quoting import LateRule
+    from paygate.gateway import Notice
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.quotes import Quote
     from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+_BRINGS = (MovementKind.CHARGE, MovementKind.CAPTURE)
+_STANDS = (AttemptState.REQUIRES_ACTION, AttemptState.PENDING)
 
 
-def keep(tx: Tx, attempt: Attempt, action: Action | None) -> None:
-    """Keep the quote that *action* makes, where it asks for another currency."""
+def keep(tx: Tx, attempt: Attempt, action: Action | None, good_until: datetime | None) -> None:
+    """Keep the quote that *action* makes, if it asks for another currency."""
     if isinstance(action, PayToAddress) and action.amount.currency != attempt.amount.currency:
-        quotes.keep(tx, attempt.id, action)
+        quotes.keep(tx, attempt.id, action, good_until)
 
 
-def worth(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
+# --- What is seen at a place ------------------------------------------------------------------
+
+
+def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> AttemptRow | None:
+    """Return the attempt that money at the place of *notice* is for.
+
+    It is the one of which the money was seen or booked before, else the one whose quote it
+    pays, else the one that expects money most.
+    """
+    booked = places.attempt_of_booked(tx, account, notice.movements)
+    if booked is not None:
+        return booked
+    sighting = _sighting(notice)
+    for name in () if sighting is None else (sighting.name, sighting.replaces):
+        known = arrivals.find(tx, account, name) if name else None
+        if known is not None:
+            return payments.attempt(tx, known.attempt)
+    if sighting is not None:
+        seen_at = _seen_at(notice, heard_at)
+        chosen = _chosen(tx, account, notice.reference, sighting.quantity, seen_at)
+        if chosen is not None:
+            return payments.attempt(tx, chosen)
+    return places.attempt_expecting(tx, account, notice.reference)
+
+
+def to_be_priced(
+    tx: Tx, account: GatewayAccount, notice: Notice, row: AttemptRow, heard_at: datetime
+) -> Money | None:
+    """Return the amount that is to be priced before *notice* is applied, if one is.
+
+    That is so of money that came late, which is counted at the price of that time.
+    """
+    sighting = _sighting(notice)
+    quote = None if sighting is None else quotes.of(tx, row.attempt.id)
+    if sighting is None or quote is None or account.prices is None:
+        return None
+    if _known(tx, account.name, sighting) is not None:
+        return None
+    if not quoting.needs_price(quote.good_until, _seen_at(notice, heard_at), _rule(account, row)):
+        return None
+    return row.attempt.amount
+
+
+def arrive(
+    tx: Tx,
+    account: GatewayAccount,
+    row: AttemptRow,
+    notice: Notice,
+    heard_at: datetime,
+    price: Price | None,
+) -> Arrival | None:
+    """Write down what *notice* sees; *price* is that of now, if it was asked for."""
+    sighting = _sighting(notice)
+    if sighting is None:
+        return None
+    state = _state(notice)
+    known = arrivals.find(tx, account.name, sighting.name)
+    if known is not None:
+        arrivals.follow(tx, account.name, sighting, state)
+        return known
+    before = _known(tx, account.name, sighting)
+    seen_at, valued = _seen_at(notice, heard_at), None
+    if before is not None:
+        seen_at, valued = before.seen_at, before.valuation
+    else:
+        quote = quotes.of(tx, row.attempt.id)
+        if quote is not None:
+            rule = _rule(account, row)
+            valued = quoting.judge(quote.price, quote.good_until, seen_at, rule, price)
+    arrival = Arrival(
+        name=sighting.name,
+        attempt=row.attempt.id,
+        quantity=sighting.quantity,
+        seen_at=seen_at,
+        valuation=valued,
+        state=state,
+        confirmations=sighting.confirmations,
+        needed=sighting.needed,
+    )
+    arrivals.insert(tx, account.name, arrival)
+    return arrival
+
+
+def _known(tx: Tx, account: str, sighting: Sighting) -> Arrival | None:
+    """Return what is known of this money, or of that in whose place it came."""
+    known = arrivals.find(tx, account, sighting.name)
+    if known is None and sighting.replaces:
+        return arrivals.find(tx, account, sighting.replaces)
+    return known
+
+
+def _sighting(notice: Notice) -> Sighting | None:
+    """Return what *notice* sees; money that comes without being announced is seen as it comes."""
+    if notice.place is None or notice.sighting is not None:
+        return notice.sighting
+    came = next((each for each in notice.movements if each.kind in _BRINGS), None)
+    return None if came is None else Sighting(name=came.movement_id, quantity=came.amount)
+
+
+def _seen_at(notice: Notice, heard_at: datetime) -> datetime:
+    return heard_at if notice.occurred_at is None else min(heard_at, notice.occurred_at)
+
+
+def _state(notice: Notice) -> ArrivalState:
+    if any(movement.kind in _BRINGS for movement in notice.movements):
+        return ArrivalState.BOOKED
+    gone = notice.movements or isinstance(notice.answer, Declined)
+    return ArrivalState.GONE if gone else ArrivalState.SEEN
+
+
+def _rule(account: GatewayAccount, row: AttemptRow) -> LateRule:
+    rail = account.traits.rails.get(row.kind)
+    return quoting.AT_QUOTE if rail is None else rail.late
+
+
+def _chosen(tx: Tx, account: str, reference: str, quantity: Money, seen_at: datetime) -> str | None:
+    offers = quotes.offers(tx, account, reference, quantity.currency, seen_at)
+    chosen = quoting.choose(offers, quantity.minor, seen_at)
+    return None if chosen is None else chosen.attempt
+
+
+# --- What it is worth -------------------------------------------------------------------------
+
+
+def understood(tx: Tx, row: AttemptRow, answer: Answer, arrival: Arrival | None) -> Answer:
+    """Say what *answer* means in the payment's currency; *arrival* is the money it is about."""
+    match answer:
+        case Declined(part=True):
+            left = arrivals.on_their_way(tx, row.attempt.id)
+            if row.attempt.state in _STANDS and (left or _is_open(row)):
+                return Pending(reference=answer.reference, amount=_expected(tx, row))
+            return answer
+        case Pending():
+            return _seen(tx, row, answer, arrival)
+        case Approved() | Moved():
+            return _valued(tx, row, answer, arrival)
+        case _:
+            return answer
+
+
+def _is_open(row: AttemptRow) -> bool:
+    """Return whether the payer is still asked: so little was on its way that nothing was held."""
+    return row.attempt.state is AttemptState.REQUIRES_ACTION
+
+
+def _seen(tx: Tx, row: AttemptRow, answer: Pending, arrival: Arrival | None) -> Pending:
+    """Say what all that is on its way will be worth, beyond what has come already."""
+    asked, seen = row.attempt.amount, answer.amount
+    if arrival is not None:
+        return replace(answer, amount=_expected(tx, row))
+    if seen is None or seen.currency == asked.currency:
+        return answer
+    quote = quotes.of(tx, row.attempt.id)
+    if quote is None or quote.price.cost.currency != seen.currency:
+        return replace(answer, amount=None)
+    counted = quotes.counted(tx, row.attempt.id, seen.currency)
+    return replace(answer, amount=_worth(row, quote, quote.price.cost.minor, seen.minor, counted))
+
+
+def _expected(tx: Tx, row: AttemptRow) -> Money:
+    """Return what all that was seen for an attempt is worth."""
+    asked = row.attempt.amount
+    seen = arrivals.on_their_way(tx, row.attempt.id)
+    quote = quotes.of(tx, row.attempt.id)
+    if quote is None:
+        return Money(asked.currency, sum(seen.values()))
+    counted = quotes.counted(tx, row.attempt.id, quote.price.cost.currency)
+    total = 0
+    for cost, quantity in seen.items():
+        at = quote.price.cost.minor if cost is None else cost
+        amount = _worth(row, quote, at, quantity, counted)
+        counted.append(Counted(at, quantity, amount.minor))
+        total += amount.minor
+    return Money(asked.currency, total)
+
+
+def _valued(
+    tx: Tx, row: AttemptRow, answer: Approved | Moved, arrival: Arrival | None
+) -> Approved | Moved:
     """Say of money that came for a quote what it is worth in the payment's currency."""
     asked = row.attempt.amount
-    if isinstance(answer, Pending):
-        return _seen(tx, row, answer)
-    if not isinstance(answer, Approved | Moved) or all(
-        movement.amount.currency == asked.currency for movement in answer.movements
-    ):
+    if all(movement.amount.currency == asked.currency for movement in answer.movements):
         return answer
     quote = quotes.of(tx, row.attempt.id)
     if quote is None:
         return answer
-    arrived = quotes.arrived(tx, row.attempt.id, quote.amount.currency)
+    currency = quote.price.cost.currency
+    counted = quotes.counted(tx, row.attempt.id, currency)
+    valued = Valuation(price=quote.price)
+    if arrival is not None and arrival.valuation is not None:
+        valued = arrival.valuation
     told: list[Movement] = []
     for movement in answer.movements:
-        if movement.amount.currency != quote.amount.currency:
-            told.append(movement)
-            continue
-        amount = _booked(tx, row, movement)
-        if amount is None and movement.kind.inward:
-            total = arrived + movement.amount.minor
-            minor = worth_of(total, quote, asked) - worth_of(arrived, quote, asked)
-            amount, arrived = Money(asked.currency, minor), total
-        if amount is not None and not amount.minor:
-            _tell_crumb(tx, row, movement)
-        else:
-            told.append(_at(movement, amount))
-    if not told and isinstance(answer, Approved):
-        return Moved(movements=(), reference=answer.reference)
+        known = _as_before(tx, row, movement)
+        if known is None and movement.kind.inward and movement.amount.currency == currency:
+            cost = valued.price.cost.minor
+            amount = _worth(row, quote, cost, movement.amount.minor, counted)
+            counted.append(Counted(cost, movement.amount.minor, amount.minor))
+            known = replace(movement, amount=amount, settled=movement.amount, valued=valued)
+        told.append(movement if known is None else known)
+    brings = [each for each in told if each.kind in _BRINGS]
+    if isinstance(answer, Approved) and brings and not any(each.amount.minor for each in brings):
+        # It is booked, and worth nothing by itself: the payer is still asked for the amount.
+        return Moved(movements=tuple(told), reference=answer.reference)
     return replace(answer, movements=tuple(told))
 
 
-def _seen(tx: Tx, row: AttemptRow, answer: Pending) -> Pending:
-    """Say of what is on its way what it will be worth, beyond what has come already."""
-    asked, seen = row.attempt.amount, answer.amount
-    if seen is None or seen.currency == asked.currency:
-        return answer
-    quote = quotes.of(tx, row.attempt.id)
-    if quote is None or quote.amount.currency != seen.currency:
-        return replace(answer, amount=None)
-    arrived = quotes.arrived(tx, row.attempt.id, seen.currency)
-    minor = worth_of(arrived + seen.minor, quote, asked) - worth_of(arrived, quote, asked)
-    return replace(answer, amount=Money(asked.currency, minor))
-
-
-def worth_of(arrived: int, quote: Quote, asked: Money) -> int:
-    """Reckon what *arrived* in all is worth: the whole from `enough` on, else its share."""
-    if quote.enough <= arrived <= quote.amount.minor:
-        return asked.minor
-    return arrived * asked.minor // quote.amount.minor
-
-
-def _booked(tx: Tx, row: AttemptRow, movement: Movement) -> Money | None:
-    """Tell what the same money was worth when it was booked, if it was."""
-    account = row.attempt.account
-    before = quotes.booked(tx, account, movement.movement_id, movement.kind, movement.kind)
-    if before is not None:
-        return before.amount if before.arrived == movement.amount else movement.amount
-    if movement.kind.inward or movement.undoes is None:
-        return None
-    undone = quotes.booked(tx, account, movement.undoes, MovementKind.CHARGE, MovementKind.CAPTURE)
-    return None if undone is None else undone.amount
-
-
-def _at(movement: Movement, amount: Money | None) -> Movement:
-    if amount is None or amount.currency == movement.amount.currency:
-        return movement
-    return replace(movement, amount=amount, settled=movement.amount)
-
-
-def _tell_crumb(tx: Tx, row: AttemptRow, movement: Movement) -> None:
-    payment = payments.by_id(tx, row.attempt.payment)
-    assert payment is not None, "an attempt to collect has a payment"
-    telling.alert(
-        tx, payment, f"{movement.amount} came, which is worth nothing in its currency; not booked"
+def _worth(
+    row: AttemptRow, quote: Quote, cost: int, quantity: int, counted: list[Counted]
+) -> Money:
+    asked = row.attempt.amount
+    minor = quoting.worth(
+        quantity,
+        cost,
+        asked=asked.minor,
+        quoted=quote.price.cost.minor,
+        enough=quote.enough,
+        counted=counted,
     )
+    return Money(asked.currency, minor)
+
+
+def _as_before(tx: Tx, row: AttemptRow, movement: Movement) -> Movement | None:
+    """Return *movement* with what the same money was booked as, if it was."""
+    account = row.attempt.account
+    same = quotes.booked(tx, account, movement.movement_id, movement.kind)
+    if same is not None and same.quantity != movement.amount:
+        return movement  # it contradicts the books
+    if same is None and movement.undoes is not None:
+        undone = _BRINGS if not movement.kind.inward else (MovementKind.RETURN,)
+        same = quotes.booked(tx, account, movement.undoes, *undone)
+    if same is None or same.amount.currency == movement.amount.currency:
+        return None
+    return replace(movement, amount=same.amount, settled=movement.amount, valued=same.valued)

@@ -54,17 +54,29 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
-from paygate.ledger import inbox, payments, places, receipts
-from paygate.service import door, inquire, keeping, merge, notices, operate, refusals, told
+from paygate.ledger import inbox, payments, receipts
+from paygate.service import (
+    door,
+    inquire,
+    keeping,
+    merge,
+    notices,
+    operate,
+    quotes,
+    refusals,
+    told,
+)
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.inquire import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Answer, Movement
     from paygate.domain.payment import Payment
+    from paygate.domain.quoting import Price
     from paygate.gateway import Callback, Inquiry, LooksUp, Reply
     from paygate.ledger.inbox import InboxRow
     from paygate.ledger.payments import AttemptRow
@@ -252,7 +264,7 @@ def _answer(
     """Keep what was told, apply it and keep the reply, all in one transaction."""
     findings: dict[str, Answer | None] = {}
     for event_id, notice in named.items():
-        known = yield from look(_about(account.name, notice))
+        known = yield from look(_about(account.name, notice, callback.received_at))
         findings[event_id] = yield from _find_out(_question(notice, known, account), account)
 
     def work(tx: Tx) -> tuple[Reply, list[int]]:
@@ -287,7 +299,7 @@ def _answer(
 
 def _standing(tx: Tx, account: str, notice: Notice) -> Applied | None:
     """Return how the payment stands that *notice* asks about; None if it asks about none."""
-    payment = _about(account, notice)(tx).payment
+    payment = _about(account, notice, tx.now)(tx).payment
     if payment is None:
         return None
     match payment.status:
@@ -364,10 +376,12 @@ def _apply(
     row = yield from look(lambda tx: _find(tx, id_))
     notice = notices.read_notice(row.notice)
     account = accounts[row.callback.account]
-    known = yield from look(_about(account.name, notice))
+    heard_at = row.callback.received_at
+    known = yield from look(_about(account.name, notice, heard_at))
     if known.change:
         yield from _follow(row, known.change, accounts, timing)
         return None
+    price = yield from _price(row, notice, known, account)
     question = _question(notice, known, account)
     if question is not None and account.name in silent:
         return None
@@ -378,7 +392,7 @@ def _apply(
     def work(tx: Tx) -> Done:
         # Another process may have been faster. What came since we asked is another question.
         now = _since(row, _find(tx, id_))
-        return _apply_in(tx, now, notice, account, finding, timing, patient=True)
+        return _apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
 
     done = yield from transact(work)
     if notice.ready and done.payment is not None:
@@ -410,12 +424,14 @@ def _apply_in(
     finding: Answer | None,
     timing: Timing,
     *,
+    price: Price | None = None,
     patient: bool,
 ) -> Done:
     """Merge what is told, or was found out, and mark it in the inbox; in this transaction."""
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
-    known = _about(account.name, notice)(tx)
+    heard_at = row.callback.received_at
+    known = _about(account.name, notice, heard_at)(tx)
     case, before = known.case, known.payment
     if notice.method is not None:
         heard = keeping.hear(tx, account.name, notice.method, notice.occurred_at)
@@ -439,6 +455,12 @@ def _apply_in(
         _wait(tx, row, text, InboxState.ORPHAN, patient=patient)
         return Done(Applied.UNKNOWN_REFERENCE)
     attempt = case.row.attempt.id
+    priced = quotes.to_be_priced(tx, account, notice, case.row, heard_at)
+    if priced is not None and price is None and patient and row.callback.tries < len(RETRY_PLAN):
+        # It came late, and is worth what it was worth when it came.
+        _wait(tx, row, f"nobody says what {priced} costs now", InboxState.FAILED)
+        return Done(Applied.NO_CHANGE, before)
+    arrival = quotes.arrive(tx, account, case.row, notice, heard_at, price)
     news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
     if news is not None:
         merge.merge_in(tx, attempt, news, inquire.reading_of(case, account, timing))
@@ -455,12 +477,12 @@ def _apply_in(
         else:
             _wait(tx, row, _why(finding), InboxState.FAILED)
         return Done(Applied.NO_CHANGE, before)
-    reading = _reading(case, account, timing)
+    reading = replace(_reading(case, account, timing), arrival=arrival)
     doubtful = _contradicts(notice, known)
     if notice.answer is not None and not (news is not None and doubtful):
         merge.merge_in(tx, attempt, notice.answer, replace(reading, overtaken=doubtful))
     merged = news is not None or notice.answer is not None
-    now = _about(account.name, notice)(tx) if merged else known
+    now = _about(account.name, notice, heard_at)(tx) if merged else known
     if now.early and patient and row.callback.tries < len(RETRY_PLAN):
         _wait(tx, row, "money goes back that is not in the books yet", InboxState.FAILED)
     else:
@@ -555,14 +577,14 @@ def _asks_again(
     return left and account.inquirer is not None and _contradicts(notice, known)
 
 
-def _about(account: str, notice: Notice) -> Callable[[Tx], Known]:
+def _about(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], Known]:
     def work(tx: Tx) -> Known:
         if notice.place is None:
             row = payments.attempt_named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
             ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
         else:
-            row = places.attempt_at(tx, account, notice.reference, notice.movements)
+            row = quotes.attempt_at(tx, account, notice, heard_at)
         if row is not None and not row.attempt.payment:
             return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
@@ -658,6 +680,25 @@ def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
     return None if gateway is None else Question(gateway, inquiry, known.case.row)
+
+
+def _price(
+    row: InboxRow, notice: Notice, known: Known, account: GatewayAccount
+) -> Flow[Price | None]:
+    """Ask what the amount of a payment costs now, if its money came late."""
+    case, prices = known.case, account.prices
+    if case is None or prices is None:
+        return None
+    heard_at = row.callback.received_at
+    amount = yield from look(
+        lambda tx: quotes.to_be_priced(tx, account, notice, case.row, heard_at)
+    )
+    if amount is None:
+        return None
+    now = yield from look(lambda tx: tx.now)
+    asked = deferred(partial(prices.price, amount, now))
+    told = yield from ask(account.name, asked, door=door.price(account), about=case.row.in_log)
+    return None if isinstance(told, Unsent | Unknown) else told
 
 
 def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:

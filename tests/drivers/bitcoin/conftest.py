@@ -59,6 +59,7 @@ class Shop:
     running: list[Cashier] = field(default_factory=list[Cashier])
 
     def __post_init__(self) -> None:
+        self.node.now = self.clock.now
         self.start()
 
     def start(

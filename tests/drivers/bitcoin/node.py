@@ -7,8 +7,9 @@ with the driver.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -111,6 +112,7 @@ class SimulatedNode:
     status: int = 200
     rates: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[str] = field(default_factory=list[str])
+    now: Callable[[], datetime] | None = None
 
     @property
     def height(self) -> int:
@@ -128,7 +130,7 @@ class SimulatedNode:
             b"\0\0\0\x20"
             + bytes.fromhex(previous)[::-1]
             + double(b"".join(tx.stripped for tx in inside))
-            + (1_700_000_000 + 600 * len(self.blocks)).to_bytes(4, "little")
+            + self._time().to_bytes(4, "little")
             + bytes.fromhex("ffff7f20")
             + next(_serial).to_bytes(4, "little")
         )
@@ -137,6 +139,12 @@ class SimulatedNode:
         for tx in transactions:
             self.mempool.pop(tx.id, None)
         return self.blocks[-1]
+
+    def _time(self) -> int:
+        """Tell what the next block says of when it was made."""
+        if self.now is None:
+            return 1_700_000_000 + 600 * len(self.blocks)
+        return int(self.now().timestamp())
 
     def mine_many(self, number: int) -> None:
         for _ in range(number):

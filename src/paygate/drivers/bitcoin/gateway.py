@@ -20,10 +20,12 @@ from paygate.driver import (
     InquiryBy,
     Keyed,
     Kind,
+    LateRule,
     Limits,
     NotFound,
     Operation,
     PayToAddress,
+    Price,
     Rail,
     RejectCause,
     Rejected,
@@ -41,8 +43,9 @@ from paygate.drivers.bitcoin.watching import Watch, common_height
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    from paygate.driver import Charge, Dialogue, Finding, Inquiry, Outcome
+    from paygate.driver import Charge, Dialogue, Finding, Inquiry, Money, Outcome
     from paygate.drivers.bitcoin.chain import Chain, Tip
     from paygate.drivers.bitcoin.descriptors import Wallet
 
@@ -89,6 +92,7 @@ class Bitcoin:
                     closable=False,
                     place_per=settings.address_per,
                     places_unused_max=settings.gap_limit,
+                    late=LateRule(settings.late, settings.late_drift_percent),
                 )
             },
             # The same address is told again, whoever asks for it how often.
@@ -156,6 +160,13 @@ class Bitcoin:
             expires_at=None if charge.asked_at is None else charge.asked_at + minutes,
         )
 
+    def price(self, amount: Money, at: datetime) -> Dialogue[Price]:
+        """Return what *amount* costs now, as a quote would say."""
+        del at
+        rate = yield from self._rates.rate(amount.currency)
+        cost = rates.quote(amount, rate, self._settings.spread_percent)
+        return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
+
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         """Tell that nothing is known besides what the feed tells, if the node can be asked at all.
 
@@ -199,7 +210,7 @@ class Bitcoin:
             changes |= read
         elif at_end:
             watch.compare(frozenset())
-        notices = watch.tell(self._wallet.address, whole=at_end and not more)
+        notices = watch.tell(self._wallet.address, settings, whole=at_end and not more)
         watch.forget(settings.reorg_depth)
         after, watched = watch.write(wallet, memory)
         return FeedPage(
@@ -252,7 +263,7 @@ class Bitcoin:
                 raise BadReply("the node sent another block than was asked for")
             if watch.hashes and block.previous != watch.hashes[-1]:
                 return  # the chain changed just now; the next page goes back first
-            watch.connect(block, self._settings)
+            watch.connect(block, self._settings.reorg_depth)
 
     def _hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
         found = yield from self._chain.hashes(first, count)
@@ -282,7 +293,7 @@ class Bitcoin:
                 read.add(short(id_))
                 transaction = blocks.read_transaction(raw, self._scripts.places, watch.spent)
                 if transaction is not None and transaction.id == id_:
-                    watch.meet(transaction, self._settings)
+                    watch.meet(transaction)
         watch.compare(frozenset(waiting.values()))
         return known.become(read), len(new) > len(now)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.driver import SCALES, PaygateError, PlacePer, Secret, Settings
+from paygate.driver import SCALES, Late, PaygateError, PlacePer, Secret, Settings
 from paygate.drivers.bitcoin.descriptors import Wallet, read_wallet
 from paygate.drivers.bitcoin.networks import Network
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
@@ -59,13 +59,19 @@ class BitcoinSettings(Settings):
     )
     confirmations_from: dict[Decimal, int] = Field(
         default_factory=dict[Decimal, int],
-        description="More of them from this many bitcoin on: {1: 6}",
+        description="More of them if this many bitcoin or more come to an address: {1: 6}",
     )
     accept_unconfirmed_below: Decimal = Field(
         default=Decimal(0),
         ge=0,
-        description="Take payments of less than this many bitcoin as made when the node has seen "
-        "them. They can still be replaced: it is a loan to the payer",
+        description="Take what came to an address as made when the node has seen it, while it is "
+        "less than this many bitcoin in all. It can still be replaced: it is a loan to the payer",
+    )
+    accept_unconfirmed_in_all: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="How many bitcoin may be lent so at a time by the whole account; 0 means ten "
+        "times accept_unconfirmed_below",
     )
     rates: dict[str, Decimal] = Field(
         default_factory=dict[str, Decimal], description="Fixed prices of one bitcoin by currency"
@@ -88,6 +94,18 @@ class BitcoinSettings(Settings):
     )
     tolerance_percent: Decimal = Field(
         default=Decimal(0), ge=0, le=10, description="How much less counts as paid in full"
+    )
+    late: Late = Field(
+        default=Late.REPRICE,
+        description="What counts if money is seen after its quote has expired: the quote (accept), "
+        "the price of then (reprice), or the price of then, as credit of the customer (credit)",
+    )
+    late_drift_percent: Decimal = Field(
+        default=Decimal(2),
+        ge=0,
+        le=100,
+        description="With late = reprice: how much the price may have moved, so that the quote "
+        "still counts",
     )
     hold_from_percent: int = Field(
         default=10,
@@ -130,6 +148,17 @@ class BitcoinSettings(Settings):
         steps: Mapping[Decimal, int] = self.confirmations_from
         more = [count for coins, count in steps.items() if satoshis >= coins * 10**8]
         return max([self.confirmations, *more])
+
+    @property
+    def confirmations_most(self) -> int:
+        """The most confirmations that any amount needs: what has them is at risk no more."""
+        return max([self.confirmations, *self.confirmations_from.values()])
+
+    def trusts(self, at_address: int, in_all: int) -> bool:
+        """Return whether so many unconfirmed satoshis may count, at an address and in all."""
+        below = self.accept_unconfirmed_below
+        limit = self.accept_unconfirmed_in_all or 10 * below
+        return at_address < below * 10**8 and in_all <= limit * 10**8
 
     @field_validator("rates")
     @classmethod

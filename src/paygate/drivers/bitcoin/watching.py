@@ -11,13 +11,17 @@ A payment is an output. It is *seen* without confirmations, or with too few; it
 chain does not have it, it is *gone*: money that was settled is returned. If it
 comes back and settles again, that is money that came anew, under a name of its
 own.
+
+How much is taken on trust is judged by all that could be lost at once, and not by single
+outputs: how many confirmations an output needs follows from all that is not deep yet at its
+address, and unconfirmed money is trusted up to a limit for the address, and one for the
+account.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +35,7 @@ from paygate.driver import (
     MovementKind,
     Notice,
     Pending,
+    Sighting,
 )
 from paygate.drivers.bitcoin.blocks import OUTPOINT
 
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from paygate.drivers.bitcoin.blocks import Block, Transaction
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 # A transaction of which no node knows any more may still be in somebody's hands for a while.
 MISSING_BLOCKS: Final = 6
 # Coins that a block made must not be spent, and can vanish with it, for this long.
@@ -56,20 +61,22 @@ class Coin:
     """A payment to us that is not beyond all doubt yet.
 
     `times` counts how often it settled, `seen` how often it was told as being on
-    its way; `missing` is the height from which on nobody knew it.
+    its way, last with `told` confirmations; `missing` is the height from which on nobody
+    knew it. `since` is the first output in whose place it came.
     """
 
     place: int
     satoshis: int
-    needed: int
+    coinbase: bool
+    since: str = ""
     height: int | None = None
     times: int = 0
     seen: int = 0
     settled: bool = False
-    announced: bool = False
+    told: int | None = None
     dead: bool = False
     missing: int | None = None
-    unconfirmed_will_do: bool = False
+    replaceable: bool = True
     day: int = 0
 
 
@@ -146,16 +153,15 @@ class Watch:
 
     # --- The chain changes ------------------------------------------------------------------
 
-    def connect(self, block: Block, settings: BitcoinSettings) -> None:
+    def connect(self, block: Block, reorg_depth: int) -> None:
         """Go on by one block."""
         self.hashes.append(block.hash)
         for transaction in block.transactions:
-            self._undo_rivals(transaction)
-            for _, coin in self._coins_of(transaction, settings):
+            for _, coin in self._coins_of(transaction, self._undo_rivals(transaction)):
                 coin.height = self.height
                 coin.day = block.time
                 coin.dead, coin.missing = False, None
-        surplus = len(self.hashes) - settings.reorg_depth
+        surplus = len(self.hashes) - reorg_depth
         if surplus > 0:
             del self.hashes[:surplus]
             self.first += surplus
@@ -168,13 +174,10 @@ class Watch:
                 coin.height = None
         self._watch_rivals()
 
-    def meet(self, transaction: Transaction, settings: BitcoinSettings) -> None:
+    def meet(self, transaction: Transaction) -> None:
         """See a transaction that waits for a block."""
-        self._undo_rivals(transaction)
-        for _, coin in self._coins_of(transaction, settings):
-            # One that announces that it may be replaced is never taken on trust.
-            trusted = coin.satoshis < settings.accept_unconfirmed_below * 10**8
-            coin.unconfirmed_will_do = trusted and not transaction.replaceable
+        for _, coin in self._coins_of(transaction, self._undo_rivals(transaction)):
+            coin.replaceable = transaction.replaceable
         if transaction.payments:
             self._watch_rivals_of(transaction.id)
 
@@ -190,31 +193,34 @@ class Watch:
             coin.dead = coin.dead or self.height - coin.missing >= MISSING_BLOCKS
 
     def _coins_of(
-        self, transaction: Transaction, settings: BitcoinSettings
+        self, transaction: Transaction, instead_of: Mapping[int, str]
     ) -> Iterable[tuple[str, Coin]]:
+        """Yield the coins of *transaction*, which came *instead_of* others at their places."""
         for payment in transaction.payments:
             name = f"{transaction.id}:{payment.output}"
             if name not in self.coins:
-                needed = settings.needed_for(payment.satoshis)
                 self.coins[name] = Coin(
                     place=payment.place,
                     satoshis=payment.satoshis,
-                    needed=max(needed, MATURITY) if transaction.coinbase else needed,
+                    coinbase=transaction.coinbase,
+                    since=instead_of.get(payment.place, ""),
                 )
                 self.spends[transaction.id] = b"".join(transaction.spends[:_SPENDS_MAX])
             yield name, self.coins[name]
 
-    def _undo_rivals(self, transaction: Transaction) -> None:
+    def _undo_rivals(self, transaction: Transaction) -> dict[int, str]:
+        """Undo the unconfirmed coins that spend the same; return the first of them by place."""
         rivals: set[str] = set()
         for spent in transaction.spends:
             rivals |= self._spenders.get(spent, set())
         rivals.discard(transaction.id)
-        if not rivals:
-            return
-        for name, coin in self.coins.items():
+        undone: dict[int, str] = {}
+        for name, coin in self.coins.items() if rivals else ():
             if coin.height is None and _transaction_of(name) in rivals:
                 coin.dead = True
                 coin.missing = self.height if coin.missing is None else coin.missing
+                undone.setdefault(coin.place, coin.since or name)
+        return undone
 
     def _watch_rivals(self) -> None:
         """Know what the unconfirmed coins spend; who has a coin in a block has no rival there."""
@@ -230,70 +236,97 @@ class Watch:
 
     # --- What follows -----------------------------------------------------------------------
 
-    def tell(self, address_of: Callable[[int], str], *, whole: bool) -> list[Notice]:
+    def tell(
+        self, address_of: Callable[[int], str], settings: BitcoinSettings, *, whole: bool
+    ) -> list[Notice]:
         """
         Tell what is new, and remember that it was told.
 
         What is gone is told only where the chain was read to its end (*whole*): the
-        next block may hold it.
+        next block may hold it. What is lost is told last, after what came in its place.
         """
         told: list[Notice] = []
-        alive = Counter(coin.place for coin in self.coins.values() if not coin.dead)
-        on_its_way = self._on_its_way()
+        lost: list[Notice] = []
+        needed = self._needed(settings)
+        trusted = self._trusted(settings, needed)
         for name, coin in self.coins.items():
-            address = address_of(coin.place)
-            if coin.settled and whole and self._gone(coin):
-                told.append(_returned(name, coin, address))
-                coin.settled = coin.announced = False
-                on_its_way[coin.place] += 0 if coin.dead else coin.satoshis
+            depth, enough = self._depth(coin), needed[name]
+            settles = name in trusted if coin.height is None else depth >= enough
+            about = _About(name, coin, address_of(coin.place), depth, enough)
+            if coin.settled and whole and coin.height is None and not settles:
+                told.append(about.returned())
+                coin.settled, coin.told = False, None
+            if coin.dead and not coin.settled and coin.told is not None:
+                lost.append(about.lost())
+                coin.told = None
             if coin.settled or coin.dead:
-                if coin.dead and coin.announced and not coin.settled:
-                    coin.announced = False
-                    left = on_its_way[coin.place]
-                    if left:
-                        told.append(_seen(f"{name}:lost", coin, address, left))
-                    elif not alive[coin.place]:
-                        told.append(_failed(name, coin, address))
                 continue
-            if self._enough(coin):
+            if settles:
                 coin.times += 1
-                coin.settled = coin.announced = True
-                on_its_way[coin.place] -= coin.satoshis
-                told.append(_received(name, coin, address))
-            elif not coin.announced:
+                coin.settled, coin.told = True, depth
+                told.append(about.received())
+            elif coin.told is None or (whole and coin.told != depth):
                 coin.seen += 1
-                coin.announced = True
-                told.append(_seen(name, coin, address, on_its_way[coin.place]))
-        return told
+                coin.told = depth
+                told.append(about.seen())
+        return told + lost
 
     def forget(self, depth: int) -> None:
-        """Let go of what is beyond all doubt: settled deep down, or gone for long."""
+        """Let go of what is beyond all doubt: settled deep down, or gone for long.
+
+        What settled once and is gone is kept: should it come back, it is money that came anew.
+        """
         for name, coin in list(self.coins.items()):
-            deep = max(depth, coin.needed)
+            deep = max(depth, MATURITY) if coin.coinbase else depth
             if coin.settled and coin.height is not None:
                 done = self.height - coin.height > deep
             else:
                 done = coin.dead and coin.missing is not None and self.height - coin.missing > deep
+                done = done and not coin.times
             if done:
                 del self.coins[name]
 
-    def _enough(self, coin: Coin) -> bool:
-        if coin.height is None:
-            return coin.unconfirmed_will_do
-        return self.height - coin.height + 1 >= coin.needed
+    def _depth(self, coin: Coin) -> int:
+        """Return how many confirmations a coin has."""
+        return 0 if coin.height is None else self.height - coin.height + 1
 
-    def _gone(self, coin: Coin) -> bool:
-        if coin.height is not None:
-            return False
-        return coin.dead or coin.missing is not None or not coin.unconfirmed_will_do
-
-    def _on_its_way(self) -> Counter[int]:
-        """Return how much was seen at each place and has not settled, in satoshi."""
-        amounts = Counter[int]()
+    def _needed(self, settings: BitcoinSettings) -> dict[str, int]:
+        """Return how many confirmations each coin needs, by all that could go with it."""
+        at_risk: dict[int, int] = {}
         for coin in self.coins.values():
-            if not coin.settled and not coin.dead:
-                amounts[coin.place] += coin.satoshis
-        return amounts
+            if not coin.dead and self._depth(coin) < settings.confirmations_most:
+                at_risk[coin.place] = at_risk.get(coin.place, 0) + coin.satoshis
+        return {
+            name: max(
+                settings.needed_for(max(coin.satoshis, at_risk.get(coin.place, 0))),
+                MATURITY if coin.coinbase else 0,
+            )
+            for name, coin in self.coins.items()
+        }
+
+    def _trusted(self, settings: BitcoinSettings, needed: Mapping[str, int]) -> set[str]:
+        """Return the unconfirmed coins that count all the same, those that do already first."""
+        if not settings.accept_unconfirmed_below:
+            return set()
+        lent: dict[int, int] = {}
+        in_all = 0
+        for name, coin in self.coins.items():
+            if coin.settled and coin.height is not None and self._depth(coin) < needed[name]:
+                lent[coin.place] = lent.get(coin.place, 0) + coin.satoshis
+                in_all += coin.satoshis
+        found: set[str] = set()
+        waiting = [
+            (not coin.settled, name, coin)
+            for name, coin in self.coins.items()
+            if coin.height is None and coin.missing is None and not (coin.dead or coin.replaceable)
+        ]
+        for _, name, coin in sorted(waiting, key=lambda each: each[:2]):
+            total = lent.get(coin.place, 0) + coin.satoshis
+            if settings.trusts(total, in_all + coin.satoshis):
+                found.add(name)
+                lent[coin.place] = total
+                in_all += coin.satoshis
+        return found
 
 
 def _transaction_of(name: str) -> str:
@@ -304,67 +337,85 @@ def _transaction_of(name: str) -> str:
 # --- Notices ----------------------------------------------------------------------------------
 
 
-def _id(name: str, times: int) -> str:
-    """Name the money of an output that settled for the *times*-th time."""
-    return name if times == 1 else f"{name}#{times}"
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a notice says of a coin: its name, its address, and how sure it is."""
 
+    name: str
+    coin: Coin
+    address: str
+    depth: int
+    needed: int
 
-def _received(name: str, coin: Coin, address: str) -> Notice:
-    movement = Movement(
-        movement_id=_id(name, coin.times),
-        amount=Money("BTC", coin.satoshis),
-        effective=datetime.fromtimestamp(coin.day, UTC) if coin.day else None,
-        undoes=f"{_id(name, coin.times - 1)}:gone" if coin.times > 1 else None,
-    )
-    return _notice(f"{_id(name, coin.times)}:in", "bitcoin.received", coin, address, movement)
+    def received(self) -> Notice:
+        """Tell that it has settled."""
+        id_, before = self._id(self.coin.times), self._id(self.coin.times - 1)
+        movement = Movement(
+            movement_id=id_,
+            amount=self._amount,
+            effective=self._block_time,
+            undoes=f"{before}:gone" if self.coin.times > 1 else None,
+        )
+        return replace(self._notice(f"{id_}:in", "bitcoin.received"), movements=(movement,))
 
+    def returned(self) -> Notice:
+        """Tell that it had settled and is gone."""
+        id_ = self._id(self.coin.times)
+        movement = Movement(
+            movement_id=f"{id_}:gone",
+            amount=self._amount,
+            kind=MovementKind.RETURN,
+            undoes=id_,
+            code="double_spent" if self.coin.dead else "reorganised",
+        )
+        return replace(self._notice(f"{id_}:gone", "bitcoin.gone"), movements=(movement,))
 
-def _returned(name: str, coin: Coin, address: str) -> Notice:
-    id_ = _id(name, coin.times)
-    movement = Movement(
-        movement_id=f"{id_}:gone",
-        amount=Money("BTC", coin.satoshis),
-        kind=MovementKind.RETURN,
-        undoes=id_,
-        code="double_spent" if coin.dead else "reorganised",
-    )
-    return _notice(f"{id_}:gone", "bitcoin.gone", coin, address, movement)
+    def seen(self) -> Notice:
+        """Tell that it is on its way."""
+        answer = Pending(reference=self.address, amount=self._amount)
+        notice = self._notice(f"{self.name}:seen:{self.coin.seen}", "bitcoin.seen")
+        return replace(notice, answer=answer)
 
-
-def _seen(name: str, coin: Coin, address: str, on_its_way: int) -> Notice:
-    return Notice(
-        event_id=f"{name}:seen:{coin.seen}",
-        type="bitcoin.seen",
-        reference=address,
-        place=coin.place,
-        answer=Pending(reference=address, amount=Money("BTC", on_its_way)),
-    )
-
-
-def _failed(name: str, coin: Coin, address: str) -> Notice:
-    return Notice(
-        event_id=f"{name}:failed:{coin.seen}",
-        type="bitcoin.failed",
-        reference=address,
-        place=coin.place,
-        answer=Declined(
+    def lost(self) -> Notice:
+        """Tell that it was on its way and does not come."""
+        answer = Declined(
             code=DeclineCode.GENERIC,
             raw_code="double_spent",
             retryable=False,
             message="the transaction was replaced, double-spent or given up before a block had it",
-            reference=address,
-        ),
-    )
+            reference=self.address,
+            part=True,
+        )
+        notice = self._notice(f"{self.name}:lost:{self.coin.seen}", "bitcoin.lost")
+        return replace(notice, answer=answer)
 
+    def _id(self, times: int) -> str:
+        """Name the money of an output that settled for the *times*-th time."""
+        return self.name if times == 1 else f"{self.name}#{times}"
 
-def _notice(event_id: str, type_: str, coin: Coin, address: str, movement: Movement) -> Notice:
-    return Notice(
-        event_id=event_id,
-        type=type_,
-        reference=address,
-        place=coin.place,
-        movements=(movement,),
-    )
+    @property
+    def _amount(self) -> Money:
+        return Money("BTC", self.coin.satoshis)
+
+    @property
+    def _block_time(self) -> datetime | None:
+        return datetime.fromtimestamp(self.coin.day, UTC) if self.coin.day else None
+
+    def _notice(self, event_id: str, type_: str) -> Notice:
+        return Notice(
+            event_id=event_id,
+            type=type_,
+            reference=self.address,
+            place=self.coin.place,
+            occurred_at=self._block_time,
+            sighting=Sighting(
+                name=self.name,
+                quantity=self._amount,
+                confirmations=self.depth,
+                needed=self.needed,
+                replaces=self.coin.since,
+            ),
+        )
 
 
 def common_height(watch: Watch, first: int, theirs: Sequence[str]) -> int | None:

@@ -306,13 +306,17 @@ CREATE TABLE paygate_receipt (
   inward INTEGER NOT NULL,
   movement_id TEXT NOT NULL,
   currency TEXT NOT NULL,
-  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  amount_minor INTEGER NOT NULL, -- nothing, if what came is worth less than a minor unit
   unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0),
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
   undoes TEXT, -- the movement it takes back, or of a reversal the receipt
   by_hand TEXT NOT NULL DEFAULT '', -- how money was sent back without a gateway
   code TEXT NOT NULL DEFAULT '',
+  -- What came in another currency is counted at a price: what the payment's amount costs in it.
+  cost_minor INTEGER,
+  rate TEXT NOT NULL DEFAULT '',
+  rate_source TEXT NOT NULL DEFAULT '',
   settled_minor INTEGER,
   settled_currency TEXT,
   fee_minor INTEGER,
@@ -322,7 +326,8 @@ CREATE TABLE paygate_receipt (
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   checksum INTEGER NOT NULL,
-  UNIQUE (tenant, account, kind, movement_id)
+  UNIQUE (tenant, account, kind, movement_id),
+  CHECK (amount_minor > 0 OR amount_minor = 0 AND cost_minor IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
 -- A payment may have thousands of receipts (of small coins to one address), and each movement of it
@@ -335,8 +340,10 @@ CREATE INDEX paygate_receipt_awaiting
   WHERE awaiting_minor > 0;
 CREATE INDEX paygate_receipt_in_transit ON paygate_receipt (payment, kind, in_transit_minor)
   WHERE in_transit_minor <> 0;
-CREATE INDEX paygate_receipt_quoted ON paygate_receipt (attempt, settled_currency, settled_minor)
-  WHERE inward = 1 AND settled_currency <> currency;
+CREATE INDEX paygate_receipt_quoted
+  ON paygate_receipt (
+    attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
+  WHERE settled_currency <> currency;
 
 -- Returns that were reported before their money was booked. The money is netted when it comes.
 CREATE TABLE paygate_early_return (
@@ -684,7 +691,8 @@ CREATE TABLE paygate_place (
   UNIQUE (source, tenant, account, owner)
 ) STRICT, WITHOUT ROWID;
 
--- What a payer was asked to pay in another currency; what arrives is worth what it says here.
+-- What a payer was asked to pay in another currency; what is seen until it expires is worth what
+-- it says here.
 CREATE TABLE paygate_quote (
   attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
   currency TEXT NOT NULL,
@@ -692,9 +700,34 @@ CREATE TABLE paygate_quote (
   enough_minor INTEGER NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
   rate TEXT NOT NULL,
   rate_source TEXT NOT NULL,
+  good_until TEXT, -- NULL: it does not expire
   created_at TEXT NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Money that was seen on its way to a place, or that came: which payment it is for, and at which
+-- price it is counted. Both are settled when it is first seen.
+CREATE TABLE paygate_arrival (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  sighting TEXT NOT NULL, -- the gateway's name of it
+  attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
+  currency TEXT NOT NULL,
+  quantity_minor INTEGER NOT NULL CHECK (quantity_minor > 0),
+  seen_at TEXT NOT NULL,
+  cost_minor INTEGER, -- what the payment's amount costs; NULL if it came in its own currency
+  rate TEXT NOT NULL,
+  rate_source TEXT NOT NULL,
+  late INTEGER NOT NULL, -- it was seen after its quote had expired
+  to_credit INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('seen', 'booked', 'gone')),
+  confirmations INTEGER NOT NULL,
+  needed INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, account, sighting)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_arrival_by_attempt
+  ON paygate_arrival (attempt, state, cost_minor, quantity_minor);
 
 CREATE TABLE paygate_report_line (
   tenant TEXT NOT NULL,
@@ -770,8 +803,13 @@ BEGIN SELECT RAISE(ABORT, 'allocations are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
-  kind, inward, movement_id, currency, amount_minor, account ON paygate_receipt
+  kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'what a receipt says about money does not change'); END;
+CREATE TRIGGER paygate_arrival_no_delete BEFORE DELETE ON paygate_arrival
+BEGIN SELECT RAISE(ABORT, 'what was seen stays written'); END;
+CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
+  attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
+BEGIN SELECT RAISE(ABORT, 'the price of money that was seen does not change'); END;
 CREATE TRIGGER paygate_place_no_update BEFORE UPDATE ON paygate_place
 BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
 CREATE TRIGGER paygate_place_no_delete BEFORE DELETE ON paygate_place
@@ -792,6 +830,7 @@ CREATE TABLE paygate_row_count (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_allocation', 0),
+  ('paygate_arrival', 0),
   ('paygate_attempt', 0),
   ('paygate_attempt_try', 0),
   ('paygate_chargeback', 0),
@@ -823,6 +862,8 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_write_off', 0);
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_allocation'; END;
+CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_arrival'; END;
 CREATE TRIGGER paygate_attempt_counted AFTER INSERT ON paygate_attempt
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_attempt'; END;
 CREATE TRIGGER paygate_attempt_try_counted AFTER INSERT ON paygate_attempt_try
