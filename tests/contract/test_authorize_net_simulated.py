@@ -22,7 +22,7 @@ from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
 from paygate.domain.outcome import MovementKind, PostForm
 from paygate.domain.payment import AttemptState, Payment
-from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable
+from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable, NotRefundable
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
 from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
@@ -242,6 +242,42 @@ def test_a_charge_is_voided_before_it_settles_and_refunded_after(shop: Shop) -> 
     assert canceled.returned == usd("30.00")
     kinds = [each.kind for each in shop.cashier.receipts(second)]
     assert kinds == [MovementKind.CHARGE, MovementKind.REFUND]
+
+
+def test_a_part_of_a_charge_is_refunded_from_the_day_after(shop: Shop) -> None:
+    payment = shop.pay("30.00")
+
+    too_early = shop.cashier.refund(payment, amount=usd("12.00"), key="r-1")
+
+    assert (too_early.state.value, too_early.code) == ("failed", "state")
+    assert "refund from tomorrow" in too_early.reason
+    assert too_early.retryable
+    assert len(shop.net.transactions) == 1
+    shop.net.settle()
+    shop.clock.advance(days=1)
+    back = shop.cashier.refund(payment, amount=usd("12.00"), key="r-2").payment
+    assert (back.returned, shop.open_of("INV-1")) == (usd("12.00"), ["12.00"])
+
+
+def test_refunds_end_when_the_contract_of_the_account_says(shop: Shop) -> None:
+    payment = shop.pay("30.00")
+    shop.net.settle()
+    shop.net.refund_days = 180
+    shop.clock.advance(days=150)
+    with pytest.raises(NotRefundable, match="within 120 days"):
+        shop.cashier.refund(payment, amount=usd("12.00"), key="r-1")
+
+
+def test_a_longer_window_for_refunds_is_a_setting(shop: Shop) -> None:
+    shop.net.refund_days = 180
+    shop.reopen(refund_days=180)
+    payment = shop.pay("30.00")
+    shop.net.settle()
+    shop.clock.advance(days=150)
+
+    back = shop.cashier.refund(payment, amount=usd("12.00"), key="r").payment
+
+    assert back.returned == usd("12.00")
 
 
 def test_what_is_held_for_review_is_paid_when_somebody_approved_it(shop: Shop) -> None:

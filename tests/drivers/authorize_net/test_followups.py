@@ -284,12 +284,27 @@ def test_money_goes_back_to_the_bank_account_it_came_from(net: AuthorizeNet) -> 
 def test_what_cannot_go_back_is_refused(net: AuthorizeNet, reason: str) -> None:
     outcome = play(
         net.refund(refunding()),
-        details("capturedPendingSettlement"),
+        details("settledSuccessfully"),
         made("3", reason, transId="0"),
     ).outcome
 
     assert isinstance(outcome, Rejected)
     assert (outcome.cause, outcome.raw_code) == (RejectCause.STATE, reason)
+
+
+@pytest.mark.parametrize("status", ["settledSuccessfully", "pendingFinalSettlement"])
+def test_what_has_not_settled_is_not_refunded_and_nothing_is_sent(
+    net: AuthorizeNet, status: str
+) -> None:
+    played = play(net.refund(refunding()), details(status))
+
+    assert [request.step for request in played.requests] == ["look_up"]
+    assert played.outcome == Rejected(
+        cause=RejectCause.STATE,
+        retryable=True,
+        message="Authorize.Net has not settled the payment yet: cancel it as a whole, or refund "
+        "from tomorrow",
+    )
 
 
 def test_a_refund_of_nothing_that_they_know_is_refused(net: AuthorizeNet) -> None:

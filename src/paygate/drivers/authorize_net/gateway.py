@@ -101,7 +101,6 @@ IN_FLIGHT: Final = timedelta(minutes=20)
 # How long their lists lag behind is told nowhere, and a form may stay open longer than its token.
 SURELY_LISTED: Final = timedelta(hours=1)
 
-REFUNDED_WITHIN: Final = timedelta(days=120)
 # A card settles with the batch of the day, or of the day after a holiday; a bank draft is held
 # back for up to seven banking days.
 CARD_SETTLES_WITHIN: Final = timedelta(days=5)
@@ -332,6 +331,14 @@ class AuthorizeNet:
                 cause=RejectCause.STATE,
                 retryable=False,
                 message="Authorize.Net does not know the payment that is to be refunded",
+            )
+        if found.status in codes.CAPTURED:
+            # They would refuse it with a code that says only that it does not meet the criteria.
+            return Rejected(
+                cause=RejectCause.STATE,
+                retryable=True,
+                message="Authorize.Net has not settled the payment yet: cancel it as a whole, or "
+                "refund from tomorrow",
             )
         request = transactions.build_refund(self._channel, refunding, about, found.paid_with())
         order = fields.order_number(refunding.key)
@@ -661,7 +668,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             methods=stored | raw_card,
             closable=False,
             partial_capture=True,
-            refund_window=REFUNDED_WITHIN,
+            refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
             settles_within=CARD_SETTLES_WITHIN,
         ),
@@ -679,7 +686,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             limits=limits,
             methods=stored | raw_bank,
             closable=False,
-            refund_window=REFUNDED_WITHIN,
+            refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
             settles_within=BANK_SETTLES_WITHIN,
         ),
@@ -693,7 +700,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             immediate=False,
             payer_present=True,
             closable=False,
-            refund_window=REFUNDED_WITHIN,
+            refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
             settles_within=BANK_SETTLES_WITHIN,
         ),

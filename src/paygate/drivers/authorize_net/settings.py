@@ -24,6 +24,9 @@ E_CHECK_RISK_DAYS: Final = 397
 
 WATCH_DAYS_MAX: Final = 800
 
+REFUND_DAYS: Final = 120
+"""After this many days their list of codes refuses a refund of a transaction (54)."""
+
 SANDBOX: Final = ("https://apitest.authorize.net", "https://test.authorize.net")
 PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net")
 """Where the interface is, and where the forms are."""
@@ -84,6 +87,13 @@ class AuthorizeNetSettings(Settings):
         le=WATCH_DAYS_MAX,
         description="For how many days after its settlement a debit of a bank account is watched "
         "for returns; 13 months at least",
+    )
+    refund_days: int = Field(
+        default=REFUND_DAYS,
+        ge=1,
+        le=WATCH_DAYS_MAX,
+        description="For how many days after a payment it can be refunded; more than 120 if your "
+        "contract with Authorize.Net says so",
     )
     validation: Literal["liveMode", "testMode", "none"] = Field(
         default="liveMode",

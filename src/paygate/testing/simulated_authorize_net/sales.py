@@ -198,7 +198,7 @@ class Sales(State):
             if order and other.order == order and other.kind == "refundTransaction":
                 return answer_of("3", "11", one.instrument, transaction=other.id)
         same = payment is not None and payment.last4[-4:] == one.instrument.last4[-4:]
-        late = self.now() - one.submitted > timedelta(days=120)
+        late = self.now() - one.submitted > timedelta(days=self.refund_days)
         if one.status != "settledSuccessfully" or not same or late or not amount:
             return answer_of("3", "54", one.instrument)
         back = sum(

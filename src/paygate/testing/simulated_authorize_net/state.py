@@ -51,6 +51,7 @@ class State:
         self.answered: list[bytes] = []
         self.webhooks: list[tuple[dict[str, str], bytes]] = []
         self.hold_next = False
+        self.refund_days = 120
         self.test_mode = False
         self.breaks: list[str] = []
         self._now = now or _system_now
