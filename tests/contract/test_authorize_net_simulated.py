@@ -919,6 +919,42 @@ def test_a_refund_of_another_system_is_no_orphan(shop: Shop) -> None:
     assert shop.cashier.orphans() == []
 
 
+def test_a_copy_of_a_charge_made_there_is_told_to_people(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    copy = shop.net.charge_again_elsewhere(payment.reference)
+    shop.net.webhooks.clear()
+    shop.net.settle()
+
+    for _ in range(8):
+        shop.read_feed(days=1)
+
+    [orphan] = shop.cashier.orphans()
+    assert copy in orphan.event_id
+    [told] = [each for each in shop.cashier.events(limit=99) if each.type == "callback.orphaned"]
+    assert copy in told.data["reason"]
+    assert shop.cashier.payment(payment).received == usd("73.00")
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_void_made_there_is_found_when_it_does_not_settle(shop: Shop, *, hold: bool) -> None:
+    """No batch has it and no webhook came, so the payment is asked about in the end."""
+    given: dict[str, Any] = {"via": "net", "kind": "card", "method": shop.card(), "payer": ADA}
+    numbers = shop.owe("73.00")
+    payment = (shop.cashier.authorize if hold else shop.cashier.collect)(numbers, key="k", **given)
+    if hold:
+        shop.cashier.capture(payment, key="c")
+    shop.net.void_elsewhere(payment.reference)
+    shop.net.webhooks.clear()
+
+    for _ in range(6):
+        shop.clock.advance(days=1)
+        shop.cashier.recover()
+
+    after = shop.cashier.payment(payment)
+    assert (after.returned, after.needs_review) == (usd("73.00"), False)
+    assert shop.open_of("INV-1") == ["73.00"]
+
+
 @pytest.mark.parametrize("hold", [False, True])
 def test_a_void_made_there_is_found_by_an_inquiry_if_the_webhook_is_lost(
     shop: Shop, hold: bool

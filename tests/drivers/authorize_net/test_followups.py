@@ -292,7 +292,7 @@ def test_what_cannot_go_back_is_refused(net: AuthorizeNet, reason: str) -> None:
     assert (outcome.cause, outcome.raw_code) == (RejectCause.STATE, reason)
 
 
-@pytest.mark.parametrize("status", ["settledSuccessfully", "pendingFinalSettlement"])
+@pytest.mark.parametrize("status", ["capturedPendingSettlement", "pendingFinalSettlement"])
 def test_what_has_not_settled_is_not_refunded_and_nothing_is_sent(
     net: AuthorizeNet, status: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from decimal import Decimal
 
 from paygate.testing.simulated_authorize_net.records import Batch, Instrument, Told, local, utc
@@ -118,6 +119,15 @@ class People(Sales):
                 self.transactions[transaction], Decimal(amount), order=order, reference=""
             )
         return refund.id
+
+    def charge_again_elsewhere(self, transaction: str) -> str:
+        """Charge the card of a transaction again in the Merchant Interface, under its number."""
+        with self._lock:
+            one = self.transactions[transaction]
+            copy = replace(one, id=self._number(), our_reference="", fingerprint="")
+            self.transactions[copy.id] = copy
+            self._announce("authcapture.created", copy)
+        return copy.id
 
     def void_elsewhere(self, transaction: str) -> None:
         """Void in the Merchant Interface."""
