@@ -1,18 +1,13 @@
 """How the documents are built: ``nox -s docs``."""
 
-import sys
-from pathlib import Path
-
 from paygate import __version__
-
-sys.path.insert(0, str(Path(__file__).parent / "extension"))
 
 project = "paygate"
 author = "The paygate maintainers"
 copyright = "The paygate maintainers"  # noqa: A001 - Sphinx reads this name
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "code_tables"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "smartquotes"]

@@ -1,20 +1,26 @@
-"""Tables of the reference, made from the code: ``{table} name`` in a page."""
+"""Tables of the reference, made from the code and written into the pages.
+
+``python docs/code_tables.py`` writes each between ``<!-- table: NAME -->`` and
+``<!-- end of table -->``; a test compares. So they can be read where the repository is.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
+from dataclasses import fields
+from datetime import timedelta
 from enum import Enum
 from logging import getLevelName
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from docutils.nodes import container
-from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
-
-from paygate import Money, errors, logs
+import paygate
+import paygate.driver
+from paygate import Cashier, Money, Timing, errors, logs
+from paygate.cashier import each_verb
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
 from paygate.domain.event import EVENT_TYPES
 from paygate.domain.method import Kind
@@ -51,9 +57,6 @@ from paygate.testing.processor import magic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from docutils.nodes import Node
-    from sphinx.application import Sphinx
 
 Row = tuple[str, ...]
 E = TypeVar("E", bound=Enum)
@@ -318,7 +321,44 @@ def actions() -> Iterator[Row]:
         yield code(action.__name__), first_line(action)
 
 
+def names_of(module: Any) -> Iterator[Row]:
+    yield "Name", "What it is"
+    for name in module.__all__:
+        thing = getattr(module, name)
+        documented = inspect.isclass(thing) or inspect.isroutine(thing)
+        yield code(name), first_line(thing) if documented else ""
+
+
+def verbs() -> Iterator[Row]:
+    yield "Verb", "What it does"
+    for name, verb in sorted(each_verb(Cashier).items()):
+        parameters = [*inspect.signature(verb.flow).parameters.values()][1:]
+        needed = [each.name for each in parameters if each.default is each.empty]
+        more = "" if len(needed) == len(parameters) else ", …" if needed else "…"
+        yield code(f"{name}({', '.join(needed)}{more})"), first_line(verb)
+
+
+def timing() -> Iterator[Row]:
+    yield "Field", "Default"
+    for field in fields(Timing):
+        yield code(field.name), code(said(field.default))
+
+
+def said(value: object) -> str:
+    match value:
+        case timedelta():
+            return str(value)
+        case tuple():
+            return ", ".join(map(str, cast("tuple[object, ...]", value)))
+        case _:
+            return repr(value)
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "public-names": lambda: names_of(paygate),
+    "verbs": verbs,
+    "names-for-drivers": lambda: names_of(paygate.driver),
+    "timing": timing,
     "statuses": statuses,
     "merges": merges,
     "outcomes": outcomes,
@@ -385,36 +425,31 @@ def shows_default(param: Any) -> bool:
     return shown_types and not isinstance(param.default, bool) and param.default != ""
 
 
-class FromCode(Directive):  # type: ignore[misc]  # docutils has no types
-    """Markdown that is made from the code."""
-
-    def lines(self) -> list[str]:
-        raise NotImplementedError
-
-    def run(self) -> list[Node]:
-        place = container()
-        told = StringList(self.lines(), source=__file__)
-        self.state.nested_parse(told, self.content_offset, place)
-        return list(place.children)
+PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+PAGES = Path(__file__).parent
 
 
-class Table(FromCode):
-    """The table of that name."""
+def filled(page: str) -> str:
+    """Return the text of *page* with every table as the code has it now."""
 
-    required_arguments = 1
+    def fill(place: re.Match[str]) -> str:
+        start, name, _, end = place.groups()
+        table = "\n".join(commands()).strip() if name == "commands" else written(TABLES[name]())
+        return f"{start}\n{table}\n\n{end}"
 
-    def lines(self) -> list[str]:
-        return written(TABLES[self.arguments[0]]()).splitlines()
-
-
-class Commands(FromCode):
-    """Every command."""
-
-    def lines(self) -> list[str]:
-        return "\n".join(commands()).splitlines()
+    return PLACE.sub(fill, page)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("code-table", Table)
-    app.add_directive("code-commands", Commands)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def pages() -> list[Path]:
+    """Return the pages that have a table."""
+    return [page for page in sorted(PAGES.rglob("*.md")) if PLACE.search(page.read_text("utf-8"))]
+
+
+def main() -> None:
+    """Write the tables into the pages."""
+    for page in pages():
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
