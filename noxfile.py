@@ -48,6 +48,12 @@ def in_memory() -> dict[str, str]:
     return {"TMPDIR": str(memory)} if roomy else {}
 
 
+def deliver(session: nox.Session, orders: int) -> None:
+    """Deliver the callbacks of ten payments in so many *orders*."""
+    chosen = ["--numprocesses=auto", "-k", "any_order", "tests/service/test_receive.py"]
+    session.run("pytest", *chosen, env={"PAYGATE_ORDERS": str(orders)})
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents; others run in sessions of their own."""
@@ -59,10 +65,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def orders(session: nox.Session) -> None:
-    """Deliver the callbacks of ten payments in 10,000 random orders, on all cores."""
+    """Deliver the callbacks of ten payments in 1,000 random orders, on all cores."""
     install(session, "test")
-    chosen = ["--numprocesses=auto", "-k", "any_order", "tests/service/test_receive.py"]
-    session.run("pytest", *chosen, *session.posargs, env={"PAYGATE_ORDERS": "10000"})
+    deliver(session, 1_000)
 
 
 @nox.session(default=False)
@@ -97,8 +102,9 @@ def ordinary(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def ordeal(session: nox.Session) -> None:
-    """Play 200,000 schedules on every core: some hours; the seeds follow those of `simulate`."""
-    session.install("-e", ".[cli]")
+    """Play 200,000 schedules on every core, and deliver callbacks in 10,000 orders: some hours."""
+    install(session, "test")
+    deliver(session, 10_000)
     jobs = str(os.cpu_count() or 1)
     asked = ["--seeds", "200000", "--first", "100000", "--jobs", jobs]
     session.run("paygate", "simulate", *asked, *session.posargs)
