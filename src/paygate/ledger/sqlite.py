@@ -18,12 +18,14 @@ no thread is inside SQLite (`paygate.ledger.forking`).
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import sqlite3
 import threading
 import time
 import weakref
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 
@@ -449,18 +451,14 @@ class SqliteStore:
         try:
             if _schema_of(connection) == SCHEMA:
                 return
+            if self._file == _MEMORY:
+                _blank().backup(connection)  # a copy is made faster than the tables are
+                return
             self._begin(connection)
             # Another process may have been faster: look again now that we hold the lock.
             found = _schema_of(connection)
             self._check_schema(found)
-            for number in range(found + 1, SCHEMA + 1):
-                for statement in _statements_of(number):
-                    connection.execute(statement)
-                connection.execute(
-                    "INSERT INTO paygate_meta (name, value) VALUES ('schema', :number) "
-                    "ON CONFLICT (name) DO UPDATE SET value = :number",
-                    {"number": str(number)},
-                )
+            _bring_up(connection, found)
             connection.execute("COMMIT")
         except UnicodeDecodeError as error:
             raise _damaged(self.path, error) from None
@@ -714,6 +712,28 @@ def _schema_of(connection: sqlite3.Connection) -> int:
         ) from None
 
 
+def _bring_up(connection: sqlite3.Connection, found: int) -> None:
+    """Make what is missing of the tables since schema *found*."""
+    for number in range(found + 1, SCHEMA + 1):
+        for statement in _statements_of(number):
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO paygate_meta (name, value) VALUES ('schema', :number) "
+            "ON CONFLICT (name) DO UPDATE SET value = :number",
+            {"number": str(number)},
+        )
+
+
+@cache
+def _blank() -> sqlite3.Connection:
+    """Make an empty ledger in memory, to copy from; it is only read afterwards."""
+    connection = sqlite3.connect(_MEMORY, isolation_level=None, check_same_thread=False)
+    _bring_up(connection, 0)
+    atexit.register(connection.close)
+    return connection
+
+
+@cache
 def _statements_of(number: int) -> list[str]:
     """Read the statements of schema file *number*; a trigger has semicolons inside."""
     folder = resources.files("paygate.ledger") / "schema"

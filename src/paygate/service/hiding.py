@@ -21,13 +21,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from datetime import date, timedelta
 from enum import Enum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
 from urllib.parse import quote
 
 from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
 from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
-from paygate.gateway import StoredToken
+from paygate.gateway import StoredToken, Traits
 
 if TYPE_CHECKING:
     from paygate.dialogue import Request
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SHORT: Final = 6
+_PLAIN: Final = (str, bytes, int, float, type, Enum, date, timedelta, Traits, FunctionType)
+"""What holds no secret, whatever it is made of; most of a driver's parts are."""
 _DEPTH_MAX: Final = 5
 _PARTS_MAX: Final = 10_000
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
@@ -273,7 +277,7 @@ def credentials_of(request: Request) -> list[Secret[str]]:
 def _gather(thing: object, found: dict[str, Secret[str]], seen: set[int], depth: int) -> None:
     if id(thing) in seen or depth < 0 or len(seen) > _PARTS_MAX:
         return
-    if isinstance(thing, str | bytes | int | float | type):
+    if isinstance(thing, _PLAIN):
         return
     seen.add(id(thing))
     if isinstance(thing, Secret):
