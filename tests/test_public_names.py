@@ -71,6 +71,8 @@ PUBLIC = [
     "OperationResult",
     "OperationState",
     "PayToAddress",
+    "PayerNumber",
+    "Pays",
     "PaygateError",
     "Payment",
     "PaymentItem",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ShowCode,
         ShowVoucher,
     )
+    from paygate.domain.payer_number import PayerNumber, Pays
     from paygate.domain.payment import (
         Allocation,
         Attempt,
@@ -106,6 +107,8 @@ _HOMES = {
     "MandateScope": "domain.method",
     "MethodChange": "domain.method",
     "MethodFacts": "domain.method",
+    "PayerNumber": "domain.payer_number",
+    "Pays": "domain.payer_number",
     "PaymentMethod": "domain.method",
     "StoredMethod": "domain.method",
     "Money": "domain.money",
@@ -229,11 +232,13 @@ __all__ = [
     "OperationResult",
     "OperationState",
     "PayToAddress",
+    "PayerNumber",
     "PaygateError",
     "Payment",
     "PaymentItem",
     "PaymentMethod",
     "PaymentStatus",
+    "Pays",
     "PlaceCounts",
     "PostForm",
     "Published",

@@ -285,6 +285,13 @@ def credit_id(value: object, name: str) -> str:
     return _id(value, name, Credit)
 
 
+def payer_number_id(value: object, name: str) -> str:
+    """Return the id of the assignment of a payer's number."""
+    from paygate.domain.payer_number import PayerNumber
+
+    return _id(value, name, PayerNumber)
+
+
 def aggregate(value: object, name: str) -> str:
     """Return the id of what events are about."""
     return _id(value, name, Payment, Invoice, PaymentMethod)

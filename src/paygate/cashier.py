@@ -33,6 +33,7 @@ from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.charging import ChargeReason, metadata_of, statement_suffix_of
 from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.payer_number import Pays
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier, note, optional, shown
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import Kind, Mandate, MethodChange, PaymentMethod
     from paygate.domain.money import Money
     from paygate.domain.outcome import Action, Approved, Closed, Declined
+    from paygate.domain.payer_number import PayerNumber
     from paygate.domain.payment import (
         Allocation,
         Attempt,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
         lots,
         methods,
         outbox,
+        payer_numbers,
         payments,
         places,
         receipts,
@@ -122,6 +125,7 @@ if TYPE_CHECKING:
         sending,
         status,
         taking,
+        unasked,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -146,6 +150,7 @@ else:
             "lots",
             "methods",
             "outbox",
+            "payer_numbers",
             "payments",
             "places",
         ),
@@ -157,7 +162,7 @@ else:
         *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
         *("resolve", "refusals", "return_address"),
-        *("record_refund", "reverse", "sending", "status", "taking", "write_off"),
+        *("record_refund", "reverse", "sending", "status", "taking", "unasked", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -580,20 +585,23 @@ class BookDesk:
         invoices: Sequence[Invoice | str] | Invoice | str = (),
         *,
         reason: str,
+        customer: Customer | str | None = None,
     ) -> Flow[Payment]:
         """
         Decide where money of *payment* goes that is not what was asked for.
 
         It goes on *invoices*, in order, and the rest becomes credit of the
-        customer; without invoices all of it does. Raises `NothingToAssign` where
-        no money waits.
+        customer; without invoices all of it does. If it came for a payer's number
+        that nobody has, *customer* says whose it is, or the first of the invoices does.
+        Raises `NothingToAssign` where no money waits.
         """
-        wanted = arguments.invoices(invoices, "invoices")
-        return (
-            yield from assign.assign(
-                arguments.payment(payment, "payment"), wanted, reason=note(reason, "reason")
-            )
+        flow = assign.assign(
+            arguments.payment(payment, "payment"),
+            arguments.invoices(invoices, "invoices"),
+            reason=note(reason, "reason"),
+            customer=arguments.maybe(arguments.customer, customer, "customer"),
         )
+        return (yield from flow)
 
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
@@ -1609,6 +1617,66 @@ class Desk(BookDesk):
         """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
         source = self._account(via).traits.merchant_account
         return (yield from look(lambda tx: places.counts(tx, source)))
+
+    @verb
+    def assign_payer_number(
+        self,
+        customer: Customer | str,
+        number: str,
+        *,
+        via: str,
+        pays: Pays | str = "oldest_due",
+    ) -> Flow[PayerNumber]:
+        """
+        Say that money for *number* at the gateway account *via* is the customer's.
+
+        That is a virtual account, a customer reference number or another number under which
+        a customer pays without being asked each time. *pays* says what its money pays:
+        ``"oldest_due"`` their open invoices, the oldest due date first, ``"balance"`` none.
+        The same again changes nothing. Raises `PayerNumberTaken` if another customer has it.
+        Money that came for the number before waits for `assign`.
+        """
+        flow = unasked.assign(
+            arguments.customer(customer, "customer"),
+            arguments.number(number, "number"),
+            account=self._account(via).name,
+            pays=arguments.choice(Pays, pays, "pays"),
+        )
+        return (yield from flow)
+
+    @verb
+    def release_payer_number(self, number: str, *, via: str, reason: str) -> Flow[PayerNumber]:
+        """
+        End that *number* at account *via* is somebody's.
+
+        Money for it waits for `assign` from then on, until it is given to somebody again.
+        """
+        flow = unasked.release(
+            arguments.number(number, "number"),
+            account=self._account(via).name,
+            reason=note(reason, "reason"),
+        )
+        return (yield from flow)
+
+    @verb
+    def payer_numbers(
+        self,
+        *,
+        customer: Customer | str | None = None,
+        via: str | None = None,
+        oldest_first: bool = False,
+        after: PayerNumber | str = "",
+        limit: int = 100,
+    ) -> Flow[list[PayerNumber]]:
+        """List the numbers that customers have, the newest first, a page at a time."""
+        who = arguments.maybe(arguments.customer_id, customer, "customer")
+        account = None if via is None else self._account(via).name
+        page = self._page(
+            arguments.payer_number_id(after, "after"), limit, oldest_first=oldest_first
+        )
+        return (
+            yield from look(lambda tx: payer_numbers.page(tx, page, customer=who, account=account))
+        )
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

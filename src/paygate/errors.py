@@ -192,6 +192,14 @@ class Refused(PaygateError):
     """The rules about the money say no; nothing was stored and nothing was sent."""
 
 
+class PayerNumberTaken(Refused):
+    """A payer's number is another customer's, or pays something else, until it is released."""
+
+    number: str
+    account: str
+    customer: str
+
+
 class ItemAlreadyBeingPaid(Refused):
     """Other payments hold this item, or took over what a page was to pay.
 

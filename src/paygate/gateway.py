@@ -458,6 +458,12 @@ class Notice:
     another system made it, which uses the same account of the processor. If the ledger does
     not know it either, the notice is ignored; without this it would be an orphan, for a person.
 
+    `payer_number` is what the money was paid to if the payer paid by themselves: the number of a
+    virtual account, a customer reference number, a static address. If no operation of ours is
+    named, the money is booked for the customer who has the number, else to nobody, and never
+    lost. Such a notice tells one movement that comes; `reference` then names that money, and not
+    the number. `kind` is the kind of its payment, needed if the account has several.
+
     `method` tells what became of a stored method: a card was renewed, a mandate was revoked.
 
     `unreadable` says why something authentic could not be read: an amount in a currency
@@ -481,6 +487,8 @@ class Notice:
     sighting: Sighting | None = None
     foreign: bool = False
     method: MethodNews | None = None
+    payer_number: str = ""
+    kind: Kind | None = None
     unreadable: str = ""
 
 

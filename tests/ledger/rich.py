@@ -398,6 +398,20 @@ def _wallet(office: Office) -> None:
             office.tell("wallet", "confirmed", page.reference, answer=answer, place=2)
 
 
+def _numbers(office: Office) -> None:
+    cashier = office.cashier
+    cashier.assign_payer_number("C-1", "V-1", via="card")
+    cashier.assign_payer_number("C-2", "V-1", via="told", pays="balance")
+    cashier.assign_payer_number("C-3", "V-9", via="told")
+    cashier.release_payer_number("V-9", via="told", reason="moved away")
+    office.issue()
+    for number in ("V-1", "V-2", "V-3"):
+        office.card.pay_number(number, usd("50"))
+    office.hear()
+    found, _ = cashier.payments(needs_review=True, limit=2)
+    cashier.assign(found, customer="C-4", reason="the bank's letter")
+
+
 def _outbox(office: Office) -> None:
     cashier = office.cashier
 
@@ -471,5 +485,6 @@ _PARTS = (
     _odd,
     _wallet,
     _elsewhere,
+    _numbers,
     _outbox,
 )

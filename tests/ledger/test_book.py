@@ -59,6 +59,7 @@ DAMAGE_OF_MORE = {
     "rows-belong-together": "UPDATE paygate_item SET currency = 'JPY'",
     "customers-are-known": "DELETE FROM paygate_customer WHERE tenant = 'main'",
     "entries-are-of-one-piece": "UPDATE paygate_posting SET actor = 'nobody' WHERE id = 1",
+    "whose-money-it-is": "UPDATE paygate_payment SET customer = '', payer_number = 'V'",
     "receipts-are-posted": "DELETE FROM paygate_posting WHERE account = 'in_transit'",
     "keys-are-kept": "DELETE FROM paygate_key",
     "payments-have-attempts": "DELETE FROM paygate_attempt WHERE state = 'unknown'",

@@ -103,6 +103,9 @@ class Shop:
             ("callbacks", "state"): lambda: "new",
             ("chargebacks", "state"): lambda: "opened",
             ("invoice", "number"): lambda: "N-1",
+            ("release_payer_number", "number"): lambda: (
+                cashier.assign_payer_number("K-9", f"V-{next(self.keys)}", via="card").number
+            ),
         }
         usual: dict[str, Callable[[], Any]] = {
             "number": lambda: f"N-{100 + next(self.keys)}",
@@ -221,7 +224,7 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
         (verb, "customer"): TEXTS | {"a customer who rings"}
         for verb in (
             *("balance", "credits", "erase_contact", "invoices", "methods", "open_invoices"),
-            "payments",
+            *("payer_numbers", "payments"),
         )
     },
     ("customer", "id_"): TEXTS | {"a customer who rings"},

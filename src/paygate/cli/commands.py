@@ -80,6 +80,7 @@ COMMANDS: Final = {
     "invoice": _at("invoices", "invoice", "Issue, import, list, show and void invoices."),
     "payment": _at("payments", "payment", "List and show payments."),
     "methods": _at("methods", "methods", "Store, list, choose and forget methods."),
+    "number": _at("numbers", "numbers", "Assign, list and release payers' numbers."),
     "callbacks": _at("told", "callbacks", "List callbacks of processors, and apply them again."),
     "bitcoin": _at("bitcoin", "bitcoin", "Check and watch Bitcoin accounts."),
 }

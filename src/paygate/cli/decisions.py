@@ -133,10 +133,13 @@ def assign(
     invoices: Annotated[
         list[str] | None, typer.Argument(help="Invoices it goes on, in order.")
     ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Whose it is, if nobody has the number it came for.")
+    ] = None,
 ) -> None:
     """Put money that is not what was asked for on invoices; the rest becomes credit."""
     with where.open() as cashier:
-        made = cashier.assign(payment, invoices or (), reason=reason)
+        made = cashier.assign(payment, invoices or (), reason=reason, customer=customer)
     payments.tell(made, as_json=where.as_json)
 
 

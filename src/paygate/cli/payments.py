@@ -325,7 +325,8 @@ def rows(of: Payment) -> dict[str, object]:
     """Return what is shown of a payment, by name; None is left out."""
     return {
         "Payment": of.id,
-        "Customer": of.customer,
+        "Customer": of.customer or "nobody knows; 'paygate assign' says whose it is",
+        "Paid to": of.payer_number or None,
         "Via": f"{of.account} ({show.words(of.kind)})",
         "Status": show.status(of.status),
         "Amount": of.amount,
@@ -393,7 +394,7 @@ def _table(payments: list[Payment]) -> Any:
     table = show.table("Payment", "Made", "Status", ">Amount", "Via")
     table.collapse_padding = True  # an id of 35 characters and four columns more in eighty
     for one in payments:
-        about = [one.customer, *(each.invoice for each in one.items)]
+        about = [one.customer or f"for {one.payer_number}", *(each.invoice for each in one.items)]
         made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}"
         status = show.status(one.status)
         if one.needs_review or one.conflicted:

@@ -89,6 +89,9 @@ _RANKS = {
 }
 
 
+RECORDED: Final = "recorded"
+"""The account name of money that no gateway brought."""
+
 NOT_FINISHED: Final = "not_finished"
 """The code of a completion that found the payer still on the page."""
 
@@ -154,6 +157,8 @@ class Payment:
     `refundable_after` is how many banking days after settlement the payer's bank can
     still return it. `warnings` are sentences about the call that returned it.
     `method` is the stored method that was charged, or that was stored on the way;
+    `payer_number` is the number that it was paid to without an attempt of ours; while nobody
+    knows whose that is, `customer` and `payer` are empty and the money waits for `assign`.
     `method_facts` are brand, last four digits and expiry of the card, or the last four of the
     bank account, for a payment receipt. `checks` are the results of address, security code and
     3-D Secure. Each is None if it is not known.
@@ -203,6 +208,7 @@ class Payment:
     method_facts: MethodFacts | None = None
     checks: CardChecks | None = None
     key: str = ""
+    payer_number: str = ""
     items: tuple[PaymentItem, ...] = ()
     created_at: datetime | None = None
     repeated: bool = field(default=False, compare=False)

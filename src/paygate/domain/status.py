@@ -46,11 +46,13 @@ class PaymentTotals:
 class Flagged:
     """Payments that are flagged for review: how many, and the ids of the oldest of them.
 
-    `conflicts` counts those of them to which other money came than was asked for.
+    `conflicts` counts those of them to which other money came than was asked for,
+    `unidentified` those whose money came for a number that nobody has.
     """
 
     count: int
     conflicts: int
+    unidentified: int
     since: datetime | None
     oldest: Sequence[str]
 

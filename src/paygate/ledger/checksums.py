@@ -68,7 +68,7 @@ PAYMENT: Final = _facts(
     "payment",
     "id; tenant customer payer account kind currency amount_minor=amount credit_on "
     "refundable_after settles_within_s settle_check_at authorized_minor voiding hold_over "
-    "reference method mandate key superseded seen_minor reversal created_at=at actor",
+    "reference method mandate key payer_number superseded seen_minor reversal created_at=at actor",
 )
 REVIEW: Final = _facts(
     "review", "payment cause; raised_at ended_at ended_by reason collected_minor returned_minor"
@@ -132,6 +132,11 @@ POSTING: Final = _facts(
     "entry; tenant account currency amount_minor=amount customer item receipt credit payment "
     "effective booked_at actor",
 )
+PAYER_NUMBER: Final = _facts(
+    "payer_number",
+    "id; tenant account number customer pays assigned_at=at assigned_by=actor released_at "
+    "released_by reason",
+)
 MANDATE: Final = _facts(
     "mandate",
     "id; tenant customer text_version accepted_at scope reference ip user_agent revoked_at",
@@ -185,6 +190,7 @@ ALL: Final = (
     CHARGEBACK,
     CHARGEBACK_ITEM,
     POSTING,
+    PAYER_NUMBER,
     MANDATE,
     METHOD,
     INBOX,

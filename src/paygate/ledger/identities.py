@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind
+from paygate.domain.payment import RECORDED
 from paygate.ledger import checksums
 from paygate.ledger.rule import Rule
 
@@ -48,6 +48,7 @@ _COUNTED: Final = [
     "mandate",
     "method",
     "outbox",
+    "payer_number",
     "payment",
     "place",
     "place_count",
@@ -203,6 +204,11 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
 }
 
 
+def _but(table: str, name: str) -> str:
+    """Except what was posted before anybody knew whose money it is; see `whose-money-it-is`."""
+    return "AND t.customer <> '' " if (table, name) == ("posting", "customer") else ""
+
+
 def _compared(table: str) -> str:
     """Write the query that compares the rows of *table* with those that they refer to."""
     joins, wrong = list[str](), list[str]()
@@ -214,7 +220,7 @@ def _compared(table: str) -> str:
             f"THEN 'there is no {each.column} ' || t.{each.column}"
         )
         wrong += [
-            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT t.{name} "
+            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT t.{name} {_but(table, name)}"
             f"THEN 'its {name} is ' || coalesce(t.{name}, 'none') || ', and that of its "
             f"{each.column} ' || {alias}.id || ' is ' || coalesce({alias}.{name}, 'none')"
             for name in each.equal
@@ -247,6 +253,16 @@ def _brought_together(table: str, owner: str, *references: Reference) -> str:
       WHERE o.tenant = :tenant)
     WHERE detail IS NOT NULL
     """
+
+
+def _nobody(table: str) -> str:
+    """Except money of which nobody knows whose it is."""
+    nobodys = {
+        "payment": "AND NOT (t.customer = '' AND t.payer = '' AND t.payer_number <> '')",
+        "credit": """AND NOT (t.customer = '' AND EXISTS (
+            SELECT 1 FROM paygate_receipt r WHERE r.id = t.receipt AND r.customer = ''))""",
+    }
+    return nobodys.get(table, "")
 
 
 _BELONGING: Final = (
@@ -296,7 +312,7 @@ _BELONGING: Final = (
               'there is no customer ' || t.customer AS detail
             FROM paygate_{table} t
             WHERE (t.tenant = :tenant OR t.tenant NOT IN (SELECT tenant FROM paygate_customer))
-              AND NOT EXISTS (
+              {_nobody(table)} AND NOT EXISTS (
                 SELECT 1 FROM paygate_customer c WHERE c.tenant = t.tenant AND c.id = t.customer)
             """
             for table, key in (
@@ -305,6 +321,7 @@ _BELONGING: Final = (
                 ("credit", "id"),
                 ("method", "id"),
                 ("mandate", "id"),
+                ("payer_number", "id"),
                 ("contact", "customer"),
             )
         ),
@@ -323,6 +340,39 @@ _BELONGING: Final = (
         cheap=False,
     ),
     Rule(
+        "whose-money-it-is",
+        "money of a payment without a customer is on no invoice and waits for a person; when its "
+        "customer is found, nothing stays posted to nobody",
+        (
+            """
+            SELECT p.id AS subject, 'it has no customer, and is on an invoice' AS detail
+            FROM paygate_payment p
+            WHERE p.tenant = :tenant AND p.customer = '' AND (
+              EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id)
+              OR EXISTS (SELECT 1 FROM paygate_allocation a WHERE a.payment = p.id))
+            """,
+            """
+            SELECT p.id AS subject, 'it has no customer, and nobody is to find out' AS detail
+            FROM paygate_payment p
+            WHERE p.tenant = :tenant AND p.customer = '' AND p.needs_review = 0 AND EXISTS (
+              SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor > 0)
+            """,
+            """
+            SELECT t.entry AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '
+              || t.account || ' are posted to nobody' AS detail
+            FROM paygate_posting t JOIN paygate_payment p ON p.id = t.payment
+            WHERE t.tenant = :tenant AND t.customer = '' AND p.customer <> ''
+            GROUP BY t.payment, t.account, t.currency, t.receipt, t.credit
+            HAVING sum(t.amount_minor) <> 0
+            """,
+            """
+            SELECT entry AS subject, 'it is posted to nobody, and for no payment' AS detail
+            FROM paygate_posting WHERE tenant = :tenant AND customer = '' AND payment IS NULL
+            """,
+        ),
+        cheap=False,
+    ),
+    Rule(
         "receipts-are-posted",
         "money that came has a posting that names its receipt",
         """
@@ -338,7 +388,7 @@ _BELONGING: Final = (
 
 # --- What a call left behind ------------------------------------------------------------------
 
-_BY_HAND: Final = ", ".join(f"'{kind}'" for kind in Kind if kind.recorded or kind is Kind.CREDIT)
+_BY_HAND: Final = f"'{RECORDED}', 'credit'"
 
 _CALLS: Final = (
     Rule(
@@ -385,7 +435,7 @@ _CALLS: Final = (
           ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
           AND a.amount_minor = p.amount_minor
         WHERE p.tenant = :tenant GROUP BY p.id
-        HAVING count(a.id) <> CASE WHEN p.kind IN ({_BY_HAND}) THEN 0 ELSE 1 END
+        HAVING count(a.id) <> CASE WHEN p.account IN ({_BY_HAND}) THEN 0 ELSE 1 END
         """,
         cheap=False,
     ),

@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
-  refundable_after, settles_within_s, status, reference, method, mandate, key, created_at, actor,
-  checksum)
+  refundable_after, settles_within_s, status, reference, method, mandate, key, payer_number,
+  created_at, actor, checksum)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
-  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key, :at, :actor,
-  :checksum)
+  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key,
+  :payer_number, :at, :actor, :checksum)
 """
 # Both look at the rows that decide, however many receipts there are.
 _SETTLED = """
@@ -162,6 +162,7 @@ ORDER BY settle_check_at, id LIMIT :limit
 """
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_SEEN = "UPDATE paygate_payment SET seen_minor = :seen WHERE id = :id"
+_SET_CUSTOMER = "UPDATE paygate_payment SET customer = :customer, payer = :customer WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_ATTEMPT_METHOD = "UPDATE paygate_attempt SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
@@ -283,7 +284,8 @@ SELECT
   :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :then_do,
   'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
   :method_facts, :checksum, :answer_checksum
-WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
+WHERE :sends = 0 AND :reported OR
+  NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 _ATTEMPT = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
 _ATTEMPTS = """
@@ -515,6 +517,7 @@ def insert(
     refundable_after: int = 0,
     settles_within: timedelta | None = None,
     key: str = "",
+    payer_number: str = "",
 ) -> Payment:
     """Write a new payment, for which no money has moved yet, and tell it."""
     params = {
@@ -534,6 +537,7 @@ def insert(
         "method": method,
         "mandate": mandate,
         "key": key,
+        "payer_number": payer_number,
         "at": tx.at,
         "actor": tx.actor,
         **_AT_FIRST,
@@ -562,6 +566,7 @@ def insert(
         method=method,
         mandate=mandate,
         key=key,
+        payer_number=payer_number,
         created_at=read_instant(tx.at),
     )
 
@@ -735,6 +740,12 @@ def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, st
 def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
     """Name the reversal of a payment."""
     tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
+    checksums.renew(tx, checksums.PAYMENT, payment)
+
+
+def set_customer(tx: Tx, payment: str, customer: str) -> None:
+    """Write whose a payment is that was nobody's."""
+    tx.run(_SET_CUSTOMER, {"id": payment, "customer": customer})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
@@ -938,6 +949,7 @@ def insert_attempt(
     method: str | None = None,
     offers: Collection[Operation] = (),
     method_facts: MethodFacts | None = None,
+    reported: bool = False,
 ) -> None:
     """
     Write the intent to ask *account* for *operation*, before anything is sent.
@@ -946,7 +958,8 @@ def insert_attempt(
     that of the money a refund sends back, and *then* what a refund does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
-    *request* is what is needed to send it again, and *person* whose facts are in that.
+    *request* is what is needed to send it again, and *person* whose facts are in that. One
+    that a gateway *reported* was never to be sent: its money came by itself.
 
     Raises `SendingStopped` while nothing is sent from this ledger.
     """
@@ -977,6 +990,7 @@ def insert_attempt(
         "actor": tx.actor,
         "offers": " ".join(sorted(offers)),
         "method_facts": write_method_facts(method_facts),
+        "reported": reported,
     }
     signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))
     if not tx.run(_INSERT_ATTEMPT, signed):
@@ -1405,6 +1419,7 @@ def payment_of(row: Row) -> Payment:
         method_facts=read_method_facts(row["method_facts"]),
         checks=read_checks(row["verified"]),
         key=row["key"],
+        payer_number=row["payer_number"],
         items=tuple(
             PaymentItem(
                 invoice=number,

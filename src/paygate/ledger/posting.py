@@ -66,6 +66,26 @@ VALUES (
 """
 
 
+_OF_NOBODY = """
+SELECT account, currency, amount_minor, receipt, credit
+FROM paygate_posting INDEXED BY paygate_posting_of_nobody
+WHERE payment = :payment AND customer = ''
+"""
+
+
+def of_nobody(tx: Tx, payment: str) -> dict[str, list[Line]]:
+    """Return by currency what stands posted for *payment* to no customer."""
+    sums: dict[tuple[str, str, str | None, str | None], int] = {}
+    for row in tx.all(_OF_NOBODY, {"payment": payment}):
+        place = (row["currency"], row["account"], row["receipt"], row["credit"])
+        sums[place] = sums.get(place, 0) + row["amount_minor"]
+    found: dict[str, list[Line]] = {}
+    for (currency, account, receipt, credit), minor in sums.items():
+        line = Line(Account(account), minor, receipt=receipt, credit=credit)
+        found.setdefault(currency, []).append(line)
+    return found
+
+
 def post(
     tx: Tx,
     lines: Sequence[Line],

@@ -137,6 +137,7 @@ SELECT currency,
     AS went
 FROM paygate_receipt WHERE payment = :payment GROUP BY currency
 """
+_SET_CUSTOMER = "UPDATE paygate_receipt SET customer = :customer WHERE id = :id"
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 """
@@ -401,6 +402,12 @@ def moved(tx: Tx, payment: str) -> dict[str, tuple[int, int]]:
     """Return how much of a payment came in and went out, by currency."""
     rows = tx.all(_HELD, {"payment": payment})
     return {row["currency"]: (row["came"], row["went"]) for row in rows}
+
+
+def set_customer(tx: Tx, receipt: str, customer: str) -> None:
+    """Write whose a receipt is that was nobody's."""
+    tx.run(_SET_CUSTOMER, {"id": receipt, "customer": customer})
+    checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:

@@ -20,6 +20,8 @@ UNSETTLED: Final = "unsettled"
 """Accepted money has not settled within the time that its rail allows."""
 UNBROUGHT: Final = "unbrought"
 """Money came back of a payment that ended and never brought any."""
+UNIDENTIFIED: Final = "unidentified"
+"""Money came for a number that nobody has: it is to be found out whose it is."""
 DECIDED: Final = "decided"
 """A person decided about a payment: assigned its money, found out its outcome, or looked at it."""
 

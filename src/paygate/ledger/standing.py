@@ -44,7 +44,8 @@ FROM paygate_payment INDEXED BY paygate_payment_counted
 WHERE tenant = :tenant GROUP BY status, currency ORDER BY status, currency
 """
 _REVIEWS = """
-SELECT count(*) AS count, coalesce(sum(conflicted), 0) AS conflicts, min(created_at) AS since
+SELECT count(*) AS count, coalesce(sum(conflicted), 0) AS conflicts,
+  coalesce(sum(customer = ''), 0) AS unidentified, min(created_at) AS since
 FROM paygate_payment INDEXED BY paygate_payment_to_review
 WHERE tenant = :tenant AND needs_review = 1
 """
@@ -137,6 +138,7 @@ def reviews(tx: Tx, limit: int) -> Flagged:
     return Flagged(
         count=row["count"],
         conflicts=row["conflicts"],
+        unidentified=row["unidentified"],
         since=read_instant(row["since"]),
         oldest=[each["id"] for each in oldest],
     )

@@ -13,6 +13,7 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
+from paygate.domain.payment import RECORDED
 from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-def cash_account(kind: Kind) -> Account:
-    """Tell where money of *kind* stands when it has come in."""
-    if kind in (Kind.CASH, Kind.TRANSFER):
-        return Account.SETTLED
-    return Account.IN_TRANSIT
+def cash_account(payment: Payment) -> Account:
+    """Return where the money of *payment* stands when it has come in."""
+    return by_hand(payment.kind) if payment.account == RECORDED else Account.IN_TRANSIT
+
+
+def by_hand(kind: Kind) -> Account:
+    """Return where money of *kind* stands that no gateway brought."""
+    return Account.SETTLED if kind in (Kind.CASH, Kind.TRANSFER) else Account.IN_TRANSIT
 
 
 def use_reserved_credit(

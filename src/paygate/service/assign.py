@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paygate.domain.customer import Customer
+from paygate.domain.text import shown
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
 from paygate.ledger import customers, payments, receipts, reviews
 from paygate.ledger.payments import Claim
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue, reverse, telling
+from paygate.service import allocation, identifying, issue, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -19,12 +21,28 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-def assign(payment: str, wanted: Sequence[Invoice | str], *, reason: str) -> Flow[Payment]:
-    """Put the unallocated money of *payment* on invoices, in order, and the rest into credit."""
-    return (yield from transact(lambda tx: assign_in(tx, payment, wanted, reason=reason)))
+def assign(
+    payment: str,
+    wanted: Sequence[Invoice | str],
+    *,
+    reason: str,
+    customer: Customer | str | None = None,
+) -> Flow[Payment]:
+    """
+    Put the unallocated money of *payment* on invoices, in order, and the rest into credit.
+
+    *customer* says whose the payment is, if nobody knew that; else the first invoice does.
+    """
+    return (yield from transact(lambda tx: assign_in(tx, payment, wanted, customer, reason)))
 
 
-def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: str) -> Payment:
+def assign_in(
+    tx: Tx,
+    which: str,
+    wanted: Sequence[Invoice | str],
+    customer: Customer | str | None,
+    reason: str,
+) -> Payment:
     """Put unallocated money on invoices in this transaction."""
     if not reason.strip():
         raise InvalidValue(
@@ -36,16 +54,41 @@ def assign_in(tx: Tx, which: str, wanted: Sequence[Invoice | str], *, reason: st
         raise NothingToAssign(
             f"no money of payment {payment.id} waits for a decision", payment=payment.id
         )
-    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
     invoices = [issue.find(tx, each) for each in wanted]
+    payment = _identified(tx, payment, invoices, customer)
+    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
     for receipt in waiting:
         touched = _place(tx, payment, receipt, invoices)
         allocation.tell_items(tx, touched)
+    identifying.follow_up(tx, payment)
     reviews.decide(tx, payment.id, reason)
     payments.settle_conflict(tx, payment.id)
     found = reverse.find(tx, payment.id)
     telling.emit(tx, "payment.assigned", found, why=reason)
     return found
+
+
+def _identified(
+    tx: Tx, payment: Payment, invoices: Sequence[Invoice], customer: Customer | str | None
+) -> Payment:
+    """Return *payment* with its customer, who is found out now if nobody knew."""
+    whose = customer.id if isinstance(customer, Customer) else customer
+    if payment.customer:
+        if whose not in (None, payment.customer):
+            raise InvalidValue(
+                f"payment {payment.id} is of customer {payment.customer}, not {shown(whose)}",
+                argument="customer",
+            )
+        return payment
+    found = customer or (invoices[0].customer if invoices else None)
+    if found is None:
+        raise InvalidValue(
+            f"nobody knows whose payment {payment.id} is: say it with customer=, or name an "
+            "invoice of theirs",
+            argument="customer",
+        )
+    identifying.identify(tx, payment, found)
+    return reverse.find(tx, payment.id)
 
 
 def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoice]) -> list[str]:

@@ -28,7 +28,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, coming, dispute, issue, reverse, settle, taking
+from paygate.service import allocation, coming, dispute, identifying, issue, reverse, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 
@@ -92,6 +92,8 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         settle.release(tx, payment, ended=True)
     if changes.book or changes.state is not None:
         _review_unbrought(tx, row, payment, changes)
+    if not payment.customer:
+        identifying.follow_up(tx, payment)
     return touched
 
 
@@ -275,7 +277,7 @@ def _book(
         customer=payment.customer,
         payment=payment.id,
         attempt=row.attempt.id,
-        in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
+        in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
     )
     if receipt is None:
         return []
@@ -329,7 +331,7 @@ def _place(
         case MovementKind.CHARGE | MovementKind.CAPTURE:
             return _inward(tx, row, payment, receipt, movement, claims)
         case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON | MovementKind.UNDONE:
-            cash = allocation.cash_account(payment.kind)
+            cash = allocation.cash_account(payment)
             return _back(tx, payment, receipt, movement, cash, held=movement in changes.held)
         case MovementKind.RETURN:
             if not reverse.book_return(tx, payment, receipt, movement):
@@ -360,8 +362,10 @@ def _inward(
         alert(tx, payment, _late(movement, movement.valued))
         if movement.valued.to_credit:
             claims = []
+    if not payment.customer:
+        return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):
-        cash = allocation.cash_account(payment.kind)
+        cash = allocation.cash_account(payment)
         settle.accept(tx, payment, receipt, amount, on, cash)
         return []
     placed = allocation.place(
@@ -370,7 +374,7 @@ def _inward(
         receipt,
         amount,
         claims,
-        source=Line(allocation.cash_account(payment.kind), amount.minor, receipt=receipt),
+        source=Line(allocation.cash_account(payment), amount.minor, receipt=receipt),
         on=on,
         # The last capture lets go of the rest when it ends, in `_end`.
         keep_rest=row.attempt.operation is Operation.CAPTURE,
@@ -463,7 +467,7 @@ def _outward(
         attempt=row.attempt.id,
         items=tuple(payments.items_of_refund(tx, row.attempt.id)),
     )
-    lines = send_off(tx, payment, out, allocation.cash_account(payment.kind))
+    lines = send_off(tx, payment, out, allocation.cash_account(payment))
     if movement.kind is MovementKind.CHARGEBACK:
         dispute.taken(tx, payment, movement, lines)
     return []
@@ -608,7 +612,7 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list
     What the customer was made to owe for this payment is canceled first: of money that
     came after more went out, only the rest is held, and only the rest can wait.
     """
-    cash = Line(allocation.cash_account(payment.kind), movement.amount.minor, receipt=receipt)
+    cash = Line(allocation.cash_account(payment), movement.amount.minor, receipt=receipt)
     canceled = taking.cancel_debits(tx, payment, movement.amount)
     minor = movement.amount.minor + sum(line.minor for line in canceled)
     lines = [cash, *canceled]

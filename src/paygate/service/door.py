@@ -92,6 +92,7 @@ class Door(Generic[T]):
 
 # --- What is asked, and what may come ------------------------------------------------------
 
+_COMES: Final = frozenset({MovementKind.CHARGE, MovementKind.CAPTURE})
 _ENDS: Final = frozenset({Approved, Declined, Rejected, Pending, Closed, Unknown})
 ADMITTED: Final[Mapping[Operation, frozenset[type]]] = {
     Operation.CHARGE: _ENDS | {ActionRequired, Authorized},
@@ -284,7 +285,7 @@ def _page(account: GatewayAccount, value: object) -> Told:
 def _readable(account: GatewayAccount, value: object) -> Notice:
     """Return a notice that can be kept: as it is, or as a hint with what can be read of it."""
     try:
-        return _one(value, Notice)
+        return _bookable(account, _one(value, Notice))
     except Foreign as fault:
         tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
         why = f"the driver is at fault: {fault}"
@@ -301,6 +302,23 @@ def _readable(account: GatewayAccount, value: object) -> Notice:
         earlier_reference=text("earlier_reference"),
         unreadable=why,
     )
+
+
+def _bookable(account: GatewayAccount, notice: Notice) -> Notice:
+    """Refuse money for a payer's number of which it is not clear what payment it makes."""
+    if not notice.payer_number:
+        return notice
+    answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
+    told = (*answered, *notice.movements)
+    came = {each.movement_id for each in told if each.kind in _COMES}
+    if len(came) > 1:
+        raise Foreign("Notice.payer_number has more than one movement that comes")
+    rails = account.traits.rails
+    if notice.kind is None and len(rails) != 1:
+        raise Foreign("Notice.kind is not said, and the account has several kinds")
+    if notice.kind is not None and notice.kind not in rails:
+        raise Foreign("Notice.kind is none of the account's kinds")
+    return notice
 
 
 # --- Rules for one field -------------------------------------------------------------------
@@ -582,6 +600,8 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "sighting": _or_none(_SIGHTING),
         "foreign": _YES_NO,
         "method": _or_none(_NEWS),
+        "payer_number": _REFERENCE,
+        "kind": _or_none(_member(Kind)),
         "unreadable": _TEXT,
     },
     FeedPage: {

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from paygate.domain import outcome
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import MethodFacts, MethodNews, StoredMethod
+from paygate.domain.method import Kind, MethodFacts, MethodNews, StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.gateway import Notice, Reply
@@ -39,7 +39,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
         *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
         outcome.Fault,
         *(outcome.Movement, outcome.Sighting, Money, Notice, Dispute, DisputeState),
-        *(MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
+        *(Kind, MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
     )
 }
 

@@ -25,7 +25,7 @@ from paygate.dialogue import deferred
 from paygate.domain.decide import Source
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import RECORDED, Operation, PaymentStatus
 from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed, Secret
 from paygate.errors import (
@@ -359,7 +359,7 @@ def read_details(tx: Tx, attempt: str) -> Details:
 
 def _check_rail(payment: Payment, operation: Operation) -> None:
     """Refuse to ask a gateway about money that came without one; name the verbs that help."""
-    if payment.kind.recorded:
+    if payment.account == RECORDED:
         text, can = "was recorded by hand", ["record_refund", "reverse"]
         help_ = "record_refund what you send back, or reverse it if it was no money"
     elif payment.kind is Kind.CREDIT:

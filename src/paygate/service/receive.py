@@ -65,6 +65,7 @@ from paygate.service import (
     quotes,
     refusals,
     told,
+    unasked,
 )
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.inquire import Case
@@ -441,6 +442,14 @@ def _apply_in(
     if case is not None and known.change:
         return _of_method(tx, row, case, notice, account, finding, timing)
     if case is None or before is None:
+        came = unasked.money_of(notice)
+        if came is not None and not notice.unreadable:
+            paid = unasked.book(tx, account, notice, came, timing)
+            inbox.end(tx, row, InboxState.APPLIED)
+            return Done(Applied.BOOKED, paid)
+        if notice.payer_number and not unasked.movements_of(notice):
+            inbox.end(tx, row, InboxState.IGNORED, "no money came for the payer's number yet")
+            return Done(Applied.NO_CHANGE)
         if not notice.our_ref and not notice.reference:
             if notice.unreadable:
                 return _unreadable(tx, row, notice)
@@ -583,6 +592,8 @@ def _about(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], K
             row = payments.attempt_named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
             ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
+            if notice.payer_number:
+                row = unasked.attempt_of(tx, account, notice, row)
         else:
             row = quotes.attempt_at(tx, account, notice, heard_at)
         if row is not None and not row.attempt.payment:

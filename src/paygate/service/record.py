@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
 from paygate.domain.outcome import Movement
-from paygate.domain.payment import PaymentStatus
+from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
-
-RECORDED = "recorded"
-"""The account name of money that no gateway brought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +122,12 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Credit
         customer=payment.customer,
         payment=payment.id,
         attempt=None,
-        in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
+        in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor
     payments.add_moved(tx, payment.id, received=minor, collected=minor)
-    source = Line(allocation.cash_account(payment.kind), minor, receipt=receipt)
+    source = Line(allocation.cash_account(payment), minor, receipt=receipt)
     placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     telling.tell_receipt(tx, payment, receipt, movement)
     return placed.credited

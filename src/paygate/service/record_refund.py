@@ -16,6 +16,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.payment import RECORDED
 from paygate.domain.text import shown
 from paygate.errors import (
     CurrencyMismatch,
@@ -39,7 +40,6 @@ from paygate.service import (
     write_off,
 )
 from paygate.service.flow import Flow, transact
-from paygate.service.record import RECORDED
 from paygate.service.taking import Outgo, RefundTo
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _check(slip: RefundSlip) -> None:
 
 
 def _cash(kind: Kind) -> Account:
-    return Account.SETTLED if kind is Kind.BITCOIN else allocation.cash_account(kind)
+    return Account.SETTLED if kind is Kind.BITCOIN else allocation.by_hand(kind)
 
 
 def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:

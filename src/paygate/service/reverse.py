@@ -16,6 +16,7 @@ from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.payment import RECORDED
 from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyReversed,
@@ -43,7 +44,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue, taking, telling
+from paygate.service import allocation, identifying, issue, taking, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     if before is not None:
         return _same_as_before(payment, before, print_)
     _check(wish)
+    if wish.fee is not None and not payment.customer:
+        raise InvalidValue(
+            f"nobody knows whose payment {payment.id} is, so nobody owes a fee for it; assign it "
+            "first",
+            argument="fee",
+        )
     on = _date_of(tx, payment, wish.on)
     inward = _reversible(tx, payment, on, wish)
     reversal = tx.new_id("rev")
@@ -111,12 +118,14 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             customer=payment.customer,
             payment=payment.id,
             attempt=None,
-            in_transit=allocation.cash_account(payment.kind) is Account.IN_TRANSIT,
+            in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
         )
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
             payments.add_moved(tx, payment.id, returned=receipt.amount.minor)
     _document(tx, payment, inward, on, reversal, number, print_, wish, brought=brought)
+    if not payment.customer:
+        identifying.follow_up(tx, payment)
     found = reversals.of_payment(tx, payment.id)
     assert found is not None, "the reversal was just written"
     return found[0]
@@ -178,7 +187,7 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
     if reversal is None:
         return movement.amount
     on = customers.date_of(tx, payment.customer, movement.effective)
-    cash = allocation.cash_account(payment.kind)
+    cash = allocation.cash_account(payment)
     lines: list[Line] = []
     for each in receipts.of_payment(tx, payment.id):
         ours = each.movement_id.startswith(f"{reversal[0].id}:")
@@ -287,7 +296,7 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         raise HasRefunds(
             f"{back} of payment {payment.id} went back already", payment=payment.id, amount=back
         )
-    returned_by_bank = payment.kind.recorded or payment.kind.returnable_for
+    returned_by_bank = payment.account == RECORDED or payment.kind.returnable_for
     if not wish.force and not returned_by_bank:
         raise StillAtGateway(
             f"account {payment.account!r} brought the money of payment {payment.id} and has not "
@@ -382,11 +391,11 @@ def _document(
             lines += _let_go(tx, receipt)
         for receipt in brought:
             if receipt.amount.currency == currency:
-                cash = allocation.cash_account(payment.kind)
+                cash = allocation.cash_account(payment)
                 lines.append(Line(cash, -receipt.amount.minor, receipt=receipt.id))
         lines += _close_credits(tx, payment, currency, outward)
         if back and booked:
-            lines.append(Line(allocation.cash_account(payment.kind), back))
+            lines.append(Line(allocation.cash_account(payment), back))
             lines += _balance(tx, payment, lines, currency)
         entry = reversal if currency == own else f"{reversal}:{currency}"
         _post(tx, payment, lines, entry, currency, on)
@@ -538,7 +547,7 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: Wish) -> s
 def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
     lines = [
         taking.owe(tx, payment, receipt, amount),
-        Line(allocation.cash_account(payment.kind), -amount.minor, receipt=receipt),
+        Line(allocation.cash_account(payment), -amount.minor, receipt=receipt),
     ]
     _post(tx, payment, lines, receipt, amount.currency, on)
     if reviews.raise_(tx, payment.id, reviews.EXCESS):

@@ -179,6 +179,8 @@ def _of_reviews(reviews: Flagged, changes: list[str]) -> Iterator[Concern]:
     named = ", ".join(reviews.oldest)
     if reviews.count:
         more = f", {reviews.conflicts} of them with other money" if reviews.conflicts else ""
+        if reviews.unidentified:
+            more += f", {reviews.unidentified} of them for payer numbers that nobody has"
         text = f"{reviews.count} payments to review{more}: {named}"
         yield Concern(name="review", text=text, since=reviews.since)
     if changes:

@@ -102,6 +102,7 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
 CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
   WHERE assignment_key IS NOT NULL;
 
+-- One without a customer was paid to a number that nobody has: its money waits for a person.
 CREATE TABLE paygate_payment (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -131,6 +132,7 @@ CREATE TABLE paygate_payment (
   conflicted INTEGER NOT NULL DEFAULT 0,
   superseded INTEGER NOT NULL DEFAULT 0,
   key TEXT NOT NULL DEFAULT '', -- of the call that made it
+  payer_number TEXT NOT NULL DEFAULT '', -- what it was paid to without an attempt of ours
   seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
@@ -525,6 +527,34 @@ CREATE TABLE paygate_posting (
   checksum INTEGER NOT NULL
 ) STRICT;
 
+-- What was posted before anybody knew whose money it is.
+CREATE INDEX paygate_posting_of_nobody ON paygate_posting (payment) WHERE customer = '';
+
+-- The numbers that customers pay to by themselves, such as virtual accounts. A number is one
+-- customer's until it is released, which is when a row ends.
+CREATE TABLE paygate_payer_number (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  number TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  pays TEXT NOT NULL CHECK (pays IN ('oldest_due', 'balance')),
+  assigned_at TEXT NOT NULL,
+  assigned_by TEXT NOT NULL,
+  released_at TEXT,
+  released_by TEXT,
+  reason TEXT NOT NULL DEFAULT '', -- why it was released
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_payer_number_assigned
+  ON paygate_payer_number (tenant, account, number) WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_listed ON paygate_payer_number (tenant, assigned_at, id)
+  WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_by_customer
+  ON paygate_payer_number (tenant, customer, assigned_at, id) WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_by_account
+  ON paygate_payer_number (tenant, account, assigned_at, id) WHERE released_at IS NULL;
+
 CREATE TABLE paygate_mandate (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -847,6 +877,7 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_mandate', 0),
   ('paygate_method', 0),
   ('paygate_outbox', 0),
+  ('paygate_payer_number', 0),
   ('paygate_payment', 0),
   ('paygate_place', 0),
   ('paygate_place_count', 0),
@@ -896,6 +927,8 @@ CREATE TRIGGER paygate_method_counted AFTER INSERT ON paygate_method
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_method'; END;
 CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_outbox'; END;
+CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payer_number'; END;
 CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payment'; END;
 CREATE TRIGGER paygate_place_counted AFTER INSERT ON paygate_place

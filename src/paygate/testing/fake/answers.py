@@ -250,6 +250,7 @@ def read_notice(event: Mapping[str, Any]) -> Notice:
         movements=tuple(_movement(row) for row in _rows(event, "moved", needed=False)),
         disputes=tuple(_dispute(row) for row in _rows(event, "disputes", needed=False)),
         occurred_at=_instant(event, "occurred_at"),
+        payer_number=_text(order, "payer_number") if "payer_number" in order else "",
     )
 
 

@@ -13,13 +13,14 @@ from paygate.testing.processor.magic import plan_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from paygate.driver import Callback, Money
+    from paygate.driver import Callback, Kind, Money
     from paygate.testing.processor.magic import Plan
 
 
 class Controls:
     """The same for a processor in memory and for one behind a loopback server."""
 
+    kind: Kind
     _told = 0
 
     @abstractmethod
@@ -91,6 +92,21 @@ class Controls:
             self._play("pay", reference=reference)
         else:
             self._play("pay", reference=reference, minor=amount.minor, currency=amount.currency)
+
+    def pay_number(self, number: str, amount: Money) -> str:
+        """
+        Pay *amount* to a payer's number, such as a virtual account, without being asked.
+
+        Returns the processor's reference of the money, by which the bank can take it back.
+        """
+        told = self._play(
+            "pay_number",
+            number=number,
+            kind=self.kind.value,
+            minor=amount.minor,
+            currency=amount.currency,
+        )
+        return str(told["reference"])
 
     def decline_try(self, reference: str, code: str = "generic", *, final: bool = False) -> None:
         """Let a try of the payer be declined; the page stays payable, unless it was the *final*."""

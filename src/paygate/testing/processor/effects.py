@@ -226,6 +226,16 @@ class Effects:
         )
         self._expect_payout(order, entry, now)
 
+    def receive_unasked(
+        self, number: str, kind: str, minor: int, currency: str, now: datetime
+    ) -> Order:
+        """Take money in for a payer's number, which nobody asked for, and tell about it."""
+        order = self.open("charge", {"kind": kind, "currency": currency, "minor": minor}, "", now)
+        order.told["payer_number"] = number
+        self.receive(order, minor, currency, now)
+        self._truth.tell(order.state, order, now)
+        return order
+
     def _held(self, order: Order, minor: int, now: datetime) -> None:
         until = now + self._habits.hold_expires_after
         order.minor = minor

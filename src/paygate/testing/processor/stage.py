@@ -45,6 +45,7 @@ class Stage:
         self._verbs: dict[str, Callable[[Mapping[str, Any], datetime], dict[str, Any] | None]] = {
             "pay": self._pay,
             "pay_late": self._pay_late,
+            "pay_number": self._pay_number,
             "decline_try": self._decline_try,
             "cancel": self._cancel,
             "return_check": self._return_check,
@@ -105,6 +106,12 @@ class Stage:
             raise InvalidValue(f"{order.reference} is {order.state}: the payer has nothing to pay")
         until = now + timedelta(seconds=what["seconds"])
         self._truth.expect(order, until, "confirm", order.minor)
+
+    def _pay_number(self, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        order = self._effects.receive_unasked(
+            what["number"], what["kind"], what["minor"], what["currency"], now
+        )
+        return {"reference": order.reference}
 
     def _waits_for_us(self, order: Order) -> bool:
         """Tell whether the payer's approval only makes the charge ready to be completed."""

@@ -17,6 +17,7 @@ from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.footprints import reads, writes
 from paygate.testing.simulation.network import ONCE, happened
+from paygate.testing.simulation.unasked import disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +193,7 @@ class Auditor:
         for id_, item in look(_LET_GO) if _LET_GO in looks else ():
             self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
         for (id_,) in look(_TOO_MUCH_BACK) if _TOO_MUCH_BACK in looks else ():
-            if id_ not in self.world.disturbed:
+            if id_ not in disturbed(self.world):
                 self.world.violated("I10", f"{id_}: more is on its way back than is there")
         for id_, status, item, kind in look(_NOTHING_HELD) if _NOTHING_HELD in looks else ():
             self.world.violated(
@@ -222,7 +223,7 @@ def mistaken(world: World) -> set[str]:
         order = truth.orders.get(row["reference"])
         if order is None or order.operation != row["operation"]:
             continue
-        if order.our_ref != row["id"]:
+        if order.our_ref and order.our_ref != row["id"]:
             found |= {str(row["payment"]), order.payment}
     return found
 

@@ -280,6 +280,6 @@ def stands(order: Order) -> bool:
 
 
 def _act(world: World, order: Order, what: str) -> None:
-    world.disturbed.add(order.payment)
+    world.disturbed.add(order.payment or order.reference)
     world.note(f"bank {what} {order.reference}")
     world.count(f"bank:{what}")

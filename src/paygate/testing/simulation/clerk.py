@@ -316,8 +316,9 @@ def undo_credit(world: World, name: str, rolls: Dice) -> None:
 
 def assign(world: World, name: str, rolls: Dice) -> None:
     """Decide about money that no rule could place."""
-    row = _some(world, rolls, "conflicted = 1")
+    row = _some(world, rolls, "conflicted = 1 OR (customer = '' AND needs_review = 1)")
     if row is not None:
+        whose = None if row["customer"] else rolls.choice(("C-1", "C-2"))
         numbers = [str(each["number"]) for each in world.invoices()][: rolls.randint(0, 2)]
         _order(
             world,
@@ -325,7 +326,9 @@ def assign(world: World, name: str, rolls: Dice) -> None:
             rolls,
             "assign",
             f"assign-{name}",
-            lambda host: host.assign(str(row["id"]), numbers, reason="as the payer said"),
+            lambda host: host.assign(
+                str(row["id"]), numbers, reason="as the payer said", customer=whose
+            ),
         )
 
 
@@ -435,7 +438,9 @@ def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> N
     host = world.hosts[0]
     flow: Flow[Any] | None = None
     status, key = row["status"], f"{name}-{payment}"
-    if row["conflicted"] and first:
+    if not row["customer"] and first:
+        flow = host.assign(payment, [], reason="as the payer said", customer="C-1")
+    elif row["conflicted"] and first:
         flow = host.assign(payment, [], reason="as the payer said")
     elif decide(world, name, payment, rolls):
         return

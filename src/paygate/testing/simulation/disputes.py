@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.outcome import MovementKind
 from paygate.domain.settlement import CreditOn
+from paygate.testing.simulation.unasked import Whose
 
 if TYPE_CHECKING:
     from paygate.testing.simulation.world import World
@@ -77,6 +78,7 @@ def _told(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
     """Tell how the processor's disputes stand; money that was taken is one as well."""
     truth = world.gateways[account].processor.truth
     told: dict[tuple[str, str], DisputeState] = {}
+    whose = Whose(world)
     given_back = {
         entry.undoes for entry in truth.journal if entry.kind is MovementKind.CHARGEBACK_WON
     }
@@ -87,10 +89,10 @@ def _told(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
             state = DisputeState.LOST if turn else DisputeState.OPENED
             if entry.movement_id in given_back:
                 state = DisputeState.WON
-            told[entry.payment, reference] = state
+            told[whose.payment(account, entry), reference] = state
     for order in truth.orders.values():
         for reference, shown in order.disputes.items():
-            told[order.payment, reference] = DisputeState(shown["state"])
+            told[whose.payment(account, order), reference] = DisputeState(shown["state"])
     return told
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.outcome import MovementKind
 from paygate.domain.settlement import CreditOn
+from paygate.testing.simulation.unasked import Whose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ _WAITING: Final = """
 SELECT p.id, p.account, p.status, p.credit_on, p.conflicted, p.received_minor, p.returned_minor,
   EXISTS (SELECT 1 FROM paygate_outbox o
           WHERE o.aggregate = p.id AND o.type = 'payment.conflicted') AS was_conflicted,
+  EXISTS (SELECT 1 FROM paygate_review v
+          WHERE v.payment = p.id AND v.cause = 'unidentified') AS was_nobodys,
   (SELECT -coalesce(sum(c.amount_minor), 0) FROM paygate_credit c
    JOIN paygate_receipt r ON r.id = c.receipt
    WHERE r.payment = p.id AND c.amount_minor < 0) AS owed_minor,
@@ -126,7 +129,7 @@ def _check_placed(world: World, row: Any, came: list[Entry]) -> None:
     if any(_told(world, account, entry) for entry in came):
         world.count("settled in part")
         return
-    if row["was_conflicted"] or id_ in world.judged:
+    if row["was_conflicted"] or row["was_nobodys"] or id_ in world.judged:
         return  # a person placed it, or will
     stands = max(0, row["received_minor"] - row["returned_minor"])
     # What was told to go back before it was told to have come back is owed by the customer.
@@ -141,7 +144,12 @@ def _check_placed(world: World, row: Any, came: list[Entry]) -> None:
 
 def _came(world: World, account: str, payment: str) -> list[Entry]:
     journal = world.gateways[account].processor.truth.journal
-    return [entry for entry in journal if entry.payment == payment and entry.kind in _CAME]
+    whose = Whose(world)
+    return [
+        entry
+        for entry in journal
+        if entry.kind in _CAME and whose.payment(account, entry) == payment
+    ]
 
 
 def _told(world: World, account: str, entry: Entry) -> Mapping[str, Any] | None:

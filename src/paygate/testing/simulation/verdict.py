@@ -20,6 +20,7 @@ from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.faults import DRIVER, Fault
 from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
+from paygate.testing.simulation.unasked import Whose, disturbed
 
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry
@@ -147,10 +148,12 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     if not row["needs_review"]:
         untold = _blind(profile) or row["id"] in mistaken(world)
         return "nobody can tell" if untold else ""
+    if not row["customer"]:
+        return "nobody knows whose it is"
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
     if row["returned_minor"] > row["received_minor"]:
-        return "more went back than came" if row["id"] in world.disturbed else ""
+        return "more went back than came" if row["id"] in disturbed(world) else ""
     doubts = world.store.look(
         "SELECT * FROM paygate_attempt WHERE payment = :id AND needs_review = 1", id=row["id"]
     )
@@ -168,7 +171,7 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     at_once = profile.traits.callbacks is CallbackStyle.ANSWERED
     if (profile.traits.inquiry is InquiryBy.NONE or at_once) and _was_tried(world, row["id"]):
         return "nobody can be asked about a declined try"
-    if row["id"] in world.disturbed:
+    if row["id"] in disturbed(world):
         return "the bank changed its mind"
     if row["status"] == "succeeded" and is_unsettled(world, row["id"], row["account"]):
         return "it has not settled in time"
@@ -263,13 +266,14 @@ def _untold(world: World, account: str, entry: Entry) -> bool:
 
 def _check_states(world: World) -> None:
     """See that payments stand where the processors' truth puts them, whatever happened (I12)."""
+    whose = Whose(world)
     for row in world.payments():
         if row["account"] not in world.profiles:
             continue
         came = [
             entry
             for entry in _journal(world, row["account"])
-            if entry.payment == row["id"] and entry.kind in _CAME
+            if whose.payment(row["account"], entry) == row["id"] and entry.kind in _CAME
         ]
         status = row["status"]
         if _blind(world.profiles[row["account"]]) and status in _LIVE:
@@ -306,7 +310,7 @@ def _check_charged_once(world: World) -> None:
         "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
     )
     for row in rows:
-        if row["payment"] not in world.disturbed | world.judged | mistaken(world):
+        if row["payment"] not in disturbed(world) | world.judged | mistaken(world):
             world.violated("I3", f"{row['payment']} charged what was paid already")
 
 

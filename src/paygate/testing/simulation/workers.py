@@ -192,6 +192,7 @@ def _may_change(world: World, account: str, index: int) -> bool:
     truth = world.gateways[account].processor.truth
     event = truth.events[index]
     shows = bool(event.get("moved")) and not truth.is_foreign(event)
+    shows = shows and "payer_number" not in event["order"]  # money for it is told one at a time
     return shows and not world.profiles[account].hints
 
 

@@ -117,7 +117,10 @@ class World:
     fees: set[str] = field(default_factory=set[str])
     """Payments that a clerk reversed with a fee."""
     disturbed: set[str] = field(default_factory=set[str])
-    """Payments to which something happened at the bank that we did not ask for."""
+    """Payments to which something happened at the bank that we did not ask for.
+
+    Money for a payer's number is no payment of ours at first: its reference stands here.
+    """
     shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
     """Pages and slips that their payer was sent to, by account and reference."""
     changed: dict[tuple[str, str], bool] = field(default_factory=dict["tuple[str, str]", bool])

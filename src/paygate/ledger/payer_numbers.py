@@ -1,0 +1,109 @@
+"""The numbers that customers pay to by themselves: whose they are, and whose they were."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from paygate.domain.payer_number import PayerNumber, Pays
+from paygate.ledger import checksums, paging
+from paygate.ledger.tx import read_instant
+
+if TYPE_CHECKING:
+    from paygate.ledger.paging import Page
+    from paygate.ledger.tx import Row, Tx
+
+_INSERT = """
+INSERT INTO paygate_payer_number (
+  id, tenant, account, number, customer, pays, assigned_at, assigned_by, checksum)
+VALUES (:id, :tenant, :account, :number, :customer, :pays, :at, :actor, :checksum)
+"""
+_FIND = """
+SELECT * FROM paygate_payer_number
+WHERE tenant = :tenant AND account = :account AND number = :number AND released_at IS NULL
+"""
+_BY_ID = "SELECT * FROM paygate_payer_number WHERE tenant = :tenant AND id = :id"
+_RELEASE = """
+UPDATE paygate_payer_number SET released_at = :at, released_by = :actor, reason = :reason
+WHERE id = :id AND released_at IS NULL
+"""
+_LISTING = paging.listing(
+    "SELECT n.* FROM paygate_payer_number n",
+    table="paygate_payer_number",
+    alias="n",
+    at="assigned_at",
+    where={
+        "paygate_payer_number_listed": "n.tenant = :tenant AND n.released_at IS NULL",
+        "paygate_payer_number_by_customer": (
+            "n.tenant = :tenant AND n.customer = :customer AND n.released_at IS NULL"
+        ),
+        "paygate_payer_number_by_account": (
+            "n.tenant = :tenant AND n.account = :account AND n.released_at IS NULL"
+        ),
+    },
+    rest="(:account IS NULL OR n.account = :account)",
+    noun="payer number",
+)
+
+
+def insert(tx: Tx, *, account: str, number: str, customer: str, pays: Pays) -> PayerNumber:
+    """Write that *number*, which nobody has, is the customer's from now on."""
+    params = {
+        "id": tx.new_id("num"),
+        "tenant": tx.tenant,
+        "account": account,
+        "number": number,
+        "customer": customer,
+        "pays": pays.value,
+        "at": tx.at,
+        "actor": tx.actor,
+        "released_at": None,
+        "released_by": None,
+        "reason": "",
+    }
+    tx.run(_INSERT, checksums.signed(checksums.PAYER_NUMBER, params))
+    found = by_id(tx, str(params["id"]))
+    assert found is not None, "it was just written"
+    return found
+
+
+def find(tx: Tx, account: str, number: str) -> PayerNumber | None:
+    """Find whose *number* is at *account* now."""
+    row = tx.one(_FIND, {"tenant": tx.tenant, "account": account, "number": number})
+    return None if row is None else payer_number_of(row)
+
+
+def by_id(tx: Tx, id_: str) -> PayerNumber | None:
+    """Read an assignment of a number."""
+    row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
+    return None if row is None else payer_number_of(row)
+
+
+def release(tx: Tx, id_: str, reason: str) -> None:
+    """Write that a number is nobody's from now on, and why."""
+    if tx.run(_RELEASE, {"id": id_, "at": tx.at, "actor": tx.actor, "reason": reason}):
+        checksums.renew(tx, checksums.PAYER_NUMBER, id_)
+
+
+def page(tx: Tx, which: Page, *, customer: str | None, account: str | None) -> list[PayerNumber]:
+    """Read a page of the numbers that customers have; None asks for all."""
+    index = "paygate_payer_number_listed"
+    if customer is not None:
+        index = "paygate_payer_number_by_customer"
+    elif account is not None:
+        index = "paygate_payer_number_by_account"
+    rows = _LISTING.read(tx, index, which, customer=customer, account=account)
+    return [payer_number_of(row) for row in rows]
+
+
+def payer_number_of(row: Row) -> PayerNumber:
+    """Read a number from its row."""
+    return PayerNumber(
+        id=row["id"],
+        account=row["account"],
+        number=row["number"],
+        customer=row["customer"],
+        pays=Pays(row["pays"]),
+        assigned_at=datetime.fromisoformat(row["assigned_at"]),
+        released_at=read_instant(row["released_at"]),
+    )

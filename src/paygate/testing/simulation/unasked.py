@@ -1,0 +1,78 @@
+"""Payers who pay by themselves, to a number; the clerk says whose a number is, in time or late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.testing.processor.journal import Entry
+    from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.world import World
+
+_NUMBERS: Final = ("V-1", "V-2", "V-3")
+_UNASKED: Final = """
+SELECT a.account, a.reference, p.id FROM paygate_payment p
+JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'charge'
+WHERE p.payer_number <> ''
+"""
+
+
+def pay_number(world: World, _: str, rolls: Dice) -> None:
+    """Pay to a number, whether somebody has it or not."""
+    accounts = [
+        name for name, profile in world.profiles.items() if profile.tells() and not profile.hints
+    ]
+    if not accounts:
+        return
+    account, number = rolls.choice(accounts), rolls.choice(_NUMBERS)
+    amount = Money("USD", rolls.choice((300, 1234, 12_000)))
+    reference = world.gateways[account].pay_number(number, amount)
+    world.note(f"payer pays {amount} to {number}: {reference}")
+    world.count("actor:pay number")
+
+
+def assign_number(world: World, name: str, rolls: Dice) -> None:
+    """Say whose a number is, or that it is nobody's any more."""
+    account, number = rolls.choice(list(world.profiles)), rolls.choice(_NUMBERS)
+    customer, pays = rolls.choice(("C-1", "C-2")), rolls.choice(("oldest_due", "balance"))
+    host = rolls.choice(world.hosts)
+    if rolls.random() < 0.2:
+        world.begin(
+            name, host, host.release_payer_number(number, via=account, reason="moved"), rolls
+        )
+        world.count("actor:release number")
+        return
+    flow = host.assign_payer_number(customer, number, via=account, pays=pays)
+    world.begin(name, host, flow, rolls)
+    world.count("actor:assign number")
+
+
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
+    "pay number": (3, pay_number),
+    "assign number": (2, assign_number),
+}
+
+
+class Whose:
+    """Which payment the money of a processor became: it asked for none of the unasked."""
+
+    def __init__(self, world: World) -> None:
+        self._payments = {
+            (str(row["account"]), str(row["reference"])): str(row["id"])
+            for row in world.store.look(_UNASKED)
+        }
+
+    def payment(self, account: str, of: Order | Entry) -> str:
+        """Return the payment of an order or a movement; empty if there is none yet."""
+        return of.payment or self._payments.get((account, of.reference), "")
+
+
+def disturbed(world: World) -> set[str]:
+    """Return the payments to which the bank did something, those for a number as well."""
+    rows = world.store.look(_UNASKED)
+    return world.disturbed | {str(row["id"]) for row in rows if row["reference"] in world.disturbed}

@@ -1,0 +1,361 @@
+"""Money for a payer's number, which nothing of ours asked for."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from paygate import Cashier, CreditReason, Kind, Money, Payment, PaymentStatus
+from paygate.dialogue import Dialogue, at_once
+from paygate.domain.callback import InboxState
+from paygate.domain.outcome import Approved, Movement, MovementKind
+from paygate.errors import InvalidValue, NotFoundError, NothingToAssign, PayerNumberTaken
+from paygate.gateway import Callback, Notice, Traits
+from paygate.testing import FakeClock, FakeGateway
+from tests.service.world import assert_sound, usd
+
+NUMBER = "VA-100"
+
+
+class Bank(FakeGateway):
+    """A bank with virtual accounts, which tells what the test says."""
+
+    told: tuple[Notice, ...] = ()
+    kinds: tuple[Kind, ...] = (Kind.TRANSFER,)
+
+    @property
+    def traits(self) -> Traits:
+        rail = replace(super().traits.rails[Kind.REDIRECT], tells_settlement=True)
+        return replace(super().traits, rails=dict.fromkeys(self.kinds, rail))
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        del callback
+        return at_once(list(self.told))
+
+
+class Branch:
+    """A cashier with a bank, and invoices of two customers."""
+
+    def __init__(self, bank: type[Bank] = Bank, credit_on: str = "accepted") -> None:
+        self.clock = FakeClock()
+        self.bank = bank(Kind.REDIRECT, clock=self.clock)
+        account = {"gateway": self.bank, "credit_on": credit_on}
+        self.cashier = Cashier.in_memory(gateways={"bank": account}, clock=self.clock)
+        for number, customer, due in (
+            ("NEW", "C-1", "2026-05-01"),
+            ("OLD", "C-1", "2026-02-01"),
+            ("HERS", "C-2", "2026-02-01"),
+        ):
+            self.cashier.issue(number=number, customer=customer, total=usd("84"), due=due)
+        self.count = 0
+
+    def tell(self, *movements: Movement, number: str = NUMBER, **said: Any) -> list[Payment]:
+        """Let the bank tell that money moved, and apply it."""
+        self.count += 1
+        said = {"event_id": f"evt-{self.count}", "type": "money", **said}
+        self.bank.told = (Notice(movements=movements, payer_number=number, **said),)
+        callback = Callback(
+            method="POST", path="/", headers={}, body=b"", received_at=self.clock.now()
+        )
+        self.cashier.receive("bank", callback)
+        return self.cashier.apply_callbacks()
+
+    def open(self, number: str) -> str:
+        return str(self.cashier.invoice(number).open.decimal)
+
+    def balance(self, customer: str = "C-1") -> Money:
+        return self.cashier.balance(customer)["USD"]
+
+    def types(self, payment: Payment) -> list[str]:
+        return [event.type for event in self.cashier.events(aggregate=payment, limit=1000)]
+
+    def states(self) -> list[InboxState]:
+        return [each.state for each in self.cashier.callbacks()]
+
+
+@pytest.fixture
+def branch() -> Iterator[Branch]:
+    branch = Branch()
+    yield branch
+    assert_sound(branch.cashier)
+    branch.cashier.close()
+
+
+def came(amount: str, movement_id: str = "mv-1", **more: Any) -> Movement:
+    return Movement(movement_id=movement_id, amount=usd(amount), **more)
+
+
+def test_money_for_a_known_number_pays_the_oldest_invoices_and_the_rest_is_credit(
+    branch: Branch,
+) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+
+    [first] = branch.tell(came("100"), reference="tr-1")
+    [second] = branch.tell(came("70", "mv-2"), reference="tr-2")
+
+    assert (first.customer, first.kind, first.status) == ("C-1", Kind.TRANSFER, "succeeded")
+    assert (first.received, first.payer_number) == (usd("100"), NUMBER)
+    assert (first.reference, second.reference) == ("tr-1", "tr-2")
+    assert [(item.invoice, item.paid) for item in first.items] == [
+        ("OLD", usd("84")),
+        ("NEW", usd("16")),
+    ]
+    assert (branch.open("OLD"), branch.open("NEW"), second.credited) == ("0.00", "0.00", usd("2"))
+    assert branch.cashier.credits("C-1")[0].reason is CreditReason.OVERPAYMENT
+    assert branch.types(first)[:3] == ["payment.unasked", "receipt.booked", "payment.succeeded"]
+    assert branch.cashier.status().concerns == []
+
+
+def test_money_for_the_balance_pays_no_invoice(branch: Branch) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank", pays="balance")
+
+    [paid] = branch.tell(came("100"))
+
+    assert (paid.credited, branch.open("OLD")) == (usd("100"), "84.00")
+    assert branch.cashier.credits("C-1")[0].reason is CreditReason.TOP_UP
+
+
+def test_money_for_an_unknown_number_waits_for_a_person(branch: Branch) -> None:
+    [paid] = branch.tell(came("100"))
+
+    assert (paid.customer, paid.status) == ("", PaymentStatus.SUCCEEDED)
+    assert (paid.unallocated, paid.needs_review) == (usd("100"), True)
+    assert branch.states() == [InboxState.APPLIED]
+    status = branch.cashier.status()
+    assert status.reviews.unidentified == 1
+    assert "1 of them for payer numbers that nobody has" in status.concerns[0].text
+    assert branch.cashier.payments(needs_review=True) == [paid]
+    reasons = [
+        event.data["reason"]
+        for event in branch.cashier.events(aggregate=paid)
+        if event.type == "payment.needs_review"
+    ]
+    assert reasons == [f"money came for payer number {NUMBER}, which nobody has; assign it"]
+
+
+def test_assign_says_whose_it_is_by_an_invoice(branch: Branch) -> None:
+    [paid] = branch.tell(came("100"))
+
+    found = branch.cashier.assign(paid, ["HERS"], reason="the bank's letter")
+
+    assert (found.customer, found.payer, found.needs_review) == ("C-2", "C-2", False)
+    assert (branch.open("HERS"), found.credited, branch.balance("C-2")) == (
+        "0.00",
+        usd("16"),
+        usd("16"),
+    )
+    assert branch.cashier.status().reviews.count == 0
+    assert branch.types(found)[-2:] == ["payment.identified", "payment.assigned"]
+    assert branch.cashier.payments(customer="C-2") == [found]
+
+
+def test_assign_says_whose_it_is_by_the_customer(branch: Branch) -> None:
+    [paid] = branch.tell(came("100"))
+    with pytest.raises(InvalidValue, match="customer="):
+        branch.cashier.assign(paid, reason="who?")
+
+    found = branch.cashier.assign(paid, customer="C-9", reason="the bank's letter")
+
+    assert (found.customer, found.credited, branch.balance("C-9")) == (
+        "C-9",
+        usd("100"),
+        usd("100"),
+    )
+    with pytest.raises(NothingToAssign):
+        branch.cashier.assign(paid, customer="C-9", reason="again")
+
+
+def test_an_invoice_of_somebody_else_is_not_paid(branch: Branch) -> None:
+    [paid] = branch.tell(came("100"))
+
+    with pytest.raises(InvalidValue, match="of customer C-2"):
+        branch.cashier.assign(paid, ["HERS"], customer="C-1", reason="letter")
+
+    assert branch.cashier.payment(paid) == paid
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_same_movement_told_again_is_booked_once(branch: Branch, known: bool) -> None:
+    if known:
+        branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    [paid] = branch.tell(came("100"), reference="tr-1")
+
+    branch.tell(came("100"), reference="tr-1")
+    branch.tell(came("100"), reference="another name")
+    branch.tell(answer=Approved(reference="tr-1", movements=(came("100"),)))
+    if not known:
+        branch.cashier.assign(paid, customer="C-1", reason="letter")
+        before = branch.cashier.payment(paid)
+        branch.tell(came("100"), reference="tr-1")
+        assert branch.cashier.payment(paid) == before
+
+    assert branch.cashier.payments() == [branch.cashier.payment(paid)]
+    assert [receipt.amount for receipt in branch.cashier.receipts(paid)] == [usd("100")]
+    assert set(branch.states()) == {InboxState.APPLIED}
+
+
+def test_money_of_one_name_is_a_payment_for_each_movement(branch: Branch) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+
+    branch.tell(came("30"), reference="the virtual account")
+    branch.tell(came("30", "mv-2"), reference="the virtual account")
+
+    assert [payment.received for payment in branch.cashier.payments()] == [usd("30")] * 2
+
+
+def test_money_of_a_payment_of_ours_stays_its_own() -> None:
+    branch = Branch(TwoKinds)
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    page = branch.cashier.collect(
+        "HERS", via="bank", kind="redirect", key="k", return_url="https://shop.example/back"
+    )
+
+    branch.tell(came("84"), reference=page.reference, kind=Kind.REDIRECT)
+
+    assert branch.cashier.payment(page).status is PaymentStatus.SUCCEEDED
+    assert (branch.open("HERS"), branch.open("OLD")) == ("0.00", "84.00")
+
+
+@pytest.mark.parametrize("assigned", [True, False])
+def test_money_that_is_returned_is_taken_off_again(branch: Branch, assigned: bool) -> None:
+    [paid] = branch.tell(came("100"))
+    if assigned:
+        branch.cashier.assign(paid, ["OLD"], reason="letter")
+
+    branch.tell(came("100", "rt-1", kind=MovementKind.RETURN, undoes="mv-1"))
+
+    found = branch.cashier.payment(paid)
+    assert (found.returned, found.unallocated, found.needs_review) == (usd("100"), usd("0"), False)
+    assert (branch.open("OLD"), branch.balance()) == ("84.00", usd("0"))
+
+
+def test_money_that_settles_before_it_is_assigned_is_the_customers_all_the_same(
+    branch: Branch,
+) -> None:
+    [paid] = branch.tell(came("100"))
+    branch.tell(came("100", settled=usd("99"), fee=usd("1")))
+
+    found = branch.cashier.assign(paid, ["OLD"], reason="letter")
+
+    assert found.settled
+    assert branch.open("OLD") == "0.00"
+
+
+def test_money_counts_when_it_settles_if_the_account_says_so() -> None:
+    branch = Branch(credit_on="settled")
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+
+    [paid] = branch.tell(came("84"))
+    assert (paid.awaiting, branch.open("OLD")) == (usd("84"), "84.00")
+    branch.tell(came("84", settled=usd("84"), fee=usd("0")))
+
+    assert branch.open("OLD") == "0.00"
+    assert_sound(branch.cashier)
+
+
+def test_money_is_booked_while_sending_is_stopped(branch: Branch) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    branch.cashier.stop_sending(reason="restored")
+
+    [paid] = branch.tell(came("84"))
+
+    assert paid.received == usd("84")
+
+
+def test_a_notice_without_money_is_no_orphan(branch: Branch) -> None:
+    branch.tell(reference="tr-1")
+    branch.tell(came("84"), reference="tr-1")
+
+    assert branch.states() == [InboxState.APPLIED, InboxState.IGNORED]
+
+
+def test_a_fee_is_owed_by_nobody_while_nobody_is_known(branch: Branch) -> None:
+    [paid] = branch.tell(came("84"))
+
+    with pytest.raises(InvalidValue, match="assign it first"):
+        branch.cashier.reverse(paid, reason="bounced", fee=usd("5"), force=True)
+    branch.cashier.reverse(paid, reason="bounced", force=True)
+
+    assert branch.cashier.payment(paid).unallocated == usd("0")
+    assert branch.cashier.status().reviews.count == 0
+
+
+def test_more_that_goes_back_than_came_is_owed_by_who_is_found_later(branch: Branch) -> None:
+    [paid] = branch.tell(came("84"))
+    branch.tell(came("84", "rt-1", kind=MovementKind.RETURN, undoes="mv-1"))
+    branch.tell(came("84", "rt-2", kind=MovementKind.RETURN, undoes="mv-1"))
+    branch.clock.advance(timedelta(days=2))
+    branch.cashier.recover()
+
+    assert_sound(branch.cashier)
+    assert branch.cashier.payment(paid).needs_review
+
+
+# --- What a driver must say ------------------------------------------------------------
+
+
+class TwoKinds(Bank):
+    kinds = (Kind.TRANSFER, Kind.REDIRECT)
+
+
+def test_a_driver_says_the_kind_if_its_account_has_several() -> None:
+    branch = Branch(TwoKinds)
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+
+    branch.tell(came("84"))
+    branch.tell(came("84"), kind=Kind.CARD)
+    [paid] = branch.tell(came("84"), kind=Kind.TRANSFER)
+
+    assert branch.states() == [InboxState.APPLIED, InboxState.FAILED, InboxState.FAILED]
+    assert paid.kind is Kind.TRANSFER
+
+
+def test_a_driver_tells_one_movement_at_a_time(branch: Branch) -> None:
+    branch.tell(came("84"), came("10", "mv-2"))
+
+    [callback] = branch.cashier.callbacks()
+    assert callback.state is InboxState.FAILED
+    assert "more than one movement" in callback.error
+    assert branch.cashier.payments() == []
+
+
+# --- Numbers ----------------------------------------------------------------------------
+
+
+def test_a_number_is_one_customers_until_it_is_released(branch: Branch) -> None:
+    cashier = branch.cashier
+    number = cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    assert cashier.assign_payer_number("C-1", NUMBER, via="bank") == number
+    for other in ({"customer": "C-2"}, {"customer": "C-1", "pays": "balance"}):
+        with pytest.raises(PayerNumberTaken) as refused:
+            cashier.assign_payer_number(number=NUMBER, via="bank", **other)
+        assert (refused.value.customer, refused.value.number) == ("C-1", NUMBER)
+
+    cashier.release_payer_number(NUMBER, via="bank", reason="moved away")
+    [unknown] = branch.tell(came("10"))
+    cashier.assign_payer_number("C-2", NUMBER, via="bank")
+    [hers] = branch.tell(came("20", "mv-2"))
+
+    assert (unknown.customer, hers.customer) == ("", "C-2")
+    assert [(each.number, each.customer) for each in cashier.payer_numbers()] == [(NUMBER, "C-2")]
+    assert cashier.payer_numbers(customer="C-1") == []
+    assert [event.type for event in cashier.events() if event.type.startswith("payer_number")] == [
+        "payer_number.assigned",
+        "payer_number.released",
+        "payer_number.assigned",
+    ]
+    with pytest.raises(NotFoundError):
+        cashier.release_payer_number("nope", via="bank", reason="x")
+
+
+def test_numbers_are_listed_a_page_at_a_time(branch: Branch) -> None:
+    cashier = branch.cashier
+    made = [cashier.assign_payer_number("C-1", f"V-{n}", via="bank") for n in range(3)]
+
+    first = cashier.payer_numbers(via="bank", limit=2)
+
+    assert first == made[:0:-1]
+    assert cashier.payer_numbers(via="bank", after=first[-1]) == made[:1]
+    assert cashier.payer_numbers(customer="C-1", via="bank", oldest_first=True) == made
