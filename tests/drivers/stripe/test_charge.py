@@ -8,6 +8,7 @@ import pytest
 from paygate.dialogue import Request, Response
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeReason
+from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Kind, MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -31,7 +32,7 @@ from paygate.domain.secret import OneTimeToken, RawCard, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.wire import STRIPE_JS
 from paygate.errors import BadReply, GatewayError, NoReply, NotSent, Unsupported
-from paygate.gateway import Charge, StoredToken
+from paygate.gateway import Charge, Method, StoredToken
 from paygate.testing.play import Played, play
 from tests.drivers.stripe.conftest import (
     CREATED,
@@ -133,11 +134,17 @@ def test_more_invoices_than_metadata_holds_are_counted(stripe: Stripe) -> None:
 def test_a_stored_card_is_charged_with_its_customer(stripe: Stripe) -> None:
     token = StoredToken(Secret("cus_9/pm_8"))
 
-    created, confirm = confirmed(stripe, PAID, method=token, payer_present=False).requests
+    played = play(stripe.charge(charge(method=token, payer_present=False)), PAID)
 
-    form = form_of(created)
+    (request,) = played.requests
+    form = form_of(request)
+    assert (request.step, request.moves_money, form["confirm"]) == ("charge", True, "true")
     assert (form["customer"], form["payment_method"]) == ("cus_9", "pm_8")
-    assert form_of(confirm)["off_session"] == "true"
+    assert form["off_session"] == "true"
+    assert form["metadata[paygate_attempt]"] == "att_1"
+    assert played.notes == ["cus_9"]
+    assert isinstance(played.outcome, Approved)
+    assert played.outcome.reference == "pi_1"
 
 
 @pytest.mark.parametrize(
@@ -154,11 +161,11 @@ def test_stripe_is_told_why_the_payer_is_not_there(
     stripe: Stripe, reason: ChargeReason | None, sent: str
 ) -> None:
     token = StoredToken(Secret("cus_9/pm_8"))
-    given: dict[str, Any] = {"method": token, "payer_present": False, "reason": reason}
+    asked = charge(method=token, payer_present=False, reason=reason)
 
-    _, confirm = confirmed(stripe, PAID, **given).requests
+    (request,) = play(stripe.charge(asked), PAID).requests
 
-    assert form_of(confirm)["off_session"] == sent
+    assert form_of(request)["off_session"] == sent
 
 
 def test_the_hosts_own_facts_go_with_the_payment(stripe: Stripe) -> None:
@@ -175,6 +182,55 @@ def test_the_hosts_own_facts_go_with_the_payment(stripe: Stripe) -> None:
     assert form["receipt_email"] == "desk@club.example"
     assert (form["metadata[boat]"], form["metadata[season]"]) == ("Ida", "2031")
     assert form["metadata[paygate_attempt]"] == "att_1"
+
+
+ADA = Customer(
+    "C-9",
+    name="Ada",
+    email="ada@example.com",
+    phone="+44 1353 660",
+    address=Address(line1="4 Elm Row", city="Ely", region="Cambs", postal_code="CB7", country="GB"),
+)
+WHERE = {
+    "name": "Ada",
+    "phone": "+44 1353 660",
+    "address[line1]": "4 Elm Row",
+    "address[city]": "Ely",
+    "address[state]": "Cambs",
+    "address[postal_code]": "CB7",
+    "address[country]": "GB",
+}
+
+
+def of_shipping(form: dict[str, str], within: str = "") -> dict[str, str]:
+    start = f"{within}[shipping]" if within else "shipping"
+    found = {name[len(start) :]: value for name, value in form.items() if name.startswith(start)}
+    return {name.replace("[", "", 1).replace("]", "", 1): each for name, each in found.items()}
+
+
+def test_stripe_is_told_who_gets_the_goods(stripe: Stripe) -> None:
+    created, _ = confirmed(stripe, PAID, ship_to=ADA).requests
+
+    assert of_shipping(form_of(created)) == WHERE
+
+
+def test_a_customer_is_made_with_telephone_and_address(stripe: Stripe) -> None:
+    made = answers({"id": "cus_5", "object": "customer", "livemode": False})
+    asked = charge(store_method=True, payer=ADA)
+
+    customer, _, _ = play(stripe.charge(asked), made, CREATED, PAID).requests
+
+    form = form_of(customer)
+    assert form == {**WHERE, "email": "ada@example.com", "metadata[paygate_customer]": "C-9"}
+
+
+@pytest.mark.parametrize("method", [OneTimeToken.of("pm_1"), StoredToken(Secret("cus_9/pm_8"))])
+def test_a_card_given_by_telephone_is_marked(stripe: Stripe, method: Method) -> None:
+    begun = [CREATED] if isinstance(method, OneTimeToken) else []
+
+    played = play(stripe.charge(charge(method=method, moto=True)), *begun, PAID)
+
+    assert form_of(played.requests[0])["payment_method_options[card][moto]"] == "true"
 
 
 def test_a_card_is_kept_with_the_customer_that_stripe_has_already(stripe: Stripe) -> None:
@@ -251,6 +307,9 @@ def test_the_confirmation_says_where_the_payer_is(
         {"amount": Money("LYD", 1000)},
         {"amount": Money("KWD", 5124)},
         {"amount": Money("MGA", 150)},
+        {"amount": Money("CUP", 100)},
+        {"ship_to": Customer("C-9", name="Ada")},
+        {"ship_to": Customer("C-9", address=Address(line1="4 Elm Row"))},
     ],
 )
 def test_what_stripe_cannot_charge_is_refused_before_anything_is_sent(

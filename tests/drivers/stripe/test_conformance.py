@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
-from paygate.gateway import Callback, StoredToken
+from paygate.gateway import Callback, Rail, StoredToken
 from paygate.testing.conformance import (
     AuthorizeConformance,
     CallbackConformance,
@@ -61,6 +62,16 @@ class Cards(Subject):
         )
 
 
+class StoredCards(Cards):
+    """A stored card is charged in one request; a token is charged in two."""
+
+    transcripts = Path(__file__).parent / "transcripts" / "stored"
+
+    @property
+    def rail(self) -> Rail:
+        return replace(super().rail, methods=frozenset({StoredToken}))
+
+
 class Pages(Cards):
     kind = Kind.REDIRECT
     transcripts = Path(__file__).parent / "transcripts" / "page"
@@ -75,6 +86,14 @@ class TestCharge(Cards, ChargeConformance):
 
 
 class TestAuthorize(Cards, AuthorizeConformance):
+    pass
+
+
+class TestStoredCharge(StoredCards, ChargeConformance):
+    pass
+
+
+class TestStoredAuthorize(StoredCards, AuthorizeConformance):
     pass
 
 

@@ -34,6 +34,7 @@ from paygate.errors import BadReply, Unsupported
 from paygate.gateway import Charge, ClosingUp, Completion
 from paygate.testing.play import play
 from tests.drivers.stripe.conftest import NOON, answers, charge, inquiry, intent, paid, refuses
+from tests.drivers.stripe.test_charge import ADA, WHERE, of_shipping
 
 BACK = "https://shop.example/back"
 
@@ -157,6 +158,8 @@ def test_a_page_may_store_the_card(stripe: Stripe) -> None:
         {"return_url": ""},
         {"method": OneTimeToken.of("pm_card_visa")},
         {"amount": Money("BTC", 5)},
+        {"moto": True},
+        {"ship_to": Customer("C-9", name="Ada")},
     ],
 )
 def test_what_the_page_cannot_do_is_refused_before_anything_is_sent(
@@ -164,6 +167,12 @@ def test_what_the_page_cannot_do_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(Unsupported):
         stripe.charge(asked(**given))
+
+
+def test_a_page_is_told_who_gets_the_goods(stripe: Stripe) -> None:
+    (request,) = play(stripe.charge(asked(ship_to=ADA)), answers(page())).requests
+
+    assert of_shipping(form_of(request), "payment_intent_data") == WHERE
 
 
 def test_a_page_that_stripe_does_not_open_is_a_rejection(stripe: Stripe) -> None:

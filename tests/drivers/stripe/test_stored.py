@@ -329,7 +329,7 @@ def test_an_authorisation_may_store_its_card(stripe: Stripe) -> None:
 def test_a_stored_card_is_not_stored_again(stripe: Stripe) -> None:
     asked = charge(store_method=True, method=StoredToken(Secret("cus_9/pm_8")))
 
-    played = play(stripe.charge(asked), CREATED, answers(paid()))
+    played = play(stripe.charge(asked), answers(paid()))
 
     assert "setup_future_usage" not in form_of(played.requests[0])
     assert isinstance(played.outcome, Approved)
@@ -367,7 +367,7 @@ def test_a_charge_off_session_that_wants_the_payer_is_declined_for_that(stripe: 
     reply = refuses(402, code="authentication_required", decline_code="authentication_required")
     asked = charge(method=StoredToken(Secret("cus_9/pm_8")), payer_present=False)
 
-    outcome = play(stripe.charge(asked), CREATED, reply).outcome
+    outcome = play(stripe.charge(asked), reply).outcome
 
     assert isinstance(outcome, Declined)
     assert outcome.code == "authentication_required"

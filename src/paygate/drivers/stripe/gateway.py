@@ -1,12 +1,18 @@
 """Conversations with Stripe.
 
-A charge is two requests. The first creates a PaymentIntent with our ids on it
-and names the card; the second confirms it, and only that moves money. One
-request could do both, and would save a round trip. But if its answer were lost
-we would not know the intent's name, and Stripe cannot be searched by our ids in
-time: the search lags by a minute or more. With two, the name is in the ledger
-before money can move, so every unknown ends in one GET. A lost first request
-has harmed nobody: an intent that nobody confirms is never charged.
+A charge by a token is two requests. The first creates a PaymentIntent with our
+ids on it and names the card; the second confirms it, and only that moves money.
+One request could do both, and would save a round trip. But if its answer were
+lost we would not know the intent's name, and Stripe cannot be searched by our
+ids in time: the search lags by a minute or more. Nor could it be sent again,
+because the token is not kept. With two, the name is in the ledger before money
+can move, so every unknown ends in one GET. A lost first request has harmed
+nobody: an intent that nobody confirms is never charged.
+
+A charge of a stored card is one request. Its body can be built again, so that a
+lost answer is had by repeating it under the same key, as long as Stripe keeps
+the key; and at any time it is in the list of the card's customer, whose name is
+in the ledger before the request leaves.
 
 What follows a charge notes the name of what it is about before it is sent, for
 the same reason: a capture or a cancelling shows in its intent, and a refund
@@ -37,6 +43,7 @@ from paygate.driver import (
     OneTimeToken,
     Operation,
     Rail,
+    Rejected,
     Reply,
     StoredToken,
     Traits,
@@ -68,6 +75,7 @@ if TYPE_CHECKING:
         Notice,
         Outcome,
         Refunding,
+        Response,
         Voiding,
     )
 
@@ -131,6 +139,8 @@ class Stripe:
         return self._charge(charge, hold=True)
 
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
+        if isinstance(charge.method, StoredToken):
+            return (yield from self._charge_stored(charge, hold=hold))
         customer = ""
         if charge.store_method and isinstance(charge.method, OneTimeToken):
             found = yield from self._customer(charge.key, charge.payer, charge.customer_reference)
@@ -145,20 +155,41 @@ class Stripe:
         reply = yield wire.build_confirm(self._settings, charge, created.id)
         return (yield from self._adopt(charge.amount, created.id, reply))
 
-    def _adopt(self, asked: Money, reference: str, reply: Any) -> Dialogue[Outcome]:
+    def _charge_stored(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
+        settings, customer = self._settings, wire.customer_of(charge.method)
+        if customer:
+            yield Note(customer)
+        reply = yield wire.build_charge(settings, charge, hold=hold)
+        answer = wire.parse_charge(settings, charge, reply)
+        if not isinstance(answer, wire.Elsewhere):
+            return (yield from self._as_it_is(charge.amount, answer, reply))
+        if not customer:
+            return answer.refusal
+        listed = yield wire.build_latest(settings, customer)
+        found, _ = wire.parse_list(settings, charge.amount, charge.our_ref, listed)
+        return answer.unless_moved(wire.furthest(settings, found))
+
+    def _adopt(self, asked: Money, reference: str, reply: Response) -> Dialogue[Outcome]:
         """Read the answer to a confirmation, or what became of the intent without it."""
         answer = wire.parse_confirm(self._settings, asked, reference, reply)
-        # What Stripe kept under our key was so when it was kept; what was open then may be done.
-        outdated = is_replayed(reply) and not isinstance(answer, Approved | Declined)
-        if not isinstance(answer, wire.Elsewhere) and not outdated:
-            return answer
-        reply = yield wire.build_get(self._settings, reference)
-        finding = wire.parse_get(self._settings, asked, reference, reply)
         if not isinstance(answer, wire.Elsewhere):
-            return answer if isinstance(finding, NotFound) else finding
+            return (yield from self._as_it_is(asked, answer, reply))
+        finding = yield from self._intent(reference, asked)
         if isinstance(finding, NotFound) and answer.refusal.raw_code == wire.MOVED_ON:
             return Unknown(reason="Stripe refused to confirm a new intent", reference=reference)
         return answer.unless_moved(finding)
+
+    def _as_it_is(self, asked: Money, answer: Outcome, reply: Response) -> Dialogue[Outcome]:
+        """Return *answer*, or what is so now if Stripe kept it under our key while it was open."""
+        ended = isinstance(answer, Approved | Declined | Rejected)
+        if ended or not answer.reference or not is_replayed(reply):
+            return answer
+        finding = yield from self._intent(answer.reference, asked)
+        return answer if isinstance(finding, NotFound) else finding
+
+    def _intent(self, reference: str, asked: Money) -> Dialogue[Finding]:
+        reply = yield wire.build_get(self._settings, reference)
+        return wire.parse_get(self._settings, asked, reference, reply)
 
     def _open_page(self, charge: Charge) -> Dialogue[Outcome]:
         customer = ""
@@ -348,8 +379,11 @@ class Stripe:
         intent that Stripe named and now does not know is no such finding: the key
         is another account's, and money may have moved at the first.
 
+        The reference of a charge of a stored card is its customer until Stripe has
+        named the intent: it is looked for in the list of the customer.
+
         Without a reference nothing was sent that could move money by this ledger,
-        because the name is stored before. A ledger that was restored from a backup may
+        because a name is stored before. A ledger that was restored from a backup may
         have lost the name: then what was done to a payment is looked for under the
         payment, and a charge in the list of its time.
         """
@@ -357,6 +391,8 @@ class Stripe:
         match inquiry.operation:
             case Operation.CHARGE | Operation.AUTHORIZE if not reference:
                 return (yield from self._scan(inquiry))
+            case Operation.CHARGE | Operation.AUTHORIZE if stored.is_customer(reference):
+                return (yield from self._scan(inquiry, customer=reference))
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE if reference:
                 return (yield from self._find(reference, inquiry.amount))
             case Operation.CAPTURE if reference:
@@ -425,12 +461,12 @@ class Stripe:
         found = stored.from_payment(reference, paid)
         return found if isinstance(found, Approved) else NotFound()
 
-    def _scan(self, inquiry: Inquiry) -> Dialogue[Finding]:
+    def _scan(self, inquiry: Inquiry, customer: str = "") -> Dialogue[Finding]:
         after = ""
         found: list[wire.Intent] = []
         for _ in range(PAGES_MAX):
-            reply = yield wire.build_list(self._settings, inquiry, after)
-            intents, after = wire.parse_list(self._settings, inquiry, reply)
+            reply = yield wire.build_list(self._settings, inquiry, after, customer)
+            intents, after = wire.parse_list(self._settings, inquiry.amount, inquiry.our_ref, reply)
             found += intents
             if not after:
                 return wire.furthest(self._settings, found)

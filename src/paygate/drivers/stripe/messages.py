@@ -30,7 +30,7 @@ from paygate.driver import (
 from paygate.drivers.stripe import codes
 
 if TYPE_CHECKING:
-    from paygate.driver import Inquiry, Outcome, Response
+    from paygate.driver import Customer, Inquiry, Outcome, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 API_VERSION: Final = "2026-06-24.dahlia"
@@ -114,6 +114,27 @@ def our_ids(payment: str, our_ref: str, within: str = "") -> Form:
 def inside(within: str, name: str) -> str:
     """Return the name of a parameter, or of that of the object *within* is about."""
     return f"{within}[{name}]" if within else name
+
+
+def person(who: Customer, within: str = "") -> Form:
+    """Write name, telephone and address of *who*, of the object or of what is *within* it."""
+    where = who.address
+    facts = {
+        inside(within, "name"): who.name,
+        inside(within, "phone"): who.phone,
+        **{
+            inside(within, "address") + f"[{name}]": fact
+            for name, fact in (
+                ("line1", where.line1),
+                ("line2", where.line2),
+                ("city", where.city),
+                ("state", where.region),
+                ("postal_code", where.postal_code),
+                ("country", where.country),
+            )
+        },
+    }
+    return [(name, fact[:TEXT_MAX]) for name, fact in facts.items() if fact]
 
 
 def named(reference: str) -> str:
@@ -246,7 +267,7 @@ def refusal(
     told = {
         "raw_code": code or type_,
         "message": text(error, "message"),
-        "reference": reference or text(intent, "id"),
+        "reference": reference or read_id(error, "payment_intent"),
     }
     if status == 402 or type_ == "card_error":
         return declined(error, told["reference"])

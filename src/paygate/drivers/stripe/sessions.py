@@ -58,10 +58,16 @@ def is_session(reference: str) -> bool:
 def check(charge: Charge) -> None:
     """Raise `Unsupported` for what the page cannot do."""
     to_stripe(charge.amount)
+    wire.check_shipping(charge)
     if charge.kind is not Kind.REDIRECT:
         raise Unsupported(f"the Stripe driver has no page for {charge.kind}")
     if charge.method is not None:
         raise Unsupported("the payer chooses the card on Stripe's page; give no method")
+    if charge.moto:
+        raise Unsupported(
+            "a payer who gives the card on Stripe's page does not give it by telephone; "
+            "leave moto out"
+        )
     if not charge.return_url:
         raise Unsupported("Stripe's page needs a return_url to send the payer back to")
 

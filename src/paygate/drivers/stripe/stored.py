@@ -36,6 +36,7 @@ from paygate.drivers.stripe.messages import (
     must_look,
     named,
     our_ids,
+    person,
     post,
     read_id,
     read_object,
@@ -59,6 +60,11 @@ if TYPE_CHECKING:
 def is_setup(reference: str) -> bool:
     """Tell a SetupIntent from a payment by its id."""
     return reference.startswith("seti_")
+
+
+def is_customer(reference: str) -> bool:
+    """Tell the customer of a stored card from a payment by its id."""
+    return reference.startswith("cus_")
 
 
 def check(enrollment: Enrollment) -> None:
@@ -86,8 +92,9 @@ def build_customer(settings: StripeSettings, key: str, payer: Customer | None) -
     """Make a Customer with what Stripe needs to tell payers apart."""
     form: Form = []
     if payer is not None:
-        facts = [("name", payer.name), ("email", payer.email)]
-        form += [(name, fact[:METADATA_MAX]) for name, fact in facts if fact]
+        form += person(payer)
+        if payer.email:
+            form.append(("email", payer.email[:METADATA_MAX]))
         form.append(("metadata[paygate_customer]", payer.id[:METADATA_MAX]))
     return post(settings, "/v1/customers", form, key=key, step="customer")
 

@@ -41,6 +41,7 @@ from paygate.drivers.stripe.amounts import from_stripe, to_stripe
 from paygate.drivers.stripe.messages import (
     ID,
     METADATA_MAX,
+    PAGE,
     TOKEN,
     Form,
     at,
@@ -57,6 +58,7 @@ from paygate.drivers.stripe.messages import (
     must_look,
     named,
     our_ids,
+    person,
     post,
     read_id,
     read_object,
@@ -96,13 +98,28 @@ def check(charge: Charge) -> None:
     to_stripe(charge.amount)
     if charge.kind is not Kind.CARD:
         raise Unsupported(f"the Stripe driver charges cards, not {charge.kind}")
+    check_shipping(charge)
     method_form(charge.method)
+
+
+def check_shipping(charge: Charge) -> None:
+    """Raise `Unsupported` for a recipient without what Stripe wants of one."""
+    recipient = charge.ship_to
+    if recipient is not None and not (recipient.name and recipient.address.line1):
+        raise Unsupported("Stripe wants a name and the first line of an address in ship_to")
 
 
 def build_create(
     settings: StripeSettings, charge: Charge, *, hold: bool = False, customer: str = ""
 ) -> Request:
     """Name amount, card and our ids; nothing is charged until it is confirmed."""
+    form = _created(charge, hold=hold)
+    if customer:
+        form += [("customer", customer), ("setup_future_usage", "off_session")]
+    return post(settings, "/v1/payment_intents", form, key=charge.key, step="create")
+
+
+def _created(charge: Charge, *, hold: bool) -> Form:
     form: Form = [
         ("amount", str(to_stripe(charge.amount))),
         ("currency", charge.amount.currency.lower()),
@@ -113,14 +130,13 @@ def build_create(
     ]
     if hold:
         form.append(("capture_method", "manual"))
-    if customer:
-        form += [("customer", customer), ("setup_future_usage", "off_session")]
+    if charge.moto:
+        form.append(("payment_method_options[card][moto]", "true"))
     if charge.invoices:
         form.append(("metadata[paygate_invoices]", listed(charge.invoices)))
     if charge.description:
         form.append(("description", charge.description[:1000]))
-    form += of_the_host(charge)
-    return post(settings, "/v1/payment_intents", form, key=charge.key, step="create")
+    return form + of_the_host(charge)
 
 
 def of_the_host(charge: Charge, within: str = "") -> Form:
@@ -132,6 +148,8 @@ def of_the_host(charge: Charge, within: str = "") -> Form:
     form: Form = [(inside(within, name), fact) for name, fact in facts if fact]
     for name, fact in charge.metadata.items():
         form.append((inside(within, "metadata") + f"[{name}]", fact[:METADATA_MAX]))
+    if charge.ship_to is not None:
+        form += person(charge.ship_to, inside(within, "shipping"))
     return form
 
 
@@ -168,6 +186,11 @@ def method_form(method: Method | None) -> Form:
     return form
 
 
+def customer_of(method: Method | None) -> str:
+    """Return the customer whom a stored card is attached to; empty if it names none."""
+    return method.value.reveal().rpartition("/")[0] if isinstance(method, StoredToken) else ""
+
+
 def listed(invoices: tuple[str, ...]) -> str:
     """Name as many invoices as one value of metadata holds, and count the rest."""
     names = ", ".join(invoices)
@@ -178,11 +201,39 @@ def listed(invoices: tuple[str, ...]) -> str:
     return names[:METADATA_MAX]
 
 
+# --- Create and confirm it at once -----------------------------------------------------------
+
+
+def build_charge(settings: StripeSettings, charge: Charge, *, hold: bool = False) -> Request:
+    """Charge a stored card; the same body can be built again as long as the key lives."""
+    form = [("confirm", "true"), *_created(charge, hold=hold), *_confirmed(settings, charge)]
+    return post(
+        settings, "/v1/payment_intents", form, key=charge.key, step="charge", moves_money=True
+    )
+
+
+def parse_charge(
+    settings: StripeSettings, charge: Charge, response: Response
+) -> Outcome | Elsewhere:
+    """Read what became of the charge of a stored card."""
+    if response.status != 200:
+        refused = refusal(settings, response, money_may_move=True)
+        return seen(refused, look=must_look(refused))
+    intent = read_intent(settings, response.json_object(), asked=charge.amount)
+    return _begun(settings, intent)
+
+
 # --- Confirm it ---------------------------------------------------------------------------------
 
 
 def build_confirm(settings: StripeSettings, charge: Charge, reference: str) -> Request:
-    """Charge the card. It names no token, so it can be built again as long as the key lives."""
+    """Charge the card."""
+    form = _confirmed(settings, charge)
+    path = f"/v1/payment_intents/{reference}/confirm"
+    return post(settings, path, form, key=charge.key, step="confirm", moves_money=True)
+
+
+def _confirmed(settings: StripeSettings, charge: Charge) -> Form:
     form: Form = [("expand[0]", "latest_charge")]
     if not charge.payer_present:
         form.append(("off_session", _OFF_SESSION.get(charge.reason, "true")))
@@ -190,8 +241,7 @@ def build_confirm(settings: StripeSettings, charge: Charge, reference: str) -> R
         form.append(("return_url", charge.return_url))
     elif settings.decline_if_authentication_is_needed:
         form.append(("error_on_requires_action", "true"))
-    path = f"/v1/payment_intents/{reference}/confirm"
-    return post(settings, path, form, key=charge.key, step="confirm", moves_money=True)
+    return form
 
 
 def parse_confirm(
@@ -201,10 +251,14 @@ def parse_confirm(
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=True, reference=reference)
         return seen(refused, look=must_look(refused))
-    intent = read_intent(settings, response.json_object(), reference, asked=asked)
+    return _begun(settings, read_intent(settings, response.json_object(), reference, asked=asked))
+
+
+def _begun(settings: StripeSettings, intent: Intent) -> Outcome:
+    """Return what became of an intent that was confirmed with this very request."""
     finding = outcome_of(settings, intent)
     if isinstance(finding, NotFound):
-        return Unknown(reason=f"Stripe left the charge at {intent.status}", reference=reference)
+        return Unknown(reason=f"Stripe left the charge at {intent.status}", reference=intent.id)
     return finding
 
 
@@ -373,21 +427,35 @@ def parse_refunded(response: Response) -> str:
     return read_id(charge, "id")
 
 
-def build_list(settings: StripeSettings, inquiry: Inquiry, after: str) -> Request:
+def build_list(
+    settings: StripeSettings, inquiry: Inquiry, after: str, customer: str = ""
+) -> Request:
     """Ask for the intents of the time of *inquiry*, newest first, after the intent *after*."""
     query = [*scanned(inquiry, after), ("expand[0]", "data.latest_charge")]
+    if customer:
+        query.append(("customer", named(customer)))
+    return get(settings, f"/v1/payment_intents?{urlencode(query)}", step="scan")
+
+
+def build_latest(settings: StripeSettings, customer: str) -> Request:
+    """Ask for the newest intents of a customer."""
+    query: Form = [
+        ("customer", named(customer)),
+        ("limit", str(PAGE)),
+        ("expand[0]", "data.latest_charge"),
+    ]
     return get(settings, f"/v1/payment_intents?{urlencode(query)}", step="scan")
 
 
 def parse_list(
-    settings: StripeSettings, inquiry: Inquiry, response: Response
+    settings: StripeSettings, asked: Money, our_ref: str, response: Response
 ) -> tuple[list[Intent], str]:
     """Read the intents that carry our reference, and the last id if more pages follow."""
     entries, last = read_page(response)
     found = [
-        read_intent(settings, cast("dict[str, Any]", entry), asked=inquiry.amount)
+        read_intent(settings, cast("dict[str, Any]", entry), asked=asked)
         for entry in entries
-        if text(entry, "metadata", "paygate_attempt") == inquiry.our_ref
+        if text(entry, "metadata", "paygate_attempt") == our_ref
     ]
     return found, last
 
