@@ -22,9 +22,14 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 # A file at a time: the examples of one page share their names.
 IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
-# Tests of the tests: that wrong drivers fail in the kit, and that crashes anywhere are survived.
-PROOFS = ["tests/testing/conformance/test_wrong.py", "tests/testing/conformance/test_planted.py"]
-SWEEP = "tests/sweep"
+# Tests of the tests: that wrong drivers fail in the kit, and what a new driver begins with passes.
+PROOFS = [
+    "tests/testing/conformance/test_wrong.py",
+    "tests/testing/conformance/test_planted.py",
+    "tests/cli/test_new_driver.py",
+]
+# Every flow stopped anywhere: hundreds of ledgers on disk.
+SWEEP = ["tests/sweep", "tests/service/test_crash_operations.py"]
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 
@@ -58,7 +63,7 @@ def deliver(session: nox.Session, orders: int) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents; others run in sessions of their own."""
     install(session, "test")
-    elsewhere = [f"--ignore={path}" for path in ("tests/contract", SWEEP, *PROOFS)]
+    elsewhere = [f"--ignore={path}" for path in ("tests/contract", *SWEEP, *PROOFS)]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
 
@@ -81,7 +86,7 @@ def simulate(session: nox.Session) -> None:
 def sweep(session: nox.Session) -> None:
     """Stop every flow at every change, under every fault, and again in what follows."""
     install(session, "test")
-    session.run("pytest", *IN_PARALLEL, SWEEP, env=in_memory())
+    session.run("pytest", *IN_PARALLEL, *SWEEP, env=in_memory())
     session.run("python", "-m", "tests.sweep", *session.posargs)
 
 
