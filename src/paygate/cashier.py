@@ -79,6 +79,19 @@ if TYPE_CHECKING:
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
     from paygate.domain.status import LedgerStatus
+    from paygate.domain.words import (
+        ChargeReasonWord,
+        DisputeStateWord,
+        InboxStateWord,
+        InvoiceStatusWord,
+        KeyedVerb,
+        KindWord,
+        PaymentStatusWord,
+        PaysWord,
+        RecordedBy,
+        RefundToWord,
+        SentBackBy,
+    )
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
         accounts,
@@ -338,7 +351,7 @@ class BookDesk:
         self,
         items: Sequence[Invoice | Share | str] | Invoice | Share | str,
         *,
-        by: Kind | str,
+        by: Kind | RecordedBy,
         key: str,
         amount: Money | None = None,
         reference: str = "",
@@ -374,12 +387,12 @@ class BookDesk:
         self,
         payment: Payment | str | None = None,
         *,
-        by: Kind | str,
+        by: Kind | SentBackBy,
         reference: str,
         key: str,
         customer: Customer | str | None = None,
         amount: Money | None = None,
-        to: RefundTo | str | None = None,
+        to: RefundTo | RefundToWord | None = None,
         items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
         on: date | str | None = None,
         reason: str = "",
@@ -716,7 +729,7 @@ class BookDesk:
         return (yield from look(lambda tx: reverse.find(tx, which)))
 
     @verb
-    def payment_by_key(self, key: str, *, verb: str = "collect") -> Flow[Payment]:
+    def payment_by_key(self, key: str, *, verb: KeyedVerb = "collect") -> Flow[Payment]:
         """
         Read the payment that a call with the idempotency *key* made, or was about.
 
@@ -743,7 +756,7 @@ class BookDesk:
         self,
         *,
         customer: Customer | str | None = None,
-        status: InvoiceStatus | str | None = None,
+        status: InvoiceStatus | InvoiceStatusWord | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
         oldest_first: bool = False,
@@ -804,7 +817,7 @@ class BookDesk:
         customer: Customer | str | None = None,
         invoice: Invoice | str | None = None,
         account: str | None = None,
-        status: PaymentStatus | str | None = None,
+        status: PaymentStatus | PaymentStatusWord | None = None,
         needs_review: bool | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
@@ -880,7 +893,7 @@ class BookDesk:
         *,
         payment: Payment | str | None = None,
         account: str | None = None,
-        state: DisputeState | str | None = None,
+        state: DisputeState | DisputeStateWord | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
         oldest_first: bool = False,
@@ -1003,7 +1016,7 @@ class BookDesk:
     def callbacks(
         self,
         *,
-        state: InboxState | str | None = None,
+        state: InboxState | InboxStateWord | None = None,
         account: str | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
@@ -1120,7 +1133,7 @@ class Desk(BookDesk):
         amount: Money | None = None,
         credit: Money | None = None,
         expect: Money | None = None,
-        kind: Kind | str | None = None,
+        kind: Kind | KindWord | None = None,
         customer: Customer | str | None = None,
         payer: Customer | None = None,
         return_url: str = "",
@@ -1129,7 +1142,7 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
-        reason: ChargeReason | str | None = None,
+        reason: ChargeReason | ChargeReasonWord | None = None,
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -1203,7 +1216,7 @@ class Desk(BookDesk):
         key: str,
         method: Method | PaymentMethod | str | None = None,
         amount: Money | None = None,
-        kind: Kind | str | None = None,
+        kind: Kind | KindWord | None = None,
         payer: Customer | None = None,
         return_url: str = "",
         browser: Browser | None = None,
@@ -1211,7 +1224,7 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
-        reason: ChargeReason | str | None = None,
+        reason: ChargeReason | ChargeReasonWord | None = None,
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -1285,7 +1298,7 @@ class Desk(BookDesk):
         *,
         key: str,
         amount: Money | None = None,
-        to: RefundTo | str | None = None,
+        to: RefundTo | RefundToWord | None = None,
         items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
         reason: str = "",
         force_reason: str = "",
@@ -1415,7 +1428,7 @@ class Desk(BookDesk):
         via: str,
         key: str,
         method: Method | PaymentMethod | str | None = None,
-        kind: Kind | str | None = None,
+        kind: Kind | KindWord | None = None,
         payer: Customer | None = None,
         return_url: str = "",
         browser: Browser | None = None,
@@ -1423,7 +1436,7 @@ class Desk(BookDesk):
         save_method: bool = False,
         mandate: Mandate | None = None,
         payer_present: bool = True,
-        reason: ChargeReason | str | None = None,
+        reason: ChargeReason | ChargeReasonWord | None = None,
         statement_suffix: str = "",
         receipt_email: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -1470,7 +1483,7 @@ class Desk(BookDesk):
         from_payment: Payment | str | None = None,
         return_url: str = "",
         mandate: Mandate | None = None,
-        kind: Kind | str | None = None,
+        kind: Kind | KindWord | None = None,
         currency: str = "",
     ) -> Flow[MethodChange]:
         """
@@ -1625,7 +1638,7 @@ class Desk(BookDesk):
         number: str,
         *,
         via: str,
-        pays: Pays | str = "oldest_due",
+        pays: Pays | PaysWord = "oldest_due",
     ) -> Flow[PayerNumber]:
         """
         Say that money for *number* at the gateway account *via* is the customer's.

@@ -10,23 +10,32 @@ A decline is an outcome, not an error. An exception says whose fault it was:
 - `StoreError`: the ledger could not be read or written.
 
 What a host may need to act on is an attribute of the error, never only a part
-of its text. All errors pickle, so they cross process boundaries.
+of its text. A message repeats at most 80 characters of a value; the attribute has
+all of it. All errors pickle, so they cross process boundaries.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+import re
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
 
+# A value that is quoted, and cut already, has some marks around it.
+_LONG: Final = re.compile(r"(\S{80})\S{5,}")
+
+
 class PaygateError(Exception):
     """The root of everything paygate raises: one sentence, and the facts as attributes."""
 
+    _whole = False
+    """Whether the message says where a file is, of which each character counts."""
+
     def __init__(self, message: str, **facts: Any) -> None:
-        super().__init__(message)
+        super().__init__(message if self._whole else _LONG.sub(r"\1…", message))
         self.__dict__.update(facts)
 
     @property
@@ -450,6 +459,8 @@ class StoreError(PaygateError):
     If a payment was being made, its intent is stored: the same key finds it,
     and recovery asks the gateway how it ended.
     """
+
+    _whole = True
 
 
 class StoreBusy(StoreError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.domain.method import Kind
 from paygate.domain.secret import Sealed, Secret
+from paygate.domain.text import shown
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
 from paygate.gateway import (
     CAPABILITIES,
@@ -87,7 +88,7 @@ def load(name: str) -> Driver:
     if not points:
         known = sorted({point.name for point in entry_points(group=GROUP)})
         raise UnknownGateway(
-            f"no installed package brings a driver {name!r}; there are: {', '.join(known)}",
+            f"no installed package brings a driver {shown(name)}; there are: {', '.join(known)}",
             name=name,
             known=known,
         )

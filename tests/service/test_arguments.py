@@ -299,6 +299,8 @@ def tried(
 
 def said_badly(error: UsageError, argument: str, meant: bool) -> str:
     """Return what is wrong with the error that *argument* led to."""
+    if "x" * 81 in error.message:
+        return f"a message that echoes too much: {error.message[:200]!r}"
     if len(error.message) > 1_500 or not error.message.isprintable():
         return f"a message that cannot be read: {error.message[:600]!r}"
     if meant or isinstance(error, NotFoundError | UnknownGateway):

@@ -21,6 +21,7 @@ import pytest
 from paygate import Cashier, Kind, Payment
 from paygate.domain.outcome import Approved, Movement
 from paygate.domain.payment import Attempt
+from paygate.domain.words import RefundToWord
 from paygate.gateway import InquiryBy, Keyed, NotIdempotent
 from paygate.testing import Habits
 from tests.service.world import (
@@ -149,7 +150,7 @@ def capture(amount: str | None = None, *, final: bool = True) -> Act:
     )
 
 
-def refund(amount: str | None = None, to: str | None = None) -> Act:
+def refund(amount: str | None = None, to: RefundToWord | None = None) -> Act:
     money = None if amount is None else usd(amount)
     return lambda cashier, payment, key: (
         cashier.refund(payment, key=key, amount=money, to=to).payment

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from paygate import Cashier, Kind, Money, Payment, PaymentStatus
 from paygate.domain.outcome import MovementKind
+from paygate.domain.words import RefundToWord
 from paygate.errors import (
     AlreadyPaid,
     CreditConsumed,
@@ -186,7 +187,7 @@ class Machine(RuleBasedStateMachine):
         known.made = 0
         self.give_back(id_)
 
-    def goes_back(self, payment: Payment, minor: int, to: str | None) -> None:
+    def goes_back(self, payment: Payment, minor: int, to: RefundToWord | None) -> None:
         """Money of a payment goes back, from where *to* says first."""
         known = self.known[payment.id]
         waited = min(minor, known.waiting)
@@ -538,7 +539,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.refundable())
     @rule(which=choice, part=tenths, to=st.sampled_from(TO), lost=st.booleans())
-    def refund(self, which: int, part: int, to: str | None, lost: bool) -> None:
+    def refund(self, which: int, part: int, to: RefundToWord | None, lost: bool) -> None:
         found = self.refundable()
         payment = found[which % len(found)]
         left = (payment.received - payment.returned).minor

@@ -22,6 +22,7 @@ from paygate.domain.outcome import (
     MovementKind,
     Unknown,
 )
+from paygate.domain.words import RefundToWord
 from paygate.errors import (
     AlreadyFinal,
     AlreadyReversed,
@@ -653,7 +654,7 @@ def test_credit_of_several_payments_is_paid_out_oldest_first(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("to", [None, "reopen"])
-def test_a_recorded_refund_that_was_not_sent_is_undone(shop: Shop, to: str | None) -> None:
+def test_a_recorded_refund_that_was_not_sent_is_undone(shop: Shop, to: RefundToWord | None) -> None:
     shop.issue("A")
     payment = shop.cashier.record("A", by="check", amount=cad("60"), key="check")
     before = (shop.open(), shop.balance())
@@ -671,7 +672,7 @@ def test_a_recorded_refund_that_was_not_sent_is_undone(shop: Shop, to: str | Non
 @pytest.mark.parametrize("to", [None, "reopen", "credit_note"])
 @pytest.mark.parametrize("amount", ["9", "51"])
 def test_a_check_bounces_after_a_refund_was_recorded_by_mistake(
-    shop: Shop, to: str | None, amount: str
+    shop: Shop, to: RefundToWord | None, amount: str
 ) -> None:
     shop.issue("A")
     payment = shop.cashier.record("A", by="check", key="check")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paygate import Cashier, Money, Refused, UsageError
+from paygate.domain.words import RefundToWord
 from paygate.testing import FakeClock, FakeGateway
 
 WHAT = ("pay", "hold", "capture", "refund", "pay out", "cash", "dispute", "lose", "win", "fail")
@@ -43,7 +44,8 @@ class Shop:
                 final = tenths % 2 == 0
                 self.cashier.capture(self.payment(which), key=key, amount=part, final=final)
             case "refund":
-                to = (None, "reopen", "credit_note")[tenths % 3]
+                ways: tuple[RefundToWord | None, ...] = (None, "reopen", "credit_note")
+                to = ways[tenths % 3]
                 self.cashier.refund(self.payment(which), key=key, amount=part, to=to)
             case _:
                 self.processor(what, which, tenths)

@@ -8,6 +8,7 @@ from paygate import Cashier, InvoiceStatus, Kind, Money, Payment
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.outcome import Approved, Finding, Movement, MovementKind
 from paygate.domain.payment import Operation
+from paygate.domain.words import RefundToWord
 from paygate.errors import NotRefundable
 from paygate.gateway import Inquiry
 from paygate.testing import FakeClock, FakeGateway, Plan, Verdict
@@ -46,7 +47,7 @@ class Shop:
         self.clock.advance(days=4)
         return self.cashier.inquire(sent)
 
-    def refund(self, payment: Payment, amount: str, to: str | None = None) -> str:
+    def refund(self, payment: Payment, amount: str, to: RefundToWord | None = None) -> str:
         """Refund, and tell the processor's reference of it."""
         self.cashier.refund(payment, key=f"r-{amount}", amount=usd(amount), to=to)
         return self.cashier.attempts(payment)[-1].reference
@@ -302,7 +303,9 @@ def test_a_returned_e_check_is_reversed(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("to", ["reopen", "credit_note"])
-def test_a_returned_e_check_is_reversed_after_a_part_was_refunded(shop: Shop, to: str) -> None:
+def test_a_returned_e_check_is_reversed_after_a_part_was_refunded(
+    shop: Shop, to: RefundToWord
+) -> None:
     payment = shop.e_check()
     shop.refund(payment, "10", to)
 

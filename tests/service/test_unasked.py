@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paygate import Cashier, CreditReason, Kind, Money, Payment, PaymentStatus
+from paygate import Cashier, CreditReason, Kind, Money, Payment, PaymentStatus, Pays
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Movement, MovementKind
@@ -328,9 +328,9 @@ def test_a_number_is_one_customers_until_it_is_released(branch: Branch) -> None:
     cashier = branch.cashier
     number = cashier.assign_payer_number("C-1", NUMBER, via="bank")
     assert cashier.assign_payer_number("C-1", NUMBER, via="bank") == number
-    for other in ({"customer": "C-2"}, {"customer": "C-1", "pays": "balance"}):
+    for customer, pays in (("C-2", Pays.OLDEST_DUE), ("C-1", Pays.BALANCE)):
         with pytest.raises(PayerNumberTaken) as refused:
-            cashier.assign_payer_number(number=NUMBER, via="bank", **other)
+            cashier.assign_payer_number(customer, NUMBER, via="bank", pays=pays)
         assert (refused.value.customer, refused.value.number) == ("C-1", NUMBER)
 
     cashier.release_payer_number(NUMBER, via="bank", reason="moved away")

@@ -12,6 +12,7 @@ from paygate.cashier import Cashier
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, from_app
+from paygate.domain.text import shown
 from paygate.errors import PaygateError, UnknownGateway, Unsupported
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _chosen(accounts: Mapping[str, object], only: str | None) -> list[str]:
     if only is not None and only in accounts:
         return [only]
     known = sorted(accounts)
-    asked = f"there is no gateway account {only!r}" if only else "no gateway account is configured"
+    asked = (
+        f"there is no gateway account {shown(only)}" if only else "no gateway account is configured"
+    )
     raise UnknownGateway(
         f"{asked}; name accounts in a file for --gateways, or by --app; there are: "
         f"{', '.join(known) or 'none'}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from paygate.cli.opening import Where, with_ledger
 
 if TYPE_CHECKING:
     from paygate.domain.chargeback import Chargeback
+    from paygate.domain.words import DisputeStateWord
 
 
 @with_ledger
@@ -34,7 +35,7 @@ def chargebacks(
             return cashier.chargebacks(
                 payment=payment,
                 account=via,
-                state=state,
+                state=cast("DisputeStateWord | None", state),
                 since=since,
                 until=until,
                 oldest_first=oldest_first,

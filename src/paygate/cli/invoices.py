@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from paygate.cashier import Cashier
     from paygate.domain.invoice import Invoice
+    from paygate.domain.words import InvoiceStatusWord
 
 invoice = typer.Typer(no_args_is_help=True, help="Issue, import, list, show and void invoices.")
 
@@ -174,7 +175,7 @@ def list_(
                 )
             return cashier.invoices(
                 customer=customer,
-                status=status,
+                status=cast("InvoiceStatusWord | None", status),
                 since=since,
                 until=until,
                 oldest_first=oldest_first,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from paygate.errors import TokenKeysMissing
 
 if TYPE_CHECKING:
     from paygate.domain.method import MethodChange, PaymentMethod
+    from paygate.domain.words import KindWord
 
 methods = typer.Typer(no_args_is_help=True, help="Store, list, choose and forget methods.")
 
@@ -78,7 +79,7 @@ def enroll(
             key=key,
             method=method,
             from_payment=from_payment,
-            kind=kind,
+            kind=cast("KindWord | None", kind),
             return_url=return_url,
         )
     _tell(where, change)

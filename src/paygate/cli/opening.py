@@ -28,6 +28,7 @@ from paygate.cli.exits import hide
 from paygate.cli.foreign import failure, secrets_of
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
+from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, InvalidValue, PaygateError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def read_amount(cashier: Cashier, text: str, items: Sequence[str] = ()) -> Money
         currency = cashier.invoice(items[0]).total.currency
     if not currency:
         raise InvalidValue(
-            f"an amount is written with its currency, such as '30.00 USD'; not {text!r}"
+            f"an amount is written with its currency, such as '30.00 USD'; not {shown(text)}"
         )
     return Money.of(currency.strip(), number)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paygate.cashier import Cashier
     from paygate.domain.money import Money
     from paygate.domain.result import OperationResult
+    from paygate.domain.words import KindWord, RefundToWord
 
 PartOption = Annotated[
     str | None,
@@ -46,7 +47,7 @@ def authorize(
             key=key,
             method=method if stored is None else cashier.method(stored),
             amount=None if amount is None else read_amount(cashier, amount, invoices),
-            kind=kind,
+            kind=cast("KindWord | None", kind),
             return_url=return_url,
         )
     payments.tell_collected(where.ctx, made, as_json=where.as_json)
@@ -95,7 +96,7 @@ def refund(
             payment,
             key=key,
             amount=wanted,
-            to=to,
+            to=cast("RefundToWord | None", to),
             items=invoices or (),
             reason=reason,
             force_reason=force_reason,

@@ -15,6 +15,14 @@ from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment, PaymentItem
+    from paygate.domain.words import (
+        KeyedVerb,
+        KindWord,
+        PaymentStatusWord,
+        RecordedBy,
+        RefundToWord,
+        SentBackBy,
+    )
 
 payment = typer.Typer(no_args_is_help=True, help="List and show payments.")
 
@@ -57,7 +65,7 @@ def collect(
             method=method if stored is None else cashier.method(stored),
             amount=None if amount is None else read_amount(cashier, amount, invoices),
             expect=None if expect is None else read_amount(cashier, expect, invoices),
-            kind=kind,
+            kind=cast("KindWord | None", kind),
             customer=customer,
             return_url=return_url,
         )
@@ -84,7 +92,7 @@ def record(
     with where.open() as cashier:
         made = cashier.record(
             numbers,
-            by=by,
+            by=cast("RecordedBy", by),
             key=key,
             amount=None if amount is None else read_amount(cashier, amount, numbers),
             reference=reference,
@@ -118,11 +126,11 @@ def record_refund(
             payment,
             customer=customer,
             amount=None if amount is None else read_amount(cashier, amount),
-            by=by,
+            by=cast("SentBackBy", by),
             reference=reference,
             key=key,
             on=on,
-            to=to,
+            to=cast("RefundToWord | None", to),
             reason=reason,
         )
     if where.as_json:
@@ -248,7 +256,7 @@ def list_(
                 customer=customer,
                 invoice=invoice,
                 account=via,
-                status=status,
+                status=cast("PaymentStatusWord | None", status),
                 needs_review=review or None,
                 since=since,
                 until=until,
@@ -282,7 +290,7 @@ def show_(
     if (id_ is None) is (key is None):
         raise InvalidValue("name the payment by its id, or by --key")
     with where.open() as cashier:
-        found = id_ if key is None else cashier.payment_by_key(key, verb=verb).id
+        found = id_ if key is None else cashier.payment_by_key(key, verb=cast("KeyedVerb", verb)).id
         history = cashier.history(cast("str", found))
     line = timeline.moments(history)
     if where.as_json:

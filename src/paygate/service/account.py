@@ -12,6 +12,7 @@ from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import Operation
 from paygate.domain.settlement import CreditOn
+from paygate.domain.text import shown, told
 from paygate.errors import (
     AmountOutsideLimits,
     InvalidSettings,
@@ -352,7 +353,7 @@ def _read_refundable_after(
     for kind, days in wanted.items() if given is not None else ():
         if kind not in traits.rails:
             raise InvalidSettings(
-                f"refundable_after of the account {name!r} names {kind}; it takes "
+                f"refundable_after of the account {name!r} names {shown(kind)}; it takes "
                 f"{', '.join(traits.rails)}"
             )
         if type(days) is not int or not 0 <= days <= _BANKING_DAYS_MAX:
@@ -379,7 +380,7 @@ def _read_settles_within(
     for kind, days in wanted.items() if given is not None else ():
         if kind not in telling:
             raise InvalidSettings(
-                f"settles_within of the account {name!r} names {kind}; its driver tells "
+                f"settles_within of the account {name!r} names {shown(kind)}; its driver tells "
                 f"settlement for {', '.join(telling) or 'none'}"
             )
         if type(days) is not int or not 0 <= days <= _SETTLE_DAYS_MAX:
@@ -404,12 +405,12 @@ def _read_credit_on(
     for kind, when in wanted.items():
         if kind not in traits.rails:
             raise InvalidSettings(
-                f"credit_on of the account {name!r} names {kind}; it takes "
+                f"credit_on of the account {name!r} names {shown(kind)}; it takes "
                 f"{', '.join(traits.rails)}"
             )
         if when not in tuple(CreditOn):
             raise InvalidSettings(
-                f"credit_on of the account {name!r} is 'accepted' or 'settled', not {when!r}"
+                f"credit_on of the account {name!r} is 'accepted' or 'settled', not {told(when)}"
             )
         rail = traits.rails[Kind(kind)]
         if when == CreditOn.SETTLED and not rail.tells_settlement:

@@ -28,6 +28,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED, Operation, PaymentStatus
 from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed, Secret
+from paygate.domain.text import shown
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -518,7 +519,7 @@ def _check_own(
     if first is not None and first.attempt.payment != payment.id:
         raise error(
             f"the gateway took payment {payment.id} for a duplicate of {first.attempt.payment}: "
-            f"{reference!r} is the money of that one, and this one moved none",
+            f"{shown(reference)} is the money of that one, and this one moved none",
             payment=payment.id,
         )
 

@@ -39,6 +39,7 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.text import shown
 from paygate.errors import (
     ItemAlreadyBeingPaid,
     LedgerCorrupt,
@@ -456,7 +457,7 @@ def _apply_in(
             inbox.end(tx, row, InboxState.IGNORED)
             return Done(Applied.NO_CHANGE)
         name = notice.our_ref or notice.reference
-        text = f"it names the operation {name!r}, which is not in this ledger"
+        text = f"it names the operation {shown(name)}, which is not in this ledger"
         if notice.unreadable:
             text = f"{text}, and does not read ({notice.unreadable})"
         elif notice.foreign:

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from paygate import registry
+from paygate.domain.text import shown
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def write_package(name: str, into: Path, chosen: frozenset[str], kind: str = "ca
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > LENGTH_MAX:
         raise InvalidValue(
-            f"{name!r} is no name for a driver: up to {LENGTH_MAX} small letters and digits, with "
-            "'-' between words, such as acme or acme-checks"
+            f"{shown(name)} is no name for a driver: up to {LENGTH_MAX} small letters and digits, "
+            "with '-' between words, such as acme or acme-checks"
         )
     if name.replace("-", "_") in {each.replace("-", "_") for each in _own_names()}:
         raise InvalidValue(
@@ -148,7 +149,7 @@ def _own_names() -> set[str]:
 
 def _check_chosen(kind: str, chosen: frozenset[str]) -> None:
     if kind not in KINDS:
-        raise InvalidValue(f"there is no kind {kind!r}; choose one of {', '.join(KINDS)}")
+        raise InvalidValue(f"there is no kind {shown(kind)}; choose one of {', '.join(KINDS)}")
     unknown = chosen - set(CAPABILITIES)
     if unknown:
         raise InvalidValue(f"there is no capability {', '.join(sorted(unknown))}")

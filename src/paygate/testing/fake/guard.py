@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 
+from paygate.domain.text import shown
 from paygate.errors import InvalidValue, LiveModeMismatch
 
 
@@ -25,5 +26,5 @@ def require_loopback(host: str) -> None:
         loopback = False
     if not loopback:
         raise InvalidValue(
-            f"the fake processor lives on loopback only, and {host!r} is not; say 127.0.0.1"
+            f"the fake processor lives on loopback only, and {shown(host)} is not; say 127.0.0.1"
         )

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.method import Kind
 from paygate.domain.outcome import RejectCause
 from paygate.domain.payment import Operation
+from paygate.domain.text import shown
 from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
     CARD_NUMBERS,
+    LISTED,
     MAGIC,
     REJECTS,
     Plan,
     Verdict,
-    known,
 )
 from paygate.testing.processor.order import State
 
@@ -91,7 +92,7 @@ class Checks:
             return None
         about = self._truth.orders.get(reference)
         if about is None:
-            raise Refusal(RejectCause.STATE, f"{operation}: there is no charge {reference!r}")
+            raise Refusal(RejectCause.STATE, f"{operation}: there is no charge {shown(reference)}")
         return about
 
     # --- What comes first ---------------------------------------------------------------
@@ -148,7 +149,7 @@ class Checks:
             # The token itself is not repeated: it might be a real one, given by mistake.
             raise Refusal(
                 RejectCause.VALIDATION,
-                f"no magic value of the fake for {kind}; it knows {known(kind)}",
+                f"this is not a magic value of the fake for {kind}; {LISTED}",
                 "unknown_magic_value",
             )
         return token
@@ -180,7 +181,9 @@ class Checks:
     def _refund(self, rail: Rail, about: Order, body: Mapping[str, Any], now: datetime) -> None:
         entry = self._truth.movement(body["movement"])
         if entry is None or about.reference not in self._references_of(entry):
-            raise Refusal(RejectCause.STATE, f"there is no movement {body['movement']!r} in it")
+            raise Refusal(
+                RejectCause.STATE, f"there is no movement {shown(body['movement'])} in it"
+            )
         if rail.refund_window is not None and now > entry.at + rail.refund_window:
             raise Refusal(RejectCause.STATE, "the time in which it can be refunded is over")
         rest = self._truth.rest(entry)

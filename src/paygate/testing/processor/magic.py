@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, RejectCause
+from paygate.domain.text import shown
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -313,16 +314,15 @@ ACCOUNT_NUMBERS: Final[Mapping[str, str]] = {
 """Bank accounts (by the explicit type `RawBankAccount` only), and the token for each."""
 
 
+LISTED: Final = "the page reference/fake of the documentation lists them"
+"""Where a message sends who has used a token that is none."""
+
+
 def plan_named(name: str) -> Plan:
     """Find the plan of a magic token, with or without its ``tok_``, or raise `InvalidValue`."""
     row = MAGIC.get(name) or MAGIC.get(f"tok_{name}")
     if row is None:
         if name in {"approve", "approved"}:
             return Plan()
-        raise InvalidValue(f"{name!r} is not a magic value of the fake; it knows {known()}")
+        raise InvalidValue(f"{shown(name)} is not a magic value of the fake; {LISTED}")
     return row.plan
-
-
-def known(kind: Kind | None = None) -> str:
-    """List the tokens (for *kind*) as text, for messages."""
-    return ", ".join(t for t, row in MAGIC.items() if kind is None or kind in row.kinds)

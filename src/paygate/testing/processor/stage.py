@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.method import Kind
 from paygate.domain.outcome import DeclineCode, MovementKind
+from paygate.domain.text import shown
 from paygate.errors import InvalidValue
 from paygate.testing.processor.callbacks import signed_events
 from paygate.testing.processor.effects import PAGES, from_satoshi
@@ -67,7 +68,9 @@ class Stage:
     def play(self, verb: str, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Play *verb*; what it tells, as plain JSON values."""
         if verb not in self._verbs:
-            raise InvalidValue(f"the fake cannot play {verb!r}; it can {', '.join(self._verbs)}")
+            raise InvalidValue(
+                f"the fake cannot play {shown(verb)}; it can {', '.join(self._verbs)}"
+            )
         return self._verbs[verb](what, now) or {}
 
     def _order(self, what: Mapping[str, Any]) -> Order:
@@ -78,7 +81,7 @@ class Stage:
             for each in self._truth.orders.values():
                 if reference in each.told.get("action", {}).values():
                     return each
-            raise InvalidValue(f"the fake processor has no order {reference!r}")
+            raise InvalidValue(f"the fake processor has no order {shown(reference)}")
         return order
 
     # --- The payer ----------------------------------------------------------------------

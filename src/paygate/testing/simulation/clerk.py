@@ -22,6 +22,7 @@ from paygate.testing.simulation.world import Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.domain.words import RefundToWord
     from paygate.service.flow import Flow
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
@@ -62,7 +63,7 @@ def refund(world: World, name: str, rolls: Dice, payment: str | None = None) -> 
     if row is None:
         return
     key, amount = f"refund-{name}", _part(rolls, row["received_minor"])
-    to = rolls.choice((None, "reopen", "credit_note", "from_credit", "from_credit"))
+    to = rolls.choice(_REFUNDED_TO)
     _order(
         world,
         name,
@@ -138,6 +139,12 @@ def write_off(world: World, name: str, rolls: Dice) -> None:
             key,
             lambda host: host.write_off(number, reason="goodwill", key=key, amount=amount),
         )
+
+
+_REFUNDED_TO: Final[tuple[RefundToWord | None, ...]] = (
+    *(None, "reopen", "credit_note", "from_credit", "from_credit"),
+)
+_RECORDED_TO: Final[tuple[RefundToWord | None, ...]] = (None, None, "reopen", "from_credit")
 
 
 def issue(world: World, name: str, rolls: Dice) -> None:
@@ -237,7 +244,7 @@ def record_refund(world: World, name: str, rolls: Dice) -> None:
     row = _some(world, rolls, "received_minor > returned_minor")
     if row is not None:
         amount = _part(rolls, row["received_minor"] - row["returned_minor"])
-        to = rolls.choice((None, None, "reopen", "from_credit"))
+        to = rolls.choice(_RECORDED_TO)
         _order(
             world,
             name,

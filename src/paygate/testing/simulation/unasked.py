@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.money import Money
+from paygate.domain.payer_number import Pays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def pay_number(world: World, _: str, rolls: Dice) -> None:
 def assign_number(world: World, name: str, rolls: Dice) -> None:
     """Say whose a number is, or that it is nobody's any more."""
     account, number = rolls.choice(list(world.profiles)), rolls.choice(_NUMBERS)
-    customer, pays = rolls.choice(("C-1", "C-2")), rolls.choice(("oldest_due", "balance"))
+    customer, pays = rolls.choice(("C-1", "C-2")), rolls.choice(list(Pays))
     host = rolls.choice(world.hosts)
     if rolls.random() < 0.2:
         world.begin(
