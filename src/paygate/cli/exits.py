@@ -75,8 +75,8 @@ class Spelled:
     """Writes the arguments that a message names as the options of the command that was called."""
 
     def __init__(self, command: Any = None) -> None:
-        params = [] if command is None else command.params
-        self._options = {
+        params: list[Any] = [] if command is None else command.params
+        self._options: dict[str, str] = {
             each.name: each.opts[0] for each in params if each.param_type_name == "option"
         }
 
