@@ -101,6 +101,7 @@ PUBLIC = [
     "RejectCause",
     "Reply",
     "Resolution",
+    "Rescan",
     "Reversal",
     "Rotated",
     "ScriptStep",

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from paygate.ledger.sending import Stopped
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.enroll import Rotated
-    from paygate.service.feed import FeedsRead
+    from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.history import History
     from paygate.service.import_invoices import Imported
     from paygate.service.issue import Bill
@@ -186,6 +186,7 @@ _HOMES = {
     "Timing": "service.account",
     "Rotated": "service.enroll",
     "FeedsRead": "service.feed",
+    "Rescan": "service.feed",
     "History": "service.history",
     "Bill": "service.issue",
     "Imported": "service.import_invoices",
@@ -284,6 +285,7 @@ __all__ = [
     "Refused",
     "RejectCause",
     "Reply",
+    "Rescan",
     "Resolution",
     "Reversal",
     "Rotated",

@@ -1626,6 +1626,22 @@ class Desk(BookDesk):
         return (yield from feed.read_feeds(self._accounts, timedelta(0), most))
 
     @verb
+    def rescan(self, via: str, *, start: int) -> Flow[feed.Rescan]:
+        """
+        Let the watching of account *via* go on at block *start*, whatever was read before.
+
+        That is the way out if a chain cannot be read on: the node lacks the blocks that are next,
+        the chain has changed deeper than the account follows, a test network was reset. Blocks that
+        were read before are read again, and nothing in them is booked twice; those that are
+        left out are not read. The event ``feed.rescanned`` says who did it.
+
+        Raises `Unsupported` if the account watches no chain, `FeedBusy` if another process
+        reads it, and `BadReply` if the node does not have the block.
+        """
+        first = arguments.whole(start, "start", low=0)
+        return (yield from feed.rescan(self._account(via), first))
+
+    @verb
     def places(self, via: str) -> Flow[places.PlaceCounts]:
         """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
         source = self._account(via).traits.merchant_account

@@ -386,6 +386,13 @@ class StillCatchingUp(Refused):
     waits: list[str]
 
 
+class FeedBusy(Refused):
+    """Another process reads the feed, *until* then at the latest if that is known."""
+
+    account: str
+    until: datetime | None = None
+
+
 class AlreadyFinal(Refused):
     """It has its final outcome; there is nothing to resolve."""
 

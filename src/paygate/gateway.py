@@ -715,11 +715,29 @@ class Watches(Protocol):
 
 
 @runtime_checkable
+class Rescans(Protocol):
+    """Watches a chain of numbered blocks, and can read it again from any of them."""
+
+    def rescan(self, cursor: str, start: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        """
+        Return a page without notices, after which the feed goes on at block *start*.
+
+        *cursor* and *memory* are those of `watch`. What was told before is told again under other
+        event ids and with the same movement ids, so nothing is booked twice.
+        """
+        ...
+
+
+@runtime_checkable
 class Prices(Protocol):
     """Takes payments in a currency of its own, and says what an amount costs in it."""
 
-    def price(self, amount: Money, at: datetime) -> Dialogue[Price]:
-        """Return what *amount* costs now, which is *at*; raise `BadReply` if nobody says."""
+    def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
+        """
+        Return what *amount* costs now, which is *at* if that is known.
+
+        Raise `BadReply` if nobody says it.
+        """
         ...
 
 

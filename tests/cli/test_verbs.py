@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "apply_callbacks": "recover",
     "read_feeds": "recover",
     "places": "bitcoin check",
+    "rescan": "bitcoin rescan",
     "callbacks": "callbacks list",
     "payment_by_key": "payment show",
     "orphans": "callbacks list",

@@ -10,7 +10,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, without_missing_ledger
-from paygate.errors import PaygateError, UnknownGateway
+from paygate.errors import InvalidValue, PaygateError, UnknownGateway
 
 if TYPE_CHECKING:
     from paygate.cashier import Cashier
@@ -74,6 +74,30 @@ def watch(
             time.sleep(pause)
     if failed:
         raise typer.Exit(FINDINGS)
+
+
+@bitcoin.command()
+def rescan(
+    ctx: typer.Context,
+    start: Annotated[int, typer.Option("--from", help="The block to go on at.", min=0)],
+    account: AccountArgument = None,
+    ledger: options.LedgerOption = options.LEDGER,
+    gateways: options.GatewaysOption = None,
+    app: options.AppOption = None,
+    tenant: options.TenantOption = "main",
+) -> None:
+    """Read the chain again from a block, when it can't be read on; nothing is booked twice."""
+    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
+    with where.open() as cashier:
+        names = _chosen(cashier, account)
+        if len(names) > 1:
+            raise InvalidValue(f"say which account is meant: {', '.join(names)}")
+        moved = cashier.rescan(names[0], start=start)
+    show.console().print(
+        f"{moved.account} goes on at block {moved.start}, {moved.behind} blocks behind; "
+        "paygate bitcoin watch reads them",
+        markup=False,
+    )
 
 
 def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:

@@ -118,6 +118,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "account.credentials_rejected": "A gateway rejects our credentials of an account.",
     "account.credentials_accepted": "A gateway that rejected our credentials accepts them again.",
     "feed.failing": "A feed has not been readable for an hour.",
+    "feed.rescanned": "A person had a feed read again from another position.",
     "feed.recovered": "A feed that was failing was read to its end again.",
     "receipt.booked": "Money moved and was booked.",
     "receipt.settled": "Money of a receipt reached us, or its fee was told.",

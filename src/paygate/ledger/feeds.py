@@ -61,6 +61,11 @@ UPDATE paygate_feed SET lease_until = NULL,
   alerted_at = CASE WHEN :at_end AND :fault = '' THEN NULL ELSE alerted_at END
 WHERE tenant = :tenant AND account = :account
 """
+# It is to be read at once.
+_LET_GO = """
+UPDATE paygate_feed SET lease_until = NULL, read_at = NULL
+WHERE tenant = :tenant AND account = :account
+"""
 _ALERT = "UPDATE paygate_feed SET alerted_at = :at WHERE tenant = :tenant AND account = :account"
 _ALL = "SELECT * FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
 _BEGUN = "SELECT account, since_stop FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
@@ -152,6 +157,12 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> E
         return Ended(None, alerted=False)
     since = read_instant(before["failing_since"])
     return Ended(since, alerted=before["alerted_at"] is not None)
+
+
+def let_go(tx: Tx, account: str) -> None:
+    """End a reading that has read nothing."""
+    tx.run(_LET_GO, {"tenant": tx.tenant, "account": account})
+    checksums.renew(tx, checksums.FEED, tx.tenant, account)
 
 
 def alert(tx: Tx, account: str) -> None:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Fault, Unknown, Unsent
-from paygate.errors import LedgerCorrupt, PaygateError, StoreError
+from paygate.errors import (
+    BadReply,
+    FeedBusy,
+    LedgerCorrupt,
+    PaygateError,
+    StoreError,
+    Unsupported,
+)
+from paygate.gateway import Rescans
 from paygate.ledger import accounts, feeds, outbox, places
 from paygate.service import door, notices, told
 from paygate.service.flow import Flow, ask, look, transact
@@ -124,6 +132,64 @@ def read_feeds(
             each.account.name for each in readings if not each.at_end and not each.fault
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescan:
+    """From which block a chain is read again, and how many blocks that are."""
+
+    account: str
+    start: int
+    behind: int
+
+
+def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
+    """
+    Let the feed of *account* go on at block *start*, whatever it has read before.
+
+    It is the way out of a feed that can't go on: blocks that the node does not have any more, a
+    change of the chain deeper than is remembered, another chain. Nobody reads it meanwhile.
+    """
+    gateway = account.gateway
+    if not isinstance(gateway, Rescans):
+        raise Unsupported(f"the feed of account {account.name!r} has no blocks to be read again")
+    begun = yield from transact(partial(_begin, account=account))
+    if isinstance(begun, datetime):
+        raise FeedBusy(
+            f"another process reads the feed of account {account.name!r}, until "
+            f"{begun:%Y-%m-%d %H:%M:%S} UTC at the latest; stop it or wait, and try again",
+            account=account.name,
+            until=begun,
+        )
+    memory = MappingProxyType(begun.memory)
+    asked: Dialogue[Any] = deferred(partial(gateway.rescan, begun.began.cursor, start, memory))
+    told_of = yield from ask(account.name, asked, door=door.page(account))
+    if isinstance(told_of, Unsent | Unknown):
+        yield from transact(partial(_let_go, reading=begun))
+        raise BadReply(
+            f"account {account.name!r} cannot be read from block {start}: {told_of.reason}"
+        )
+    page = told_of.page
+
+    def move(tx: Tx) -> bool:
+        kept = _keep(tx, account=account, version=begun.began.version, page=page)
+        if kept is None:
+            return False
+        _let_go(tx, reading=begun)
+        _tell(tx, "feed.rescanned", account.name, start=str(start), before=begun.began.cursor)
+        return True
+
+    if not (yield from transact(move)):
+        raise FeedBusy(
+            f"another process has begun to read the feed of account {account.name!r}; try again",
+            account=account.name,
+        )
+    return Rescan(account=account.name, start=start, behind=page.behind)
+
+
+def _let_go(tx: Tx, reading: _Reading) -> None:
+    """Let anybody read the feed, and leave what is known of its faults."""
+    feeds.let_go(tx, reading.account.name)
 
 
 def _begin(tx: Tx, account: GatewayAccount) -> _Reading | datetime:

@@ -48,6 +48,7 @@ class Tx:
 
     raw: bytes
     stripped: bytes
+    coinbase: tuple[tuple[bytes, int], ...] = ()
 
     @property
     def id(self) -> str:
@@ -94,10 +95,29 @@ def pay(
     )
     version, lock = b"\x02\0\0\0", b"\0\0\0\0"
     stripped = version + inputs + paid + lock
-    if not segwit or coinbase:
+    if coinbase:
+        return Tx(stripped, stripped, outputs)
+    if not segwit:
         return Tx(stripped, stripped)
     witness = varint(2) + varint(71) + b"\x30" * 71 + varint(33) + b"\x02" * 33
     return Tx(version + b"\0\x01" + inputs + paid + witness * len(sources) + lock, stripped)
+
+
+def tree(hashes: Sequence[bytes]) -> bytes:
+    """Make the root of a block's hash tree."""
+    if len(hashes) == 1:
+        return hashes[0]
+    even = [*hashes, hashes[-1]] if len(hashes) % 2 else list(hashes)
+    return tree([double(one + other) for one, other in zip(even[::2], even[1::2], strict=True)])
+
+
+def first_of(outputs: Sequence[tuple[bytes, int]], others: Sequence[Tx]) -> Tx:
+    """Make the first transaction of a block, which commits to the witnesses of the others."""
+    reserved = b"\x07" * 32
+    root = tree([bytes(32), *(double(tx.raw) for tx in others)])
+    promise = bytes.fromhex("6a24aa21a9ed") + double(root + reserved)
+    made = pay(*outputs, (promise, 0), coinbase=True).raw
+    return Tx(made[:4] + b"\0\x01" + made[4:-4] + b"\x01\x20" + reserved + made[-4:], made)
 
 
 @dataclass
@@ -113,6 +133,7 @@ class SimulatedNode:
     rates: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[str] = field(default_factory=list[str])
     now: Callable[[], datetime] | None = None
+    inside: list[Tx] = field(default_factory=list[Tx])
 
     @property
     def height(self) -> int:
@@ -121,15 +142,15 @@ class SimulatedNode:
     def mine(self, *transactions: Tx, decoys: int = 0) -> Made:
         """Add a block with *transactions*, which leave the mempool."""
         previous = self.blocks[-1].hash if self.blocks else "0" * 64
-        inside = [
-            pay((DECOY, 50 * 10**8), coinbase=True),
-            *transactions,
-            *(pay((DECOY, 1), (DECOY, 2)) for _ in range(decoys)),
-        ]
+        others = [tx for tx in transactions if not tx.coinbase]
+        others += [pay((DECOY, 1), (DECOY, 2)) for _ in range(decoys)]
+        mined = next((tx.coinbase for tx in transactions if tx.coinbase), ((DECOY, 50 * 10**8),))
+        inside = [first_of(mined, others), *others]
+        self.inside = inside
         header = (
             b"\0\0\0\x20"
             + bytes.fromhex(previous)[::-1]
-            + double(b"".join(tx.stripped for tx in inside))
+            + tree([double(tx.stripped) for tx in inside])
             + self._time().to_bytes(4, "little")
             + bytes.fromhex("ffff7f20")
             + next(_serial).to_bytes(4, "little")

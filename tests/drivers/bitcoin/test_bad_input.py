@@ -19,11 +19,11 @@ from paygate import Cashier, PaymentStatus
 from paygate.dialogue import Request, Response
 from paygate.drivers.bitcoin import CalledRates, HttpRates, Rate
 from paygate.drivers.bitcoin.blocks import named, read_block, read_transaction
-from paygate.drivers.bitcoin.rates import enough, quote, read_json
+from paygate.drivers.bitcoin.rates import PriceRefused, enough, quote, read_json
 from paygate.errors import BadReply, UsageError
 from paygate.testing.play import play
 from tests.drivers.bitcoin.conftest import TPUB, Shop, action, btc, settings, usd
-from tests.drivers.bitcoin.node import DECOY, OnSimulatedNode, SimulatedNode, chain, pay
+from tests.drivers.bitcoin.node import DECOY, OnSimulatedNode, SimulatedNode, Tx, chain, pay
 
 
 def failing(shop: Shop) -> str:
@@ -54,7 +54,7 @@ def break_off(node: SimulatedNode) -> None:
     ("spoil", "says"),
     [
         (told(chain="main"), "network 'main'"),
-        (told(pruned=True, pruneheight=121), "thrown away blocks"),
+        (told(pruned=True, pruneheight=121), "rescan --from 121"),
         (told(blocks=-1), "height that cannot be"),
         (told(blocks=1.5), "a height that cannot be"),
         (told(bestblockhash="00"), "by something else"),
@@ -211,7 +211,53 @@ def test_a_block_that_was_cut_or_changed_is_noticed_or_harmless(
     changed = bytearray(raw)
     changed[at % len(raw)] ^= data.draw(st.integers(1, 255))
     with suppress(BadReply):
-        read_block(bytes(changed), {DECOY: 1}, frozenset())
+        # What is left of it is another block's header.
+        assert read_block(bytes(changed), {DECOY: 1}, frozenset()).hash != named(raw[:80])
+
+
+def _added(header: bytes, first: Tx, others: list[Tx]) -> bytes:
+    return header + b"\x04" + b"".join(tx.raw for tx in (first, *others, pay((DECOY, 9))))
+
+
+def _left_out(header: bytes, first: Tx, others: list[Tx]) -> bytes:
+    return header + b"\x02" + first.raw + others[0].raw
+
+
+def _repeated(header: bytes, first: Tx, others: list[Tx]) -> bytes:
+    return header + b"\x04" + b"".join(tx.raw for tx in (first, *others, others[-1]))
+
+
+def _another_witness(header: bytes, first: Tx, others: list[Tx]) -> bytes:
+    changed = others[0].raw.replace(b"\x30" * 71, b"\x31" * 71)
+    return header + b"\x03" + first.raw + changed + others[1].raw
+
+
+def _without_witness(header: bytes, first: Tx, others: list[Tx]) -> bytes:
+    return header + b"\x03" + first.raw + others[0].stripped + others[1].raw
+
+
+@pytest.mark.parametrize(
+    "forge", [_added, _left_out, _repeated, _another_witness, _without_witness]
+)
+def test_transactions_that_are_not_those_of_the_header_are_refused(
+    shop: Shop, forge: Callable[[bytes, Tx, list[Tx]], bytes]
+) -> None:
+    shop.start(blocks_per_page=500)
+    shop.look()
+    payment = shop.ask("INV-1")
+    others = [pay((shop.script(payment), 100_000)), pay((DECOY, 5), segwit=False)]
+    true = shop.node.mine(*others)
+    [first] = [tx for tx in shop.node.inside if tx not in others]
+    shop.node.mine()
+    forged = forge(true.raw[:80], first, others)
+    assert forged != true.raw
+    shop.node.blocks[-2] = type(true)(forged, true.previous)
+
+    assert "not those of its header" in failing(shop)
+
+    shop.node.blocks[-2] = true
+    shop.look()
+    assert shop.open("INV-1") == usd("0.00")
 
 
 def test_a_transaction_is_named_without_its_witness() -> None:
@@ -257,11 +303,14 @@ def test_a_quote_is_never_less_than_the_amount_and_less_than_a_satoshi_more(
     from paygate import Money
 
     percent = Decimal(spread) / 100
-    asked = quote(Money("USD", cents), Rate(price, "test"), percent)
     exact = Fraction(cents, 100) / (Fraction(price) * (1 - Fraction(percent) / 100)) * 10**8
 
     if exact <= 21 * 10**14:
+        asked = quote(Money("USD", cents), Rate(price, "test"), percent)
         assert exact <= asked.minor < exact + 1
+    else:
+        with pytest.raises(PriceRefused):
+            quote(Money("USD", cents), Rate(price, "test"), percent)
 
 
 def test_within_tolerance_is_rounded_in_our_favour() -> None:
@@ -280,7 +329,7 @@ def test_within_tolerance_is_rounded_in_our_favour() -> None:
 def test_a_price_is_read_without_a_float(body: bytes, path: str, price: str) -> None:
     source = HttpRates("https://rates.example/{currency}", path)
     asked: list[Request] = []
-    dialogue = source.rate("USD")
+    dialogue = source.rate("USD", None)
     asked.append(next(dialogue))  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as end:
         dialogue.send(Response(status=200, body=body))
@@ -304,10 +353,12 @@ def test_a_price_is_read_without_a_float(body: bytes, path: str, price: str) -> 
         b'{"USD": NaN}',
         b'{"USD": Infinity}',
         b'{"USD": 1e99}',
+        b'{"USD": "6_0000"}',
+        b'{"USD": "\xd9\xa5\xd9\xa0\xd9\xa0\xd9\xa0\xd9\xa0"}',
     ],
 )
 def test_what_is_no_price_makes_no_quote(shop: Shop, body: bytes) -> None:
-    shop.start(rates={}, rate_url="http://127.0.0.1:1/prices")
+    shop.start(rates={}, rate_servers=[{"url": "http://127.0.0.1:1/prices"}])
 
     def priced(request: Request) -> Response:
         return Response(status=200, body=body)
@@ -319,11 +370,87 @@ def test_what_is_no_price_makes_no_quote(shop: Shop, body: bytes) -> None:
     assert shop.open("INV-1") == usd("50.00")
 
 
+class Servers:
+    """Two servers that publish prices, of which each may be down, and a shop that reads them."""
+
+    def __init__(self, shop: Shop, **more: Any) -> None:
+        self.prices: dict[str, dict[str, Any]] = {"one.example": {}, "two.example": {}}
+        self.asked: list[str] = []
+        servers = [
+            {"url": f"https://{host}/{{currency}}", "path": "price", "time_path": "at"}
+            for host in self.prices
+        ]
+        shop.start(rates={}, rate_servers=servers, **more)
+        shop.gateway.answer = self.answer  # type: ignore[method-assign]
+        self.shop = shop
+
+    def answer(self, request: Request) -> Response:
+        if request.step != "rate":
+            return self.shop.node.answer(request)
+        host = request.url.split("/")[2]
+        self.asked.append(host)
+        if not self.prices[host]:
+            return Response(status=503, body=b"")
+        at = self.shop.clock.now().timestamp() - 30
+        return Response(status=200, body=json.dumps({"at": int(at)} | self.prices[host]).encode())
+
+    def ask(self, number: str) -> str:
+        """Ask for 50 dollars, and tell in satoshi what is asked for, or how that failed."""
+        payment = self.shop.ask(number, customer=number)
+        if payment.status is PaymentStatus.FAILED:
+            return f"{payment.code}, retryable {payment.retryable}"
+        return str(action(payment).amount.minor)
+
+
+@pytest.mark.parametrize("price", [7, 0.02, 900_000, 1e-8])
+def test_a_price_out_of_bounds_is_refused_and_the_next_server_asked(
+    shop: Shop, price: float
+) -> None:
+    servers = Servers(shop, rate_min={"USD": 20_000}, rate_max={"USD": 500_000})
+    servers.prices["one.example"] = {"price": price}
+    assert servers.ask("INV-1") == "unavailable, retryable True"
+
+    servers.prices["two.example"] = {"price": "50000"}
+    assert servers.ask("INV-2") == "100000"
+    assert servers.asked == ["one.example", "two.example"] * 2
+
+
+def test_a_price_that_would_ask_for_more_than_there_is_is_no_fault_of_the_payer(
+    shop: Shop,
+) -> None:
+    servers = Servers(shop)
+    servers.prices["one.example"] = {"price": "0.00000001"}
+
+    assert servers.ask("INV-1") == "unavailable, retryable True"
+
+
+@pytest.mark.parametrize("at", [7 * 86_400, -7 * 86_400])
+def test_a_price_of_another_time_is_refused(shop: Shop, at: int) -> None:
+    servers = Servers(shop)
+    then = int(shop.clock.now().timestamp()) - at
+    servers.prices["one.example"] = {"price": 50_000, "at": then}
+
+    assert servers.ask("INV-1") == "unavailable, retryable True"
+
+
+def test_a_price_is_kept_for_seconds_and_for_minutes_while_nobody_gives_one(shop: Shop) -> None:
+    servers = Servers(shop)
+    servers.prices["one.example"] = {"price": 50_000}
+    assert [servers.ask("INV-1"), servers.ask("INV-2")] == ["100000", "100000"]
+    assert servers.asked == ["one.example"]
+
+    servers.prices["one.example"] = {}
+    shop.later(minutes=9)
+    assert servers.ask("INV-3") == "100000"
+    shop.later(minutes=2)
+    assert servers.ask("INV-4") == "unavailable, retryable True"
+
+
 def test_a_host_that_returns_a_float_is_told(tmp_path: Path) -> None:
     rates = CalledRates(lambda _: 50000.0)  # type: ignore[arg-type,return-value]
     shop = Shop(tmp_path, rates=rates)
     with pytest.raises(UsageError, match="not float"):
-        rates.rate("USD")
+        rates.rate("USD", None)
     shop.close()
 
 
@@ -332,7 +459,7 @@ def test_prices_come_from_a_server_or_the_host(tmp_path: Path) -> None:
     assert action(shop.ask("A")).amount == btc(200_000)
     shop.rates = None
     shop.node.rates = {"USD": 100000.0}
-    shop.start(rates={}, rate_url="http://127.0.0.1:1/prices")
+    shop.start(rates={}, rate_servers=[{"url": "http://127.0.0.1:1/prices"}])
     assert action(shop.ask("B")).amount == btc(50_000)
     shop.close()
 
@@ -367,7 +494,7 @@ def test_foreign_json_raises_nothing_but_a_bad_reply(body: bytes) -> None:
         ({"minimum_satoshis": 200}, "294"),
         ({"rates": {"USD": "-1"}}, "positive"),
         ({"rates": {"XYZ": "1"}}, "ISO 4217"),
-        ({"rate_url": "https://rates.example"}, "not both"),
+        ({"rate_servers": [{"url": "https://rates.example"}]}, "not both"),
         ({"cookie_file": "/x", "user": "u"}, "not both"),
         ({"confirmations": 0}, "greater"),
         ({"confirmations_from": {"1": 0}}, "1 to 100"),
@@ -385,7 +512,7 @@ def test_settings_that_cannot_be_right_are_refused(given: dict[str, Any], says: 
 
 
 def test_esplora_tells_the_same_story(shop: Shop) -> None:
-    shop.start(backend="esplora", url="http://127.0.0.1:3000/api")
+    shop.start(backend="esplora", url="http://127.0.0.1:3000/api", mempool=True)
     payment = shop.ask("INV-1")
     tx = shop.node.see(pay((shop.script(payment), 100_000)))
     shop.look()
@@ -412,7 +539,7 @@ def test_esplora_tells_the_same_story(shop: Shop) -> None:
 def test_what_is_wrong_with_an_esplora_server_is_said(
     shop: Shop, spoil: Callable[[SimulatedNode], None], says: str
 ) -> None:
-    shop.start(backend="esplora", url="http://127.0.0.1:3000/api")
+    shop.start(backend="esplora", url="http://127.0.0.1:3000/api", mempool=True)
     spoil(shop.node)
 
     assert says in failing(shop)

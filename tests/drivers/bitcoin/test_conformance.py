@@ -36,7 +36,8 @@ class Coins(Subject):
         "url": "https://node.example",
         "user": "shop",
         "password": "hunter2-9d",
-        "rate_url": "https://rates.example/prices",
+        "rate_servers": [{"url": "https://rates.example/prices"}],
+        "rate_kept_s": 0,  # each charge asks for itself, as the kit wants to see
     }
     transcripts = Path(__file__).parent / "transcripts"
 

@@ -138,7 +138,7 @@ def test_a_payment_that_was_in_a_block_before_the_quote_expired_was_not_late(
 def test_late_money_waits_until_its_price_is_known(shop: Shop) -> None:
     prices = {"USD": "50000"}
     shop.node.rates = prices
-    shop.start(rates={}, rate_url="https://rates.example/prices")
+    shop.start(rates={}, rate_servers=[{"url": "https://rates.example/prices"}])
     payment = shop.ask("INV-1")
     shop.later(hours=1)
     shop.node.rates = {}

@@ -48,7 +48,7 @@ def _recover(shop: Shop) -> None:
 
 
 def _look_at_a_server(shop: Shop) -> None:
-    shop.start(backend="esplora", url="http://127.0.0.1:3000/api")
+    shop.start(backend="esplora", url="http://127.0.0.1:3000/api", mempool=True)
     shop.look()
 
 

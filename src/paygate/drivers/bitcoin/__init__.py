@@ -2,7 +2,7 @@
 
 from paygate.drivers.bitcoin.gateway import Bitcoin
 from paygate.drivers.bitcoin.rates import CalledRates, FixedRates, HttpRates, Rate, RateSource
-from paygate.drivers.bitcoin.settings import BitcoinSettings
+from paygate.drivers.bitcoin.settings import BitcoinSettings, RateServer
 
 __all__ = [
     "Bitcoin",
@@ -11,5 +11,6 @@ __all__ = [
     "FixedRates",
     "HttpRates",
     "Rate",
+    "RateServer",
     "RateSource",
 ]

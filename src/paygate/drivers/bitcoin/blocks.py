@@ -3,11 +3,16 @@
 Reading the bytes rather than a node's JSON leaves no float and no node's taste in
 it: a block is found out by its hash, an output by its script, an amount is an
 integer. Only what pays to us, or spends what we wait for, is looked at closer.
+
+The hash covers the header alone, so the transactions are held against it: their ids by the
+root of the hash tree in the header, and their witnesses by the commitment in the block's first
+transaction (BIP 141). What sits between us and the node can then leave nothing out and add
+nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -59,15 +64,20 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
     """Read a block; *watched* are scripts by place, *spent* the outputs others may spend."""
     header = raw[:HEADER]
     found: list[Transaction] = []
+    leaves = _Leaves()
     look = watched.get
+    first = HEADER
     try:
         count, at = _count(raw, HEADER)
+        first = at
         for _ in range(count):
-            at = _transaction(raw, at, look, spent, found)
+            at = _transaction(raw, at, look, spent, found, leaves)
     except IndexError:
         at = -1
-    if at != len(raw):
+    if at != len(raw) or not leaves.ids:
         raise BadReply("the node sent a block that ends in the middle")
+    if _root(leaves.ids) != header[36:68] or not _witnessed(raw, first, leaves):
+        raise BadReply("the node sent a block whose transactions are not those of its header")
     return Block(
         hash=named(header),
         previous=header[4:36][::-1].hex(),
@@ -82,7 +92,7 @@ def read_transaction(
     """Read one transaction; None where it does not concern us."""
     found: list[Transaction] = []
     try:
-        at = _transaction(raw, 0, watched.get, spent, found)
+        at = _transaction(raw, 0, watched.get, spent, found, _Leaves())
     except IndexError:
         at = -1
     if at != len(raw):
@@ -92,7 +102,71 @@ def read_transaction(
 
 def named(data: bytes) -> str:
     """Name a header or transaction by its hash, as nodes write it."""
-    return sha256(sha256(data).digest()).digest()[::-1].hex()
+    return _twice(data)[::-1].hex()
+
+
+def _twice(data: bytes) -> bytes:
+    return sha256(sha256(data).digest()).digest()
+
+
+# --- What the header promises -----------------------------------------------------------------
+
+# OP_RETURN, the length, and the tag of BIP 141; the hash follows.
+_COMMITMENT: Final = bytes.fromhex("6a24aa21a9ed")
+
+
+@dataclass(slots=True)
+class _Leaves:
+    """The hashes of the transactions of a block, without and with their witnesses."""
+
+    ids: list[bytes] = field(default_factory=list[bytes])
+    with_witness: list[bytes] = field(default_factory=list[bytes])
+
+
+def _root(leaves: list[bytes]) -> bytes:
+    """Return the root of the hash tree; empty if the tree was padded with its own branches.
+
+    The last hash of a row of odd length counts twice, so the same root is that of a block with
+    transactions repeated, which no node accepts (CVE-2012-2459).
+    """
+    row = leaves
+    while len(row) > 1:
+        if any(row[at] == row[at + 1] for at in range(0, len(row) - 1, 2)):
+            return b""
+        if len(row) % 2:
+            row = [*row, row[-1]]
+        row = [_twice(row[at] + row[at + 1]) for at in range(0, len(row), 2)]
+    return row[0]
+
+
+def _witnessed(raw: bytes, first: int, leaves: _Leaves) -> bool:
+    """Return whether the witnesses are those that the block's first transaction commits to."""
+    commitment, reserved = _commitment(raw, first)
+    if commitment is None:
+        return leaves.ids == leaves.with_witness
+    root = _root([bytes(32), *leaves.with_witness[1:]])
+    return _twice(root + reserved) == commitment
+
+
+def _commitment(raw: bytes, at: int) -> tuple[bytes | None, bytes]:
+    """Return the commitment of the first transaction, at *at*, and the value reserved for it."""
+    segwit = raw[at + 4] == 0
+    count, at = _count(raw, at + (6 if segwit else 4))
+    for _ in range(count):
+        length, at = _count(raw, at + OUTPOINT)
+        at += length + 4
+    count, at = _count(raw, at)
+    found: bytes | None = None
+    for _ in range(count):
+        length, begin = _count(raw, at + 8)
+        at = begin + length
+        script = raw[begin:at]
+        if length >= 38 and script.startswith(_COMMITMENT):
+            found = script[6:38]  # the last one counts
+    return found, raw[at + 2 : at + 34] if segwit else b""
+
+
+# --- Reading ----------------------------------------------------------------------------------
 
 
 def _count(raw: bytes, at: int) -> tuple[int, int]:
@@ -111,6 +185,7 @@ def _transaction(
     look: Callable[[bytes], int | None],
     spent: Container[bytes],
     found: list[Transaction],
+    leaves: _Leaves,
 ) -> int:
     """Read the transaction at *at*, add it to *found* if it concerns us, tell where it ends."""
     start = at
@@ -164,10 +239,14 @@ def _transaction(
     end = at + 4
     if end > len(raw):
         raise IndexError
+    body = raw[start : start + 4] + raw[inside:outside] + raw[at:end]
+    id_ = _twice(body)
+    leaves.ids.append(id_)
+    leaves.with_witness.append(_twice(raw[start:end]) if segwit else id_)
     if ours or payments:
         spends, replaceable, coinbase = _inputs(raw, inputs_at, inputs)
-        body = raw[start : start + 4] + raw[inside:outside] + raw[at:end]
-        found.append(Transaction(named(body), tuple(payments or ()), spends, coinbase, replaceable))
+        name = id_[::-1].hex()
+        found.append(Transaction(name, tuple(payments or ()), spends, coinbase, replaceable))
     return end
 
 

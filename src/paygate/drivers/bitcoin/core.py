@@ -62,7 +62,8 @@ class CoreChain:
         if next_height is not None and type(pruned) is int and next_height < pruned <= height:
             raise BadReply(
                 f"the node has thrown away blocks before {pruned}, and {next_height} is the next "
-                "to read; use a node that has it, or set start_height and compare by hand"
+                "to read; use a node that has it, or go on without those in between: paygate "
+                f"bitcoin rescan --from {pruned}, and compare the addresses with the wallet by hand"
             )
         return Tip(height, name_of(facts.get("bestblockhash")))
 

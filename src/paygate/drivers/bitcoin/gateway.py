@@ -18,6 +18,7 @@ from paygate.driver import (
     BadReply,
     FeedPage,
     InquiryBy,
+    InvalidSettings,
     Keyed,
     Kind,
     LateRule,
@@ -35,7 +36,7 @@ from paygate.driver import (
 from paygate.drivers.bitcoin import blocks, rates
 from paygate.drivers.bitcoin.core import CoreChain
 from paygate.drivers.bitcoin.esplora import EsploraChain
-from paygate.drivers.bitcoin.payment_uri import write_uri
+from paygate.drivers.bitcoin.payment_uri import list_of, write_uri
 from paygate.drivers.bitcoin.scripts import Scripts
 from paygate.drivers.bitcoin.settings import Backend, BitcoinSettings
 from paygate.drivers.bitcoin.waiting import Waiting, short
@@ -69,12 +70,12 @@ class Bitcoin:
     ) -> None:
         self._settings = settings
         self._wallet = settings.read_wallet()
-        self._rates = rate_source or _rates_of(settings)
+        self._rates = _rates_of(settings, rate_source)
         self._chain: Chain = (
             CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
         )
         self._scripts = Scripts(self._wallet)
-        fixed = rate_source is None and not settings.rate_url
+        fixed = rate_source is None and not settings.rate_servers
         limits = Limits(settings.minimum_satoshis, settings.maximum_satoshis)
         self._traits = Traits(
             live=settings.live,
@@ -125,13 +126,12 @@ class Bitcoin:
         asked, source, price = charge.amount, "", ""
         if charge.amount.currency != "BTC":
             try:
-                rate = yield from self._rates.rate(charge.amount.currency)
+                quoted = yield from self.price(charge.amount, charge.asked_at)
             except rates.PriceRefused as refusal:
                 return Rejected(
                     cause=RejectCause.UNAVAILABLE, retryable=True, message=refusal.message
                 )
-            asked = rates.quote(charge.amount, rate, self._settings.spread_percent)
-            source, price = rate.source, f"{rate.value:f}"
+            asked, source, price = quoted.cost, quoted.source, quoted.rate
         low, high = self._settings.minimum_satoshis, self._settings.maximum_satoshis
         if not low <= asked.minor <= high:
             return Rejected(
@@ -144,7 +144,7 @@ class Bitcoin:
             address,
             asked.minor,
             label=self._settings.label,
-            message=charge.description or ", ".join(charge.invoices),
+            message=charge.description or list_of(charge.invoices),
         )
         minutes = timedelta(minutes=self._settings.quote_minutes)
         return ActionRequired(
@@ -160,10 +160,9 @@ class Bitcoin:
             expires_at=None if charge.asked_at is None else charge.asked_at + minutes,
         )
 
-    def price(self, amount: Money, at: datetime) -> Dialogue[Price]:
+    def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, as a quote would say."""
-        del at
-        rate = yield from self._rates.rate(amount.currency)
+        rate = yield from self._rates.rate(amount.currency, at)
         cost = rates.quote(amount, rate, self._settings.spread_percent)
         return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
 
@@ -198,14 +197,21 @@ class Bitcoin:
         )
         if watch is None:
             back = max(0, tip.height - settings.reorg_depth + 1)
-            watch = Watch(back if settings.start_height is None else settings.start_height)
+            start = back if settings.start_height is None else settings.start_height
+            watch = Watch(start, began=start)
+        elif settings.start_height is not None and settings.start_height < watch.began:
+            raise InvalidSettings(
+                f"start_height is {settings.start_height}, and this account has been read from "
+                f"block {watch.began} on: take it out of the settings, and to read those before as "
+                f"well run paygate bitcoin rescan --from {settings.start_height}"
+            )
         elif not (yield from self._on_the_same_chain(watch, tip)):
             yield from self._go_back(watch, tip)
         changes = self._scripts.extend(places + AHEAD, memory)
         yield from self._read_blocks(watch, tip)
         at_end = watch.height >= tip.height
         more = False
-        if at_end and settings.mempool:
+        if at_end and settings.sees_unconfirmed:
             read, more = yield from self._meet_waiting(watch, memory)
             changes |= read
         elif at_end:
@@ -220,6 +226,18 @@ class Bitcoin:
             behind=max(0, tip.height - watch.height),
             memory=changes | watched,
         )
+
+    def rescan(self, cursor: str, start: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        """Go on at block *start*, if the node has it and those after it."""
+        wallet = self._wallet.identity
+        watch = Watch.read(cursor, wallet, memory) if cursor else Watch(start, began=start)
+        tip = yield from self._chain.tip(start)
+        if start > tip.height + 1:
+            raise BadReply(f"the node's newest block is {tip.height}")
+        watch.begin_again(start)
+        after, changes = watch.write(wallet, memory)
+        behind = tip.height - watch.height
+        return FeedPage(notices=(), cursor=after, more=True, behind=behind, memory=changes)
 
     def _on_the_same_chain(self, watch: Watch, tip: Tip) -> Dialogue[bool]:
         if not watch.hashes:
@@ -249,7 +267,9 @@ class Bitcoin:
             end = first - 1
         raise BadReply(
             f"the chain of the node has none of the {len(watch.hashes)} blocks that were read "
-            "last: it is another chain, or changed deeper than reorg_depth; nothing is changed"
+            "last: it is another chain, or changed deeper than reorg_depth; nothing is changed. If "
+            "the chain is the right one, run paygate bitcoin rescan --from HEIGHT, with a height "
+            "before the change"
         )
 
     def _read_blocks(self, watch: Watch, tip: Tip) -> Dialogue[None]:
@@ -298,7 +318,22 @@ class Bitcoin:
         return known.become(read), len(new) > len(now)
 
 
-def _rates_of(settings: BitcoinSettings) -> rates.RateSource:
-    if settings.rate_url:
-        return rates.HttpRates(settings.rate_url, settings.rate_path)
-    return rates.FixedRates(settings.rates)
+def _rates_of(settings: BitcoinSettings, source: rates.RateSource | None) -> rates.RateSource:
+    age_max = timedelta(minutes=settings.rate_age_minutes)
+    servers = [
+        rates.HttpRates(each.url, each.path, each.time_path, age_max)
+        for each in settings.rate_servers
+    ]
+    if source is not None or not servers:
+        return rates.CheckedRates(
+            [source or rates.FixedRates(settings.rates)],
+            lowest=settings.rate_min,
+            highest=settings.rate_max,
+        )
+    return rates.CheckedRates(
+        servers,
+        lowest=settings.rate_min,
+        highest=settings.rate_max,
+        kept=timedelta(seconds=settings.rate_kept_s),
+        age_max=age_max,
+    )

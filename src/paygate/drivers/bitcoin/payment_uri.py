@@ -8,10 +8,11 @@ from urllib.parse import quote
 from paygate.driver import InvalidAmount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 COINS_MAX: Final = 21_000_000 * 10**8
 """All satoshis that can ever be; no output holds more."""
+_MESSAGE_MAX: Final = 80
 
 
 def write_amount(satoshis: int) -> str:
@@ -20,6 +21,15 @@ def write_amount(satoshis: int) -> str:
         raise InvalidAmount(f"{satoshis} satoshi is no amount that can be paid")
     whole, rest = divmod(satoshis, 10**8)
     return f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+
+
+def list_of(numbers: Sequence[str]) -> str:
+    """Name what is paid in at most 80 characters, so that the code of the link can be scanned."""
+    whole = ", ".join(numbers)
+    if len(whole) <= _MESSAGE_MAX:
+        return whole
+    rest = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return numbers[0][: _MESSAGE_MAX - len(rest)] + rest
 
 
 def write_uri(address: str, satoshis: int, *, label: str = "", message: str = "") -> str:

@@ -1,24 +1,41 @@
-"""What a bitcoin costs, and the quote that is made of it."""
+"""What a bitcoin costs, and the quote that is made of it.
+
+A price is somebody else's word for how much money we ask for. So it must be a plain number
+within the bounds of the settings, and no older than they allow; if one server does not give
+such a price, the next one is asked.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
-from paygate.driver import BadReply, Money, Request, UsageError, at_once, scale_of
+from paygate.driver import (
+    BadReply,
+    Money,
+    NoReply,
+    NotSent,
+    Request,
+    UsageError,
+    at_once,
+    scale_of,
+)
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paygate.driver import Dialogue
+    from paygate.driver import Dialogue, GatewayError
 
 COIN: Final = 10**8
 _RATE_MAX: Final = Decimal(10) ** 12
+_DIGITS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +51,14 @@ class Rate:
 
 
 class PriceRefused(BadReply):
-    """Who publishes prices does not give us one; the payer is not to blame."""
+    """Nobody gives us a price that we take; the payer is not to blame."""
 
 
 class RateSource(Protocol):
     """Tells what one bitcoin costs."""
 
-    def rate(self, currency: str) -> Dialogue[Rate]:
-        """Tell the price in *currency*, or raise `BadReply`."""
+    def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
+        """Return the price in *currency* now, which is *at* if that is known; or `BadReply`."""
         ...
 
 
@@ -51,8 +68,9 @@ class FixedRates:
     def __init__(self, rates: Mapping[str, Decimal]) -> None:
         self._rates = rates
 
-    def rate(self, currency: str) -> Dialogue[Rate]:
-        """Tell the price in the settings."""
+    def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
+        """Return the price in the settings."""
+        del at
         if currency not in self._rates:
             raise BadReply(f"the settings have no price of a bitcoin in {currency}")
         return at_once(Rate(self._rates[currency], "settings"))
@@ -65,8 +83,9 @@ class CalledRates:
         self._price = price
         self._name = name
 
-    def rate(self, currency: str) -> Dialogue[Rate]:
+    def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
         """Ask the host."""
+        del at
         price = self._price(currency)
         # A host without type checks may well return a float.
         if type(price) is not Decimal:
@@ -75,13 +94,21 @@ class CalledRates:
 
 
 class HttpRates:
-    """Prices that somebody publishes as JSON."""
+    """Prices that somebody publishes as JSON, each with the instant it is of if *time_path* is."""
 
-    def __init__(self, url: str, path: str = "{currency}") -> None:
+    def __init__(
+        self,
+        url: str,
+        path: str = "{currency}",
+        time_path: str = "",
+        age_max: timedelta = timedelta(minutes=10),
+    ) -> None:
         self._url = url
         self._path = path
+        self._time_path = time_path
+        self._age_max = age_max
 
-    def rate(self, currency: str) -> Dialogue[Rate]:
+    def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
         """Ask for the price now."""
         source = urlsplit(self._url).hostname or self._url
         response = yield Request(
@@ -91,16 +118,78 @@ class HttpRates:
             headers={"Accept": "application/json"},
             repeatable=True,
         )
-        if 400 <= response.status < 500:
-            raise PriceRefused(
-                f"{source} gives no price: status {response.status}", status=response.status
-            )
         if response.status != 200:
-            raise BadReply(f"{source} gives no price: status {response.status}")
+            text = f"{source} gives no price: status {response.status}"
+            refused = PriceRefused if 400 <= response.status < 500 else BadReply
+            raise refused(text, status=response.status)
         told = read_json(response.body)
-        for name in self._path.replace("{currency}", currency).split("."):
-            told = _step(told, name)
-        return Rate(_number(told, source), source)
+        rate = Rate(_number(_at(told, self._path, currency), source), source)
+        if self._time_path and at is not None:
+            age = at - _instant(_at(told, self._time_path, currency), source)
+            if not -self._age_max <= age <= self._age_max:
+                raise PriceRefused(
+                    f"{source} gives a price of another time: {age.total_seconds():.0f} s old"
+                )
+        return rate
+
+
+class CheckedRates:
+    """Prices within bounds, from the first of *sources* that gives one.
+
+    With *kept* a price is used again for so long; and while none of them gives a price, the
+    last one for as long as *age_max*. What is kept is the process's own.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[RateSource],
+        *,
+        lowest: Mapping[str, Decimal],
+        highest: Mapping[str, Decimal],
+        kept: timedelta = timedelta(),
+        age_max: timedelta = timedelta(),
+    ) -> None:
+        self._sources = sources
+        self._lowest, self._highest = lowest, highest
+        self._kept, self._age_max = kept, age_max
+        self._last: dict[str, tuple[datetime, Rate]] = {}
+
+    def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
+        """Return a price that we take, or raise why there is none."""
+        last = self._last_of(currency, at, self._kept)
+        if last is not None:
+            return last
+        faults: list[GatewayError] = []
+        for source in self._sources:
+            try:
+                rate = yield from source.rate(currency, at)
+                self._check(currency, rate)
+            except (BadReply, NotSent, NoReply) as fault:
+                faults.append(fault)
+            else:
+                if at is not None:
+                    self._last[currency] = at, rate
+                return rate
+        last = self._last_of(currency, at, self._age_max)
+        if last is not None:
+            return last
+        if len(faults) == 1:
+            raise faults[0]
+        raise PriceRefused("; ".join(each.message for each in faults))
+
+    def _last_of(self, currency: str, at: datetime | None, age: timedelta) -> Rate | None:
+        if at is None or currency not in self._last:
+            return None
+        of, rate = self._last[currency]
+        return rate if timedelta() <= at - of < age else None
+
+    def _check(self, currency: str, rate: Rate) -> None:
+        low, high = self._lowest.get(currency), self._highest.get(currency)
+        if (low is not None and rate.value < low) or (high is not None and rate.value > high):
+            raise PriceRefused(
+                f"{rate.source} gives a price of {rate.value:f} {currency}, which is not from "
+                f"{low or 0} to {'any' if high is None else high} (rate_min, rate_max)"
+            )
 
 
 def read_json(body: bytes) -> Any:
@@ -123,23 +212,45 @@ def _step(told: Any, name: str) -> Any:
     return facts.get(name)
 
 
+def _at(told: Any, path: str, currency: str) -> Any:
+    for name in path.replace("{currency}", currency).split("."):
+        told = _step(told, name)
+    return told
+
+
 def _number(told: Any, source: str) -> Decimal:
-    if isinstance(told, str | int | Decimal) and not isinstance(told, bool):
-        try:
-            return Decimal(told)
-        except InvalidOperation:
-            pass
+    """Read a price: a number, or digits in a text. ``1_000`` and other scripts' are neither."""
+    if type(told) in (int, Decimal) or (isinstance(told, str) and _DIGITS.fullmatch(told)):
+        return Decimal(told)
     raise BadReply(f"{source} gives no price where the settings say it is")
 
 
+def _instant(told: Any, source: str) -> datetime:
+    """Read when a price is of: seconds since 1970, or ISO 8601 with a zone."""
+    try:
+        if type(told) in (int, Decimal) or (isinstance(told, str) and _DIGITS.fullmatch(told)):
+            return datetime.fromtimestamp(int(Decimal(told)), UTC)
+        found = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except (ValueError, OverflowError, OSError):
+        found = None
+    if found is None or found.utcoffset() is None:
+        raise BadReply(f"{source} does not say of when its price is where the settings say it")
+    return found
+
+
 def quote(amount: Money, rate: Rate, spread_percent: Decimal) -> Money:
-    """Reckon the satoshis that *amount* costs, rounded up to a whole one."""
+    """Return the satoshis that *amount* costs, rounded up to a whole one.
+
+    Raises `PriceRefused` if that is more than there can be: the price is wrong, or nobody pays.
+    """
     price = Fraction(rate.value) * (1 - Fraction(spread_percent) / 100)
     satoshis = Fraction(amount.minor, 10 ** scale_of(amount.currency)) * COIN / price
-    return Money("BTC", min(-(-satoshis.numerator // satoshis.denominator), COINS_MAX + 1))
+    if satoshis > COINS_MAX:
+        raise PriceRefused(f"at the price of {rate.source} {amount} is more bitcoin than there are")
+    return Money("BTC", -(-satoshis.numerator // satoshis.denominator))
 
 
 def enough(asked: Money, tolerance_percent: Decimal) -> Money:
-    """Reckon from how much on *asked* counts as paid in full."""
+    """Return from how much on *asked* counts as paid in full."""
     less = Fraction(asked.minor) * (1 - Fraction(tolerance_percent) / 100)
     return Money(asked.currency, max(1, -(-less.numerator // less.denominator)))

@@ -27,6 +27,24 @@ class Backend(StrEnum):
     ESPLORA = "esplora"
 
 
+class RateServer(Settings):
+    """Where prices are published as JSON."""
+
+    url: str = Field(description="The address; {currency} stands for the code")
+    path: str = Field(
+        default="{currency}", description="The way to the price in the JSON, such as data.amount"
+    )
+    time_path: str = Field(
+        default="",
+        description="The way to when the price is of: seconds since 1970, or ISO 8601 with a zone",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_safe_place(cls, address: str) -> str:
+        return safe_address(address)
+
+
 class BitcoinSettings(Settings):
     """Settings of one wallet on one network; no key in them can spend."""
 
@@ -76,11 +94,27 @@ class BitcoinSettings(Settings):
     rates: dict[str, Decimal] = Field(
         default_factory=dict[str, Decimal], description="Fixed prices of one bitcoin by currency"
     )
-    rate_url: str = Field(
-        default="", description="Where prices are, as JSON; {currency} stands for the code"
+    rate_servers: tuple[RateServer, ...] = Field(
+        default=(),
+        description="Where prices are published: url, path and time_path of each; the next one is "
+        "asked if one gives none",
     )
-    rate_path: str = Field(
-        default="{currency}", description="The way to the price in the JSON, such as data.amount"
+    rate_min: dict[str, Decimal] = Field(
+        default_factory=dict[str, Decimal],
+        description="The lowest price that is believed, by currency: {USD: 20000}",
+    )
+    rate_max: dict[str, Decimal] = Field(
+        default_factory=dict[str, Decimal],
+        description="The highest price that is believed, by currency",
+    )
+    rate_age_minutes: int = Field(
+        default=10,
+        ge=1,
+        description="How old a price may be, if its server says of when it is; and how long the "
+        "last price is used while no server gives one",
+    )
+    rate_kept_s: int = Field(
+        default=10, ge=0, description="For how many seconds a price of a server is used again"
     )
     spread_percent: Decimal = Field(
         default=Decimal(0),
@@ -132,7 +166,11 @@ class BitcoinSettings(Settings):
     blocks_per_page: int = Field(
         default=20, ge=1, le=500, description="How many blocks are read before it is written down"
     )
-    mempool: bool = Field(default=True, description="Look at unconfirmed transactions, too")
+    mempool: bool | None = Field(
+        default=None,
+        description="Look at unconfirmed transactions, too. An Esplora server is asked for each "
+        "of them, so the default is to do so at a node only",
+    )
 
     @property
     def live(self) -> bool:
@@ -150,6 +188,11 @@ class BitcoinSettings(Settings):
         return max([self.confirmations, *more])
 
     @property
+    def sees_unconfirmed(self) -> bool:
+        """Return whether unconfirmed transactions are looked at."""
+        return self.backend is Backend.CORE if self.mempool is None else self.mempool
+
+    @property
     def confirmations_most(self) -> int:
         """The most confirmations that any amount needs: what has them is at risk no more."""
         return max([self.confirmations, *self.confirmations_from.values()])
@@ -160,7 +203,7 @@ class BitcoinSettings(Settings):
         limit = self.accept_unconfirmed_in_all or 10 * below
         return at_address < below * 10**8 and in_all <= limit * 10**8
 
-    @field_validator("rates")
+    @field_validator("rates", "rate_min", "rate_max")
     @classmethod
     def _are_prices(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
         for currency, rate in rates.items():
@@ -175,17 +218,10 @@ class BitcoinSettings(Settings):
             raise ValueError("confirmations are 1 to 100, from an amount in bitcoin on")
         return steps
 
-    @field_validator("url", "rate_url")
+    @field_validator("url")
     @classmethod
     def _is_a_safe_place(cls, address: str) -> str:
-        parts = urlsplit(address.rstrip("/"))
-        if not address:
-            return address
-        if parts.username or parts.password or parts.fragment or not parts.hostname:
-            raise ValueError("an address without user and fragment is needed")
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_private(parts.hostname)):
-            raise ValueError("over http only to this machine or a private network; else https")
-        return address.rstrip("/")
+        return safe_address(address)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -199,13 +235,21 @@ class BitcoinSettings(Settings):
             )
         if self.maximum_satoshis < self.minimum_satoshis:
             raise ValueError("the maximum is below the minimum")
-        if self.rates and self.rate_url:
-            raise ValueError("rates are fixed, or come from rate_url; not both")
+        if self.rates and self.rate_servers:
+            raise ValueError("rates are fixed, or come from rate_servers; not both")
         if self.cookie_file is not None and (self.user or self.password is not None):
             raise ValueError("give the cookie file, or user and password; not both")
-        if not self.url:
-            raise ValueError("say where the node is")
         return self
+
+
+def safe_address(address: str) -> str:
+    """Return *address* without a slash at its end; refuse one over which secrets could leak."""
+    parts = urlsplit(address.rstrip("/"))
+    if parts.username or parts.password or parts.fragment or not parts.hostname:
+        raise ValueError("an address without user and fragment is needed")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_private(parts.hostname)):
+        raise ValueError("over http only to this machine or a private network; else https")
+    return address.rstrip("/")
 
 
 def _is_private(host: str) -> bool:

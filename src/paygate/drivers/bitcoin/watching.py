@@ -84,13 +84,17 @@ class Coin:
 class Watch:
     """The last blocks that were read, the first of them at height `first`, and the coins.
 
-    `spends` are the outputs that the transaction of each coin spends, one after the other.
+    `began` is the first block that was ever read, and `scans` counts how often a person had some
+    read again. `spends` are the outputs that the transaction of each coin spends, one after the
+    other.
     """
 
     first: int
     hashes: list[str] = field(default_factory=list[str])
     coins: dict[str, Coin] = field(default_factory=dict[str, Coin])
     spends: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    began: int = 0
+    scans: int = 0
     _spenders: dict[bytes, set[str]] = field(default_factory=dict[bytes, set[str]])
 
     @property
@@ -114,7 +118,10 @@ class Watch:
             name: row for name, row in now.items() if memory.get(name) != row
         }
         changes |= {name: None for name in memory if name.startswith(_OURS) and name not in now}
-        position = {"v": _VERSION, "wallet": wallet, "height": self.height}
+        position: dict[str, int | str] = {"v": _VERSION, "wallet": wallet, "height": self.height}
+        position["from"] = self.began
+        if self.scans:
+            position["scans"] = self.scans
         return json.dumps(position, separators=(",", ":")), changes
 
     def _rows(self) -> Iterable[tuple[str, bytes]]:
@@ -141,7 +148,8 @@ class Watch:
         hashes: list[str] = []
         while (hash_ := memory.get(f"block {facts['height'] - len(hashes)}")) is not None:
             hashes.append(hash_.hex())
-        watch = cls(facts["height"] - len(hashes) + 1, hashes[::-1])
+        first = facts["height"] - len(hashes) + 1
+        watch = cls(first, hashes[::-1], began=facts["from"], scans=facts.get("scans", 0))
         for name, row in memory.items():
             kind, _, about = name.partition(" ")
             if kind == "coin":
@@ -165,6 +173,13 @@ class Watch:
         if surplus > 0:
             del self.hashes[:surplus]
             self.first += surplus
+
+    def begin_again(self, start: int) -> None:
+        """Go on at height *start*, forgetting all blocks; what was in them from there is unsure."""
+        self.go_back_to(start - 1)
+        self.hashes, self.first = [], start
+        self.began = min(self.began, start)
+        self.scans += 1
 
     def go_back_to(self, height: int) -> None:
         """Forget the blocks above *height*; what was in them is unconfirmed again."""
@@ -252,7 +267,7 @@ class Watch:
         for name, coin in self.coins.items():
             depth, enough = self._depth(coin), needed[name]
             settles = name in trusted if coin.height is None else depth >= enough
-            about = _About(name, coin, address_of(coin.place), depth, enough)
+            about = _About(name, coin, address_of(coin.place), depth, enough, self.scans)
             if coin.settled and whole and coin.height is None and not settles:
                 told.append(about.returned())
                 coin.settled, coin.told = False, None
@@ -339,13 +354,17 @@ def _transaction_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What a notice says of a coin: its name, its address, and how sure it is."""
+    """What a notice says of a coin: its name, its address, and how sure it is.
+
+    What is told after a rescan may have been told before, and in other words.
+    """
 
     name: str
     coin: Coin
     address: str
     depth: int
     needed: int
+    scans: int
 
     def received(self) -> Notice:
         """Tell that it has settled."""
@@ -403,7 +422,7 @@ class _About:
 
     def _notice(self, event_id: str, type_: str) -> Notice:
         return Notice(
-            event_id=event_id,
+            event_id=f"{event_id}@{self.scans}" if self.scans else event_id,
             type=type_,
             reference=self.address,
             place=self.coin.place,
