@@ -919,6 +919,25 @@ def test_a_refund_of_another_system_is_no_orphan(shop: Shop) -> None:
     assert shop.cashier.orphans() == []
 
 
+def test_a_refund_of_ours_that_is_voided_there_did_not_go(shop: Shop) -> None:
+    payment = shop.pay("73.00")
+    shop.net.settle()
+    shop.clock.advance(days=1)
+    refund = shop.cashier.refund(payment, amount=usd("12.50"), key="r")
+    assert refund.payment.returned == usd("12.50")
+    [back] = [each for each in shop.net.transactions.values() if each.related]
+    shop.hear()
+
+    shop.net.void_elsewhere(back.id)
+    shop.hear()
+
+    after = shop.cashier.payment(payment)
+    assert (after.received - after.returned, after.needs_review) == (usd("73.00"), False)
+    last = shop.cashier.receipts(payment)[-1]
+    assert (last.kind, last.amount) == (MovementKind.REFUND_FAILED, usd("12.50"))
+    assert shop.open_of("INV-1") == ["0.00"]
+
+
 def test_a_copy_of_a_charge_made_there_is_told_to_people(shop: Shop) -> None:
     payment = shop.pay("73.00")
     copy = shop.net.charge_again_elsewhere(payment.reference)

@@ -399,3 +399,17 @@ def test_a_refund_that_ended_otherwise_says_how(
 
     assert type(finding) is closed
     assert not isinstance(finding, Closed) or finding.how is Closing.CANCELED
+
+
+def test_a_refund_that_is_booked_and_was_voided_came_back(net: AuthorizeNet) -> None:
+    told = details("voided", transId=R, refTransId=T, kind="refundTransaction", settleAmount="0.00")
+    booked = frozenset({(MovementKind.REFUND, R)})
+    asked = inquiry(operation=Operation.REFUND, reference=R, amount=usd("5.00"), booked=booked)
+
+    finding = play(net.look_up(asked), told).outcome
+
+    assert isinstance(finding, Approved)
+    assert [(one.kind, one.undoes, one.amount) for one in finding.movements] == [
+        (MovementKind.REFUND, T, usd("5.00")),
+        (MovementKind.REFUND_FAILED, R, usd("5.00")),
+    ]

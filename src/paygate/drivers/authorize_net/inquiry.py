@@ -305,8 +305,18 @@ def _refunded(found: Details, asked: Asked) -> Finding:
     if found.status in codes.HELD:
         return Pending(reference=found.transaction)
     if found.status == "voided":
-        return Closed(how=Closing.CANCELED, reference=found.transaction)
+        return _refund_voided(found, asked)
     return _ended(found)
+
+
+def _refund_voided(found: Details, asked: Asked) -> Finding:
+    """Return that a refund was voided: what is booked of it comes back, and else nothing went."""
+    name = found.transaction
+    if (MovementKind.REFUND, name) not in asked.booked:
+        return Closed(how=Closing.CANCELED, reference=name)
+    went = _movement(found, MovementKind.REFUND, asked.amount)
+    came = replace(went, kind=MovementKind.REFUND_FAILED, undoes=name, code=found.status)
+    return Approved(reference=name, movements=(replace(went, undoes=found.related or None), came))
 
 
 def _inward(found: Details, kind: MovementKind) -> Movement:

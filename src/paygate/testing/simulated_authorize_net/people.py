@@ -133,6 +133,7 @@ class People(Sales):
         """Void in the Merchant Interface."""
         with self._lock:
             one = self.transactions[transaction]
-            assert one.status in LIVE_STATES, "what has settled is refunded"
+            live = LIVE_STATES | {"refundPendingSettlement"}
+            assert one.status in live, "what has settled is refunded"
             one.status, one.settles = "voided", Decimal(0)
             self._announce("void.created", one)
