@@ -223,6 +223,20 @@ def test_a_thin_event_is_acknowledged_and_concerns_nothing() -> None:
     refuse(callback(json.dumps(THIN).encode(), f"t={NOON},v1={'0' * 64}"))
 
 
+@pytest.mark.parametrize(
+    "object_", ["v2.core.event", "v2.core.event_notification", "v3.money.event", "v10.event"]
+)
+def test_an_event_of_a_newer_format_is_acknowledged(object_: str) -> None:
+    notice = read(signed({**THIN, "object": object_}))
+
+    assert (notice.event_id, notice.reference, notice.unreadable) == (THIN["id"], "", "")
+
+
+@pytest.mark.parametrize("object_", ["charge", "v2.core.account", "eventual", "v2.event.x", "", 7])
+def test_what_is_signed_and_names_no_event_is_refused(object_: object) -> None:
+    refuse(signed({**THIN, "object": object_}))
+
+
 def test_a_thin_event_is_stored_as_ignored_and_nothing_is_asked() -> None:
     clock = FakeClock(datetime.fromtimestamp(NOON, UTC))
 
