@@ -489,7 +489,12 @@ def test_a_decline_keeps_stripes_code_and_says_ours(
     reply = refuses(402, **{"type": "card_error", "message": "No.", **error})
 
     assert confirmed(stripe, reply).outcome == Declined(
-        code=code, raw_code=raw_code, retryable=retryable, message="No.", reference="pi_1"
+        code=code,
+        raw_code=raw_code,
+        retryable=retryable,
+        message="No.",
+        reference="pi_1",
+        final=True,
     )
 
 

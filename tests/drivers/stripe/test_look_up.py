@@ -56,7 +56,11 @@ def test_a_declined_try_is_found(stripe: Stripe) -> None:
     found = look_up(stripe, answers(intent("requires_payment_method", last_payment_error=error)))
 
     assert found == Declined(
-        code=DeclineCode.GENERIC, raw_code="do_not_honor", retryable=True, reference="pi_1"
+        code=DeclineCode.GENERIC,
+        raw_code="do_not_honor",
+        retryable=True,
+        reference="pi_1",
+        final=True,
     )
 
 

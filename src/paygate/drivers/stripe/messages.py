@@ -309,7 +309,11 @@ def is_replayed(response: Response) -> bool:
 
 
 def declined(error: object, reference: str) -> Declined:
-    """Return the decline that *error* tells of."""
+    """Return the decline that *error* tells of.
+
+    It is final: there is no page of an intent on which the payer could give another card. The
+    bank's page is over, and Checkout shows its own.
+    """
     raw_code = _why(error)
     advice = text(error, "advice_code") or text(
         error, "payment_intent", "latest_charge", "outcome", "advice_code"
@@ -321,6 +325,7 @@ def declined(error: object, reference: str) -> Declined:
         retryable=retryable,
         message=text(error, "message"),
         reference=reference,
+        final=True,
         method_facts=facts_of(at(error, "payment_method", "card")),
         checks=checks_of(at(error, "payment_method", "card")),
     )
