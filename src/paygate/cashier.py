@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         assign,
         collect,
         credit,
+        dismiss,
         enroll,
         feed,
         history,
@@ -172,7 +173,17 @@ else:
     later(
         globals(),
         "paygate.service",
-        *("action", "assign", "collect", "credit", "enroll", "feed", "history", "import_invoices"),
+        *(
+            "action",
+            "assign",
+            "collect",
+            "credit",
+            "dismiss",
+            "enroll",
+            "feed",
+            "history",
+            "import_invoices",
+        ),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
         *("resolve", "refusals", "return_address"),
         *("record_refund", "reverse", "sending", "status", "taking", "unasked", "write_off"),
@@ -1028,8 +1039,8 @@ class BookDesk:
         List what processors told us and what became of it, the newest first.
 
         *state* narrows it to ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"``, ``"failed"``
-        or ``"conflicted"``, *account* to those of a gateway account. The dates (of when they
-        came), the order and the pages are those of `payments`.
+        ``"conflicted"`` or ``"dismissed"``, *account* to those of a gateway account. The dates
+        (of when they came), the order and the pages are those of `payments`.
         """
         wanted = listing.state_of(InboxState, state, "state")
         last = arguments.number_of_callback(after, "after")
@@ -1054,6 +1065,22 @@ class BookDesk:
         of_account = arguments.maybe(arguments.named, account, "account")
         page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
         return (yield from look(lambda tx: inbox.page(tx, page, state=state, account=of_account)))
+
+    @verb
+    def dismiss_callback(
+        self, callback: StoredCallback | int, *, reason: str
+    ) -> Flow[StoredCallback]:
+        """
+        Record that nothing is to be done about a callback that could not be applied.
+
+        It is for those that are orphan, failed or conflicted, after you have looked: such as one
+        about an order of another system. It is not applied, and needs nobody any more; *reason*
+        and who acts stay with it and in the event `callback.dismissed`, which also names the
+        money that it tells of. Money that is yours is not dismissed, but replayed or recorded.
+        `replay_callback` takes it back. Raises `NothingToDismiss` for any other callback.
+        """
+        which = arguments.callback_id(callback, "callback")
+        return (yield from dismiss.dismiss(which, reason=note(reason, "reason")))
 
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:

@@ -399,6 +399,13 @@ class AlreadyFinal(Refused):
     payment: str
 
 
+class NothingToDismiss(Refused):
+    """The callback is applied, ignored or still being tried; nobody needs to look at it."""
+
+    callback: int
+    state: str
+
+
 class SeveralInDoubt(Refused):
     """More than one attempt of the payment is in doubt; say which is meant."""
 

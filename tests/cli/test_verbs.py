@@ -59,6 +59,7 @@ COMMANDS: Final = {
     "payment_by_key": "payment show",
     "orphans": "callbacks list",
     "replay_callback": "callbacks replay",
+    "dismiss_callback": "callbacks dismiss",
     "assign_payer_number": "number assign",
     "payer_numbers": "number list",
     "release_payer_number": "number release",

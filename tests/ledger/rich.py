@@ -381,6 +381,9 @@ def _odd(office: Office) -> None:
         cashier.apply_callbacks()
     office.tell("told", "unknown", "somebody-else", movements=(early,))
     office.tell("told", "odd", waiting.reference, unreadable="an amount without a currency")
+    office.tell("told", "odder", waiting.reference, unreadable="an amount without a sign")
+    [seen] = cashier.callbacks(state="failed", limit=1)
+    cashier.dismiss_callback(seen, reason="of another shop")
 
 
 def _wallet(office: Office) -> None:

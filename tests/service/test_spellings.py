@@ -148,6 +148,7 @@ NAMES = {"number", "key", "reference", "customer", "payer", "name"}
 NOTES = {"reason", "evidence", "force_reason", "description"}
 # What each verb needs besides, to come as far as the argument that is tried.
 NEEDS: dict[str, Any] = {
+    "callback": 1,
     "number": "N-1",
     "customer": "C-1",
     "total": usd("1.00"),
@@ -175,6 +176,7 @@ NEEDS: dict[str, Any] = {
 # A look-up finds nothing by it.
 READS_OF_CUSTOMERS = {
     *("methods", "invoices", "open_invoices", "payments", "credits", "balance", "erase_contact"),
+    "payer_numbers",
 }
 
 

@@ -49,6 +49,7 @@ class Names:
     customer: str = "C-none"
     key: str = "key-of-nobody"
     callback: int = 4_000_000
+    payer_number: str = "VA-of-nobody"
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     north.apply_callbacks()
     assert north.chargebacks(payment=paid)
     [callback, *_] = north.callbacks()
+    north.assign_payer_number(who, "VA-7", via="card")
     return Names(
         invoice=north.invoice("N-7").id,
         number="N-7",
@@ -145,6 +147,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         customer=who.id,
         key=paid.key,
         callback=callback.id,
+        payer_number="VA-7",
     )
 
 
@@ -228,6 +231,11 @@ CALLS: dict[str, list[Call]] = {
     "inquire_method": [lambda c, n: c.inquire_method(n.change)],
     "inquire": [lambda c, n: c.inquire(n.payment), lambda c, n: c.inquire(n.unknown)],
     "replay_callback": [lambda c, n: c.replay_callback(n.callback)],
+    "dismiss_callback": [lambda c, n: c.dismiss_callback(n.callback, reason="seen")],
+    "payer_numbers": [lambda c, n: c.payer_numbers(customer=n.customer)],
+    "release_payer_number": [
+        lambda c, n: c.release_payer_number(n.payer_number, via="card", reason="moved")
+    ],
 }
 # These take objects: a south that got hold of one of the north's gets nothing by it.
 OBJECTS: dict[str, Callable[[Two], Any]] = {
@@ -264,6 +272,7 @@ OWN = {
     "import_invoices",
     "save_customer",
     "top_up",
+    "assign_payer_number",
     "mandate",
     "stop_sending",  # for every tenant, as it says
     "sending_stopped",
@@ -272,6 +281,7 @@ OWN = {
     "receive",
     "read_feeds",
     "places",  # of the wallet, whoever uses it
+    "rescan",
     "subscribe",
     "publish",
     "check",

@@ -138,6 +138,25 @@ def replay(
         raise typer.Exit(FINDINGS)
 
 
+@callbacks.command("dismiss")
+@with_ledger
+def dismiss(
+    where: Where,
+    numbers: Annotated[
+        list[int], typer.Argument(metavar="NO. ...", help="Numbers of the callbacks.")
+    ],
+    reason: options.ReasonOption,
+) -> None:
+    """Record that nothing is to be done about callbacks that could not be applied."""
+    with where.open() as cashier:
+        done = [cashier.dismiss_callback(number, reason=reason) for number in numbers]
+    if where.as_json:
+        show.write_json({"callbacks": [_facts(one) for one in done]})
+        return
+    for one in done:
+        show.console().print(f"Callback {one.id} is {one.state}")
+
+
 def _facts(one: StoredCallback) -> dict[str, Any]:
     """Tell what may be shown of a callback: its body may hold a token."""
     facts = asdict(one)

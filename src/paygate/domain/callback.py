@@ -14,7 +14,8 @@ class InboxState(StrEnum):
     """What became of something that a processor told.
 
     NEW waits to be applied, or to be tried again. APPLIED is in the books. IGNORED
-    concerns nothing of ours. ORPHAN names an operation that we do not know, FAILED
+    concerns nothing of ours. DISMISSED could not be applied, and a person has seen that nothing
+    is to be done. ORPHAN names an operation that we do not know, FAILED
     could not be applied, and CONFLICTED says something else than was told before under
     the same event id: a person must look at each of these.
     """
@@ -25,6 +26,7 @@ class InboxState(StrEnum):
     ORPHAN = "orphan"
     FAILED = "failed"
     CONFLICTED = "conflicted"
+    DISMISSED = "dismissed"
 
 
 class Refusal(StrEnum):
@@ -68,7 +70,8 @@ class StoredCallback:
 
     `body` is what came, word for word, in a list of callbacks. It is empty where a
     feed told it, and where no key of the cashier opens it; `digest` is its SHA-256.
-    `error` says why it is not applied yet. `times` counts how often a hint without proof came.
+    `error` says why it is not applied yet. `dismissed_by` is who has seen that nothing is to be
+    done, and `dismissed_for` why. `times` counts how often a hint without proof came.
     """
 
     id: int
@@ -84,6 +87,8 @@ class StoredCallback:
     next_try_at: datetime | None = None
     applied_at: datetime | None = None
     error: str = ""
+    dismissed_by: str = ""
+    dismissed_for: str = ""
 
     def __repr__(self) -> str:
         return f"StoredCallback({self.id}, {self.account} {self.event_id}, {self.state})"

@@ -114,6 +114,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.resolved": "An operator said how storing or deleting a method ended.",
     "callback.orphaned": "A callback names no operation of ours, and nobody will look again.",
     "callback.failed": "A callback could not be applied, however often it was tried.",
+    "callback.dismissed": "A person saw that nothing is to be done about a callback, and said why.",
     "callback.conflicted": "An event was told again with other contents; a person must look.",
     "account.credentials_rejected": "A gateway rejects our credentials of an account.",
     "account.credentials_accepted": "A gateway that rejected our credentials accepts them again.",

@@ -93,6 +93,7 @@ InboxStateWord: TypeAlias = Literal[
     "orphan",
     "failed",
     "conflicted",
+    "dismissed",
 ]
 """What became of a callback: see `InboxState`."""
 

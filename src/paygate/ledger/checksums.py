@@ -149,7 +149,7 @@ METHOD: Final = _facts(
 INBOX: Final = _facts(
     "inbox",
     "id; tenant account event_id type digest times body_digest notice received_at state tries "
-    "next_try_at applied_at reply error",
+    "next_try_at applied_at reply error dismissed_by dismissed_for",
 )
 FEED: Final = _facts("feed", "tenant account; cursor since_stop")
 FEED_MEMORY: Final = _facts("feed_memory", "tenant account name; value")

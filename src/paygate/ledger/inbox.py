@@ -50,6 +50,7 @@ _HEAR_AGAIN = """
 UPDATE paygate_inbox SET times = times + 1, state = 'new', applied_at = NULL,
   tries = CASE state WHEN 'new' THEN tries ELSE 0 END,
   error = CASE state WHEN 'new' THEN error ELSE '' END,
+  dismissed_by = '', dismissed_for = '',
   next_try_at = CASE state WHEN 'new' THEN next_try_at ELSE :at END
 WHERE id = :id
 """
@@ -91,8 +92,14 @@ WHERE id = :id AND state = 'new' AND tries = :tries
 """
 _REVIVE = """
 UPDATE paygate_inbox
-SET state = 'new', tries = 0, next_try_at = :at, applied_at = NULL, error = ''
+SET state = 'new', tries = 0, next_try_at = :at, applied_at = NULL, error = '',
+  dismissed_by = '', dismissed_for = ''
 WHERE tenant = :tenant AND id = :id AND state <> 'new'
+"""
+_DISMISS = """
+UPDATE paygate_inbox SET state = 'dismissed', applied_at = :at, next_try_at = NULL,
+  dismissed_by = :actor, dismissed_for = :reason
+WHERE tenant = :tenant AND id = :id AND state IN ('orphan', 'failed', 'conflicted')
 """
 _SEALED = """
 SELECT id, account, event_id, raw_encrypted FROM paygate_inbox
@@ -257,6 +264,15 @@ def revive(tx: Tx, id_: int) -> None:
         checksums.renew(tx, checksums.INBOX, id_)
 
 
+def dismiss(tx: Tx, id_: int, reason: str) -> bool:
+    """Write that a person has seen that nothing is to be done about one that is stuck."""
+    params = {"tenant": tx.tenant, "id": id_, "at": tx.at, "actor": tx.actor, "reason": reason}
+    dismissed = bool(tx.run(_DISMISS, params))
+    if dismissed:
+        checksums.renew(tx, checksums.INBOX, id_)
+    return dismissed
+
+
 def keep_reply(tx: Tx, id_: int, reply: str) -> None:
     """Keep what we replied, for whoever asks again."""
     tx.run(_KEEP_REPLY, {"id": id_, "reply": reply})
@@ -327,6 +343,8 @@ def inbox_row_of(row: Row) -> InboxRow:
             next_try_at=read_instant(row["next_try_at"]),
             applied_at=read_instant(row["applied_at"]),
             error=row["error"],
+            dismissed_by=row["dismissed_by"],
+            dismissed_for=row["dismissed_for"],
         ),
         row["digest"],
         row["notice"],

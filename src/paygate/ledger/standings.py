@@ -259,7 +259,9 @@ STANDINGS: Final = (
           || ', applied ' || coalesce(applied_at, 'never') AS detail
         FROM paygate_inbox
         WHERE tenant = :tenant AND (
-          state NOT IN ('new', 'applied', 'ignored', 'orphan', 'failed', 'conflicted')
+          state NOT IN ('new', 'applied', 'ignored', 'orphan', 'failed', 'conflicted', 'dismissed')
+          OR (state = 'dismissed') <> (dismissed_by <> '')
+          OR (state = 'dismissed') <> (dismissed_for <> '')
           OR (state = 'new') <> (next_try_at IS NOT NULL)
           OR (state IN ('new', 'conflicted')) <> (applied_at IS NULL)
           OR times < 1 OR tries < 0)

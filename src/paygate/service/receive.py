@@ -44,7 +44,6 @@ from paygate.errors import (
     ItemAlreadyBeingPaid,
     LedgerCorrupt,
     NotAuthentic,
-    NotFoundError,
     NotPayable,
     NotVerified,
     OutcomeUnknown,
@@ -148,11 +147,11 @@ def apply_callbacks(
 
 def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
     """Apply one again from the beginning, and return how that went."""
-    row = yield from look(lambda tx: _find(tx, id_))
+    row = yield from look(lambda tx: told.find(tx, id_))
     inquire.require(row.callback.account, accounts)
     yield from transact(lambda tx: inbox.revive(tx, id_))
     yield from _apply_safely(id_, accounts, timing, set())
-    return (yield from look(lambda tx: _find(tx, id_)))
+    return (yield from look(lambda tx: told.find(tx, id_)))
 
 
 # --- Taking in -----------------------------------------------------------------------------
@@ -375,7 +374,7 @@ def _apply_safely(
 def _apply(
     id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
-    row = yield from look(lambda tx: _find(tx, id_))
+    row = yield from look(lambda tx: told.find(tx, id_))
     notice = notices.read_notice(row.notice)
     account = accounts[row.callback.account]
     heard_at = row.callback.received_at
@@ -393,7 +392,7 @@ def _apply(
 
     def work(tx: Tx) -> Done:
         # Another process may have been faster. What came since we asked is another question.
-        now = _since(row, _find(tx, id_))
+        now = _since(row, told.find(tx, id_))
         return _apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
 
     done = yield from transact(work)
@@ -818,10 +817,3 @@ def _pause(tx: Tx, row: InboxRow) -> timedelta:
     waited = tx.now - row.callback.received_at
     step = sum(end <= waited for end in accumulate(RETRY_PLAN))
     return RETRY_PLAN[min(step, len(RETRY_PLAN) - 1)]
-
-
-def _find(tx: Tx, id_: int) -> InboxRow:
-    row = inbox.by_id(tx, id_)
-    if row is None:
-        raise NotFoundError(f"there is no callback {id_} in this ledger")
-    return row

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Authorized, Declined, Rejected, Unknown
+from paygate.errors import NotFoundError
 from paygate.ledger import inbox, outbox
 from paygate.service import notices
 
@@ -82,6 +83,14 @@ def keep(
     return Kept(row, new=True)
 
 
+def find(tx: Tx, id_: int) -> InboxRow:
+    """Return a callback by its number, or raise `NotFoundError`."""
+    row = inbox.by_id(tx, id_)
+    if row is None:
+        raise NotFoundError(f"there is no callback {id_} in this ledger")
+    return row
+
+
 def storable(notice: Notice, account: GatewayAccount) -> Notice:
     """
     Make a hint of what carries the token of a stored method: the inbox keeps no secret.
@@ -106,8 +115,8 @@ def _says(notice: Notice) -> bool:
     return bool(answered or notice.movements or notice.disputes)
 
 
-def emit(tx: Tx, type_: str, row: InboxRow, reason: str) -> None:
-    """Emit that a person must look at a callback."""
+def emit(tx: Tx, type_: str, row: InboxRow, reason: str, **more: object) -> None:
+    """Emit that a person must look at a callback, or has looked."""
     told = row.callback
     outbox.emit(
         tx,
@@ -119,5 +128,6 @@ def emit(tx: Tx, type_: str, row: InboxRow, reason: str) -> None:
             "event_id": told.event_id,
             "type": told.type,
             "reason": reason,
+            **more,
         },
     )

@@ -627,6 +627,8 @@ CREATE TABLE paygate_inbox (
   applied_at TEXT,
   reply TEXT,
   error TEXT NOT NULL DEFAULT '',
+  dismissed_by TEXT NOT NULL DEFAULT '', -- who has seen that nothing is to be done
+  dismissed_for TEXT NOT NULL DEFAULT '', -- and why
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, event_id, digest)
 ) STRICT;
