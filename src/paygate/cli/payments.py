@@ -14,6 +14,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from paygate.domain.outcome import Sighting
     from paygate.domain.payment import Payment, PaymentItem
     from paygate.domain.words import (
         KeyedVerb,
@@ -340,6 +341,8 @@ def rows(of: Payment) -> dict[str, object]:
         "Amount": of.amount,
         "Received": of.received,
         "Seen": of.seen or None,
+        "Made up of": "\n".join(map(_sighting, of.sightings)) or None,
+        "Address number": of.place,
         "Being captured": of.capturing or None,
         "Returned": of.returned or None,
         "Being refunded": of.refunding or None,
@@ -409,6 +412,10 @@ def _table(payments: list[Payment]) -> Any:
             status.append("\na person must look", style="yellow")
         show.add(table, f"{one.id}\n  {' · '.join(about)}", made, status, one.amount, one.account)
     return table
+
+
+def _sighting(of: Sighting) -> str:
+    return f"{show.amount(of.quantity)}, {of.confirmations} of {of.needed} confirmations: {of.name}"
 
 
 def _about(item: PaymentItem) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from paygate.domain.card_checks import CardChecks
     from paygate.domain.method import Kind, MethodFacts
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Action, MovementKind
+    from paygate.domain.outcome import Action, MovementKind, Sighting
 
 
 class Operation(StrEnum):
@@ -153,7 +153,9 @@ class Payment:
     `awaiting` what was accepted and counts only when it has settled; until then it
     holds what it is to pay. `settled` tells that all of its money reached us.
     `authorized` what was held for us before any capture, `seen` what is on its way, if the
-    gateway says how much: a Bitcoin transaction that waits for confirmations, say.
+    gateway says how much: a Bitcoin transaction that waits for confirmations, say. `sightings`
+    are the first of what that is made of, with the confirmations of each, and `place` is the number
+    of the address to pay to.
     `refundable_after` is how many banking days after settlement the payer's bank can
     still return it. `warnings` are sentences about the call that returned it.
     `method` is the stored method that was charged, or that was stored on the way;
@@ -199,6 +201,8 @@ class Payment:
     conflicted: bool = False
     superseded: bool = False
     seen: Money | None = None
+    sightings: tuple[Sighting, ...] = ()
+    place: int | None = None
     settled: bool = False
     disputed: bool = False
     authorized: Money | None = None

@@ -77,7 +77,7 @@ ATTEMPT: Final = _facts(
     "attempt",
     "id; tenant payment method operation account kind driver driver_version livemode "
     "merchant_account gateway_key key currency amount_minor=amount final movement about then_do "
-    "created_at=at created_mark=mark actor offers",
+    "created_at=at created_mark=mark actor offers place",
 )
 ANSWER: Final = _facts(
     "attempt",

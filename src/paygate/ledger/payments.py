@@ -14,6 +14,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Action,
     PayToAddress,
+    Sighting,
     secret_of,
     with_secret,
 )
@@ -63,7 +64,11 @@ AND NOT EXISTS (
 # invoice is named once, in the order of the claims; one that was chosen later comes last.
 _SELECT = f"""
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
-  a.expires_at, a.method_facts, a.verified,
+  a.expires_at, a.method_facts, a.verified, a.place,
+  (SELECT json_group_array(
+     json_array(sighting, currency, quantity_minor, confirmations, needed)) FROM (
+     SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20))
+    AS sightings,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
@@ -278,12 +283,12 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, then_do,
   state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor,
-  offers, method_facts, checksum, answer_checksum)
+  offers, method_facts, place, checksum, answer_checksum)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :then_do,
   'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
-  :method_facts, :checksum, :answer_checksum
+  :method_facts, :place, :checksum, :answer_checksum
 WHERE :sends = 0 AND :reported OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
@@ -949,6 +954,7 @@ def insert_attempt(
     method: str | None = None,
     offers: Collection[Operation] = (),
     method_facts: MethodFacts | None = None,
+    place: int | None = None,
     reported: bool = False,
 ) -> None:
     """
@@ -959,7 +965,8 @@ def insert_attempt(
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
     method that it is about, or is to make; one about a method alone has no *payment*.
     *request* is what is needed to send it again, and *person* whose facts are in that. One
-    that a gateway *reported* was never to be sent: its money came by itself.
+    that a gateway *reported* was never to be sent: its money came by itself. *place* is the
+    number of the place to pay to, if it has one.
 
     Raises `SendingStopped` while nothing is sent from this ledger.
     """
@@ -990,6 +997,7 @@ def insert_attempt(
         "actor": tx.actor,
         "offers": " ".join(sorted(offers)),
         "method_facts": write_method_facts(method_facts),
+        "place": place,
         "reported": reported,
     }
     signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))
@@ -1411,6 +1419,8 @@ def payment_of(row: Row) -> Payment:
         conflicted=bool(row["conflicted"]),
         superseded=bool(row["superseded"]),
         seen=Money(currency, row["seen_minor"]),
+        sightings=_read_sightings(row["sightings"]),
+        place=row["place"],
         disputed=bool(row["disputed"]),
         authorized=Money(currency, row["authorized_minor"]),
         reversal=row["reversal"],
@@ -1430,6 +1440,18 @@ def payment_of(row: Row) -> Payment:
             for number, wanted, claimed, paid in json.loads(row["items"])
         ),
         created_at=datetime.fromisoformat(row["created_at"]),
+    )
+
+
+def _read_sightings(text: str) -> tuple[Sighting, ...]:
+    return tuple(
+        Sighting(
+            name=name,
+            quantity=Money(currency, minor),
+            confirmations=confirmations,
+            needed=needed,
+        )
+        for name, currency, minor, confirmations, needed in json.loads(text)
     )
 
 

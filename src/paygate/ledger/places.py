@@ -29,6 +29,11 @@ _GIVE = """
 INSERT INTO paygate_place (source, number, tenant, account, owner, created_at, checksum)
 VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
 """
+_TAKE = """
+INSERT INTO paygate_place (source, number, tenant, account, owner, created_at, checksum)
+VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
+ON CONFLICT DO NOTHING
+"""
 # A number beyond those allotted was given away by a ledger that this one has forgotten.
 _REACH = """
 UPDATE paygate_place_count SET
@@ -114,6 +119,19 @@ def reach(tx: Tx, source: str, number: int) -> None:
     """Remember that *number* was paid to, so that it is never given away as a new one."""
     tx.run(_BEGIN, {"source": source})
     tx.run(_REACH, {"source": source, "number": number})
+
+
+def take(tx: Tx, source: str, account: str, number: int) -> None:
+    """Let money at a number that nobody was given be that of this tenant, and of no other."""
+    params = {
+        "source": source,
+        "number": number,
+        "tenant": tx.tenant,
+        "account": account,
+        "owner": f"found:{number}",
+        "at": tx.at,
+    }
+    tx.run(_TAKE, checksums.signed(checksums.PLACE, params))
 
 
 def tell_gap(tx: Tx, source: str, limit: int) -> bool:

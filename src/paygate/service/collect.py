@@ -342,6 +342,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         person=payment.payer,
         offers=order.account.offered(rail),
         method_facts=_facts_of(order.method),
+        place=charge.place,
     )
     telling.emit(tx, "payment.started", payment)
     return Opened(

@@ -293,6 +293,8 @@ def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> i
     for notice in ours:
         if notice.place is not None:
             places.reach(tx, _source(account), notice.place)
+            if notice.movements:
+                places.take(tx, _source(account), account.name, notice.place)
     count: Counter[str] = Counter()
     kept = 0
     for notice in ours:

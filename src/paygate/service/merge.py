@@ -678,7 +678,9 @@ def _tell(tx: Tx, before: AttemptRow, payment: Payment, found: Payment, changes:
     about = before.in_log
     if event:
         movements = [each.movement_id for each in changes.book]
-        facts = {"movements": movements} if movements else {}
+        facts: dict[str, object] = {"movements": movements} if movements else {}
+        if changes.seen is not None:
+            facts["seen_minor"] = changes.seen.minor
         telling.emit(tx, event, now, about, amount_minor=before.attempt.amount.minor, **facts)
     if changes.seen is not None and changes.seen != payment.seen:
         telling.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)

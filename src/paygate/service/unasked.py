@@ -111,8 +111,10 @@ def book(
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
     reading = merge.Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
+    # A place is no name of this money: more may come to it, and a payer may be asked to pay there.
+    name = notice.reference if notice.place is None else ""
     answer = Approved(
-        reference=notice.reference or movement.movement_id,
+        reference=name or movement.movement_id,
         movements=(movement,),
         disputes=notice.disputes,
     )

@@ -426,6 +426,8 @@ class _About:
             type=type_,
             reference=self.address,
             place=self.coin.place,
+            # If nobody was asked to pay there, the money is booked all the same.
+            payer_number=self.address,
             occurred_at=self._block_time,
             sighting=Sighting(
                 name=self.name,

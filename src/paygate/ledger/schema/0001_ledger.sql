@@ -218,6 +218,7 @@ CREATE TABLE paygate_attempt (
   late_pending INTEGER NOT NULL DEFAULT 0, -- money is on its way, though it had ended
   overdue_at TEXT, -- when a person must look at what was accepted and is not decided
   offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
+  place INTEGER, -- the number of the place to pay to
   version INTEGER NOT NULL DEFAULT 0,
   checksum INTEGER NOT NULL,
   answer_checksum INTEGER NOT NULL, -- of what is known of its end
