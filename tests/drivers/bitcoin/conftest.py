@@ -14,7 +14,7 @@ import pytest
 from paygate import Cashier, Money, Payment
 from paygate.domain.outcome import PayToAddress
 from paygate.domain.payment import Receipt
-from paygate.drivers.bitcoin import BitcoinSettings, RateSource
+from paygate.drivers.bitcoin import BitcoinSettings, RateSource, gateway
 from paygate.service.account import Timing
 from paygate.testing import FakeClock
 from tests.drivers.bitcoin.node import OnSimulatedNode, SimulatedNode, chain
@@ -24,6 +24,10 @@ TPUB = (
     "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39y"
     "BA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M"
 )
+
+
+AHEAD = gateway.AHEAD
+BASE = chain(120)
 
 
 def settings(**more: Any) -> BitcoinSettings:
@@ -51,7 +55,7 @@ class Shop:
     """A ledger on disk, a node, and a clock."""
 
     folder: Path
-    node: SimulatedNode = field(default_factory=lambda: chain(120))
+    node: SimulatedNode = field(default_factory=lambda: SimulatedNode(blocks=list(BASE.blocks)))
     clock: FakeClock = field(default_factory=FakeClock)
     settings: BitcoinSettings = field(default_factory=settings)
     rates: RateSource | None = None
@@ -126,6 +130,12 @@ class Shop:
 def action(payment: Payment) -> PayToAddress:
     assert isinstance(payment.action, PayToAddress)
     return payment.action
+
+
+@pytest.fixture(autouse=True)
+def _few_addresses_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test derive some scripts, and not a thousand."""
+    monkeypatch.setattr(gateway, "AHEAD", 200)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from paygate import Payment, PaymentStatus
 from paygate.domain.outcome import MovementKind
+from paygate.drivers.bitcoin import gateway
 from paygate.drivers.bitcoin.descriptors import Wallet
 from paygate.drivers.bitcoin.waiting import Waiting, short
 from paygate.testing import FakeClock
-from tests.drivers.bitcoin.conftest import TPUB, Shop, usd
+from tests.drivers.bitcoin.conftest import AHEAD, TPUB, Shop, usd
 from tests.drivers.bitcoin.node import DECOY, SimulatedNode, Tx, chain, pay
 from tests.service.world import Doomed, PowerCut
 
@@ -118,10 +120,10 @@ def test_a_transaction_that_left_is_read_again_when_it_comes_back(shop: Shop) ->
     assert shop.payment(payment).status is PaymentStatus.DECLINED
 
 
-NAMES = st.sets(st.integers(0, 300).map(lambda n: short(f"{n:016x}")))
+NAMES = st.sets(st.integers(0, 300).map(lambda n: short(f"{n:016x}")), max_size=20)
 
 
-@given(st.lists(NAMES, max_size=60))
+@given(st.lists(NAMES, max_size=40))
 def test_whatever_waits_it_is_known_what_was_read(looks: list[set[bytes]]) -> None:
     memory: dict[str, bytes] = {}
     for read in looks:
@@ -131,16 +133,16 @@ def test_whatever_waits_it_is_known_what_was_read(looks: list[set[bytes]]) -> No
 
 
 def test_what_a_look_writes_grows_with_what_is_new() -> None:
-    names = [short(f"{n:016x}") for n in range(52_000)]
+    names = [short(f"{n:016x}") for n in range(7_000)]
     memory: dict[str, bytes] = {}
     written: list[int] = []
     for look in range(100):
-        read = frozenset(names[20 * look : 50_000 + 20 * look])
+        read = frozenset(names[20 * look : 5_000 + 20 * look])
         changes = Waiting(memory).become(read)
         written.append(sum(len(value) for value in changes.values() if value))
         _store(memory, changes)
 
-    assert written[0] == 8 * 50_000
+    assert written[0] == 8 * 5_000
     assert sorted(written)[95] == 8 * 40  # all looks but a few: 20 that came and 20 that left
     assert sum(written[1:]) < 4 * written[0]
 
@@ -168,7 +170,7 @@ def cursor_of(shop: Shop) -> str:
 
 
 def test_a_look_writes_what_has_changed_and_moves_a_position(shop: Shop) -> None:
-    scripts = [shop.gateway.wallet.script(n % 500) for n in range(2_000)]
+    scripts = [shop.gateway.wallet.script(n % 50) for n in range(200)]
     inputs = [f"{n:064x}:{n}" for n in range(1, 50)]
     shop.node.mine(pay(*((script, 5_000) for script in scripts), also_spends=inputs))
     shop.node.mine_many(2)
@@ -181,7 +183,7 @@ def test_a_look_writes_what_has_changed_and_moves_a_position(shop: Shop) -> None
 
     after = memory_of(shop)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert sum(name.startswith("coin ") for name in after) == 2_000
+    assert sum(name.startswith("coin ") for name in after) == 200
     assert [len(after[name]) for name in after if name.startswith("spends ")] == [50 * 36]
     assert changed == {f"block {shop.node.height}", f"block {shop.node.height - 100}"}
     assert len(cursor_of(shop)) < 100
@@ -200,6 +202,12 @@ def test_what_is_beyond_all_doubt_is_forgotten(shop: Shop) -> None:
 
 
 # --- Scripts -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watch as many addresses ahead as in earnest."""
+    monkeypatch.setattr(gateway, "AHEAD", AHEAD)
 
 
 def test_a_script_is_derived_once_whatever_process_reads(
@@ -226,6 +234,7 @@ def test_a_script_is_derived_once_whatever_process_reads(
     assert len(derived) == len(set(derived))
 
 
+@pytest.mark.usefixtures("ahead")
 def test_scripts_of_a_page_that_was_not_kept_are_kept_with_the_next(shop: Shop) -> None:
     shop.node.status = 503
     assert "bitcoin" in shop.cashier.read_feeds().failed
@@ -241,6 +250,7 @@ def test_scripts_of_a_page_that_was_not_kept_are_kept_with_the_next(shop: Shop) 
     assert kept["scripts 0"] == b"".join(wallet.script(n) for n in range(1000))
 
 
+@pytest.mark.usefixtures("ahead")
 def test_every_address_given_away_is_watched_and_a_thousand_more(shop: Shop) -> None:
     _allot(shop, 4_321)
     _look(shop)
@@ -381,7 +391,7 @@ def _look_with_deaths(
             shop.later(minutes=6)  # until nobody waits for the dead one any more
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6 if settings.default.max_examples < 1_000 else 250, deadline=None)
 @given(
     st.lists(
         st.tuples(STEPS, st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=3)),
@@ -414,16 +424,21 @@ def test_however_a_reading_is_split_or_dies_the_books_are_those_of_one_that_was_
 def test_whichever_step_a_reader_dies_at_the_money_is_booked_once(
     tmp_path: Path, *, lost: bool
 ) -> None:
-    at = 0
-    while True:
+    first = Shop(tmp_path, chain(12))
+    payment = first.ask("INV-1")
+    first.look()
+    tx = pay((first.script(payment), QUOTED))
+    first.node.mine(tx)
+    first.node.mine()
+    crowd(first.node, 3)
+    first.close()
+    at, died = 0, True
+    while died:
         at += 1
-        shop = Shop(_folder(tmp_path, at), transactions_per_page=2)
-        payment = shop.ask("INV-1")
-        shop.look()
-        tx = pay((shop.script(payment), QUOTED))
-        shop.node.mine(tx)
-        shop.node.mine()
-        crowd(shop.node, 5)
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        shutil.copy(tmp_path / "ledger.db", folder)
+        shop = Shop(folder, first.node, transactions_per_page=2)
         shop.start(Doomed)
         doomed = shop.cashier
         assert isinstance(doomed, Doomed)
@@ -440,12 +455,4 @@ def test_whichever_step_a_reader_dies_at_the_money_is_booked_once(
         assert (receipt.kind, receipt.movement_id) == (MovementKind.CHARGE, f"{tx.id}:0")
         assert shop.cashier.fsck() == []
         shop.close()
-        if not died:
-            break
     assert at > 10
-
-
-def _folder(base: Path, number: int) -> Path:
-    folder = base / str(number)
-    folder.mkdir()
-    return folder
