@@ -391,7 +391,7 @@ def _look_with_deaths(
             shop.later(minutes=6)  # until nobody waits for the dead one any more
 
 
-@settings(max_examples=6 if settings.default.max_examples < 1_000 else 250, deadline=None)
+@settings(max_examples=6 if settings().max_examples < 1_000 else 250, deadline=None)
 @given(
     st.lists(
         st.tuples(STEPS, st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=3)),
