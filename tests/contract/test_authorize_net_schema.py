@@ -59,7 +59,15 @@ def problems(protocols: Path) -> Problems:
 
 def everything() -> list[Request]:
     """Tell at least one request of every kind."""
-    net = AuthorizeNet(samples.settings(merchant_name="Club", communicator_url="https://x.org/c"))
+    net = AuthorizeNet(
+        samples.settings(
+            merchant_name="Club",
+            communicator_url="https://x.org/c",
+            purchase_order_fact="po",
+            tax_fact="vat",
+            authorization_indicator="final",
+        )
+    )
     raw, payer = test_charge.OPEN, samples.PAYER
     charge, details = samples.charge, samples.details
     settled = details("settledSuccessfully")
@@ -101,6 +109,18 @@ def everything() -> list[Request]:
             made,
         ),
         play(net.charge(charge(method=network, payer_present=False)), made),
+        play(net.charge(charge(method=network, reason=ChargeReason.RECURRING)), made),
+        play(
+            net.authorize(
+                charge(
+                    payer=payer,
+                    receipt_email="office@example.org",
+                    lines=(ChargeLine("A", Money("USD", 5)), ChargeLine("B", Money("USD", 5))),
+                    metadata={"po": "PO 7", "vat": "1.00", "boat": "Ida"},
+                )
+            ),
+            made,
+        ),
         play(net.charge(charge(method=samples.STORED, kind=Kind.E_CHECK)), made),
         play(raw.charge(charge(method=test_charge.CARD, payer=payer)), made),
         play(raw.charge(charge(method=test_charge.ACCOUNT, kind=Kind.E_CHECK)), made),

@@ -205,6 +205,81 @@ def test_the_hosts_facts_and_the_invoices_go_with_a_charge(net: AuthorizeNet) ->
     assert told["merchantDescriptor"] == "ROW 12"
 
 
+@pytest.mark.parametrize("reason", [ChargeReason.RECURRING, ChargeReason.INSTALLMENT])
+def test_a_payer_may_begin_a_series_with_a_stored_card(
+    net: AuthorizeNet, reason: ChargeReason
+) -> None:
+    told = body_of(charged(net, made(), method=STORED, reason=reason).requests[0])
+
+    assert told["processingOptions"] == {
+        "isFirstRecurringPayment": "true",
+        "isStoredCredentials": "true",
+    }
+    assert "recurringBilling" not in str(told["transactionSettings"])
+
+
+def test_the_amount_of_the_first_charge_is_left_to_the_profile(net: AuthorizeNet) -> None:
+    """Their guide to cards on file: a profile holds it, and sends it by itself."""
+    token = type(STORED)(STORED.value, network_transaction_id="0000123ABC")
+
+    for reason in ChargeReason:
+        given: dict[str, Any] = {"method": token, "payer_present": False, "reason": reason}
+        told = body_of(charged(net, made(), **given).requests[0])
+
+        assert told["subsequentAuthInformation"]["originalNetworkTransId"] == "0000123ABC"
+        assert "originalAuthAmount" not in told["subsequentAuthInformation"]
+
+
+@pytest.mark.parametrize("payer", [PAYER, None])
+def test_a_receipt_goes_where_the_host_says(net: AuthorizeNet, payer: Customer | None) -> None:
+    given: dict[str, Any] = {"payer": payer, "receipt_email": "office@example.org"}
+
+    told = body_of(charged(net, made(), **given).requests[0])
+    without = body_of(charged(net, made(), payer=PAYER).requests[0])
+    stored = body_of(charged(net, made(), method=STORED, **given).requests[0])
+
+    assert told["customer"]["email"] == "office@example.org"
+    receipt = {"settingName": "emailCustomer", "settingValue": "true"}
+    assert receipt in told["transactionSettings"]["setting"]
+    assert receipt not in without["transactionSettings"]["setting"]
+    assert receipt not in stored["transactionSettings"]["setting"]
+    assert "customer" not in stored
+
+
+def test_purchase_order_and_tax_are_sent_from_the_facts_that_the_settings_name() -> None:
+    net = AuthorizeNet(settings(purchase_order_fact="po", tax_fact="vat"))
+    facts = {"po": "PO 7/2026", "vat": "1.04", "boat": "Ida"}
+
+    told = body_of(charged(net, made(), metadata=facts).requests[0])
+    none = body_of(charged(net, made(), metadata={"boat": "Ida"}).requests[0])
+
+    assert told["poNumber"] == "PO 7/2026"
+    assert told["tax"] == {"amount": "1.04"}
+    assert told["userFields"] == {"userField": {"name": "boat", "value": "Ida"}}
+    assert none.keys().isdisjoint({"poNumber", "tax"})
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"po": "P" * 26}, {"vat": "a tenth"}, {"vat": "1.005"}, {"vat": "12.51"}, {"vat": "-1.00"}],
+)
+def test_a_purchase_order_or_tax_that_cannot_be_is_refused_unsent(facts: dict[str, str]) -> None:
+    net = AuthorizeNet(settings(purchase_order_fact="po", tax_fact="vat"))
+
+    with pytest.raises(UsageError):
+        net.charge(charge(metadata=facts))
+
+
+def test_a_hold_says_whether_its_amount_is_final_if_the_account_wants_that() -> None:
+    net = AuthorizeNet(settings(authorization_indicator="pre"))
+
+    hold = body_of(play(net.authorize(charge()), made()).requests[0])
+    charge_ = body_of(charged(net, made()).requests[0])
+
+    assert hold["authorizationIndicatorType"] == {"authorizationIndicator": "pre"}
+    assert "authorizationIndicatorType" not in charge_
+
+
 def test_a_raw_card_is_charged_only_where_the_settings_say_so(net: AuthorizeNet) -> None:
     told = body_of(charged(OPEN, made(), method=CARD).requests[0])
 

@@ -99,6 +99,22 @@ class AuthorizeNetSettings(Settings):
         default="liveMode",
         description="How a card is checked when it is stored; tokens of Accept.js want liveMode",
     )
+    purchase_order_fact: str = Field(
+        default="",
+        max_length=40,
+        description="The name in metadata under which you give the payer's purchase order number, "
+        "of up to 25 characters; business cards cost less with it (Level 2)",
+    )
+    tax_fact: str = Field(
+        default="",
+        max_length=40,
+        description='The name in metadata under which you give the tax within the amount: "1.25"',
+    )
+    authorization_indicator: Literal["", "pre", "final"] = Field(
+        default="",
+        description="What a hold is said to be, if your processor asks for it: pre, whose amount "
+        "may change, or final",
+    )
     communicator_url: str = Field(
         default="",
         description="Your page that passes on what the hosted form in an iframe tells "

@@ -17,6 +17,7 @@ from paygate.driver import (
     InvalidValue,
     Kind,
     MethodFacts,
+    Money,
     Movement,
     MovementKind,
     OneTimeToken,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         Capture,
         Charge,
         Customer,
-        Money,
         Outcome,
         Refunding,
         Request,
@@ -62,6 +62,7 @@ ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
 """The kind of opaque data that Accept.js makes, of cards and of bank accounts."""
 
 LINES_MAX: Final = 30
+PURCHASE_ORDER_MAX: Final = 25
 _SERIES: Final = frozenset({ChargeReason.RECURRING, ChargeReason.INSTALLMENT})
 _BUSINESS: Final = frozenset({"business_checking", "businessChecking", "business"})
 _CONSUMER: Final = frozenset({"checking", "savings"})
@@ -76,7 +77,8 @@ def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
     if charge.kind not in (Kind.CARD, Kind.E_CHECK):
         raise Unsupported(f"the Authorize.Net driver charges cards and e-checks, not {charge.kind}")
     _ = payment(settings, charge)
-    _ = payer_fields(charge.payer)
+    _ = payer_fields(charge.payer, charge.receipt_email)
+    _ = _level_two(settings, charge)
 
 
 def check_currency(settings: AuthorizeNetSettings, amount: Money) -> None:
@@ -104,13 +106,20 @@ def build_charge(channel: Channel, charge: Charge, *, hold: bool) -> Request:
             payment(settings, charge),
             _order(order, charge),
             _lines(charge),
-            # What a profile holds must not be sent again beside it.
-            "" if stored else payer_fields(charge.payer),
+            _level_two(settings, charge),
+            # What a profile holds must not be sent again beside it, and its address gets receipts.
+            "" if stored else payer_fields(charge.payer, charge.receipt_email),
             leaf("customerIP", fields.whole(ip, 45, "an IP address")),
-            _settings(settings, card=charge.kind is Kind.CARD, series=_in_series(charge)),
-            _user_fields(charge),
+            _settings(
+                settings,
+                card=charge.kind is Kind.CARD,
+                series=_in_series(charge),
+                receipt=bool(charge.receipt_email) and not stored,
+            ),
+            _user_fields(settings, charge),
             leaf("merchantDescriptor", charge.statement_suffix),
             _who_started(charge),
+            _indicator(settings) if hold else "",
         ),
         step="authorize" if hold else "charge",
         order=order,
@@ -208,16 +217,15 @@ def _order(number: str, charge: Charge) -> str:
     )
 
 
-def payer_fields(payer: Customer | None) -> str:
-    """Write who pays and where the bill goes."""
-    if payer is None:
-        return ""
+def payer_fields(payer: Customer | None, receipt_email: str = "") -> str:
+    """Write who pays, where the receipt goes, and where the bill goes."""
+    email = receipt_email or (payer.email if payer is not None else "")
     customer = node(
         "customer",
-        leaf("id", fields.customer_id(payer.id)),
-        leaf("email", fields.email(payer.email)),
+        leaf("id", fields.customer_id(payer.id) if payer is not None else ""),
+        leaf("email", fields.email(email)),
     )
-    return customer + address(payer)
+    return customer + (address(payer) if payer is not None else "")
 
 
 def address(payer: Customer) -> str:
@@ -242,13 +250,16 @@ def _in_series(charge: Charge) -> bool:
     return charge.reason in _SERIES and not charge.payer_present
 
 
-def _settings(settings: AuthorizeNetSettings, *, card: bool, series: bool = False) -> str:
+def _settings(
+    settings: AuthorizeNetSettings, *, card: bool, series: bool = False, receipt: bool = False
+) -> str:
     """Write how to treat the transaction; the account's own defaults are nobody's to know."""
     partial = "true" if settings.partial_approvals else "false"
     return node(
         "transactionSettings",
         setting("allowPartialAuth", partial) if card else "",
         setting("recurringBilling", "true") if series else "",
+        setting("emailCustomer", "true") if receipt else "",
         # Without it a duplicate is refused without telling of which transaction.
         setting("duplicateWindow", str(settings.duplicate_window_s)),
     )
@@ -274,15 +285,42 @@ def _lines(charge: Charge) -> str:
     )
 
 
-def _user_fields(charge: Charge) -> str:
-    """Write the host's own facts."""
+def _level_two(settings: AuthorizeNetSettings, charge: Charge) -> str:
+    """Write the tax and the purchase order number, which the host gives among its facts."""
+    tax = charge.metadata.get(settings.tax_fact, "") if settings.tax_fact else ""
+    name = settings.purchase_order_fact
+    number = charge.metadata.get(name, "") if name else ""
+    return node("tax", leaf("amount", _tax(charge.amount, tax))) + leaf(
+        "poNumber", fields.whole(number, PURCHASE_ORDER_MAX, "a purchase order number")
+    )
+
+
+def _tax(amount: Money, told: str) -> str:
+    """Check that the tax is a part of *amount*."""
+    if not told:
+        return ""
+    tax = Money.of(amount.currency, told)
+    if not 0 <= tax.minor <= amount.minor:
+        raise InvalidValue(f"the tax is a part of {amount}, and not {tax}")
+    return f"{tax.decimal:f}"
+
+
+def _user_fields(settings: AuthorizeNetSettings, charge: Charge) -> str:
+    """Write the host's own facts, but for those that have a place of their own."""
+    placed = (settings.purchase_order_fact, settings.tax_fact)
     return node(
         "userFields",
         *(
             node("userField", leaf("name", name), leaf("value", fields.plain(fact, 255)))
             for name, fact in charge.metadata.items()
+            if name not in placed
         ),
     )
+
+
+def _indicator(settings: AuthorizeNetSettings) -> str:
+    kind = leaf("authorizationIndicator", settings.authorization_indicator)
+    return node("authorizationIndicatorType", kind)
 
 
 def setting(name: str, value: str) -> str:
@@ -300,8 +338,14 @@ def _who_started(charge: Charge) -> str:
     if not isinstance(charge.method, StoredToken):
         return ""
     if charge.payer_present:
-        return node("processingOptions", leaf("isStoredCredentials", "true"))
+        begins = "true" if charge.reason in _SERIES else ""
+        return node(
+            "processingOptions",
+            leaf("isFirstRecurringPayment", begins),
+            leaf("isStoredCredentials", "true"),
+        )
     network = charge.method.network_transaction_id
+    # Their guide to cards on file: the profile holds the first amount, and sends it by itself.
     known = network if network.isascii() and network.replace(" ", "").isalnum() else ""
     return node("processingOptions", leaf("isSubsequentAuth", "true")) + node(
         "subsequentAuthInformation",
