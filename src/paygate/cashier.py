@@ -1608,9 +1608,9 @@ class Desk(BookDesk):
         Let things be sent again, after the ledger has caught up with the processors.
 
         *evidence* is how you know. Raises `StillCatchingUp` while an inquiry or a
-        callback of this tenant is due, or a feed was not read to its end since; with
-        *force* not even then. It holds for all tenants, so look at each of them before.
-        Where nothing is stopped, this does nothing.
+        callback of any tenant is due, or a feed of any was not read to its end since: what
+        is stopped is the ledger, with all of its tenants. With *force* not even then, as for
+        an account that nobody has any more. Where nothing is stopped, this does nothing.
         """
         forced = arguments.flag(force, "force")
         yield from sending.resume(note(evidence, "evidence"), self._accounts, force=forced)

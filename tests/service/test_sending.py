@@ -238,6 +238,70 @@ def test_it_holds_for_every_process_and_tenant_and_is_said_once(shop: Shop) -> N
         shop.cashier.resume_sending(evidence="")
 
 
+class Two:
+    """Two merchants of one ledger, each with a card account and a feed of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.north, self.south = (self.open(folder, name) for name in ("north", "south"))
+
+    def open(self, folder: Path, tenant: str) -> Cashier:
+        card = FakeGateway(clock=self.clock)
+        return Cashier.open(
+            f"sqlite:///{folder / 'both.db'}",
+            gateways={"card": card},
+            clock=self.clock,
+            tenant=tenant,
+        )
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Two]:
+    two = Two(tmp_path)
+    yield two
+    two.north.close()
+    two.south.close()
+
+
+def test_another_tenant_that_has_not_caught_up_keeps_sending_stopped(two: Two) -> None:
+    two.south.issue(number="A", customer="C-1", total=usd("30"), due="2026-02-01")
+    two.south.collect("A", via="card", method="tok_unknown_executed", key="k")
+    two.north.stop_sending(reason=BACKUP)
+    two.clock.advance(timedelta(minutes=5))
+    two.north.recover()
+
+    with pytest.raises(StillCatchingUp) as refused:
+        two.north.resume_sending(evidence="compared with the dashboard")
+
+    assert refused.value.waits == [
+        "1 attempts to inquire about of tenant 'south'",
+        "the feed of account 'card' of tenant 'south'",
+    ]
+    assert two.north.sending_stopped() is not None
+    two.south.recover()
+    two.north.resume_sending(evidence="compared with both dashboards")
+    assert two.south.sending_stopped() is None
+
+
+def test_callbacks_of_another_tenant_keep_sending_stopped(two: Two) -> None:
+    two.south.issue(number="A", customer="C-1", total=usd("30"), due="2026-02-01")
+    two.south.collect("A", via="card", method="tok_visa", key="k")
+    two.north.stop_sending(reason=BACKUP)
+    card = two.south.gateways["card"].gateway
+    assert isinstance(card, FakeGateway)
+    for callback in card.callbacks():
+        two.south.receive("card", callback)
+    two.north.recover()
+    two.south.read_feeds()
+
+    with pytest.raises(StillCatchingUp) as refused:
+        two.north.resume_sending(evidence="compared with the dashboard")
+
+    assert [wait.partition(" ")[2] for wait in refused.value.waits] == [
+        "callbacks to apply of tenant 'south'"
+    ]
+
+
 def test_parts_of_a_refund_that_were_not_sent_yet_wait(tmp_path: Path) -> None:
     shop = Shop(tmp_path, inquiry=InquiryBy.NONE, idempotency=NotIdempotent())
     shop.cashier.authorize(shop.issue("A"), via="card", method="tok_visa", key="a")

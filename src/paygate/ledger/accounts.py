@@ -21,6 +21,7 @@ ON CONFLICT (tenant, name) DO UPDATE SET
   driver = :driver, has_feed = :has_feed, last_seen_at = :at
 """
 _ALL = "SELECT * FROM paygate_account WHERE tenant = :tenant ORDER BY name"
+_FED = "SELECT tenant, name FROM paygate_account WHERE has_feed = 1"
 _BY_NAME = "SELECT * FROM paygate_account WHERE tenant = :tenant AND name = :name"
 # An account of which nobody has opened a cashier here, as in a test of the engine, is added.
 _ADD = """
@@ -77,6 +78,11 @@ def see(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> None:
 def all_known(tx: Tx) -> list[Known]:
     """Return the accounts that processes were opened with, by name."""
     return [_known(row) for row in tx.all(_ALL, {"tenant": tx.tenant})]
+
+
+def with_feeds(tx: Tx) -> list[tuple[str, str]]:
+    """Return the accounts of all tenants, each with its tenant, that have a feed to read."""
+    return [(row["tenant"], row["name"]) for row in tx.all(_FED, {})]
 
 
 def reject(tx: Tx, name: str, why: str) -> None:

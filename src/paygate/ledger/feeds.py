@@ -68,7 +68,7 @@ WHERE tenant = :tenant AND account = :account
 """
 _ALERT = "UPDATE paygate_feed SET alerted_at = :at WHERE tenant = :tenant AND account = :account"
 _ALL = "SELECT * FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
-_BEGUN = "SELECT account, since_stop FROM paygate_feed WHERE tenant = :tenant ORDER BY account"
+_BEGUN = "SELECT tenant, account, since_stop FROM paygate_feed"
 _BEGIN_AGAIN = "UPDATE paygate_feed SET since_stop = 'unread'"
 _EVERY = "SELECT tenant, account FROM paygate_feed"
 
@@ -196,14 +196,16 @@ def standing(tx: Tx) -> list[Standing]:
     ]
 
 
-def read_since_stop(tx: Tx) -> dict[str, bool]:
+def read_since_stop(tx: Tx) -> dict[tuple[str, str], bool]:
     """
     Return, for each feed that anybody has begun to read, whether it is read since the stop.
 
+    The feeds are those of all tenants, each by its tenant and account.
+
     It is if a reading that began after sending was stopped has come to the feed's end.
     """
-    rows = tx.all(_BEGUN, {"tenant": tx.tenant})
-    return {row["account"]: row["since_stop"] == "read" for row in rows}
+    rows = tx.all(_BEGUN, {})
+    return {(row["tenant"], row["account"]): row["since_stop"] == "read" for row in rows}
 
 
 def begin_again(tx: Tx) -> None:

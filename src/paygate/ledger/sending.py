@@ -16,10 +16,12 @@ INSERT INTO paygate_meta (name, value) VALUES ('sending_stopped', :value) ON CON
 _STOPPED = "SELECT value FROM paygate_meta WHERE name = 'sending_stopped'"
 _RESUME = "DELETE FROM paygate_meta WHERE name = 'sending_stopped'"
 _ATTEMPTS_DUE = """
-SELECT count(*) AS waiting FROM paygate_attempt WHERE tenant = :tenant AND next_check_at <= :at
+SELECT tenant, count(*) AS waiting FROM paygate_attempt INDEXED BY paygate_attempt_due
+WHERE next_check_at IS NOT NULL AND next_check_at <= :at GROUP BY tenant ORDER BY tenant
 """
 _CALLBACKS_DUE = """
-SELECT count(*) AS waiting FROM paygate_inbox WHERE tenant = :tenant AND next_try_at <= :at
+SELECT tenant, count(*) AS waiting FROM paygate_inbox INDEXED BY paygate_inbox_due
+WHERE next_try_at IS NOT NULL AND next_try_at <= :at GROUP BY tenant ORDER BY tenant
 """
 
 
@@ -54,17 +56,15 @@ def resume(tx: Tx) -> None:
     tx.run(_RESUME, {})
 
 
-def attempts_due(tx: Tx) -> int:
-    """Count what is to be inquired about now."""
+def attempts_due(tx: Tx) -> dict[str, int]:
+    """Return how many attempts each tenant is to inquire about now."""
     return _count(tx, _ATTEMPTS_DUE)
 
 
-def callbacks_due(tx: Tx) -> int:
-    """Count what waits in the inbox now."""
+def callbacks_due(tx: Tx) -> dict[str, int]:
+    """Return how many callbacks wait in the inbox of each tenant now."""
     return _count(tx, _CALLBACKS_DUE)
 
 
-def _count(tx: Tx, statement: str) -> int:
-    row = tx.one(statement, {"tenant": tx.tenant, "at": tx.at})
-    assert row is not None, "a count has a row"
-    return int(row["waiting"])
+def _count(tx: Tx, statement: str) -> dict[str, int]:
+    return {row["tenant"]: int(row["waiting"]) for row in tx.all(statement, {"at": tx.at})}

@@ -2,14 +2,16 @@
 
 While it is stopped nothing new is sent and nothing is sent again; callbacks,
 feeds and inquiries go on, because by them the ledger catches up. Whether it has
-can't be known from the ledger alone, so a person says so, and why.
+can't be known from the ledger alone, so a person says so, and why. A ledger is
+stopped for all of its tenants, so all of them must have caught up.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from paygate.errors import InvalidValue, StillCatchingUp
+from paygate.ledger import accounts as known
 from paygate.ledger import feeds, outbox, sending
 from paygate.service.flow import Flow, look, transact
 
@@ -60,11 +62,12 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
                 waits=waits,
             )
         sending.resume(tx)
+        read = _in_order(tx, _feeds(tx, accounts) - _unread(tx, accounts))
         told = {
             "evidence": evidence,
             "reason": found.reason,
             "waits": waits,
-            "feeds_read": sorted(_feeds(tx, accounts) - _unread(tx, accounts)),
+            "feeds_read": [f"{name}{_of(tx, tenant)}" for tenant, name in read],
         }
         outbox.emit(tx, "ledger.sending_resumed", _LEDGER, told)
 
@@ -72,31 +75,42 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
 
 
 def _waits(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> list[str]:
-    """Tell what the ledger could still learn by itself."""
-    waits: list[str] = []
-    attempts, callbacks = sending.attempts_due(tx), sending.callbacks_due(tx)
-    if attempts:
-        waits.append(f"{attempts} attempts to inquire about")
-    if callbacks:
-        waits.append(f"{callbacks} callbacks to apply")
-    unread = sorted(_unread(tx, accounts))
-    return waits + [f"the feed of account {name!r}" for name in unread]
+    """Return what the ledger could still learn by itself, for any of its tenants."""
+    waits = [
+        f"{count} attempts to inquire about{_of(tx, tenant)}"
+        for tenant, count in sending.attempts_due(tx).items()
+    ]
+    waits += [
+        f"{count} callbacks to apply{_of(tx, tenant)}"
+        for tenant, count in sending.callbacks_due(tx).items()
+    ]
+    unread = _in_order(tx, _unread(tx, accounts))
+    return waits + [f"the feed of account {name!r}{_of(tx, tenant)}" for tenant, name in unread]
 
 
-def _feeds(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
-    """Return the accounts that have a feed, or whose feed another process has read."""
-    fed = {
-        name
-        for name, account in accounts.items()
-        if account.feed is not None or account.watch is not None
-    }
-    return fed | feeds.read_since_stop(tx).keys()
+Feed: TypeAlias = tuple[str, str]
+"""A feed: its tenant, and its account."""
 
 
-def _unread(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[str]:
+def _feeds(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[Feed]:
+    """Return the feeds of this process, those that processes had, and those that were read."""
+    here = {(tx.tenant, name) for name, account in accounts.items() if account.has_feed}
+    return here | set(known.with_feeds(tx)) | feeds.read_since_stop(tx).keys()
+
+
+def _unread(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[Feed]:
     """Return the feeds that nobody began to read after the stop and read to their ends."""
     read = feeds.read_since_stop(tx)
-    return {name for name in _feeds(tx, accounts) if not read.get(name)}
+    return {feed for feed in _feeds(tx, accounts) if not read.get(feed)}
+
+
+def _in_order(tx: Tx, found: set[Feed]) -> list[Feed]:
+    """Return feeds in the order in which they are named: those of this tenant first."""
+    return sorted(found, key=lambda feed: (feed[0] != tx.tenant, feed))
+
+
+def _of(tx: Tx, tenant: str) -> str:
+    return "" if tenant == tx.tenant else f" of tenant {tenant!r}"
 
 
 def _require(argument: str, text: str, wanted: str) -> None:
