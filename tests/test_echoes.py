@@ -76,5 +76,11 @@ def test_a_value_is_cut_in_the_error_itself(kind: type[PaygateError]) -> None:
     assert pickle.loads(pickle.dumps(error)).message == error.message  # noqa: S301  (our own)
 
 
+def test_a_path_is_said_in_full() -> None:
+    path = "/folder" * 30 + "/refund.txt"
+
+    assert UsageError(f"{path}: there is no such transcript").message.startswith(path)
+
+
 def test_where_the_ledger_is_is_said_in_full() -> None:
     assert StoreError(f"/{LONG}/ledger.db is locked").message == f"/{LONG}/ledger.db is locked"

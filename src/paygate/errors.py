@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
 
-# A value that is quoted, and cut already, has some marks around it.
-_LONG: Final = re.compile(r"(\S{80})\S{5,}")
+# A value that is quoted, and cut already, has some marks around it. Where something is, each part
+# of the path counts.
+_LONG: Final = re.compile(r"([^\s/\\]{80})[^\s/\\]{5,}")
 
 
 class PaygateError(Exception):
