@@ -237,6 +237,7 @@ class Paper:
             "text": charge.description,
             "keep": charge.store_method,
             "present": charge.payer_present,
+            "data": dict(charge.metadata),
         }
 
     def cents(self, money: Money) -> int:

@@ -6,7 +6,17 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.driver import Browser, Charge, Mandate, OneTimeToken, Operation, RawCard, StoredToken
+from paygate.driver import (
+    Browser,
+    Charge,
+    ChargeLine,
+    ChargeReason,
+    Mandate,
+    OneTimeToken,
+    Operation,
+    RawCard,
+    StoredToken,
+)
 from paygate.testing.conformance.subject import OTHER_PAYER
 
 if TYPE_CHECKING:
@@ -39,7 +49,7 @@ SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
             "customer_reference",
             "currency",
         ),
-        "a driver sends it if its processor has a place for it, and leaves it else",
+        "test_what_it_also_sends_reaches_the_processor, if the transcript says that it is sent",
     ),
 }
 """The fields that are not asked otherwise here, and why."""
@@ -61,6 +71,27 @@ _TEXTS: Final[Mapping[str, tuple[object, object]]] = {
     "browser": (None, Browser(ip="203.0.113.9", user_agent="Kit/1", accept="text/html")),
     "reason": ("requested_by_customer", "duplicate"),
 }
+
+
+def asked_besides(question: Any, name: str) -> Otherwise | None:
+    """Return how *question* is asked otherwise in a field that a driver need not send, if it is."""
+    besides: Mapping[str, tuple[object, object]] = {
+        "statement_suffix": ("", "KIT 7"),
+        "receipt_email": ("", "kit@example.org"),
+        "metadata": ({}, {"order": "kit-7"}),
+        "ship_to": (None, OTHER_PAYER),
+        "moto": (False, True),
+        "customer_reference": ("", "cus-kit-7"),
+    }
+    if isinstance(question, Charge):
+        line = ChargeLine("INV-7", question.amount)
+        besides = {**besides, "lines": ((), (line,)), "reason": (None, ChargeReason.RECURRING)}
+    elif hasattr(question, "currency"):
+        besides = {**besides, "currency": ("", "USD")}
+    if name not in besides or not hasattr(question, name):
+        return None
+    one, other = besides[name]
+    return Otherwise(name, {name: one}, {name: other})
 
 
 def asked_otherwise(

@@ -44,7 +44,7 @@ from paygate.driver import (
     UsageError,
 )
 from paygate.testing.conformance.amounts import read_amounts, stands_in
-from paygate.testing.conformance.asking import Otherwise, asked_otherwise
+from paygate.testing.conformance.asking import Otherwise, asked_besides, asked_otherwise
 from paygate.testing.conformance.conversation import Conversation, applies, counted
 from paygate.testing.conformance.explain import (
     DIALOGUES,
@@ -184,6 +184,28 @@ class OperationConformance(Conversation):
             why="an exception that is none any more hides the next mistake; take it out",
             read=PROTOCOL,
         )
+
+    def test_what_it_also_sends_reaches_the_processor(self) -> None:
+        """Fields that a driver need not send do, if the transcript says that it sends them."""
+        transcript = self.transcript(self.about)
+        said = transcript.facts.get("also_sent", "")
+        applies(said, "nothing is said to be sent that need not be (also_sent)")
+        if self.asking() != self.asking():
+            return  # test_the_same_key_gives_the_same_bytes says so
+        silent = [name for name in said.split(", ") if not self._is_also_sent(name)]
+        require(
+            not silent,
+            expected=f"{self.about}: {', '.join(silent)} in {self.asked_in()}",
+            got="the same bytes whatever is asked in them, or no such field",
+            asked=f"{transcript.path.name}: also_sent = {said}",
+            why="the host sees no receipt, no text on the statement and no data of theirs at the "
+            "processor, and cannot know why",
+            read=PROTOCOL,
+        )
+
+    def _is_also_sent(self, name: str) -> bool:
+        found = asked_besides(self.question(), name)
+        return found is not None and self._is_sent(found)
 
     def _other_kinds(self) -> dict[Kind, Method]:
         """Return the other kinds of this operation, with a method that both take."""
