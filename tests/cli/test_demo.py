@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,13 @@ def test_a_difference_from_the_processor_fails_it() -> None:
     balance = Balance(Money("USD", 5), Money("USD", 4))
 
     assert not shown.checked([], [balance], [])
+
+
+def test_a_terminal_shows_that_something_goes_on_and_a_pipe_does_not() -> None:
+    for terminal in (True, False):
+        out = io.StringIO()
+
+        with screen.Screen(Console(file=out, force_terminal=terminal)).working("days pass"):
+            pass
+
+        assert ("days pass" in out.getvalue()) is terminal

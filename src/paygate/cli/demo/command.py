@@ -16,7 +16,10 @@ def demo(
         Path, typer.Option(help="The ledger to make; a number is added where it exists.")
     ] = Path("paygate-demo.db"),
 ) -> None:
-    """Play a day at the till on fake gateways: no account, no network, ten seconds at most."""
+    """Play a day at the till on fake gateways: no account and no network.
+
+    It takes some ten seconds, and a minute on a machine that is busy.
+    """
     from paygate.cli.demo.screen import play
 
     if not play(file, show.console()):

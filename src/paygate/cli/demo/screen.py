@@ -23,6 +23,7 @@ from paygate.testing.fake.guard import refuse_production
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
     from rich.table import Table
@@ -57,11 +58,13 @@ def play(file: Path, console: Console) -> bool:
         refused = till.pay_again()
         found = till.inquire()
         screen.found_out(refused, found, till.try_again(found))
-        payments = till.pass_days(payments)
+        with screen.working("days pass at the processors"):
+            payments = till.pass_days(payments)
         screen.passed(payments)
         screen.credited(till.use_credit(payments))
         screen.bounced(till.bounce())
-        violations, balances = till.check_books(), till.compare()
+        with screen.working("checking the books"):
+            violations, balances = till.check_books(), till.compare()
         screen.standing(till.invoices())
         sound = screen.checked(violations, balances, found)
         screen.end(ledger)
@@ -93,6 +96,10 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._act = count(1)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """Show on a terminal that something goes on; what is piped gets nothing of it."""
+        return self._console.status(f"  {what} …")
 
     def title(self) -> None:
         """Say what this is."""
