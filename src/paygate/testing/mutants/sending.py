@@ -277,7 +277,7 @@ MUTANTS: Final = (
         shows="two payments of one invoice begin at once",
         patches=(
             Patch("service.collect", "collect", _claim_after_look),
-            Patch("service.collect", "_share", _believe_the_look),
+            Patch("service.collect", "share_of", _believe_the_look),
             Patch("service.collect", "name_of", _name_of_the_look),
             Patch(
                 "ledger.items",
