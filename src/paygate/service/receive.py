@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.dialogue import Dialogue
+    from paygate.domain.money import Money
     from paygate.domain.outcome import Answer, Movement
     from paygate.domain.payment import Payment
     from paygate.domain.quoting import Price
@@ -347,6 +348,14 @@ class Done:
     payment: Payment | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PriceOf:
+    """What *amount* costs now."""
+
+    amount: Money
+    price: Price
+
+
 def _apply_safely(
     id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
@@ -425,7 +434,7 @@ def _apply_in(
     finding: Answer | None,
     timing: Timing,
     *,
-    price: Price | None = None,
+    price: PriceOf | None = None,
     patient: bool,
 ) -> Done:
     """Merge what is told, or was found out, and mark it in the inbox; in this transaction."""
@@ -465,11 +474,14 @@ def _apply_in(
         return Done(Applied.UNKNOWN_REFERENCE)
     attempt = case.row.attempt.id
     priced = quotes.to_be_priced(tx, account, notice, case.row, heard_at)
+    if price is not None and price.amount != priced:
+        price = None  # it is for another payment by now, which may need another price
     if priced is not None and price is None and patient and row.callback.tries < len(RETRY_PLAN):
         # It came late, and is worth what it was worth when it came.
         _wait(tx, row, f"nobody says what {priced} costs now", InboxState.FAILED)
         return Done(Applied.NO_CHANGE, before)
-    arrival = quotes.arrive(tx, account, case.row, notice, heard_at, price)
+    then = None if price is None else price.price
+    arrival = quotes.arrive(tx, account, case.row, notice, heard_at, then)
     news = None if isinstance(finding, NotFound | Unknown | Unsent) else finding
     if news is not None:
         merge.merge_in(tx, attempt, news, inquire.reading_of(case, account, timing))
@@ -695,7 +707,7 @@ def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question
 
 def _price(
     row: InboxRow, notice: Notice, known: Known, account: GatewayAccount
-) -> Flow[Price | None]:
+) -> Flow[PriceOf | None]:
     """Ask what the amount of a payment costs now, if its money came late."""
     case, prices = known.case, account.prices
     if case is None or prices is None:
@@ -709,7 +721,7 @@ def _price(
     now = yield from look(lambda tx: tx.now)
     asked = deferred(partial(prices.price, amount, now))
     told = yield from ask(account.name, asked, door=door.price(account), about=case.row.in_log)
-    return None if isinstance(told, Unsent | Unknown) else told
+    return None if isinstance(told, Unsent | Unknown) else PriceOf(amount, told)
 
 
 def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
