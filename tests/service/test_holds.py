@@ -160,22 +160,40 @@ def test_a_pending_capture_that_ends_badly_can_be_made_again(end: str, clock: Fa
     assert shop.events("payment.capture_failed") == 1
 
 
-@pytest.mark.parametrize("how", Closing)
-def test_a_capture_that_finds_the_hold_over_ends_it(how: Closing, clock: FakeClock) -> None:
+def test_a_capture_that_finds_the_hold_over_ends_it(clock: FakeClock) -> None:
     card = Scripted(clock=clock)
     shop = Shop(clock, card=card)
     shop.issue("N-1")
     payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
-    card.says = {"capture": Closed(how=how)}
+    card.says = {"capture": Closed(how=Closing.EXPIRED)}
 
     after = shop.cashier.capture(payment, key="b").payment
 
-    assert after.status.value == how.value
+    assert after.status is PaymentStatus.EXPIRED
     assert after.received == Money.zero("USD")
     assert shop.claimed("N-1") == "0.00 USD"
     assert shop.cashier.fsck() == []
     card.says = {}
     assert shop.cashier.collect("N-1", via="card", method="tok_visa", key="c").received
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_a_capture_that_was_called_off_leaves_the_hold(pending: bool, clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
+    called_off = Closed(how=Closing.CANCELED)
+    card.says = {"capture": Pending(reference="cp") if pending else called_off}
+    card.finds = {Operation.CAPTURE: called_off}
+    shop.cashier.capture(payment, key="b")
+    shop.cashier.inquire(payment)
+
+    card.says, card.finds = {}, {}
+
+    assert shop.cashier.payment(payment.id).status is PaymentStatus.AUTHORIZED
+    assert shop.cashier.capture(payment, key="c").payment.received == Money.of("USD", "61.00")
+    assert shop.cashier.fsck() == []
 
 
 def test_a_hold_ends_with_the_last_capture_that_found_it_over(clock: FakeClock) -> None:

@@ -367,17 +367,18 @@ def _end_hold(
     """End a hold that is over: the capture *before* found it so, or was what it waited for."""
     if before.attempt.operation is not Operation.CAPTURE or changes.state is None:
         return None
-    if isinstance(answer, Closed):
-        # What is captured is the hold, so this is what the processor says of the hold.
+    # What ran out is the hold. What was canceled may be the capture alone, and the hold stands.
+    ran_out = isinstance(answer, Closed) and answer.how is Closing.EXPIRED
+    if ran_out:
         payments.note_hold_over(tx, before.attempt.payment)
     under_way = payments.under_way(tx, before.attempt.payment)
     main = payments.main_attempt(tx, before.attempt.payment)
-    known = under_way.collected or isinstance(answer, Closed)
+    known = under_way.collected or ran_out
     over = under_way.hold_over and known and not under_way.capturing
     if not over or main.attempt.state is not AttemptState.AUTHORIZED:
         return None
-    how = answer.how if isinstance(answer, Closed) else Closing.EXPIRED
-    return merge_in(tx, main.attempt.id, Closed(how=how), replace(reading, source=Source.CALLBACK))
+    over_now = Closed(how=Closing.EXPIRED)
+    return merge_in(tx, main.attempt.id, over_now, replace(reading, source=Source.CALLBACK))
 
 
 def _pass_on(
