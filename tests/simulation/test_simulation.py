@@ -105,6 +105,7 @@ def test_every_actor_acts() -> None:
         *("stop_sending", "resume_sending", "reviewed", "page last try"),
         *("callback", "inquire", "recover", "read_feeds", "publish"),
         *("kill", "restart", "time passes"),
+        *("pay number", "assign number", "release number"),
     }
 
 
@@ -167,6 +168,7 @@ def test_what_waits_for_a_person_could_not_be_found_out() -> None:
         "review:nobody can be asked without a reference",
         "review:nobody can be asked about a declined try",
         "review:nobody can tell",
+        "review:nobody knows whose it is",
         "review:not found is never final",
         "review:other money came",
         "review:more went back than came",

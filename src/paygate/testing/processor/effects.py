@@ -344,8 +344,17 @@ class Effects:
             case Verdict.CLOSE:
                 self._truth.change(order, State.CANCELED)
                 self._truth.tell(order.state, order, now)
+                self._end_hold(order, now)
             case _:
                 self.approve(order, share(order.minor, plan.percent), now)
+
+    def _end_hold(self, order: Order, now: datetime) -> None:
+        """End the hold of a capture that was called off: what is captured is the hold."""
+        hold = self._truth.orders.get(order.about)
+        if order.operation != "capture" or hold is None or hold.state is not State.AUTHORIZED:
+            return
+        self._truth.change(hold, State.APPROVED if hold.told.get("captured") else State.CANCELED)
+        self._truth.tell(hold.state, hold, now)
 
     def decline(self, order: Order, plan: Plan, now: datetime) -> None:
         """Let *order* fail after all, and tell about it."""

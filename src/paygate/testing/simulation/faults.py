@@ -89,6 +89,8 @@ CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORD
 POST: Final = frozenset({*CALLBACK, Fault.REORDERED, Fault.CHANGED})
 
 _ON: Final = 0.4
+_OFTEN: Final = 0.8
+"""For a fault that few schedules get far enough for."""
 _FEW: Final = 0.3
 _FEW_STRENGTHS: Final = (0.1, 0.3, 0.6)
 _STRENGTHS: Final = (0.03, 0.12, 0.4)
@@ -111,7 +113,7 @@ class Weather:
         chances: dict[Fault, float] = {}
         for fault in Fault:
             strength = rolls.choice(_strengths(fault))
-            if rolls.random() < _ON:
+            if rolls.random() < (_OFTEN if fault is Fault.CHANGED else _ON):
                 chances[fault] = strength
         return cls(chances)
 

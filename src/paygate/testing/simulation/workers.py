@@ -34,14 +34,7 @@ _SPANS: Final = {
 
 def deliver(world: World, name: str, rolls: Dice) -> None:
     """Send some of the callbacks that wait, in the order of some processor."""
-    heard = [
-        (account, index)
-        for account in world.profiles
-        for index in sorted(world.acknowledged[account])
-        if _may_change(world, account, index)
-    ]
-    if heard and world.strikes(rolls, Fault.CHANGED):
-        _send_changed(world, f"{name}.c", *rolls.choice(heard), rolls)
+    _contradict(world, f"{name}.c", rolls)
     for number in range(rolls.randint(1, 3)):
         waiting = [
             (account, mine) for account in world.profiles if (mine := unheard(world, account))
@@ -58,8 +51,22 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
         _send(world, f"{name}.{number}", account, index, rolls)
 
 
+def _contradict(world: World, name: str, rolls: Dice) -> None:
+    """Send a callback that was heard once more, now and then, with other contents."""
+    heard = [
+        (account, index)
+        for account in world.profiles
+        for index in sorted(world.acknowledged[account])
+        if _may_change(world, account, index)
+    ]
+    # Few schedules hear of money while others still act, so it is tried more than once.
+    if heard and any(world.strikes(rolls, Fault.CHANGED) for _ in range(5)):
+        _send_changed(world, name, *rolls.choice(heard), rolls)
+
+
 def poll(world: World, name: str, rolls: Dice) -> None:
     """Recover as a worker does, or ask about one payment."""
+    _contradict(world, f"{name}.c", rolls)
     host = rolls.choice(world.workers)
     rows = world.payments("kind NOT IN ('check', 'cash', 'transfer', 'credit')")
     if rows and rolls.random() < 0.3:
