@@ -90,7 +90,7 @@ class Place:
 
 
 def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
-    """Tell the number of *owner*, the same for ever; the next free one the first time."""
+    """Return the number of *owner*, always the same; the next free one the first time."""
     params = {
         "source": source,
         "tenant": tx.tenant,
@@ -110,7 +110,7 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
 
 
 def counts(tx: Tx, source: str) -> PlaceCounts:
-    """Tell how many numbers of *source* were allotted, and how far they were paid to."""
+    """Return how many numbers of *source* were allotted, and how far they were paid to."""
     row = tx.one(_COUNT, {"source": source})
     return PlaceCounts(0, -1) if row is None else PlaceCounts(row["allotted"], row["reached"])
 
@@ -135,7 +135,7 @@ def take(tx: Tx, source: str, account: str, number: int) -> None:
 
 
 def tell_gap(tx: Tx, source: str, limit: int) -> bool:
-    """Return whether more than *limit* at the end are unpaid, and nobody was told; now they are.
+    """Return whether more than *limit* at the end are unpaid, and no alert has said so.
 
     That is said again after one of them was paid, and for a higher limit.
     """
@@ -143,7 +143,7 @@ def tell_gap(tx: Tx, source: str, limit: int) -> bool:
 
 
 def ours(tx: Tx, source: str, number: int | None) -> bool:
-    """Tell whether *number* is not another tenant's of the same wallet."""
+    """Return whether *number* is not another tenant's of the same wallet."""
     if number is None:
         return True
     row = tx.one(_WHOSE, {"source": source, "number": number})

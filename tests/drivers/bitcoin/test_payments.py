@@ -692,13 +692,13 @@ def calls_to_tell(number: int, happens: str) -> int:
     """Count the function calls of telling what has become of so many outputs to one address."""
     coin = Coin(7, 310, coinbase=False, seen=1)
     if happens == "lost":
-        coin = replace(coin, told=0, dead=True)
+        coin = replace(coin, reported=0, dead=True)
     coins = {f"{'ab' * 32}:{each}": replace(coin) for each in range(number)}
     watch, facts = Watch(100, ["00" * 32], coins), settings()
     calls = Counter[str]()
     sys.setprofile(lambda _frame, event, _arg: calls.update([event]))
     try:
-        told = watch.tell(lambda _place: "bcrt1q", facts, whole=True)
+        told = watch.report(lambda _place: "bcrt1q", facts, whole=True)
     finally:
         sys.setprofile(None)
     assert len(told) == number

@@ -1,8 +1,8 @@
 """Blocks and transactions as bytes, as every node has them.
 
-Reading the bytes rather than a node's JSON leaves no float and no node's taste in
-it: a block is found out by its hash, an output by its script, an amount is an
-integer. Only what pays to us, or spends what we wait for, is looked at closer.
+Bytes hold no floats, and are the same at every node, unlike JSON: a block is known by its
+hash, an output by its script, an amount is an integer. Only what pays to us, or spends what
+we wait for, is looked at closer.
 
 The hash covers the header alone, so the transactions are held against it: their ids by the
 root of the hash tree in the header, and their witnesses by the commitment in the block's first
@@ -26,7 +26,7 @@ HEADER: Final = 80
 OUTPOINT: Final = 36
 """How long the name of an output is in a transaction."""
 NO_OUTPUT: Final = b"\0" * 32
-# A transaction may be replaced where one of its inputs has a smaller number (BIP 125).
+# A transaction may be replaced if one of its inputs has a smaller number (BIP 125).
 _FINAL: Final = 0xFFFFFFFE
 
 
@@ -89,7 +89,7 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
 def read_transaction(
     raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
 ) -> Transaction | None:
-    """Read one transaction; None where it does not concern us."""
+    """Return one transaction; None if it does not concern us."""
     found: list[Transaction] = []
     try:
         at = _transaction(raw, 0, watched.get, spent, found, _Leaves())
@@ -101,7 +101,7 @@ def read_transaction(
 
 
 def named(data: bytes) -> str:
-    """Name a header or transaction by its hash, as nodes write it."""
+    """Return the hash of a header or transaction, as nodes write it."""
     return _twice(data)[::-1].hex()
 
 
@@ -187,7 +187,7 @@ def _transaction(
     found: list[Transaction],
     leaves: _Leaves,
 ) -> int:
-    """Read the transaction at *at*, add it to *found* if it concerns us, tell where it ends."""
+    """Read the transaction at *at* into *found* if it concerns us, and return where it ends."""
     start = at
     segwit = raw[at + 4] == 0
     at += 6 if segwit else 4
@@ -217,7 +217,7 @@ def _transaction(
         if place is not None:
             satoshis = int.from_bytes(raw[at : at + 8], "little")
             if satoshis > COINS_MAX:
-                raise BadReply("the node tells of more bitcoin than there can be")
+                raise BadReply("the node shows more bitcoin than there can be")
             payments = payments or []
             if satoshis:
                 payments.append(Payment(number, satoshis, place))

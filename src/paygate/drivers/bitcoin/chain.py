@@ -1,4 +1,4 @@
-"""Who tells about the chain: what the watching needs of a node, as dialogues."""
+"""What watching needs of a node, or of a server that has one, as dialogues."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class Chain(Protocol):
         ...
 
     def tip(self, next_height: int | None) -> Dialogue[Tip]:
-        """Tell the newest block; raise `BadReply` where blocks from *next_height* on are lacking.
+        """Return the newest block; raise `BadReply` if blocks from *next_height* on are lacking.
 
-        That is where the node is on another network, is still catching up, or has
-        thrown old blocks away.
+        That is so if the node is on another network, is still catching up, or has deleted
+        old blocks.
         """
         ...
 
     def hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
-        """Name the blocks of the best chain from height *first* on."""
+        """Return the hashes of the blocks of the best chain from height *first* on."""
         ...
 
     def block(self, hash_: str) -> Dialogue[bytes]:
-        """Give a block."""
+        """Return the bytes of a block."""
         ...
 
     def mempool(self) -> Dialogue[Sequence[str]]:
-        """Name the transactions that wait for a block."""
+        """Return the ids of the transactions that wait for a block."""
         ...
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
-        """Return each of the waiting transactions; None for one that has left meanwhile."""
+        """Return the waiting transactions of *ids*; None for one that has left meanwhile."""
         ...

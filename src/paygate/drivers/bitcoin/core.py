@@ -49,8 +49,8 @@ class CoreChain:
 
     def tip(self, next_height: int | None) -> Dialogue[Tip]:
         """Ask ``getblockchaininfo``."""
-        told: Any = yield from self._one("getblockchaininfo")
-        facts = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+        answer: Any = yield from self._one("getblockchaininfo")
+        facts = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         chain, wanted = facts.get("chain"), _CHAINS[self._settings.network]
         if chain != wanted:
             raise BadReply(f"the node is on network {str(chain)[:20]!r}, the settings say {wanted}")
@@ -61,7 +61,7 @@ class CoreChain:
         pruned: object = facts.get("pruneheight") if facts.get("pruned") is True else None
         if next_height is not None and type(pruned) is int and next_height < pruned <= height:
             raise BadReply(
-                f"the node has thrown away blocks before {pruned}, and {next_height} is the next "
+                f"the node has deleted the blocks before {pruned}, and {next_height} is the next "
                 "to read; use a node that has it, or go on without those in between: paygate "
                 f"bitcoin rescan --from {pruned}, and compare the addresses with the wallet by hand"
             )
@@ -70,26 +70,26 @@ class CoreChain:
     def hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
         """Ask ``getblockhash`` for each, in one batch."""
         calls = [("getblockhash", [height]) for height in range(first, first + count)]
-        told = yield from self._many(calls, "hashes")
-        return [name_of(each) for each in told]
+        answer = yield from self._many(calls, "hashes")
+        return [name_of(each) for each in answer]
 
     def block(self, hash_: str) -> Dialogue[bytes]:
         """Ask ``getblock``."""
-        told = yield from self._one("getblock", hash_, False, bytes_max=2 * BLOCK_BYTES_MAX + 500)  # noqa: FBT003
-        return unhex(told)
+        answer = yield from self._one("getblock", hash_, False, bytes_max=2 * BLOCK_BYTES_MAX + 500)  # noqa: FBT003
+        return unhex(answer)
 
     def mempool(self) -> Dialogue[Sequence[str]]:
         """Ask ``getrawmempool``."""
-        told = yield from self._one("getrawmempool", bytes_max=MEMPOOL_BYTES_MAX)
-        if not isinstance(told, list):
+        answer = yield from self._one("getrawmempool", bytes_max=MEMPOOL_BYTES_MAX)
+        if not isinstance(answer, list):
             raise BadReply("the node's answer to getrawmempool is no list")
-        return [name_of(each) for each in cast("list[object]", told)]
+        return [name_of(each) for each in cast("list[object]", answer)]
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
         """Ask ``getrawtransaction`` for each, in one batch."""
         calls = [("getrawtransaction", [id_]) for id_ in ids]
-        told = yield from self._many(calls, "transactions", lenient=True)
-        return [None if each is None else unhex(each) for each in told]
+        answer = yield from self._many(calls, "transactions", lenient=True)
+        return [None if each is None else unhex(each) for each in answer]
 
     # --- One request ----------------------------------------------------------------------------
 
@@ -148,10 +148,10 @@ def _call(method: str, params: Sequence[object]) -> dict[str, Any]:
 def _entries(response: Response) -> list[dict[str, Any]]:
     if response.status in (401, 403):
         raise BadReply("the node does not take our user and password (or cookie)")
-    told = read_json(response.body)
-    entries: list[Any] = [told]
-    if isinstance(told, list):
-        entries[:] = told
+    answer = read_json(response.body)
+    entries: list[Any] = [answer]
+    if isinstance(answer, list):
+        entries[:] = answer
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadReply(f"status {response.status}: the node's answer is no JSON-RPC")
     return entries
@@ -170,30 +170,30 @@ def _result(entry: dict[str, Any], method: str, *, lenient: bool = False) -> Any
     if code == _WARMING_UP:
         raise BadReply(f"the node is starting: {text}")
     if "prune" in text.lower():
-        raise BadReply("the node has thrown this block away (pruned); use one that has it")
+        raise BadReply("the node has deleted this block (pruned); use one that has it")
     raise BadReply(f"the node refuses {method}: {code} {text}")
 
 
-# --- What a node may tell ---------------------------------------------------------------------
+# --- What a node may answer ---------------------------------------------------------------------
 
 
-def name_of(told: object) -> str:
+def name_of(answer: object) -> str:
     """Read the name of a block or transaction."""
-    if not isinstance(told, str) or not HASH.fullmatch(told):
+    if not isinstance(answer, str) or not HASH.fullmatch(answer):
         raise BadReply("the node names a block or transaction by something else than its hash")
-    return told
+    return answer
 
 
-def whole(told: object, what: str) -> int:
+def whole(answer: object, what: str) -> int:
     """Read a height."""
-    if type(told) is not int or not 0 <= told < HEIGHT_MAX:
-        raise BadReply(f"the node tells a {what} that cannot be")
-    return told
+    if type(answer) is not int or not 0 <= answer < HEIGHT_MAX:
+        raise BadReply(f"the node gives a {what} that cannot be")
+    return answer
 
 
-def unhex(told: object) -> bytes:
+def unhex(answer: object) -> bytes:
     """Read bytes in hex."""
     try:
-        return bytes.fromhex(told if isinstance(told, str) else "-")
+        return bytes.fromhex(answer if isinstance(answer, str) else "-")
     except ValueError:
         raise BadReply("the node sent something else than bytes in hex") from None

@@ -129,7 +129,7 @@ class Wallet:
 
     @property
     def identity(self) -> str:
-        """Name the wallet, the same for ever and for every spelling of its descriptor."""
+        """A name of the wallet, the same for every spelling of its descriptor."""
         return f"btc-{hashlib.sha256(self.descriptor.encode()).hexdigest()[:16]}"
 
     @property
@@ -143,7 +143,7 @@ class Wallet:
         return {"wpkh": 294, "tr": 330, "sh(wpkh": 540}.get(self.form, 546)
 
     def script(self, number: int) -> bytes:
-        """Tell what pays to address *number*."""
+        """Return the script that pays to address *number*."""
         return bytes(_wally().descriptor_to_script(self._native, 0, 0, 0, 0, number, 0))
 
     def address(self, number: int) -> str:
@@ -254,7 +254,7 @@ def _decoded(key: str) -> bytes:
 
 
 def _version_of(raw: bytes, network: Network) -> tuple[bool, str]:
-    """Tell the network and the form that the prefix of a key means."""
+    """Return the network and the form that the prefix of a key means."""
     if raw[:4] not in _VERSIONS:
         raise InvalidSettings("the key is no xpub, ypub or zpub, nor one of a test network")
     main, form = _VERSIONS[raw[:4]]

@@ -1,7 +1,7 @@
 """Esplora's HTTP interface, as Blockstream's and mempool.space's servers have it.
 
-A public server learns which wallet is watched only where single addresses are
-asked about; here whole blocks are. Still, run your own: it decides what is paid.
+A public server would learn which wallet is watched from questions about single addresses;
+here it is asked for whole blocks. Still, run your own: it decides what is paid.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class EsploraChain:
             raise BadReply(f"the server is not on network {self._settings.network}")
         hash_ = name_of((yield from self._text("/blocks/tip/hash", "tip")))
         response = yield self._get(f"/block/{hash_}", "tip_block", 100_000)
-        told = read_json(_ok(response).body)
-        facts = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+        answer = read_json(_ok(response).body)
+        facts = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
         if facts.get("id") != hash_:
             raise BadReply("the server answered with another block than was asked for")
         return Tip(whole(facts.get("height"), "height"), hash_)
@@ -59,10 +59,10 @@ class EsploraChain:
     def mempool(self) -> Dialogue[Sequence[str]]:
         """Ask for all names."""
         response = yield self._get("/mempool/txids", "mempool", MEMPOOL_BYTES_MAX)
-        told = read_json(_ok(response).body)
-        if not isinstance(told, list):
-            raise BadReply("the server's list of transactions is none")
-        return [name_of(each) for each in cast("list[object]", told)]
+        answer = read_json(_ok(response).body)
+        if not isinstance(answer, list):
+            raise BadReply("the server's answer is not a list of transactions")
+        return [name_of(each) for each in cast("list[object]", answer)]
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
         """Ask for one after the other."""

@@ -96,7 +96,7 @@ class Bitcoin:
                     late=LateRule(settings.late, settings.late_drift_percent),
                 )
             },
-            # The same address is told again, whoever asks for it how often.
+            # The same address is returned again, however often it is asked for.
             idempotency=Keyed(ttl=timedelta(days=36500)),
             inquiry=InquiryBy.GATEWAY_REF,
             not_found_is_final_after=timedelta(hours=settings.watch_hours),
@@ -117,7 +117,7 @@ class Bitcoin:
     # --- Ask for a payment -----------------------------------------------------------------------
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Tell the payer where to pay and how much, for as long as the quote is good."""
+        """Return the address to pay to and how much, and until when the quote is good."""
         if charge.place is None:
             raise Unsupported("an address needs a number that the core allots")
         return self._charge(charge, charge.place)
@@ -167,7 +167,7 @@ class Bitcoin:
         return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        """Tell that nothing is known besides what the feed tells, if the node can be asked at all.
+        """Return that nothing is known beside the feed, if the node can be asked at all.
 
         While it can't be, the feed is blind, and nothing must expire for that.
         """
@@ -216,7 +216,7 @@ class Bitcoin:
             changes |= read
         elif at_end:
             watch.compare(frozenset())
-        notices = watch.tell(self._wallet.address, settings, whole=at_end and not more)
+        notices = watch.report(self._wallet.address, settings, whole=at_end and not more)
         watch.forget(settings.reorg_depth)
         after, watched = watch.write(wallet, memory)
         return FeedPage(

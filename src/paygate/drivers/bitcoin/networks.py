@@ -1,4 +1,4 @@
-"""Bitcoin's networks: what tells their keys, addresses and chains apart."""
+"""Bitcoin's networks, and the first block of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Network(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Tell whether its coins are money."""
+        """Return whether its coins are money."""
         return self is Network.MAIN
 
     @property

@@ -24,7 +24,7 @@ def write_amount(satoshis: int) -> str:
 
 
 def list_of(numbers: Sequence[str]) -> str:
-    """Name what is paid in at most 80 characters, so that the code of the link can be scanned."""
+    """Return what is paid in at most 80 characters, so that the code of the link can be scanned."""
     whole = ", ".join(numbers)
     if len(whole) <= _MESSAGE_MAX:
         return whole

@@ -55,7 +55,7 @@ class PriceRefused(BadReply):
 
 
 class RateSource(Protocol):
-    """Tells what one bitcoin costs."""
+    """Says what one bitcoin costs."""
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
         """Return the price in *currency* now, which is *at* if that is known; or `BadReply`."""
@@ -122,10 +122,10 @@ class HttpRates:
             text = f"{source} gives no price: status {response.status}"
             refused = PriceRefused if 400 <= response.status < 500 else BadReply
             raise refused(text, status=response.status)
-        told = read_json(response.body)
-        rate = Rate(_number(_at(told, self._path, currency), source), source)
+        found = read_json(response.body)
+        rate = Rate(_number(_at(found, self._path, currency), source), source)
         if self._time_path and at is not None:
-            age = at - _instant(_at(told, self._time_path, currency), source)
+            age = at - _instant(_at(found, self._time_path, currency), source)
             if not -self._age_max <= age <= self._age_max:
                 raise PriceRefused(
                     f"{source} gives a price of another time: {age.total_seconds():.0f} s old"
@@ -204,38 +204,38 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number")
 
 
-def _step(told: Any, name: str) -> Any:
-    if isinstance(told, list) and name.isdigit():
-        entries = cast("Sequence[Any]", told)
+def _step(found: Any, name: str) -> Any:
+    if isinstance(found, list) and name.isdigit():
+        entries = cast("Sequence[Any]", found)
         return entries[int(name)] if int(name) < len(entries) else None
-    facts = cast("Mapping[str, Any]", told if isinstance(told, dict) else {})
+    facts = cast("Mapping[str, Any]", found if isinstance(found, dict) else {})
     return facts.get(name)
 
 
-def _at(told: Any, path: str, currency: str) -> Any:
+def _at(found: Any, path: str, currency: str) -> Any:
     for name in path.replace("{currency}", currency).split("."):
-        told = _step(told, name)
-    return told
+        found = _step(found, name)
+    return found
 
 
-def _number(told: Any, source: str) -> Decimal:
+def _number(found: Any, source: str) -> Decimal:
     """Read a price: a number, or digits in a text. ``1_000`` and other scripts' are neither."""
-    if type(told) in (int, Decimal) or (isinstance(told, str) and _DIGITS.fullmatch(told)):
-        return Decimal(told)
+    if type(found) in (int, Decimal) or (isinstance(found, str) and _DIGITS.fullmatch(found)):
+        return Decimal(found)
     raise BadReply(f"{source} gives no price where the settings say it is")
 
 
-def _instant(told: Any, source: str) -> datetime:
+def _instant(found: Any, source: str) -> datetime:
     """Read when a price is of: seconds since 1970, or ISO 8601 with a zone."""
     try:
-        if type(told) in (int, Decimal) or (isinstance(told, str) and _DIGITS.fullmatch(told)):
-            return datetime.fromtimestamp(int(Decimal(told)), UTC)
-        found = datetime.fromisoformat(told) if isinstance(told, str) else None
+        if type(found) in (int, Decimal) or (isinstance(found, str) and _DIGITS.fullmatch(found)):
+            return datetime.fromtimestamp(int(Decimal(found)), UTC)
+        at = datetime.fromisoformat(found) if isinstance(found, str) else None
     except (ValueError, OverflowError, OSError):
-        found = None
-    if found is None or found.utcoffset() is None:
+        at = None
+    if at is None or at.utcoffset() is None:
         raise BadReply(f"{source} does not say of when its price is where the settings say it")
-    return found
+    return at
 
 
 def quote(amount: Money, rate: Rate, spread_percent: Decimal) -> Money:

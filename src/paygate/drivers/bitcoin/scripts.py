@@ -39,7 +39,7 @@ class Scripts:
                 self._derived[name] = packed
             self._add(number, packed)
         self._rows = max(self._rows, rows)
-        # A page that told it may not have been stored. Whatever is stored needs no second copy.
+        # A page that reported it may not have been stored. Whatever is stored needs no second copy.
         self._derived = {
             name: packed for name, packed in self._derived.items() if name not in memory
         }

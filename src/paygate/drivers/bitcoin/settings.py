@@ -1,4 +1,4 @@
-"""What a Bitcoin account needs to be told: which wallet, which node, and how careful to be."""
+"""The settings of a Bitcoin account: which wallet, which node, and how careful to be."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class BitcoinSettings(Settings):
         default=Decimal(0),
         ge=0,
         lt=100,
-        description="How much below the price we reckon, for safety",
+        description="How much below the price a bitcoin is counted, for safety",
     )
     quote_minutes: int = Field(default=15, ge=1, description="How long a quote is good")
     watch_hours: int = Field(
@@ -174,7 +174,7 @@ class BitcoinSettings(Settings):
 
     @property
     def live(self) -> bool:
-        """Tell whether it is real money."""
+        """Return whether it is real money."""
         return self.network.live
 
     def read_wallet(self) -> Wallet:
@@ -182,7 +182,7 @@ class BitcoinSettings(Settings):
         return read_wallet(self.wallet, self.network, self.form)
 
     def needed_for(self, satoshis: int) -> int:
-        """Tell how many confirmations a payment of *satoshis* needs."""
+        """Return how many confirmations *satoshis* need."""
         steps: Mapping[Decimal, int] = self.confirmations_from
         more = [count for coins, count in steps.items() if satoshis >= coins * 10**8]
         return max([self.confirmations, *more])

@@ -47,8 +47,8 @@ class Waiting:
             return {}
         if self._changes < _CHANGES_MAX and 2 * (self._entries + len(changed)) <= len(read):
             return {f"waiting {self._changes + 1}": _pack(changed)}
-        anew: dict[str, bytes | None] = {"waiting 0": _pack(read)}
-        return anew | {f"waiting {number}": None for number in range(1, self._changes + 1)}
+        whole: dict[str, bytes | None] = {"waiting 0": _pack(read)}
+        return whole | {f"waiting {number}": None for number in range(1, self._changes + 1)}
 
 
 def _pack(names: AbstractSet[bytes]) -> bytes:

@@ -9,8 +9,7 @@ only what has changed. So a crash loses nothing and repeats nothing, and no outa
 A payment is an output. It is *seen* without confirmations, or with too few; it
 *settles* once, when it has enough. When its block leaves the chain and the new
 chain does not have it, it is *gone*: money that was settled is returned. If it
-comes back and settles again, that is money that came anew, under a name of its
-own.
+comes back and settles again, that is new money, under a name of its own.
 
 How much is taken on trust is judged by all that could be lost at once, and not by single
 outputs: how many confirmations an output needs follows from all that is not deep yet at its
@@ -60,8 +59,8 @@ _OURS: Final = ("block ", "coin ", "spends ")
 class Coin:
     """A payment to us that is not beyond all doubt yet.
 
-    `times` counts how often it settled, `seen` how often it was told as being on
-    its way, last with `told` confirmations; `missing` is the height from which on nobody
+    `times` counts how often it settled, `seen` how often it was reported as being on
+    its way, last with `reported` confirmations; `missing` is the height from which on nobody
     knew it. `since` is the first output in whose place it came.
     """
 
@@ -73,7 +72,7 @@ class Coin:
     times: int = 0
     seen: int = 0
     settled: bool = False
-    told: int | None = None
+    reported: int | None = None
     dead: bool = False
     missing: int | None = None
     replaceable: bool = True
@@ -138,7 +137,7 @@ class Watch:
         """Read what `write` wrote; raise `InvalidSettings` if it is about another wallet."""
         facts: dict[str, Any] = json.loads(cursor)
         if facts.get("v") != _VERSION:
-            raise BadReply("the place where the chain was read to is of another version")
+            raise BadReply("the position of the feed was written by another version of this driver")
         if facts["wallet"] != wallet:
             raise InvalidSettings(
                 f"this account watches the wallet {facts['wallet']}, and the settings name "
@@ -251,16 +250,16 @@ class Watch:
 
     # --- What follows -----------------------------------------------------------------------
 
-    def tell(
+    def report(
         self, address_of: Callable[[int], str], settings: BitcoinSettings, *, whole: bool
     ) -> list[Notice]:
         """
-        Tell what is new, and remember that it was told.
+        Return notices of what is new, and remember that it was reported.
 
-        What is gone is told only where the chain was read to its end (*whole*): the
-        next block may hold it. What is lost is told last, after what came in its place.
+        What is gone is reported only if the chain was read to its end (*whole*): the
+        next block may hold it. What is lost comes last, after what came in its place.
         """
-        told: list[Notice] = []
+        news: list[Notice] = []
         lost: list[Notice] = []
         needed = self._needed(settings)
         trusted = self._trusted(settings, needed)
@@ -269,27 +268,27 @@ class Watch:
             settles = name in trusted if coin.height is None else depth >= enough
             about = _About(name, coin, address_of(coin.place), depth, enough, self.scans)
             if coin.settled and whole and coin.height is None and not settles:
-                told.append(about.returned())
-                coin.settled, coin.told = False, None
-            if coin.dead and not coin.settled and coin.told is not None:
+                news.append(about.returned())
+                coin.settled, coin.reported = False, None
+            if coin.dead and not coin.settled and coin.reported is not None:
                 lost.append(about.lost())
-                coin.told = None
+                coin.reported = None
             if coin.settled or coin.dead:
                 continue
             if settles:
                 coin.times += 1
-                coin.settled, coin.told = True, depth
-                told.append(about.received())
-            elif coin.told is None or (whole and coin.told != depth):
+                coin.settled, coin.reported = True, depth
+                news.append(about.received())
+            elif coin.reported is None or (whole and coin.reported != depth):
                 coin.seen += 1
-                coin.told = depth
-                told.append(about.seen())
-        return told + lost
+                coin.reported = depth
+                news.append(about.seen())
+        return news + lost
 
     def forget(self, depth: int) -> None:
         """Let go of what is beyond all doubt: settled deep down, or gone for long.
 
-        What settled once and is gone is kept: should it come back, it is money that came anew.
+        What settled once and is gone is kept: if it comes back, it is new money.
         """
         for name, coin in list(self.coins.items()):
             deep = max(depth, MATURITY) if coin.coinbase else depth
@@ -356,7 +355,7 @@ def _transaction_of(name: str) -> str:
 class _About:
     """What a notice says of a coin: its name, its address, and how sure it is.
 
-    What is told after a rescan may have been told before, and in other words.
+    After a rescan the same may be reported again with other facts, such as another block.
     """
 
     name: str
@@ -367,7 +366,7 @@ class _About:
     scans: int
 
     def received(self) -> Notice:
-        """Tell that it has settled."""
+        """Return that it has settled."""
         id_, before = self._id(self.coin.times), self._id(self.coin.times - 1)
         movement = Movement(
             movement_id=id_,
@@ -378,7 +377,7 @@ class _About:
         return replace(self._notice(f"{id_}:in", "bitcoin.received"), movements=(movement,))
 
     def returned(self) -> Notice:
-        """Tell that it had settled and is gone."""
+        """Return that it had settled and is gone."""
         id_ = self._id(self.coin.times)
         movement = Movement(
             movement_id=f"{id_}:gone",
@@ -390,13 +389,13 @@ class _About:
         return replace(self._notice(f"{id_}:gone", "bitcoin.gone"), movements=(movement,))
 
     def seen(self) -> Notice:
-        """Tell that it is on its way."""
+        """Return that it is on its way."""
         answer = Pending(reference=self.address, amount=self._amount)
         notice = self._notice(f"{self.name}:seen:{self.coin.seen}", "bitcoin.seen")
         return replace(notice, answer=answer)
 
     def lost(self) -> Notice:
-        """Tell that it was on its way and does not come."""
+        """Return that it was on its way and does not come."""
         answer = Declined(
             code=DeclineCode.GENERIC,
             raw_code="double_spent",
@@ -409,7 +408,7 @@ class _About:
         return replace(notice, answer=answer)
 
     def _id(self, times: int) -> str:
-        """Name the money of an output that settled for the *times*-th time."""
+        """Return the name of the money of an output that settled for the *times*-th time."""
         return self.name if times == 1 else f"{self.name}#{times}"
 
     @property
@@ -440,7 +439,7 @@ class _About:
 
 
 def common_height(watch: Watch, first: int, theirs: Sequence[str]) -> int | None:
-    """Tell the highest block that both know, of those from height *first* on; None without one."""
+    """Return the highest block that both know, from height *first* on; None if there is none."""
     for height in range(first + len(theirs) - 1, first - 1, -1):
         place = height - watch.first
         if 0 <= place < len(watch.hashes) and watch.hashes[place] == theirs[height - first]:
