@@ -105,7 +105,9 @@ def arrive(
     state = _state(notice)
     known = arrivals.find(tx, account.name, sighting.name)
     if known is not None:
-        arrivals.follow(tx, account.name, sighting, state)
+        # What is in the books leaves them by a movement only; this may be old news.
+        if notice.movements or known.state is not ArrivalState.BOOKED:
+            arrivals.follow(tx, account.name, sighting, state)
         return known
     before = _known(tx, account.name, sighting)
     seen_at, valued = _seen_at(notice, heard_at), None

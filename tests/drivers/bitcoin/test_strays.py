@@ -139,3 +139,22 @@ def test_an_accountant_reads_at_which_rate_and_where(shop: Shop) -> None:
     assert receipt.movement_id == f"{tx.id}:0"
     now = shop.payment(payment)
     assert (now.reference, now.place) == (shop.gateway.wallet.address(1), 1)
+
+
+def test_what_was_seen_and_is_applied_again_after_it_was_booked_is_not_on_its_way(
+    shop: Shop,
+) -> None:
+    payment = shop.ask("INV-1")
+    tx = shop.node.see(pay((shop.script(payment), 70_000)))
+    shop.look()
+    shop.node.mine(tx)
+    shop.node.mine()
+    shop.look()
+    [first] = [each for each in shop.cashier.callbacks() if each.event_id.endswith(":seen:1")]
+
+    shop.cashier.replay_callback(first)
+
+    now = shop.payment(payment)
+    assert (now.sightings, now.received) == ((), usd("35.00"))
+    again = shop.cashier.collect("INV-1", via="bitcoin", key="rest")
+    assert again.amount == usd("15.00")
