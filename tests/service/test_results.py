@@ -676,3 +676,43 @@ def test_a_hold_and_its_inquiry_show_the_checks_too(portal: Portal) -> None:
     assert found.status is PaymentStatus.AUTHORIZED
     assert found.method_facts is not None
     assert found.method_facts.last4 == "4242"
+
+
+# --- What moved is not always what was asked for ------------------------------------------
+
+
+@pytest.mark.parametrize(("script", "went"), [("partial", "42"), ("other_amount", "100")])
+def test_a_refund_of_another_amount_says_what_went_back(
+    portal: Portal, script: str, went: str
+) -> None:
+    payment = portal.paid()
+    asked = "84" if script == "partial" else "50"
+    portal.card.script(script)
+
+    result = portal.cashier.refund(payment, amount=cad(asked), key="r")
+
+    assert result.payment.returned == result.succeeded == cad(went)
+    less = script == "partial"
+    state = OperationState.PARTLY_SUCCEEDED if less else OperationState.SUCCEEDED
+    assert (result.state, result.ok) == (state, not less)
+    assert (result.amount, result.under_way, result.code) == (cad(asked), cad("0"), "other_amount")
+    assert asked in result.reason
+    assert went in result.reason
+    assert result.payment.needs_review
+    again = portal.cashier.refund(payment, amount=cad(asked), key="r")
+    assert (again, again.repeated) == (result, True)
+
+
+@pytest.mark.parametrize("script", ["partial", "other_amount"])
+def test_a_capture_of_another_amount_says_what_came_and_is_flagged(
+    portal: Portal, script: str
+) -> None:
+    payment = portal.cashier.authorize("A", via="card", method="tok_visa", key="h")
+    asked, came = ("84", "42") if script == "partial" else ("40", "80")
+    portal.card.script(script)
+
+    result = portal.cashier.capture(payment, amount=cad(asked), key="c")
+
+    assert result.succeeded == result.payment.received == cad(came)
+    assert (result.ok, result.code) == (script == "other_amount", "other_amount")
+    assert result.payment.needs_review

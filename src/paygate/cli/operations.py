@@ -144,7 +144,7 @@ def _rows(of: OperationResult) -> dict[str, object]:
     before = " (nothing sent: it was asked for before)" if of.repeated else ""
     return {
         show.words(of.operation).capitalize(): told + before,
-        "Done": of.succeeded if of.succeeded and not of.ok else None,
+        "Done": of.succeeded if of.succeeded and of.succeeded != of.amount else None,
         "Under way": of.under_way or None,
         "Why": " · ".join(filter(None, (of.code, of.raw_code, of.reason))) or None,
         "Then": _THEN.get(of.state),

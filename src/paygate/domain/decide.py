@@ -192,7 +192,7 @@ _ABOUT_QUESTION = _KNOWS_KEY | {
 _COMES = frozenset({MovementKind.CHARGE, MovementKind.CAPTURE})
 _GOES_BACK = frozenset({MovementKind.REFUND, MovementKind.VOID})
 
-_BRINGS: Final[Mapping[Operation, frozenset[MovementKind]]] = {
+SHOWN_BY: Final[Mapping[Operation, frozenset[MovementKind]]] = {
     Operation.CHARGE: _COMES,
     Operation.AUTHORIZE: _COMES,
     Operation.COMPLETE: _COMES,
@@ -203,7 +203,7 @@ _BRINGS: Final[Mapping[Operation, frozenset[MovementKind]]] = {
 """What kinds of movement show that an operation was done."""
 
 _MAY_MOVE_NOTHING = frozenset({Operation.VOID})
-"""Operations of `_BRINGS` that are done without a movement, if nothing had moved before."""
+"""Operations of `SHOWN_BY` that are done without a movement, if nothing had moved before."""
 
 
 def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
@@ -358,7 +358,7 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     changes = _booked(facts, answer)
     if facts.state is not AttemptState.SUCCEEDED and not _is_shown(facts, answer):
         return _not_shown(facts, changes)
-    changes = _other_refund(facts, answer, changes)
+    changes = _other_amount(facts, answer, changes)
     if facts.state is AttemptState.SUCCEEDED:
         return changes
     if facts.state.closed and facts.operation in _ABOUT_PAGE:
@@ -374,7 +374,7 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
 
 def _is_shown(facts: Facts, answer: Approved) -> bool:
     """Return whether *answer* shows the money that the operation was to move."""
-    kinds = _BRINGS.get(facts.operation)
+    kinds = SHOWN_BY.get(facts.operation)
     if kinds is None:
         return True
     news = _of_this(facts, answer)
@@ -406,18 +406,27 @@ def _not_shown(facts: Facts, changes: Changes) -> Changes:
     )
 
 
-def _other_refund(facts: Facts, answer: Approved, changes: Changes) -> Changes:
-    """Ask for a review of a refund that was not as much as was asked for."""
-    back = [each for each in _of_this(facts, answer) if each.kind in _GOES_BACK]
-    news = any(each.kind in _GOES_BACK for each in changes.book)
-    same = all(each.amount.currency == facts.asked.currency for each in back)
-    if facts.operation is not Operation.REFUND or not news or not same:
+def _other_amount(facts: Facts, answer: Approved, changes: Changes) -> Changes:
+    """Ask for a review of a refund or capture that was not as much as was asked for."""
+    if facts.operation not in (Operation.REFUND, Operation.CAPTURE):
         return changes
-    total = Money(facts.asked.currency, sum(each.amount.minor for each in back))
-    if total == facts.asked:
+    kinds = SHOWN_BY[facts.operation]
+    moved = [each for each in _of_this(facts, answer) if each.kind in kinds]
+    news = any(each.kind in kinds for each in changes.book)
+    same = all(each.amount.currency == facts.asked.currency for each in moved)
+    total = Money(facts.asked.currency, sum(each.amount.minor for each in moved))
+    if not news or not same or changes.held or total == facts.asked:
         return changes
-    text = f"asked to refund {facts.asked}, and {total} went back"
+    text = other_amount(facts.operation, facts.asked, total)
     return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
+
+
+def other_amount(operation: Operation, asked: Money, moved: Money) -> str:
+    """Return the sentence that says that *operation* moved another amount than was asked for."""
+    return f"asked to {operation} {asked}, and {moved} {_WENT.get(operation, 'came')}"
+
+
+_WENT: Final = {Operation.REFUND: "went back", Operation.VOID: "went back"}
 
 
 def _once(answer: Approved | Moved) -> list[Movement]:

@@ -9,15 +9,16 @@ went back while a part is in doubt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from paygate.domain.decide import other_amount
 from paygate.domain.money import Money
 from paygate.domain.payment import NOT_FINISHED, AttemptState, Operation, PaymentStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from paygate.domain.payment import Attempt, Payment
 
@@ -26,10 +27,10 @@ class OperationState(StrEnum):
     """How a refund, capture, cancellation, completion or closing stands."""
 
     SUCCEEDED = "succeeded"
-    """It was done."""
+    """It was done: no less moved than was asked for."""
 
     PARTLY_SUCCEEDED = "partly_succeeded"
-    """A refund went out in parts: some of them went back, and the others ended without that."""
+    """Less moved than was asked for: a refund in parts of which one was declined, say."""
 
     PENDING = "pending"
     """The processor accepted it; how it ends is known later."""
@@ -59,8 +60,9 @@ class OperationResult:
 
     `state` says how it stands, and `payment` what the payment is after it. `operation` is
     what was asked for: a `cancel` is a closing, a void or a refund. `amount` was asked for;
-    `succeeded` is the part of it that was done, `under_way` the part that may still be.
-    `code`, `raw_code` and `reason` say why it was not done, or why that is not known;
+    `succeeded` is what moved, `under_way` what may still move. A processor may move another
+    amount than was asked for: `code` is then ``other_amount``, and the payment is under review.
+    Otherwise `code`, `raw_code` and `reason` say why it was not done, or why that is not known;
     `retryable` that the same may be asked for again, with a new key.
 
     `attempts` are the requests that it consists of, the oldest first. There are none if it
@@ -89,9 +91,18 @@ class OperationResult:
 
 
 def result_of(
-    payment: Payment, operation: Operation, attempts: Sequence[Attempt], *, repeated: bool
+    payment: Payment,
+    operation: Operation,
+    attempts: Sequence[Attempt],
+    *,
+    moved: Mapping[str, Money] | None = None,
+    repeated: bool,
 ) -> OperationResult:
-    """Return what became of *operation*, which is *attempts* under *payment*."""
+    """
+    Return what became of *operation*, which is *attempts* under *payment*.
+
+    *moved* is what moved under an attempt, by its id, if anything is booked for it.
+    """
     if not attempts:
         return _over_before(payment, operation)
     states = [_state_of(attempt) for attempt in attempts]
@@ -102,12 +113,12 @@ def result_of(
         for each, attempt in zip(states, attempts, strict=True)
         if (each.failed if partly else each is state)
     )
-    return OperationResult(
+    result = OperationResult(
         payment=payment,
         operation=operation,
         state=state,
         amount=_sum(payment, attempts, states, OperationState),
-        succeeded=_sum(payment, attempts, states, (OperationState.SUCCEEDED,)),
+        succeeded=_sum(payment, attempts, states, (OperationState.SUCCEEDED,), moved),
         under_way=_sum(payment, attempts, states, _UNDER_WAY),
         code=why.code or _NAMELESS.get(why.state, ""),
         raw_code=why.raw_code,
@@ -115,6 +126,19 @@ def result_of(
         retryable=why.retryable,
         attempts=tuple(attempts),
         repeated=repeated,
+    )
+    whole = state is OperationState.SUCCEEDED
+    return _of_other_amount(result) if whole and result.succeeded != result.amount else result
+
+
+def _of_other_amount(result: OperationResult) -> OperationResult:
+    """Say of *result* that another amount moved than was asked for."""
+    less = result.succeeded < result.amount
+    return replace(
+        result,
+        state=OperationState.PARTLY_SUCCEEDED if less else result.state,
+        code=OTHER_AMOUNT,
+        reason=other_amount(result.operation, result.amount, result.succeeded),
     )
 
 
@@ -159,6 +183,9 @@ def _state_of(attempt: Attempt) -> OperationState:
 
 _UNDER_WAY = (OperationState.UNKNOWN, OperationState.PENDING)
 
+OTHER_AMOUNT: Final = "other_amount"
+"""The code of what was done with another amount than was asked for."""
+
 _CERTAINTY = (
     OperationState.UNKNOWN,
     OperationState.PENDING,
@@ -192,8 +219,13 @@ def _sum(
     attempts: Iterable[Attempt],
     states: Iterable[OperationState],
     of: Iterable[OperationState],
+    moved: Mapping[str, Money] | None = None,
 ) -> Money:
-    """Return how much the attempts in one of the states *of* were to move."""
-    wanted = frozenset(of)
-    minor = sum(a.amount.minor for a, s in zip(attempts, states, strict=True) if s in wanted)
+    """Return how much the attempts in one of the states *of* were to move, or have *moved*."""
+    wanted, known = frozenset(of), moved or {}
+    minor = sum(
+        known.get(attempt.id, attempt.amount).minor
+        for attempt, state in zip(attempts, states, strict=True)
+        if state in wanted
+    )
     return Money(payment.amount.currency, minor)

@@ -179,22 +179,17 @@ UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :i
 _NO_CAUSE = """
 NOT EXISTS (SELECT 1 FROM paygate_review r WHERE r.payment = :id AND r.ended_at IS NULL)
 """
-_CLEAR_REVIEW = f"""
-UPDATE paygate_payment SET needs_review = 0
-WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
-  SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1
-    AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
-"""
-
 # What else a person must look at stays: other money than was asked for, more that went back.
 _SETTLE_DOUBT = f"""
 UPDATE paygate_payment SET needs_review = 0
 WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
 """
+# Money that came is decided about; what went back is a question of its own.
 _SETTLE_ATTEMPTS = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1
 WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
+  AND operation NOT IN ('void', 'refund')
 """
 _SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 
@@ -677,7 +672,7 @@ def set_status(
 def clear_review(tx: Tx, payment: str, attempt: str) -> None:
     """Note that a person has looked at one attempt of a payment."""
     clear_attempt_review(tx, attempt)
-    tx.run(_CLEAR_REVIEW, {"id": payment})
+    settle_doubt(tx, payment)
 
 
 def settle_doubt(tx: Tx, payment: str) -> None:

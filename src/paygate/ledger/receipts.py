@@ -94,6 +94,10 @@ SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
   sum(in_transit_minor) AS minor
 FROM paygate_receipt WHERE payment = :payment AND in_transit_minor <> 0
 """
+_MOVED_BY = """
+SELECT attempt, kind, currency, amount_minor FROM paygate_receipt
+WHERE payment = :payment AND attempt IS NOT NULL
+"""
 _ON_ITEMS = """
 SELECT item, sum(amount_minor) AS minor FROM paygate_allocation
 WHERE payment = :payment AND credit IS NULL GROUP BY item
@@ -359,6 +363,24 @@ def in_transit(tx: Tx, payment: str) -> int:
     """Return how much of what a payment brought is still to reach us, less what went back."""
     row = tx.one(_IN_TRANSIT, {"payment": payment})
     return int(row["minor"]) if row is not None and row["brought"] else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that an attempt moved."""
+
+    kind: MovementKind
+    currency: str
+    minor: int
+
+
+def moved_by(tx: Tx, payment: str) -> dict[str, list[Moved]]:
+    """Read what is booked for each attempt of a payment, by its id."""
+    found: dict[str, list[Moved]] = {}
+    for row in tx.all(_MOVED_BY, {"payment": payment}):
+        one = Moved(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
+        found.setdefault(row["attempt"], []).append(one)
+    return found
 
 
 def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:

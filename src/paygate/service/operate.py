@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from paygate import logs
 from paygate.dialogue import deferred
-from paygate.domain.decide import Source
+from paygate.domain.decide import SHOWN_BY, Source
 from paygate.domain.method import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED, Operation, PaymentStatus
@@ -55,7 +55,7 @@ from paygate.gateway import (
     Voids,
     digest_key,
 )
-from paygate.ledger import customers, keys, lots, payments
+from paygate.ledger import customers, keys, lots, payments, receipts
 from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 from paygate.service.taking import RefundTo
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.outcome import Outcome
-    from paygate.domain.payment import Payment
+    from paygate.domain.payment import Attempt, Payment
     from paygate.domain.result import OperationResult
     from paygate.gateway import Gateway, Rail
     from paygate.ledger.elapsed import Lease
@@ -152,7 +152,23 @@ def _result(tx: Tx, stored: Stored) -> OperationResult:
     payment = reverse.find(tx, stored.payment)
     rows = [payments.attempt(tx, each) for each in stored.attempts]
     attempts = [row.attempt for row in rows if row is not None]
-    return result_of(payment, stored.operation, attempts, repeated=not stored.rows)
+    return _made_of(tx, payment, stored.operation, attempts, repeated=not stored.rows)
+
+
+def _made_of(
+    tx: Tx, payment: Payment, operation: Operation, attempts: Sequence[Attempt], *, repeated: bool
+) -> OperationResult:
+    """Return what became of *operation*, which is *attempts*, with what moved under each."""
+    moved: dict[str, Money] = {}
+    booked = receipts.moved_by(tx, payment.id)
+    for attempt in attempts:
+        kinds = SHOWN_BY.get(attempt.operation, frozenset())
+        of_this = [movement for movement in booked.get(attempt.id, ()) if movement.kind in kinds]
+        own = [each.minor for each in of_this if each.currency == attempt.amount.currency]
+        if of_this:
+            # What was told of the payment before this attempt was answered is not booked for it.
+            moved[attempt.id] = Money(attempt.amount.currency, sum(own))
+    return result_of(payment, operation, attempts, moved=moved, repeated=repeated)
 
 
 def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
@@ -267,7 +283,7 @@ def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
     for operation in (Operation.VOID, Operation.CLOSE):
         attempts = [row.attempt for row in _asked_before(tx, payment, operation, key)]
         if attempts:
-            return result_of(payment, operation, attempts, repeated=True)
+            return _made_of(tx, payment, operation, attempts, repeated=True)
     rows = payments.attempts_of(tx, payment.id)
     voided = any(row.attempt.operation is Operation.VOID for row in rows)
     return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
