@@ -6,6 +6,7 @@ import ast
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -360,3 +361,86 @@ def test_a_link_for_the_payer_holds_no_card_and_no_token_of_a_stored_method() ->
     assert blotted.action == Redirect(
         url="https://bank.example/?n=••••&s=••••", fields={"n": "••••", "s": "••••"}
     )
+
+
+HALVES = ("cus_Qh71aBrZ", "pm_1NwX9dKk")
+JOINED = "/".join(HALVES)
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "left"),
+    [
+        (
+            JOINED,
+            "no 'pm_1NwX9dKk' of cus_Qh71aBrZ, nor pm_1NwX9d",
+            "no '••••' of ••••, nor pm_1NwX9d",
+        ),
+        ("4005551/9007773", "profile 4005551, card (9007773), trace 9900777300", None),
+        ("vault:Kj4x", "the vault has no Kj4x, but Kj4x9", "the vault has no ••••, but Kj4x9"),
+    ],
+)
+def test_each_part_of_a_joined_token_is_hidden(token: str, said: str, left: str | None) -> None:
+    hidden = Hidden().of(StoredToken(Secret(token)))
+
+    blotted = hidden.blot(Unknown(reason=said)).reason
+
+    assert blotted == (left or "profile ••••, card (••••), trace 9900777300")
+
+
+def test_parts_of_digits_stay_in_references_and_the_customer_keeps_their_name() -> None:
+    kept = StoredMethod(token=Secret("t"), kind=Kind.CARD, customer_reference=HALVES[0])
+    hidden = Hidden().of(StoredToken(Secret(JOINED))).of(StoredToken(Secret("4005551/9007773")))
+
+    blotted = hidden.blot(
+        Approved(reference="9007773", network_transaction_id=HALVES[1], method=kept)
+    )
+
+    assert (blotted.reference, blotted.network_transaction_id) == ("9007773", "••••")
+    assert blotted.method == kept
+
+
+class Joined(FakeGateway):
+    """A card account whose tokens are of two parts, and which names each of them by itself."""
+
+    loses_answers = False
+
+    def _says(self, _: object) -> Dialogue[Any]:
+        if self.loses_answers:
+            return at_once(Unknown(reason="lost"))
+        said = f"no card {HALVES[1]} of {HALVES[0]}"
+        code = DeclineCode.GENERIC
+        return at_once(Declined(code=code, raw_code=HALVES[1], retryable=False, message=said))
+
+    def enroll(self, _: object) -> Dialogue[Any]:
+        kept = StoredMethod(
+            token=Secret(JOINED), kind=Kind.CARD, brand="visa", customer_reference=HALVES[0]
+        )
+        return at_once(Approved(reference="se_1", method=kept))
+
+    charge = look_up = _says  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("loses_answers", [False, True])
+def test_neither_an_answer_nor_an_inquiry_stores_a_part_of_a_token(
+    tmp_path: Path, loses_answers: bool
+) -> None:
+    clock, file = FakeClock(), tmp_path / "shop.db"
+    card = Joined(Kind.CARD, clock=clock)
+    with Cashier.open(
+        f"sqlite:///{file}",
+        gateways={"card": card},
+        clock=clock,
+        token_keys=[Fernet.generate_key()],
+    ) as till:
+        till.issue(number="N-1", customer="C-1", total=USD_9, due="2031-01-01")
+        method = till.enroll("C-1", via="card", method="tok_visa", key="e").method
+        card.loses_answers = loses_answers
+        payment = till.collect("N-1", via="card", method=method, key="k")
+        card.loses_answers = False
+        clock.advance(timedelta(hours=1))
+        payment = till.inquire(payment)
+        seen = repr((payment, till.attempts(payment), till.events(limit=100)))
+
+    assert "no card •••• of ••••" in seen
+    assert HALVES[1] not in seen
+    assert HALVES[1] not in _written(file)

@@ -9,6 +9,11 @@ a word: in a code or a reference of the processor the same digits mean something
 A link or form for the payer's browser may hold the payer's own one-time token, which is
 spent, but no card number, bank account or token of a stored method.
 
+Some drivers join a token of what the processor names one by one, such as a customer and a
+card, so each part of a token is taken out as well. What could be a word or a number that
+means something else is taken out of prose only, and the processor's id of the payer, which
+is no secret by itself, stays where it is the customer's reference.
+
 Contact facts of the payer are taken out of what an answer says in words and codes, and so
 is whatever looks like a card number or an e-mail address. References stay as they are:
 money is known by them, and digits of a reference may look like a card number by chance.
@@ -47,6 +52,13 @@ _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
 _SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code"})
 """The fields in which a processor says something to us; others name something, or are a slip."""
 
+_OF_THE_PAYER: Final = "customer_reference"
+
+_PART: Final = re.compile(r"\w+")
+_PART_MIN: Final = 4
+_NAME_MIN: Final = 8
+"""From here on a part with letters and digits is a name that nothing else has by chance."""
+
 _FACT_MIN: Final = 4
 _CARD_DIGITS: Final = range(13, 20)
 _DIGITS: Final = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
@@ -82,12 +94,13 @@ class Hidden:
 
     def of(self, method: Method | None) -> Hidden:
         """Hide what *method* consists of as well."""
-        secrets = secrets_of(method)
-        if isinstance(method, OneTimeToken):
-            return self.also(secrets)
-        more = Spellings(secrets)
+        more = Spellings(secrets_of(method))
+        if isinstance(method, OneTimeToken | StoredToken):
+            more = more.and_parts(method.value)
         if not more:
             return self
+        if isinstance(method, OneTimeToken):
+            return Hidden(self._account, self._payer.and_those(more), self._contact)
         return Hidden(self._account.and_those(more), self._payer, self._contact)
 
     def about(self, *people: Customer | None) -> Hidden:
@@ -132,11 +145,11 @@ class Hidden:
         return replace(record, **changed) if changed else record
 
     def _text(self, text: str, name: str, *, for_the_payer: bool) -> str:
-        prose = name in _PROSE
-        text = self._account.blotted(text, prose=prose)
+        prose, whole = name in _PROSE, name == _OF_THE_PAYER
+        text = self._account.blotted(text, prose=prose, whole=whole)
         if for_the_payer:
             return text
-        text = self._payer.blotted(text, prose=prose)
+        text = self._payer.blotted(text, prose=prose, whole=whole)
         return self._anonymous(text) if name in _SAID else text
 
     def _anonymous(self, text: str) -> str:
@@ -151,7 +164,7 @@ class Hidden:
 class Spellings:
     """The ways in which secrets are repeated: as they are, encoded, in groups of digits."""
 
-    __slots__ = ("_grouped", "_long", "_short")
+    __slots__ = ("_grouped", "_long", "_parts", "_short")
 
     def __init__(self, secrets: Iterable[Secret[str]] = ()) -> None:
         texts = {secret.reveal() for secret in secrets} - {""}
@@ -159,6 +172,7 @@ class Spellings:
         long = [text for text in texts if len(text) >= _SHORT]
         self._long = tuple(each for text in long for each in _encodings(text))
         self._grouped = tuple(text for text in long if text.isdigit())
+        self._parts: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self._short or self._long)
@@ -169,11 +183,26 @@ class Spellings:
         both._short = self._short + other._short
         both._long = self._long + other._long
         both._grouped = self._grouped + other._grouped
+        both._parts = self._parts + other._parts
         return both
 
-    def blotted(self, text: str, *, prose: bool) -> str:
-        """Return *text* with dots for each of them; short ones only as a word of *prose*."""
-        for each in self._long:
+    def and_parts(self, token: Secret[str]) -> Spellings:
+        """Return these with the parts of which *token* is joined, if it is."""
+        found = [part for part in _PART.findall(token.reveal()) if part != token.reveal()]
+        parts = Spellings()
+        parts._parts = tuple(part for part in found if _is_name(part))
+        parts._short = tuple(
+            part for part in found if not _is_name(part) and len(part) >= _least(part)
+        )
+        return self.and_those(parts)
+
+    def blotted(self, text: str, *, prose: bool, whole: bool = False) -> str:
+        """
+        Return *text* with dots for each of them; short ones only as a word of *prose*.
+
+        Parts of a token stay if only the *whole* token is hidden.
+        """
+        for each in self._long if whole else self._long + self._parts:
             if each in text:
                 text = text.replace(each, DOTS)
         for digits in self._grouped:
@@ -183,6 +212,16 @@ class Spellings:
                 if word in text:
                     text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", DOTS, text)
         return text
+
+
+def _is_name(part: str) -> bool:
+    """Return whether *part* of a token is no word and no number, and too long to be a chance."""
+    return len(part) >= _NAME_MIN and not part.isalpha() and not part.isdigit()
+
+
+def _least(part: str) -> int:
+    """Return how long *part* is at least if it is hidden in prose: short words are anybody's."""
+    return _NAME_MIN if part.isalpha() else _PART_MIN
 
 
 def _facts(person: Customer) -> list[re.Pattern[str]]:

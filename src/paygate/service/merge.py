@@ -33,7 +33,8 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import AttemptState, Operation, PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.ledger import accounts, customers, payments, receipts
+from paygate.gateway import StoredToken
+from paygate.ledger import accounts, customers, methods, payments, receipts
 from paygate.service import allocation, booking, keeping, quotes, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
@@ -210,15 +211,20 @@ def _named(before: AttemptRow, reading: Reading) -> AttemptRow:
 
 
 def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Take out of *answer* the contact facts of whom it is about: the books keep none."""
+    """Take out of *answer* whom it is about, and the token that was charged: the books keep none.
+
+    An answer to an inquiry and a notice come without the request that would have said it.
+    """
     people = (
         payments.people_of(tx, before.attempt.payment) if before.attempt.payment else set[str]()
     )
     if not people:
         people = {str(keeping.read_plan(before)["customer"])}
     known = [customers.find(tx, each) for each in sorted(people)]
-    sent = customers.sent_with(payments.request_of(tx, before.attempt.id))
-    return Hidden().about(*known, *sent).blot(answer)
+    request = payments.request_of(tx, before.attempt.id)
+    token = methods.token_sent_with(tx, request)
+    hidden = Hidden().of(None if token is None else StoredToken(token))
+    return hidden.about(*known, *customers.sent_with(request)).blot(answer)
 
 
 def _of_others(
