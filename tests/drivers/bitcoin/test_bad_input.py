@@ -495,6 +495,7 @@ def test_foreign_json_raises_nothing_but_a_bad_reply(body: bytes) -> None:
         ({"rates": {"USD": "-1"}}, "positive"),
         ({"rates": {"XYZ": "1"}}, "ISO 4217"),
         ({"rate_servers": [{"url": "https://rates.example"}]}, "not both"),
+        ({"rate_min": {"USD": 2}, "rate_max": {"USD": 1}}, "no price would do"),
         ({"cookie_file": "/x", "user": "u"}, "not both"),
         ({"confirmations": 0}, "greater"),
         ({"confirmations_from": {"1": 0}}, "1 to 100"),

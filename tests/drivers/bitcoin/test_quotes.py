@@ -331,3 +331,21 @@ def test_unconfirmed_money_of_the_account_is_trusted_up_to_its_own_limit(shop: S
     shop.look()
 
     assert sum(shop.payment(each).received.minor for each in payments) == usd("150.00").minor
+
+
+def test_an_amount_in_bitcoin_that_one_invoice_asks_for_pays_that_invoice(shop: Shop) -> None:
+    shop.start(address_per="payer")
+    payments: list[Payment] = []
+    for number, satoshis in (("B-1", 90_000), ("B-2", 70_000)):
+        shop.cashier.issue(number=number, customer="C-1", total=btc(satoshis), due="2026-12-01")
+        payments.append(shop.cashier.collect(number, via="bitcoin", key=number))
+    tx = shop.node.see(pay((shop.script(payments[1]), 70_000)))
+    shop.look()
+    assert [shop.payment(each).seen for each in payments] == [btc(0), btc(70_000)]
+
+    confirm(shop, tx)
+
+    assert (shop.cashier.invoice("B-1").open, shop.cashier.invoice("B-2").open) == (
+        btc(90_000),
+        btc(0),
+    )

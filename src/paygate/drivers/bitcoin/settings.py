@@ -237,6 +237,9 @@ class BitcoinSettings(Settings):
             raise ValueError("the maximum is below the minimum")
         if self.rates and self.rate_servers:
             raise ValueError("rates are fixed, or come from rate_servers; not both")
+        for currency, lowest in self.rate_min.items():
+            if lowest > self.rate_max.get(currency, lowest):
+                raise ValueError(f"rate_min is above rate_max in {currency}: no price would do")
         if self.cookie_file is not None and (self.user or self.password is not None):
             raise ValueError("give the cookie file, or user and password; not both")
         return self
