@@ -100,7 +100,7 @@ def test_a_posting_after_the_void_of_its_invoice_is_found(path: Path) -> None:
         cashier.issue(number="E", customer="C", total=Money.of("USD", 5), due="2026-02-01")
         cashier.void("E", reason="issued twice")
         assert cashier.fsck() == []
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         twice = """
         INSERT INTO paygate_posting (tenant, entry, account, currency, amount_minor, customer, item,
           receipt, credit, payment, effective, booked_at, actor, checksum)
