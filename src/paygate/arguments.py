@@ -573,14 +573,15 @@ def content(value: object, name: str) -> bytes | str:
 
 def delimiter(value: object, name: str) -> str:
     """Return the character that separates the columns of a CSV file."""
-    if not isinstance(value, str) or len(value) != 1 or value in '"\r\n ' or value.isalnum():
+    fits = isinstance(value, str) and len(value) == 1 and (value == "\t" or value.isprintable())
+    if not isinstance(value, str) or not fits or value in '" ' or value.isalnum():
         refuse(name, "one character, such as ';' or a tab", value)
     return value
 
 
 def encoding(value: object, name: str) -> str:
     """Return the name of an encoding of text."""
-    if isinstance(value, str) and "\0" not in value:
+    if isinstance(value, str) and "\0" not in value and encodable(value):
         # LookupError: there is none of that name, or it is none of text, such as base64.
         with suppress(LookupError):
             b" ".decode(value, "replace")
@@ -590,7 +591,9 @@ def encoding(value: object, name: str) -> str:
 
 def decimal_mark(value: object, name: str) -> str:
     """Return the mark before the digits that are less than one."""
-    return value if value in (".", ",") else refuse(name, "'.' or ','", value)
+    if not isinstance(value, str) or value not in (".", ","):
+        refuse(name, "'.' or ','", value)
+    return value
 
 
 def called(value: object, name: str, takes: str) -> Callable[..., Any]:

@@ -95,6 +95,7 @@ class Shop:
                 method="POST", path="/", headers={}, body=b"", received_at=cashier.now()
             ),
             ("replay_callback", "callback"): lambda: 1,
+            ("dismiss_callback", "callback"): lambda: 1,
             ("save_customer", "customer"): lambda: Customer("K-9", email="ada@example.org"),
             ("record_refund", "by"): lambda: "cash",
             ("resolve_method", "outcome"): lambda: Declined(
@@ -133,6 +134,7 @@ class Shop:
             "sink": lambda: "crm",
             "name": lambda: "crm",
             "handler": lambda: lambda _: None,
+            "start": lambda: 840_000,
             "verb": lambda: "collect",
         }
         return (special.get((verb, parameter)) or usual[parameter])()
@@ -234,6 +236,8 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
     # A file in which nothing can be read is told by its lines.
     ("import_invoices", "csv"): {"no bytes", *TEXTS, "half a character"},
     ("replay_callback", "callback"): {"seven"},
+    ("dismiss_callback", "callback"): {"seven"},
+    ("rescan", "start"): {"seven"},
     ("refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("record_refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("enroll", "method"): {"10,000 characters", "year 1 in text"},
