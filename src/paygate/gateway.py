@@ -461,8 +461,9 @@ class Notice:
     `payer_number` is what the money was paid to if the payer paid by themselves: the number of a
     virtual account, a customer reference number, a static address. If no operation of ours is
     named, the money is booked for the customer who has the number, else to nobody, and never
-    lost. Such a notice tells one movement that comes; `reference` then names that money, and not
-    the number. `kind` is the kind of its payment, needed if the account has several.
+    lost. Such a notice tells one movement that comes, and perhaps what moved of it since;
+    `reference` then names that money, and not the number. What goes back later is of the money
+    that it `undoes`. `kind` is the kind of its payment, needed if the account has several.
 
     `method` tells what became of a stored method: a card was renewed, a mandate was revoked.
 

@@ -10,9 +10,10 @@ import pytest
 from paygate import Cashier, CreditReason, Kind, Money, Payment, PaymentStatus, Pays
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
-from paygate.domain.outcome import Approved, Movement, MovementKind
+from paygate.domain.outcome import Approved, Movement, MovementKind, Outcome, Pending
+from paygate.domain.payment import AttemptState
 from paygate.errors import InvalidValue, NotFoundError, NothingToAssign, PayerNumberTaken
-from paygate.gateway import Callback, Notice, Traits
+from paygate.gateway import Callback, Notice, Refunding, Traits
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import assert_sound, usd
 
@@ -33,6 +34,14 @@ class Bank(FakeGateway):
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         del callback
         return at_once(list(self.told))
+
+
+class Slow(Bank):
+    """A bank that sends money back later."""
+
+    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+        del refunding
+        return at_once(Pending(reference="re-1"))
 
 
 class Branch:
@@ -70,6 +79,11 @@ class Branch:
 
     def types(self, payment: Payment) -> list[str]:
         return [event.type for event in self.cashier.events(aggregate=payment, limit=1000)]
+
+    def reasons(self, payment: Payment) -> list[str]:
+        """Return why *payment* was flagged for a person."""
+        events = self.cashier.events(aggregate=payment, limit=1000)
+        return [each.data["reason"] for each in events if each.type == "payment.needs_review"]
 
     def states(self) -> list[InboxState]:
         return [each.state for each in self.cashier.callbacks()]
@@ -127,12 +141,9 @@ def test_money_for_an_unknown_number_waits_for_a_person(branch: Branch) -> None:
     assert status.reviews.unidentified == 1
     assert "1 of them for payer numbers that nobody has" in status.concerns[0].text
     assert branch.cashier.payments(needs_review=True) == [paid]
-    reasons = [
-        event.data["reason"]
-        for event in branch.cashier.events(aggregate=paid)
-        if event.type == "payment.needs_review"
+    assert branch.reasons(paid) == [
+        f"money came for payer number {NUMBER}, which nobody has; assign it"
     ]
-    assert reasons == [f"money came for payer number {NUMBER}, which nobody has; assign it"]
 
 
 def test_assign_says_whose_it_is_by_an_invoice(branch: Branch) -> None:
@@ -203,6 +214,133 @@ def test_money_of_one_name_is_a_payment_for_each_movement(branch: Branch) -> Non
     branch.tell(came("30", "mv-2"), reference="the virtual account")
 
     assert [payment.received for payment in branch.cashier.payments()] == [usd("30")] * 2
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_told_along_with_the_money_is_booked_as_well(
+    branch: Branch, known: bool, answered: bool
+) -> None:
+    if known:
+        branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    back = came("60", "rt-1", kind=MovementKind.RETURN, undoes="mv-1")
+
+    if answered:
+        branch.tell(back, answer=Approved(reference="tr-1", movements=(came("60"),)))
+    else:
+        branch.tell(back, came("60"), reference="tr-1")
+
+    [paid] = branch.cashier.payments()
+    assert (paid.received, paid.returned, paid.credited) == (usd("60"), usd("60"), usd("0"))
+    assert (paid.unallocated, branch.open("OLD"), paid.needs_review) == (usd("0"), "84.00", False)
+
+
+def test_money_and_a_return_of_other_money_in_one_notice_are_each_their_own(
+    branch: Branch,
+) -> None:
+    branch.cashier.assign_payer_number("C-1", "VA-1", via="bank", pays="balance")
+    branch.cashier.assign_payer_number("C-2", "VA-2", via="bank", pays="balance")
+    branch.tell(came("50"), number="VA-1")
+    back = came("50", "rt-1", kind=MovementKind.RETURN, undoes="mv-1")
+
+    for _ in range(2):
+        branch.tell(came("30", "mv-2"), back, number="VA-2", reference="tr-2")
+
+    assert (branch.balance("C-1"), branch.balance("C-2")) == (usd("0"), usd("30"))
+    assert len(branch.cashier.payments()) == 2
+
+
+@pytest.mark.parametrize("told", ["by number", "by name", "by another name"])
+def test_a_return_is_of_the_money_that_it_undoes(branch: Branch, told: str) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank", pays="balance")
+    branch.tell(came("50"), reference="X")
+    branch.cashier.release_payer_number(NUMBER, via="bank", reason="moved away")
+    branch.cashier.assign_payer_number("C-2", NUMBER, via="bank", pays="balance")
+    branch.tell(came("50", "mv-2"), reference="X")
+
+    branch.tell(
+        came("50", "rt-1", kind=MovementKind.RETURN, undoes="mv-2"),
+        number=NUMBER if told == "by number" else "",
+        reference="Y" if told == "by another name" else "X",
+    )
+
+    assert (branch.balance("C-1"), branch.balance("C-2")) == (usd("50"), usd("0"))
+
+
+def test_what_undoes_a_refund_is_of_the_payment_of_that_refund(branch: Branch) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank", pays="balance")
+    for number in ("1", "2"):
+        branch.tell(came("50", f"mv-{number}"), reference="X")
+    [second, first] = branch.cashier.payments()
+    branch.tell(came("50", "cb-2", kind=MovementKind.CHARGEBACK, undoes="mv-2"), reference="X")
+
+    won = came("50", "won-2", kind=MovementKind.CHARGEBACK_WON, undoes="cb-2")
+    branch.tell(won, number="", reference="X")
+
+    assert branch.cashier.payment(second).received == usd("100")
+    assert branch.cashier.payment(first).received == usd("50")
+
+
+@pytest.mark.parametrize("number", [NUMBER, ""])
+def test_a_refund_of_ours_that_is_told_by_its_name_ends_that_refund(number: str) -> None:
+    branch = Branch(Slow)
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank", pays="balance")
+    [paid] = branch.tell(came("50"), reference="tr-1")
+    branch.cashier.refund(paid, key="r")
+
+    back = came("50", "rf-1", kind=MovementKind.REFUND, undoes="mv-1")
+    branch.tell(back, number=number, reference="another name")
+    assert branch.cashier.callbacks()[0].state is InboxState.NEW
+    assert branch.cashier.payment(paid).returned == usd("0")
+    answer = Approved(reference="re-1", movements=(back,))
+    branch.tell(number=number, reference="re-1", answer=answer)
+
+    [_, refund] = branch.cashier.attempts(paid)
+    assert refund.state is AttemptState.SUCCEEDED
+    assert branch.cashier.payment(paid).returned == usd("50")
+
+
+@pytest.mark.parametrize("number", [NUMBER, ""])
+def test_a_return_of_one_of_several_waits_for_a_person_if_it_does_not_say_which(
+    branch: Branch, number: str
+) -> None:
+    branch.cashier.assign_payer_number("C-1", NUMBER, via="bank", pays="balance")
+    for name in ("mv-1", "mv-2"):
+        branch.tell(came("50", name), reference="X")
+
+    branch.tell(came("50", "rt-1", kind=MovementKind.RETURN), number=number, reference="X")
+
+    assert branch.balance() == usd("100")
+    callback = branch.cashier.callbacks()[0]
+    assert callback.state is InboxState.NEW
+    assert "several payments go by 'X'" in callback.error
+    for _ in range(7):
+        branch.clock.advance(timedelta(days=1))
+        branch.cashier.recover()
+    assert branch.cashier.callbacks()[0].state is InboxState.ORPHAN
+    assert branch.balance() == usd("100")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_movement_that_is_told_as_two_kinds_is_booked_once_and_reviewed(
+    branch: Branch, known: bool
+) -> None:
+    if known:
+        branch.cashier.assign_payer_number("C-1", NUMBER, via="bank")
+    [paid] = branch.tell(came("100"), reference="tr-1")
+    as_capture = came("100", kind=MovementKind.CAPTURE, settled=usd("99"), fee=usd("1"))
+
+    for _ in range(2):
+        branch.tell(as_capture, reference="tr-1")
+
+    [found] = branch.cashier.payments()
+    assert (found.received, found.settled, found.needs_review) == (usd("100"), True, True)
+    text = "movement mv-1 is booked as charge, and is now told as capture"
+    assert branch.reasons(found).count(text) == 1
+    alerts = [e for e in branch.cashier.events(aggregate=paid) if e.type == "payment.alert"]
+    assert [event.data["reason"] for event in alerts] == [text]
+    if known:
+        assert not branch.cashier.reviewed(found, reason="the bank says once").needs_review
 
 
 def test_money_of_a_payment_of_ours_stays_its_own() -> None:
@@ -313,11 +451,12 @@ def test_a_driver_says_the_kind_if_its_account_has_several() -> None:
 
 
 def test_a_driver_tells_one_movement_at_a_time(branch: Branch) -> None:
-    branch.tell(came("84"), came("10", "mv-2"))
+    for second in (came("10", "mv-2"), came("84", kind=MovementKind.CAPTURE)):
+        branch.tell(came("84"), second)
 
-    [callback] = branch.cashier.callbacks()
-    assert callback.state is InboxState.FAILED
-    assert "more than one movement" in callback.error
+        callback = branch.cashier.callbacks()[0]
+        assert callback.state is InboxState.FAILED
+        assert "more than one movement" in callback.error
     assert branch.cashier.payments() == []
 
 

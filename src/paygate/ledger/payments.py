@@ -302,6 +302,13 @@ SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND account = :account AND reference = :reference AND reference <> ''
 ORDER BY created_at, id LIMIT 1
 """
+_IS_UNASKED = "SELECT 1 AS one FROM paygate_payment WHERE id = :id AND payer_number <> ''"
+_ALIKE = """
+SELECT payment FROM paygate_attempt
+WHERE tenant = :tenant AND account = :account AND reference = :reference AND reference <> ''
+  AND payment <> :payment
+LIMIT 1
+"""
 _IN_DOUBT = """
 SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
 """
@@ -1067,6 +1074,22 @@ def attempt_named(tx: Tx, account: str, *, our_ref: str, reference: str) -> Atte
         return found
     row = tx.one(_BY_REFERENCE, {"tenant": tx.tenant, "account": account, "reference": reference})
     return None if row is None else attempt_of(row)
+
+
+def is_name_shared(tx: Tx, account: str, *, reference: str, payment: str) -> bool:
+    """Return whether *account* calls another payment than *payment* by *reference*, too."""
+    params = {
+        "tenant": tx.tenant,
+        "account": account,
+        "reference": reference,
+        "payment": payment,
+    }
+    return tx.one(_ALIKE, params) is not None
+
+
+def is_unasked(tx: Tx, payment: str) -> bool:
+    """Return whether *payment* is money for a payer's number, without a request of ours."""
+    return tx.one(_IS_UNASKED, {"id": payment}) is not None
 
 
 def main_attempt(tx: Tx, payment: str) -> AttemptRow:

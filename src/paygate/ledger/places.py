@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paygate.domain.outcome import MovementKind
 from paygate.ledger import checksums, payments
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ WHERE source = :source AND allotted - 1 - reached > :limit
   AND (told_reached IS NULL OR told_reached < reached OR told_limit < :limit)
 """
 _WHOSE = "SELECT tenant FROM paygate_place WHERE source = :source AND number = :number"
-_OF_MOVEMENT = """
-SELECT attempt FROM paygate_receipt
-WHERE tenant = :tenant AND account = :account AND kind IN ('charge', 'return')
+_OF_MOVEMENT = f"""
+SELECT attempt, kind FROM paygate_receipt
+WHERE tenant = :tenant AND account = :account
+  AND kind IN ({", ".join(f"'{each.value}'" for each in MovementKind)})
   AND movement_id = :movement_id AND attempt IS NOT NULL
 """
+_COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
 # One that is on its way, else the oldest that waits, else the newest that ended.
 _AT = """
 SELECT a.* FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
@@ -154,11 +157,20 @@ def attempt_of_booked(tx: Tx, account: str, movements: Iterable[Movement]) -> At
     """Return the attempt of which one of *movements*, or what it undoes, was booked."""
     params = {"tenant": tx.tenant, "account": account}
     for movement in movements:
+        # What undoes another movement without a name of its own goes by the name of that.
         for movement_id in (movement.movement_id, movement.undoes):
-            booked = tx.one(_OF_MOVEMENT, {**params, "movement_id": movement_id})
-            if booked is not None:
-                return payments.attempt(tx, booked["attempt"])
+            rows = tx.all(_OF_MOVEMENT, {**params, "movement_id": movement_id})
+            booked = {MovementKind(row["kind"]): str(row["attempt"]) for row in rows}
+            for kind in (movement.kind, *_related(movement.kind)):
+                if kind in booked:
+                    return payments.attempt(tx, booked[kind])
     return None
+
+
+def _related(kind: MovementKind) -> list[MovementKind]:
+    """Return the kinds of movement under whose name a movement of *kind* may be booked."""
+    opposite = [each for each in MovementKind if each.inward is not kind.inward]
+    return [*_COMES, *opposite] if kind in _COMES else opposite
 
 
 def attempt_expecting(tx: Tx, account: str, reference: str) -> AttemptRow | None:

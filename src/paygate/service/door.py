@@ -310,7 +310,7 @@ def _bookable(account: GatewayAccount, notice: Notice) -> Notice:
         return notice
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
     told = (*answered, *notice.movements)
-    came = {each.movement_id for each in told if each.kind in _COMES}
+    came = {(each.kind, each.movement_id) for each in told if each.kind in _COMES}
     if len(came) > 1:
         raise Foreign("Notice.payer_number has more than one movement that comes")
     rails = account.traits.rails

@@ -330,7 +330,8 @@ class Known:
     """What we know of the operation that a notice is about; `early`: its money is not there yet.
 
     `change` names one that stores or deletes a method, and is of no payment, `booked`
-    the money of the notice that is in the books.
+    the money of the notice that is in the books. `share` is what of the notice is about it, and
+    `ambiguous` says that several payments go by the name that the notice gives.
     """
 
     case: Case | None = None
@@ -338,6 +339,8 @@ class Known:
     early: bool = False
     change: str = ""
     booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    share: unasked.Share | None = None
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +446,8 @@ def _apply_in(
     heard_at = row.callback.received_at
     known = _about(account.name, notice, heard_at)(tx)
     case, before = known.case, known.payment
+    share = known.share or unasked.Share(notice)
+    notice = share.notice
     if notice.method is not None:
         heard = keeping.hear(tx, account.name, notice.method, notice.occurred_at)
         if case is None or known.change:
@@ -454,6 +459,7 @@ def _apply_in(
         came = unasked.money_of(notice)
         if came is not None and not notice.unreadable:
             paid = unasked.book(tx, account, notice, came, timing)
+            unasked.follow_up(tx, account, share, paid, timing)
             inbox.end(tx, row, InboxState.APPLIED)
             return Done(Applied.BOOKED, paid)
         if notice.payer_number and not unasked.movements_of(notice):
@@ -466,6 +472,8 @@ def _apply_in(
             return Done(Applied.NO_CHANGE)
         name = notice.our_ref or notice.reference
         text = f"it names the operation {shown(name)}, which is not in this ledger"
+        if known.ambiguous:
+            text = f"several payments go by {shown(name)}, and it does not say what it undoes"
         if notice.unreadable:
             text = f"{text}, and does not read ({notice.unreadable})"
         elif notice.foreign:
@@ -509,6 +517,7 @@ def _apply_in(
     else:
         for answer in _of_movements(notice, now):
             merge.merge_in(tx, attempt, answer, reading)
+        unasked.follow_up(tx, account, share, before, timing)
         if not notice.ready:  # that one ends when the payment was completed
             inbox.end(tx, row, InboxState.APPLIED)
     after = payments.by_id(tx, before.id)
@@ -604,16 +613,17 @@ def _about(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], K
             row = payments.attempt_named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
             ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
-            if notice.payer_number:
-                row = unasked.attempt_of(tx, account, notice, row)
+            named, row = row, unasked.attempt_of(tx, account, notice, row)
+            ambiguous = row is None and unasked.is_ambiguous(tx, account, notice, named)
         else:
-            row = quotes.attempt_at(tx, account, notice, heard_at)
+            row, ambiguous = quotes.attempt_at(tx, account, notice, heard_at), False
         if row is not None and not row.attempt.payment:
             return Known(case=Case(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
+        share = unasked.share_of(tx, account, notice, row)
         if row is None or payment is None:
-            return Known()
-        told = _besides_answer(notice)
+            return Known(share=share, ambiguous=ambiguous)
+        told = _besides_answer(share.notice)
         taken = {each.movement_id for each in told if each.kind not in _GIVES_BACK}
         early = any(
             _early(tx, payment, each)
@@ -622,7 +632,8 @@ def _about(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], K
         )
         booked = receipts.booked(tx, account, told)
         names = {name for name, each in booked.items() if each.payment == payment.id}
-        return Known(Case(row, None, tx.now), payment, early, booked=frozenset(names))
+        case = Case(row, None, tx.now)
+        return Known(case, payment, early, booked=frozenset(names), share=share)
 
     return work
 

@@ -10,27 +10,42 @@ credit, as `PayerNumber.pays` says. If nobody has it, the money is booked to no 
 for a person, who assigns it.
 
 A movement is booked once, by the processor's id of it, however often it is reported and whatever
-became of it since.
+became of it since. A processor may call all money for a number by one name, so the name alone
+does not say which of it went back: what is undone does. If neither the movement nor what it undoes
+is known, and several payments have the name, a person must find out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, MovementKind
+from paygate.domain.outcome import Approved, Moved, MovementKind
 from paygate.domain.payer_number import Pays
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.domain.text import shown, spelled_alike
 from paygate.errors import InvalidValue, NotFoundError, PayerNumberTaken
 from paygate.gateway import digest_key
-from paygate.ledger import customers, items, keys, outbox, payer_numbers, payments, places
+from paygate.ledger import (
+    customers,
+    items,
+    keys,
+    outbox,
+    payer_numbers,
+    payments,
+    places,
+    receipts,
+    reviews,
+)
 from paygate.ledger.paging import Page
 from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paygate.domain.customer import Customer
     from paygate.domain.method import Kind
     from paygate.domain.outcome import Movement
@@ -42,6 +57,7 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount, Timing
 
 _COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
+_SENT_BACK = (MovementKind.REFUND, MovementKind.VOID)
 _PAGE = 100
 
 
@@ -63,28 +79,148 @@ def money_of(notice: Notice) -> Movement | None:
 
 def attempt_of(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -> AttemptRow | None:
     """
-    Return the attempt that *notice* about a payer's number belongs to; None if its money is new.
+    Return the attempt that *notice* belongs to; None if its money is new, or nothing says whose.
 
-    *named* is the one that it names. That of a payment of ours counts. A processor may call all
-    money for a number by one name, so of money that came by itself the movement counts.
+    *named* is the one that it names. That of a payment of ours counts; of money that came by
+    itself the movement counts, and what that undoes.
     """
     if named is not None and not _is_unasked(tx, named):
         return named
-    booked = places.attempt_of_booked(tx, account, movements_of(notice))
+    booked = _booked(tx, account, _own(notice))
     if booked is not None:
-        return booked
-    return named if money_of(notice) is None else None
+        same = named is not None and named.attempt.payment == booked.attempt.payment
+        return named if same else _unless_ours(tx, notice, booked)
+    if money_of(notice) is not None or is_ambiguous(tx, account, notice, named):
+        return None
+    return named
+
+
+def _unless_ours(tx: Tx, notice: Notice, found: AttemptRow) -> AttemptRow | None:
+    """Return *found*; None if *notice* may be about a refund of ours that has no name yet."""
+    if not any(each.kind in _SENT_BACK for each in movements_of(notice)):
+        return found
+    under_way = payments.under_way(tx, found.attempt.payment)
+    return None if under_way.refunding or under_way.voiding else found
+
+
+def is_ambiguous(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -> bool:
+    """Return whether *notice* tells that money moved, under a name that several payments have."""
+    moved = movements_of(notice) or notice.disputes
+    if named is None or not moved or money_of(notice) is not None or not _is_unasked(tx, named):
+        return False
+    name, payment = named.attempt.reference, named.attempt.payment
+    return payments.is_name_shared(tx, account, reference=name, payment=payment) and (
+        _booked(tx, account, _own(notice)) is None
+    )
+
+
+def _own(notice: Notice) -> list[Movement]:
+    """Return the movements of *notice*, what comes first: it is what the notice is about."""
+    return sorted(movements_of(notice), key=lambda each: each.kind not in _COMES)
+
+
+def _booked(tx: Tx, account: str, movements: Iterable[Movement]) -> AttemptRow | None:
+    """Return the attempt of money for a payer's number that the first of *movements* is about."""
+    for movement in movements:
+        found = places.attempt_of_booked(tx, account, [movement])
+        if found is not None and _is_for_number(tx, found):
+            return found
+        if movement.kind in _COMES:
+            return None  # it is new, and so is not of the payment of which the rest is
+    return None
 
 
 def _is_unasked(tx: Tx, row: AttemptRow) -> bool:
-    payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
-    return payment is not None and bool(payment.payer_number)
+    """Return whether *row* is no request of ours, as a refund of such money would be."""
+    return row.attempt.operation is Operation.CHARGE and _is_for_number(tx, row)
+
+
+def _is_for_number(tx: Tx, row: AttemptRow) -> bool:
+    return bool(row.attempt.payment) and payments.is_unasked(tx, row.attempt.payment)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    What of a notice is about one attempt.
+
+    `others` are movements of other money for a payer's number, each with its attempt, and
+    `twice` those that are booked as another kind: in the notice they are of that kind.
+    """
+
+    notice: Notice
+    others: tuple[tuple[str, Movement], ...] = ()
+    twice: tuple[tuple[Movement, MovementKind], ...] = ()
+
+
+def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> Share:
+    """Return what of *notice* is about *row*, or about new money for a payer's number."""
+    if money_of(notice) is None if row is None else not _is_unasked(tx, row):
+        return Share(notice)
+    here = "" if row is None else row.attempt.payment
+    others: list[tuple[str, Movement]] = []
+    twice: list[tuple[Movement, MovementKind]] = []
+    for each in movements_of(notice):
+        if each.kind in _COMES:
+            booked_as = _kind_booked(tx, account, each)
+            twice += [(each, booked_as)] if booked_as is not None else []
+        elif (found := _booked(tx, account, [each])) is not None and found.attempt.payment != here:
+            others.append((found.attempt.id, each))
+    gone = [movement for _, movement in others]
+    kinds = dict(twice)
+
+    def kept(movements: Iterable[Movement]) -> tuple[Movement, ...]:
+        return tuple(
+            replace(each, kind=kinds.get(each, each.kind)) for each in movements if each not in gone
+        )
+
+    answer = notice.answer
+    if isinstance(answer, Approved):
+        answer = replace(answer, movements=kept(answer.movements))
+    own = replace(notice, answer=answer, movements=kept(notice.movements))
+    return Share(own, tuple(others), tuple(twice))
+
+
+def _kind_booked(tx: Tx, account: str, movement: Movement) -> MovementKind | None:
+    """Return as what kind of money that comes *movement* is booked, if that is another."""
+    alike = [replace(movement, kind=kind) for kind in _COMES]
+    booked = receipts.booked(tx, account, alike)
+    if not booked or (movement.kind, movement.movement_id) in booked:
+        return None
+    [(kind, _)] = booked
+    return kind
+
+
+def follow_up(
+    tx: Tx, account: GatewayAccount, share: Share, payment: Payment, timing: Timing
+) -> None:
+    """Merge what a notice told of other money, and flag *payment* if it contradicts the books."""
+    for attempt, movement in share.others:
+        merge.merge_in(tx, attempt, Moved(movements=(movement,)), _reading(account, timing))
+    for movement, kind in share.twice:
+        cause = f"twice:{kind}:{movement.movement_id}"
+        if reviews.stood(tx, payment.id, cause) or not reviews.raise_(tx, payment.id, cause):
+            continue
+        text = (
+            f"movement {movement.movement_id} is booked as {kind}, and is now told as "
+            f"{movement.kind}"
+        )
+        telling.alert(tx, payment, text)
+        telling.emit(tx, "payment.needs_review", payment, reason=text)
+
+
+def _reading(account: GatewayAccount, timing: Timing) -> merge.Reading:
+    return merge.Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
 
 
 def book(
     tx: Tx, account: GatewayAccount, notice: Notice, movement: Movement, timing: Timing
 ) -> Payment:
-    """Book money for a payer's number as a payment of its own, in this transaction."""
+    """
+    Book money for a payer's number as a payment of its own, in this transaction.
+
+    What *notice* tells along with it, such as that it went back, is booked with it.
+    """
     paid_to = spelled_alike(notice.payer_number)
     number = payer_numbers.find(tx, account.name, paid_to)
     customer = "" if number is None else number.customer
@@ -110,15 +246,14 @@ def book(
         payments.insert_claims(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
-    reading = merge.Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
     # A place is no name of this money: more may come to it, and a payer may be asked to pay there.
     name = notice.reference if notice.place is None else ""
     answer = Approved(
         reference=name or movement.movement_id,
-        movements=(movement,),
+        movements=tuple(_own(notice)),
         disputes=notice.disputes,
     )
-    return merge.merge_in(tx, attempt, answer, reading)
+    return merge.merge_in(tx, attempt, answer, _reading(account, timing))
 
 
 def kind_of(account: GatewayAccount, notice: Notice) -> Kind:
