@@ -1,8 +1,11 @@
 """Money for a payer's number, which nothing of ours asked for."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,13 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Movement, MovementKind, Outcome, Pending
 from paygate.domain.payment import AttemptState
-from paygate.errors import InvalidValue, NotFoundError, NothingToAssign, PayerNumberTaken
+from paygate.errors import (
+    InvalidValue,
+    NotFoundError,
+    NothingToAssign,
+    PayerNumberTaken,
+    StillToDecide,
+)
 from paygate.gateway import Callback, Notice, Refunding, Traits
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import assert_sound, usd
@@ -418,6 +427,151 @@ def test_a_fee_is_owed_by_nobody_while_nobody_is_known(branch: Branch) -> None:
 
     assert branch.cashier.payment(paid).unallocated == usd("0")
     assert branch.cashier.status().reviews.count == 0
+
+
+def back(branch: Branch, *told: tuple[MovementKind, str, str], amount: str = "20") -> None:
+    """Tell movements of the money mv-1, each by itself: its kind, its name, what it undoes."""
+    for kind, name, undoes in told:
+        moved = came(amount, name, kind=kind, undoes=undoes)
+        branch.tell(moved, reference="tr-1")
+
+
+def test_what_comes_back_without_having_gone_out_waits_for_a_person(branch: Branch) -> None:
+    [paid] = branch.tell(came("20"), reference="tr-1")
+    back(branch, (MovementKind.REFUND_FAILED, "rf-1", "re-1"))
+    for _ in range(7):
+        branch.clock.advance(timedelta(days=1))
+        branch.cashier.recover()
+
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, found.credited, found.needs_review) == (usd("40"), usd("0"), True)
+    back(branch, (MovementKind.REFUND, "re-1", "mv-1"))
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, found.credited, found.needs_review) == (usd("20"), usd("0"), True)
+    assert branch.balance("") == usd("0")
+    assert branch.cashier.assign(paid, customer="C-5", reason="letter").credited == usd("20")
+
+
+def test_what_went_back_twice_and_came_back_twice_can_be_assigned(branch: Branch) -> None:
+    [paid] = branch.tell(came("20"), reference="tr-1")
+    back(
+        branch,
+        (MovementKind.CHARGEBACK, "cb-1", "mv-1"),
+        (MovementKind.RETURN, "rt-1", "mv-1"),
+        (MovementKind.CHARGEBACK_WON, "won-1", "cb-1"),
+        (MovementKind.REFUND_FAILED, "rf-1", "rt-1"),
+    )
+
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, found.credited, found.needs_review) == (usd("20"), usd("0"), True)
+    with pytest.raises(StillToDecide, match=r"nobody knows whose .* assign"):
+        branch.cashier.reviewed(paid, reason="seen")
+    found = branch.cashier.assign(paid, customer="C-5", reason="letter")
+    assert (found.credited, branch.balance("C-5")) == (usd("20"), usd("20"))
+
+
+def test_more_that_goes_back_than_came_is_nobodys_debt(branch: Branch) -> None:
+    [paid] = branch.tell(came("20"), reference="tr-1")
+    back(
+        branch,
+        (MovementKind.CHARGEBACK, "cb-1", "mv-1"),
+        (MovementKind.RETURN, "rt-1", "mv-1"),
+    )
+
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, found.needs_review) == (-usd("20"), True)
+    assert (branch.balance(""), branch.cashier.credits("")) == (usd("0"), [])
+    with pytest.raises(StillToDecide, match=r"nobody knows who owes 20\.00 USD") as refused:
+        branch.cashier.reviewed(paid, reason="seen")
+    assert refused.value.verbs == ("assign",)
+    assert_sound(branch.cashier)
+
+    branch.cashier.assign(paid, customer="C-5", reason="letter")
+
+    assert branch.balance("C-5") == -usd("20")
+    assert branch.cashier.payment(paid).unallocated == usd("0")
+    back(branch, (MovementKind.CHARGEBACK_WON, "won-1", "cb-1"))
+    assert branch.balance("C-5") == usd("0")
+
+
+def test_what_comes_in_after_more_went_back_is_netted_first(branch: Branch) -> None:
+    [paid] = branch.tell(came("20"), reference="tr-1")
+    back(
+        branch,
+        (MovementKind.CHARGEBACK, "cb-1", "mv-1"),
+        (MovementKind.RETURN, "rt-1", "mv-1"),
+    )
+    back(branch, (MovementKind.CHARGEBACK_WON, "won-1", "cb-1"), amount="15")
+
+    assert branch.cashier.payment(paid).unallocated == -usd("5")
+    assert_sound(branch.cashier)
+
+
+def test_credit_of_nobody_breaks_the_books(tmp_path: Path) -> None:
+    cashier = Cashier.open(f"sqlite:///{tmp_path}/ledger.db")
+    cashier.issue(number="A", customer="C-1", total=usd("5"), due="2026-02-01")
+    cashier.record("A", by="cash", key="k", amount=usd("7"))
+    assert cashier.fsck() == []
+
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE paygate_credit SET customer = ''")
+
+    found = [each for each in cashier.fsck() if each.rule == "whose-money-it-is"]
+    cashier.close()
+    assert [each.detail for each in found] == ["it is credit or debt of nobody"]
+
+
+@pytest.mark.parametrize("amounts", [["20"], ["15", "5"]])
+def test_the_review_ends_when_all_was_sent_back_by_hand(branch: Branch, amounts: list[str]) -> None:
+    [paid] = branch.tell(came("20"))
+    sent = []
+    for amount in amounts:
+        assert branch.cashier.payment(paid).needs_review
+        sent += branch.cashier.record_refund(
+            paid, by="cash", reference="r", key=amount, amount=usd(amount), reason="not ours"
+        )
+
+    found = branch.cashier.payment(paid)
+    assert (found.returned, found.unallocated, found.needs_review) == (usd("20"), usd("0"), False)
+    branch.cashier.undo_record_refund(sent[-1], reason="it came back")
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, found.needs_review) == (usd(amounts[-1]), True)
+    assert branch.cashier.status().reviews.unidentified == 1
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_money_that_is_assigned_before_it_settles_awaits_that(partly: bool) -> None:
+    branch = Branch(credit_on="settled")
+    [paid] = branch.tell(came("100"), reference="tr-1")
+    if partly:
+        branch.tell(came("100", settled=usd("30")), reference="tr-1")
+
+    found = branch.cashier.assign(paid, ["HERS"], reason="letter")
+
+    assert (found.unallocated, found.credited) == (usd("0"), usd("0"))
+    assert found.awaiting == usd("70" if partly else "100")
+    hers = branch.cashier.invoice("HERS")
+    assert (hers.open, hers.claimed) == (
+        (usd("54"), usd("54")) if partly else (usd("84"), usd("84"))
+    )
+    assert_sound(branch.cashier)
+    branch.clock.advance(timedelta(hours=1))
+    branch.tell(came("100", settled=usd("100")), reference="tr-1")
+    assert (branch.open("HERS"), branch.balance("C-2")) == ("0.00", usd("16"))
+    assert branch.cashier.payment(paid).settled
+    assert_sound(branch.cashier)
+
+
+def test_money_that_is_assigned_and_goes_back_before_it_settles_frees_its_invoice() -> None:
+    branch = Branch(credit_on="settled")
+    [paid] = branch.tell(came("84"), reference="tr-1")
+    branch.cashier.assign(paid, ["HERS"], reason="letter")
+
+    branch.tell(came("84", "rt-1", kind=MovementKind.RETURN, undoes="mv-1"), reference="tr-1")
+
+    hers = branch.cashier.invoice("HERS")
+    assert (hers.open, hers.claimed, branch.balance("C-2")) == (usd("84"), usd("0"), usd("0"))
+    assert_sound(branch.cashier)
 
 
 def test_more_that_goes_back_than_came_is_owed_by_who_is_found_later(branch: Branch) -> None:

@@ -149,7 +149,8 @@ class Payment:
 
     `amount` is what was asked for, `received` what came in, `returned` what went
     out again (voids, refunds, returns, reversals). `credited` is the part of the
-    money that became customer credit, `unallocated` what a person must decide on,
+    money that became customer credit, `unallocated` what a person must decide on (below zero:
+    more went back than came, and nobody knows whose payment it is),
     `awaiting` what was accepted and counts only when it has settled; until then it
     holds what it is to pay. `settled` tells that all of its money reached us.
     `authorized` what was held for us before any capture, `seen` what is on its way, if the

@@ -64,15 +64,18 @@ BALANCES: Final = (
     ),
     Rule(
         "suspense-is-held",
-        "what waits for a decision about a payment is money that it still holds",
+        "what waits for a decision about a payment is money that it still holds, or, if nobody "
+        "knows whose it is, that went out beyond what came",
         """
         SELECT payment || ' ' || currency AS subject,
           sum(unallocated_minor) || ' waits, and it holds '
           || sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END) AS detail
         FROM paygate_receipt WHERE tenant = :tenant AND payment IS NOT NULL
-        GROUP BY payment, currency
-        HAVING sum(unallocated_minor) < 0 OR sum(unallocated_minor) > max(0,
-          sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END))
+        GROUP BY payment, currency, customer
+        HAVING sum(unallocated_minor) > max(0,
+            sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END))
+          OR sum(unallocated_minor) < CASE customer WHEN '' THEN min(0,
+            sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END)) ELSE 0 END
         """,
     ),
     Rule(

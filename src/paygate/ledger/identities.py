@@ -259,8 +259,6 @@ def _nobody(table: str) -> str:
     """Except money of which nobody knows whose it is."""
     nobodys = {
         "payment": "AND NOT (t.customer = '' AND t.payer = '' AND t.payer_number <> '')",
-        "credit": """AND NOT (t.customer = '' AND EXISTS (
-            SELECT 1 FROM paygate_receipt r WHERE r.id = t.receipt AND r.customer = ''))""",
     }
     return nobodys.get(table, "")
 
@@ -341,8 +339,8 @@ _BELONGING: Final = (
     ),
     Rule(
         "whose-money-it-is",
-        "money of a payment without a customer is on no invoice and waits for a person; when its "
-        "customer is found, nothing stays posted to nobody",
+        "money of a payment without a customer is on no invoice, is no credit or debt of nobody "
+        "and waits for a person; when its customer is found, nothing stays posted to nobody",
         (
             """
             SELECT p.id AS subject, 'it has no customer, and is on an invoice' AS detail
@@ -355,7 +353,16 @@ _BELONGING: Final = (
             SELECT p.id AS subject, 'it has no customer, and nobody is to find out' AS detail
             FROM paygate_payment p
             WHERE p.tenant = :tenant AND p.customer = '' AND p.needs_review = 0 AND EXISTS (
-              SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor > 0)
+              SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor <> 0)
+            """,
+            """
+            SELECT id AS subject, 'it is credit or debt of nobody' AS detail FROM paygate_credit
+            WHERE tenant = :tenant AND customer = ''
+            """,
+            """
+            SELECT entry AS subject, 'it is posted to ' || account || ' of nobody' AS detail
+            FROM paygate_posting WHERE tenant = :tenant AND customer = ''
+              AND account IN ('customer_credit', 'receivable')
             """,
             """
             SELECT t.entry AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '

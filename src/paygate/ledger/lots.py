@@ -10,8 +10,6 @@ from paygate.domain.money import Money
 from paygate.ledger import checksums, paging
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
@@ -62,9 +60,6 @@ SELECT c.* FROM paygate_receipt r JOIN paygate_credit c ON c.receipt = r.id
 WHERE r.payment = :payment AND c.amount_minor < 0 AND c.amount_minor <> c.closed_minor
 ORDER BY c.created_at, c.id
 """
-_SET_CUSTOMER = "UPDATE paygate_credit SET customer = :customer WHERE id = :id"
-_IDS_OF_PAYMENT = "SELECT id FROM paygate_credit WHERE payment = :payment"
-_IDS_OF_RECEIPT = "SELECT id FROM paygate_credit WHERE receipt = :receipt"
 _BY_ID = "SELECT * FROM paygate_credit WHERE tenant = :tenant AND id = :id"
 _RESERVE = """
 UPDATE paygate_credit SET reserved_minor = reserved_minor + :amount
@@ -106,16 +101,6 @@ def insert(
     }
     tx.run(_INSERT, checksums.signed(checksums.CREDIT, params))
     return id_
-
-
-def set_customer(tx: Tx, payment: str, receipts: Sequence[str], customer: str) -> None:
-    """Write whose the lots of a payment and of its *receipts* are that were nobody's."""
-    rows = list(tx.all(_IDS_OF_PAYMENT, {"payment": payment}))
-    for receipt in receipts:
-        rows += tx.all(_IDS_OF_RECEIPT, {"receipt": receipt})
-    for id_ in dict.fromkeys(row["id"] for row in rows):
-        tx.run(_SET_CUSTOMER, {"id": id_, "customer": customer})
-        checksums.renew(tx, checksums.CREDIT, id_)
 
 
 def free_of(tx: Tx, customer: str, currency: str) -> list[Credit]:

@@ -72,7 +72,7 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
-   WHERE r.payment = p.id AND r.unallocated_minor > 0) AS unallocated_minor,
+   WHERE r.payment = p.id AND r.unallocated_minor <> 0) AS unallocated_minor,
   (SELECT coalesce(sum(awaiting_minor), 0) FROM paygate_receipt r
    WHERE r.payment = p.id AND r.awaiting_minor > 0) AS awaiting_minor,
   {_SETTLED} AS settled,

@@ -62,8 +62,18 @@ WHERE tenant = :tenant AND account = :account
 _NAMES = "SELECT kind, movement_id FROM paygate_receipt WHERE payment = :payment"
 _UNALLOCATED = """
 SELECT id, unallocated_minor AS minor FROM paygate_receipt
-WHERE payment = :payment AND currency = :currency AND unallocated_minor > 0
+WHERE payment = :payment AND currency = :currency AND unallocated_minor <> 0
+  AND unallocated_minor > 0
 ORDER BY booked_at, id
+"""
+_OVERDRAWN = """
+SELECT id, unallocated_minor AS minor FROM paygate_receipt
+WHERE payment = :payment AND currency = :currency AND unallocated_minor <> 0
+  AND unallocated_minor < 0
+ORDER BY booked_at, id
+"""
+_WAITS = """
+SELECT 1 AS one FROM paygate_receipt WHERE payment = :payment AND unallocated_minor <> 0 LIMIT 1
 """
 _AWAITING = """
 SELECT id, awaiting_minor AS minor FROM paygate_receipt
@@ -322,6 +332,17 @@ def unallocated(tx: Tx, payment: str, currency: str) -> list[Part]:
     """Read what of a payment waits for a person's decision, the oldest first."""
     rows = tx.all(_UNALLOCATED, {"payment": payment, "currency": currency})
     return [Part(row["id"], row["minor"]) for row in rows]
+
+
+def overdrawn(tx: Tx, payment: str, currency: str) -> list[Part]:
+    """Read what went out beyond what a payment had and nobody is known to owe, below zero."""
+    rows = tx.all(_OVERDRAWN, {"payment": payment, "currency": currency})
+    return [Part(row["id"], row["minor"]) for row in rows]
+
+
+def waits(tx: Tx, payment: str) -> bool:
+    """Return whether money of a payment, in or out, waits for a person's decision."""
+    return tx.one(_WAITS, {"payment": payment}) is not None
 
 
 def awaiting(tx: Tx, payment: str, currency: str) -> list[Part]:

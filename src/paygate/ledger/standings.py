@@ -242,7 +242,7 @@ STANDINGS: Final = (
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.conflicted NOT IN (0, 1)
           OR p.tenant = :tenant AND p.conflicted = 0 AND p.needs_review = 0 AND EXISTS (
-          SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor > 0)
+          SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor <> 0)
         UNION ALL
         SELECT p.id, 'conflicted is 1, and no event tells it' FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.conflicted = 1 AND NOT EXISTS (

@@ -214,6 +214,7 @@ def make_credit(
     item: str | None = None,
 ) -> Line:
     """Turn *amount* into credit of *customer*."""
+    assert customer, "money of which nobody knows whose it is waits in suspense"
     credit = lots.insert(
         tx,
         customer=customer,

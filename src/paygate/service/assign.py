@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from paygate.domain.customer import Customer
 from paygate.domain.text import shown
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
-from paygate.ledger import customers, payments, receipts, reviews
+from paygate.ledger import customers, payments, posting, receipts, reviews
 from paygate.ledger.payments import Claim
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, identifying, issue, reverse, telling
+from paygate.service import allocation, identifying, issue, reverse, settle, taking, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def assign(
     """
     Put the unallocated money of *payment* on invoices, in order, and the rest into credit.
 
-    *customer* says whose the payment is, if nobody knew that; else the first invoice does.
+    *customer* says whose the payment is, if nobody knew that; else the first invoice does. If
+    money counts only when it has settled, the invoices are held for it until then. Of a payment
+    of which more went back than came, the customer owes the rest.
     """
     return (yield from transact(lambda tx: assign_in(tx, payment, wanted, customer, reason)))
 
@@ -49,15 +51,16 @@ def assign_in(
             "say why the money goes there: reason='the payer rounded up'", argument="reason"
         )
     payment = reverse.find(tx, which)
-    waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor > 0]
+    waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor]
     if not waiting:
-        raise NothingToAssign(
-            f"no money of payment {payment.id} waits for a decision", payment=payment.id
-        )
+        raise _nothing(payment)
     invoices = [issue.find(tx, each) for each in wanted]
     payment = _identified(tx, payment, invoices, customer)
     allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
     for receipt in waiting:
+        if receipt.unallocated.minor < 0:
+            _owe(tx, payment, receipt)
+            continue
         touched = _place(tx, payment, receipt, invoices)
         allocation.tell_items(tx, touched)
     identifying.follow_up(tx, payment)
@@ -91,6 +94,37 @@ def _identified(
     return reverse.find(tx, payment.id)
 
 
+def _nothing(payment: Payment) -> NothingToAssign:
+    """Return why nothing can be assigned, and what can be done instead."""
+    text = f"no money of payment {payment.id} waits for a decision"
+    if not payment.customer:
+        text = f"{text}: {payment.returned} of {payment.received} went back"
+    elif payment.awaiting.minor:
+        text = f"{text}: {payment.awaiting} counts when it has settled"
+    if payment.needs_review:
+        text = f"{text}; finish its review with reviewed"
+    return NothingToAssign(text, payment=payment.id)
+
+
+def _owe(tx: Tx, payment: Payment, receipt: Receipt) -> None:
+    """Make the customer owe what went out of their payment before it was known to be theirs."""
+    owed = -receipt.unallocated
+    receipts.set_unallocated(tx, receipt.id, 0)
+    lines = [
+        taking.owe(tx, payment, receipt.id, owed),
+        Line(Account.SUSPENSE, -owed.minor, receipt=receipt.id),
+    ]
+    posting.post(
+        tx,
+        lines,
+        entry=f"assign:{receipt.id}",
+        currency=owed.currency,
+        customer=payment.customer,
+        payment=payment.id,
+        effective=customers.today(tx, payment.customer),
+    )
+
+
 def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoice]) -> list[str]:
     amount = receipt.unallocated
     claims: list[Claim] = []
@@ -112,14 +146,12 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         claims.append(Claim(position + len(claims), now.id, now.open.minor, None, "released"))
     payments.insert_claims(tx, payment.id, claims)
     receipts.set_unallocated(tx, receipt.id, 0)
+    source = Line(Account.SUSPENSE, amount.minor, receipt=receipt.id)
+    on, entry = customers.today(tx, payment.customer), f"assign:{receipt.id}"
+    if settle.still_waits(tx, payment, receipt):
+        settle.accept(tx, payment, amount, on, source, entry=entry)
+        return settle.place_settled(tx, payment, on)
     placed = allocation.place(
-        tx,
-        payment,
-        receipt.id,
-        amount,
-        claims,
-        source=Line(Account.SUSPENSE, amount.minor, receipt=receipt.id),
-        on=customers.today(tx, payment.customer),
-        entry=f"assign:{receipt.id}",
+        tx, payment, receipt.id, amount, claims, source=source, on=on, entry=entry
     )
     return placed.items

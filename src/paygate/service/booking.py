@@ -366,7 +366,7 @@ def _inward(
         return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):
         cash = allocation.cash_account(payment)
-        settle.accept(tx, payment, receipt, amount, on, cash)
+        settle.accept(tx, payment, amount, on, Line(cash, amount.minor, receipt=receipt))
         return []
     placed = allocation.place(
         tx,
@@ -405,6 +405,8 @@ def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cas
     tell_receipt(tx, payment, receipt, movement)
     payments.expect_settlement(tx, payment.id)
     allocation.tell_items(tx, _back(tx, payment, receipt, movement, cash, held=False))
+    if not payment.customer:
+        identifying.follow_up(tx, payment)
 
 
 def _back(
@@ -423,10 +425,11 @@ def _back(
     if back.waits or (back.other and back.left.minor and not held):
         payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=True)
         emit(tx, "payment.conflicted", payment, reason="money came back that waits for a decision")
-    if back.left.minor and (held or back.other):
+    if back.left.minor and (held or back.other or not payment.customer):
         _suspend(tx, payment, receipt, replace(movement, amount=back.left))
     elif back.left.minor and settle.waits(tx, payment, movement):
-        settle.accept(tx, payment, receipt, back.left, on, cash)
+        source = Line(cash, back.left.minor, receipt=receipt)
+        settle.accept(tx, payment, back.left, on, source)
     elif back.left.minor:
         # What is held waits for money that is still to come.
         claims = [each for each in payments.claims_of(tx, payment.id) if each.state != "hard"]
@@ -479,7 +482,8 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
     lines, owed = taking.take_off(tx, payment, out)
     touched = [line.item for line in lines if line.item is not None]
     if owed:
-        alert(tx, payment, "more went back than this payment still has; the customer owes it")
+        who = "the customer" if payment.customer else "whoever is found to have paid it"
+        alert(tx, payment, f"more went back than this payment still has; {who} owes it")
     _review_excess(tx, payment)
     lines.append(Line(cash, -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)

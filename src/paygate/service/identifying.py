@@ -1,7 +1,8 @@
 """Identify: find out whose money it is that came for a number that nobody has.
 
-Such money is booked at once, to no customer: it is in suspense, and its payment is flagged. When
-a person says whose it is, payment, receipts and lots get their customer. Postings never change,
+Such money is booked at once, to no customer: it is in suspense, and its payment is flagged. So is
+what went out beyond what came: it is suspense below zero until somebody is known who owes it. When
+a person says whose it is, payment and receipts get their customer. Postings never change,
 so what stands posted to nobody is posted back, and posted again to the customer: two entries,
 each of which balances, after which nothing of the payment stands posted to nobody.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.ledger import customers, lots, payments, posting, receipts, reviews
+from paygate.ledger import customers, payments, posting, receipts, reviews
 from paygate.ledger.posting import Line
 from paygate.service import telling
 
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 def follow_up(tx: Tx, payment: Payment) -> None:
     """Flag *payment* as long as money of it waits and nobody knows whose it is."""
     now = payments.by_id(tx, payment.id) or payment
-    waits = not now.customer and now.unallocated.minor > 0
-    if not waits:
+    if now.customer or not receipts.waits(tx, payment.id):
         reviews.end(tx, payment.id, reviews.UNIDENTIFIED)
     elif reviews.raise_(tx, payment.id, reviews.UNIDENTIFIED):
         text = f"money came for payer number {now.payer_number}, which nobody has; assign it"
+        if now.unallocated.minor < 0:
+            text = (
+                f"more went back than came for payer number {now.payer_number}, which nobody has; "
+                "assign it to the customer who owes it"
+            )
         telling.emit(tx, "payment.needs_review", now, reason=text)
 
 
@@ -40,7 +45,6 @@ def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
     payments.set_customer(tx, payment.id, whose)
     for receipt in booked:
         receipts.set_customer(tx, receipt, whose)
-    lots.set_customer(tx, payment.id, booked, whose)
     for currency, lines in posting.of_nobody(tx, payment.id).items():
         back = [
             Line(one.account, -one.minor, receipt=one.receipt, credit=one.credit) for one in lines

@@ -33,6 +33,7 @@ from paygate.service import (
     allocation,
     booking,
     collect,
+    identifying,
     issue,
     refunds,
     reverse,
@@ -256,6 +257,8 @@ def _book(
     out = Outgo(receipt=receipt, amount=amount, on=on, to=to, items=items, credits=credits_)
     booking.send_off(tx, payment, out, cash)
     booking.end_conflict(tx, reverse.find(tx, payment.id))
+    if not payment.customer:
+        identifying.follow_up(tx, payment)
     telling.emit(
         tx,
         "payment.refunded",

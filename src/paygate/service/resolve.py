@@ -26,7 +26,7 @@ from paygate.service import allocation, door, enroll, keeping, merge, reverse, t
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paygate.domain.method import MethodChange
     from paygate.domain.money import Money
@@ -132,6 +132,8 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
             verbs=("cancel",),
         )
     waiting = _waiting(tx, payment)
+    if waiting and not payment.customer:
+        _refuse_nobodys(payment, waiting)
     if waiting:
         own = all(amount.currency == payment.amount.currency for amount in waiting)
         back = ", or send it back with refund" if own else ""
@@ -141,6 +143,21 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
             payment=payment.id,
             verbs=("assign", "refund") if own else ("assign",),
         )
+
+
+def _refuse_nobodys(payment: Payment, waiting: Sequence[Money]) -> None:
+    """Refuse to finish the review of money of which nobody knows whose it is."""
+    owed = [-amount for amount in waiting if amount.minor < 0]
+    own = not owed and all(amount.currency == payment.amount.currency for amount in waiting)
+    what = f"whose {', '.join(map(str, waiting))} of payment {payment.id} is"
+    if owed:
+        what = f"who owes {', '.join(map(str, owed))} of payment {payment.id}"
+    back = ", or send it back with refund" if own else ""
+    raise StillToDecide(
+        f"nobody knows {what}; say it with assign and customer={back}",
+        payment=payment.id,
+        verbs=("assign", "refund") if own else ("assign",),
+    )
 
 
 def _waiting(tx: Tx, payment: Payment) -> list[Money]:

@@ -551,7 +551,8 @@ def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> N
     ]
     _post(tx, payment, lines, receipt, amount.currency, on)
     if reviews.raise_(tx, payment.id, reviews.EXCESS):
-        text = f"a return of {amount} does not match what is booked; the customer owes it"
+        who = "the customer" if payment.customer else "whoever is found to have paid it"
+        text = f"a return of {amount} does not match what is booked; {who} owes it"
         telling.emit(tx, "payment.needs_review", find(tx, payment.id), reason=text)
 
 

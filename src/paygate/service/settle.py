@@ -43,14 +43,29 @@ def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
     return movement.kind in _BROUGHT or receipts.is_under_way(tx, payment.id)
 
 
-def accept(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date, cash: Account) -> None:
-    """Book that *amount* was accepted, and hold what it is to pay until it settles."""
-    receipts.set_awaiting(tx, receipt, amount.minor)
-    lines = [
-        Line(cash, amount.minor, receipt=receipt),
-        Line(Account.AWAITING, -amount.minor, receipt=receipt),
-    ]
-    _post(tx, payment, lines, receipt, amount.currency, on)
+def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
+    """Return whether money of *receipt* that finds its place now counts only when it settles."""
+    if payment.credit_on is CreditOn.ACCEPTED:
+        return False
+    if receipt.kind in _BROUGHT:
+        return receipt.in_transit.minor > 0
+    return receipts.is_under_way(tx, payment.id)
+
+
+def accept(
+    tx: Tx, payment: Payment, amount: Money, on: date, source: Line, *, entry: str | None = None
+) -> None:
+    """
+    Book that *amount* was accepted, and hold what it is to pay until it settles.
+
+    *source* is the line of the receipt that it comes from; *entry* is by default that receipt.
+    """
+    receipt = source.receipt
+    booked = None if receipt is None else receipts.by_id(tx, receipt)
+    assert booked is not None, "money that is accepted has a receipt"
+    receipts.set_awaiting(tx, booked.id, booked.awaiting.minor + amount.minor)
+    lines = [source, Line(Account.AWAITING, -amount.minor, receipt=booked.id)]
+    _post(tx, payment, lines, entry or booked.id, amount.currency, on)
     hold_again(tx, payment, still_to_come(tx, payment))
 
 
@@ -149,7 +164,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
         _post(tx, payment, lines, entry, currency, on)
     receipts.settle(tx, receipt.id, news, left)
     _tell(tx, payment, receipt, news)
-    touched = _place_settled(tx, payment, on)
+    touched = place_settled(tx, payment, on)
     if not before and payments.is_settled(tx, payment.id):
         emit(tx, "payment.settled", payment)
     if not on_its_way(tx, payment.id):
@@ -190,7 +205,7 @@ def _moves(
     return lines
 
 
-def _place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
+def place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
     """Put what awaited settlement and has settled on what it is to pay."""
     touched: list[str] = []
     settled = receipts.settled(tx, payment.id)

@@ -4,7 +4,8 @@ Money of a payment is in one of four places: it awaits settlement, it waits for 
 person (suspense), it is on invoices, or it is credit of the customer. What goes
 out is looked for in all of them, in the order that a refund asks for, and each
 outward receipt remembers where it found its money. If there is not enough, the
-rest becomes a debit: the customer owes it.
+rest becomes a debit: the customer owes it. If nobody knows whose the payment is,
+nobody can owe it: then the rest waits for a person, as suspense below zero.
 
 What comes back (a refund that failed after all, a dispute that was won) undoes
 one outward receipt. First it cancels what the customer was made to owe for this
@@ -104,6 +105,9 @@ def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
 
 def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
     """Make the customer owe *amount*, which the outward *receipt* took and nobody had."""
+    if not payment.customer:
+        receipts.set_unallocated(tx, receipt, -amount.minor)
+        return Line(Account.SUSPENSE, amount.minor, receipt=receipt)
     return allocation.make_credit(
         tx,
         customer=payment.customer,
@@ -245,9 +249,16 @@ def put_back(
 
 
 def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
-    """Cancel what the customer was made to owe for *payment*, up to *wanted*."""
-    lines: list[Line] = []
+    """Cancel what the customer, or nobody yet, was made to owe for *payment*, up to *wanted*."""
+    nobodys: list[Line] = []
     left = wanted.minor
+    for part in receipts.overdrawn(tx, payment.id, wanted.currency):
+        minor = min(-part.minor, left)
+        if minor > 0:
+            receipts.set_unallocated(tx, part.receipt, part.minor + minor)
+            nobodys.append(Line(Account.SUSPENSE, -minor, receipt=part.receipt))
+            left -= minor
+    lines: list[Line] = []
     for debit in lots.debits_of(tx, payment.id):
         minor = min(-debit.amount.minor, left)
         if minor <= 0 or debit.amount.currency != wanted.currency:
@@ -256,7 +267,7 @@ def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
         lines.append(Line(Account.CUSTOMER_CREDIT, -minor, credit=debit.id))
         left -= minor
     _tell_credit(tx, payment, lines, wanted.currency)
-    return lines
+    return [*nobodys, *lines]
 
 
 def _cancel_debits(tx: Tx, payment: Payment, back: PutBack) -> None:
@@ -284,7 +295,11 @@ def _put(tx: Tx, payment: Payment, place: Taken, minor: int, back: PutBack, on: 
 
 def suspend(tx: Tx, back: PutBack, minor: int) -> None:
     """Let a person decide about *minor* of what comes back."""
-    waiting = -sum(line.minor for line in back.lines if line.account is Account.SUSPENSE)
+    waiting = -sum(
+        line.minor
+        for line in back.lines
+        if line.account is Account.SUSPENSE and line.receipt == back.receipt
+    )
     receipts.set_unallocated(tx, back.receipt, waiting + minor)
     back.add(Line(Account.SUSPENSE, -minor, receipt=back.receipt))
     back.waits = True

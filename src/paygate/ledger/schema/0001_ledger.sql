@@ -310,7 +310,8 @@ CREATE TABLE paygate_receipt (
   movement_id TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL, -- nothing, if what came is worth less than a minor unit
-  unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0),
+  -- Negative: more went out than there was, and nobody knows who owes it.
+  unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0 OR inward = 0),
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
   undoes TEXT, -- the movement it takes back, or of a reversal the receipt
@@ -337,7 +338,7 @@ CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, 
 -- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
 CREATE INDEX paygate_receipt_unallocated
   ON paygate_receipt (payment, booked_at, id, currency, unallocated_minor)
-  WHERE unallocated_minor > 0;
+  WHERE unallocated_minor <> 0;
 CREATE INDEX paygate_receipt_awaiting
   ON paygate_receipt (payment, booked_at, id, currency, kind, in_transit_minor, awaiting_minor)
   WHERE awaiting_minor > 0;
