@@ -192,7 +192,9 @@ class Inquiry:
     looks for it in a list looks from the one to the other. `booked` names the movements
     of the payment that are in the books. A processor that shows only how a dispute stands
     now repeats itself when it takes money a second time; a driver tells the two apart by
-    what is booked, and gives the second taking a movement id of its own.
+    what is booked, and gives the second taking a movement id of its own. `collected` is
+    how much of the payment is booked as charged or captured; a processor that shows no
+    amount of what it voided gives back that much.
 
     `parent_reference` is what the operation was done to, by the processor's name: the
     charge or authorisation that is captured, voided, refunded, completed or closed. It is
@@ -212,6 +214,7 @@ class Inquiry:
     parent_reference: str = ""
     movement_id: str = ""
     booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    collected: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -869,6 +869,23 @@ def test_a_void_made_in_the_merchant_interface_is_booked(shop: Shop) -> None:
     assert shop.open_of("INV-1") == ["30.00"]
 
 
+def test_a_void_made_there_of_a_captured_hold_gives_back_what_was_captured(shop: Shop) -> None:
+    payment = shop.cashier.authorize(
+        shop.owe("30.00"), via="net", kind="card", method=shop.card(), payer=ADA, key="k"
+    )
+    shop.cashier.capture(payment, amount=usd("10.00"), key="c")
+    shop.hear()
+    shop.net.void_elsewhere(payment.reference)
+
+    shop.hear()
+
+    after = shop.cashier.payment(payment)
+    assert (after.received, after.returned) == (usd("10.00"), usd("10.00"))
+    assert after.needs_review is False
+    assert shop.open_of("INV-1") == ["30.00"]
+    assert shop.cashier.receipts(payment)[-1].kind is MovementKind.VOID
+
+
 @pytest.mark.parametrize("order", ["", "R-7"])
 def test_a_refund_made_there_is_found_in_its_batch_if_the_webhook_is_lost(
     shop: Shop, order: str

@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from paygate.dialogue import deferred
 from paygate.domain.decide import KEY_MISMATCH, Absence, Source
+from paygate.domain.money import Money
 from paygate.domain.outcome import NotFound, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
@@ -57,6 +58,17 @@ Request: TypeAlias = Charge | Enrollment | Forgetting | operate.Details
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """What of a payment is in the books: the names of its movements, and how much was collected."""
+
+    names: frozenset[tuple[MovementKind, str]] = frozenset()
+    collected: Money | None = None
+
+
+NOTHING_BOOKED: Final = Books()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An attempt to inquire about, with what is needed to send it again."""
 
@@ -65,7 +77,7 @@ class Case:
     now: datetime
     mark: Mark | None = None
     stopped: bool = False
-    booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    books: Books = NOTHING_BOOKED
 
     def lease_left(self, timing: Timing) -> timedelta:
         """Tell how much longer the request may leave; nothing or less after its lease."""
@@ -141,7 +153,7 @@ def ask_again(
     gateway = None if account is None else account.looks_up(row.attempt.reference, row.about)
     if account is None or gateway is None:
         return None
-    look_up = partial(gateway.look_up, inquiry_about(case.row, case.booked))
+    look_up = partial(gateway.look_up, inquiry_about(case.row, case.books))
     through = door.finding(account, case.row.attempt.operation)
     answer = yield from ask(account.name, deferred(look_up), door=through, about=case.row.in_log)
     yield from _merge(case, account, _news(answer), timing)
@@ -212,7 +224,7 @@ def _inquire_attempt(
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
-    look_up = partial(gateway.look_up, inquiry_about(row, case.booked))
+    look_up = partial(gateway.look_up, inquiry_about(row, case.books))
     through = door.finding(account, row.attempt.operation)
     answer = yield from ask(account.name, deferred(look_up), door=through, about=row.in_log)
     if is_silence(answer):
@@ -232,8 +244,8 @@ def is_silence(answer: Answer | None) -> bool:
     return fault is not None and fault.silent
 
 
-def inquiry_about(row: AttemptRow, booked: frozenset[tuple[MovementKind, str]]) -> Inquiry:
-    """Make the question what became of an attempt of a payment with these movements."""
+def inquiry_about(row: AttemptRow, books: Books = NOTHING_BOOKED) -> Inquiry:
+    """Make the question what became of an attempt of a payment that *books* know so much of."""
     return Inquiry(
         operation=row.attempt.operation,
         key=row.gateway_key,
@@ -245,7 +257,8 @@ def inquiry_about(row: AttemptRow, booked: frozenset[tuple[MovementKind, str]]) 
         last_sent_at=row.sent_at,
         parent_reference=row.about,
         movement_id=row.movement,
-        booked=booked,
+        booked=books.names,
+        collected=books.collected,
     )
 
 
@@ -254,12 +267,16 @@ def _case(tx: Tx, attempt: str) -> Case:
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
     stopped = sending.stopped(tx) is not None
-    return Case(row, _request(tx, row), tx.now, tx.mark, stopped, booked_of(tx, row))
+    return Case(row, _request(tx, row), tx.now, tx.mark, stopped, books_of(tx, row))
 
 
-def booked_of(tx: Tx, row: AttemptRow) -> frozenset[tuple[MovementKind, str]]:
-    """Return the movements of the attempt's payment that are in the books."""
-    return receipts.names_of(tx, row.attempt.payment) if row.attempt.payment else frozenset()
+def books_of(tx: Tx, row: AttemptRow) -> Books:
+    """Return what of the attempt's payment is in the books."""
+    if not row.attempt.payment:
+        return NOTHING_BOOKED
+    under_way = payments.under_way(tx, row.attempt.payment)
+    collected = Money(under_way.received.currency, under_way.collected)
+    return Books(receipts.names_of(tx, row.attempt.payment), collected)
 
 
 def _request(tx: Tx, row: AttemptRow) -> Request | None:

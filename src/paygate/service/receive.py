@@ -709,7 +709,7 @@ def _question(notice: Notice, known: Known, account: GatewayAccount) -> Question
         wanted = notice.answer is None
     if known.case is None or not wanted:
         return None
-    inquiry = inquire.inquiry_about(known.case.row, frozenset())
+    inquiry = inquire.inquiry_about(known.case.row)
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
@@ -739,8 +739,8 @@ def _find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer
     """Ask the gateway, if there is a question."""
     if question is None:
         return None
-    booked = yield from look(lambda tx: inquire.booked_of(tx, question.row))
-    inquiry = replace(question.inquiry, booked=booked)
+    books = yield from look(lambda tx: inquire.books_of(tx, question.row))
+    inquiry = replace(question.inquiry, booked=books.names, collected=books.collected)
     look_up = partial(question.gateway.look_up, inquiry)
     through = door.finding(account, inquiry.operation)
     about = logs.About(

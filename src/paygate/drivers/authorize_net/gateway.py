@@ -452,7 +452,11 @@ class AuthorizeNet:
     def look_up(self, inquiry_: Inquiry) -> Dialogue[Finding]:
         """Find an operation, by Authorize.Net's id, or in its lists by the name that we gave it."""
         reference = inquiry_.reference
-        asked = replace(self._asked(inquiry_.operation, inquiry_.amount), booked=inquiry_.booked)
+        asked = replace(
+            self._asked(inquiry_.operation, inquiry_.amount),
+            booked=inquiry_.booked,
+            collected=inquiry_.collected,
+        )
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
                 return (yield from self._find(inquiry_, asked))

@@ -169,11 +169,15 @@ def _returned(told: Element) -> Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An operation of ours, and what of its payment is booked; `partial` takes a part of it."""
+    """An operation of ours, and what of its payment is booked; `partial` takes a part of it.
+
+    `collected` is how much of the payment the books have as charged or captured.
+    """
 
     operation: Operation
     amount: Money
     booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    collected: Money | None = None
     partial: bool = False
 
     def fits(self, amount: Money) -> bool:
@@ -224,8 +228,18 @@ def _collected(found: Details, asked: Asked) -> Finding:
             checks=found.checks,
         )
     if status == "voided":
-        return _voided(found, None if hold else found.authorized, kind)
+        return _voided(found, _taken_of_hold(found, asked) if hold else found.authorized, kind)
     return _ended(found)
+
+
+def _taken_of_hold(found: Details, asked: Asked) -> Money | None:
+    """Return what of a hold that is voided now was captured, None if nothing was.
+
+    What it would have settled shows no more, so the books are believed. Authorize.Net captures
+    a hold once.
+    """
+    knew = (MovementKind.CAPTURE, found.transaction) in asked.booked
+    return asked.collected if knew else None
 
 
 def _other_amount(found: Details, amount: Money, asked: Asked) -> Unknown:
