@@ -387,16 +387,17 @@ def test_each_part_of_a_joined_token_is_hidden(token: str, said: str, left: str 
     assert blotted == (left or "profile ••••, card (••••), trace 9900777300")
 
 
-def test_parts_of_digits_stay_in_references_and_the_customer_keeps_their_name() -> None:
+def test_parts_stay_in_references_for_by_these_an_operation_is_found() -> None:
     kept = StoredMethod(token=Secret("t"), kind=Kind.CARD, customer_reference=HALVES[0])
     hidden = Hidden().of(StoredToken(Secret(JOINED))).of(StoredToken(Secret("4005551/9007773")))
 
-    blotted = hidden.blot(
-        Approved(reference="9007773", network_transaction_id=HALVES[1], method=kept)
+    said = Declined(
+        code=DeclineCode.GENERIC, raw_code=HALVES[1], retryable=False, reference=HALVES[0]
     )
 
-    assert (blotted.reference, blotted.network_transaction_id) == ("9007773", "••••")
-    assert blotted.method == kept
+    assert hidden.blot(Approved(reference="9007773", method=kept)).reference == "9007773"
+    assert hidden.blot(kept) == kept
+    assert (hidden.blot(said).reference, hidden.blot(said).raw_code) == (HALVES[0], "••••")
 
 
 class Joined(FakeGateway):

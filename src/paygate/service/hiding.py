@@ -10,9 +10,9 @@ A link or form for the payer's browser may hold the payer's own one-time token, 
 spent, but no card number, bank account or token of a stored method.
 
 Some drivers join a token of what the processor names one by one, such as a customer and a
-card, so each part of a token is taken out as well. What could be a word or a number that
-means something else is taken out of prose only, and the processor's id of the payer, which
-is no secret by itself, stays where it is the customer's reference.
+card, so each part of a token is taken out of what is said as well; what could be a word or
+a number that means something else, of prose only. By its reference an operation is found,
+and that may be the processor's id of the payer, which is no secret by itself.
 
 Contact facts of the payer are taken out of what an answer says in words and codes, and so
 is whatever looks like a card number or an e-mail address. References stay as they are:
@@ -51,8 +51,6 @@ _PARTS_MAX: Final = 10_000
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
 _SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code"})
 """The fields in which a processor says something to us; others name something, or are a slip."""
-
-_OF_THE_PAYER: Final = "customer_reference"
 
 _PART: Final = re.compile(r"\w+")
 _PART_MIN: Final = 4
@@ -145,7 +143,7 @@ class Hidden:
         return replace(record, **changed) if changed else record
 
     def _text(self, text: str, name: str, *, for_the_payer: bool) -> str:
-        prose, whole = name in _PROSE, name == _OF_THE_PAYER
+        prose, whole = name in _PROSE, name not in _PROSE | _SAID
         text = self._account.blotted(text, prose=prose, whole=whole)
         if for_the_payer:
             return text
