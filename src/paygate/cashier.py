@@ -140,6 +140,7 @@ if TYPE_CHECKING:
         status,
         taking,
         unasked,
+        undo_reversal,
         write_off,
     )
     from paygate.service.account import GatewayAccount, Timing
@@ -186,7 +187,8 @@ else:
         ),
         *("inquire", "issue", "listing", "operate", "publish", "receive", "record", "recover"),
         *("resolve", "refusals", "return_address"),
-        *("record_refund", "reverse", "sending", "status", "taking", "unasked", "write_off"),
+        *("record_refund", "reverse", "sending", "status", "taking", "unasked"),
+        *("undo_reversal", "write_off"),
     )
 
 P = ParamSpec("P")
@@ -482,6 +484,21 @@ class BookDesk:
             force=arguments.flag(force, "force"),
         )
         return (yield from reverse.reverse(wish))
+
+    @verb
+    def undo_reversal(self, payment: Payment | str, *, reason: str) -> Flow[Payment]:
+        """
+        Undo the reversal of *payment*, which was money after all; undoing it again does nothing.
+
+        The money goes on the invoices of the payment as far as they are open, the rest becomes
+        credit. A fee invoice stays: void it if the customer does not owe it. What the gateway or
+        bank has said to be gone is not put back: `NothingToReverse`.
+        """
+        return (
+            yield from undo_reversal.undo(
+                arguments.payment(payment, "payment"), reason=note(reason, "reason")
+            )
+        )
 
     @verb
     def pay_from_credit(

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "record_refund": "record-refund",
     "undo_record_refund": "undo-record-refund",
     "reverse": "reverse",
+    "undo_reversal": "undo-reversal",
     "pay_from_credit": "pay-from-credit",
     "undo_credit_use": "undo-credit-use",
     "credits": "credit",

@@ -299,6 +299,9 @@ def _by_hand(office: Office) -> None:
     cashier.reverse(bounced, reason="bounced", fee=usd("25"), bank_charge=usd("5"))
     wrong = cashier.record(office.issue(), by="check", reference="1002", key=office.key())
     cashier.reverse(wrong, reason="stopped", number="OUR-1")
+    misread = cashier.record(office.issue(), by="check", reference="1003", key=office.key())
+    cashier.reverse(misread, reason="a letter about another check")
+    cashier.undo_reversal(misread, reason="it was not stopped")
     paid = cashier.record(office.issue(), by="transfer", reference="T-1", key=office.key())
     [back] = cashier.record_refund(
         paid, by="cash", reference="slip 7", amount=usd("30"), key=office.key()

@@ -168,6 +168,7 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.reverse(n.payment, reason="bounced"),
         lambda c, n: c.reverse(n.recorded, reason="bounced"),
     ],
+    "undo_reversal": [lambda c, n: c.undo_reversal(n.payment, reason="misread")],
     "record_refund": [
         lambda c, n: c.record_refund(n.recorded, by="cash", reference="till", key="s-6"),
     ],

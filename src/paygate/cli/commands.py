@@ -55,6 +55,7 @@ COMMANDS: Final = {
         "payments", "undo_record_refund", "Undo a refund that was recorded by hand."
     ),
     "reverse": _at("payments", "reverse", "Book the opposite of a payment; send nothing."),
+    "undo-reversal": _at("payments", "undo_reversal", "Undo a reversal: it was money after all."),
     "resolve": _at("decisions", "resolve", "Record how an attempt in doubt ended."),
     "assign": _at("decisions", "assign", "Put unexpected money on invoices."),
     "write-off": _at("decisions", "write_off", "Give up an open amount of an invoice."),

@@ -199,6 +199,18 @@ def reverse(
     )
 
 
+@with_ledger
+def undo_reversal(
+    where: Where,
+    payment: options.PaymentArgument,
+    reason: options.ReasonOption,
+) -> None:
+    """Undo the reversal of a payment that was money after all; its invoices are paid again."""
+    with where.open() as cashier:
+        made = cashier.undo_reversal(payment, reason=reason)
+    tell(made, as_json=where.as_json)
+
+
 @with_gateways
 def inquire(
     where: Where,

@@ -82,6 +82,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.assigned": "A person decided where money goes that no rule could place.",
     "payment.resolved": "An operator said how a payment ended.",
     "payment.reversed": "A payment turned out not to be money and was reversed.",
+    "payment.reversal_undone": "A person undid a reversal: the payment was money after all.",
     "payment.late_success": "Money arrived on a payment that had ended.",
     "payment.captured": "Part or all of an authorised amount was taken.",
     "payment.capture_failed": "A capture ended without money; the authorisation stands.",

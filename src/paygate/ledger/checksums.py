@@ -119,7 +119,8 @@ WRITE_OFF: Final = _facts(
 REVERSAL: Final = _facts(
     "reversal",
     "id; tenant number payment currency amount_minor=amount on_date reason fingerprint fee_item "
-    "bank_charge_minor=bank_charge bank_charge_currency counted booked_at=at actor",
+    "bank_charge_minor=bank_charge bank_charge_currency counted undone_at undone_by booked_at=at "
+    "actor",
 )
 CHARGEBACK: Final = _facts(
     "chargeback",

@@ -185,11 +185,11 @@ UPDATE paygate_payment SET needs_review = 0
 WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
   SELECT 1 FROM paygate_attempt a WHERE a.payment = :id AND a.needs_review = 1)
 """
-# Money that came is decided about; what went back is a question of its own.
+# Money that came is decided about; what a refund sent back is a question of its own.
 _SETTLE_ATTEMPTS = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1
 WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
-  AND operation NOT IN ('void', 'refund')
+  AND operation <> 'refund'
 """
 _SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 
@@ -744,8 +744,8 @@ def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, st
     return in_turns(queues)[:limit]
 
 
-def set_reversal(tx: Tx, payment: str, reversal: str) -> None:
-    """Name the reversal of a payment."""
+def set_reversal(tx: Tx, payment: str, reversal: str | None) -> None:
+    """Name the reversal of a payment; None if it has been undone."""
     tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
     checksums.renew(tx, checksums.PAYMENT, payment)
 

@@ -104,6 +104,10 @@ SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
   sum(in_transit_minor) AS minor
 FROM paygate_receipt WHERE payment = :payment AND in_transit_minor <> 0
 """
+_REVERSED = """
+SELECT 1 AS one FROM paygate_receipt
+WHERE payment = :payment AND kind = 'reversal' AND in_transit_minor < 0 LIMIT 1
+"""
 _MOVED_BY = """
 SELECT attempt, kind, currency, amount_minor FROM paygate_receipt
 WHERE payment = :payment AND attempt IS NOT NULL
@@ -402,6 +406,11 @@ def moved_by(tx: Tx, payment: str) -> dict[str, list[Moved]]:
         one = Moved(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
         found.setdefault(row["attempt"], []).append(one)
     return found
+
+
+def is_reversal_in_transit(tx: Tx, payment: str) -> bool:
+    """Return whether money that a person reversed is still to be taken from us."""
+    return tx.one(_REVERSED, {"payment": payment}) is not None
 
 
 def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:

@@ -26,7 +26,10 @@ _SELECT = """
 SELECT v.*, i.number AS fee_number FROM paygate_reversal v
 LEFT JOIN paygate_item i ON i.id = v.fee_item
 """
-_OF_PAYMENT = f"{_SELECT} WHERE v.tenant = :tenant AND v.payment = :payment"
+_OF_PAYMENT = f"{_SELECT} WHERE v.payment = :payment AND v.undone_at IS NULL"
+_UNDO_REVERSAL = """
+UPDATE paygate_reversal SET undone_at = :at, undone_by = :actor WHERE id = :id
+"""
 _BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
 
 _INSERT_WRITE_OFF = """
@@ -94,13 +97,20 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return bool(tx.run(_INSERT, checksums.signed(checksums.REVERSAL, params)))
+    nothing = {"undone_at": None, "undone_by": None}
+    return bool(tx.run(_INSERT, checksums.signed(checksums.REVERSAL, params | nothing)))
 
 
 def of_payment(tx: Tx, payment: str) -> tuple[Reversal, str] | None:
-    """Read the reversal of a payment, with the fingerprint of the call that made it."""
-    row = tx.one(_OF_PAYMENT, {"tenant": tx.tenant, "payment": payment})
+    """Read the reversal of a payment that stands, with the fingerprint of the call that made it."""
+    row = tx.one(_OF_PAYMENT, {"payment": payment})
     return None if row is None else (reversal_of(row), row["fingerprint"])
+
+
+def undo(tx: Tx, reversal: str) -> None:
+    """Mark a reversal as undone: its payment was money after all."""
+    tx.run(_UNDO_REVERSAL, {"id": reversal, "at": tx.at, "actor": tx.actor})
+    checksums.renew(tx, checksums.REVERSAL, reversal)
 
 
 def by_number(tx: Tx, number: str) -> Reversal | None:

@@ -279,15 +279,16 @@ STANDINGS: Final = (
     ),
     Rule(
         "reversals-stand",
-        "a payment names its reversal, and the reversal names the payment",
+        "a payment names its reversal that stands, and the reversal names the payment",
         """
         SELECT p.id AS subject, 'it does not name its reversal ' || v.id AS detail
         FROM paygate_reversal v JOIN paygate_payment p ON p.id = v.payment
-        WHERE v.tenant = :tenant AND p.reversal IS NOT v.id
+        WHERE v.tenant = :tenant AND v.undone_at IS NULL AND p.reversal IS NOT v.id
         UNION ALL
-        SELECT p.id, 'its reversal ' || p.reversal || ' is of another payment, or not there'
+        SELECT p.id, 'its reversal ' || p.reversal || ' is of another payment, undone, or not there'
         FROM paygate_payment p LEFT JOIN paygate_reversal v ON v.id = p.reversal
-        WHERE p.tenant = :tenant AND p.reversal IS NOT NULL AND v.payment IS NOT p.id
+        WHERE p.tenant = :tenant AND p.reversal IS NOT NULL
+          AND (v.payment IS NOT p.id OR v.undone_at IS NOT NULL)
         """,
     ),
     Rule(

@@ -388,8 +388,21 @@ def _late(movement: Movement, valued: Valuation) -> str:
     return f"{text}, which is credit" if valued.to_credit else text
 
 
-def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cash: Account) -> None:
-    """Book money that came back to us by hand, once, and put it where it was before."""
+def book_back(
+    tx: Tx,
+    payment: Payment,
+    movement: Movement,
+    *,
+    account: str,
+    cash: Account,
+    refunded: bool = True,
+) -> str | None:
+    """
+    Book money that came back to us by hand, once, and put it where it was before.
+
+    Return the receipt, or None if it was booked already. *refunded* says that it had been sent
+    to the payer; a reversal sent nothing.
+    """
     receipt = receipts.book(
         tx,
         movement,
@@ -400,24 +413,33 @@ def book_back(tx: Tx, payment: Payment, movement: Movement, *, account: str, cas
         in_transit=cash is Account.IN_TRANSIT,
     )
     if receipt is None:
-        return
+        return None
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement)
     payments.expect_settlement(tx, payment.id)
-    allocation.tell_items(tx, _back(tx, payment, receipt, movement, cash, held=False))
+    touched = _back(tx, payment, receipt, movement, cash, held=False, refunded=refunded)
+    allocation.tell_items(tx, touched)
     if not payment.customer:
         identifying.follow_up(tx, payment)
+    return receipt
 
 
 def _back(
-    tx: Tx, payment: Payment, receipt: str, movement: Movement, cash: Account, *, held: bool
+    tx: Tx,
+    payment: Payment,
+    receipt: str,
+    movement: Movement,
+    cash: Account,
+    *,
+    held: bool,
+    refunded: bool = True,
 ) -> list[str]:
     """Put money that came back where it was before; what has no place left is new money."""
     on = customers.date_of(tx, payment.customer, movement.effective)
     won = movement.kind is MovementKind.CHARGEBACK_WON
     if won:
         dispute.given_back(tx, payment, movement)
-    else:
+    elif refunded:
         text = "it came back after it had succeeded"
         emit(tx, "payment.refund_failed", payment, reason=text, **of_movement(movement))
     back = taking.put_back(tx, payment, receipt, movement, on, cash)

@@ -44,7 +44,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, identifying, issue, taking, telling
+from paygate.service import allocation, identifying, issue, settle, taking, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     _document(tx, payment, inward, on, reversal, number, print_, wish, brought=brought)
     if not payment.customer:
         identifying.follow_up(tx, payment)
+    settle.watch_reversal(tx, payment)
     found = reversals.of_payment(tx, payment.id)
     assert found is not None, "the reversal was just written"
     return found[0]
@@ -220,6 +221,8 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
         left -= minor
     if lines:
         _post(tx, payment, lines, f"{receipt}:confirms", movement.amount.currency, on)
+        if not receipts.is_reversal_in_transit(tx, payment.id):
+            reviews.end(tx, payment.id, reviews.CONTRADICTED)
     return Money(movement.amount.currency, left)
 
 

@@ -10,7 +10,8 @@ back before, its invoices are free again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.outcome import MovementKind
 from paygate.domain.payment import PaymentStatus
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from paygate.ledger.payments import Claim
     from paygate.ledger.receipts import Settled
     from paygate.ledger.tx import Tx
+
+CONFIRMED_WITHIN: Final = timedelta(days=10)
+"""How long a gateway that names no time to settle may take to confirm a reversal."""
 
 _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
@@ -170,12 +174,31 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     if not on_its_way(tx, payment.id):
         payments.set_settle_check(tx, payment.id, None)
         reviews.end(tx, payment.id, reviews.UNSETTLED)
+        watch_reversal(tx, payment)
     return touched
 
 
 def on_its_way(tx: Tx, payment: str) -> bool:
     """Return whether accepted money of *payment* is still to reach us: more than went back."""
     return receipts.in_transit(tx, payment) > 0
+
+
+def is_contradicted(tx: Tx, payment: str) -> bool:
+    """
+    Return whether a person reversed money of *payment* that its gateway says has reached us.
+
+    It may be told yet that the money went back: a reversal often comes first.
+    """
+    return payments.is_settled(tx, payment) and receipts.is_reversal_in_transit(tx, payment)
+
+
+def watch_reversal(tx: Tx, payment: Payment) -> None:
+    """Look later whether the gateway has confirmed a reversal of money that has settled."""
+    if is_contradicted(tx, payment.id):
+        within = payments.settles_within(tx, payment.id) or CONFIRMED_WITHIN
+        payments.set_settle_check(tx, payment.id, tx.now + within)
+    else:
+        reviews.end(tx, payment.id, reviews.CONTRADICTED)
 
 
 def _moves(

@@ -5,6 +5,10 @@ batch was rejected, an account was blocked. Nobody tells that by itself. So ever
 rail tells settlement has a deadline, counted from when its money was accepted. When it passes,
 the gateway is asked. If the money has gone back or settled meanwhile, that is booked as always;
 if not, the payment is flagged and an event says so. What it paid stays paid: a person decides.
+
+The same time is given to a reversal of money that has settled: the gateway should say that the
+money went back. If it does not, a person may have reversed the wrong payment, which would never
+come to light.
 """
 
 from __future__ import annotations
@@ -63,13 +67,16 @@ def _attempts(tx: Tx, payment: str) -> list[str]:
 
 def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Payment:
     """Flag *payment* unless its money has settled or gone back, and nobody need look again."""
-    if not settle.on_its_way(tx, payment):
+    contradicted = settle.is_contradicted(tx, payment)
+    if not settle.on_its_way(tx, payment) and not contradicted:
         payments.set_settle_check(tx, payment, None)
         return reverse.find(tx, payment)
     if not answered:
         payments.set_settle_check(tx, payment, tx.now + timing.waiting)
         return reverse.find(tx, payment)
     payments.set_settle_check(tx, payment, None)
+    if contradicted:
+        return _flag_reversal(tx, payment)
     within = payments.settles_within(tx, payment)
     if reviews.raise_(tx, payment, reviews.UNSETTLED):
         days = 0 if within is None else within.days
@@ -79,5 +86,18 @@ def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Paymen
             reverse.find(tx, payment),
             reason=f"its money was accepted and has not settled within {days} days; find out at "
             "the processor what became of it",
+        )
+    return reverse.find(tx, payment)
+
+
+def _flag_reversal(tx: Tx, payment: str) -> Payment:
+    """Flag *payment*, of which a person reversed money that is still here."""
+    if reviews.raise_(tx, payment, reviews.CONTRADICTED):
+        telling.emit(
+            tx,
+            "payment.needs_review",
+            reverse.find(tx, payment),
+            reason="a person reversed it, and its gateway says that the money has settled and not "
+            "that it went back; ask the gateway, and if the money is here, undo_reversal",
         )
     return reverse.find(tx, payment)

@@ -457,7 +457,7 @@ CREATE TABLE paygate_reversal (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
   number TEXT NOT NULL,
-  payment TEXT NOT NULL UNIQUE REFERENCES paygate_payment (id),
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
   on_date TEXT NOT NULL,
@@ -469,9 +469,13 @@ CREATE TABLE paygate_reversal (
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   counted INTEGER NOT NULL, -- its number was the next of the sequence
+  undone_at TEXT, -- a person found that the payment was money after all
+  undone_by TEXT,
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, number)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_reversal_that_stands ON paygate_reversal (payment)
+  WHERE undone_at IS NULL;
 
 -- A dispute of a payment; the money that it moves stands in receipts with the same reference.
 CREATE TABLE paygate_chargeback (

@@ -1,0 +1,105 @@
+"""Undo a reversal: a person took money for gone that is here, and it pays again what it paid.
+
+The reversal stays in the books as a document that was undone, and each of its receipts gets a
+receipt that takes it back. The money goes on the invoices of the payment as far as they are open;
+the rest becomes credit. Credit that the payment had used, and write-offs that it had caused, were
+given back by the reversal and stay so. An invoice for a fee, and what the bank charged, stay too:
+void the invoice if the customer does not owe it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.domain.money import Money
+from paygate.domain.outcome import Movement, MovementKind
+from paygate.errors import InvalidValue, NothingToReverse
+from paygate.ledger import customers, payments, receipts, reversals, reviews
+from paygate.ledger.posting import Account
+from paygate.service import allocation, booking, reverse, telling
+from paygate.service.flow import Flow, transact
+
+if TYPE_CHECKING:
+    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.reversal import Reversal
+    from paygate.ledger.tx import Tx
+
+
+def undo(payment: str, *, reason: str) -> Flow[Payment]:
+    """Undo the reversal of *payment*; undoing it again changes nothing."""
+    return (yield from transact(lambda tx: undo_in(tx, payment, reason=reason)))
+
+
+def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
+    """Undo the reversal of a payment in this transaction."""
+    if not reason.strip():
+        raise InvalidValue(
+            "say why it is undone: reason='the letter was about another payment'",
+            argument="reason",
+        )
+    payment = reverse.find(tx, which)
+    found = reversals.of_payment(tx, payment.id)
+    booked = receipts.of_payment(tx, payment.id)
+    if found is None and any(each.kind is MovementKind.UNDONE for each in booked):
+        return payment
+    if found is None:
+        raise NothingToReverse(
+            f"payment {payment.id} was not reversed; there is nothing to undo", payment=payment.id
+        )
+    reversal = found[0]
+    standing = _standing(tx, payment, reversal, booked)
+    if not standing:
+        raise NothingToReverse(
+            f"its gateway or bank says that payment {payment.id} went back, so {reversal.number} "
+            "is no mistake; if the money came again, record it as a new payment",
+            payment=payment.id,
+        )
+    reversals.undo(tx, reversal.id)
+    payments.set_reversal(tx, payment.id, None)
+    for receipt, amount in standing:
+        _take_back(tx, payment, receipt, amount, reason)
+    reviews.end(tx, payment.id, reviews.CONTRADICTED)
+    telling.emit(
+        tx,
+        "payment.reversal_undone",
+        reverse.find(tx, payment.id),
+        reversal=reversal.id,
+        number=reversal.number,
+        why=reason,
+    )
+    return reverse.find(tx, payment.id)
+
+
+def _standing(
+    tx: Tx, payment: Payment, reversal: Reversal, booked: list[Receipt]
+) -> list[tuple[Receipt, Money]]:
+    """Return the receipts of a reversal, with what of each nobody has confirmed."""
+    found: list[tuple[Receipt, Money]] = []
+    for each in booked:
+        ours = each.movement_id.startswith(f"{reversal.id}:")
+        if each.kind is not MovementKind.REVERSAL or not ours:
+            continue
+        confirmed = receipts.undone_of(tx, payment.id, each.movement_id)
+        if each.amount.minor > confirmed:
+            left = Money(each.amount.currency, each.amount.minor - confirmed)
+            found.append((each, left))
+    return found
+
+
+def _take_back(tx: Tx, payment: Payment, receipt: Receipt, amount: Money, reason: str) -> None:
+    cash = allocation.cash_account(payment)
+    movement = Movement(
+        movement_id=f"{receipt.movement_id}:undone",
+        kind=MovementKind.UNDONE,
+        amount=amount,
+        effective=max(receipt.effective, customers.today(tx, payment.customer)),
+        undoes=receipt.movement_id,
+        code=reason,
+    )
+    back = booking.book_back(
+        tx, payment, movement, account=payment.account, cash=cash, refunded=False
+    )
+    if back is not None and cash is Account.IN_TRANSIT:
+        # What nobody took from us and what came back of it cancel out: neither is still to move.
+        receipts.set_in_transit(tx, receipt.id, receipt.in_transit.minor + amount.minor)
+        receipts.set_in_transit(tx, back, 0)
