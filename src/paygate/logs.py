@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.private import without_private
 from paygate.domain.secret import DOTS
 from paygate.domain.text import printable
 
@@ -224,4 +225,4 @@ def request_id_of(request: Request, response: Response) -> str:
     repeated = any(part in text for part in _WORD.findall(named) for text in sent)
     if repeated or any(word in named for word in words):
         return DOTS
-    return CARD_NUMBER.sub(DOTS, printable(named[:_REQUEST_ID_MAX]))
+    return CARD_NUMBER.sub(DOTS, printable(without_private(named[:_REQUEST_ID_MAX])))

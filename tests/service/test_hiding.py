@@ -47,6 +47,7 @@ from paygate.domain.outcome import (
     ShowVoucher,
     Unknown,
 )
+from paygate.domain.secret import DOTS
 from paygate.errors import BadReply, PaygateError
 from paygate.gateway import AccountFacts, Callback, Charge, Notice, StoredToken
 from paygate.service.flow import ask
@@ -338,6 +339,14 @@ def test_who_pays_stays_where_money_or_a_method_is_known_by_it() -> None:
         ("no 4000000000000002", "no ••••"),
         ("till 3 4000-0000 0000-0002 5", "till 3 •••• 5"),
         ("amex 378282246310005, diners 30569309025904", "amex ••••, diners ••••"),
+        ("no 4000.0000.0000.0002 at 10.00", "no •••• at 10.00"),
+        ("no 4000\xa00000\xa00000\xa00002", "no ••••"),
+        ("no 4000  0000  0000  0002", "no ••••"),
+        ("no 4000_0000_0000_0002", "no ••••"),
+        ("no 4000\n0000\r\n0000\n0002", "no ••••"),
+        ("no \uff14\uff10\uff10\uff10000000000002", "no ••••"),
+        ("on 2026-01-01 12:30:45.12, 4000 0000", "on 2026-01-01 12:30:45.12, 4000 0000"),
+        ("mail ida%40post.example", "mail ••••"),
         ("order 4000000000000003", "order 4000000000000003"),
         ("trace 99994000000000000002999", "trace 99994000000000000002999"),
     ],
@@ -345,11 +354,48 @@ def test_who_pays_stays_where_money_or_a_method_is_known_by_it() -> None:
 def test_what_may_be_a_card_number_is_hidden_though_no_card_was_sent(said: str, left: str) -> None:
     hidden = Hidden()
 
-    told = hidden.blot([Notice(event_id=PAN, type="t", reference=PAN, unreadable=said)])[0]
+    told = hidden.blot([Notice(event_id="e", type=said, reference=PAN, unreadable=said)])[0]
     declined = Declined(code=DeclineCode.GENERIC, raw_code=said, retryable=True, message=said)
+    facts = MethodFacts(brand=said, wallet=said)
 
-    assert (told.unreadable, told.event_id, told.reference) == (left, PAN, PAN)
+    assert (told.unreadable, told.type, told.reference) == (left, left, PAN)
     assert (hidden.blot(declined).message, hidden.blot(declined).raw_code) == (left, left)
+    assert hidden.blot(facts) == MethodFacts(brand=left, wallet=left)
+
+
+@pytest.mark.parametrize("named", [PAN, "4000.0000.0000.0002", "ida@post.example 7"])
+def test_an_event_that_is_named_by_a_person_or_a_card_gets_a_name_of_its_own(named: str) -> None:
+    one, again, other = (
+        Hidden().blot(Notice(event_id=id_, type="t")).event_id
+        for id_ in (named, named, f"{named} 8")
+    )
+
+    assert one == again != other
+    assert PAN not in one
+    assert "ida@" not in one
+
+
+def test_the_grouped_number_of_a_card_that_was_sent_is_hidden_in_any_spelling() -> None:
+    said = "4000.0000.0000.0002, 4000\xa00000  0000_0002, \uff14000000000000002"
+
+    blotted = Hidden().of(RawCard(PAN, 12, 2030)).blot(Unknown(reason="", reference=said))
+
+    assert blotted.reference == "••••, ••••, ••••"
+
+
+def test_a_long_text_of_digits_is_read_in_no_time_that_matters() -> None:
+    said = "1 " * 10_000
+
+    assert Hidden().blot(Unknown(reason=said)).reason.startswith(("1 1", DOTS))
+
+
+def test_the_processors_name_of_a_request_holds_nothing_of_the_payer() -> None:
+    hidden = Hidden().about(PAYER)
+
+    assert hidden.said("req_ida@post.example") == "••••"
+    assert hidden.said("req 4000.0000.0000.0002") == "req ••••"
+    assert hidden.said("Ida Brontolo") == "••••"
+    assert hidden.said("req_1NwX9dKk") == "req_1NwX9dKk"
 
 
 def test_a_link_for_the_payer_holds_no_card_and_no_token_of_a_stored_method() -> None:

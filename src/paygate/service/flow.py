@@ -88,7 +88,7 @@ class Heard:
         if self._moved:
             return
         self._moved = request.moves_money
-        self.request_id = hidden.blot(logs.request_id_of(request, response))
+        self.request_id = hidden.said(logs.request_id_of(request, response))
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:

@@ -17,11 +17,13 @@ and that may be the processor's id of the payer, which is no secret by itself.
 Contact facts of the payer are taken out of what an answer says in words and codes, and so
 is whatever looks like a card number or an e-mail address. References stay as they are:
 money is known by them, and digits of a reference may look like a card number by chance.
+The id of an event that looks so becomes a digest, by which it is known again.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +35,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
 from urllib.parse import quote
 
 from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
+from paygate.domain.private import in_ascii_digits, without_private
 from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.gateway import StoredToken, Traits
 
@@ -49,8 +52,12 @@ _PLAIN: Final = (str, bytes, int, float, type, Enum, date, timedelta, Traits, Fu
 _DEPTH_MAX: Final = 5
 _PARTS_MAX: Final = 10_000
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
-_SAID: Final = frozenset({"message", "reason", "unreadable", "code", "raw_code"})
+_SAID: Final = frozenset(
+    {"message", "reason", "unreadable", "code", "raw_code", "brand", "wallet", "type"}
+)
 """The fields in which a processor says something to us; others name something, or are a slip."""
+_CARD_LONG: Final = 13
+_EVENT: Final = "event_id"
 
 _PART: Final = re.compile(r"\w+")
 _PART_MIN: Final = 4
@@ -58,9 +65,6 @@ _NAME_MIN: Final = 8
 """From here on a part with letters and digits is a name that nothing else has by chance."""
 
 _FACT_MIN: Final = 4
-_CARD_DIGITS: Final = range(13, 20)
-_DIGITS: Final = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, ShowCode, PayToAddress)
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 
@@ -110,6 +114,10 @@ class Hidden:
         """Return *answer* with dots for all that is hidden, whatever it is made of."""
         return cast("T", self._blotted(answer, "", for_the_payer=False))
 
+    def said(self, text: str) -> str:
+        """Return *text*, which the other side said for people, with dots for all that is hidden."""
+        return self._text(text, "message", for_the_payer=False)
+
     def _blotted(self, value: Any, name: str, *, for_the_payer: bool) -> Any:
         match value:
             case Enum() | Secret() | None:
@@ -148,15 +156,15 @@ class Hidden:
         if for_the_payer:
             return text
         text = self._payer.blotted(text, prose=prose, whole=whole)
+        if name == _EVENT:
+            return _impersonal(text)
         return self._anonymous(text) if name in _SAID else text
 
     def _anonymous(self, text: str) -> str:
         for fact in self._contact:
             if fact.search(text):
                 text = fact.sub(DOTS, text)
-        if "@" in text:
-            text = _EMAIL.sub(DOTS, text)
-        return _without_cards(text)
+        return without_private(text)
 
 
 class Spellings:
@@ -204,12 +212,29 @@ class Spellings:
             if each in text:
                 text = text.replace(each, DOTS)
         for digits in self._grouped:
-            text = re.sub("[ -]?".join(digits), DOTS, text)
+            text = _without_digits(text, digits)
         if prose:
             for word in self._short:
                 if word in text:
                     text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", DOTS, text)
         return text
+
+
+def _without_digits(text: str, digits: str) -> str:
+    """Return *text* with dots for *digits* in groups; those of a card with any marks between."""
+    between = r"[\W_]{0,3}" if len(digits) >= _CARD_LONG else "[ -]?"
+    written, at = "", 0
+    for found in re.finditer(between.join(digits), in_ascii_digits(text)):
+        written += text[at : found.start()] + DOTS
+        at = found.end()
+    return written + text[at:]
+
+
+def _impersonal(event_id: str) -> str:
+    """Return a name for an event that is the same each time, and shows no person and no card."""
+    if without_private(event_id) == event_id:
+        return event_id
+    return f"sha256:{hashlib.sha256(event_id.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _is_name(part: str) -> bool:
@@ -236,36 +261,6 @@ def _facts(person: Customer) -> list[re.Pattern[str]]:
     if len(digits) >= _SHORT:
         found.append(re.compile(r"(?<!\d)\+?\(?" + r"[ ().-]*".join(digits) + r"(?!\d)"))
     return found
-
-
-def _without_cards(text: str) -> str:
-    """Return *text* with dots for each number that a card may have."""
-    return _DIGITS.sub(_without_card, text) if _DIGITS.search(text) else text
-
-
-def _without_card(run: re.Match[str]) -> str:
-    text = run.group()
-    groups = [each.span() for each in re.finditer(r"\d+", text)]
-    found = [
-        (start, end)
-        for index, (start, _) in enumerate(groups)
-        for _, end in groups[index:]
-        if _is_card(re.sub(r"\D", "", text[start:end]))
-    ]
-    written, at = "", 0
-    for start, end in found:
-        if start >= at:
-            written += text[at:start] + DOTS
-        at = max(at, end)
-    return written + text[at:]
-
-
-def _is_card(digits: str) -> bool:
-    """Return whether *digits* are as many as a card has, with the right check digit (Luhn)."""
-    if len(digits) not in _CARD_DIGITS:
-        return False
-    doubled = [int(each) * (1 + index % 2) for index, each in enumerate(reversed(digits))]
-    return sum(each // 10 + each % 10 for each in doubled) % 10 == 0
 
 
 def _encodings(text: str) -> set[str]:

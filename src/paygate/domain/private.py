@@ -1,0 +1,64 @@
+"""Numbers of cards and e-mail addresses, in whatever spelling others repeat them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from paygate.domain.secret import DOTS
+
+_CARD_DIGITS: Final = range(13, 20)
+"""How many digits a card number has (ISO/IEC 7812) that is not of a shop's own card."""
+
+# Digits that stand together, or in groups: parted by a space or a dash however short they are,
+# and by any other marks if they are longer than parts of a date or an amount are.
+_RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,3}[0-9]{3,})*")
+_GROUP: Final = re.compile(r"[0-9]+")
+_EMAIL: Final = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+
+
+def without_private(text: str) -> str:
+    """Return *text* with dots for each e-mail address and each number that a card may have."""
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(DOTS, text)
+    plain = in_ascii_digits(text)
+    written, at = "", 0
+    for run in _RUN.finditer(plain):
+        for start, end in _cards_in(run):
+            if start >= at:
+                written += text[at:start] + DOTS
+            at = max(at, end)
+    return written + text[at:]
+
+
+def in_ascii_digits(text: str) -> str:
+    """Return *text*, as long as it was, with the digits of all scripts as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
+
+
+def _cards_in(run: re.Match[str]) -> list[tuple[int, int]]:
+    """Return where card numbers stand in a *run* of groups of digits, in order."""
+    groups = [(each.group(), each.start(), each.end()) for each in _GROUP.finditer(run.group())]
+    if sum(len(digits) for digits, _, _ in groups) < _CARD_DIGITS.start:
+        return []
+    found: list[tuple[int, int]] = []
+    for index, (_, start, _) in enumerate(groups):
+        together = ""
+        for digits, _, end in groups[index:]:
+            together += digits
+            if len(together) >= _CARD_DIGITS.stop:
+                break
+            if _is_card(together):
+                found.append((run.start() + start, run.start() + end))
+    return found
+
+
+def _is_card(digits: str) -> bool:
+    """Return whether *digits* are as many as a card has, with the right check digit (Luhn)."""
+    if len(digits) not in _CARD_DIGITS:
+        return False
+    doubled = [int(each) * (1 + index % 2) for index, each in enumerate(reversed(digits))]
+    return sum(each // 10 + each % 10 for each in doubled) % 10 == 0
