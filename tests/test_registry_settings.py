@@ -116,3 +116,15 @@ def test_what_is_wrong_is_still_said_with_its_place() -> None:
         Shop(size=7, key=Secret("a long key"))
     assert "'size'" not in str(refused.value.errors())
     assert Shop.model_validate({"size": 3, "key": "long enough"}).size == 3
+
+
+@pytest.mark.parametrize("name", ["sk_live_4eC39HqLyj", "AKIA7EXAMPLE" * 6, "has space", ""])
+def test_a_secret_in_place_of_a_variables_name_is_not_shown(name: str) -> None:
+    tables = {"card": {"driver": "fake", "signing_key": {"env": name}}}
+
+    with pytest.raises(InvalidSettings) as refused:
+        Cashier.in_memory(gateways=tables, environment={})
+
+    told = f"{refused.value} {refused.value.facts}"
+    assert "signing_key" in told
+    assert not name or name not in told

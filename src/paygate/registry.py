@@ -6,6 +6,7 @@ else's. A driver that cannot be loaded names its culprit and harms nobody else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 GROUP = "paygate.gateways"
 
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE_MAX: Final = 40
 OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after", "settles_within"})
 """Settings that are the account's, whatever its driver is; drivers do not see them."""
 
@@ -137,14 +140,14 @@ def filled(
     del settings, environment
     missing: set[str] = set()
 
-    def value_of(name: str) -> object:
+    def value_of(name: str, at: str) -> object:
         if name not in known.open():
-            missing.add(name)
+            missing.add(_shown_variable(name, at))
             return ""
         secrets.append(Secret(known.open()[name]))
         return secrets[-1]
 
-    done = Sealed({name: _filled(value, value_of) for name, value in plain.open().items()})
+    done = Sealed({name: _filled(value, value_of, name) for name, value in plain.open().items()})
     if missing:
         names = ", ".join(sorted(missing))
         raise InvalidSettings(
@@ -154,16 +157,23 @@ def filled(
     return done.open()
 
 
-def _filled(value: object, value_of: Callable[[str], object]) -> Any:
+def _shown_variable(name: str, at: str) -> str:
+    """Return *name* if a variable may be called so; it may be the secret itself, put *at* there."""
+    if len(name) <= _VARIABLE_MAX and _VARIABLE.fullmatch(name):
+        return name
+    return f"variable of the name given at {at}, which is not shown as it may be the secret itself"
+
+
+def _filled(value: object, value_of: Callable[[str, str], object], at: str) -> Any:
     if isinstance(value, list):
-        return [_filled(each, value_of) for each in cast("list[object]", value)]
+        return [_filled(each, value_of, at) for each in cast("list[object]", value)]
     if not isinstance(value, Mapping):
         return value
     pairs = cast("Mapping[str, object]", value)
     name = _variable(pairs)
     if name is None:
-        return {key: _filled(each, value_of) for key, each in pairs.items()}
-    return value_of(name)
+        return {key: _filled(each, value_of, f"{at}.{key}") for key, each in pairs.items()}
+    return value_of(name, at)
 
 
 def _variable(value: object) -> str | None:

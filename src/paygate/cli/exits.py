@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -129,8 +128,9 @@ def tell(
 
 def _show_trace(error: PaygateError, hidden: Iterable[str]) -> None:
     from paygate.cli import show
+    from paygate.cli.foreign import trace_of
 
-    trace = _without(hidden, "".join(traceback.format_exception(error)))
+    trace = _without(hidden, trace_of(error))
     sys.stderr.write(show.lines(trace))
 
 

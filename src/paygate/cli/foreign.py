@@ -7,25 +7,86 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
+from pydantic import ValidationError
+
+from paygate.domain.private import without_private
 from paygate.domain.secret import DOTS
+from paygate.errors import PaygateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-_CREDENTIAL: Final = r"pass(?:word|phrase|wd)?|secret|token|key|credentials?"
-_SAID: Final = re.compile(rf"\b({_CREDENTIAL})(\s*(?:=|:|\bis\b)\s*)\S+", re.IGNORECASE)
-_IN_ADDRESS: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
+    from pydantic_core import ErrorDetails
+
+_CREDENTIAL: Final = (
+    r"pass(?:word|phrase|wd)|pwd|secret|token|credential|authori[sz]ation|bearer"
+    r"|(?<![A-Za-z])(?:api)?keys?(?![A-Za-z])|(?-i:(?<=[a-z])Keys?(?![a-z]))"
+)
 _NAMED: Final = re.compile(_CREDENTIAL, re.IGNORECASE)
+# Nobody can tell where a secret ends, or which word of a sentence it is: all that follows goes.
+_AFTER_NAME: Final = re.compile(
+    rf"((?:{_CREDENTIAL})\w*)(?!\w)(?=.*\w).*|(\binput_value)=.*", re.IGNORECASE | re.DOTALL
+)
+_ADDRESS: Final = re.compile(r"(\w+://)\S*@|\S+:\S*@(?=\w)")
+_QUERY: Final = re.compile(r"(\w+://[^\s?#]*)[?#]\S*")
+_LOOKS_SECRET: Final = re.compile(
+    r"\b(?:sk|rk|pk|whsec|[a-z]+_(?:live|test))_\w+"
+    r"|(?=[A-Za-z0-9_+/=~%-]*[0-9])(?=[A-Za-z0-9_+/=~%-]*[A-Za-z])[A-Za-z0-9_+/=~%-]{12,}"
+    r"|[A-Za-z0-9_+=~%-]{32,}"
+)
+_READ_MAX: Final = 3_000
 _SHOWN_MAX: Final = 300
 
 
 def failure(error: BaseException) -> str:
     """Return type, message and position of *error*, the message without what looks secret."""
-    message = _IN_ADDRESS.sub(rf"\1{DOTS}@", _SAID.sub(rf"\1\2{DOTS}", str(error)))
-    said = ": ".join(filter(None, (type(error).__name__, message[:_SHOWN_MAX].strip())))
+    said = ": ".join(filter(None, (type(error).__name__, _message(error))))
     position = _position(error.__traceback__)
     return f"{said} ({position})" if position else said
+
+
+def trace_of(error: BaseException) -> str:
+    """Return where *error* and its causes came from: places, kinds, and messages as `failure` has.
+
+    A line of source may hold a secret, as may a note, so neither is shown.
+    """
+    told: list[str] = []
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        frames = extract_tb(cause.__traceback__)
+        places = [
+            f'  File "{each.filename}", line {each.lineno}, in {each.name}' for each in frames
+        ]
+        said = cause.message if isinstance(cause, PaygateError) else _message(cause)
+        ended = ": ".join(filter(None, (type(cause).__name__, said)))
+        told.append("\n".join(["Traceback (most recent call last):", *places, ended, ""]))
+        hidden = None if cause.__suppress_context__ else cause.__context__
+        cause = cause.__cause__ or hidden
+    return "\n...and then:\n\n".join(reversed(told))
+
+
+def _message(error: BaseException) -> str:
+    """Return what *error* says, without what looks secret."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  (of the host's own class)
+        return ""
+    if isinstance(error, ValidationError):
+        text = " ".join(
+            [f"{error.error_count()} validation error for {error.title}"]
+            + [_told(each) for each in error.errors(include_input=False, include_url=False)]
+        )
+    text = " ".join(_ADDRESS.sub(rf"\1{DOTS}@", text[:_READ_MAX]).split())
+    text = _QUERY.sub(rf"\1?{DOTS}", text)
+    text = _AFTER_NAME.sub(lambda found: f"{found[1] or found[2]} {DOTS}", text)
+    return without_private(_LOOKS_SECRET.sub(DOTS, text))[:_SHOWN_MAX].strip()
+
+
+def _told(mistake: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, mistake['loc']))} {mistake['msg']}".strip()
 
 
 def secrets_of(environment: Mapping[str, str]) -> Iterable[str]:
