@@ -17,6 +17,7 @@ from paygate.domain.outcome import Approved, Movement, MovementKind, Outcome, Pe
 from paygate.domain.payment import AttemptState
 from paygate.errors import (
     InvalidValue,
+    ItemAlreadyBeingPaid,
     NotFoundError,
     NothingToAssign,
     PayerNumberTaken,
@@ -69,7 +70,9 @@ class Branch:
             self.cashier.issue(number=number, customer=customer, total=usd("84"), due=due)
         self.count = 0
 
-    def tell(self, *movements: Movement, number: str = NUMBER, **said: Any) -> list[Payment]:
+    def tell(
+        self, *movements: Movement, number: str = NUMBER, via: str = "bank", **said: Any
+    ) -> list[Payment]:
         """Let the bank tell that money moved, and apply it."""
         self.count += 1
         said = {"event_id": f"evt-{self.count}", "type": "money", **said}
@@ -77,7 +80,7 @@ class Branch:
         callback = Callback(
             method="POST", path="/", headers={}, body=b"", received_at=self.clock.now()
         )
-        self.cashier.receive("bank", callback)
+        self.cashier.receive(via, callback)
         return self.cashier.apply_callbacks()
 
     def open(self, number: str) -> str:
@@ -350,6 +353,36 @@ def test_a_movement_that_is_told_as_two_kinds_is_booked_once_and_reviewed(
     assert [event.data["reason"] for event in alerts] == [text]
     if known:
         assert not branch.cashier.reviewed(found, reason="the bank says once").needs_review
+
+
+def test_money_of_one_processor_account_under_two_names_is_booked_once(branch: Branch) -> None:
+    gateways = {"bank": branch.bank, "again": branch.bank}
+    branch.cashier = cashier = Cashier.in_memory(gateways=gateways, clock=branch.clock)
+    for via in gateways:
+        cashier.assign_payer_number("C-1", NUMBER, via=via, pays="balance")
+
+    for via in ("bank", "again", "again"):
+        branch.tell(came("50"), via=via, reference="tr-1")
+
+    [paid] = cashier.payments()
+    assert (paid.account, paid.received, branch.balance()) == ("bank", usd("50"), usd("50"))
+    [reason] = branch.reasons(paid)
+    assert paid.needs_review
+    assert "'bank', and account 'again' reports it as well" in reason
+
+
+def test_the_way_out_of_a_hold_of_money_that_awaits_settlement_works() -> None:
+    branch = Branch(credit_on="settled")
+    branch.cashier.assign_payer_number("C-2", NUMBER, via="bank")
+    [paid] = branch.tell(came("84"))
+    with pytest.raises(ItemAlreadyBeingPaid) as refused:
+        branch.cashier.record("HERS", by="cash", key="k")
+
+    assert "reverse" in refused.value.ways[paid.id]
+    branch.cashier.reverse(paid, reason="it never came", force=True)
+    branch.cashier.record("HERS", by="cash", key="k2")
+
+    assert branch.open("HERS") == "0.00"
 
 
 def test_money_of_a_payment_of_ours_stays_its_own() -> None:

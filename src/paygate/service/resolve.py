@@ -152,11 +152,11 @@ def _refuse_nobodys(payment: Payment, waiting: Sequence[Money]) -> None:
     what = f"whose {', '.join(map(str, waiting))} of payment {payment.id} is"
     if owed:
         what = f"who owes {', '.join(map(str, owed))} of payment {payment.id}"
-    back = ", or send it back with refund" if own else ""
+    back = ", or send it back with refund, or by hand and record_refund" if own else ""
     raise StillToDecide(
         f"nobody knows {what}; say it with assign and customer={back}",
         payment=payment.id,
-        verbs=("assign", "refund") if own else ("assign",),
+        verbs=("assign", "refund", "record_refund") if own else ("assign",),
     )
 
 

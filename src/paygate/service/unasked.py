@@ -225,9 +225,10 @@ def book(
     number = payer_numbers.find(tx, account.name, paid_to)
     customer = "" if number is None else number.customer
     kind = kind_of(account, notice)
-    id_, key = tx.new_id("pay"), digest_key(account.name, movement.kind, movement.movement_id)
+    id_, key = tx.new_id("pay"), _key_of(account, movement)
     before = keys.take(tx, "unasked", key, keys.fingerprint(movement=movement.movement_id), id_)
-    assert before is None, "a movement that has its key has its receipt, and is not new"
+    if before is not None:
+        return _told_by_another(tx, account, before, movement)
     payment = payments.insert(
         tx,
         id_=id_,
@@ -254,6 +255,30 @@ def book(
         disputes=notice.disputes,
     )
     return merge.merge_in(tx, attempt, answer, _reading(account, timing))
+
+
+def _key_of(account: GatewayAccount, movement: Movement) -> str:
+    """Return a key that is the same under each name that a host gives to one processor account."""
+    traits = account.traits
+    whose = [traits.merchant_account, str(traits.live)] if traits.merchant_account else []
+    owner = [account.gateway.name, *whose] if whose else [account.name]
+    return digest_key(*owner, movement.kind, movement.movement_id)
+
+
+def _told_by_another(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
+    """Flag a payment of which the money is reported by a second account, and book nothing."""
+    payment = payments.by_id(tx, which)
+    assert payment is not None, "payments are never deleted"
+    cause = f"told-by:{account.name}"
+    if not reviews.stood(tx, which, cause) and reviews.raise_(tx, which, cause):
+        text = (
+            f"movement {movement.movement_id} is booked through account {payment.account!r}, and "
+            f"account {account.name!r} reports it as well: they are one account of the "
+            "processor; keep one of them"
+        )
+        telling.alert(tx, payment, text)
+        telling.emit(tx, "payment.needs_review", payment, reason=text)
+    return payments.by_id(tx, which) or payment
 
 
 def kind_of(account: GatewayAccount, notice: Notice) -> Kind:

@@ -54,7 +54,7 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
     main = next((row for row in rows if _is_main(row)), None)
     if main is None or payment.status is PaymentStatus.SUCCEEDED:
         # What it still holds waits to settle, or for money that is on its way back.
-        verbs = ("inquire", "resolve") if under_way else ("inquire", "cancel")
+        verbs = ("inquire", "resolve") if under_way else _of_held(payment, main)
         return Ways(verbs, _soonest(under_way))
     live = _soonest([main, *under_way])
     match main.attempt.state:
@@ -74,6 +74,15 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
             return Ways(("capture", "cancel"), main.expires_at)
         case _:
             return Ways(("resolve",), live)
+
+
+def _of_held(payment: Payment, main: AttemptRow | None) -> tuple[str, ...]:
+    """Return the verbs that end the hold of a payment that succeeded, with nothing under way."""
+    if main is None or not payment.payer_number:
+        return ("inquire", "cancel")
+    # Nothing of ours asked for it, so its account may have no request to undo it with.
+    undone = main.offers_to(Operation.VOID) or main.offers_to(Operation.REFUND)
+    return ("cancel", "reverse") if undone else ("reverse",)
 
 
 def _of_conflict(tx: Tx, payment: Payment, rows: Sequence[AttemptRow]) -> tuple[str, ...]:
