@@ -99,6 +99,8 @@ class Sighting:
     `name` is the processor's own, the same from when it is first seen until it is gone for good,
     and `quantity` how much it is. It counts when it has `needed` of its `confirmations`.
     `replaces` names the sighting in whose place it came: the same payment in other clothes.
+    Only as much of it as was seen before is, and no more than `replaced` if that is given:
+    what was seen once may be replaced by several.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Sighting:
     confirmations: int = 0
     needed: int = 0
     replaces: str = ""
+    replaced: Money | None = None
 
 
 class DeclineCode(StrEnum):

@@ -19,9 +19,9 @@ from facts that stand in the ledger:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import IntEnum, StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -154,6 +154,41 @@ def judge(
     moved = abs(price_then.cost.minor - quoted.cost.minor)
     little = moved * 100 <= rule.drift_percent * quoted.cost.minor
     return Valuation(price=quoted if little else price_then, late=True)
+
+
+def together(
+    kept: int, before: Valuation, more: int, now: Valuation, *, is_paid: bool
+) -> Valuation:
+    """
+    Return at which price *kept*, valued as *before*, and *more*, valued as *now*, are counted.
+
+    Money that is seen again in another transaction may be more than it was. What is more was
+    not seen before, so that nobody keeps a price by a tiny payment that a large one replaces.
+    One receipt has one price: the one at which the sum is worth as much as its two parts. If
+    *kept* has paid the quote already (*is_paid*), the invoice is paid, and the rest is credit
+    without a rule.
+    """
+    if more <= 0 or (before.price.cost, before.late) == (now.price.cost, now.late):
+        return before
+    old, new = before.price.cost.minor, now.price.cost.minor
+    share = Fraction(kept, old) + Fraction(more, new)
+    # Rounded down, for the parts are not to be worth less than they were.
+    cost = replace(
+        now.price.cost, minor=max(1, (kept + more) * share.denominator // share.numerator)
+    )
+    price = replace(now.price, cost=cost, rate=_rate_at(now.price, cost))
+    return Valuation(price=price, late=now.late, to_credit=now.to_credit and not is_paid)
+
+
+def _rate_at(price: Price, cost: Money) -> str:
+    """Return the rate that goes with another *cost* than that of *price*, "" if it has none."""
+    if price.cost == cost:
+        return price.rate
+    try:
+        rate = Decimal(price.rate) * price.cost.minor / cost.minor
+    except InvalidOperation:
+        return ""
+    return f"{rate:.8f}".rstrip("0").rstrip(".") if rate.is_finite() else ""
 
 
 @dataclass(frozen=True, slots=True)

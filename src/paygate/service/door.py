@@ -530,6 +530,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "confirmations": _number(0, 2**31),
         "needed": _number(0, 2**31),
         "replaces": _REFERENCE,
+        "replaced": _or_none(_AMOUNT),
     },
     Price: {"cost": _AMOUNT, "rate": _REFERENCE, "source": _REFERENCE},
     Dispute: {

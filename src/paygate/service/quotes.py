@@ -83,7 +83,8 @@ def to_be_priced(
     quote = None if sighting is None else quotes.of(tx, row.attempt.id)
     if sighting is None or quote is None or account.prices is None:
         return None
-    if _known(tx, account.name, sighting) is not None:
+    known = _known(tx, account.name, sighting)
+    if known is not None and _kept(sighting, known) >= sighting.quantity.minor:
         return None
     if not quoting.needs_price(quote.good_until, _seen_at(notice, heard_at), _rule(account, row)):
         return None
@@ -111,13 +112,14 @@ def arrive(
         return known
     before = _known(tx, account.name, sighting)
     seen_at, valued = _seen_at(notice, heard_at), None
+    quote = quotes.of(tx, row.attempt.id)
+    if quote is not None:
+        rule = _rule(account, row)
+        valued = quoting.judge(quote.price, quote.good_until, seen_at, rule, price)
+        if before is not None:
+            valued = _as_far_as_known(tx, quote, sighting, before, valued)
     if before is not None:
-        seen_at, valued = before.seen_at, before.valuation
-    else:
-        quote = quotes.of(tx, row.attempt.id)
-        if quote is not None:
-            rule = _rule(account, row)
-            valued = quoting.judge(quote.price, quote.good_until, seen_at, rule, price)
+        seen_at = before.seen_at
     arrival = Arrival(
         name=sighting.name,
         attempt=row.attempt.id,
@@ -130,6 +132,35 @@ def arrive(
     )
     arrivals.insert(tx, account.name, arrival)
     return arrival
+
+
+def _as_far_as_known(
+    tx: Tx, quote: Quote, sighting: Sighting, before: Arrival, now: Valuation
+) -> Valuation:
+    """Return at which price money is counted that came in the place of *before*."""
+    if before.valuation is None:
+        return now
+    kept = min(_kept(sighting, before), sighting.quantity.minor)
+    more = sighting.quantity.minor - kept
+    come = _come(tx, before)
+    is_paid = before.valuation.price == quote.price and come + kept >= quote.enough
+    if is_paid and come + kept + more <= quote.price.cost.minor:
+        return before.valuation  # it is worth all that was asked for, and no more
+    return quoting.together(kept, before.valuation, more, now, is_paid=is_paid)
+
+
+def _kept(sighting: Sighting, before: Arrival) -> int:
+    """Return how much of *sighting* was seen as *before*."""
+    seen = before.quantity.minor
+    return seen if sighting.replaced is None else min(seen, sighting.replaced.minor)
+
+
+def _come(tx: Tx, before: Arrival) -> int:
+    """Return how much has come at the same price as *before*, which is gone."""
+    assert before.valuation is not None
+    cost = before.valuation.price.cost
+    counted = quotes.counted(tx, before.attempt, cost.currency)
+    return sum(each.quantity for each in counted if each.cost == cost.minor)
 
 
 def _known(tx: Tx, account: str, sighting: Sighting) -> Arrival | None:

@@ -120,6 +120,86 @@ def test_money_that_was_seen_in_time_keeps_its_quote_however_late_it_is_confirme
     assert not [text for text in shop.alerts() if "expired" in text]
 
 
+@pytest.mark.parametrize(
+    ("late", "still_open", "balance"),
+    [
+        ("reprice", "0.00", "450.27"),  # 600 sat at the quote, the rest at a tenth of the price
+        ("credit", "50.00", "500.27"),
+        ("accept", "0.00", "4950.00"),
+    ],
+)
+def test_what_was_seen_in_time_keeps_its_quote_for_no_more_than_was_seen(
+    shop: Shop, market: Market, late: str, still_open: str, balance: str
+) -> None:
+    shop.start(late=late)
+    payment = shop.ask("INV-1")
+    tx = shop.node.see(pay((shop.script(payment), 600), spends="ab" * 32 + ":0", replaceable=True))
+    shop.look()
+    market.price = Decimal(5000)
+    shop.later(days=3)
+    del shop.node.mempool[tx.id]
+    other = shop.node.see(pay((shop.script(payment), 10_000_000), spends="ab" * 32 + ":0"))
+    shop.look()
+
+    confirm(shop, other)
+
+    assert (shop.open("INV-1"), credit(shop)) == (usd(still_open), usd(balance))
+    assert any("expired" in text for text in shop.alerts())
+
+
+def test_money_that_settled_keeps_its_quote_for_no_more_than_it_was(
+    shop: Shop, market: Market
+) -> None:
+    payment = shop.ask("INV-1")
+    script, spent = shop.script(payment), "cd" * 32 + ":0"
+    confirm(shop, pay((script, QUOTED), spends=spent))
+    shop.later(days=2)
+    market.price = Decimal(5000)
+    shop.node.reorganise(2, (pay((script, 10_000_000), spends=spent),), (), ())
+
+    shop.look()
+
+    # 50 dollars at the quote, and 9,900,000 sat at 5,000 a bitcoin
+    assert (shop.open("INV-1"), credit(shop)) == (usd("0.00"), usd("495.00"))
+    assert any("expired" in text for text in shop.alerts())
+
+
+def test_a_replacement_with_many_outputs_keeps_the_quote_for_one_of_them(
+    shop: Shop, market: Market
+) -> None:
+    payment = shop.ask("INV-1")
+    script, spent = shop.script(payment), "ef" * 32 + ":0"
+    tx = shop.node.see(pay((script, QUOTED), spends=spent, replaceable=True))
+    shop.look()
+    market.price = Decimal(5000)
+    shop.later(days=3)
+    del shop.node.mempool[tx.id]
+
+    confirm(shop, pay((script, 60_000), (script, 60_000), (script, 60_000), spends=spent))
+
+    # 100,000 sat are 50 dollars at the quote, and 80,000 are 4 dollars at the price of then
+    assert shop.payment(payment).received == usd("54.00")
+
+
+def test_a_payment_that_is_replaced_twice_keeps_its_quote(shop: Shop, market: Market) -> None:
+    payment = shop.ask("INV-1")
+    script, spent = shop.script(payment), "ef" * 32 + ":0"
+    parts = (script, 40_000), (script, 60_000)
+    tx = shop.node.see(pay(*parts, spends=spent, replaceable=True))
+    shop.look()
+    market.price = Decimal(5000)
+    for _ in range(2):
+        shop.later(days=1)
+        del shop.node.mempool[tx.id]
+        tx = shop.node.see(pay(*parts, spends=spent, replaceable=True))
+        shop.look()
+
+    confirm(shop, tx)
+
+    assert shop.open("INV-1") == usd("0.00")
+    assert not [text for text in shop.alerts() if "expired" in text]
+
+
 def test_a_payment_that_was_in_a_block_before_the_quote_expired_was_not_late(
     shop: Shop, market: Market
 ) -> None:

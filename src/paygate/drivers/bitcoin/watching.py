@@ -61,7 +61,8 @@ class Coin:
 
     `times` counts how often it settled, `seen` how often it was reported as being on
     its way, last with `reported` confirmations; `missing` is the height from which on nobody
-    knew it. `since` is the first output in whose place it came.
+    knew it. `since` is the output in whose place it came, the last that was reported, and
+    `taken_over` how many of its satoshis were that one's.
     """
 
     place: int
@@ -77,6 +78,12 @@ class Coin:
     missing: int | None = None
     replaceable: bool = True
     day: int = 0
+    taken_over: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether it was reported, now or before."""
+        return bool(self.seen or self.times)
 
 
 @dataclass(slots=True)
@@ -207,33 +214,38 @@ class Watch:
             coin.dead = coin.dead or self.height - coin.missing >= MISSING_BLOCKS
 
     def _coins_of(
-        self, transaction: Transaction, instead_of: Mapping[int, str]
+        self, transaction: Transaction, instead_of: Mapping[int, list[_Undone]]
     ) -> Iterable[tuple[str, Coin]]:
         """Yield the coins of *transaction*, which came *instead_of* others at their places."""
         for payment in transaction.payments:
             name = f"{transaction.id}:{payment.output}"
             if name not in self.coins:
+                since, taken_over = _take_over(instead_of.get(payment.place, []), payment.satoshis)
                 self.coins[name] = Coin(
                     place=payment.place,
                     satoshis=payment.satoshis,
                     coinbase=transaction.coinbase,
-                    since=instead_of.get(payment.place, ""),
+                    since=since,
+                    taken_over=taken_over,
                 )
                 self.spends[transaction.id] = b"".join(transaction.spends[:_SPENDS_MAX])
             yield name, self.coins[name]
 
-    def _undo_rivals(self, transaction: Transaction) -> dict[int, str]:
-        """Undo the unconfirmed coins that spend the same; return the first of them by place."""
+    def _undo_rivals(self, transaction: Transaction) -> dict[int, list[_Undone]]:
+        """Undo the unconfirmed coins that spend the same, and return them by place."""
         rivals: set[str] = set()
         for spent in transaction.spends:
             rivals |= self._spenders.get(spent, set())
         rivals.discard(transaction.id)
-        undone: dict[int, str] = {}
+        undone: dict[int, list[_Undone]] = {}
         for name, coin in self.coins.items() if rivals else ():
             if coin.height is None and _transaction_of(name) in rivals:
                 coin.dead = True
                 coin.missing = self.height if coin.missing is None else coin.missing
-                undone.setdefault(coin.place, coin.since or name)
+                known = _Undone(name, coin.satoshis)
+                if not coin.is_known:
+                    known = _Undone(coin.since, coin.taken_over)
+                undone.setdefault(coin.place, []).append(known)
         return undone
 
     def _watch_rivals(self) -> None:
@@ -343,6 +355,31 @@ class Watch:
         return found
 
 
+@dataclass(slots=True)
+class _Undone:
+    """An output that was reported and is undone, and how much of it nothing has taken over yet."""
+
+    name: str
+    left: int
+
+
+def _take_over(undone: list[_Undone], satoshis: int) -> tuple[str, int]:
+    """Return which of *undone* an output of *satoshis* takes over, and how much of it."""
+    there = [each for each in undone if each.left]
+    if not there:
+        return "", 0
+    # The smallest that is all of it, else the largest.
+    fits = [each for each in there if each.left >= satoshis]
+    chosen = min(fits, key=_left) if fits else max(there, key=_left)
+    taken = min(chosen.left, satoshis)
+    chosen.left -= taken
+    return chosen.name, taken
+
+
+def _left(undone: _Undone) -> int:
+    return undone.left
+
+
 def _transaction_of(name: str) -> str:
     """Return the name of the transaction that the output *name* is of."""
     return name.partition(":")[0]
@@ -434,6 +471,7 @@ class _About:
                 confirmations=self.depth,
                 needed=self.needed,
                 replaces=self.coin.since,
+                replaced=Money("BTC", self.coin.taken_over) if self.coin.since else None,
             ),
         )
 
