@@ -456,7 +456,7 @@ class World:
 
     def bank_acted(self, order: Order) -> bool:
         """Tell whether a bank moved money of this payment without us."""
-        return order.payment in self.disturbed
+        return (order.payment or order.reference) in self.disturbed
 
 
 def _named(step: object) -> str:
