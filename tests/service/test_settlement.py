@@ -501,3 +501,13 @@ def test_money_can_be_paid_out_by_itself_after_a_time() -> None:
         [receipt] = cashier.receipts(payment)
         assert (receipt.settled, receipt.fee) == (usd("29.10"), usd("0.90"))
         assert cashier.invoice("A").open == usd("0")
+
+
+def test_other_currency_that_a_person_assigns_is_credit_and_pays_no_invoice(shop: Shop) -> None:
+    payment = shop.cashier.collect("A", via="card", method="tok_other_currency", key="pay")
+
+    shop.cashier.assign(payment, reason="the payer wants it kept")
+    shop.pay_out(payment)
+
+    assert shop.cashier.balance("C")["EUR"] == Money.of("EUR", "30")
+    assert shop.open() == "30.00"

@@ -49,8 +49,8 @@ def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
 
 def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
     """Return whether money of *receipt* that finds its place now counts only when it settles."""
-    if payment.credit_on is CreditOn.ACCEPTED:
-        return False
+    if payment.credit_on is CreditOn.ACCEPTED or receipt.amount.currency != payment.amount.currency:
+        return False  # other currency becomes credit, and waits for no invoice of this payment
     if receipt.kind in _BROUGHT:
         return receipt.in_transit.minor > 0
     return receipts.is_under_way(tx, payment.id)
