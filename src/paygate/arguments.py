@@ -566,8 +566,14 @@ def outcome_of_method(value: object, name: str) -> Approved | Declined | Closed:
 
 def content(value: object, name: str) -> bytes | str:
     """Return the content of a file, as bytes or as text."""
-    if not isinstance(value, bytes | str) or len(value) > _BODY_BYTES_MAX:
-        refuse(name, f"the content of a file, as bytes or text of at most {_BODY_BYTES_MAX:,}", 0)
+    if not isinstance(value, bytes | str):
+        kind = type(value).__name__
+        raise InvalidValue(
+            f"{name} is the content of a file, as bytes or text, not {kind}", argument=name
+        )
+    if len(value) > _BODY_BYTES_MAX:
+        wants = f"the content of a file, of at most {_BODY_BYTES_MAX:,} bytes or characters"
+        refuse(name, wants, len(value))
     return value
 
 
@@ -583,7 +589,8 @@ def encoding(value: object, name: str) -> str:
     """Return the name of an encoding of text."""
     if isinstance(value, str) and "\0" not in value and encodable(value):
         # LookupError: there is none of that name, or it is none of text, such as base64.
-        with suppress(LookupError):
+        # UnicodeError: it is none of files, such as idna, which is for names of hosts.
+        with suppress(LookupError, UnicodeError):
             b" ".decode(value, "replace")
             return value
     return refuse(name, "the name of an encoding, such as utf-8 or latin-1", value)

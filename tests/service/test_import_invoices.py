@@ -340,6 +340,8 @@ def test_a_file_in_another_encoding_is_refused_with_what_to_say() -> None:
         {"delimiter": '"'},
         {"encoding": "nothing"},
         {"encoding": "base64"},
+        {"encoding": "idna"},
+        {"encoding": "undefined"},
         {"decimal": ";"},
     ],
 )
@@ -377,3 +379,28 @@ def test_a_bad_currency_is_told_as_the_currency() -> None:
     told = reasons(f"{HEAD}\nA,C,cad,1,2026-12-01\n")
 
     assert told[2].startswith("currency: 'cad' is not an ISO 4217 currency code")
+
+
+def test_rows_that_a_quote_swallows_are_counted_and_nothing_is_imported(cashier: Cashier) -> None:
+    rows = GOOD + '"A-7,C-1,USD,1,2026-12-01\n' + "A-8,C-1,USD,1,2026-12-01\n" * 2
+
+    with pytest.raises(ImportRejected, match=r"line 4: .* 2 lines after it, to the end") as refused:
+        cashier.import_invoices(rows, skip_bad=True)
+
+    assert refused.value.problems[0][0] == 4
+    assert cashier.invoices() == []
+
+
+def test_rows_that_a_quote_swallows_up_to_the_next_one_are_counted() -> None:
+    rows = f'{HEAD}\n"A-1,C,USD,1,2026-12-01\nA-2,C,USD,1,2026-12-01\n"A-3",C,USD,1,2026-12-01\n'
+    sheet = read_sheet(rows + "A-4,C,USD,1,2026-12-01\n")
+
+    [problem] = sheet.problems
+    assert (problem.line, [row.bill.number for row in sheet.rows]) == (2, ["A-4"])
+    assert "lines 2 to 4 are not read" in problem.reason
+
+
+@pytest.mark.parametrize("given", [bytearray(b"x"), memoryview(b"x"), None])
+def test_what_is_no_content_of_a_file_is_named_by_its_type(cashier: Cashier, given: object) -> None:
+    with pytest.raises(InvalidValue, match=f"bytes or text, not {type(given).__name__}"):
+        cashier.import_invoices(given)  # type: ignore[arg-type]

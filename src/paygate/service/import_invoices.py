@@ -215,7 +215,11 @@ def _unreadable(line: int, reason: str) -> ImportRejected:
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Read the records that are not blank, each with its first line, or what is wrong with it."""
+    """
+    Read the records that are not blank, each with its first line, or what is wrong with it.
+
+    Raises `ImportRejected` if the lines up to the end of the file cannot be told apart.
+    """
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
@@ -225,10 +229,23 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, f"the row is no CSV: {error}"
+            yield line, _unread(line, reader.line_num, error, at_end=lines.tell() == len(text))
             continue
         if any(record):
             yield line, record
+
+
+def _unread(line: int, last: int, error: csv.Error, *, at_end: bool) -> str:
+    """Say which lines a row that is no CSV takes with it; refuse the file if all that follow."""
+    if last == line:
+        return f"the row is no CSV: {error}"
+    if at_end:
+        raise _unreadable(
+            line,
+            f"a quote that opens here is not closed, so the row and the {last - line:,} lines "
+            "after it, to the end of the file, would not be read; close the quote",
+        )
+    return f"the row is no CSV: {error}; lines {line} to {last} are not read, as a quote joins them"
 
 
 def _header(first: tuple[int, list[str] | str] | None, delimiter: str) -> list[str]:
