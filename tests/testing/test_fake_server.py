@@ -20,7 +20,8 @@ from paygate.domain.outcome import Approved, MovementKind, NotFound, Unknown
 from paygate.errors import BadReply, InvalidValue, LiveModeMismatch, NoReply
 from paygate.testing import FakeClock, FakeProcessor, LoopbackGateway, read_journal
 from paygate.testing.fake import requests
-from paygate.testing.fake_server import FakeServer, serve
+from paygate.testing.fake_callbacks import Pusher
+from paygate.testing.fake_server import FakeServer, main, serve
 from tests.testing.helpers import charge_of, drive, inquiry_about, usd
 
 
@@ -214,6 +215,33 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 def test_it_binds_loopback_only(host: str) -> None:
     with pytest.raises(InvalidValue, match="loopback"):
         serve(host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:99999/x",
+        "http://127.0.0.1:port/x",
+        "http://127.0.0.1/\u00fc",
+        "http://127.0.0.1/a b",
+        "http://127.0.0.1/?q=\u00fc",
+        "http://[::1/x",
+    ],
+)
+def test_an_address_that_no_callback_can_be_sent_to_is_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidValue, match="callbacks go to an http address"):
+        Pusher(FakeProcessor(clock=FakeClock()), url)
+
+
+def test_a_port_that_is_taken_is_one_line(
+    server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--port", str(server.server_address[1])])
+
+    assert left.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"127.0.0.1:{server.server_address[1]}" in line
 
 
 def test_it_does_not_run_in_production(monkeypatch: pytest.MonkeyPatch) -> None:

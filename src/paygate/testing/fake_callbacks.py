@@ -34,6 +34,22 @@ TIMEOUT_S: Final = 10.0
 _TURN_S: Final = 0.05
 
 
+def _host_of(url: str) -> str:
+    """Return the host of *url*; raise `InvalidValue` if no callback can be sent there."""
+    wrong = InvalidValue(f"callbacks go to an http address, and {url[:80]!r} is none")
+    # http.client sends no other characters in a path; in an address they are written as %20.
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise wrong
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # a port that is none, a bracket that is not closed
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise wrong
+    return host
+
+
 class Pusher:
     """
     Sends what happens at *processor* to *url*, from now on.
@@ -51,10 +67,7 @@ class Pusher:
         tries_max: int = TRIES_MAX,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidValue(f"callbacks go to an http address, and {url[:80]!r} is none")
-        require_loopback(parts.hostname)
+        require_loopback(_host_of(url))
         self._processor = processor
         self._url = url
         self._tell = tell

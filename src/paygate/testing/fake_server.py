@@ -162,11 +162,18 @@ def serve(
     Prints one JSON line with the address when it is ready. A journal that is
     there already is read first, so a new process goes on where a killed one
     stopped: same truth, same answers to old keys. Callbacks are sent to *callbacks_to*,
-    and stderr has a line about each.
+    and stderr has a line about each. Raises `SystemExit` with a line about it if it cannot
+    listen there.
     """
     processor = FakeProcessor(traits, clock=clock, habits=habits, journal=journal)
     pusher = Pusher(processor, callbacks_to, tell=_say) if callbacks_to else None
-    server = FakeServer(processor, host=host, port=port, late_s=late_s, pusher=pusher)
+    try:
+        server = FakeServer(processor, host=host, port=port, late_s=late_s, pusher=pusher)
+    except (OSError, OverflowError) as fault:  # taken, not allowed, or no port at all
+        processor.close()
+        why = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+        _say(f"the fake processor cannot listen at {host}:{port}: {why}; port 0 takes a free one")
+        raise SystemExit(1) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     if parent:
