@@ -505,6 +505,16 @@ def test_a_decline_in_the_wrong_mode_is_not_believed(stripe: Stripe) -> None:
         confirmed(stripe, reply)
 
 
+@pytest.mark.parametrize("status", ["succeeded", "processing", "requires_capture"])
+def test_a_decline_whose_own_payment_went_on_is_asked_about(stripe: Stripe, status: str) -> None:
+    reply = refuses(402, type="card_error", code="card_declined", payment_intent=intent(status))
+
+    outcome = confirmed(stripe, reply).outcome
+
+    assert isinstance(outcome, Unknown)
+    assert (outcome.reference, status in outcome.reason) == ("pi_1", True)
+
+
 # --- Refusals, and answers that leave us in doubt --------------------------------------
 
 

@@ -192,6 +192,16 @@ def test_a_card_that_the_bank_refuses_is_declined(stripe: Stripe) -> None:
     assert (outcome.raw_code, outcome.reference) == ("do_not_honor", "seti_1")
 
 
+def test_a_refusal_of_a_card_that_is_kept_is_asked_about(stripe: Stripe) -> None:
+    kept = {"id": "seti_1", "object": "setup_intent", "status": "succeeded"}
+    reply = refuses(402, type="card_error", code="card_declined", setup_intent=kept)
+
+    outcome = enrolled(stripe, CUSTOMER, BEGUN, reply).outcome
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.reference == "seti_1"
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_a_refused_step_is_a_rejection(stripe: Stripe, before: int) -> None:
     outcome = enrolled(stripe, *[CUSTOMER, BEGUN][:before], refuses(401)).outcome

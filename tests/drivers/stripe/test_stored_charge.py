@@ -118,6 +118,15 @@ def test_a_decline_names_the_intent_that_it_is_of(stripe: Stripe) -> None:
     assert (outcome.code, outcome.reference) == (DeclineCode.INSUFFICIENT_FUNDS, "pi_1")
 
 
+def test_a_decline_whose_own_payment_succeeded_is_asked_about(stripe: Stripe) -> None:
+    told = refuses(402, type="card_error", payment_intent=intent("succeeded"), code="card_declined")
+
+    outcome = charged(stripe, told).outcome
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.reference == "pi_1"
+
+
 @pytest.mark.parametrize("reply", [refuses(409), refuses(500, type="api_error")])
 def test_an_answer_that_leaves_it_in_doubt_is_unknown(stripe: Stripe, reply: Response) -> None:
     assert isinstance(charged(stripe, reply).outcome, Unknown)

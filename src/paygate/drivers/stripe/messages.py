@@ -30,6 +30,8 @@ from paygate.driver import (
 from paygate.drivers.stripe import codes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from paygate.driver import Customer, Inquiry, Outcome, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
@@ -254,10 +256,27 @@ def check_live(settings: StripeSettings, told: dict[str, Any]) -> None:
 # --- Errors ---------------------------------------------------------------------------
 
 
+TAKEN: Final = ("succeeded", "processing")
+"""States of an intent whose money was taken, or is on its way."""
+
+BEGUN: Final = (*TAKEN, "requires_capture")
+"""States of an intent that was confirmed, and not declined."""
+
+
 def refusal(
-    settings: StripeSettings, response: Response, *, money_may_move: bool, reference: str = ""
+    settings: StripeSettings,
+    response: Response,
+    *,
+    money_may_move: bool,
+    reference: str = "",
+    done: Collection[str] = (),
 ) -> Outcome:
-    """Return what an error means for the money, or raise `BadReply` if it is none of Stripe's."""
+    """
+    Return what an error means for the money, or raise `BadReply` if it is none of Stripe's.
+
+    A decline that shows its own intent in one of the states *done* contradicts itself, and is no
+    decline before the intent was looked at: a second charge would take the money twice.
+    """
     status = response.status
     error = error_of(response)
     code, type_ = text(error, "code"), text(error, "type")
@@ -270,6 +289,12 @@ def refusal(
         "reference": reference or read_id(error, "payment_intent"),
     }
     if status == 402 or type_ == "card_error":
+        stands = text(error, "payment_intent", "status") or text(error, "setup_intent", "status")
+        if stands in done:
+            return Unknown(
+                reason=f"Stripe declined it ({told['raw_code']}), though its intent is {stands}",
+                reference=told["reference"],
+            )
         return declined(error, told["reference"])
     # The same key with another body, or a sending that is still under way: either way an earlier
     # request of ours exists.

@@ -28,6 +28,7 @@ from paygate.drivers.stripe import wire
 from paygate.drivers.stripe.messages import (
     ID,
     METADATA_MAX,
+    TAKEN,
     Form,
     at,
     declined,
@@ -157,7 +158,7 @@ def parse_confirm(
 ) -> Outcome | wire.Elsewhere:
     """Read whether the card is kept."""
     if response.status != 200:
-        refused = refusal(settings, response, money_may_move=False, reference=reference)
+        refused = refusal(settings, response, money_may_move=False, reference=reference, done=TAKEN)
         # A confirmation of ours that is still under way may keep the card.
         return wire.seen(refused, look=response.status == 409 or must_look(refused))
     found = outcome_of(settings, response.json_object(), reference)

@@ -39,9 +39,11 @@ from paygate.driver import (
 from paygate.drivers.stripe import codes
 from paygate.drivers.stripe.amounts import from_stripe, to_stripe
 from paygate.drivers.stripe.messages import (
+    BEGUN,
     ID,
     METADATA_MAX,
     PAGE,
+    TAKEN,
     TOKEN,
     Form,
     at,
@@ -217,7 +219,7 @@ def parse_charge(
 ) -> Outcome | Elsewhere:
     """Read what became of the charge of a stored card."""
     if response.status != 200:
-        refused = refusal(settings, response, money_may_move=True)
+        refused = refusal(settings, response, money_may_move=True, done=BEGUN)
         return seen(refused, look=must_look(refused))
     intent = read_intent(settings, response.json_object(), asked=charge.amount)
     return _begun(settings, intent)
@@ -249,7 +251,7 @@ def parse_confirm(
 ) -> Outcome | Elsewhere:
     """Read what became of the charge."""
     if response.status != 200:
-        refused = refusal(settings, response, money_may_move=True, reference=reference)
+        refused = refusal(settings, response, money_may_move=True, reference=reference, done=BEGUN)
         return seen(refused, look=must_look(refused))
     return _begun(settings, read_intent(settings, response.json_object(), reference, asked=asked))
 
@@ -377,7 +379,7 @@ def canceled_of(
 def still_alive(settings: StripeSettings, reference: str, response: Response) -> Rejected | None:
     """Tell why an intent cannot be canceled: its money was taken, or is on its way."""
     intent = read_intent(settings, expect_ok(response), reference)
-    if intent.status not in ("succeeded", "processing"):
+    if intent.status not in TAKEN:
         return None
     return Rejected(
         cause=RejectCause.STATE,
@@ -392,7 +394,9 @@ def _followed(
     settings: StripeSettings, response: Response, reference: str, *, money_may_move: bool = True
 ) -> Outcome | Elsewhere:
     """Read a refusal to do something with an intent, which may be due to what it is by now."""
-    refused = refusal(settings, response, money_may_move=money_may_move, reference=reference)
+    refused = refusal(
+        settings, response, money_may_move=money_may_move, reference=reference, done=TAKEN
+    )
     return seen(refused, look=response.status == 400 or must_look(refused))
 
 
