@@ -13,16 +13,18 @@ _CARD_DIGITS: Final = range(13, 20)
 
 # Digits that stand together, or in groups: parted by a space or a dash however short they are,
 # and by any other marks if they are longer than parts of a date or an amount are.
-_RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,3}[0-9]{3,})*")
+_RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,6}[0-9]{3,})*")
+# What a driver quotes is written with these in place of marks that are not printable.
+_ESCAPE: Final = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[nrtfv])")
 _GROUP: Final = re.compile(r"[0-9]+")
-_EMAIL: Final = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 
 
 def without_private(text: str) -> str:
     """Return *text* with dots for each e-mail address and each number that a card may have."""
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(DOTS, text)
-    plain = in_ascii_digits(text)
+    plain = _ESCAPE.sub(lambda found: " " * len(found[0]), in_ascii_digits(text))
     written, at = "", 0
     for run in _RUN.finditer(plain):
         for start, end in _cards_in(run):
