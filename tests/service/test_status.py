@@ -277,6 +277,29 @@ def test_a_sink_that_cannot_be_reached_and_one_that_refuses(shop: Shop) -> None:
     assert {each.name: each.dead_letters for each in shop.status().sinks} == {"books": 1, "crm": 0}
 
 
+def test_nobody_publishes(shop: Shop) -> None:
+    heard: list[Event] = []
+    shop.cashier.subscribe("crm", heard.append)
+    shop.issue()
+    shop.cashier.publish()
+    shop.wait(hours=2)
+    before = shop.status().concerns
+    shop.issue()
+    began = shop.clock.now()
+    shop.wait(minutes=59)
+    soon = shop.status().concerns
+    shop.wait(30, days=1)
+
+    one = shop.concern()
+
+    assert (before, soon) == ([], [])
+    assert (one.name, one.subject, one.since) == ("sink-behind", "crm", began)
+    assert one.text == "nobody hands events over to it"
+    shop.cashier.publish()
+    assert shop.status().concerns == []
+    assert len(heard) == 2
+
+
 def test_sending_is_stopped(shop: Shop) -> None:
     shop.cashier.acting_as("ann").stop_sending(reason="restored from Tuesday's backup")
 

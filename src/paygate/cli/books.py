@@ -138,7 +138,7 @@ def _feed(one: AccountStatus) -> str:
 
 
 def _sinks(found: LedgerStatus) -> Table:
-    table = show.table("Sink", "Behind since", ">Waiting", ">Dead letters", "Fault")
+    table = show.table("Sink", "Behind since", ">Set aside", ">Dead letters", "Fault")
     for one in found.sinks:
         since = "" if one.behind_since is None else _at(one.behind_since)
         show.add(table, one.name, since, one.set_aside, one.dead_letters, one.fault or one.error)

@@ -192,6 +192,11 @@ def _of_sink(one: SinkStatus, now: datetime) -> Iterator[Concern]:
     if one.unreached_since is not None and now - one.unreached_since >= OVERDUE_AFTER:
         text = f"it cannot be reached: {one.fault}"
         yield Concern(name="sink-unreached", subject=one.name, text=text, since=one.unreached_since)
+    behind = one.behind_since
+    # What cannot be reached is left alone for a while, and its events wait; that is not neglect.
+    if one.unreached_since is None and behind is not None and now - behind >= OVERDUE_AFTER:
+        text = "nobody hands events over to it"
+        yield Concern(name="sink-behind", subject=one.name, text=text, since=behind)
     if one.dead_letters:
         text = f"{one.dead_letters} events were given up, the last one for: {one.error}"
         yield Concern(name="dead-letters", subject=one.name, text=text, since=one.dead_since)
