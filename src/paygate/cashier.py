@@ -377,8 +377,9 @@ class BookDesk:
 
         Without *amount* it is all that is open. What is more than open becomes
         credit; without invoices (and with *customer*) all of it does. What is for an invoice
-        that is paid, written off or void becomes credit as well, with an alert, and the
-        payment's `warnings` say so; then *amount* (or a `Share`) must say how much came.
+        that is paid, written off or void, or held by another payment, becomes credit as well,
+        with an alert, and the payment's `warnings` say so; then *amount* (or a `Share`) must
+        say how much came. If the other payment ends unpaid, `pay_from_credit` uses the credit.
         *reference* is the check's number or the transfer's text. If money of the same payer
         with the same kind and reference stands in the books, it is booked all the same, and
         the payment's `warnings` say so.

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from paygate import Cashier, CreditReason, Money, PaymentStatus, Share
-from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid
+from paygate.domain.outcome import DeclineCode, Declined
+from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid, ItemAlreadyBeingPaid
+from paygate.testing import FakeGateway
 
 
 def usd(amount: str) -> Money:
@@ -104,3 +106,82 @@ def test_how_much_came_must_be_said_if_nothing_is_open(
         cashier.record(["OPEN", number], by="cash", key="c")
 
     assert cashier.invoice("OPEN").claimed == usd("0")
+
+
+# --- Money for an invoice that another payment holds ----------------------------------------
+
+
+@pytest.fixture
+def held() -> Iterator[Cashier]:
+    """Return a cashier with INV-1, of which a payment of unknown outcome holds 50 of 84 dollars."""
+    card = FakeGateway("card")
+    with Cashier.in_memory(gateways={"card": card}) as cashier:
+        for number in ("INV-1", "INV-2"):
+            cashier.issue(number=number, customer="C-1", total=usd("84"), due="2026-02-01")
+        cashier.collect(
+            "INV-1", via="card", method="tok_unknown_lost", key="card", amount=usd("50")
+        )
+        yield cashier
+        assert cashier.fsck() == []
+
+
+def test_a_check_for_what_another_payment_holds_becomes_credit(held: Cashier) -> None:
+    [holder] = held.payments()
+
+    check = held.record("INV-1", by="check", amount=usd("84"), key="c")
+
+    assert (check.status, check.received, check.credited) == (
+        PaymentStatus.SUCCEEDED,
+        usd("84"),
+        usd("50"),
+    )
+    assert held.invoice("INV-1").open == held.invoice("INV-1").claimed == usd("50")
+    [lot] = held.credits("C-1")
+    assert (lot.free, lot.reason) == (usd("50"), CreditReason.BEING_PAID)
+    assert check.warnings == (
+        f"invoice INV-1 is being paid by {holder.id}; 50.00 USD became credit of customer C-1",
+    )
+    [(_, text)] = told(held, check.id)
+    assert text == "money came for an invoice that another payment holds; it is credit"
+    held.resolve(
+        holder,
+        Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False),
+        evidence="their list",
+    )
+    assert held.pay_from_credit("INV-1", key="use").status is PaymentStatus.SUCCEEDED
+    assert held.invoice("INV-1").open == usd("0")
+
+
+def test_a_check_that_the_rest_of_a_held_invoice_can_take_is_put_there(held: Cashier) -> None:
+    check = held.record("INV-1", by="check", amount=usd("30"), key="c")
+
+    assert (check.credited, check.warnings) == (usd("0"), ())
+    assert held.invoice("INV-1").open == usd("54")
+
+
+def test_a_check_pays_what_is_free_beside_a_held_invoice(held: Cashier) -> None:
+    together = held.record(["INV-1", "INV-2"], by="check", amount=usd("140"), key="c")
+
+    assert together.credited == usd("22")
+    assert held.invoice("INV-1").open == usd("50")
+    assert held.invoice("INV-2").open == usd("0")
+
+
+def test_a_share_for_what_is_held_becomes_credit(held: Cashier) -> None:
+    check = held.record([Share("INV-1", usd("84"))], by="check", key="c")
+
+    assert (check.received, check.credited) == (usd("84"), usd("50"))
+    assert held.credits("C-1")[0].reason is CreditReason.BEING_PAID
+
+
+def test_shares_of_what_is_held_add_up_to_the_amount(held: Cashier) -> None:
+    for amount in ("83", "85"):
+        with pytest.raises(InvalidAmount, match="add up"):
+            held.record([Share("INV-1", usd("84"))], by="check", amount=usd(amount), key="c")
+
+
+def test_without_an_amount_what_is_held_is_not_paid_twice(held: Cashier) -> None:
+    held.record("INV-1", by="cash", key="rest")
+
+    with pytest.raises(ItemAlreadyBeingPaid, match="amount="):
+        held.record("INV-1", by="cash", key="again")

@@ -21,6 +21,8 @@ class CreditReason(StrEnum):
     """It came for the balance, without an invoice."""
     ALREADY_PAID = "already_paid"
     """It came for an invoice that was paid otherwise."""
+    BEING_PAID = "being_paid"
+    """It came for an invoice that another payment held."""
     NOT_OWED = "not_owed"
     """It came for an invoice that was void or written off."""
     INVOICE_VOIDED = "invoice_voided"

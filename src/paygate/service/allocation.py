@@ -176,11 +176,13 @@ def _put_on_items(
 
 
 def _why_short(tx: Tx, item: str) -> CreditReason:
-    """Return why an invoice takes no more money: somebody paid it, or nobody owes it."""
+    """Return why an invoice takes no more: it is paid, or held, or nobody owes it."""
     invoice = items.by_id(tx, item)
     not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF)
     if invoice is not None and invoice.status in not_owed:
         return CreditReason.NOT_OWED
+    if invoice is not None and invoice.claimed.minor:
+        return CreditReason.BEING_PAID
     return CreditReason.ALREADY_PAID
 
 

@@ -1,8 +1,9 @@
 """Money in hand: which invoices it pays, and what of it can only become credit.
 
-A clerk who holds a check cannot refuse it. So an invoice on which nothing is open takes none
-of the money, and stays among what the payment is for; its part becomes credit of the customer.
-What is open is claimed as always, and is refused while another payment holds it.
+A clerk who holds a check cannot refuse it. So an invoice takes what is open on it and held by no
+other payment. It stays among what the payment is for; the rest becomes credit of the customer.
+Only if nobody says how much came is an invoice refused that cannot take what is open on it:
+nobody wants to pay a second time what another payment may still pay.
 """
 
 from __future__ import annotations
@@ -10,28 +11,48 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+from paygate.domain.invoice import InvoiceStatus, Share
 from paygate.domain.money import Money
-from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid
-from paygate.ledger import customers
+from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid, ItemAlreadyBeingPaid
+from paygate.ledger import customers, payments
 from paygate.ledger.payments import Claim
 from paygate.service import collect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paygate.domain.customer import Customer
+    from paygate.domain.invoice import Invoice
     from paygate.ledger.tx import Tx
     from paygate.service.collect import Plan
 
 
 @dataclass(slots=True)
 class InHand:
-    """The amount that came, the claims it fills, and the invoices on which nothing is open."""
+    """The amount that came, the claims it fills, and why invoices took less, by their number."""
 
     plan: Plan
     amount: Money
-    closed: list[Invoice] = field(default_factory=list[Invoice])
+    short: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An invoice, the part of it that is said to be paid, and how much it can take."""
+
+    invoice: Invoice
+    share: Money | None
+    room: int
+
+    @property
+    def beyond(self) -> int:
+        """How much more the share says than the invoice can take."""
+        return 0 if self.share is None else max(0, self.share.minor - self.room)
+
+    @property
+    def short(self) -> bool:
+        """Whether nothing is open, or another payment holds some of it."""
+        return not self.room or self.room < self.invoice.open.minor
 
 
 def plan(
@@ -41,84 +62,125 @@ def plan(
     customer: Customer | str | None,
 ) -> InHand:
     """
-    Claim what is open of *wanted*; what is not gets a claim that holds nothing.
+    Claim what *wanted* can take; what it cannot gets a claim that holds nothing.
 
-    Raises `AlreadyPaid` or `InvoiceIsVoid` for an invoice with nothing open if neither *amount*
-    nor its share says how much came.
+    If neither *amount* nor a share says how much came, raises `AlreadyPaid` or `InvoiceIsVoid`
+    for an invoice with nothing open, and `ItemAlreadyBeingPaid` for one that is held.
     """
-    found = [collect.share_of(tx, item) for item in wanted]
-    closed = [(invoice, share) for invoice, share in found if not invoice.open.minor]
-    beyond = sum(_beyond(invoice, share) for invoice, share in found)
-    if not beyond and not closed:
-        made = collect.plan_claims(tx, wanted, amount, customer)
+    found = [_wanted(*collect.share_of(tx, item), amount) for item in wanted]
+    beyond = sum(each.beyond for each in found)
+    short = [each for each in found if each.short]
+    if not beyond and not short:
+        made = _claim(tx, wanted, amount, customer)
         return InHand(made, amount or Money(made.currency, _claimed(made)))
-    collect.check_together([invoice for invoice, _ in found], amount, customer)
+    collect.check_together([each.invoice for each in found], amount, customer)
     if amount is None:
-        _require_amount(closed)
-    made = _plan_open(tx, found, amount, beyond, customer)
+        _require_amount(short)
+    elif amount.minor <= 0:
+        raise InvalidAmount(f"the amount that came is {amount}; it must be more than zero")
+    made = _plan_room(tx, found, amount, beyond, customer)
     whole = Money(made.currency, _claimed(made) + beyond) if amount is None else amount
-    _remember_closed(made, closed, whole.minor)
-    return InHand(made, whole, [invoice for invoice, _ in closed])
+    named = _remember_short(made, short, whole.minor - _claimed(made) - beyond)
+    return InHand(made, whole, {each.number: _why_short(tx, each) for each in named})
 
 
-def _plan_open(
+def _wanted(invoice: Invoice, share: Money | None, amount: Money | None) -> Wanted:
+    told = amount is not None or share is not None
+    return Wanted(invoice, share, invoice.open.minor - (invoice.claimed.minor if told else 0))
+
+
+def _claim(
     tx: Tx,
-    found: Sequence[tuple[Invoice, Money | None]],
+    wanted: Sequence[Invoice | Share | str],
+    amount: Money | None,
+    customer: Customer | str | None,
+) -> Plan:
+    """Claim as always, and say what to do about money that is there although it is refused."""
+    try:
+        return collect.plan_claims(tx, wanted, amount, customer)
+    except ItemAlreadyBeingPaid as refused:
+        text = f"{refused}. Money that came all the same is booked if amount= says how much"
+        raise ItemAlreadyBeingPaid(
+            text,
+            item=refused.item,
+            payments=refused.payments,
+            ways=refused.ways,
+            until=refused.until,
+        ) from None
+
+
+def _plan_room(
+    tx: Tx,
+    found: Sequence[Wanted],
     amount: Money | None,
     beyond: int,
     customer: Customer | str | None,
 ) -> Plan:
-    """Claim what is open; *beyond* is what the shares say that nothing open can take."""
-    first = found[0][0]
-    left = None if amount is None else Money(amount.currency, amount.minor - beyond)
+    """Claim what there is room for; *beyond* is what the shares say that no invoice can take."""
+    left = None if amount is None else amount.minor - beyond
     still: list[Invoice | Share] = []
-    for invoice, share in found:
-        if invoice.open.minor:
-            still.append(invoice if share is None else Share(invoice, min(share, invoice.open)))
-    if still and (left is None or left.minor > 0):
-        return collect.plan_claims(tx, still, left, customer)
-    if left is not None and (left.minor < 0 or (left.minor and _all_shares(found))):
-        raise InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
+    for each in found:
+        if left is None and each.share is None:
+            still.append(each.invoice)
+            continue
+        part = each.room if each.share is None else min(each.share.minor, each.room)
+        if left is not None:
+            if each.share is not None and part > left:
+                raise _not_adding_up(amount)
+            part = min(part, left)
+            left -= part
+        if part > 0:
+            still.append(Share(each.invoice, Money(each.invoice.total.currency, part)))
+    if left and (left < 0 or all(each.share is not None for each in found)):
+        raise _not_adding_up(amount)
+    if still:
+        return _claim(tx, still, None, customer)
     if customer is not None:
         customers.save(tx, customer)
+    first = found[0].invoice
     return collect.Plan(customer=first.customer, currency=first.total.currency)
 
 
-def _remember_closed(
-    made: Plan, closed: Sequence[tuple[Invoice, Money | None]], whole: int
-) -> None:
-    """Name the invoices with nothing open among what the payment is for, each with its part."""
-    left = whole - _claimed(made) - sum(share.minor for _, share in closed if share is not None)
-    for invoice, share in closed:
+def _not_adding_up(amount: Money | None) -> InvalidAmount:
+    return InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
+
+
+def _remember_short(made: Plan, short: Sequence[Wanted], left: int) -> list[Invoice]:
+    """Name what took less among what the payment is for, each with its part; return them."""
+    named: list[Invoice] = []
+    for each in short:
         # Nobody said which of them is meant with how much: the first one takes the rest.
-        part = left if share is None else share.minor
-        left = 0 if share is None else left
+        part = left if each.share is None else each.beyond
+        left = 0 if each.share is None else left
         if part > 0:
-            made.claims.append(Claim(len(made.claims), invoice.id, part, None, "released"))
-
-
-def _beyond(invoice: Invoice, share: Money | None) -> int:
-    return 0 if share is None else max(0, share.minor - invoice.open.minor)
+            claim = Claim(len(made.claims), each.invoice.id, part, None, "released")
+            made.claims.append(claim)
+            named.append(each.invoice)
+    return named
 
 
 def _claimed(made: Plan) -> int:
     return sum(claim.minor for claim in made.claims)
 
 
-def _all_shares(found: Sequence[tuple[Invoice, Money | None]]) -> bool:
-    return all(share is not None for _, share in found)
-
-
-def _require_amount(closed: Sequence[tuple[Invoice, Money | None]]) -> None:
-    for invoice, share in closed:
-        if share is not None:
+def _require_amount(short: Sequence[Wanted]) -> None:
+    for each in short:
+        if each.share is not None:
             continue
+        invoice = each.invoice
         error = InvoiceIsVoid if invoice.status is InvoiceStatus.VOID else AlreadyPaid
         raise error(
             f"invoice {invoice.number} is {standing(invoice)}; say how much came with amount=, "
             "and it becomes credit",
             item=invoice.number,
         )
+
+
+def _why_short(tx: Tx, invoice: Invoice) -> str:
+    if not invoice.open.minor:
+        return standing(invoice)
+    holders = [payment.id for payment in payments.holding(tx, invoice.id)]
+    return f"being paid by {' and '.join(holders)}"
 
 
 def standing(invoice: Invoice) -> str:

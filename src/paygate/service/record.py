@@ -15,7 +15,7 @@ from paygate.service import allocation, collect, in_hand, issue, reverse, tellin
 from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from paygate.domain.credit import CreditReason
@@ -87,16 +87,14 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
     telling.tell_credited(tx, payment, credited)
-    warnings = (*_of_closed(payment, came.closed), *_of_same(tx, payment))
+    warnings = (*_of_short(payment, came.short), *_of_same(tx, payment))
     return replace(payment, warnings=warnings)
 
 
-def _of_closed(payment: Payment, closed: Sequence[Invoice]) -> Iterator[str]:
-    """Warn if the money, or some of it, was for invoices on which nothing is open."""
-    for_ = {item.invoice for item in payment.items}
-    named = [each for each in closed if each.number in for_]
-    if named:
-        how = ", ".join(f"invoice {each.number} is {in_hand.standing(each)}" for each in named)
+def _of_short(payment: Payment, short: Mapping[str, str]) -> Iterator[str]:
+    """Warn if the money, or some of it, was for invoices that could not take it."""
+    if short:
+        how = ", ".join(f"invoice {number} is {why}" for number, why in short.items())
         yield f"{how}; {payment.credited} became credit of customer {payment.customer}"
 
 

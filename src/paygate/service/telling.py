@@ -83,5 +83,7 @@ def tell_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None
     """Alert people if money became credit because its invoice could not take it."""
     if reason is CreditReason.ALREADY_PAID:
         alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
+    elif reason is CreditReason.BEING_PAID:
+        alert(tx, payment, "money came for an invoice that another payment holds; it is credit")
     elif reason is CreditReason.NOT_OWED:
         alert(tx, payment, "money came for an invoice that is void or written off; it is credit")

@@ -304,7 +304,8 @@ def _check_charged_once(world: World) -> None:
     """See that no invoice was charged to somebody's card or account when it was paid (I3)."""
     rows = world.store.look(
         "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
-        "WHERE c.reason IN ('already_paid', 'not_owed') AND p.kind IN ('card', 'e_check') "
+        "WHERE c.reason IN ('already_paid', 'being_paid', 'not_owed') "
+        "AND p.kind IN ('card', 'e_check') "
         "AND p.payer_number = '' AND NOT EXISTS ("
         "  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = p.id"
         "  AND o.type IN ('payment.requires_action', 'payment.late_success', 'payment.conflicted'))"
