@@ -1803,6 +1803,11 @@ class Desk(BookDesk):
         """
         return (yield from _check(self._account(via)))
 
+    @verb
+    def tenant_unknown(self) -> Flow[bool]:
+        """Return whether the ledger has events of other tenants, and none of this one."""
+        return (yield from look(outbox.only_of_others))
+
     def public_settings(self, via: str) -> Mapping[str, str]:
         """
         Return the settings of account *via* that the payer's browser needs, by name.

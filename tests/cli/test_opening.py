@@ -26,6 +26,7 @@ def something_else():
 def keyed():
     raise ValueError("the key nqzkwyvbtrpl is too short")
 """
+PAY = ("collect", "A-1", "--via", "card", "--method")
 ISSUE = ("invoice", "issue", "B-1", "--customer", "C", "--total", "9 USD", "--due", "2030-01-01")
 
 
@@ -48,8 +49,38 @@ def test_issuing_makes_a_ledger_only_if_asked_to(run: Run, folder: Path) -> None
 
 
 def test_tenants_are_kept_apart(imported: Run) -> None:
-    assert imported("invoice", "list", "--tenant", "other", "--json").json["invoices"] == []
+    imported(*ISSUE, "--tenant", "other", "--create")
 
+    [only] = imported("invoice", "list", "--tenant", "other", "--json").json["invoices"]
+
+    assert only["number"] == "B-1"
+
+
+@pytest.mark.parametrize("command", [("status",), ("invoice", "list"), ("recover",)])
+def test_a_mistyped_tenant_is_not_taken_for_one_without_concerns(
+    imported: Run, command: tuple[str, ...]
+) -> None:
+    done = imported(*command, "--tenant", "ghost")
+
+    assert done.code == 2
+    assert "nothing of a tenant 'ghost'" in done.err
+    assert "--tenant" in done.err
+
+
+def test_an_accepted_key_ends_what_the_ledger_knows_of_a_rejected_one(imported: Run) -> None:
+    imported(*PAY, "tok_rejected_credentials", "--key", "k", "--gateways", "gateways.toml")
+    before = imported("status", "--json").json["status"]["concerns"]
+
+    done = imported("check", PAYGATE_GATEWAYS="gateways.toml", PAYGATE_LEDGER="sqlite:///paygate.db")
+
+    assert [each["name"] for each in before] == ["credentials-rejected"]
+    assert done.code == 0
+    assert imported("status").code == 0
+
+
+def test_to_check_an_account_makes_no_ledger(run: Run, folder: Path) -> None:
+    assert run("check", "--gateways", "gateways.toml").code == 0
+    assert not (folder / "paygate.db").exists()
 
 def test_a_secret_comes_from_the_environment(run: Run, folder: Path) -> None:
     (folder / "g.toml").write_text('[card]\ndriver = "fake"\nsigning_key = { env = "SIGNS" }\n')

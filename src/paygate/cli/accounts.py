@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paygate import registry
-from paygate.cashier import Cashier
-from paygate.cli import options, show
+from paygate.cli import show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where, from_app
+from paygate.cli.opening import Where, from_app, with_gateways, without_missing_ledger
 from paygate.domain.text import shown
 from paygate.errors import PaygateError, UnknownGateway, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from paygate.cashier import Cashier
     from paygate.gateway import Gateway
 
 
@@ -33,20 +33,20 @@ class Finding:
     problem: str = ""
 
 
+@with_gateways
 def check(
-    ctx: typer.Context,
+    where: Where,
     account: Annotated[
         str | None, typer.Argument(help="One account; all of them if left out.")
     ] = None,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    as_json: options.JsonOption = False,
 ) -> None:
-    """Check settings and credentials of gateway accounts; no money moves."""
-    where = Where(ctx=ctx, ledger="sqlite://", gateways=gateways, app=app, tenant="main")
+    """Check settings and credentials of gateway accounts, and note it in the ledger if it exists.
+
+    No money moves.
+    """
     findings = list(_findings(where, account))
     bad = any(finding.problem for finding in findings)
-    if as_json:
+    if where.as_json:
         show.write_json({"ok": not bad, "accounts": findings})
     else:
         show.console().print(_table(findings))
@@ -72,10 +72,14 @@ def _findings(where: Where, only: str | None) -> Iterator[Finding]:
                 yield _ask(cashier, name)
         return
     settings = where.settings()
+    # To check an account needs no ledger, and must not make one.
+    where = without_missing_ledger(where)
+    with where.open(make=True, gateways={}):
+        pass  # what is wrong with the ledger is wrong with none of the accounts
     for name in _chosen(settings, only):
         # Each by itself: one bad account must not hide what is said of the others.
         try:
-            with Cashier.in_memory(gateways={name: settings[name]}) as cashier:
+            with where.open(make=True, gateways={name: settings[name]}) as cashier:
                 yield _ask(cashier, name)
         except PaygateError as error:
             driver = str(settings[name].get("driver", ""))

@@ -55,9 +55,23 @@ class Where:
     as_json: bool = False
 
     @contextmanager
-    def open(self, *, make: bool = False) -> Generator[Cashier]:
-        """Open the cashier; with *make* also a ledger that is not there yet."""
-        with self._cashier(make=make) as cashier:
+    def open(
+        self, *, make: bool = False, gateways: Mapping[str, dict[str, Any]] | None = None
+    ) -> Generator[Cashier]:
+        """
+        Open the cashier; with *make* also a ledger or a tenant that is not there yet.
+
+        It has the accounts of the file, or *gateways*, their settings by name.
+        """
+        with self._cashier(gateways, make=make) as cashier:
+            # The function of --app says itself whose books it opens.
+            if not make and self.app is None and cashier.tenant_unknown():
+                raise InvalidValue(
+                    f"the ledger has nothing of a tenant {shown(self.tenant)}, only of others; "
+                    "say which with --tenant, or begin a new one with 'paygate invoice import' or "
+                    "'paygate invoice issue --create'",
+                    argument="tenant",
+                )
             yield cashier.acting_as(_actor())
 
     def settings(self) -> dict[str, dict[str, Any]]:
@@ -69,7 +83,9 @@ class Where:
         hide(self.ctx, *(secret.reveal() for secret in secrets))
         return settings
 
-    def _cashier(self, *, make: bool) -> Cashier:
+    def _cashier(
+        self, gateways: Mapping[str, dict[str, Any]] | None, *, make: bool
+    ) -> Cashier:
         if self.app is not None:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
@@ -80,7 +96,7 @@ class Where:
             _must_exist(self.ledger)
         return Cashier.open(
             self.ledger,
-            gateways=self.settings(),
+            gateways=self.settings() if gateways is None else gateways,
             tenant=self.tenant,
             zone=self.zone,
             token_keys=self._token_keys(),

@@ -50,6 +50,8 @@ ORDER BY seq LIMIT :limit
 _LAST = """
 SELECT position FROM paygate_outbox WHERE tenant = :tenant ORDER BY position DESC LIMIT 1
 """
+_ANY_OF = "SELECT 1 AS one FROM paygate_outbox WHERE tenant = :tenant LIMIT 1"
+_ANY = "SELECT 1 AS one FROM paygate_outbox WHERE position > 0 LIMIT 1"
 _ADD_SINK = """
 INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
 ON CONFLICT DO NOTHING
@@ -176,6 +178,11 @@ def of_aggregate(tx: Tx, aggregate: str, seq: int, limit: int) -> list[Event]:
     """Read the events of one aggregate behind its number *seq*."""
     params = {"tenant": tx.tenant, "aggregate": aggregate, "seq": seq, "limit": limit}
     return [event_of(row) for row in tx.all(_BY_AGGREGATE, params)]
+
+
+def only_of_others(tx: Tx) -> bool:
+    """Return whether something happened in this ledger, and nothing of it to this tenant."""
+    return tx.one(_ANY_OF, {"tenant": tx.tenant}) is None and tx.one(_ANY, {}) is not None
 
 
 def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
