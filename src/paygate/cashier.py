@@ -121,6 +121,7 @@ if TYPE_CHECKING:
         dismiss,
         enroll,
         feed,
+        finding,
         history,
         import_invoices,
         inquire,
@@ -182,6 +183,7 @@ else:
             "dismiss",
             "enroll",
             "feed",
+            "finding",
             "history",
             "import_invoices",
         ),
@@ -867,8 +869,8 @@ class BookDesk:
         A page has *limit* of them, 1 to 1,000. Pass the last one (or its id) as *after* for the
         next page; when a page is not full there is no next one. The hundredth page costs no more
         than the first, and payments that are made meanwhile shift nothing. Raises `InvalidValue`
-        for what means nothing, `UnknownInvoice`, and `UnknownPayment` for an *after* that is not
-        there.
+        for what means nothing, `UnknownInvoice`, `UnknownGateway`, and `UnknownPayment` for an
+        *after* that is not there.
         """
         who = arguments.maybe(arguments.customer_id, customer, "customer")
         wanted = listing.state_of(PaymentStatus, status, "status")
@@ -891,7 +893,7 @@ class BookDesk:
                 needs_review=flagged,
                 item=None if billed is None else issue.find(tx, billed).id,
             )
-            return payments.page(tx, which, page)
+            return finding.of_account(tx, of_account, payments.page(tx, which, page))
 
         return (yield from look(work))
 
@@ -950,7 +952,8 @@ class BookDesk:
         def work(tx: Tx) -> list[Chargeback]:
             if of is not None:
                 reverse.find(tx, of)
-            return chargebacks.page(tx, page, payment=of, account=of_account, state=wanted)
+            found = chargebacks.page(tx, page, payment=of, account=of_account, state=wanted)
+            return finding.of_account(tx, of_account, found)
 
         return (yield from look(work))
 
@@ -1001,12 +1004,18 @@ class BookDesk:
         List events in the order in which they happened, a page at a time.
 
         The oldest comes first, because who reads them goes forward: pass the last one's
-        position as *after* for the next page. With *aggregate* (or its id) only those about one
-        payment, invoice or stored method.
+        position as *after* for the next page. With *aggregate* (or its id, or an invoice's number)
+        only those about one payment, invoice or stored method; raises `NotFoundError` if there
+        is none of that id.
         """
         about = arguments.maybe(arguments.aggregate, aggregate, "aggregate")
         behind, most = listing.number_of(after), listing.limit_of(limit)
-        return (yield from look(lambda tx: outbox.after(tx, behind, most, about)))
+
+        def work(tx: Tx) -> list[Event]:
+            which = None if about is None else finding.aggregate(tx, about)
+            return outbox.after(tx, behind, most, which)
+
+        return (yield from look(work))
 
     @verb
     def status(self) -> Flow[LedgerStatus]:
@@ -1031,16 +1040,29 @@ class BookDesk:
 
     @verb
     def dead_letters(self, *, sink: str | None = None, limit: int = 100) -> Flow[list[DeadLetter]]:
-        """List events that were given up for *sink*, or for any, the oldest of each first."""
+        """
+        List events that were given up for *sink*, or for any, the oldest of each first.
+
+        Raises `NotFoundError` if no sink of that name ever read.
+        """
         which = arguments.maybe(arguments.named, sink, "sink")
         most = listing.limit_of(limit)
-        return (yield from look(lambda tx: outbox.dead_letters(tx, which, most)))
+
+        def work(tx: Tx) -> list[DeadLetter]:
+            name = None if which is None else finding.sink(tx, which)
+            return outbox.dead_letters(tx, name, most)
+
+        return (yield from look(work))
 
     @verb
     def replay_dead_letters(self, sink: str) -> Flow[int]:
-        """Let *sink* try its dead letters again at the next `publish`; return how many."""
+        """
+        Let *sink* try its dead letters again at the next `publish`; return how many.
+
+        Raises `NotFoundError` if no sink of that name ever read.
+        """
         which = arguments.named(sink, "sink")
-        return (yield from transact(lambda tx: outbox.revive(tx, which)))
+        return (yield from transact(lambda tx: outbox.revive(tx, finding.sink(tx, which))))
 
     @verb
     def callbacks(
@@ -1065,7 +1087,16 @@ class BookDesk:
         last = arguments.number_of_callback(after, "after")
         of_account = arguments.maybe(arguments.named, account, "account")
         page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
-        return (yield from look(lambda tx: inbox.page(tx, page, state=wanted, account=of_account)))
+        return (yield from self._callbacks(page, wanted, of_account))
+
+    def _callbacks(
+        self, page: Page, state: InboxState | None, account: str | None
+    ) -> Flow[list[StoredCallback]]:
+        def work(tx: Tx) -> list[StoredCallback]:
+            found = inbox.page(tx, page, state=state, account=account)
+            return finding.of_account(tx, account, found)
+
+        return (yield from look(work))
 
     @verb
     def orphans(
@@ -1083,7 +1114,7 @@ class BookDesk:
         last = arguments.number_of_callback(after, "after")
         of_account = arguments.maybe(arguments.named, account, "account")
         page = self._page(last, limit, oldest_first=oldest_first, since=since, until=until)
-        return (yield from look(lambda tx: inbox.page(tx, page, state=state, account=of_account)))
+        return (yield from self._callbacks(page, state, of_account))
 
     @verb
     def dismiss_callback(

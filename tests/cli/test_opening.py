@@ -71,7 +71,9 @@ def test_an_accepted_key_ends_what_the_ledger_knows_of_a_rejected_one(imported: 
     imported(*PAY, "tok_rejected_credentials", "--key", "k", "--gateways", "gateways.toml")
     before = imported("status", "--json").json["status"]["concerns"]
 
-    done = imported("check", PAYGATE_GATEWAYS="gateways.toml", PAYGATE_LEDGER="sqlite:///paygate.db")
+    done = imported(
+        "check", PAYGATE_GATEWAYS="gateways.toml", PAYGATE_LEDGER="sqlite:///paygate.db"
+    )
 
     assert [each["name"] for each in before] == ["credentials-rejected"]
     assert done.code == 0
@@ -81,6 +83,7 @@ def test_an_accepted_key_ends_what_the_ledger_knows_of_a_rejected_one(imported: 
 def test_to_check_an_account_makes_no_ledger(run: Run, folder: Path) -> None:
     assert run("check", "--gateways", "gateways.toml").code == 0
     assert not (folder / "paygate.db").exists()
+
 
 def test_a_secret_comes_from_the_environment(run: Run, folder: Path) -> None:
     (folder / "g.toml").write_text('[card]\ndriver = "fake"\nsigning_key = { env = "SIGNS" }\n')

@@ -63,6 +63,7 @@ def test_a_callback_about_nothing_of_ours_stays_so_when_it_is_replayed(
 def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
     with Cashier.open("sqlite:///paygate.db") as cashier:
         event = cashier.events()[0]
+        cashier.subscribe("crm", print)
         cashier._store.write(
             cashier._context,
             lambda tx: outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?"),

@@ -22,7 +22,13 @@ from paygate import (
     PaymentStatus,
 )
 from paygate.domain.chargeback import DisputeState
-from paygate.errors import InvalidValue, NotFoundError, UnknownInvoice, UnknownPayment
+from paygate.errors import (
+    InvalidValue,
+    NotFoundError,
+    UnknownGateway,
+    UnknownInvoice,
+    UnknownPayment,
+)
 from paygate.testing import FakeClock, FakeGateway
 
 KEYS = [Fernet.generate_key().decode()]
@@ -220,7 +226,8 @@ def test_one_tenant_sees_nothing_of_another(tmp_path: Any) -> None:
         for listed in (south.payments, south.invoices, south.open_invoices, south.callbacks):
             assert listed() == []
         assert south.events() == []
-        assert south.events(aggregate=paid) == []
+        with pytest.raises(NotFoundError):
+            south.events(aggregate=paid)
         with pytest.raises(UnknownPayment):
             south.payments(after=paid.id)
         with pytest.raises(UnknownPayment):
@@ -409,6 +416,37 @@ def test_the_events_of_one_payment_are_read_in_order_and_paged(portal: Portal) -
     assert portal.cashier.events(aggregate=paid.id, after=told[1].position, limit=2) == told[2:4]
     about = portal.cashier.events(aggregate=portal.cashier.invoice("INV-1"))
     assert about[0].type == "invoice.generated"
+    assert portal.cashier.events(aggregate="INV-1") == about
+
+
+@pytest.mark.parametrize("unknown", ["nope", "pay_nope", "INV-77"])
+def test_there_are_no_events_of_what_is_not_there(portal: Portal, unknown: str) -> None:
+    portal.issue()
+
+    with pytest.raises(NotFoundError, match=f"'{unknown}'"):
+        portal.cashier.events(aggregate=unknown)
+
+
+@pytest.mark.parametrize("name", ["payments", "chargebacks", "callbacks", "orphans"])
+def test_nothing_is_listed_of_an_account_that_nobody_ever_had(portal: Portal, name: str) -> None:
+    listed = getattr(portal.cashier, name)
+    assert listed(account="page") == []
+
+    with pytest.raises(UnknownGateway, match="'ghost'; it knows: card, page") as caught:
+        listed(account="ghost")
+
+    assert caught.value.argument == "account"
+
+
+def test_there_are_no_dead_letters_of_a_sink_that_never_read(portal: Portal) -> None:
+    portal.cashier.subscribe("crm", print)
+    assert portal.cashier.replay_dead_letters("crm") == 0
+    assert portal.cashier.dead_letters(sink="crm") == []
+
+    with pytest.raises(NotFoundError, match=r"no sink 'ghost'.*: crm"):
+        portal.cashier.replay_dead_letters("ghost")
+    with pytest.raises(NotFoundError):
+        portal.cashier.dead_letters(sink="ghost")
 
 
 def test_chargebacks_callbacks_and_methods_begin_with_the_newest(portal: Portal) -> None:

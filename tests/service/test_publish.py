@@ -163,7 +163,6 @@ def test_an_event_nobody_takes_becomes_a_dead_letter_that_can_be_replayed(
         ("crm", "RuntimeError: the CRM says no", 8, began)
     ] * len(letters)
     assert len({one.event.aggregate for one in letters}) == len(letters) == total.dead == 2
-    assert cashier.dead_letters(sink="other") == []
 
     broken = False
     assert cashier.replay_dead_letters("crm") == 2

@@ -663,6 +663,17 @@ def test_an_invoice_that_is_being_paid_is_not_voided(shop: Shop) -> None:
 # --- Reversing -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["fee", "bank_charge"])
+def test_a_fee_for_a_reversal_is_in_the_currency_of_the_payment(shop: Shop, name: str) -> None:
+    check = shop.cashier.record(shop.invoice("A"), by="check", key="c")
+
+    with pytest.raises(CurrencyMismatch, match=f"{name} is in EUR") as caught:
+        shop.cashier.reverse(check, reason="bounced", **{name: Money.of("EUR", 5)})  # type: ignore[arg-type]
+
+    assert caught.value.argument == name
+    assert shop.open("A") == "0.00"
+
+
 def test_a_bounced_check_leaves_everything_as_it_was(shop: Shop) -> None:
     shop.cashier.record([], by="cash", key="cash", customer="C-1", amount=usd("5"))
     shop.invoice("A", "30"), shop.invoice("B", "20")

@@ -83,9 +83,7 @@ class Where:
         hide(self.ctx, *(secret.reveal() for secret in secrets))
         return settings
 
-    def _cashier(
-        self, gateways: Mapping[str, dict[str, Any]] | None, *, make: bool
-    ) -> Cashier:
+    def _cashier(self, gateways: Mapping[str, dict[str, Any]] | None, *, make: bool) -> Cashier:
         if self.app is not None:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")

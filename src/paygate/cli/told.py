@@ -26,7 +26,9 @@ def events(
     where: Where,
     about: Annotated[
         str | None,
-        typer.Option("--about", metavar="ID", help="Only those about this payment or invoice."),
+        typer.Option(
+            "--about", metavar="ID", help="Only those about this payment, invoice or method."
+        ),
     ] = None,
     after: AfterOption = 0,
     limit: options.LimitOption = 100,

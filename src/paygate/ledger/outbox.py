@@ -62,6 +62,7 @@ WHERE tenant = :tenant AND name = :name
   AND (lease = '' OR lease = :lease OR lease_until < :at)
 """
 _SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
+_SINKS = "SELECT name FROM paygate_sink WHERE tenant = :tenant ORDER BY name"
 _ADVANCE = """
 UPDATE paygate_sink SET position = :position
 WHERE tenant = :tenant AND name = :name AND lease = :lease AND position <= :position
@@ -192,6 +193,11 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
         row = tx.one(_LAST, {"tenant": tx.tenant})
         position = 0 if row is None else row["position"]
     tx.run(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
+
+
+def sinks(tx: Tx) -> list[str]:
+    """Return the names of the sinks and subscribers that ever read."""
+    return [row["name"] for row in tx.all(_SINKS, {"tenant": tx.tenant})]
 
 
 def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:

@@ -22,6 +22,7 @@ from paygate.errors import (
     AlreadyReversed,
     BadReversalDate,
     CreditConsumed,
+    CurrencyMismatch,
     HasRefunds,
     InvalidAmount,
     InvalidValue,
@@ -91,7 +92,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     before = reversals.of_payment(tx, payment.id)
     if before is not None:
         return _same_as_before(payment, before, print_)
-    _check(wish)
+    _check(tx, wish, payment)
     if wish.fee is not None and not payment.customer:
         raise InvalidValue(
             f"nobody knows whose payment {payment.id} is, so nobody owes a fee for it; assign it "
@@ -256,12 +257,22 @@ def _same_as_before(payment: Payment, before: tuple[Reversal, str], print_: str)
     return reversal
 
 
-def _check(wish: Wish) -> None:
+def _check(tx: Tx, wish: Wish, payment: Payment) -> None:
     if not wish.reason.strip():
         raise InvalidValue("a reversal needs a reason, such as 'check returned'", argument="reason")
+    came = [each.amount.currency for each in receipts.of_payment(tx, payment.id)]
+    currencies = sorted({payment.amount.currency, *came})
     for name, amount in (("fee", wish.fee), ("bank_charge", wish.bank_charge)):
         if amount is not None and amount.minor <= 0:
-            raise InvalidAmount(f"{name} is {amount}; it must be more than zero, or left out")
+            raise InvalidAmount(
+                f"{name} is {amount}; it must be more than zero, or left out", argument=name
+            )
+        if amount is not None and amount.currency not in currencies:
+            raise CurrencyMismatch(
+                f"{name} is in {amount.currency}, payment {payment.id} in "
+                f"{' and '.join(currencies)}",
+                argument=name,
+            )
 
 
 def _date_of(tx: Tx, payment: Payment, on: date | None) -> date:
