@@ -206,9 +206,11 @@ def choice(enum: type[E], value: object, name: str) -> E:
     return refuse(name, f"one of {', '.join(enum)}", value)
 
 
-def kind(value: object, name: str) -> Kind:
-    """Return a kind of payment."""
-    return choice(Kind, value, name)
+def kind(value: object, name: str, taken: Sequence[Kind] = ()) -> Kind:
+    """Return a kind of payment; a refusal of what is none names those that are *taken* here."""
+    if isinstance(value, str) and value in tuple(Kind):
+        return Kind(value)
+    return refuse(name, f"one of {', '.join(taken or Kind)}", value)
 
 
 def maybe(read: Callable[..., T], value: object, name: str) -> T | None:

@@ -388,7 +388,7 @@ class BookDesk:
         """
         slip = record.Slip(
             items=arguments.items(items, "items"),
-            kind=arguments.kind(by, "by"),
+            kind=arguments.kind(by, "by", record.TAKEN),
             key=arguments.key(key),
             amount=arguments.maybe(arguments.money, amount, "amount"),
             reference=optional(reference, "reference"),
@@ -1649,7 +1649,7 @@ class Desk(BookDesk):
         once. Returns the payments that it asked or was told about. What is of accounts
         that are not configured here is left to a process that has them; see `unattended`.
         """
-        most = listing.limit_of(limit)
+        most = listing.limit_of(limit, "; for more, call recover again")
         return (yield from recover.recover(self._accounts, self._timing, most))
 
     @verb

@@ -32,7 +32,8 @@ def test_a_lost_payment_is_resolved_as_what_the_dashboard_shows(imported: Run) -
     done = imported(*command, "--movement", "ch_9")
     again = imported(*command, "--movement", "ch_9")
 
-    assert (refused.code, refused.error["type"]) == (2, "OutcomeDoesNotFit")
+    assert (refused.code, refused.error["facts"]["argument"]) == (2, "movement")
+    assert "--movement" in refused.error["message"]
     assert done.json["payment"]["received"]["text"] == "30.00 USD"
     assert still_open() == "0.00 USD"
     assert (again.code, again.error["type"]) == (3, "AlreadyFinal")

@@ -80,6 +80,11 @@ def resolve(
         money = asked.amount if amount is None else read_amount(cashier, amount)
         outcome: Approved | Authorized | Declined | Closed
         match ended:
+            case End.SUCCEEDED if asked.moves and not movement:
+                raise InvalidValue(
+                    "money moved, so say which: --movement is the processor's own id of it",
+                    argument="movement",
+                )
             case End.SUCCEEDED:
                 moved = Movement(movement_id=movement, amount=money, kind=asked.kind)
                 outcome = Approved(reference=reference, movements=(moved,) if movement else ())
@@ -109,6 +114,7 @@ class _Asked:
 
     amount: Money
     kind: MovementKind
+    moves: bool = False
 
 
 def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
@@ -122,7 +128,10 @@ def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
     operation = meant[0].operation
     if operation is Operation.COMPLETE:
         operation = rows[0].operation
-    return _Asked(meant[0].amount, MOVES[operation] or MovementKind.CHARGE)
+    kind = MOVES[operation]
+    # To void an authorisation moves nothing.
+    moves = kind is not None and operation is not Operation.VOID
+    return _Asked(meant[0].amount, kind or MovementKind.CHARGE, moves)
 
 
 @with_ledger

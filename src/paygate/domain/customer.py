@@ -55,7 +55,8 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path, a folder
         raise InvalidValue(
-            f"zone is an IANA time zone name such as Europe/Zurich, not {name[:40]!r}"
+            f"zone is an IANA time zone name such as Europe/Zurich, not {name[:40]!r}",
+            argument="zone",
         ) from None
 
 

@@ -23,6 +23,7 @@ _SELECT = """
 SELECT fingerprint, result FROM paygate_key
 WHERE tenant = :tenant AND operation = :operation AND key = :key
 """
+_PAYMENT_OF = "SELECT payment FROM paygate_attempt WHERE id = :id AND payment IS NOT NULL"
 _SEQUENCE = """
 INSERT INTO paygate_sequence (tenant, name, value) VALUES (:tenant, :name, 1)
 ON CONFLICT (tenant, name) DO UPDATE SET value = paygate_sequence.value + 1
@@ -59,13 +60,20 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
     assert row is not None, "the row that was in the way is gone, though keys are never deleted"
     if row["fingerprint"] != print_:
         raise KeyReused(
-            f"the key {shown(key)} was used for another {operation} (see {row['result']}); "
+            f"the key {shown(key)} was used for another {operation} "
+            f"(see {_seen(tx, row['result'])}); "
             "use a new key for a new payment, and the same arguments with the same key",
             key=key,
             operation=operation,
             result=row["result"],
         )
     return str(row["result"])
+
+
+def _seen(tx: Tx, result: str) -> str:
+    """Return what a person can look up of the call before; nobody looks up an attempt."""
+    row = tx.one(_PAYMENT_OF, {"id": result})
+    return result if row is None else f"payment {row['payment']}"
 
 
 def used(tx: Tx, operation: str, key: str) -> bool:

@@ -76,6 +76,7 @@ class Listing:
                 f"there is no {self.noun} {told(page.after)} in this ledger, so no page begins "
                 "behind it; pass the id of the last one of the page before",
                 after=page.after,
+                argument="after",
             )
         after = (str(row["at"]), page.after)
         if page.oldest_first:

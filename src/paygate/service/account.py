@@ -280,7 +280,8 @@ class GatewayAccount:
         if rail.needs_return_url and not return_url:
             raise InvalidValue(
                 f"the account {self.name!r} sends the payer away: say where to come back to "
-                "with return_url="
+                "with return_url=",
+                argument="return_url",
             )
 
     def check_payer(self, rail: Rail, payer: Customer | None) -> None:

@@ -54,7 +54,7 @@ def assign_in(
     waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor]
     if not waiting:
         raise _nothing(payment)
-    invoices = [issue.find(tx, each) for each in wanted]
+    invoices = [issue.find(tx, each, "invoices") for each in wanted]
     payment = _identified(tx, payment, invoices, customer)
     allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
     for receipt in waiting:
@@ -133,12 +133,14 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         if invoice.total.currency != amount.currency:
             raise CurrencyMismatch(
                 f"{amount} came, and invoice {invoice.number} is in {invoice.total.currency}; "
-                "assign it to no invoice to make it credit"
+                "assign it to no invoice to make it credit",
+                argument="invoices",
             )
         if invoice.customer != payment.customer:
             raise InvalidValue(
                 f"invoice {invoice.number} is of customer {invoice.customer}, the payment of "
-                f"{payment.customer}"
+                f"{payment.customer}",
+                argument="invoices",
             )
         now = issue.find(tx, invoice)
         if not now.open.minor:

@@ -422,7 +422,11 @@ def plan_claims(
         raise InvalidAmount(f"the amount to collect is {amount}; it must be more than zero")
     if not wanted:
         if customer is None or amount is None:
-            raise InvalidValue("without an invoice, say whose balance it is for and how much")
+            raise InvalidValue(
+                "without an invoice, say whose balance it is for and how much: "
+                "customer= and amount=",
+                argument="customer" if customer is None else "amount",
+            )
         return Plan(customer=customers.save(tx, customer), currency=amount.currency)
     found = [share_of(tx, item) for item in wanted]
     check_together([invoice for invoice, _ in found], amount, customer)
@@ -452,8 +456,8 @@ def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None
     if isinstance(item, Share):
         if item.amount.minor <= 0:
             raise InvalidAmount(f"a share of {item.amount} cannot be paid")
-        return issue.find(tx, item.invoice), item.amount
-    return issue.find(tx, item), None
+        return issue.find(tx, item.invoice, "items"), item.amount
+    return issue.find(tx, item, "items"), None
 
 
 def check_together(
@@ -464,27 +468,31 @@ def check_together(
     seen: set[str] = set()
     for invoice in invoices:
         if invoice.id in seen:
-            raise InvalidValue(f"invoice {invoice.number} is listed twice")
+            raise InvalidValue(f"invoice {invoice.number} is listed twice", argument="items")
         seen.add(invoice.id)
         if invoice.total.currency != first.total.currency:
             raise CurrencyMismatch(
                 f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
-                f"{invoice.total.currency}; collect them apart"
+                f"{invoice.total.currency}; collect them apart",
+                argument="items",
             )
         if invoice.customer != first.customer:
             raise InvalidValue(
                 f"invoices {first.number} and {invoice.number} are of different customers; "
-                "collect them apart (somebody else may pay with payer=)"
+                "collect them apart (somebody else may pay with payer=)",
+                argument="items",
             )
     if amount is not None and amount.currency != first.total.currency:
         raise CurrencyMismatch(
-            f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}"
+            f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}",
+            argument="amount",
         )
     given = customer.id if isinstance(customer, Customer) else customer
     if given is not None and given != first.customer:
         raise InvalidValue(
             f"invoice {first.number} is of customer {first.customer}, not {given}; "
-            "use payer= for somebody who pays for another"
+            "use payer= for somebody who pays for another",
+            argument="customer",
         )
 
 
@@ -506,7 +514,8 @@ def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) 
         if share.currency != invoice.total.currency:
             raise CurrencyMismatch(
                 f"the share is in {share.currency}, invoice {invoice.number} in "
-                f"{invoice.total.currency}"
+                f"{invoice.total.currency}",
+                argument="items",
             )
         if share > invoice.open:
             raise NotEnoughOpen(
@@ -547,7 +556,8 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
         raise InvalidAmount(f"credit of {wanted} cannot be used")
     if wanted.currency != plan.currency:
         raise CurrencyMismatch(
-            f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}"
+            f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}",
+            argument="credit",
         )
     rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
     free = lots.spendable(tx, plan.customer, wanted.currency)

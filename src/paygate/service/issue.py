@@ -117,8 +117,8 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
     return found
 
 
-def find(tx: Tx, which: Invoice | str) -> Invoice:
-    """Find an invoice by number or id, or raise `UnknownInvoice`."""
+def find(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
+    """Find an invoice by number or id, or raise `UnknownInvoice`, which names the *argument*."""
     if isinstance(which, Invoice):
         found = items.by_id(tx, which.id)
     else:
@@ -126,7 +126,9 @@ def find(tx: Tx, which: Invoice | str) -> Invoice:
         found = items.by_number(tx, number) or items.by_id(tx, number)
     if found is None:
         name = which.number if isinstance(which, Invoice) else which
-        raise UnknownInvoice(f"there is no invoice {shown(name)} in this ledger", invoice=name)
+        raise UnknownInvoice(
+            f"there is no invoice {shown(name)} in this ledger", invoice=name, argument=argument
+        )
     return found
 
 

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound="StrEnum")
 
 
-def limit_of(limit: int) -> int:
-    """Return how many rows are wanted; raise `InvalidValue` unless it is 1 to 1,000."""
+def limit_of(limit: int, more: str = "; for more, read page by page with after=") -> int:
+    """
+    Return how many rows are wanted; raise `InvalidValue` unless it is 1 to 1,000.
+
+    *more* is how the message ends: what to do to get more.
+    """
     given = cast("object", limit)
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
         raise InvalidValue(
-            f"limit is 1 to {LIMIT_MAX}, not {told(given)}; for more, read page by page "
-            "with after=",
+            f"limit is 1 to {LIMIT_MAX}, not {told(given)}{more}",
             argument="limit",
         )
     return given
@@ -113,13 +116,13 @@ def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
 def _date(value: date | str | None, argument: str) -> str:
     if value is None:
         return ""
-    found = _read(value, argument)
+    found = _read(value, argument, "")
     if isinstance(found, datetime):
         raise InvalidValue(f"{argument} is a calendar date, not an instant", argument=argument)
     return found.isoformat()
 
 
-def _read(value: date | str, argument: str) -> date:
+def _read(value: date | str, argument: str, more: str = ", or an instant") -> date:
     given = cast("object", value)
     if isinstance(given, date):
         return given
@@ -130,6 +133,6 @@ def _read(value: date | str, argument: str) -> date:
             except ValueError:
                 continue
     raise InvalidValue(
-        f"{argument} is a date such as 2026-12-01, or an instant, not {told(given)}",
+        f"{argument} is a date such as 2026-12-01{more}, not {told(given)}",
         argument=argument,
     )

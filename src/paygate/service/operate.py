@@ -699,7 +699,8 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
 def _check_amount(payment: Payment, amount: Money) -> None:
     if amount.currency != payment.amount.currency:
         raise CurrencyMismatch(
-            f"payment {payment.id} is in {payment.amount.currency}, not {amount.currency}"
+            f"payment {payment.id} is in {payment.amount.currency}, not {amount.currency}",
+            argument="amount",
         )
     if amount.minor <= 0:
         raise InvalidAmount(f"{amount} of payment {payment.id}: it must be more than zero")

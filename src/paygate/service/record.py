@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.customer import Customer
+from paygate.domain.method import Kind
 from paygate.domain.outcome import Movement
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
     from paygate.domain.credit import CreditReason
     from paygate.domain.invoice import Invoice, Share
-    from paygate.domain.method import Kind
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
+
+
+TAKEN: Final = tuple(each for each in Kind if each.recorded)
+"""The kinds of money that come in by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,7 +169,8 @@ def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
         amount = Money(payment.amount.currency, named if wanted else left)
     if amount.currency != payment.amount.currency:
         raise CurrencyMismatch(
-            f"payment {payment.id} is in {payment.amount.currency}, not {amount.currency}"
+            f"payment {payment.id} is in {payment.amount.currency}, not {amount.currency}",
+            argument="amount",
         )
     if amount.minor <= 0 or amount.minor > left:
         raise NotRefundable(

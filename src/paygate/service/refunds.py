@@ -125,7 +125,7 @@ def wanted_items(
     wanted: list[tuple[str, int]] = []
     left = None if amount is None else amount.minor
     for each in items:
-        invoice = issue.find(tx, each.invoice if isinstance(each, Share) else each)
+        invoice = issue.find(tx, each.invoice if isinstance(each, Share) else each, "items")
         there = Money(payment.amount.currency, paid.get(invoice.id, 0))
         share = each.amount if isinstance(each, Share) else there
         if share > there or share.minor <= 0:
