@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paygate import Cashier, CreditReason, Kind, Money, Payment, PaymentStatus, Pays
+from paygate import Cashier, CreditReason, Kind, Money, Operation, Payment, PaymentStatus, Pays
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Movement, MovementKind, Outcome, Pending
@@ -21,6 +21,7 @@ from paygate.errors import (
     NotFoundError,
     NothingToAssign,
     PayerNumberTaken,
+    StillAtGateway,
     StillToDecide,
 )
 from paygate.gateway import Callback, Notice, Refunding, Traits
@@ -685,3 +686,30 @@ def test_numbers_are_listed_a_page_at_a_time(branch: Branch) -> None:
     assert first == made[:0:-1]
     assert cashier.payer_numbers(via="bank", after=first[-1]) == made[:1]
     assert cashier.payer_numbers(customer="C-1", via="bank", oldest_first=True) == made
+
+
+class Slips(Bank):
+    """A bank whose slips take money and send none."""
+
+    @property
+    def traits(self) -> Traits:
+        [(kind, rail)] = super().traits.rails.items()
+        keeps = replace(rail, operations=rail.operations - {Operation.REFUND, Operation.VOID})
+        return replace(super().traits, rails={kind: keeps})
+
+
+def test_money_of_nobody_that_no_account_sends_back_is_sent_in_another_way() -> None:
+    branch = Branch(Slips)
+    [paid] = branch.tell(came("100"))
+
+    with pytest.raises(StillToDecide, match="by hand and record_refund"):
+        branch.cashier.reviewed(paid, reason="seen")
+    with pytest.raises(StillAtGateway, match="another way and record_refund") as held:
+        branch.cashier.reverse(paid, reason="not ours")
+
+    assert held.value.verbs == ("record_refund",)
+    branch.cashier.record_refund(paid, by="transfer", reference="re-1", key="back")
+    now = branch.cashier.payment(paid)
+    assert (now.returned, now.needs_review) == (usd("100"), False)
+    assert_sound(branch.cashier)
+    branch.cashier.close()

@@ -22,7 +22,7 @@ from paygate.errors import (
     UnknownAttempt,
 )
 from paygate.ledger import methods, outbox, payments, receipts, reviews
-from paygate.service import allocation, door, enroll, keeping, merge, reverse, telling
+from paygate.service import allocation, door, enroll, keeping, merge, reverse, telling, ways
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -133,19 +133,20 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
         )
     waiting = _waiting(tx, payment)
     if waiting and not payment.customer:
-        _refuse_nobodys(payment, waiting)
+        _refuse_nobodys(tx, payment, waiting)
     if waiting:
         own = all(amount.currency == payment.amount.currency for amount in waiting)
-        back = ", or send it back with refund" if own else ""
+        verbs = ways.back(tx, payment) if own else ()
+        back = f"; to give it back, {ways.back_by(verbs)}" if own else ""
         raise StillToDecide(
             f"{', '.join(map(str, waiting))} of payment {payment.id} belongs to no invoice yet; "
             f"assign it{back}",
             payment=payment.id,
-            verbs=("assign", "refund") if own else ("assign",),
+            verbs=("assign", *verbs),
         )
 
 
-def _refuse_nobodys(payment: Payment, waiting: Sequence[Money]) -> None:
+def _refuse_nobodys(tx: Tx, payment: Payment, waiting: Sequence[Money]) -> None:
     """Refuse to finish the review of money of which nobody knows whose it is."""
     owed = [-amount for amount in waiting if amount.minor < 0]
     own = not owed and all(amount.currency == payment.amount.currency for amount in waiting)

@@ -45,7 +45,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, identifying, issue, settle, taking, telling
+from paygate.service import allocation, identifying, issue, settle, taking, telling, ways
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -312,12 +312,14 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]
         )
     returned_by_bank = payment.account == RECORDED or payment.kind.returnable_for
     if not wish.force and not returned_by_bank:
+        sends = ways.back(tx, payment)
+        verbs = ("refund", "cancel") if "refund" in sends else sends
         raise StillAtGateway(
             f"account {payment.account!r} brought the money of payment {payment.id} and has not "
-            "reported it as returned; to send it back, refund or cancel it; if it never came, "
+            f"reported it as returned; to give it back, {ways.back_by(verbs)}; if it never came, "
             "reverse it with force",
             payment=payment.id,
-            verbs=("refund", "cancel"),
+            verbs=verbs,
         )
     earliest = max(receipt.effective for receipt in inward)
     if on < earliest:

@@ -85,6 +85,25 @@ def _of_held(payment: Payment, main: AttemptRow | None) -> tuple[str, ...]:
     return ("cancel", "reverse") if undone else ("reverse",)
 
 
+def back(tx: Tx, payment: Payment) -> tuple[str, ...]:
+    """
+    Return the verbs that send money of *payment* back.
+
+    A slip or a virtual account often takes money and sends none; then a person sends it in
+    another way and records that.
+    """
+    rows = payments.attempts_of(tx, payment.id)
+    offered = any(row.offers_to(Operation.REFUND) for row in rows)
+    return ("refund",) if offered else ("record_refund",)
+
+
+def back_by(verbs: Sequence[str]) -> str:
+    """Return the *verbs* that send money back as the end of a sentence."""
+    if "record_refund" in verbs:
+        return "send it in another way and record_refund"
+    return f"{' or '.join(verbs)} it"
+
+
 def _of_conflict(tx: Tx, payment: Payment, rows: Sequence[AttemptRow]) -> tuple[str, ...]:
     """Return the verbs that decide about other money than was asked for."""
     main = next((row for row in rows if _is_main(row)), None)
