@@ -103,7 +103,7 @@ def test_watch_reads_to_the_newest_block_and_books(run: Run) -> None:
     done = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
 
     assert (done.code, done.err) == (0, "")
-    assert "1 payments have news" in done.out
+    assert "1 payment with news" in done.out
     with open_shop() as shop:
         assert shop.invoice("A").open == Money.of("USD", 0)
 

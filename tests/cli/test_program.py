@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
 from paygate import __version__
 from tests.cli.conftest import Run
 
@@ -87,3 +89,23 @@ def test_the_fake_processor_serves_until_it_is_let_go(folder: Path) -> None:
 
 def test_the_fake_processor_stays_on_loopback(run: Run) -> None:
     assert run("fake-processor", "--host", "0.0.0.0").code == 2  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("payment", "list", "--nonsense"),
+        ("payment", "list", "--limit", "many"),
+        ("reverse",),
+        ("nonsense",),
+    ],
+)
+def test_a_program_reads_what_is_wrong_with_its_options_as_json(
+    run: Run, wrong: tuple[str, ...]
+) -> None:
+    done = run(*wrong, "--json")
+
+    assert done.code == 2
+    assert done.error["type"] == "InvalidValue"
+    assert done.error["message"]
+    assert "Usage" in run(*wrong).err

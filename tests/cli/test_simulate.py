@@ -189,7 +189,7 @@ def test_what_cannot_be_played_is_told_with_what_to_do(
 def test_the_gateways_of_the_environment_change_nothing(run: Run) -> None:
     done = run("simulate", "--seeds", "1", PAYGATE_GATEWAYS="gateways.toml")
 
-    assert done.out.splitlines()[-1] == "1 seeds, 0 violations"
+    assert done.out.splitlines()[-1] == "1 seed, 0 violations"
     assert "played" not in done.out
 
 

@@ -69,15 +69,15 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
             lambda tx: outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?"),
         )
 
-    told = imported("dead-letters")
+    told = imported("dead-letters", COLUMNS="80")
     [letter] = imported("dead-letters", "--json").json["dead_letters"]
     revived = imported("dead-letters", "--replay", "crm")
 
     assert told.code == 1
-    assert all(text in told.out for text in ("crm", event.type, "409: who?"))
+    assert all(text in told.out for text in ("crm", event.type, event.aggregate, "409: who?"))
     assert (letter["sink"], letter["event"]["id"], letter["tries"]) == ("crm", event.id, 8)
     assert (revived.code, revived.out.strip()) == (
         0,
-        "1 events are tried again for crm at the next publish",
+        "1 event to be tried again for crm at the next publish",
     )
     assert imported("dead-letters").code == 0

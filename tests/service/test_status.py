@@ -228,7 +228,7 @@ def test_unknown_outcomes_by_age(shop: Shop) -> None:
     assert found.unknown.oldest[0] == first.id
     [one] = found.concerns
     assert (one.name, one.since) == ("outcome-unknown", began)
-    assert one.text.startswith("1 outcomes are unknown for more than a day: ")
+    assert one.text.startswith("1 outcome unknown for more than a day: ")
     assert first.id in one.text
 
 
@@ -238,7 +238,7 @@ def test_a_review_and_a_conflict(shop: Shop) -> None:
     one = shop.concern()
 
     assert (one.name, one.since) == ("review", payment.created_at)
-    assert one.text == f"1 payments to review, 1 of them with other money: {payment.id}"
+    assert one.text == f"1 payment to review, 1 of them with other money: {payment.id}"
 
 
 def test_nobody_recovers(shop: Shop) -> None:
@@ -248,7 +248,7 @@ def test_nobody_recovers(shop: Shop) -> None:
     one = shop.concern()
 
     assert (one.name, one.subject) == ("recovery-overdue", "card")
-    assert one.text.startswith("1 inquiries and 0 callbacks wait")
+    assert one.text.startswith("1 inquiry and 0 callbacks wait")
 
 
 def test_a_sink_that_cannot_be_reached_and_one_that_refuses(shop: Shop) -> None:
@@ -273,7 +273,7 @@ def test_a_sink_that_cannot_be_reached_and_one_that_refuses(shop: Shop) -> None:
     assert soon == []
     assert (down.name, down.subject, down.since) == ("sink-unreached", "crm", began)
     assert (dead.name, dead.subject, dead.since) == ("dead-letters", "books", began)
-    assert dead.text.startswith("1 events were given up, the last one for: ValueError: 409")
+    assert dead.text.startswith("1 event given up, the last one for: ValueError: 409")
     assert {each.name: each.dead_letters for each in shop.status().sinks} == {"books": 1, "crm": 0}
 
 

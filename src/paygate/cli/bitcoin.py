@@ -10,6 +10,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, without_missing_ledger
+from paygate.domain.text import counted
 from paygate.errors import InvalidValue, PaygateError, UnknownGateway
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
             failed[name] = f"not read: another process reads it, until {until} at the latest"
     if not failed:
         console.print(
-            f"read to the newest block ({farthest} were behind); {len(booked)} payments have news",
+            f"read to the newest block ({farthest} were behind); "
+            f"{counted(len(booked), 'payment')} with news",
             markup=False,
         )
     return failed

@@ -10,6 +10,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
+from paygate.domain.text import counted
 from paygate.errors import InvalidValue
 from paygate.ledger.book import chosen
 
@@ -45,7 +46,7 @@ def fsck(
                 show.add(table, one.rule, one.subject, one.detail, style="red")
             console.print(table)
             console.print()
-        console.print(f"{len(rules)} rules, {len(found)} violations")
+        console.print(f"{counted(len(rules), 'rule')}, {counted(len(found), 'violation')}")
     if found:
         raise typer.Exit(FINDINGS)
 

@@ -6,14 +6,14 @@ import json
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import typer
 from typer.core import TyperGroup
 
 from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
-from paygate.errors import ImportRejected, PaygateError, Refused, UsageError
+from paygate.errors import ImportRejected, InvalidValue, PaygateError, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,12 @@ def code_of(error: PaygateError) -> int:
             return 4
 
 
+_MISUSED: Final = cast(
+    "type[Exception]",
+    next(each for each in typer.BadParameter.__mro__ if each.__name__ == "UsageError"),
+)
+"""What click raises, or the copy of it that newer versions of typer bring."""
+
 _QUIET: Final = logging.NullHandler()
 
 
@@ -59,8 +65,15 @@ class Commands(TyperGroup):
         # What a command prints says it all; without this, Python writes warnings between the
         # lines. Handlers of the application of --app get them all the same.
         logging.getLogger("paygate").addHandler(_QUIET)
+        # A command line that cannot be read never comes to the command, which says --json.
+        as_json = "--json" in (*getattr(ctx, "_protected_args", ()), *ctx.args)
         try:
             return super().invoke(ctx)
+        except _MISUSED as error:
+            if not as_json:
+                raise
+            tell(InvalidValue(cast("Any", error).format_message()), as_json=True, hidden=())
+            raise typer.Exit(code_of(InvalidValue(""))) from None
         except PaygateError as error:
             hidden = ctx.meta.get(_HIDDEN, ())
             if ctx.params.get("debug"):

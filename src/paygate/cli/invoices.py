@@ -12,6 +12,7 @@ from paygate.cli import facts, options, pages, show
 from paygate.cli.exits import Spelled
 from paygate.cli.opening import Where, read_amount, with_ledger, without_missing_ledger
 from paygate.domain.money import Money
+from paygate.domain.text import counted
 from paygate.errors import ImportRejected, InvalidValue
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def import_(
         console.print()
     what = "would be issued" if dry_run else "issued"
     console.print(f"{len(new)} {what}, {len(done.known)} were there already", end="")
-    console.print(f", {len(done.problems)} rows left out" if done.problems else "")
+    console.print(f", {counted(len(done.problems), 'row')} left out" if done.problems else "")
     _print_problems(where, [(problem.line, problem.reason) for problem in done.problems])
 
 

@@ -34,7 +34,11 @@ STYLES: Final = {
 """The colours of what matters about a payment."""
 
 
-_SHORT: Final = ("Invoice", "Customer", "Currency", "Payment", "Due", "Date")
+_WHOLE: Final = (
+    *("Invoice", "Customer", "Currency", "Payment", "Due", "Date"),
+    *("When", "Since", "What", "What, and about what"),
+)
+"""The columns that are never broken: ids, types and instants are copied and searched for."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -65,7 +69,7 @@ def table(*columns: str, title: str = "") -> Table:
         made.add_column(
             column.removeprefix(">"),
             justify="right" if right else "left",
-            no_wrap=right or column in ("", *_SHORT),
+            no_wrap=right or column in ("", *_WHOLE),
             overflow="fold",
         )
     return made

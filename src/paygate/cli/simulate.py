@@ -11,6 +11,7 @@ from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where
 from paygate.cli.traits import traits_of_account, traits_of_driver
+from paygate.domain.text import counted
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -179,7 +180,10 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
     )
     # Who only reads the last line must not believe that the driver was tried.
     aside = "; the driver's own code was not called" if driven else ""
-    console.print(f"{total.seeds} seeds, {len(total.broken)} violations{aside}", soft_wrap=True)
+    console.print(
+        f"{counted(total.seeds, 'seed')}, {counted(len(total.broken), 'violation')}{aside}",
+        soft_wrap=True,
+    )
 
 
 def _gate(seeds: int, first: int, *, as_json: bool) -> None:

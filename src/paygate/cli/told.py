@@ -11,6 +11,7 @@ from paygate.cli import options, pages, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.domain.callback import InboxState
+from paygate.domain.text import counted
 
 if TYPE_CHECKING:
     from paygate.domain.callback import StoredCallback
@@ -70,15 +71,16 @@ def _show_letters(found: list[DeadLetter], sink: str | None, revived: int | None
     console = show.console()
     if revived is not None:
         console.print(
-            f"{revived} events are tried again for {sink} at the next publish", markup=False
+            f"{counted(revived, 'event')} to be tried again for {sink} at the next publish",
+            markup=False,
         )
     if not found:
         return
-    table = show.table("Sink", ">No.", "What", "About", "Since", "What it said")
+    table = show.table("Sink", ">No.", "What, and about what", "Since", "What it said")
     for one in found:
         since = f"{one.since:%Y-%m-%d %H:%M}"
-        about = one.event.aggregate
-        show.add(table, one.sink, one.event.position, one.event.type, about, since, one.error)
+        what = f"{one.event.type}\n  {one.event.aggregate}"
+        show.add(table, one.sink, one.event.position, what, since, one.error)
     console.print(table)
 
 
@@ -116,7 +118,7 @@ def list_(
         return
     table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
     for one in found:
-        when = f"{one.received_at:%Y-%m-%d %H:%M:%S}"
+        when = f"{one.received_at:%Y-%m-%d %H:%M}"
         show.add(table, one.id, when, one.account, one.type, one.state, one.error)
     show.console().print(table)
     pages.tell_more(following)

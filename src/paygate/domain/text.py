@@ -82,6 +82,11 @@ def shown(text: str) -> str:
     return repr(text[:_SHOWN_MAX]) + ("…" if len(text) > _SHOWN_MAX else "")
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return *number* with its noun: ``1 payment``, ``2 payments``, ``2 inquiries``."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def told(value: object) -> str:
     """Return what a message says of a *value* that was given: a text itself, else the type.
 

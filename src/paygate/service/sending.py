@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from paygate.domain.text import counted
 from paygate.errors import InvalidValue, StillCatchingUp
 from paygate.ledger import accounts as known
 from paygate.ledger import feeds, outbox, sending
@@ -77,11 +78,11 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
 def _waits(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> list[str]:
     """Return what the ledger could still learn by itself, for any of its tenants."""
     waits = [
-        f"{count} attempts to inquire about{_of(tx, tenant)}"
+        f"{counted(count, 'attempt')} to inquire about{_of(tx, tenant)}"
         for tenant, count in sending.attempts_due(tx).items()
     ]
     waits += [
-        f"{count} callbacks to apply{_of(tx, tenant)}"
+        f"{counted(count, 'callback')} to apply{_of(tx, tenant)}"
         for tenant, count in sending.callbacks_due(tx).items()
     ]
     unread = _in_order(tx, _unread(tx, accounts))

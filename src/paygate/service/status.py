@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
+from paygate.domain.text import counted
 from paygate.ledger import accounts, feeds, payments, refused, sending, standing
 from paygate.service import recover
 
@@ -131,8 +132,8 @@ def _of_account(one: AccountStatus, tx: Tx) -> Iterator[Concern]:
         yield Concern(name="callbacks-stuck", subject=one.name, text=counts, since=one.stuck_since)
     if one.overdue_inquiries or one.overdue_callbacks:
         text = (
-            f"{one.overdue_inquiries} inquiries and {one.overdue_callbacks} callbacks wait, and "
-            "nobody sees to them"
+            f"{counted(one.overdue_inquiries, 'inquiry', 'inquiries')} and "
+            f"{counted(one.overdue_callbacks, 'callback')} wait, and nobody sees to them"
         )
         yield Concern(name="recovery-overdue", subject=one.name, text=text, since=one.overdue_since)
 
@@ -171,7 +172,7 @@ def _of_unknown(unknown: UnknownOutcomes, now: datetime) -> Iterator[Concern]:
     if since is not None and now - since >= UNKNOWN_AFTER:
         count = unknown.within_a_week + unknown.older
         named = ", ".join(unknown.oldest)
-        text = f"{count} outcomes are unknown for more than a day: {named}"
+        text = f"{counted(count, 'outcome')} unknown for more than a day: {named}"
         yield Concern(name="outcome-unknown", text=text, since=since)
 
 
@@ -181,7 +182,7 @@ def _of_reviews(reviews: Flagged, changes: list[str]) -> Iterator[Concern]:
         more = f", {reviews.conflicts} of them with other money" if reviews.conflicts else ""
         if reviews.unidentified:
             more += f", {reviews.unidentified} of them for payer numbers that nobody has"
-        text = f"{reviews.count} payments to review{more}: {named}"
+        text = f"{counted(reviews.count, 'payment')} to review{more}: {named}"
         yield Concern(name="review", text=text, since=reviews.since)
     if changes:
         text = f"storing or deleting a method: {', '.join(changes)}"
@@ -198,5 +199,5 @@ def _of_sink(one: SinkStatus, now: datetime) -> Iterator[Concern]:
         text = "nobody hands events over to it"
         yield Concern(name="sink-behind", subject=one.name, text=text, since=behind)
     if one.dead_letters:
-        text = f"{one.dead_letters} events were given up, the last one for: {one.error}"
+        text = f"{counted(one.dead_letters, 'event')} given up, the last one for: {one.error}"
         yield Concern(name="dead-letters", subject=one.name, text=text, since=one.dead_since)
