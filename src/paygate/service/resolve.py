@@ -133,7 +133,7 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
         )
     waiting = _waiting(tx, payment)
     if waiting and not payment.customer:
-        _refuse_nobodys(tx, payment, waiting)
+        _refuse_nobodys(payment, waiting)
     if waiting:
         own = all(amount.currency == payment.amount.currency for amount in waiting)
         verbs = ways.back(tx, payment) if own else ()
@@ -146,7 +146,7 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
         )
 
 
-def _refuse_nobodys(tx: Tx, payment: Payment, waiting: Sequence[Money]) -> None:
+def _refuse_nobodys(payment: Payment, waiting: Sequence[Money]) -> None:
     """Refuse to finish the review of money of which nobody knows whose it is."""
     owed = [-amount for amount in waiting if amount.minor < 0]
     own = not owed and all(amount.currency == payment.amount.currency for amount in waiting)
