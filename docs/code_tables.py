@@ -45,6 +45,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.outcomes import OUTCOMES, Shown
 from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.stripe.codes import DECLINES
 from paygate.gateway import CAPABILITIES
@@ -103,6 +104,12 @@ def statuses() -> Iterator[Row]:
     for status in PaymentStatus:
         states = ", ".join(code(state) for state in AttemptState if STATUS_OF[state] is status)
         yield code(status), STATUSES[status], states
+
+
+def reviews() -> Iterator[Row]:
+    yield "Cause", "Why", "Ends by"
+    for cause, meaning in members(ReviewCause).items():
+        yield code(cause), meaning, ", ".join(map(code, REVIEWS[cause][1]))
 
 
 def merges() -> Iterator[Row]:
@@ -360,6 +367,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "names-for-drivers": lambda: names_of(paygate.driver),
     "timing": timing,
     "statuses": statuses,
+    "reviews": reviews,
     "merges": merges,
     "outcomes": outcomes,
     "events": events,

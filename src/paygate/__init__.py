@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Allocation,
         Attempt,
         AttemptState,
+        ForeignMoney,
         Operation,
         Payment,
         PaymentItem,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     )
     from paygate.domain.result import OperationResult, OperationState
     from paygate.domain.reversal import Reversal, WriteOff
+    from paygate.domain.review import Review, ReviewCause
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
     from paygate.domain.settlement import CreditOn
     from paygate.domain.status import AccountStatus, Concern, LedgerStatus, SinkStatus
@@ -156,6 +158,7 @@ _HOMES = {
     "Allocation": "domain.payment",
     "Attempt": "domain.payment",
     "AttemptState": "domain.payment",
+    "ForeignMoney": "domain.payment",
     "Operation": "domain.payment",
     "Payment": "domain.payment",
     "PaymentItem": "domain.payment",
@@ -163,6 +166,8 @@ _HOMES = {
     "Receipt": "domain.payment",
     "Unattended": "domain.payment",
     "OperationResult": "domain.result",
+    "Review": "domain.review",
+    "ReviewCause": "domain.review",
     "OperationState": "domain.result",
     "Reversal": "domain.reversal",
     "WriteOff": "domain.reversal",
@@ -238,6 +243,7 @@ __all__ = [
     "DisputeStateWord",
     "Event",
     "FeedsRead",
+    "ForeignMoney",
     "GatewayAccount",
     "History",
     "Imported",
@@ -288,6 +294,8 @@ __all__ = [
     "Rescan",
     "Resolution",
     "Reversal",
+    "Review",
+    "ReviewCause",
     "Rotated",
     "ScriptStep",
     "Secret",

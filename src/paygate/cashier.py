@@ -1631,6 +1631,7 @@ class Desk(BookDesk):
         """
         Ask the gateway how *payment* stands, and write down what it says.
 
+        If it does not answer, the payment is what was known before, and its `unanswered` says why.
         Raises `UnknownGateway` if the payment's account is not configured here.
         """
         return (
@@ -1646,7 +1647,8 @@ class Desk(BookDesk):
 
         At most *limit* inquiries and *limit* callbacks. Call it now and then (from
         a worker, a timer, after a crash). It is safe to run in many processes at
-        once. Returns the payments that it asked or was told about. What is of accounts
+        once. Returns the payments that it asked or was told about; those whose gateway did not
+        answer have `unanswered` set. What is of accounts
         that are not configured here is left to a process that has them; see `unattended`.
         """
         most = listing.limit_of(limit, "; for more, call recover again")

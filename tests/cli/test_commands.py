@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from paygate import Cashier, Money
+from paygate.dialogue import Dialogue
 from paygate.domain.money import AMOUNT_MAX
-from paygate.errors import InvalidAmount
+from paygate.domain.outcome import Finding
+from paygate.errors import InvalidAmount, NoReply
+from paygate.gateway import Inquiry
+from paygate.testing import FakeGateway
 from tests.cli.conftest import CSV, Run
 
 COLLECT = ("--gateways", "gateways.toml", "--via", "card")
@@ -166,8 +170,24 @@ def test_an_unknown_outcome_is_asked_about(imported: Run) -> None:
     assert [receipt["amount"]["minor"] for receipt in shown["receipts"]] == [3000]
 
 
+def test_an_inquiry_without_an_answer_stops_a_script(
+    imported: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(self: FakeGateway, inquiry: Inquiry) -> Dialogue[Finding]:
+        raise NoReply("nothing within 30 s")
+
+    made = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_pending", "--json")
+    monkeypatch.setattr(FakeGateway, "look_up", look_up)
+
+    asked = imported("inquire", made.json["payment"]["id"], "--gateways", "gateways.toml")
+
+    assert asked.code == 1
+    assert "Not answered" in asked.out
+    assert "nothing within 30 s" in " ".join(asked.out.split())
+
+
 def test_recover_asks_about_nothing_where_nothing_is_due(imported: Run) -> None:
-    assert imported("recover", "--json").json == {"payments": []}
+    assert imported("recover", "--json").json == {"payments": [], "unanswered": 0}
     assert "Nothing is due" in imported("recover").out
 
 

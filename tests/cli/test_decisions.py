@@ -111,12 +111,17 @@ def test_credit_is_listed_used_and_given_back(imported: Run) -> None:
 def test_money_that_was_not_asked_for_is_assigned(imported: Run) -> None:
     payment = collected(imported, "tok_other_currency")
     with Cashier.open("sqlite:///paygate.db") as cashier:
-        assert cashier.payment(payment).unallocated.minor == 3000
+        assert [each.minor for each in cashier.payment(payment).undecided] == [3000]
+    shown = " ".join(imported("payment", "show", payment).out.split())
+    assert "Received 30.00 EUR" in shown
+    assert "Unassigned 30.00 EUR" in shown
+    assert "Next 'paygate assign'" in shown
 
     done = imported("assign", payment, "--reason", "the customer meant it so", "--json")
 
     assert done.code == 0
-    assert done.json["payment"]["unallocated"]["minor"] == 0
+    [other] = done.json["payment"]["foreign"]
+    assert (other["unallocated"]["minor"], other["credited"]["text"]) == (0, "30.00 EUR")
 
 
 def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:

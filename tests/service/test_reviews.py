@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
-from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import DeclineCode, Declined
-from paygate.errors import NothingToReverse
+from paygate import Cashier, Kind, Money, Payment, ReviewCause
+from paygate.dialogue import Dialogue
+from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Finding
+from paygate.domain.review import REVIEWS
+from paygate.errors import NoReply, NothingToReverse
+from paygate.gateway import Inquiry
+from paygate.ledger import payments, reviews
+from paygate.ledger.tx import Tx
+from paygate.service import telling
+from paygate.service.flow import transact
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import assert_sound, usd
 
+FLAG = "UPDATE paygate_attempt SET needs_review = 1, version = version + 1 WHERE id = :id"
 NO = Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=False)
+
+
+class Desk(Cashier):
+    """A cashier that writes to the ledger what only a rare fault of a processor would."""
+
+    def write(self, work: Callable[[Tx], object]) -> None:
+        self._run(transact(work))
 
 
 class Shop:
@@ -23,8 +38,10 @@ class Shop:
         self.clock = FakeClock()
         self.card = FakeGateway(clock=self.clock)
         self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
-        self.cashier = Cashier.in_memory(
-            gateways={"card": self.card, "bank": self.bank}, clock=self.clock
+        self.kiosk = FakeGateway(Kind.VOUCHER, clock=self.clock)
+        self.cashier = Desk.in_memory(
+            gateways={"card": self.card, "bank": self.bank, "kiosk": self.kiosk},
+            clock=self.clock,
         )
         self.cashier.issue(number="A", customer="C-1", total=usd("30"), due="2026-02-01")
 
@@ -154,3 +171,209 @@ def test_an_invoice_that_was_paid_again_since_the_reversal_is_not_paid_twice(sho
     shop.cashier.undo_reversal(payment, reason="the wrong check")
 
     assert shop.cashier.balance("C-1") == {"USD": usd("30")}
+
+
+# --- What a payment says of its reviews ---------------------------------------------------
+
+
+def scripted(script: str, verb: str) -> Callable[[Shop], Payment]:
+    """Return what makes a payment of which the processor does *verb* in its own way."""
+
+    def make(shop: Shop) -> Payment:
+        cashier = shop.cashier
+        if verb == "capture":
+            payment = cashier.authorize("A", via="card", method="tok_visa", key="h")
+            shop.card.script(script)
+            return cashier.capture(payment, key="c").payment
+        payment = shop.pay()
+        shop.card.script(script)
+        return cashier.refund(payment, amount=usd("8"), key="r").payment
+
+    return make
+
+
+def flagged(operation: str, token: str = "tok_visa") -> Callable[[Shop], Payment]:
+    """Return what makes a payment whose last attempt waits for a person, whatever its state."""
+
+    def make(shop: Shop) -> Payment:
+        cashier = shop.cashier
+        if operation == "authorize":
+            payment = cashier.authorize("A", via="card", method=token, key="h")
+        else:
+            payment = shop.pay(token)
+        if operation == "void":
+            cashier.cancel(payment, key="v")
+        attempt = cashier.attempts(payment)[-1].id
+
+        def flag(tx: Tx) -> None:
+            tx.run(FLAG, {"id": attempt})
+            payments.renew_answers(tx, payment.id)
+            payments.set_status(tx, payment.id, payment.status, needs_review=True)
+
+        shop.cashier.write(flag)
+        return cashier.payment(payment)
+
+    return make
+
+
+def raised(cause: str) -> Callable[[Shop], Payment]:
+    """Return what makes a payment under review for a cause that is no matter of an attempt."""
+
+    def make(shop: Shop) -> Payment:
+        payment = shop.pay()
+        shop.cashier.write(lambda tx: reviews.raise_(tx, payment.id, cause))
+        return shop.cashier.payment(payment)
+
+    return make
+
+
+def contradicted(shop: Shop) -> Payment:
+    payment = debited(shop)
+    pay_out(shop, payment)
+    shop.cashier.reverse(payment, reason="misread")
+    days(shop, 20)
+    return shop.cashier.payment(payment)
+
+
+def unidentified(shop: Shop) -> Payment:
+    shop.kiosk.pay_number("VA-1", usd("12"))
+    for callback in shop.kiosk.callbacks():
+        shop.cashier.receive("kiosk", callback)
+    shop.cashier.apply_callbacks()
+    return shop.cashier.payments()[0]
+
+
+def contradiction(shop: Shop) -> Payment:
+    payment = shop.pay()
+    shop.cashier.write(
+        lambda tx: payments.set_status(
+            tx, payment.id, payment.status, needs_review=True, conflicted=True
+        )
+    )
+    found = shop.cashier.payment(payment)
+    shop.cashier.write(
+        lambda tx: telling.emit(tx, "payment.conflicted", found, reason="told otherwise")
+    )
+    return found
+
+
+def other_hold(shop: Shop) -> Payment:
+    return shop.cashier.authorize("A", via="card", method="tok_other_amount", key="h")
+
+
+MADE: dict[ReviewCause, Callable[[Shop], Payment]] = {
+    ReviewCause.OTHER_MONEY: lambda shop: shop.pay("tok_other_amount"),
+    ReviewCause.FOREIGN_MONEY: lambda shop: shop.pay("tok_other_currency"),
+    ReviewCause.OTHER_HOLD: other_hold,
+    ReviewCause.CONTRADICTION: contradiction,
+    ReviewCause.IN_DOUBT: flagged("charge", "tok_unknown_lost"),
+    ReviewCause.UNDECIDED: flagged("charge", "tok_pending"),
+    ReviewCause.HOLD: flagged("authorize"),
+    ReviewCause.REFUND: scripted("partial", "refund"),
+    ReviewCause.CAPTURE: scripted("partial", "capture"),
+    ReviewCause.VOID: flagged("void"),
+    ReviewCause.TOLD: flagged("charge"),
+    ReviewCause.EXCESS: raised(reviews.EXCESS),
+    ReviewCause.UNSETTLED: raised(reviews.UNSETTLED),
+    ReviewCause.CONTRADICTED: contradicted,
+    ReviewCause.UNBROUGHT: raised(reviews.UNBROUGHT),
+    ReviewCause.UNIDENTIFIED: unidentified,
+    ReviewCause.TWICE: raised("twice:capture:mv-1"),
+    ReviewCause.TOLD_BY: raised("told-by:bank"),
+    ReviewCause.DISPUTE: raised("dispute:dsp_1"),
+    ReviewCause.DISPUTE_ELSEWHERE: raised("dispute-elsewhere:dsp_1"),
+}
+ENDS: dict[str, Callable[[Shop, Payment], object]] = {
+    "assign": lambda shop, payment: shop.cashier.assign(
+        payment, (), reason="credit", customer=payment.customer or "C-1"
+    ),
+    "refund": lambda shop, payment: shop.cashier.refund(payment, key="end"),
+    "cancel": lambda shop, payment: shop.cashier.cancel(payment, key="end"),
+    "inquire": lambda shop, payment: shop.cashier.inquire(payment),
+    "resolve": lambda shop, payment: shop.cashier.resolve(
+        payment, Closed(how=Closing.CANCELED), evidence="their dashboard"
+    ),
+    "reviewed": lambda shop, payment: shop.cashier.reviewed(payment, reason="it is right"),
+    "undo_reversal": lambda shop, payment: shop.cashier.undo_reversal(payment, reason="misread"),
+}
+
+
+@pytest.mark.parametrize(
+    ("cause", "verb"), [(cause, verb) for cause, (_, verbs) in REVIEWS.items() for verb in verbs]
+)
+def test_each_verb_that_a_review_names_ends_it(shop: Shop, cause: ReviewCause, verb: str) -> None:
+    payment = MADE[cause](shop)
+    assert [each.cause for each in payment.reviews] == [cause]
+    [review] = payment.reviews
+    assert (payment.needs_review, verb in review.verbs) == (True, True)
+    if verb == "inquire":
+        ENDS[verb](shop, payment)  # it may bring no answer: resolve is there for that
+        return
+
+    ENDS[verb](shop, payment)
+
+    found = shop.cashier.payment(payment)
+    assert (found.reviews, found.needs_review) == ((), False)
+
+
+def test_each_cause_has_a_sentence_and_a_verb() -> None:
+    assert set(REVIEWS) == set(ReviewCause)
+    assert all(reason and verbs for reason, verbs in REVIEWS.values())
+
+
+# --- Money in another currency ------------------------------------------------------------
+
+
+def test_money_in_another_currency_is_never_shown_under_that_of_the_payment() -> None:
+    card = FakeGateway()
+    with Cashier.in_memory(gateways={"card": card}) as cashier:
+        yen = Money("JPY", 500)
+        cashier.issue(number="Y", customer="C-1", total=yen, due="2026-02-01")
+
+        paid = cashier.collect("Y", via="card", method="tok_other_currency", key="k")
+
+        [other] = paid.foreign
+        came, nothing = other.received, Money.zero(other.received.currency)
+        assert came.currency != "JPY"
+        assert (paid.received, paid.unallocated) == (Money("JPY", 0), Money("JPY", 0))
+        assert (other.unallocated, other.returned, paid.undecided) == (came, nothing, (came,))
+        assigned = cashier.assign(paid, (), reason="they pay in euro")
+        assert assigned.credited == Money("JPY", 0)
+        assert [each.credited for each in assigned.foreign] == [came]
+        assert (assigned.undecided, cashier.balance("C-1")) == ((), {came.currency: came})
+
+
+# --- An inquiry without an answer ---------------------------------------------------------
+
+
+class Away(FakeGateway):
+    """A processor that may be away when it is asked."""
+
+    away = True
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        if self.away:
+            raise NoReply("nothing within 30 s")
+        return super().look_up(inquiry)
+
+
+def test_an_inquiry_that_got_no_answer_says_so() -> None:
+    clock = FakeClock()
+    card = Away(clock=clock)
+    with Cashier.in_memory(gateways={"card": card}, clock=clock) as cashier:
+        for number in ("A", "B"):
+            cashier.issue(number=number, customer="C-1", total=usd("30"), due="2026-02-01")
+        pending = [
+            cashier.collect(number, via="card", method="tok_pending", key=number)
+            for number in ("A", "B")
+        ]
+        assert [each.unanswered for each in pending] == ["", ""]
+
+        assert "nothing within 30 s" in cashier.inquire(pending[0]).unanswered
+        cashier.recover()  # what the feed has told before
+        clock.advance(timedelta(hours=12))
+        asked = cashier.recover()
+        assert (len(asked), all(each.unanswered for each in asked)) == (2, True)
+
+        card.away = False
+        assert cashier.inquire(pending[0]).unanswered == ""

@@ -14,8 +14,12 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.domain.money import Money
     from paygate.domain.outcome import Sighting
     from paygate.domain.payment import Payment, PaymentItem
+    from paygate.domain.review import Review
     from paygate.domain.words import (
         KeyedVerb,
         KindWord,
@@ -216,10 +220,12 @@ def inquire(
     where: Where,
     payment: options.PaymentArgument,
 ) -> None:
-    """Ask the gateway how a payment stands, and write down what it says."""
+    """Ask the gateway how a payment stands; exits with 1 if it did not answer."""
     with where.open() as cashier:
         made = cashier.inquire(payment)
     tell(made, as_json=where.as_json)
+    if made.unanswered:
+        raise typer.Exit(FINDINGS)
 
 
 @with_gateways
@@ -230,14 +236,18 @@ def recover(
     """Ask once about every payment that is due for it: after a crash, or by a timer."""
     with where.open() as cashier:
         asked = cashier.recover(limit=limit)
+    unanswered = sum(bool(one.unanswered) for one in asked)
     if where.as_json:
-        show.write_json({"payments": [facts.payment(one) for one in asked]})
+        written = [facts.payment(one) for one in asked]
+        show.write_json({"payments": written, "unanswered": unanswered})
         return
     console = show.console()
     if asked:
         console.print(_table(asked))
     else:
         console.print("Nothing is due.")
+    if unanswered:
+        console.print(f"{unanswered} of {len(asked)}: the gateway did not answer; run it again.")
 
 
 @payment.command("list")
@@ -351,16 +361,17 @@ def rows(of: Payment) -> dict[str, object]:
         "Via": f"{of.account} ({show.words(of.kind)})",
         "Status": show.status(of.status),
         "Amount": of.amount,
-        "Received": of.received,
+        "Received": _amounts([of.received, *(each.received for each in of.foreign)])
+        or show.amount(of.received),
         "Seen": of.seen or None,
         "Made up of": "\n".join(map(_sighting, of.sightings)) or None,
         "Address number": of.place,
         "Being captured": of.capturing or None,
-        "Returned": of.returned or None,
+        "Returned": _amounts([of.returned, *(each.returned for each in of.foreign)]) or None,
         "Being refunded": of.refunding or None,
-        "Made credit": of.credited or None,
+        "Made credit": _amounts([of.credited, *(each.credited for each in of.foreign)]) or None,
         "From credit": of.from_credit or None,
-        "Unassigned": of.unallocated or None,
+        "Unassigned": _amounts(of.undecided) or None,
         "On its way": of.awaiting or None,
         "Invoices": "\n".join(map(_about, of.items)) or None,
         "Made": None if of.created_at is None else f"{of.created_at:%Y-%m-%d %H:%M} UTC",
@@ -373,6 +384,7 @@ def rows(of: Payment) -> dict[str, object]:
         "Reversal": of.reversal,
         "Expires": _expiry(of),
         **_next_step(of),
+        "Not answered": of.unanswered or None,
         "Repeated": "nothing was sent: the key was used before" if of.repeated else None,
         "Warning": " ".join(of.warnings) or None,
     }
@@ -405,11 +417,24 @@ def _expiry(of: Payment) -> str | None:
 
 def _next_step(of: Payment) -> dict[str, object]:
     """Return rows that say what is to be done about a payment, if anything is."""
-    if of.needs_review or of.conflicted:
-        return {"Next": "a person must look at it and resolve it"}
+    if of.reviews:
+        return {
+            "Review": "\n".join(each.reason for each in of.reviews),
+            "Next": "\n".join(dict.fromkeys(_commands(each) for each in of.reviews)),
+        }
     if of.status is PaymentStatus.UNKNOWN:
         return {"Next": "do not pay again; 'paygate recover' asks how it ended"}
     return {} if of.action is None else steps.rows(of.action)
+
+
+def _amounts(amounts: Iterable[Money]) -> str:
+    """Write amounts of several currencies, without those that are nothing."""
+    return ", ".join(show.amount(each) for each in amounts if each.minor)
+
+
+def _commands(of: Review) -> str:
+    """Write the commands that end a review."""
+    return " or ".join(f"'paygate {verb.replace('_', '-')}'" for verb in of.verbs)
 
 
 def _table(payments: list[Payment]) -> Any:

@@ -181,7 +181,7 @@ _ABOUT_PAGE = frozenset({Operation.COMPLETE, Operation.CLOSE})
 _KNOWS_KEY = frozenset({RejectCause.KEY_IN_USE, RejectCause.KEY_MISMATCH})
 """Refusals which prove that something was sent under our key before."""
 
-_ABOUT_QUESTION = _KNOWS_KEY | {
+ABOUT_QUESTION: Final = _KNOWS_KEY | {
     RejectCause.CREDENTIALS,
     RejectCause.PERMISSION,
     RejectCause.RATE_LIMIT,
@@ -600,7 +600,7 @@ def _about_question(facts: Facts, answer: Rejected, source: Source) -> bool:
     """Return whether only an inquiry, or a repetition, was refused, and not the operation."""
     if source is Source.RESPONSE:
         return facts.sends > 1
-    return source is Source.INQUIRY and answer.cause in _ABOUT_QUESTION
+    return source is Source.INQUIRY and answer.cause in ABOUT_QUESTION
 
 
 def _key_known(facts: Facts, answer: Rejected) -> Changes:

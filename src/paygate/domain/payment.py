@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import Kind, MethodFacts
     from paygate.domain.money import Money
     from paygate.domain.outcome import Action, MovementKind, Sighting
+    from paygate.domain.review import Review
 
 
 class Operation(StrEnum):
@@ -144,6 +145,19 @@ class PaymentItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignMoney:
+    """What came for a payment in another currency than was asked for, and where it is.
+
+    The four amounts are in that currency, and mean what those of the payment do.
+    """
+
+    received: Money
+    returned: Money
+    credited: Money
+    unallocated: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """One effort to collect an amount from a payer, or money recorded by hand.
 
@@ -171,6 +185,11 @@ class Payment:
     `capturing` and `refunding` are what is being taken, or sent back, right now, as far as
     that is decided by none yet. `repeated` says that the call which returned it stored and
     sent nothing: its key was used before, and this is the payment of that time.
+
+    All amounts of it are in the currency of `amount`. Money that came in another one is in
+    `foreign`, by currency. `reviews` say why a person must look at it and which verbs end that;
+    there are some if `needs_review`. `unanswered` says why the inquiry that returned it got no
+    answer, so that it is only what was known before; it is empty if the gateway answered.
     """
 
     id: str
@@ -216,7 +235,16 @@ class Payment:
     payer_number: str = ""
     items: tuple[PaymentItem, ...] = ()
     created_at: datetime | None = None
+    foreign: tuple[ForeignMoney, ...] = ()
+    reviews: tuple[Review, ...] = ()
     repeated: bool = field(default=False, compare=False)
+    unanswered: str = field(default="", compare=False)
+
+    @property
+    def undecided(self) -> tuple[Money, ...]:
+        """What of it waits for a person's decision, by currency; negative if it is owed to us."""
+        amounts = (self.unallocated, *(each.unallocated for each in self.foreign))
+        return tuple(each for each in amounts if each.minor)
 
     @property
     def refunded(self) -> bool:

@@ -21,12 +21,14 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import (
     Attempt,
     AttemptState,
+    ForeignMoney,
     Operation,
     Payment,
     PaymentItem,
     PaymentStatus,
     Unattended,
 )
+from paygate.domain.review import Flagged, Review, reviews_of
 from paygate.domain.settlement import CreditOn
 from paygate.errors import SendingStopped, TokenUnreadable, UnknownMethod, UnknownPayment
 from paygate.ledger import checksums, paging, sending
@@ -64,22 +66,43 @@ AND NOT EXISTS (
 # invoice is named once, in the order of the claims; one that was chosen later comes last.
 _SELECT = f"""
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
-  a.expires_at, a.method_facts, a.verified, a.place,
+  a.expires_at, a.method_facts, a.verified, a.place, a.offers,
   (SELECT json_group_array(
      json_array(sighting, currency, quantity_minor, confirmations, needed)) FROM (
      SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20))
     AS sightings,
   (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
-   WHERE c.payment = p.id AND c.reason <> 'invoice_voided') AS credited_minor,
+   WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency = p.currency)
+    AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
-   WHERE r.payment = p.id AND r.unallocated_minor <> 0) AS unallocated_minor,
+   WHERE r.payment = p.id AND r.unallocated_minor <> 0 AND r.currency = p.currency)
+    AS unallocated_minor,
   (SELECT coalesce(sum(awaiting_minor), 0) FROM paygate_receipt r
-   WHERE r.payment = p.id AND r.awaiting_minor > 0) AS awaiting_minor,
+   WHERE r.payment = p.id AND r.awaiting_minor > 0 AND r.currency = p.currency)
+    AS awaiting_minor,
+  (SELECT json_group_array(json_array(currency, came, went, credited, waits)) FROM (
+    SELECT currency, sum(came) AS came, sum(went) AS went, sum(credited) AS credited,
+      sum(waits) AS waits
+    FROM (
+      SELECT currency, unallocated_minor AS waits, 0 AS credited,
+        CASE WHEN inward = 1 AND kind <> 'undone' THEN amount_minor ELSE 0 END AS came,
+        CASE WHEN inward = 0 THEN amount_minor WHEN kind = 'undone' THEN -amount_minor ELSE 0 END
+          AS went
+      FROM paygate_receipt r WHERE r.payment = p.id AND r.currency <> p.currency
+      UNION ALL
+      SELECT currency, 0, amount_minor - closed_minor, 0, 0 FROM paygate_credit c
+      WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency <> p.currency)
+    GROUP BY currency)) AS foreign_money,
+  (SELECT json_group_array(json_array(w.id, w.operation, w.state, w.late_pending))
+   FROM paygate_attempt w WHERE w.payment = p.id AND w.needs_review = 1) AS flagged,
+  (SELECT json_group_array(v.cause) FROM paygate_review v
+   WHERE v.payment = p.id AND v.ended_at IS NULL) AS causes,
   {_SETTLED} AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor,
-  (SELECT json_group_array(json_array(number, wanted, claimed, paid)) FROM (
-    SELECT i.number AS number, sum(x.wanted) AS wanted, sum(x.claimed) AS claimed,
+  (SELECT json_group_array(json_array(number, currency, wanted, claimed, paid)) FROM (
+    SELECT i.number AS number, i.currency AS currency, sum(x.wanted) AS wanted,
+      sum(x.claimed) AS claimed,
       sum(x.paid) AS paid
     FROM (
       SELECT item, position, amount_minor AS wanted,
@@ -1407,6 +1430,15 @@ def reserving(tx: Tx, credit: str) -> list[str]:
 def payment_of(row: Row) -> Payment:
     """Read a payment from its row."""
     currency: str = row["currency"]
+    foreign = tuple(
+        ForeignMoney(
+            received=Money(other, came),
+            returned=Money(other, went),
+            credited=Money(other, credited),
+            unallocated=Money(other, waits),
+        )
+        for other, came, went, credited, waits in json.loads(row["foreign_money"])
+    )
     return Payment(
         id=row["id"],
         customer=row["customer"],
@@ -1451,13 +1483,30 @@ def payment_of(row: Row) -> Payment:
         items=tuple(
             PaymentItem(
                 invoice=number,
-                amount=Money(currency, wanted),
-                claimed=Money(currency, claimed),
-                paid=Money(currency, paid),
+                amount=Money(of_item, wanted),
+                claimed=Money(of_item, claimed),
+                paid=Money(of_item, paid),
             )
-            for number, wanted, claimed, paid in json.loads(row["items"])
+            for number, of_item, wanted, claimed, paid in json.loads(row["items"])
         ),
+        foreign=foreign,
+        reviews=_reviews_of(row, foreign),
         created_at=datetime.fromisoformat(row["created_at"]),
+    )
+
+
+def _reviews_of(row: Row, foreign: Sequence[ForeignMoney]) -> tuple[Review, ...]:
+    return reviews_of(
+        status=PaymentStatus(row["status"]),
+        conflicted=bool(row["conflicted"]),
+        waits=row["unallocated_minor"] > 0,
+        waits_foreign=any(each.unallocated.minor > 0 for each in foreign),
+        can_void=Operation.VOID.value in (row["offers"] or "").split(),
+        flagged=[
+            Flagged(id_, Operation(operation), AttemptState(state), bool(late))
+            for id_, operation, state, late in json.loads(row["flagged"])
+        ],
+        causes=json.loads(row["causes"]),
     )
 
 

@@ -573,7 +573,7 @@ def end_conflict(tx: Tx, payment: Payment) -> bool:
     """
     moved = receipts.moved(tx, payment.id).values()
     gone = all(came <= went for came, went in moved)
-    over = payment.status is PaymentStatus.CANCELED or bool(moved)
+    over = payment.status in _ENDED or bool(moved)
     if not payment.conflicted or not gone or not over:
         return False
     allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))

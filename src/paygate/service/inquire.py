@@ -16,9 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from paygate.dialogue import deferred
-from paygate.domain.decide import KEY_MISMATCH, Absence, Source
+from paygate.domain.decide import ABOUT_QUESTION, KEY_MISMATCH, Absence, Source
 from paygate.domain.money import Money
-from paygate.domain.outcome import NotFound, Unknown, Unsent
+from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
@@ -93,6 +93,7 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     """
     Ask the gateway about every attempt of *payment* and return the payment's current state.
 
+    Its `unanswered` says why if one of them got no answer.
     Raises `UnknownGateway` if its account is not configured here: nobody would be asked.
     """
 
@@ -103,9 +104,12 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     rows = yield from look(attempts)
     for row in rows:
         require(row.attempt.account, accounts)
+    unanswered = ""
     for row in rows:
-        yield from inquire_safely(row.attempt.id, accounts, timing, set())
-    return (yield from look(lambda tx: reverse.find(tx, payment)))
+        told = yield from inquire_safely(row.attempt.id, accounts, timing, set())
+        unanswered = unanswered or ("" if told is None else told.unanswered)
+    found = yield from look(lambda tx: reverse.find(tx, payment))
+    return replace(found, unanswered=unanswered)
 
 
 def recover(
@@ -121,11 +125,20 @@ def recover(
     due = yield from look(lambda tx: payments.due_attempts(tx, list(accounts), limit))
     for account, attempt in due:
         if account in silent:
-            continue
-        found = yield from inquire_safely(attempt, accounts, timing, silent)
+            found = yield from look(partial(_not_asked, attempt=attempt, account=account))
+        else:
+            found = yield from inquire_safely(attempt, accounts, timing, silent)
         if found is not None:
             told[found.id] = found
     return list(told.values())
+
+
+def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
+    """Return the payment of an attempt that waits for the next run."""
+    row = payments.attempt(tx, attempt)
+    payment = None if row is None else _payment_of(tx, row)
+    why = f"account {account!r} did not answer before, and was not asked again"
+    return None if payment is None else replace(payment, unanswered=why)
 
 
 def follow(
@@ -235,7 +248,24 @@ def _inquire_attempt(
         and _sendable(case, account, timing)
     ):
         return (yield from _send_again(case, account, timing, silent))
-    return (yield from _merge(case, account, _news(answer), timing))
+    payment = yield from _merge(case, account, _news(answer), timing)
+    why = _not_told(answer)
+    if payment is None or not why:
+        return payment
+    return replace(payment, unanswered=f"account {account.name!r} did not answer: {why}")
+
+
+def _not_told(answer: Answer) -> str:
+    """Return why *answer* says nothing of what was asked about; empty if it does."""
+    match answer:
+        case Unsent():
+            return answer.reason
+        case Unknown(fault=Fault()):
+            return answer.reason
+        case Rejected() if answer.cause in ABOUT_QUESTION:
+            return answer.message or str(answer.cause)
+        case _:
+            return ""
 
 
 def is_silence(answer: Answer | None) -> bool:
@@ -455,4 +485,5 @@ def _leave(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment 
     if case.stopped:
         reason = "nothing is sent from this ledger until a person resumes it"
     reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
-    return (yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading))
+    payment = yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading)
+    return None if payment is None else replace(payment, unanswered=reason)

@@ -648,7 +648,9 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     _tell(tx, before, payment, found, changes)
     allocation.tell_items(tx, touched)
     went = any(not movement.kind.inward for movement in changes.book)
-    if (went or attempt.operation is Operation.VOID) and booking.end_conflict(tx, found):
+    let_go = attempt.state is AttemptState.AUTHORIZED and state.closed
+    over = went or let_go or attempt.operation is Operation.VOID
+    if over and booking.end_conflict(tx, found):
         found = payments.by_id(tx, payment.id)
         assert found is not None, "payments are never deleted"
     return found

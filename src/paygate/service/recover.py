@@ -28,7 +28,7 @@ def recover(
     Inquire about what is due, read feeds, apply the inbox; return the payments it was about.
 
     A gateway that does not answer is not asked again in this pass, so that the others get
-    their turn.
+    their turn; `unanswered` says so of the payments that it was to be asked about.
     """
     silent: set[str] = set()
     found = yield from inquire.recover(accounts, timing, limit, silent)
