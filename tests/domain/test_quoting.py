@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +18,10 @@ from paygate.domain.quoting import (
     Offer,
     Price,
     Rank,
+    Valuation,
     choose,
     judge,
+    together,
     worth,
 )
 
@@ -195,11 +198,30 @@ def test_a_quote_is_a_promise_until_it_expires_and_then_the_rule_decides(
     rule = LateRule(late, Decimal(drift))
     valued = judge(price, NOW, NOW + timedelta(minutes=minutes), rule, then)
 
-    if minutes <= 0:
+    if valued is None:
+        # A price that is ten times as high or as low is not believed.
+        assert minutes > 0
+        assert late is not Late.ACCEPT
+        assert max(quoted, later) > 10 * min(quoted, later)
+    elif minutes <= 0:
         assert (valued.price, valued.late, valued.to_credit) == (price, False, False)
     elif late is Late.REPRICE:
+        assert max(quoted, later) <= 10 * min(quoted, later)
         near = abs(later - quoted) * 100 <= drift * quoted
         assert valued.price == (price if near else then)
     else:
         assert valued.price == (price if late is Late.ACCEPT else then)
         assert valued.to_credit == (late is Late.CREDIT)
+
+
+@given(COST, COST, st.integers(1, 10**9), st.integers(1, 10**9))
+def test_what_is_counted_together_is_worth_what_its_parts_are(
+    quoted: int, later: int, kept: int, more: int
+) -> None:
+    before = Valuation(price=Price(cost=Money("BTC", quoted)))
+    now = Valuation(price=Price(cost=Money("BTC", later)), late=True)
+
+    cost = together(kept, before, more, now, is_paid=False).price.cost.minor
+
+    parts = Fraction(kept, quoted) + Fraction(more, later)
+    assert Fraction(kept + more, cost) >= parts > Fraction(kept + more, cost + 1)

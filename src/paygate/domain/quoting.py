@@ -48,10 +48,15 @@ class Late(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LateRule:
-    """What becomes of late money: *late*, and how many per cent the price may have moved."""
+    """What becomes of late money: *late*, and how many per cent the price may have moved.
+
+    A price that is more than *factor_max* times that of the quote, or less than its share, is
+    not believed.
+    """
 
     late: Late = Late.ACCEPT
     drift_percent: Decimal = Decimal(0)
+    factor_max: Decimal = Decimal(10)
 
 
 AT_QUOTE: Final = LateRule()
@@ -143,12 +148,19 @@ def judge(
     seen_at: datetime,
     rule: LateRule,
     price_then: Price | None,
-) -> Valuation:
-    """Return at which price money is counted; *price_then* is that of when it was seen."""
+) -> Valuation | None:
+    """
+    Return at which price money is counted; *price_then* is that of when it was seen.
+
+    None if that price is not believed: then a person says what the money is worth.
+    """
     if not is_late(good_until, seen_at):
         return Valuation(price=quoted)
     if rule.late is Late.ACCEPT or price_then is None:
         return Valuation(price=quoted, late=True)
+    low, high = sorted((quoted.cost.minor, price_then.cost.minor))
+    if high > low * rule.factor_max:
+        return None
     if rule.late is Late.CREDIT:
         return Valuation(price=price_then, late=True, to_credit=True)
     moved = abs(price_then.cost.minor - quoted.cost.minor)
@@ -211,9 +223,9 @@ def worth(
     """
     by_cost = {each.cost: each.quantity for each in counted}
     by_cost[cost] = by_cost.get(cost, 0) + quantity
-    exact = Fraction(0)
-    for each, total in by_cost.items():
-        whole = each == quoted and enough <= total <= quoted
-        exact += asked if whole else Fraction(total * asked, each)
+    exact = sum((Fraction(total * asked, each) for each, total in by_cost.items()), Fraction(0))
+    if enough <= by_cost.get(quoted, 0) <= quoted:
+        # What else comes makes up for what was let off before it counts on top.
+        exact = max(exact, Fraction(asked))
     # What went and came back was not rounded along with the rest.
     return max(0, exact.__floor__() - sum(each.booked for each in counted))

@@ -55,7 +55,10 @@ class ArrivalState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Money at a place; `valuation` is None if it came in the currency of its payment."""
+    """Money at a place.
+
+    `valuation` is None if it came in the currency of its payment, or if no price was believed.
+    """
 
     name: str
     attempt: str

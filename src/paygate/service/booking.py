@@ -283,6 +283,8 @@ def _book(
         return []
     _count(tx, payment, movement)
     tell_receipt(tx, payment, receipt, movement, row.in_log)
+    if _brings(movement) and movement.valued is not None and movement.valued.late:
+        alert(tx, payment, _late(movement, movement.valued))
     if crumb:  # there is nothing to place
         return settle.told(tx, payment, movement)
     returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
@@ -358,10 +360,8 @@ def _inward(
     on = customers.date_of(tx, payment.customer, movement.effective)
     if payment.superseded:
         alert(tx, payment, "money came on a page that another payment had superseded")
-    if movement.valued is not None and movement.valued.late:
-        alert(tx, payment, _late(movement, movement.valued))
-        if movement.valued.to_credit:
-            claims = []
+    if movement.valued is not None and movement.valued.to_credit:
+        claims = []
     if not payment.customer:
         return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):

@@ -24,6 +24,7 @@ from paygate.domain.payment import AttemptState
 from paygate.domain.quoting import Counted, Price, Valuation
 from paygate.ledger import arrivals, payments, places, quotes
 from paygate.ledger.arrivals import Arrival, ArrivalState
+from paygate.service.telling import alert
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,6 +119,8 @@ def arrive(
         valued = quoting.judge(quote.price, quote.good_until, seen_at, rule, price)
         if before is not None:
             valued = _as_far_as_known(tx, quote, sighting, before, valued)
+        if valued is None:
+            _tell_disbelief(tx, row, sighting, quote.price, price)
     if before is not None:
         seen_at = before.seen_at
     arrival = Arrival(
@@ -135,18 +138,34 @@ def arrive(
 
 
 def _as_far_as_known(
-    tx: Tx, quote: Quote, sighting: Sighting, before: Arrival, now: Valuation
-) -> Valuation:
+    tx: Tx, quote: Quote, sighting: Sighting, before: Arrival, now: Valuation | None
+) -> Valuation | None:
     """Return at which price money is counted that came in the place of *before*."""
     if before.valuation is None:
-        return now
+        return None  # a person says what it is worth, whatever it has become
     kept = min(_kept(sighting, before), sighting.quantity.minor)
     more = sighting.quantity.minor - kept
     come = _come(tx, before)
     is_paid = before.valuation.price == quote.price and come + kept >= quote.enough
     if is_paid and come + kept + more <= quote.price.cost.minor:
         return before.valuation  # it is worth all that was asked for, and no more
+    if more <= 0 or now is None:
+        return before.valuation if more <= 0 else None
     return quoting.together(kept, before.valuation, more, now, is_paid=is_paid)
+
+
+def _tell_disbelief(
+    tx: Tx, row: AttemptRow, sighting: Sighting, quoted: Price, now: Price | None
+) -> None:
+    payment = payments.by_id(tx, row.attempt.payment)
+    if payment is None or now is None:
+        return
+    text = (
+        f"{sighting.quantity} came after the quote had expired, and the price {now.rate} of "
+        f"{now.source} is too far from that of the quote, {quoted.rate}, to be believed; a "
+        "person has to decide what it is worth"
+    )
+    alert(tx, payment, text)
 
 
 def _kept(sighting: Sighting, before: Arrival) -> int:
@@ -266,6 +285,8 @@ def _valued(
     quote = quotes.of(tx, row.attempt.id)
     if quote is None:
         return answer
+    if arrival is not None and arrival.valuation is None:
+        return answer  # nobody knows what it is worth, so it waits as what it is
     currency = quote.price.cost.currency
     counted = quotes.counted(tx, row.attempt.id, currency)
     valued = Valuation(price=quote.price)

@@ -232,6 +232,81 @@ def test_late_money_waits_until_its_price_is_known(shop: Shop) -> None:
     assert shop.open("INV-1") == usd("25.00")
 
 
+@pytest.mark.parametrize(
+    ("late", "price"),
+    [("reprice", "99999999999"), ("credit", "510000"), ("reprice", "4999"), ("credit", "0.01")],
+)
+def test_late_money_at_a_price_that_cannot_be_waits_for_a_person(
+    shop: Shop, market: Market, late: str, price: str
+) -> None:
+    shop.start(late=late)
+    payment = shop.ask("INV-1")
+    shop.later(hours=3)
+    market.price = Decimal(price)
+
+    confirm(shop, pay((shop.script(payment), QUOTED)))
+
+    assert (shop.open("INV-1"), credit(shop)) == (usd("50.00"), usd("0.00"))
+    [receipt] = shop.receipts(payment)
+    assert (receipt.amount, receipt.unallocated) == (btc(QUOTED), btc(QUOTED))
+    assert shop.payment(payment).needs_review is True
+    assert any("price" in text for text in shop.alerts())
+
+
+def test_how_far_a_price_may_move_is_a_setting(shop: Shop, market: Market) -> None:
+    shop.start(rate_factor_max=50)
+    payment = shop.ask("INV-1")
+    shop.later(hours=3)
+    market.price = Decimal(1000)
+
+    confirm(shop, pay((shop.script(payment), QUOTED)))
+
+    assert shop.open("INV-1") == usd("49.00")
+
+
+def test_late_money_that_is_worth_less_than_a_cent_is_told(shop: Shop, market: Market) -> None:
+    payment = shop.ask("INV-1")
+    shop.later(hours=3)
+    market.price = Decimal(10000)
+
+    confirm(shop, pay((shop.script(payment), 10)))
+
+    assert [text for text in shop.alerts() if "expired" in text]
+
+
+@pytest.mark.parametrize("price", ["99999999999", "0.01"])
+def test_no_quote_is_made_at_a_price_that_cannot_be(shop: Shop, market: Market, price: str) -> None:
+    shop.ask("INV-1")
+    market.price = Decimal(price)
+
+    refused = shop.ask("INV-2")
+
+    assert (refused.status, refused.code) == (PaymentStatus.FAILED, "unavailable")
+    assert refused.retryable is True
+    market.price = PRICE
+    assert reload(shop, "INV-2").status is PaymentStatus.REQUIRES_ACTION
+    # A day later nobody knows what is right, and a price that stays is believed.
+    market.price = Decimal(price) * 10
+    shop.later(hours=25)
+    assert reload(shop, "INV-2", key="later").code != "unavailable"
+
+
+def test_the_tolerance_is_granted_once(shop: Shop, market: Market) -> None:
+    shop.start(tolerance_percent=5)
+    payment = shop.ask("INV-1")
+    script = shop.script(payment)
+    confirm(shop, pay((script, 95_000)))
+    shop.later(hours=2)
+    market.price = Decimal(40000)
+
+    confirm(shop, pay((script, 5_000)))
+    assert shop.payment(payment).received == usd("50.00")
+
+    # 95,000 sat are 47.50 without it, so 15,000 more at 40,000 a bitcoin make 53.50
+    confirm(shop, pay((script, 10_000)))
+    assert shop.payment(payment).received == usd("53.50")
+
+
 # --- Two quotes at one address ----------------------------------------------------------------
 
 

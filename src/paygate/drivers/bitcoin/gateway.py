@@ -71,6 +71,7 @@ class Bitcoin:
         self._settings = settings
         self._wallet = settings.read_wallet()
         self._rates = _rates_of(settings, rate_source)
+        self._last = rates.LastRates(settings.rate_factor_max)
         self._chain: Chain = (
             CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
         )
@@ -93,7 +94,9 @@ class Bitcoin:
                     closable=False,
                     place_per=settings.address_per,
                     places_unused_max=settings.gap_limit,
-                    late=LateRule(settings.late, settings.late_drift_percent),
+                    late=LateRule(
+                        settings.late, settings.late_drift_percent, settings.rate_factor_max
+                    ),
                 )
             },
             # The same address is returned again, however often it is asked for.
@@ -126,7 +129,7 @@ class Bitcoin:
         asked, source, price = charge.amount, "", ""
         if charge.amount.currency != "BTC":
             try:
-                quoted = yield from self.price(charge.amount, charge.asked_at)
+                quoted = yield from self._quoted(charge.amount, charge.asked_at)
             except rates.PriceRefused as refusal:
                 return Rejected(
                     cause=RejectCause.UNAVAILABLE, retryable=True, message=refusal.message
@@ -159,6 +162,14 @@ class Bitcoin:
             reference=address,
             expires_at=None if charge.asked_at is None else charge.asked_at + minutes,
         )
+
+    def _quoted(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
+        """Return what *amount* costs now, at a price that is like the last one."""
+        rate = yield from self._rates.rate(amount.currency, at)
+        self._last.check(amount.currency, rate, at)
+        cost = rates.quote(amount, rate, self._settings.spread_percent)
+        self._last.note(amount.currency, rate, at)
+        return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
 
     def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, as a quote would say."""

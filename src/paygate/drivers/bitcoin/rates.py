@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 COIN: Final = 10**8
 _RATE_MAX: Final = Decimal(10) ** 12
+_DAY: Final = timedelta(days=1)
 _DIGITS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,20})?")
 
 
@@ -190,6 +191,35 @@ class CheckedRates:
                 f"{rate.source} gives a price of {rate.value:f} {currency}, which is not from "
                 f"{low or 0} to {'any' if high is None else high} (rate_min, rate_max)"
             )
+
+
+class LastRates:
+    """The prices of which quotes were made last, so that one that cannot be is noticed.
+
+    What is remembered is the process's own, and for a day: if a price did move so far, or the
+    last one was wrong, quotes are made again after that, or when paygate is started again.
+    """
+
+    def __init__(self, factor_max: Decimal) -> None:
+        self._factor_max = Fraction(factor_max)
+        self._last: dict[str, tuple[datetime, Rate]] = {}
+
+    def check(self, currency: str, rate: Rate, at: datetime | None) -> None:
+        """Raise `PriceRefused` if *rate* is too far from the last one."""
+        if at is None or currency not in self._last:
+            return
+        of, last = self._last[currency]
+        low, high = sorted((Fraction(last.value), Fraction(rate.value)))
+        if at - of < _DAY and high > low * self._factor_max:
+            raise PriceRefused(
+                f"{rate.source} gives a price of {rate.value:f} {currency}, and the last one was "
+                f"{last.value:f}: too far apart to be believed (rate_factor_max)"
+            )
+
+    def note(self, currency: str, rate: Rate, at: datetime | None) -> None:
+        """Remember that a quote was made at *rate*."""
+        if at is not None:
+            self._last[currency] = at, rate
 
 
 def read_json(body: bytes) -> Any:

@@ -107,6 +107,12 @@ class BitcoinSettings(Settings):
         default_factory=dict[str, Decimal],
         description="The highest price that is believed, by currency",
     )
+    rate_factor_max: Decimal = Field(
+        default=Decimal(10),
+        ge=1,
+        description="How many times as high or as low a price may be as the last one: that of a "
+        "quote if its money comes late, and for a new quote that of the last day",
+    )
     rate_age_minutes: int = Field(
         default=10,
         ge=1,
