@@ -740,6 +740,26 @@ def test_gateways_of_several_kinds_share_a_processor() -> None:
         FakeGateway(processor=processor, closable=False)
 
 
+def test_a_feed_tells_only_of_orders_of_its_own_kind() -> None:
+    processor = FakeProcessor(fake_traits([Kind.CARD, Kind.VOUCHER]))
+    card, slip = FakeGateway(processor=processor), FakeGateway("voucher", processor=processor)
+
+    drive(card.charge(charge_of()), card.answer)
+
+    told, silent = (drive(each.feed(""), each.answer) for each in (card, slip))
+    assert len(told.notices) == 1
+    assert silent.notices == ()
+    assert (told.cursor, told.more) == (silent.cursor, silent.more)
+    assert (len(card.callbacks()), slip.callbacks(), card.callbacks()) == (1, [], [])
+
+
+@pytest.mark.parametrize("operation", ["look_up", "list", "events", "account"])
+@pytest.mark.parametrize("plan", ["rejected_credentials", "declined_generic"])
+def test_what_only_reads_is_not_planned_to_decide(operation: str, plan: str) -> None:
+    with pytest.raises(InvalidValue, match=f"{operation} only reads"):
+        FakeGateway().script(plan, operation=operation)
+
+
 def test_a_trait_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidValue, match="idempotence"):
         FakeGateway(idempotence=None)  # type: ignore[call-arg]

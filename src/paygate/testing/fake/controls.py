@@ -44,7 +44,8 @@ class Controls:
         ``"unknown_executed"``) or a `Plan`. It may wait for one *operation* (also
         ``"look_up"``, ``"list"``, ``"events"``, ``"account"`` or an e-check's
         ``"open"``, whose network faults are planned only by name), one of our
-        references, an invoice's number, or any request that *matching* accepts.
+        references, an invoice's number, or any request that *matching* accepts. For what
+        only reads, a plan that is no network fault raises `InvalidValue`.
         """
         named = [plan_named(plan) if isinstance(plan, str) else plan for plan in plans]
         self._play(
@@ -64,10 +65,10 @@ class Controls:
         )
 
     def callbacks(self) -> list[Callback]:
-        """Take the callbacks that the processor has to send since the last call."""
-        written = self._play("callbacks", after=self._told)["callbacks"]
-        self._told += len(written)
-        return [read_written(each) for each in written]
+        """Take the callbacks for orders of this kind that are to be sent since the last call."""
+        played = self._play("callbacks", after=self._told, kind=self.kind.value)
+        self._told = played["after"]
+        return [read_written(each) for each in played["callbacks"]]
 
     @property
     def journal(self) -> tuple[Entry, ...]:

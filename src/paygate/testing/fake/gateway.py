@@ -165,7 +165,7 @@ class FakeDialogues:
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         """Read the events after *cursor*."""
-        return answers.parse_feed((yield requests.build_feed(self._base, cursor)))
+        return answers.parse_feed((yield requests.build_feed(self._base, self.kind, cursor)))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         """Authenticate a callback on its raw bytes and read it."""

@@ -135,9 +135,9 @@ def build_list(base: str, inquiry: Inquiry, after: str) -> Request:
     return _get(base, "list", **asked)
 
 
-def build_feed(base: str, cursor: str) -> Request:
-    """Read a page of the events."""
-    return _get(base, "events", after=cursor)
+def build_feed(base: str, kind: Kind, cursor: str) -> Request:
+    """Read a page of the events about orders of *kind*: others belong to another account."""
+    return _get(base, "events", after=cursor, kind=kind)
 
 
 def build_check(base: str) -> Request:

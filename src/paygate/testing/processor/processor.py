@@ -15,7 +15,7 @@ The protocol is our own: JSON over HTTP, one object each way.
 ``GET /v1/look_up?operation=&our_ref=``  find orders by our reference
 ``GET /v1/look_up?reference=``        find an order by the processor's reference
 ``GET /v1/list?operation=&since=&after=``  page through the orders
-``GET /v1/events?after=``             page through the events
+``GET /v1/events?after=&kind=``       page through the events, of all kinds or one
 ``GET /v1/account``                   whose account this is
 ``POST /v1/play/<verb>``              what a test does as the payer, the bank or time
 ====================================  ============================================
@@ -316,9 +316,11 @@ class FakeProcessor:
 
     def _events(self, asked: Mapping[str, str]) -> Response:
         start, end = self._page(asked)
-        shown = self._truth.events[start:end]
+        read = self._truth.events[start:end]
         rest = len(self._truth.events) > end
-        return answer(200, {"events": shown, "after": start + len(shown), "more": rest})
+        # A page ends at the same place for every reader.
+        shown = self._truth.of_kind(read, asked.get("kind", ""))
+        return answer(200, {"events": shown, "after": start + len(read), "more": rest})
 
     def _page(self, asked: Mapping[str, str]) -> tuple[int, int]:
         after = asked.get("after", "")

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.payment import Operation
+from paygate.errors import InvalidValue
 from paygate.testing.processor.magic import Plan, plan_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _OPERATIONS: Final = frozenset(Operation)
+READS: Final = frozenset({"look_up", "list", "events", "account"})
+"""What is only asked; the network may fail, and nothing else is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,28 @@ class Script:
         invoice: str = "",
         matching: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> None:
-        """Add turns, each a `Plan` or the name of a magic value."""
+        """
+        Add turns, each a `Plan` or the name of a magic value.
+
+        Raises `InvalidValue` for a plan that decides something, for an operation that only reads.
+        """
+        named = [plan_named(plan) if isinstance(plan, str) else plan for plan in plans]
+        for plan in named:
+            if operation in READS and plan != Plan(wire=plan.wire):
+                raise InvalidValue(
+                    f"{operation} only reads, so a plan that decides ({plan.verdict}) would change "
+                    "nothing; plan a fault of the network, such as unknown_lost, garbage or 500",
+                    argument="plans",
+                )
         self._turns += [
             Turn(
-                plan=plan_named(plan) if isinstance(plan, str) else plan,
+                plan=plan,
                 operation=operation,
                 our_ref=our_ref,
                 invoice=invoice,
                 matching=matching,
             )
-            for plan in plans
+            for plan in named
         ]
 
     def take(self, operation: str, body: Mapping[str, Any]) -> Plan | None:

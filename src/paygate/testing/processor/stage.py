@@ -235,8 +235,10 @@ class Stage:
         return {"now": advance(timedelta(seconds=what["seconds"])).isoformat()}
 
     def _callbacks(self, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        events = self._truth.events[int(what.get("after") or 0) :]
-        return {"callbacks": signed_events(events, self._house.signing_key, now)}
+        new = self._truth.events[int(what.get("after") or 0) :]
+        events = self._truth.of_kind(new, what.get("kind", ""))
+        written = signed_events(events, self._house.signing_key, now)
+        return {"callbacks": written, "after": len(self._truth.events)}
 
     def _journal(self, _: Mapping[str, Any], __: datetime) -> dict[str, Any]:
         return {"moved": [entry.as_json() for entry in self._truth.journal]}

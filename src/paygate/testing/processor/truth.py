@@ -16,7 +16,7 @@ from paygate.testing.processor.journal import Entry, JournalFile
 from paygate.testing.processor.order import Due, Order, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,13 @@ class Truth:
             charge = self.orders[order.about].view()
             shown = {**charge, "operation": order.operation, "our_ref": order.our_ref}
         return shown
+
+    def of_kind(self, events: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+        """Return those *events* that are about orders of *kind*; all of them if it is empty."""
+        if not kind:
+            return list(events)
+        found = ((each, self.orders.get(each["order"].get("reference", ""))) for each in events)
+        return [each for each, order in found if order is None or order.kind == kind]
 
     def movement(self, movement_id: str) -> Entry | None:
         """Find a movement by its id."""
