@@ -754,7 +754,7 @@ def test_a_feed_tells_only_of_orders_of_its_own_kind() -> None:
 
 
 @pytest.mark.parametrize("operation", ["look_up", "list", "events", "account"])
-@pytest.mark.parametrize("plan", ["rejected_credentials", "declined_generic"])
+@pytest.mark.parametrize("plan", ["rejected_credentials", "declined_insufficient_funds"])
 def test_what_only_reads_is_not_planned_to_decide(operation: str, plan: str) -> None:
     with pytest.raises(InvalidValue, match=f"{operation} only reads"):
         FakeGateway().script(plan, operation=operation)
