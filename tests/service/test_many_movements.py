@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FEW, MANY = 6, 36
 STEP = 20  # instructions
-SUMS = 100  # instructions for each earlier movement
+SUMS = 160  # instructions for each earlier movement
 BACK = "https://shop.example/back"
 
 

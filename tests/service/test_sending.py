@@ -167,7 +167,7 @@ def test_sending_is_resumed_only_when_the_ledger_has_caught_up(shop: Shop) -> No
     with pytest.raises(StillCatchingUp) as refused:
         shop.cashier.resume_sending(evidence="I think so")
     assert [wait.partition(" ")[2] for wait in refused.value.waits[:1]] == [
-        "attempts to inquire about"
+        "attempt to inquire about"
     ]
     assert refused.value.waits[-1] == "the feed of account 'card'"
     shop.cashier.recover()
@@ -274,7 +274,7 @@ def test_another_tenant_that_has_not_caught_up_keeps_sending_stopped(two: Two) -
         two.north.resume_sending(evidence="compared with the dashboard")
 
     assert refused.value.waits == [
-        "1 attempts to inquire about of tenant 'south'",
+        "1 attempt to inquire about of tenant 'south'",
         "the feed of account 'card' of tenant 'south'",
     ]
     assert two.north.sending_stopped() is not None
@@ -298,7 +298,7 @@ def test_callbacks_of_another_tenant_keep_sending_stopped(two: Two) -> None:
         two.north.resume_sending(evidence="compared with the dashboard")
 
     assert [wait.partition(" ")[2] for wait in refused.value.waits] == [
-        "callbacks to apply of tenant 'south'"
+        "callback to apply of tenant 'south'"
     ]
 
 

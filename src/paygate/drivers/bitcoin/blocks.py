@@ -148,9 +148,18 @@ def _witnessed(raw: bytes, first: int, leaves: _Leaves) -> bool:
     return _twice(root + reserved) == commitment
 
 
+def _has_witnesses(raw: bytes, at: int) -> bool:
+    """Return whether a marker and a flag, at *at*, say that witnesses follow (BIP 144)."""
+    if raw[at] != 0:
+        return False
+    if raw[at + 1] != 1:  # no hash covers it in the first transaction
+        raise BadReply("the node sent a transaction with a flag that nobody knows")
+    return True
+
+
 def _commitment(raw: bytes, at: int) -> tuple[bytes | None, bytes]:
     """Return the commitment of the first transaction, at *at*, and the value reserved for it."""
-    segwit = raw[at + 4] == 0
+    segwit = _has_witnesses(raw, at + 4)
     count, at = _count(raw, at + (6 if segwit else 4))
     for _ in range(count):
         length, at = _count(raw, at + OUTPOINT)
@@ -189,7 +198,7 @@ def _transaction(
 ) -> int:
     """Read the transaction at *at* into *found* if it concerns us, and return where it ends."""
     start = at
-    segwit = raw[at + 4] == 0
+    segwit = _has_witnesses(raw, at + 4)
     at += 6 if segwit else 4
     inside = at
     count, at = _count(raw, at)
