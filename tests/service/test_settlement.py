@@ -511,3 +511,14 @@ def test_other_currency_that_a_person_assigns_is_credit_and_pays_no_invoice(shop
 
     assert shop.cashier.balance("C")["EUR"] == Money.of("EUR", "30")
     assert shop.open() == "30.00"
+
+
+def test_parts_that_settled_on_two_days_may_be_told_at_once(shop: Shop) -> None:
+    payment = shop.pay()
+    shop.card.pay_out(payment.reference, percent=50)
+    shop.clock.advance(days=2)
+
+    shop.pay_out(payment)
+
+    assert shop.ledger("settled") == {"USD": 3000}
+    assert shop.open() == "0.00"

@@ -163,7 +163,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
     on = news.on or customers.today(tx, payment.customer)
-    entry = f"{receipt.id}:settled"
+    entry = f"{receipt.id}:settled:{on}"  # parts that settle on different days are told at once
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)
     receipts.settle(tx, receipt.id, news, left)
@@ -252,7 +252,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         sorted(claims, key=lambda claim: claim.state != "hard"),
         source=Line(Account.AWAITING, minor, receipt=settled.receipt),
         on=on,
-        entry=f"{settled.receipt}:credited",
+        entry=f"{settled.receipt}:credited:{on}",
         keep_rest=True,
     )
     tell_credited(tx, payment, placed.credited)
