@@ -10,6 +10,7 @@ from paygate.errors import KeyReused, UsageError
 from paygate.testing import FakeGateway
 
 CAD = Money.of("CAD", "5")
+ONE, TWO = Money.of("USD", "1"), Money.of("USD", "2")
 
 
 @pytest.fixture
@@ -29,6 +30,22 @@ def pay(cashier: Cashier, items: Any, **more: Any) -> Payment:
 
 WRONG: dict[str, tuple[str, Callable[[Cashier], object]]] = {
     "amount in another currency": ("amount", lambda c: pay(c, "A", amount=CAD)),
+    "no amount": ("amount", lambda c: pay(c, "A", amount=Money.of("USD", "0"))),
+    "a share of nothing": ("items", lambda c: pay(c, [Share("A", Money.of("USD", "0"))])),
+    "shares of less": ("amount", lambda c: pay(c, [Share("A", ONE)], amount=TWO)),
+    "cash of nothing": (
+        "amount",
+        lambda c: c.record("A", by="cash", key="k", amount=Money.of("USD", "0")),
+    ),
+    "an invoice of nothing": (
+        "total",
+        lambda c: c.issue(number="Z", customer="C-1", total=Money.of("USD", "0"), due="2026-02-01"),
+    ),
+    "credit of nothing": ("credit", lambda c: pay(c, "A", credit=Money.of("USD", "0"))),
+    "nothing to write off": (
+        "amount",
+        lambda c: c.write_off("A", reason="r", key="w", amount=Money.of("USD", "0")),
+    ),
     "credit in another currency": ("credit", lambda c: pay(c, "A", credit=CAD)),
     "share in another currency": ("items", lambda c: pay(c, [Share("A", CAD)])),
     "an invoice twice": ("items", lambda c: pay(c, ["A", "A"])),

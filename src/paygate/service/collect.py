@@ -265,7 +265,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     if credit and order.amount is not None:
         amount -= Money(plan.currency, credit)
     if amount.minor <= 0:
-        raise InvalidAmount("credit covers it all; use pay_from_credit instead")
+        raise InvalidAmount("credit covers it all; use pay_from_credit instead", argument="credit")
     payer = order.payer or customers.find(tx, plan.customer)
     method, stored, mandate = _method(tx, order, plan.customer)
     order.account.check(rail, amount, method, payer, order.return_url)
@@ -419,7 +419,9 @@ def plan_claims(
 ) -> Plan:
     """Claim what is to be paid, in the order given, or refuse before anything is written."""
     if amount is not None and amount.minor <= 0:
-        raise InvalidAmount(f"the amount to collect is {amount}; it must be more than zero")
+        raise InvalidAmount(
+            f"the amount to collect is {amount}; it must be more than zero", argument="amount"
+        )
     if not wanted:
         if customer is None or amount is None:
             raise InvalidValue(
@@ -447,7 +449,9 @@ def plan_claims(
         plan.numbers[invoice.id] = invoice.number
         left = None if left is None else left - take
     if left and any(share is not None for _, share in found):
-        raise InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
+        raise InvalidAmount(
+            f"the shares do not add up to {amount}; leave amount= out", argument="amount"
+        )
     return plan
 
 
@@ -455,7 +459,7 @@ def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None
     """Return the invoice that *item* names, and which part of it is wanted, if it says that."""
     if isinstance(item, Share):
         if item.amount.minor <= 0:
-            raise InvalidAmount(f"a share of {item.amount} cannot be paid")
+            raise InvalidAmount(f"a share of {item.amount} cannot be paid", argument="items")
         return issue.find(tx, item.invoice, "items"), item.amount
     return issue.find(tx, item, "items"), None
 
@@ -553,7 +557,7 @@ def from_credit(tx: Tx, plan: Plan, wanted: Money) -> tuple[list[Claim], int]:
     Raises `NotEnoughCredit` where the free lots do not cover it.
     """
     if wanted.minor <= 0:
-        raise InvalidAmount(f"credit of {wanted} cannot be used")
+        raise InvalidAmount(f"credit of {wanted} cannot be used", argument="credit")
     if wanted.currency != plan.currency:
         raise CurrencyMismatch(
             f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}",

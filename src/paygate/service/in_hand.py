@@ -77,7 +77,9 @@ def plan(
     if amount is None:
         _require_amount(short)
     elif amount.minor <= 0:
-        raise InvalidAmount(f"the amount that came is {amount}; it must be more than zero")
+        raise InvalidAmount(
+            f"the amount that came is {amount}; it must be more than zero", argument="amount"
+        )
     made = _plan_room(tx, found, amount, beyond, customer)
     whole = Money(made.currency, _claimed(made) + beyond) if amount is None else amount
     named = _remember_short(made, short, whole.minor - _claimed(made) - beyond)
@@ -142,7 +144,9 @@ def _plan_room(
 
 
 def _not_adding_up(amount: Money | None) -> InvalidAmount:
-    return InvalidAmount(f"the shares do not add up to {amount}; leave amount= out")
+    return InvalidAmount(
+        f"the shares do not add up to {amount}; leave amount= out", argument="amount"
+    )
 
 
 def _remember_short(made: Plan, short: Sequence[Wanted], left: int) -> list[Invoice]:

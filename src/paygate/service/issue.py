@@ -86,12 +86,14 @@ def check(bill: Bill) -> None:
     identifier(bill.customer if isinstance(bill.customer, str) else bill.customer.id, "customer")
     if bill.total.minor <= 0:
         raise InvalidAmount(
-            f"the total of invoice {number} is {bill.total}; it must be more than zero"
+            f"the total of invoice {number} is {bill.total}; it must be more than zero",
+            argument="total",
         )
     if not bill.total.is_payable:
         raise InvalidAmount(
             f"the total of invoice {number} is {bill.total}; at most "
-            f"{Money(bill.total.currency, AMOUNT_MAX)} can be one invoice"
+            f"{Money(bill.total.currency, AMOUNT_MAX)} can be one invoice",
+            argument="total",
         )
 
 

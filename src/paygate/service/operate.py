@@ -703,4 +703,6 @@ def _check_amount(payment: Payment, amount: Money) -> None:
             argument="amount",
         )
     if amount.minor <= 0:
-        raise InvalidAmount(f"{amount} of payment {payment.id}: it must be more than zero")
+        raise InvalidAmount(
+            f"{amount} of payment {payment.id}: it must be more than zero", argument="amount"
+        )

@@ -144,7 +144,7 @@ def _check(slip: RefundSlip) -> None:
             "reference says how to find it again: reference='check 1077'", argument="reference"
         )
     if slip.amount is not None and slip.amount.minor <= 0:
-        raise InvalidAmount(f"{slip.amount} cannot have been sent back")
+        raise InvalidAmount(f"{slip.amount} cannot have been sent back", argument="amount")
     if slip.customer is not None and (slip.amount is None or slip.to or slip.items):
         raise InvalidValue("credit is paid out as an amount; leave out to and items")
 

@@ -53,7 +53,7 @@ def write_off_in(
     if amount is None and not wanted.minor:
         raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
     if wanted.minor <= 0:
-        raise InvalidAmount(f"{wanted} cannot be written off")
+        raise InvalidAmount(f"{wanted} cannot be written off", argument="amount")
     if wanted > invoice.open or not items.write_off(tx, invoice.id, wanted.minor):
         raise NotEnoughOpen(
             f"{wanted} cannot be written off invoice {invoice.number}: {invoice.open} is open, "
