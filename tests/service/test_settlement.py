@@ -14,7 +14,7 @@ import pytest
 
 from paygate import Cashier, Kind, Money
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, Movement
+from paygate.domain.outcome import Approved, Moved, Movement, MovementKind
 from paygate.domain.payment import Payment, PaymentStatus, Receipt
 from paygate.errors import InvalidSettings, ItemAlreadyBeingPaid
 from paygate.gateway import CallbackStyle, InquiryBy
@@ -522,3 +522,21 @@ def test_parts_that_settled_on_two_days_may_be_told_at_once(shop: Shop) -> None:
 
     assert shop.ledger("settled") == {"USD": 3000}
     assert shop.open() == "0.00"
+
+
+def test_money_told_after_what_went_back_of_it_holds_no_invoice(shop: Shop) -> None:
+    payment = shop.cashier.collect("A", via="card", method="tok_declined", key="pay")
+    charge = shop.cashier.attempts(payment)[0]
+    came = Movement(movement_id="m-1", amount=usd("30"))
+    back = Movement(movement_id="m-2", amount=usd("30"), kind=MovementKind.VOID, undoes="m-1")
+
+    for answer in (Moved(movements=(back,)), Approved(reference="ch", movements=(came,))):
+        shop.cashier._run(merge.merge(charge.id, answer, merge.Reading(source=Source.CALLBACK)))
+
+    payment = shop.cashier.payment(payment)
+    assert (payment.received, payment.returned, payment.awaiting) == (
+        usd("30"),
+        usd("30"),
+        usd("0"),
+    )
+    assert (shop.open(), shop.claimed(), shop.credit()) == ("30.00", "0.00", "0.00")

@@ -365,8 +365,11 @@ def _inward(
     if not payment.customer:
         return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):
-        cash = allocation.cash_account(payment)
-        settle.accept(tx, payment, amount, on, Line(cash, amount.minor, receipt=receipt))
+        # What went back before this was told is owed: that debt is canceled, and the rest waits.
+        cash = Line(allocation.cash_account(payment), amount.minor, receipt=receipt)
+        canceled = taking.cancel_debits(tx, payment, amount)
+        rest = Money(amount.currency, amount.minor + sum(line.minor for line in canceled))
+        settle.accept(tx, payment, rest, on, cash, *canceled)
         return []
     placed = allocation.place(
         tx,

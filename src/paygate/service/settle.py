@@ -57,18 +57,21 @@ def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
 
 
 def accept(
-    tx: Tx, payment: Payment, amount: Money, on: date, source: Line, *, entry: str | None = None
+    tx: Tx, payment: Payment, amount: Money, on: date, *sources: Line, entry: str | None = None
 ) -> None:
     """
     Book that *amount* was accepted, and hold what it is to pay until it settles.
 
-    *source* is the line of the receipt that it comes from; *entry* is by default that receipt.
+    *sources* are the lines that it comes from, that of its receipt first; *entry* is by
+    default that receipt.
     """
-    receipt = source.receipt
+    receipt = sources[0].receipt
     booked = None if receipt is None else receipts.by_id(tx, receipt)
     assert booked is not None, "money that is accepted has a receipt"
-    receipts.set_awaiting(tx, booked.id, booked.awaiting.minor + amount.minor)
-    lines = [source, Line(Account.AWAITING, -amount.minor, receipt=booked.id)]
+    lines = list(sources)
+    if amount.minor:
+        receipts.set_awaiting(tx, booked.id, booked.awaiting.minor + amount.minor)
+        lines.append(Line(Account.AWAITING, -amount.minor, receipt=booked.id))
     _post(tx, payment, lines, entry or booked.id, amount.currency, on)
     hold_again(tx, payment, still_to_come(tx, payment))
 
@@ -163,7 +166,8 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
     on = news.on or customers.today(tx, payment.customer)
-    entry = f"{receipt.id}:settled:{on}"  # parts that settle on different days are told at once
+    # By what is left: parts of two days, or told to two hosts, may be booked at one instant.
+    entry = f"{receipt.id}:settled:{left}"
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)
     receipts.settle(tx, receipt.id, news, left)
@@ -252,7 +256,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         sorted(claims, key=lambda claim: claim.state != "hard"),
         source=Line(Account.AWAITING, minor, receipt=settled.receipt),
         on=on,
-        entry=f"{settled.receipt}:credited:{on}",
+        entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",
         keep_rest=True,
     )
     tell_credited(tx, payment, placed.credited)
