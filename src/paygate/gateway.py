@@ -534,14 +534,15 @@ class Reply:
 class FeedPage:
     """One page of a feed: its notices, the cursor to go on from, and whether more waits.
 
-    `behind` is how much there is still to read, if the gateway can tell (in blocks, for a
-    chain). `memory` is what has changed of what the gateway remembers: the new value for
-    each name, or None to forget it; see `Watches`.
+    `read` is how much of the feed this page has read, and `behind` how much is left after it, if
+    the gateway can tell (in blocks, for a chain). `memory` is what has changed of what the
+    gateway remembers: the new value for each name, or None to forget it; see `Watches`.
     """
 
     notices: tuple[Notice, ...]
     cursor: str
     more: bool
+    read: int = 0
     behind: int = 0
     memory: Mapping[str, bytes | None] = field(default_factory=dict[str, "bytes | None"])
 

@@ -108,6 +108,19 @@ def test_watch_reads_to_the_newest_block_and_books(run: Run) -> None:
         assert shop.invoice("A").open == Money.of("USD", 0)
 
 
+def test_watch_says_how_many_blocks_it_read_over_all_pages(run: Run) -> None:
+    # The first reading begins 100 blocks before the newest, and reads them in pages of 10.
+    first = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+    NODE[0].mine_many(3)
+
+    after = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+    again = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")
+
+    assert first.out.strip() == "read 100 blocks, up to the newest; 0 payments with news"
+    assert after.out.strip() == "read 3 blocks, up to the newest; 0 payments with news"
+    assert again.out.strip() == "read 0 blocks, up to the newest; 0 payments with news"
+
+
 def test_watch_reads_all_that_waits_however_much_it_is(run: Run) -> None:
     with open_shop() as shop:
         shop.issue(number="A", customer="C", total=Money.of("USD", 50), due="2026-12-01")
@@ -144,7 +157,7 @@ def test_watch_says_that_another_process_reads(run: Run) -> None:
 
     assert done.code == 1
     assert "another process reads it, until 2999-01-01 00:00:00 UTC" in " ".join(done.err.split())
-    assert "newest block" not in done.out
+    assert "newest" not in done.out
 
 
 def test_other_accounts_are_no_bitcoin(run: Run) -> None:

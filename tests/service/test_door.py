@@ -362,6 +362,7 @@ PAGES: dict[str, Any] = {
     "a cursor that is no text": FeedPage(notices=(), cursor=None, more=False),  # type: ignore[arg-type]
     "notices that are none": FeedPage(notices=None, cursor="1", more=False),  # type: ignore[arg-type]
     "perhaps more": FeedPage(notices=(), cursor="1", more="perhaps"),  # type: ignore[arg-type]
+    "less than nothing read": FeedPage(notices=(), cursor="1", more=False, read=-1),
     "less than nothing behind": FeedPage(notices=(), cursor="1", more=False, behind=-1),
 }
 
@@ -417,19 +418,22 @@ def test_one_notice_that_cannot_be_read_holds_up_nothing_behind_it(
     shop.works_elsewhere()
 
 
-def test_what_a_feed_says_counts_though_its_figure_of_the_rest_is_wrong(shop: Shop) -> None:
+@pytest.mark.parametrize("figure", ["read", "behind"])
+def test_what_a_feed_says_counts_though_a_figure_of_it_is_wrong(figure: str, shop: Shop) -> None:
     payment = shop.pay("odd", "tok_unknown_executed")
     attempt = shop.cashier.attempts(payment)[0]
     good = Notice(
         event_id="good", type="t", our_ref=attempt.id, answer=Approved(movements=(MOVED,))
     )
-    shop.odd.feed = at_end(FeedPage(notices=(good,), cursor="1", more=False, behind=-3))
+    page = FeedPage(notices=(good,), cursor="1", more=False)
+    shop.odd.feed = at_end(replace(page, **{figure: -3}))  # type: ignore[arg-type]
 
     read = shop.cashier.read_feeds()
     shop.cashier.apply_callbacks()
 
-    assert (read.stored, list(read.failed), read.behind["odd"]) == (1, ["odd"], None)
-    assert "FeedPage.behind" in read.failed["odd"]
+    assert (read.stored, list(read.failed)) == (1, ["odd"])
+    assert (read.read["odd"], read.behind["odd"]) == (0, None)
+    assert f"FeedPage.{figure}" in read.failed["odd"]
     assert shop.cashier.payment(payment).status is PaymentStatus.SUCCEEDED
 
 

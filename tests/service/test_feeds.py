@@ -37,8 +37,9 @@ class Told(FakeGateway):
         done = int(cursor or 0)
         notice = Notice(event_id=f"{self.called}-{done}", type="something")
         some = (notice,) if done < self.pages else ()
-        page = FeedPage(notices=some, cursor=str(done + len(some)), more=done + 1 < self.pages)
-        return at_once(page)
+        after = done + len(some)
+        more = done + 1 < self.pages
+        return at_once(FeedPage(notices=some, cursor=str(after), more=more, read=len(some)))
 
 
 class Stubborn(Told):
@@ -97,6 +98,7 @@ def test_feeds_are_read_in_turns_a_page_each(office: Office) -> None:
 
     assert log == ["first", "second", "first", "second", "first"]
     assert (read.stored, dict(read.behind)) == (5, {"first": 0, "second": 0})
+    assert read.read == {"first": 3, "second": 2}
 
 
 def test_a_feed_that_cannot_be_kept_does_not_stop_the_others(

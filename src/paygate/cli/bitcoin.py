@@ -113,17 +113,16 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
 
     console = show.console()
     booked: set[str] = set()
-    farthest = 0
+    done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         task = progress.add_task("blocks", total=None)
         while True:
             read = cashier.read_feeds(pages=1)
             booked |= {payment.id for payment in cashier.apply_callbacks()}
-            behind = [read.behind.get(name) or 0 for name in names if name not in read.failed]
-            left = sum(behind)
-            farthest = max(farthest, left)
-            progress.update(task, total=farthest or None, completed=farthest - left)
+            done += sum(read.read.get(name, 0) for name in names)
+            left = sum(read.behind.get(name) or 0 for name in names)
+            progress.update(task, total=done + left or None, completed=done)
             # What waits at the end of the blocks is read as well, over as many pages as it takes.
             if read.unfinished.isdisjoint(names):
                 break
@@ -136,7 +135,7 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
             failed[name] = f"not read: another process reads it, until {until} at the latest"
     if not failed:
         console.print(
-            f"read to the newest block ({farthest} were behind); "
+            f"read {counted(done, 'block')}, up to the newest; "
             f"{counted(len(booked), 'payment')} with news",
             markup=False,
         )

@@ -270,16 +270,25 @@ def _page(account: GatewayAccount, value: object) -> Told:
 
     if type(value) is not FeedPage:
         raise Foreign("it returned no FeedPage")
-    told = replace(value, notices=tuple(notices(account, value.notices)))
-    wrong = ""
-    try:
-        _check_field(told, "behind", CHECKED[FeedPage]["behind"])
-    except Foreign as fault:
-        # It is a figure for people; what has been told of money counts all the same.
-        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
-        told, wrong = replace(told, behind=0), f"the driver is at fault: {fault}"
+    read, wrong_read = _figure(account, value, "read")
+    behind, wrong_behind = _figure(account, value, "behind")
+    readable = tuple(notices(account, value.notices))
+    told = replace(value, notices=readable, read=read, behind=behind)
     _check(told)
-    return Told(told, wrong)
+    return Told(told, wrong_read or wrong_behind)
+
+
+def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, str]:
+    """Return a figure of a page, or 0 and what is wrong with it.
+
+    It is for people; what the page says of money counts all the same.
+    """
+    try:
+        _check_field(page, name, CHECKED[FeedPage][name])
+    except Foreign as fault:
+        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
+        return 0, f"the driver is at fault: {fault}"
+    return getattr(page, name), ""
 
 
 def _readable(account: GatewayAccount, value: object) -> Notice:
@@ -609,6 +618,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "notices": _all_of(Notice),
         "cursor": _Rule("a text", lambda value: isinstance(value, str)),
         "more": _YES_NO,
+        "read": _number(0, MINOR_MAX),
         "behind": _number(0, MINOR_MAX),
         "memory": _Rule("a mapping of names to bytes, or None", _is_memory),
     },

@@ -49,15 +49,16 @@ _LEASE: Final = timedelta(minutes=5)
 class FeedsRead:
     """What one pass brought: new entries of the inbox, and why some feeds could not be read.
 
-    `busy` are the feeds that another process is reading, and until when it may; `behind`
-    is how much each feed has still to read, if its gateway says so, and None if nothing of it
-    was read. `unfinished` are the feeds that have more to read, although none of them failed: the
-    pass ended before them.
+    `busy` are the feeds that another process is reading, and until when it may. `read` is how
+    much of each feed this pass has read, and `behind` how much is left after it, both as far as
+    its gateway says so; `behind` is None if nothing was read. `unfinished` are the feeds that
+    have more to read, although none of them failed: the pass ended before them.
     """
 
     stored: int = 0
     failed: Mapping[str, str]
     busy: Mapping[str, datetime] = field(default_factory=dict[str, "datetime"])
+    read: Mapping[str, int] = field(default_factory=dict[str, int])
     behind: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
     unfinished: frozenset[str] = frozenset()
 
@@ -74,6 +75,7 @@ class _Reading:
     memory: dict[str, bytes]
     stored: int = 0
     pages: int = 0
+    read: int = 0
     behind: int | None = None
     fault: str = ""
     credentials: bool = False
@@ -127,6 +129,7 @@ def read_feeds(
         stored=sum(each.stored for each in readings),
         failed={each.account.name: each.told for each in readings if each.told},
         busy=busy,
+        read={each.account.name: each.read for each in readings},
         behind={each.account.name: each.behind for each in readings} | dict.fromkeys(busy),
         unfinished=frozenset(
             each.account.name for each in readings if not each.at_end and not each.fault
@@ -236,6 +239,7 @@ def _read_page(reading: _Reading) -> Flow[None]:
         return
     reading.stored += new
     reading.pages += 1
+    reading.read += page.read
     reading.behind = None if reading.wrong else page.behind
     reading.at_end = not page.more
     if page.more and page.cursor == began.cursor and not page.memory:

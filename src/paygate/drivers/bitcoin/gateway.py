@@ -219,6 +219,7 @@ class Bitcoin:
         elif not (yield from self._on_the_same_chain(watch, tip)):
             yield from self._go_back(watch, tip)
         changes = self._scripts.extend(places + AHEAD, memory)
+        begun_at = watch.height
         yield from self._read_blocks(watch, tip)
         at_end = watch.height >= tip.height
         more = False
@@ -234,6 +235,7 @@ class Bitcoin:
             notices=tuple(notices),
             cursor=after,
             more=not at_end or more,
+            read=watch.height - begun_at,
             behind=max(0, tip.height - watch.height),
             memory=changes | watched,
         )
