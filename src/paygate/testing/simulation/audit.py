@@ -10,21 +10,22 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from paygate.domain.payment import AttemptState
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
+from paygate.testing.simulation.deeds import ONCE, happened
 from paygate.testing.simulation.footprints import reads, writes
-from paygate.testing.simulation.network import ONCE, happened
-from paygate.testing.simulation.unasked import disturbed
+from paygate.testing.simulation.whose import disturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paygate.ledger.rule import Rule
+    from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
-    from paygate.testing.simulation.world import World
+    from paygate.testing.simulation.ledger import SimulatedStore
 
 _STATES: Final = "SELECT id, state FROM paygate_attempt"
 _PAYMENTS: Final = "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
@@ -74,11 +75,39 @@ _PAYMENT_OF: Final = "SELECT payment FROM paygate_attempt WHERE id = :id"
 _TENANT: Final = {"tenant": "main"}
 
 
+class AuditedWorld(Protocol):
+    """What an audit asks of a world: ledger, processors, and what banks and clerks did."""
+
+    @property
+    def store(self) -> SimulatedStore:
+        """The ledger."""
+        ...
+
+    @property
+    def gateways(self) -> Mapping[str, FakeGateway]:
+        """The processors, by account."""
+        ...
+
+    @property
+    def disturbed(self) -> set[str]:
+        """The payments, and the references of unasked money, that a bank changed by itself."""
+        ...
+
+    @property
+    def judged(self) -> set[str]:
+        """The payments about which a clerk decided by hand."""
+        ...
+
+    def violated(self, rule: str, detail: str) -> None:
+        """End the schedule, since *rule* does not hold."""
+        ...
+
+
 @dataclass(slots=True)
 class Auditor:
     """Looks at the ledger after each commit, and remembers what it saw."""
 
-    world: World
+    world: AuditedWorld
     states: dict[str, AttemptState] = field(default_factory=dict[str, AttemptState])
     standing: dict[str, tuple[str, int, int]] = field(
         default_factory=dict[str, "tuple[str, int, int]"]
@@ -210,7 +239,7 @@ class Auditor:
             self.world.violated("I9", f"{id_} is reversed, and {minor} of it is on invoices")
 
 
-def mistaken(world: World) -> set[str]:
+def mistaken(world: AuditedWorld) -> set[str]:
     """
     Find the payments that a window for duplicates took for one another.
 

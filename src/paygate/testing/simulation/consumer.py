@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from paygate.testing.simulation.faults import Fault
 
 if TYPE_CHECKING:
     from paygate.domain.event import Event
+    from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.tasks import Task
-    from paygate.testing.simulation.world import World
 
 
 class ConsumerDown(Exception):
     """The consumer did not say that it took the event."""
 
 
+class FaultyWorld(Protocol):
+    """What a consumer asks of a world: whether it fails now, and a place for what it sees."""
+
+    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+        """Draw whether one of *faults* happens now."""
+        ...
+
+    def count(self, what: str) -> None:
+        """Count that *what* was exercised."""
+        ...
+
+    def violated(self, rule: str, detail: str) -> None:
+        """End the schedule, since *rule* does not hold."""
+        ...
+
+
 @dataclass(slots=True)
 class Consumer:
     """De-duplicates by the event's id, as every consumer must, and expects order."""
 
-    world: World
+    world: FaultyWorld
     taken: dict[str, str] = field(default_factory=dict[str, str])
     last: dict[str, int] = field(default_factory=dict[str, int])
 

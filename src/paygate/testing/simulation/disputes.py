@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.outcome import MovementKind
 from paygate.domain.settlement import CreditOn
-from paygate.testing.simulation.unasked import Whose
+from paygate.testing.simulation.whose import Whose
 
 if TYPE_CHECKING:
     from paygate.testing.simulation.world import World

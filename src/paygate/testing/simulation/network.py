@@ -11,30 +11,36 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.dialogue import Request, Response
 from paygate.domain.method import Kind
-from paygate.domain.outcome import MovementKind
 from paygate.errors import NoReply, NotSent
 from paygate.gateway import Keyed
 from paygate.testing.processor.keys import Call
 from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.order import State
 from paygate.testing.processor.truth import Stored
+from paygate.testing.simulation.deeds import ONCE, happened
 from paygate.testing.simulation.faults import WIRE, Fault
 from paygate.testing.simulation.profiles import DEADLINE
+from paygate.testing.simulation.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
+    from paygate.service.account import Timing
     from paygate.service.flow import Exchange
+    from paygate.testing.clock import Clock
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
+    from paygate.testing.simulation.audit import Auditor
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.ledger import SimulatedStore
+    from paygate.testing.simulation.profiles import Profile
     from paygate.testing.simulation.tasks import Task
-    from paygate.testing.simulation.world import World
 
 _HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
 _TOO_MANY: Final = json.dumps(
@@ -58,30 +64,68 @@ _AT_ONCE: Final = (
     Plan(verdict=Verdict.REJECT, code="state", raw_code="fake_state"),
     *_LATER,
 )
-# Done twice, these are money or a promise of it twice.
-ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
 _DIRECT: Final = frozenset({Kind.CARD, Kind.E_CHECK})
-_HAPPENED: Final = frozenset({State.APPROVED, State.AUTHORIZED, State.PENDING})
 
 
-@dataclass(slots=True)
-class Wire:
-    """A request of a task on its way, and what comes of it."""
+class ConnectedWorld(Protocol):
+    """What the network asks of a world: both of its ends, the time, and the faults."""
 
-    exchange: Exchange
-    sent_at: datetime
-    fault: Fault | None
-    response: Response | None = None
-    clean: bool = False
-    fate: Exception | None = None
-    slow: int = 0
+    @property
+    def clock(self) -> Clock:
+        """The true time, whatever the clocks of hosts show."""
+        ...
+
+    @property
+    def timing(self) -> Timing:
+        """How long a host may take with what it has begun."""
+        ...
+
+    @property
+    def store(self) -> SimulatedStore:
+        """The ledger."""
+        ...
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """What each account is like."""
+        ...
+
+    @property
+    def gateways(self) -> Mapping[str, FakeGateway]:
+        """The processors, by account."""
+        ...
+
+    @property
+    def auditor(self) -> Auditor:
+        """Who remembers what was concluded of each attempt."""
+        ...
+
+    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+        """Draw whether one of *faults* happens now."""
+        ...
+
+    def bank_acted(self, order: Order) -> bool:
+        """Return whether a bank moved money of this payment without us."""
+        ...
+
+    def note(self, line: str) -> None:
+        """Write a line into the trace."""
+        ...
+
+    def count(self, what: str) -> None:
+        """Count that *what* was exercised."""
+        ...
+
+    def violated(self, rule: str, detail: str) -> None:
+        """End the schedule, since *rule* does not hold."""
+        ...
 
 
 @dataclass(slots=True)
 class Network:
     """What is between the hosts and the processors of *world*."""
 
-    world: World
+    world: ConnectedWorld
     late: list[tuple[datetime, int, str, Request]] = field(
         default_factory=list["tuple[datetime, int, str, Request]"]
     )
@@ -325,13 +369,6 @@ class Network:
             world.violated("I2", f"{request.step} of {our_ref} was done {len(done)} times")
         if done and world.auditor.has_given_up(our_ref, done[0]):
             world.violated("doubt", f"{request.step} of {our_ref} is done, and was called failed")
-
-
-def happened(order: Order) -> bool:
-    """Tell whether *order* moved money, or will."""
-    return order.state in _HAPPENED or any(
-        entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
-    )
 
 
 def our_ref_of(request: Request) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow, Step
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.hosts import Host
-    from paygate.testing.simulation.network import Wire
+    from paygate.testing.simulation.wire import Wire
 
 
 def ignore(_: Any) -> None:

@@ -10,17 +10,10 @@ from paygate.domain.payer_number import Pays
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.testing.processor.journal import Entry
-    from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.world import World
 
 _NUMBERS: Final = ("V-1", "V-2", "V-3")
-_UNASKED: Final = """
-SELECT a.account, a.reference, p.id FROM paygate_payment p
-JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'charge'
-WHERE p.payer_number <> ''
-"""
 
 
 def pay_number(world: World, _: str, rolls: Dice) -> None:
@@ -57,23 +50,3 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "pay number": (3, pay_number),
     "assign number": (2, assign_number),
 }
-
-
-class Whose:
-    """Which payment the money of a processor became: it asked for none of the unasked."""
-
-    def __init__(self, world: World) -> None:
-        self._payments = {
-            (str(row["account"]), str(row["reference"])): str(row["id"])
-            for row in world.store.look(_UNASKED)
-        }
-
-    def payment(self, account: str, of: Order | Entry) -> str:
-        """Return the payment of an order or a movement; empty if there is none yet."""
-        return of.payment or self._payments.get((account, of.reference), "")
-
-
-def disturbed(world: World) -> set[str]:
-    """Return the payments to which the bank did something, those for a number as well."""
-    rows = world.store.look(_UNASKED)
-    return world.disturbed | {str(row["id"]) for row in rows if row["reference"] in world.disturbed}

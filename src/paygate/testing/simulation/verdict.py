@@ -20,7 +20,7 @@ from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.faults import DRIVER, Fault
 from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
-from paygate.testing.simulation.unasked import Whose, disturbed
+from paygate.testing.simulation.whose import Whose, disturbed
 
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry

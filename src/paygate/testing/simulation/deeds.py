@@ -1,0 +1,23 @@
+"""Deeds: what a processor did with money, and what it must not do twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.outcome import MovementKind
+from paygate.testing.processor.order import State
+
+if TYPE_CHECKING:
+    from paygate.testing.processor.order import Order
+
+ONCE: Final = frozenset({"charge", "authorize", "capture", "refund", "void"})
+"""Operations that move money twice, or promise it twice, if they are done twice."""
+
+_HAPPENED: Final = frozenset({State.APPROVED, State.AUTHORIZED, State.PENDING})
+
+
+def happened(order: Order) -> bool:
+    """Return whether *order* moved money, or will."""
+    return order.state in _HAPPENED or any(
+        entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
+    )
