@@ -22,6 +22,7 @@ from paygate.cashier import (
     name_openers,
     named_for,
 )
+from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
 from paygate.service import refusals
 from paygate.service.flow import Exchange, Read, Tell, Write
@@ -113,20 +114,7 @@ class AsyncCashier(_Face, Desk):
 
     async def _drive(self, flow: Flow[T]) -> T:
         _ = logs.tenant.set(self._context.tenant)  # for this task alone
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    result = await self._do(step)
-                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            flow.close()
+        return await drive_async(flow, self._do)
 
     async def _do(self, step: Step) -> Any:
         match step:

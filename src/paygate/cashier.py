@@ -37,6 +37,7 @@ from paygate.domain.payer_number import Pays
 from paygate.domain.payment import Operation, PaymentStatus
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier, note, optional, shown
+from paygate.driving import drive
 from paygate.errors import (
     BadReply,
     CredentialsRejected,
@@ -2195,19 +2196,8 @@ class Cashier(_Face, Desk):
     def _run(self, flow: Flow[T]) -> T:
         acting = logs.tenant.set(self._context.tenant)
         try:
-            step = next(flow)
-            while True:
-                try:
-                    result = self._do(step)
-                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+            return drive(flow, self._do)
         finally:
-            flow.close()
             logs.tenant.reset(acting)
 
     def _do(self, step: Step) -> Any:
@@ -2269,22 +2259,12 @@ class Within(BookDesk):
         self._period_closed = period_closed
 
     def _run(self, flow: Flow[T]) -> T:
-        try:
-            step = next(flow)
-            while True:
-                if not isinstance(step, Write | Read):
-                    raise NotAllowedHere("this verb would send something; call it on the cashier")
-                try:
-                    result = self._store.write(self._context, step.work)
-                except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            flow.close()
+        return drive(flow, self._do)
+
+    def _do(self, step: Step) -> Any:
+        if not isinstance(step, Write | Read):
+            raise NotAllowedHere("this verb would send something; call it on the cashier")
+        return self._store.write(self._context, step.work)
 
 
 def offer_at_once(face: type) -> None:

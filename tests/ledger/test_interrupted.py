@@ -18,7 +18,7 @@ from typing import Any, ParamSpec
 
 import pytest
 
-from paygate import AsyncCashier, Cashier, Money, PaygateError, aio
+from paygate import AsyncCashier, Cashier, Money, PaygateError, aio, driving
 from paygate.errors import NotAllowedHere, UnknownInvoice
 from paygate.ledger import customers, forking, sqlite
 from paygate.ledger.sqlite import SqliteStore
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarnin
 
 P = ParamSpec("P")
 STORE = frozenset(str(module.__file__) for module in (sqlite, forking))
+FACE = frozenset(str(module.__file__) for module in (aio, driving))
 
 
 def apart(test: Callable[P, None]) -> Callable[P, None]:
@@ -274,7 +275,7 @@ async def pay(cashier: AsyncCashier, number: str) -> None:
     ("settrace", "files"),
     [
         pytest.param(threading.settrace, STORE, id="the store, in the threads of the loop"),
-        pytest.param(sys.settrace, frozenset({aio.__file__}), id="the face, in the loop"),
+        pytest.param(sys.settrace, FACE, id="the face, in the loop"),
     ],
 )
 @apart

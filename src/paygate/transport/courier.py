@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
+from paygate.driving import drive, drive_async
 from paygate.transport.policy import Errand, Limits, Pause, Send, Token, carry
 from paygate.transport.tokens import AsyncTokens, Tokens
 
@@ -116,20 +117,7 @@ class Courier(_Timed):
         self._transport.abandon()
 
     def _run(self, errand: Errand[T], limits: Limits) -> T:
-        try:
-            step = next(errand)
-            while True:
-                try:
-                    result = self._do(step, limits)
-                except Exception as error:  # noqa: BLE001  (the errand decides what it means)
-                    step = errand.throw(error)
-                else:
-                    step = errand.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            errand.close()
+        return drive(errand, lambda step: self._do(step, limits))
 
     def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
         match step:
@@ -173,20 +161,7 @@ class AsyncCourier(_Timed):
         await self._transport.aclose()
 
     async def _run(self, errand: Errand[T], limits: Limits) -> T:
-        try:
-            step = next(errand)
-            while True:
-                try:
-                    result = await self._do(step, limits)
-                except Exception as error:  # noqa: BLE001  (the errand decides what it means)
-                    step = errand.throw(error)
-                else:
-                    step = errand.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            errand.close()
+        return await drive_async(errand, lambda step: self._do(step, limits))
 
     async def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
         match step:

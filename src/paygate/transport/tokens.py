@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from paygate.dialogue import NOTED, Note
+from paygate.driving import relay
 from paygate.errors import NotSent, PaygateError, Unsupported, UsageError
 from paygate.transport import policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from paygate.dialogue import Dialogue
+    from paygate.dialogue import Request, Response
     from paygate.domain.secret import Secret
     from paygate.gateway import SignsIn
     from paygate.transport.policy import Errand, Limits
@@ -51,7 +52,7 @@ def signing_in(gateway: SignsIn, limits: Limits) -> Errand[Held]:
     """Get a token; whatever goes wrong, what waits for the token was not sent."""
     since = limits.now()  # it may have been made as soon as we asked
     try:
-        token = yield from _converse(gateway.sign_in(), limits)
+        token = yield from relay(gateway.sign_in(), lambda step: _answer(step, limits))
         lives = timedelta(seconds=token.expires_in_s)
         until = since + lives - min(MARGIN_MAX, lives / _MARGIN_SHARE)
         return Held(token.value, since, until)
@@ -64,26 +65,12 @@ def signing_in(gateway: SignsIn, limits: Limits) -> Errand[Held]:
     raise NotSent(f"could not sign in: {reason}")
 
 
-def _converse(dialogue: Dialogue[T], limits: Limits) -> Errand[T]:
-    try:
-        step = next(dialogue)
-        while True:
-            if isinstance(step, Note):
-                step = dialogue.send(NOTED)
-                continue
-            if step.sign_in:
-                raise NotSent("the driver asks for the token that it is to get")
-            try:
-                answer = yield from policy.deliver(limits.bound(step), limits)
-            except PaygateError as fault:
-                step = dialogue.throw(fault)
-            else:
-                step = dialogue.send(answer)
-    except StopIteration as end:
-        value: T = end.value
-        return value
-    finally:
-        dialogue.close()
+def _answer(step: Request | Note, limits: Limits) -> Errand[Response]:
+    if isinstance(step, Note):
+        return NOTED
+    if step.sign_in:
+        raise NotSent("the driver asks for the token that it is to get")
+    return (yield from policy.deliver(limits.bound(step), limits))
 
 
 class _Purse:
