@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from paygate.testing.simulated_stripe import SimulatedStripe, serving
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -103,6 +105,24 @@ def test_the_stripe_example_wants_a_test_key(
     assert done.returncode == 2
     assert says in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_stripe_example_charges_and_is_declined_at_the_simulated_stripe(tmp_path: Path) -> None:
+    stripe = SimulatedStripe()
+    with serving(stripe) as address:
+        done = run(
+            "stripe_charge.py",
+            tmp_path,
+            STRIPE_SECRET_KEY=stripe.secret_key,
+            STRIPE_API_BASE=address,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    paid, left, declined, open_ = done.stdout.splitlines()
+    assert paid.startswith("a card that works: succeeded")
+    assert left.endswith(": 0.00 USD is open")
+    assert declined.startswith("a card that is declined: declined generic")
+    assert open_.endswith(": 30.00 USD is open")
 
 
 def test_the_driver_of_a_stranger_passes_the_kit_outside_of_this_tree(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from paygate import (
     Customer,
     Mandate,
     Money,
+    OperationState,
     Payment,
     PaymentMethod,
     PaymentStatus,
@@ -45,6 +46,7 @@ BACK = "https://shop.example/back"
 KEYS = [Fernet.generate_key()]
 ASKS = "pm_card_authenticationRequired"
 ASKS_ONCE = "pm_card_authenticationRequiredOnSetup"
+ASKS_AND_DECLINES = "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"
 
 
 def usd(amount: str) -> Money:
@@ -88,6 +90,16 @@ class Shop:
         change = self.cashier.enroll(ADA, via="card", method=card, key=card, mandate=MANDATE)
         assert change.method is not None
         return change.method
+
+    def kept_at_the_bank(self, card: str) -> PaymentMethod:
+        change = self.cashier.enroll(
+            ADA, via="card", method=card, key=card, mandate=MANDATE, return_url=BACK
+        )
+        assert isinstance(change.action, Redirect)
+        answer(change.action.url, answer="yes")
+        self.hear()
+        (method,) = self.cashier.methods("C-1")
+        return method
 
     def charge(self, method: PaymentMethod, *breaks: str) -> Payment:
         self.stripe.breaks = list(breaks)
@@ -178,23 +190,84 @@ def test_a_card_pays_and_stripe_is_told_what_the_host_says(shop: Shop) -> None:
     assert intent["shipping"]["address"]["postal_code"] == "SW1Y"
 
 
-@pytest.mark.parametrize(
-    ("card", "code"),
-    [
-        ("pm_card_visa_chargeDeclined", DeclineCode.GENERIC),
-        ("pm_card_visa_chargeDeclinedLostCard", DeclineCode.LOST_OR_STOLEN),
-        ("pm_card_chargeDeclinedIncorrectCvc", DeclineCode.INVALID_SECURITY_CODE),
-        ("pm_card_chargeDeclinedProcessingError", DeclineCode.TRY_AGAIN_LATER),
-    ],
-)
-def test_a_declined_card_is_declined_for_its_reason(
-    shop: Shop, card: str, code: DeclineCode
+DECLINED = [
+    ("pm_card_visa_chargeDeclined", DeclineCode.GENERIC, "generic_decline"),
+    ("pm_card_chargeDeclined", DeclineCode.GENERIC, "generic_decline"),
+    (
+        "pm_card_visa_chargeDeclinedInsufficientFunds",
+        DeclineCode.INSUFFICIENT_FUNDS,
+        "insufficient_funds",
+    ),
+    (
+        "pm_card_chargeDeclinedInsufficientFunds",
+        DeclineCode.INSUFFICIENT_FUNDS,
+        "insufficient_funds",
+    ),
+    ("pm_card_visa_chargeDeclinedLostCard", DeclineCode.LOST_OR_STOLEN, "lost_card"),
+    ("pm_card_visa_chargeDeclinedStolenCard", DeclineCode.LOST_OR_STOLEN, "stolen_card"),
+    ("pm_card_chargeDeclinedExpiredCard", DeclineCode.EXPIRED_METHOD, "expired_card"),
+    ("pm_card_chargeDeclinedIncorrectCvc", DeclineCode.INVALID_SECURITY_CODE, "incorrect_cvc"),
+    ("pm_card_chargeDeclinedProcessingError", DeclineCode.TRY_AGAIN_LATER, "processing_error"),
+    (
+        "pm_card_visa_chargeDeclinedVelocityLimitExceeded",
+        DeclineCode.LIMIT_EXCEEDED,
+        "card_velocity_exceeded",
+    ),
+]
+
+
+@pytest.mark.parametrize(("card", "code", "raw_code"), DECLINED)
+def test_a_declined_card_is_declined_for_its_reason_and_is_not_kept(
+    shop: Shop, card: str, code: DeclineCode, raw_code: str
 ) -> None:
     payment = shop.pay(card)
+    change = shop.cashier.enroll(ADA, via="card", method=card, key="e", mandate=MANDATE)
 
     assert payment.status is PaymentStatus.DECLINED
-    assert shop.cashier.attempts(payment)[-1].code == code
+    attempt = shop.cashier.attempts(payment)[-1]
+    assert (attempt.code, attempt.raw_code) == (code, raw_code)
+    assert change.state is AttemptState.DECLINED
     assert shop.charges == []
+    assert shop.cashier.methods("C-1") == []
+
+
+def test_a_card_that_declines_after_attaching_is_kept_and_pays_nothing(shop: Shop) -> None:
+    method = shop.kept("pm_card_chargeCustomerFail")
+
+    alone = shop.charge(method)
+    at_once = shop.pay("pm_card_chargeCustomerFail")
+
+    for payment in (alone, at_once):
+        assert payment.status is PaymentStatus.DECLINED
+        assert shop.cashier.attempts(payment)[-1].raw_code == "generic_decline"
+    assert shop.charges == []
+
+
+@pytest.mark.parametrize(
+    ("card", "brand"),
+    [
+        ("pm_card_visa_debit", "visa"),
+        ("pm_card_mastercard", "mastercard"),
+        ("pm_card_amex", "amex"),
+        ("pm_card_discover", "discover"),
+        ("pm_card_diners", "diners"),
+        ("pm_card_jcb", "jcb"),
+        ("pm_card_unionpay", "unionpay"),
+    ],
+)
+def test_a_card_of_each_brand_pays_and_is_of_that_brand(shop: Shop, card: str, brand: str) -> None:
+    payment = shop.pay(card)
+
+    assert payment.received == usd("30.00")
+    (charge,) = shop.charges
+    assert charge["payment_method_details"]["card"]["brand"] == brand
+
+
+def test_a_test_card_that_is_not_known_is_refused_in_words_that_say_so(shop: Shop) -> None:
+    payment = shop.pay("pm_card_ofNobody")
+
+    assert payment.status is not PaymentStatus.SUCCEEDED
+    assert "the simulated Stripe does not know" in shop.cashier.attempts(payment)[-1].reason
 
 
 # --- The bank's page -------------------------------------------------------------------------
@@ -235,6 +308,27 @@ def test_a_card_whose_payer_does_not_authenticate_is_not_kept(shop: Shop) -> Non
 
     assert shop.cashier.methods("C-1") == []
     assert shop.cashier.inquire_method(change).state is AttemptState.DECLINED
+
+
+def test_a_payer_who_authenticates_without_the_money_is_declined(shop: Shop) -> None:
+    payment = shop.pay(ASKS_AND_DECLINES, return_url=BACK)
+
+    answer(url_of(payment), answer="yes")
+    result = shop.cashier.complete(payment)
+
+    assert result.payment.status is PaymentStatus.DECLINED
+    assert shop.cashier.attempts(payment)[0].raw_code == "insufficient_funds"
+    assert shop.charges == []
+
+
+def test_a_card_that_is_set_up_already_asks_only_a_payer_who_is_there(shop: Shop) -> None:
+    method = shop.kept_at_the_bank("pm_card_authenticationRequiredSetupForOffSession")
+
+    alone = shop.charge(method)
+    together = shop.pay(method, return_url=BACK)
+
+    assert alone.received == usd("30.00")
+    assert together.status is PaymentStatus.REQUIRES_ACTION
 
 
 def test_a_payer_who_left_is_found_by_the_webhook(shop: Shop) -> None:
@@ -407,6 +501,64 @@ def test_a_refund_that_fails_brings_the_money_back(shop: Shop) -> None:
     assert shop.now(payment).received - shop.now(payment).returned == usd("30.00")
 
 
+def test_the_card_whose_refunds_fail_gives_the_money_back_and_then_brings_it(shop: Shop) -> None:
+    payment = shop.pay("pm_card_refundFail")
+
+    sent = shop.cashier.refund(payment, key="r")
+    shop.hear()
+
+    assert (sent.state, sent.payment.returned) == (OperationState.SUCCEEDED, usd("30.00"))
+    assert shop.now(payment).received - shop.now(payment).returned == usd("30.00")
+    assert shop.stripe.all("event")[0]["type"] == "refund.failed"
+
+
+def test_the_card_whose_refunds_are_pending_gives_the_money_back_later(shop: Shop) -> None:
+    payment = shop.pay("pm_card_pendingRefund")
+
+    sent = shop.cashier.refund(payment, key="r")
+    shop.hear()
+
+    assert (sent.state, sent.payment.returned) == (OperationState.PENDING, usd("0.00"))
+    assert shop.now(payment).returned == usd("30.00")
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        ("pm_card_createDispute", "fraudulent"),
+        ("pm_card_createDisputeProductNotReceived", "product_not_received"),
+    ],
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_the_card_that_is_disputed_pays_and_takes_the_money_back(
+    shop: Shop, card: str, reason: str, held: bool
+) -> None:
+    if held:
+        payment = shop.cashier.authorize(shop.owe(), via="card", method=card, key="a")
+        assert shop.stripe.all("dispute") == []
+        payment = shop.cashier.capture(payment, key="c").payment
+    else:
+        payment = shop.pay(card)
+    assert payment.received == usd("30.00")
+
+    shop.hear()
+
+    after = shop.now(payment)
+    assert after.received - after.returned == usd("0.00")
+    (dispute,) = shop.stripe.all("dispute")
+    assert dispute["reason"] == reason
+
+
+def test_a_page_that_is_paid_with_a_disputed_card_is_paid_and_then_disputed(shop: Shop) -> None:
+    payment, url = shop.page()
+
+    answer(url, number="4000 0000 0000 0259")
+    shop.hear()
+
+    after = shop.now(payment)
+    assert (after.received, after.received - after.returned) == (usd("30.00"), usd("0.00"))
+
+
 def test_a_dispute_takes_the_money_and_forbids_a_refund(shop: Shop) -> None:
     payment = shop.pay()
 
@@ -425,10 +577,12 @@ def test_a_page_is_paid(shop: Shop) -> None:
     payment, url = shop.page(metadata={"boat": "Ida"})
 
     declined = answer(url, number="4000 0000 0000 0002")
+    mistyped = answer(url, number="4242 4242 4242 4241")
     back = answer(url, number="4242 4242 4242 4242")
     result = shop.cashier.complete(payment)
 
     assert "declined" in declined.text
+    assert "number is incorrect" in mistyped.text
     assert back.headers["location"] == BACK
     assert result.payment.received == usd("30.00")
     assert result.payment.reference.startswith("pi_")

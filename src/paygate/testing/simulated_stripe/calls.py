@@ -88,9 +88,10 @@ class SimulatedStripe(Storing):
             return Answer(kept.answer.status, kept.answer.body, replayed)
         self._key = key
         answer = self._done("POST", path, nested(body.decode()))
+        self._key = ""
+        self.go_on()
         if fault == "500":
             answer = _said(Refused(500, "api_error", "", "Something went wrong."))
-        self._key = ""
         if key and answer.status not in (400, 401, 404, 409, 429):
             self._kept[key] = _Kept(self.now(), (path, body), answer)
         return answer

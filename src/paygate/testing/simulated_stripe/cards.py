@@ -11,45 +11,105 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a card does when it is charged.
+    """
+    What a card does when it is kept, charged and refunded.
 
-    `asks` says when its bank asks the payer to authenticate: ``never``, ``always``, or
-    ``once``, which is until it has been set up for charges without the payer.
+    A charge is declined with `code` and `decline_code`, if there is a code. Such a card is not
+    kept either, unless it `attaches`. `asks` says when its bank asks the payer to authenticate:
+    ``never``, ``always``, or ``once``, which is until it is set up for charges without the
+    payer; `set_up` says that it is from the beginning. A charge is `disputed` for that reason.
+    A refund has one status of `refunded` after another.
     """
 
+    number: str
+    brand: str = "visa"
     code: str = ""
     decline_code: str = ""
+    attaches: bool = False
     asks: str = "never"
-    last4: str = "4242"
-    brand: str = "visa"
+    set_up: bool = False
+    disputed: str = ""
+    refunded: tuple[str, ...] = ("succeeded",)
 
+    @property
+    def kept(self) -> bool:
+        """Whether the card can be kept with a customer."""
+        return self.attaches or not self.code
+
+
+def _declined(number: str, decline_code: str) -> Behaviour:
+    return Behaviour(number=number, code="card_declined", decline_code=decline_code)
+
+
+_DECLINED: Final = _declined("4000000000000002", "generic_decline")
+_WITHOUT_FUNDS: Final = _declined("4000000000009995", "insufficient_funds")
 
 CARDS: Final[Mapping[str, Behaviour]] = {
-    "pm_card_visa": Behaviour(),
-    "pm_card_mastercard": Behaviour(brand="mastercard", last4="4444"),
-    "pm_card_amex": Behaviour(brand="amex", last4="8431"),
-    "pm_card_visa_chargeDeclined": Behaviour("card_declined", "generic_decline", last4="0002"),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": Behaviour(
-        "card_declined", "insufficient_funds", last4="9995"
+    "pm_card_visa": Behaviour(number="4242424242424242"),
+    "pm_card_visa_debit": Behaviour(number="4000056655665556"),
+    "pm_card_mastercard": Behaviour(number="5555555555554444", brand="mastercard"),
+    "pm_card_mastercard_debit": Behaviour(number="5200828282828210", brand="mastercard"),
+    "pm_card_mastercard_prepaid": Behaviour(number="5105105105105100", brand="mastercard"),
+    "pm_card_amex": Behaviour(number="371449635398431", brand="amex"),
+    "pm_card_discover": Behaviour(number="6011111111111117", brand="discover"),
+    "pm_card_diners": Behaviour(number="3056930009020004", brand="diners"),
+    "pm_card_jcb": Behaviour(number="3566002020360505", brand="jcb"),
+    "pm_card_unionpay": Behaviour(number="6200000000000005", brand="unionpay"),
+    "pm_card_visa_chargeDeclined": _DECLINED,
+    "pm_card_visa_chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
+    "pm_card_visa_chargeDeclinedLostCard": _declined("4000000000009987", "lost_card"),
+    "pm_card_visa_chargeDeclinedStolenCard": _declined("4000000000009979", "stolen_card"),
+    "pm_card_visa_chargeDeclinedVelocityLimitExceeded": _declined(
+        "4000000000006975", "card_velocity_exceeded"
     ),
-    "pm_card_visa_chargeDeclinedLostCard": Behaviour("card_declined", "lost_card", last4="9987"),
-    "pm_card_chargeDeclinedExpiredCard": Behaviour("expired_card", last4="0069"),
-    "pm_card_chargeDeclinedIncorrectCvc": Behaviour("incorrect_cvc", last4="0127"),
-    "pm_card_chargeDeclinedProcessingError": Behaviour("processing_error", last4="0119"),
-    "pm_card_threeDSecure2Required": Behaviour(asks="always", last4="3220"),
-    "pm_card_authenticationRequired": Behaviour(asks="always", last4="3184"),
-    "pm_card_authenticationRequiredOnSetup": Behaviour(asks="once", last4="3155"),
+    # Older names of two of them, which many test suites still use.
+    "pm_card_chargeDeclined": _DECLINED,
+    "pm_card_chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
+    "pm_card_chargeDeclinedExpiredCard": Behaviour(number="4000000000000069", code="expired_card"),
+    "pm_card_chargeDeclinedIncorrectCvc": Behaviour(
+        number="4000000000000127", code="incorrect_cvc"
+    ),
+    "pm_card_chargeDeclinedProcessingError": Behaviour(
+        number="4000000000000119", code="processing_error"
+    ),
+    "pm_card_chargeCustomerFail": Behaviour(
+        number="4000000000000341",
+        code="card_declined",
+        decline_code="generic_decline",
+        attaches=True,
+    ),
+    "pm_card_threeDSecure2Required": Behaviour(number="4000000000003220", asks="always"),
+    "pm_card_authenticationRequired": Behaviour(number="4000002760003184", asks="always"),
+    "pm_card_authenticationRequiredOnSetup": Behaviour(number="4000002500003155", asks="once"),
+    "pm_card_authenticationRequiredSetupForOffSession": Behaviour(
+        number="4000003800000446", asks="once", set_up=True
+    ),
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Behaviour(
+        number="4000008260003178",
+        code="card_declined",
+        decline_code="insufficient_funds",
+        attaches=True,
+        asks="always",
+    ),
+    "pm_card_createDispute": Behaviour(number="4000000000000259", disputed="fraudulent"),
+    "pm_card_createDisputeProductNotReceived": Behaviour(
+        number="4000000000002685", disputed="product_not_received"
+    ),
+    "pm_card_pendingRefund": Behaviour(
+        number="4000000000007726", refunded=("pending", "succeeded")
+    ),
+    "pm_card_refundFail": Behaviour(number="4000000000005126", refunded=("succeeded", "failed")),
 }
-"""The cards by the id that stands for them in every test account."""
+"""The cards by the id that stands for them in every test account, as Stripe documents them.
+
+How a declined charge of `pm_card_chargeCustomerFail` says why, Stripe does not document.
+"""
 
 NUMBERS: Final[Mapping[str, str]] = {
-    "4242424242424242": "pm_card_visa",
-    "4000000000000002": "pm_card_visa_chargeDeclined",
-    "4000000000009995": "pm_card_visa_chargeDeclinedInsufficientFunds",
-    "4000002760003184": "pm_card_authenticationRequired",
-    "4000002500003155": "pm_card_authenticationRequiredOnSetup",
+    **{card.number: name for name, card in CARDS.items()},
+    "378282246310005": "pm_card_amex",
 }
 """What may be typed on the page, and which card it is."""
 
@@ -65,10 +125,10 @@ class Cards(State):
         behaviour = CARDS[card]
         facts = {
             "brand": behaviour.brand,
-            "last4": behaviour.last4,
+            "last4": behaviour.number[-4:],
             "exp_month": 8,
             "exp_year": 2034,
-            "fingerprint": f"fp{behaviour.last4}",
+            "fingerprint": f"fp{behaviour.number[-4:]}",
             "checks": {"cvc_check": "pass", "address_line1_check": None},
         }
         return self.new(
@@ -78,11 +138,17 @@ class Cards(State):
             card=facts,
             customer=None,
             billing_details={"name": "Ada Lovelace"},
-            simulated={"card": card, "set_up": False},
+            simulated={"card": card, "set_up": behaviour.set_up},
         )
 
     def method(self, id_: str, customer: str | None) -> Json:
         """Return a payment method that this customer, or nobody, has; or raise `Refused`."""
+        if id_.startswith("pm_card_") and id_ not in CARDS:
+            raise invalid(
+                "resource_missing",
+                f"No such payment_method: '{id_}'; the simulated Stripe does not know this card.",
+                param="payment_method",
+            )
         made = (
             self._method(id_)
             if id_ in CARDS
@@ -98,9 +164,13 @@ class Cards(State):
             raise invalid("payment_method_unexpected_state", "It was used before, and not kept.")
         return made
 
+    def card_of(self, method: Json) -> Behaviour:
+        """Return which card a payment method stands for."""
+        return CARDS[method["simulated"]["card"]]
+
     def asks(self, method: Json, *, off_session: bool) -> bool:
         """Return whether the bank wants the payer to authenticate a charge."""
-        when = CARDS[method["simulated"]["card"]].asks
+        when = self.card_of(method).asks
         return when == "always" or (
             when == "once" and not (off_session and method["simulated"]["set_up"])
         )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from paygate.testing.simulated_stripe.cards import CARDS, Cards
+from paygate.testing.simulated_stripe.cards import Cards
 from paygate.testing.simulated_stripe.state import Json, Refused, invalid, plain
+
+if TYPE_CHECKING:
+    from paygate.testing.simulated_stripe.cards import Behaviour
 
 _CANCELABLE = (
     "requires_payment_method",
@@ -94,6 +98,13 @@ class Payments(Cards):
 
     def authenticate(self, id_: str, *, success: bool) -> Json:
         """Do what the payer does on the bank's page, for a payment or to keep a card."""
+        try:
+            return self.authenticated(id_, success=success)
+        finally:
+            self.go_on()
+
+    def authenticated(self, id_: str, *, success: bool) -> Json:
+        """Finish what waits for the payer; what the account does afterwards is still to come."""
         kind = "setup_intent" if id_.startswith("seti_") else "payment_intent"
         intent = self.find(kind, id_)
         if intent["status"] != "requires_action":
@@ -122,7 +133,7 @@ class Payments(Cards):
         raise NotImplementedError
 
     def _charge(self, intent: Json, method: Json) -> Json:
-        card = CARDS[method["simulated"]["card"]]
+        card = self.card_of(method)
         if card.code:
             raise self._declined(intent, card.code, card.decline_code)
         held = intent["capture_method"] == "manual"
@@ -155,8 +166,18 @@ class Payments(Cards):
             self.tell("payment_intent.amount_capturable_updated", intent)
         else:
             intent.update(status="succeeded", amount_received=amount)
-            self.tell("payment_intent.succeeded", intent)
+            self._taken(intent, charge)
         return intent
+
+    def _taken(self, intent: Json, charge: Json) -> None:
+        """Report that a charge took its money; a card made for that is disputed afterwards."""
+        self.tell("payment_intent.succeeded", intent)
+        reason = self._card_charged(charge).disputed
+        if reason:
+            self.afterwards.append(partial(self.dispute, charge["id"], reason))
+
+    def _card_charged(self, charge: Json) -> Behaviour:
+        return self.card_of(self.find("payment_method", charge["payment_method"]))
 
     def _declined(self, intent: Json, code: str, decline_code: str) -> Refused:
         more = {"decline_code": decline_code} if decline_code else {}
@@ -190,7 +211,7 @@ class Payments(Cards):
         charge.update(captured=True, amount_captured=amount)
         charge["amount_refunded"] = charge["amount"] - amount
         intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
-        self.tell("payment_intent.succeeded", intent)
+        self._taken(intent, charge)
         return intent
 
     def cancel_intent(self, id_: str, reason: str | None = None) -> Json:
@@ -231,6 +252,7 @@ class Payments(Cards):
         if any(each["charge"] == charge["id"] for each in disputes):
             raise invalid("charge_disputed", "The charge is disputed.")
         charge["amount_refunded"] += amount
+        first, *later = self._card_charged(charge).refunded
         refund = self.new(
             "refund",
             "re",
@@ -240,11 +262,21 @@ class Payments(Cards):
             payment_intent=charge["payment_intent"],
             metadata=given.get("metadata", {}),
             reason=given.get("reason"),
-            status="succeeded",
+            status=first,
         )
-        refund["balance_transaction"] = f"txn_{refund['id']}"
+        if first == "succeeded":
+            refund["balance_transaction"] = f"txn_{refund['id']}"
         self.tell("refund.created", refund)
+        for status in later:
+            end = self.fail_refund if status == "failed" else self.finish_refund
+            self.afterwards.append(partial(end, refund["id"]))
         return refund
+
+    def finish_refund(self, id_: str) -> None:
+        """Let a refund that is pending reach the payer."""
+        refund = self.find("refund", id_)
+        refund.update(status="succeeded", balance_transaction=f"txn_{id_}")
+        self.tell("refund.updated", refund, status="pending")
 
     def fail_refund(self, id_: str) -> None:
         """Let the card's bank send a refund back, days after it was sent."""

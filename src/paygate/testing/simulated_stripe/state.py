@@ -46,7 +46,8 @@ class State:
     their own schema, where it is given: ``check(method, path, parameters)``; what it found
     is in `problems`. Each webhook waits in `webhooks`, as headers and body, signed with
     `signing_secret`. `breaks` are what goes wrong with the next requests that change
-    something, in order.
+    something, in order. What the account does by itself waits in `afterwards`, until the
+    answer to the request that caused it is written.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class State:
         self.objects: dict[str, dict[str, Json]] = {}
         self.webhooks: list[tuple[dict[str, str], bytes]] = []
         self.breaks: list[str] = []
+        self.afterwards: list[Callable[[], object]] = []
         self.problems: list[str] = []
         self.asked: list[tuple[str, str, Json]] = []
         self._check = check
@@ -99,6 +101,12 @@ class State:
     def seconds(self) -> int:
         """Return the time as Stripe writes it."""
         return int(self.now().timestamp())
+
+    def go_on(self) -> None:
+        """Do what the account does by itself after what it was asked to do."""
+        with self._lock:
+            while self.afterwards:
+                self.afterwards.pop(0)()
 
     # --- Events ----------------------------------------------------------------------------------
 

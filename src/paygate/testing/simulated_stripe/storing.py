@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paygate.testing.simulated_stripe.cards import CARDS, NUMBERS
+from paygate.testing.simulated_stripe.cards import NUMBERS
 from paygate.testing.simulated_stripe.payments import Payments
 from paygate.testing.simulated_stripe.state import Json, Refused, invalid
 
@@ -53,7 +53,7 @@ class Storing(Payments):
             raise self._not_now(intent)
         method = self.method(given["payment_method"], intent["customer"])
         intent["payment_method"] = method["id"]
-        if CARDS[method["simulated"]["card"]].asks == "never":
+        if self.card_of(method).asks == "never":
             return self.set_up(intent, method, success=True)
         intent["status"] = "requires_action"
         url, back = f"{self.url}/authenticate/{id_}", given.get("return_url", "")
@@ -63,8 +63,8 @@ class Storing(Payments):
 
     def set_up(self, intent: Json, method: Json, *, success: bool) -> Json:
         """Keep a card, or not."""
-        card = CARDS[method["simulated"]["card"]]
-        if success and not card.code:
+        card = self.card_of(method)
+        if success and card.kept:
             method["customer"] = intent["customer"]
             method["simulated"]["set_up"] = True
             intent["status"] = "succeeded"
@@ -125,8 +125,16 @@ class Storing(Payments):
         session = self.find("checkout.session", id_)
         if session["status"] != "open":
             raise invalid("", f"The session is {session['status']}.")
+        name = NUMBERS.get(number.replace(" ", ""))
+        if name is None:
+            raise Refused(402, "card_error", "incorrect_number", "The card number is incorrect.")
+        try:
+            return self._finished(session, self.tokenize(name))
+        finally:
+            self.go_on()
+
+    def _finished(self, session: Json, card: str) -> Json:
         given = session["simulated"]["given"]
-        card = self.tokenize(NUMBERS.get(number.replace(" ", ""), "pm_card_visa_chargeDeclined"))
         customer = session["customer"]
         if not customer and given.get("customer_creation") == "always":
             customer = self.create_customer({"email": given.get("customer_email")})["id"]
@@ -148,7 +156,7 @@ class Storing(Payments):
             session["payment_intent"] = made["id"]
         # Who must authenticate does that within the page.
         if made["status"] == "requires_action":
-            self.authenticate(made["id"], success=True)
+            self.authenticated(made["id"], success=True)
         if session["mode"] == "payment":
             session["payment_status"] = "paid"
         session.update(status="complete", url=None, customer=customer)
