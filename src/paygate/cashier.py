@@ -1473,7 +1473,8 @@ class Desk(BookDesk):
         client secret of a `ScriptStep`: put the result into the page, and nowhere else.
         For a method that is being stored, give its `MethodChange`. The secret is kept
         under the ``token_keys``; without them the gateway is asked for it again. Raises
-        `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer.
+        `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer,
+        `InvalidSettings` if the account has no publishable key for the script of the step.
         """
         return (
             yield from action.action_of(

@@ -136,6 +136,7 @@ def settings(address: str) -> dict[str, Any]:
         "driver": "stripe",
         "secret_key": KEY,
         "api_base": address,
+        "publishable_key": "pk_test_1",
         "webhook_secrets": secrets,
     }
 

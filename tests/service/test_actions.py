@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -32,7 +33,7 @@ from paygate.domain.outcome import (
     secret_of,
     with_secret,
 )
-from paygate.errors import NotPayable, SecretNotKept, UnknownPayment
+from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.gateway import (
     Callback,
     Charge,
@@ -233,6 +234,29 @@ def test_a_step_without_a_secret_is_returned_as_it_is(tmp_path: Path, clock: Fak
 
         assert cashier.action_of(payment) == payment.action == redirect
         assert gateway.asked == 0
+
+
+@pytest.mark.parametrize("keys", [(KEY,), ()], ids=["kept", "asked for again"])
+def test_a_step_in_a_script_is_not_returned_without_the_key_that_the_script_takes(
+    tmp_path: Path, clock: FakeClock, keys: tuple[str, ...]
+) -> None:
+    public: dict[str, str] = {}
+
+    class Keyless(Asking):
+        def public_settings(self) -> dict[str, str]:
+            return public
+
+    gateway = Keyless(replace(SCRIPT, publishable_key=""), clock)
+    with opened(tmp_path, gateway, clock, *keys) as cashier:
+        payment = collected(cashier)
+
+        with pytest.raises(InvalidSettings, match="set publishable_key") as caught:
+            cashier.action_of(payment)
+
+    assert caught.value.facts == {"account": "card", "setting": "publishable_key"}
+    public["publishable_key"] = "pk_5"
+    with opened(tmp_path, gateway, clock, *keys) as cashier:
+        assert cashier.action_of(payment) == SCRIPT
 
 
 def test_secrets_of_steps_come_under_the_new_key(tmp_path: Path, clock: FakeClock) -> None:

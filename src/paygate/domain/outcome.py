@@ -206,7 +206,8 @@ class ScriptStep:
 
     The script takes *publishable_key*, which may be public, and *client_secret*, which
     is for the payer's browser alone: a driver always gives it, a payment that is read
-    does not hold it, and `Cashier.action_of` returns it to the page that goes on.
+    does not hold it, and `Cashier.action_of` returns it to the page that goes on. A key
+    that the driver leaves empty is the account's public setting of that name.
     """
 
     script_url: str

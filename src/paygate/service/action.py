@@ -3,16 +3,20 @@
 Neither a payment that is read nor its JSON, events or logs hold that secret. At rest
 it is encrypted under the keys of the host; without keys it is not stored at all, and
 then the gateway is asked again. Not every gateway gives it a second time.
+
+The publishable key of a script is no secret but a setting of the account. A page without
+it would load the script and do nothing, so a step is not returned without the key.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paygate.domain.outcome import ActionRequired, lacks_secret
+from paygate.domain.outcome import ActionRequired, ScriptStep, lacks_secret
 from paygate.domain.payment import AttemptState
 from paygate.domain.text import shown
-from paygate.errors import NotPayable, SecretNotKept, UnknownPayment
+from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.ledger import payments
 from paygate.service import inquire
 from paygate.service.flow import Flow, look
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paygate.domain.outcome import Action
+    from paygate.domain.payment import Attempt
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -29,12 +34,13 @@ if TYPE_CHECKING:
 def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Action]:
     """Return the action of a payment, or of a change of a method, that waits for its payer."""
     attempt, action, has_keys = yield from look(lambda tx: _waiting(tx, id_))
+    account = accounts.get(attempt.account)
     if not lacks_secret(action):
-        return action
-    answer = yield from inquire.ask_again(attempt, accounts, timing)
+        return _with_key(action, attempt.account, account)
+    answer = yield from inquire.ask_again(attempt.id, accounts, timing)
     asked = answer.action if isinstance(answer, ActionRequired) else None
     if asked is not None and not lacks_secret(asked):
-        return asked
+        return _with_key(asked, attempt.account, account)
     yield from look(lambda tx: _waiting(tx, id_))  # it may have ended, and that is the answer
     why = (
         "none of the token keys opens it: add the key that it was stored under to token_keys"
@@ -48,7 +54,22 @@ def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) 
     )
 
 
-def _waiting(tx: Tx, id_: str) -> tuple[str, Action, bool]:
+def _with_key(action: Action, name: str, account: GatewayAccount | None) -> Action:
+    """Return *action* with the publishable key that its script takes, or raise."""
+    if not isinstance(action, ScriptStep) or action.publishable_key:
+        return action
+    key = "" if account is None else account.public.get("publishable_key", "")
+    if not key:
+        raise InvalidSettings(
+            f"the payer goes on in a script of the processor's, which takes a publishable key, "
+            f"and the account {name!r} has none: set publishable_key among its settings",
+            account=name,
+            setting="publishable_key",
+        )
+    return replace(action, publishable_key=key)
+
+
+def _waiting(tx: Tx, id_: str) -> tuple[Attempt, Action, bool]:
     """Return the attempt that waits for its payer, its action, and whether there are keys."""
     row = _attempt(tx, id_)
     action = payments.action_with_secret(tx, row)
@@ -59,7 +80,7 @@ def _waiting(tx: Tx, id_: str) -> tuple[str, Action, bool]:
         raise NotPayable(
             f"another payment took over what payment {id_} was to pay; close it", payment=id_
         )
-    return row.attempt.id, action, tx.vault is not None
+    return row.attempt, action, tx.vault is not None
 
 
 def _attempt(tx: Tx, id_: str) -> AttemptRow:

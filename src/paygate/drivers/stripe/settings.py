@@ -28,7 +28,9 @@ class StripeSettings(Settings):
         examples=["sk_test_example"],
     )
     publishable_key: str = Field(
-        default="", description="The key (pk_…) that the payer's browser uses, to pass it on"
+        default="",
+        description="The key (pk_…) that the payer's browser uses; without it there is no "
+        "step in Stripe's script",
     )
     webhook_secrets: tuple[Secret[str], ...] = Field(
         default=(),
