@@ -58,6 +58,7 @@ class State:
     ) -> None:
         self.now = now
         self.secret_key = "sk_test_simulated"  # noqa: S105  (it opens nothing)
+        self.publishable_key = "pk_test_simulated"
         self.signing_secret = "whsec_simulated"  # noqa: S105  (likewise)
         self.url = ""
         self.objects: dict[str, dict[str, Json]] = {}
