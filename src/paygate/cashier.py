@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         action,
         assign,
         collect,
+        complete,
         credit,
         dismiss,
         enroll,
@@ -180,6 +181,7 @@ else:
             "action",
             "assign",
             "collect",
+            "complete",
             "credit",
             "dismiss",
             "enroll",
@@ -1450,8 +1452,9 @@ class Desk(BookDesk):
         has another step to do, which `Payment.action` says.
         *parameters* are those of the return address, where the gateway wants them.
         Without *key* it is asked again each time, once the last answer is known.
-        Raises `ItemAlreadyBeingPaid` where another payment took over meanwhile,
-        `NotPayable` where nothing waits.
+        If another payment took over meanwhile, nothing is completed, but money that the payer
+        has paid on the page is booked and becomes credit; without any this raises
+        `ItemAlreadyBeingPaid`. Raises `NotPayable` if nothing waits.
         """
         # The faces seal it; a flow that is made without a face does not.
         given = cast("object", parameters)
@@ -1462,7 +1465,7 @@ class Desk(BookDesk):
             key=None if key is None else arguments.key(key),
             parameters=arguments.parameters(sealed, "parameters"),
         )
-        return (yield from operate.operate(task, self._accounts, self._timing))
+        return (yield from complete.complete(task, self._accounts, self._timing))
 
     @verb
     def action_of(self, payment: Payment | MethodChange | str) -> Flow[Action]:

@@ -663,6 +663,19 @@ def test_a_decline_on_the_form_is_mended_there(shop: Shop) -> None:
     assert after.status is PaymentStatus.SUCCEEDED
 
 
+def test_a_form_that_was_paid_for_an_invoice_paid_meanwhile_brings_credit(shop: Shop) -> None:
+    payment, form = opened(shop, "30.00")
+    shop.cashier.record("INV-1", by="cash", key="till")
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.cashier.complete(payment)
+
+    shop.fill_in(form, **VISA)
+    after = shop.cashier.complete(payment).payment
+
+    assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, usd("30.00"))
+    assert shop.cashier.balance(ADA.id)["USD"] == usd("30.00")
+
+
 def test_a_payer_who_never_comes_back_is_told_by_the_webhook(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
     shop.fill_in(form, **VISA)

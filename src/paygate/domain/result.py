@@ -144,23 +144,27 @@ def _of_other_amount(result: OperationResult) -> OperationResult:
 
 def _over_before(payment: Payment, operation: Operation) -> OperationResult:
     """Return the result of what nothing was asked for, since it was over before."""
-    state = OperationState.SUCCEEDED
+    state, came = OperationState.SUCCEEDED, payment.amount
     if operation is Operation.COMPLETE:
         state = _STATE_OF.get(payment.status, OperationState.SUCCEEDED)
+        if payment.status is PaymentStatus.SUCCEEDED:
+            came = payment.received
     nothing = Money.zero(payment.amount.currency)
-    return OperationResult(
+    result = OperationResult(
         payment=payment,
         operation=operation,
         state=state,
         amount=payment.amount,
-        succeeded=nothing if state.failed else payment.amount,
-        under_way=nothing,
+        succeeded=came if state is OperationState.SUCCEEDED else nothing,
+        under_way=payment.amount if state in _UNDER_WAY else nothing,
         code=payment.code or (payment.status.value if state.failed else ""),
         raw_code=payment.raw_code,
         reason=payment.reason,
         retryable=payment.retryable,
         repeated=True,
     )
+    whole = state is OperationState.SUCCEEDED
+    return _of_other_amount(result) if whole and came != payment.amount else result
 
 
 def _state_of(attempt: Attempt) -> OperationState:
@@ -200,6 +204,9 @@ _NAMELESS = {AttemptState.CANCELED: "canceled", AttemptState.EXPIRED: "expired"}
 """Codes of the ends that a processor gives no code for."""
 
 _STATE_OF = {
+    PaymentStatus.PROCESSING: OperationState.PENDING,
+    PaymentStatus.UNKNOWN: OperationState.UNKNOWN,
+    PaymentStatus.REQUIRES_ACTION: OperationState.REQUIRES_ACTION,
     PaymentStatus.DECLINED: OperationState.DECLINED,
     PaymentStatus.FAILED: OperationState.FAILED,
     PaymentStatus.CANCELED: OperationState.FAILED,
