@@ -74,7 +74,6 @@ def everything() -> list[Request]:
     bank = details("settledSuccessfully", payment=samples.BANK)
     browser = Browser(ip="2001:db8::1")
     network = StoredToken(Secret("123/456"), network_transaction_id="N7 8")
-    done = samples.answers("updateCustomerPaymentProfileResponse", {"messages": samples.OK})
     form = samples.answers("getHostedProfilePageResponse", {"messages": samples.OK, "token": "t"})
     made, enrollment = samples.made(), test_profiles.enrollment
     profile_made, one = test_profiles.profile_made, test_profiles.one
@@ -93,6 +92,10 @@ def everything() -> list[Request]:
             one(),
         ),
         play(net.charge(charge(method=samples.STORED)), made),
+        play(net.charge(charge(method=samples.STORED, ship_to=payer)), made),
+        play(net.charge(charge(payer=payer, browser=browser, ship_to=payer)), made),
+        play(net.authorize(charge(payer=payer, ship_to=payer)), made),
+        play(net.charge(test_hosted.asked(payer=payer, ship_to=payer)), test_hosted.FORM),
         *(
             play(net.charge(charge(method=network, payer_present=False, reason=reason)), made)
             for reason in ChargeReason
@@ -173,13 +176,6 @@ def everything() -> list[Request]:
             samples.answers("deleteCustomerPaymentProfileResponse", {"messages": samples.OK}),
         ),
         play(net.stored_methods("C-1"), test_profiles.profile("2")),
-        play(net.update_method(samples.STORED, payer, expires=(2031, 1)), one(), done, one()),
-        play(
-            net.update_method(samples.STORED, payer),
-            one(payment=samples.BANK),
-            done,
-            one(payment=samples.BANK),
-        ),
         play(
             net.look_up(long_ago),
             samples.unsettled(),
@@ -215,7 +211,6 @@ def test_everything_that_is_sent_is_valid(problems: Problems) -> None:
             "getTransactionDetails",
             "getTransactionList",
             "getUnsettledTransactionList",
-            "updateCustomerPaymentProfile",
             "updateSplitTenderGroup",
         )
     }

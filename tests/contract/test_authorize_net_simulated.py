@@ -676,6 +676,28 @@ def test_a_form_that_was_paid_for_an_invoice_paid_meanwhile_brings_credit(shop: 
     assert shop.cashier.balance(ADA.id)["USD"] == usd("30.00")
 
 
+def test_the_same_card_with_another_code_is_a_duplicate_for_two_minutes(shop: Shop) -> None:
+    payment, form = opened(shop, "30.00")
+    shop.fill_in(form, **{**VISA, "cardCode": "901"})
+
+    at_once = shop.fill_in(form, **VISA)
+    still = shop.cashier.complete(payment).payment
+    shop.clock.advance(seconds=121)
+    shop.fill_in(form, **VISA)
+    after = shop.cashier.complete(payment).payment
+
+    assert "A duplicate transaction has been submitted." in at_once.text
+    assert still.status is PaymentStatus.REQUIRES_ACTION
+    assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, usd("30.00"))
+
+
+def test_who_gets_the_goods_is_known_there(shop: Shop) -> None:
+    payment = shop.pay("30.00", ship_to=ADA)
+
+    made = shop.net.transactions[payment.reference]
+    assert (made.ship_to["lastName"], made.ship_to["zip"]) == ("Lovelace", "98004")
+
+
 def test_a_payer_who_never_comes_back_is_told_by_the_webhook(shop: Shop) -> None:
     payment, form = opened(shop, "30.00")
     shop.fill_in(form, **VISA)

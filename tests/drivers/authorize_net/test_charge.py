@@ -384,6 +384,63 @@ def test_what_would_mean_something_else_is_refused(net: AuthorizeNet, payer: Cus
         net.charge(charge(payer=payer))
 
 
+GOODS_TO = Customer(
+    "F-1",
+    name="Grace Hopper",
+    email="grace@example.org",
+    phone="+1 206 555 0199",
+    address=Address(
+        line1="1 Pier", line2="Shed 2", city="Ballard", postal_code="98107", country="US"
+    ),
+)
+SHIPPED = {
+    "firstName": "Grace",
+    "lastName": "Hopper",
+    "address": "1 Pier, Shed 2",
+    "city": "Ballard",
+    "zip": "98107",
+    "country": "US",
+}
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_who_gets_the_goods_goes_along_without_a_telephone(
+    net: AuthorizeNet, *, hold: bool
+) -> None:
+    verb = net.authorize if hold else net.charge
+
+    told = body_of(play(verb(charge(payer=PAYER, ship_to=GOODS_TO)), made()).requests[0])
+
+    assert told["shipTo"] == SHIPPED
+    assert list(told)[list(told).index("billTo") + 1] == "shipTo"
+
+
+def test_a_stored_card_says_who_gets_the_goods_and_not_who_pays(net: AuthorizeNet) -> None:
+    told = body_of(charged(net, made(), method=STORED, payer=PAYER, ship_to=GOODS_TO).requests[0])
+
+    assert told["shipTo"] == SHIPPED
+    assert told.keys().isdisjoint({"billTo", "customer"})
+
+
+def test_a_recipient_without_a_name_and_an_address_is_not_sent(net: AuthorizeNet) -> None:
+    told = body_of(charged(net, made(), ship_to=Customer("F-2", phone="+1")).requests[0])
+
+    assert "shipTo" not in told
+
+
+@pytest.mark.parametrize("kind", ["card", "redirect"])
+def test_a_postal_code_of_a_recipient_that_does_not_fit_is_refused(
+    net: AuthorizeNet, kind: str
+) -> None:
+    recipient = Customer("F-2", address=Address(postal_code="9" * 21))
+    given: dict[str, Any] = {"kind": Kind(kind), "ship_to": recipient}
+    if kind == "redirect":
+        given |= {"method": None, "return_url": "https://shop.example/back"}
+
+    with pytest.raises(InvalidValue, match="postal code"):
+        net.charge(charge(**given))
+
+
 def test_characters_that_do_harm_become_spaces_and_others_stay(net: AuthorizeNet) -> None:
     payer = Customer("C", name="Łucja <script>\x00\ud800 O'Neil & Søn")
 
@@ -794,6 +851,15 @@ def test_a_duplicate_of_our_own_is_adopted(net: AuthorizeNet) -> None:
 
     assert isinstance(outcome, Approved)
     assert [(one.movement_id, one.amount) for one in outcome.movements] == [(T, usd("12.50"))]
+
+
+def test_a_duplicate_of_a_declined_try_of_our_own_is_what_that_came_to(net: AuthorizeNet) -> None:
+    first = details("declined", order=ORDER, code="2", reason="44")
+
+    outcome = charged(net, made("3", "11"), first).outcome
+
+    assert isinstance(outcome, Declined)
+    assert (outcome.raw_code, outcome.reference) == ("44", T)
 
 
 def test_a_duplicate_of_something_else_is_declined(net: AuthorizeNet) -> None:

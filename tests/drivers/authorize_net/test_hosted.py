@@ -105,6 +105,18 @@ def test_the_form_is_told_where_to_send_the_payer(net: AuthorizeNet) -> None:
     assert "hostedPaymentIFrameCommunicatorUrl" not in told
 
 
+def test_the_form_shows_who_gets_the_goods_only_if_it_was_given(net: AuthorizeNet) -> None:
+    without = play(net.charge(asked(payer=PAYER)), FORM)
+    shipped = play(net.charge(asked(payer=PAYER, ship_to=PAYER)), FORM)
+
+    told = sent(shipped.requests[0])["getHostedPaymentPageRequest"]["transactionRequest"]
+    assert list(told)[-2:] == ["billTo", "shipTo"]
+    assert told["shipTo"]["zip"] == "98004"
+    name = "hostedPaymentShippingAddressOptions"
+    assert told_settings(shipped)[name] == {"show": True, "required": False}
+    assert told_settings(without)[name] == {"show": False, "required": False}
+
+
 def test_within_an_iframe_it_speaks_through_our_page() -> None:
     net = AuthorizeNet(
         settings(

@@ -577,7 +577,7 @@ def test_what_cannot_be_stored_is_refused_at_once(net: AuthorizeNet, given: dict
         net.enroll(enrollment(**given))
 
 
-# --- List, change, delete -----------------------------------------------------------------------
+# --- List and delete ----------------------------------------------------------------------------
 
 
 def test_the_methods_of_a_customer_are_listed(net: AuthorizeNet) -> None:
@@ -590,33 +590,6 @@ def test_the_methods_of_a_customer_are_listed(net: AuthorizeNet) -> None:
 
 def test_a_customer_without_a_profile_has_no_methods(net: AuthorizeNet) -> None:
     assert play(net.stored_methods("C-1"), refuses("E00040")).outcome == []
-
-
-@pytest.mark.parametrize(("expires", "sent_"), [((2031, 1), "2031-01"), (None, "XXXX")])
-def test_an_address_and_an_expiry_are_changed_and_the_card_stays(
-    net: AuthorizeNet, expires: tuple[int, int] | None, sent_: str
-) -> None:
-    done = answers("updateCustomerPaymentProfileResponse", {"messages": OK})
-
-    played = play(net.update_method(STORED, PAYER, expires=expires), one(), done, one())
-
-    told = sent(played.requests[1])["updateCustomerPaymentProfileRequest"]
-    assert told["paymentProfile"]["payment"]["creditCard"] == {
-        "cardNumber": "XXXX1111",
-        "expirationDate": sent_,
-    }
-    assert told["paymentProfile"]["billTo"]["city"] == "Bellevue"
-    assert told["paymentProfile"]["customerPaymentProfileId"] == "456"
-
-
-def test_a_bank_account_is_changed_in_its_masked_form(net: AuthorizeNet) -> None:
-    done = answers("updateCustomerPaymentProfileResponse", {"messages": OK})
-
-    played = play(net.update_method(STORED, PAYER), one(payment=BANK), done, one(payment=BANK))
-
-    told = sent(played.requests[1])["updateCustomerPaymentProfileRequest"]
-    assert told["paymentProfile"]["payment"]["bankAccount"] == BANK["bankAccount"]
-    assert told["validationMode"] == "none"
 
 
 @pytest.mark.parametrize(

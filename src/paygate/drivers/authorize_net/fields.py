@@ -63,7 +63,7 @@ def email(text: str) -> str:
     """Check an e-mail address."""
     fitting = whole(text, 255, "an e-mail address")
     if fitting and not _EMAIL.fullmatch(fitting):
-        raise InvalidValue("the payer's e-mail address is none")
+        raise InvalidValue("the payer's e-mail address is not valid")
     return fitting
 
 
@@ -116,8 +116,8 @@ def routing_number(digits: str) -> str:
     )
     if not right:
         raise InvalidValue(
-            "the routing number is none: it has nine digits, and the last proves the others; ask "
-            "the payer to read it again from a check"
+            "the routing number is not valid: it has nine digits, and the last proves the others; "
+            "ask the payer to read it again from a check"
         )
     return digits
 

@@ -74,7 +74,6 @@ if TYPE_CHECKING:
         Capture,
         Charge,
         Completion,
-        Customer,
         Dialogue,
         Enrollment,
         FeedPage,
@@ -428,24 +427,6 @@ class AuthorizeNet:
         """
         reply = yield profiles.build_find_profile(self._channel, customer)
         return profiles.parse_get_profile(self._channel, reply)
-
-    def update_method(
-        self, token: StoredToken, payer: Customer, *, expires: tuple[int, int] | None = None
-    ) -> Dialogue[StoredMethod]:
-        """
-        Change the address of a stored method, and the year and month when a card expires.
-
-        No verb of the cashier does it: hold this conversation yourself.
-        """
-        channel = self._channel
-        profile, method = transactions.profile_ids(token)
-        reply = yield profiles.build_get_method(channel, profile, method)
-        before = profiles.parse_get_method(channel, profile, reply)
-        masked = profiles.parse_masked(channel.expect("getCustomerPaymentProfile", reply), expires)
-        reply = yield profiles.build_update(channel, token, before, masked, payer)
-        channel.expect("updateCustomerPaymentProfile", reply)
-        reply = yield profiles.build_get_method(channel, profile, method)
-        return profiles.parse_get_method(channel, profile, reply)
 
     # --- Find out ------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
             "Authorize.Net's form needs a return_url, or the setting communicator_url"
         )
     _ = transactions.payer_fields(charge.payer)
+    _ = transactions.recipient(charge.ship_to)
 
 
 def build_payment_page(channel: Channel, charge: Charge) -> Request:
@@ -97,14 +98,16 @@ def build_payment_page(channel: Channel, charge: Charge) -> Request:
                 leaf("description", fields.plain(about, 255)),
             ),
             transactions.payer_fields(charge.payer),
+            transactions.recipient(charge.ship_to),
         ),
-        node("hostedPaymentSettings", *_payment_settings(channel.settings, charge.return_url)),
+        node("hostedPaymentSettings", *_payment_settings(channel.settings, charge)),
         step="page",
         order=order,
     )
 
 
-def _payment_settings(settings: AuthorizeNetSettings, back: str) -> list[str]:
+def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> list[str]:
+    back = charge.return_url
     way_back: dict[str, object] = {"showReceipt": False}
     if back:
         way_back |= {"url": back, "urlText": "Continue", "cancelUrl": back, "cancelUrlText": "Back"}
@@ -117,7 +120,11 @@ def _payment_settings(settings: AuthorizeNetSettings, back: str) -> list[str]:
         },
         "hostedPaymentSecurityOptions": {"captcha": settings.captcha},
         "hostedPaymentBillingAddressOptions": {"show": True, "required": False},
-        "hostedPaymentShippingAddressOptions": {"show": False, "required": False},
+        "hostedPaymentShippingAddressOptions": {
+            # Nothing public says that a form sends on an address that it does not show.
+            "show": charge.ship_to is not None,
+            "required": False,
+        },
         "hostedPaymentOrderOptions": {
             "show": True,
             **({"merchantName": settings.merchant_name} if settings.merchant_name else {}),

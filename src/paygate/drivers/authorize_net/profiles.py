@@ -396,41 +396,7 @@ def newer_than(methods: list[StoredMethod], number: int) -> StoredMethod | None:
     return next((method for method in methods if number_of(method) > number), None)
 
 
-# --- Change and delete ------------------------------------------------------------------------
-
-
-def build_update(
-    channel: Channel, token: StoredToken, method: StoredMethod, masked: str, payer: Customer
-) -> Request:
-    """Change whose address a stored method has, or until when a card is good."""
-    profile, identity = transactions.profile_ids(token)
-    return channel.call(
-        "updateCustomerPaymentProfile",
-        leaf("customerProfileId", profile),
-        node(
-            "paymentProfile",
-            transactions.address(payer),
-            node("payment", masked),
-            leaf("customerPaymentProfileId", identity),
-        ),
-        leaf("validationMode", "none" if method.kind is Kind.E_CHECK else "testMode"),
-        step="update",
-    )
-
-
-def parse_masked(response_root: Element, expires: tuple[int, int] | None) -> str:
-    """Write what is stored in its masked form, which leaves it as it is."""
-    bank = find(response_root, "paymentProfile/payment/bankAccount")
-    if bank is not None:
-        names = ("accountType", "routingNumber", "accountNumber", "nameOnAccount", "echeckType")
-        return node("bankAccount", *(leaf(name, text(bank, name)) for name in names))
-    card = find(response_root, "paymentProfile/payment/creditCard")
-    year, month = expires or (0, 0)
-    return node(
-        "creditCard",
-        leaf("cardNumber", text(card, "cardNumber")),
-        leaf("expirationDate", f"{year:04}-{month:02}" if expires else "XXXX"),
-    )
+# --- Delete -------------------------------------------------------------------------------------
 
 
 def build_delete(channel: Channel, forgetting: Forgetting) -> Request:

@@ -78,6 +78,7 @@ def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
         raise Unsupported(f"the Authorize.Net driver charges cards and e-checks, not {charge.kind}")
     _ = payment(settings, charge)
     _ = payer_fields(charge.payer, charge.receipt_email)
+    _ = recipient(charge.ship_to)
     _ = _level_two(settings, charge)
 
 
@@ -109,6 +110,7 @@ def build_charge(channel: Channel, charge: Charge, *, hold: bool) -> Request:
             _level_two(settings, charge),
             # What a profile holds must not be sent again beside it, and its address gets receipts.
             "" if stored else payer_fields(charge.payer, charge.receipt_email),
+            recipient(charge.ship_to),
             leaf("customerIP", fields.whole(ip, 45, "an IP address")),
             _settings(
                 settings,
@@ -230,19 +232,32 @@ def payer_fields(payer: Customer | None, receipt_email: str = "") -> str:
 
 def address(payer: Customer) -> str:
     """Write where the bill goes; the first line of the address is the one that is checked."""
-    first, last = fields.name_parts(payer.name)
-    home = payer.address
-    street = ", ".join(filter(None, (home.line1, home.line2)))
     return node(
         "billTo",
-        leaf("firstName", first),
-        leaf("lastName", last),
-        leaf("address", fields.plain(street, 60)),
-        leaf("city", fields.plain(home.city, 40)),
-        leaf("state", fields.plain(home.region, 40)),
-        leaf("zip", fields.whole(home.postal_code, 20, "a postal code")),
-        leaf("country", fields.plain(home.country, 60)),
+        _name_and_address(payer),
         leaf("phoneNumber", fields.whole(payer.phone, 25, "a phone number")),
+    )
+
+
+def recipient(person: Customer | None) -> str:
+    """Write who gets the goods, and where; their schema has no place for a telephone here."""
+    return "" if person is None else node("shipTo", _name_and_address(person))
+
+
+def _name_and_address(person: Customer) -> str:
+    first, last = fields.name_parts(person.name)
+    home = person.address
+    street = ", ".join(filter(None, (home.line1, home.line2)))
+    return "".join(
+        (
+            leaf("firstName", first),
+            leaf("lastName", last),
+            leaf("address", fields.plain(street, 60)),
+            leaf("city", fields.plain(home.city, 40)),
+            leaf("state", fields.plain(home.region, 40)),
+            leaf("zip", fields.whole(home.postal_code, 20, "a postal code")),
+            leaf("country", fields.plain(home.country, 60)),
+        )
     )
 
 

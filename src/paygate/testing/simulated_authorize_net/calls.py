@@ -75,7 +75,6 @@ _CALLS: Final[dict[str, Callable[[SimulatedAuthorizeNet, Told], tuple[str, Told]
     "createCustomerProfileFromTransactionRequest": SimulatedAuthorizeNet.profile_from_transaction,
     "getCustomerProfileRequest": SimulatedAuthorizeNet.get_profile,
     "getCustomerPaymentProfileRequest": SimulatedAuthorizeNet.get_method,
-    "updateCustomerPaymentProfileRequest": SimulatedAuthorizeNet.update_method,
     "deleteCustomerPaymentProfileRequest": SimulatedAuthorizeNet.delete_method,
     "getHostedPaymentPageRequest": SimulatedAuthorizeNet.payment_form,
     "getHostedProfilePageRequest": SimulatedAuthorizeNet.profile_form,

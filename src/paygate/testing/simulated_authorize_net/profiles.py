@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from paygate.testing.simulated_authorize_net.records import (
@@ -123,18 +122,6 @@ class Profiles(State):
         profile = self.profiles.get(told["customerProfileId"])
         wanted = method or told.get("customerPaymentProfileId", "")
         return None if profile is None else profile.methods.get(wanted)
-
-    def update_method(self, told: Told) -> tuple[str, Told]:
-        """Change a stored method; what is masked stays."""
-        wanted: Told = told["paymentProfile"]
-        found = self._find(told, wanted["customerPaymentProfileId"])
-        if found is None:
-            return "ErrorResponse", {"messages": failed("E00040")}
-        found.bill_to = part(wanted, "billTo")
-        expires = part(wanted["payment"], "creditCard").get("expirationDate", "XXXX")
-        if expires != "XXXX":
-            found.instrument = replace(found.instrument, expires=expires)
-        return "updateCustomerPaymentProfileResponse", {"messages": ok()}
 
     def delete_method(self, told: Told) -> tuple[str, Told]:
         """Delete a stored method."""

@@ -47,6 +47,7 @@ class Reading(State):
             ("payment", one.instrument.masked()),
             ("customer", {"id": one.customer} if one.customer else None),
             ("billTo", {k: v for k, v in one.bill_to.items() if v}),
+            ("shipTo", one.ship_to),
             ("returnedItems", {"returnedItem": one.returned} if one.returned else None),
             ("profile", _ids(one.profile)),
             ("networkTransId", one.network),

@@ -115,6 +115,7 @@ class Transaction:
     our_reference: str = ""
     customer: str = ""
     bill_to: Told = field(default_factory=dict[str, Any])
+    ship_to: Told = field(default_factory=dict[str, Any])
     related: str = ""
     avs: str = "P"
     cvv: str = ""

@@ -128,6 +128,7 @@ class Sales(State):
             our_reference=reference,
             customer=_told(request, "customer", "id"),
             bill_to=part(request, "billTo"),
+            ship_to=part(request, "shipTo"),
             avs="P" if instrument.bank else AVS_OF_ZIP.get(zip_, "Y" if zip_ else "P"),
             cvv="" if instrument.bank else cvv,
             network="" if instrument.bank else secrets.token_hex(8).upper(),
@@ -321,7 +322,12 @@ def _amount(text: str) -> Decimal | None:
 
 
 def _fingerprint(request: Told, instrument: Instrument, window: int) -> str:
-    """Tell what makes a transaction the same as another: the window is a part of it."""
+    """
+    Return what makes a transaction the same as another: the window is a part of it.
+
+    The security code is not, and how the first one ended does not matter: their guides say what
+    the answer tells of a first one that was declined.
+    """
     compared = {
         "instrument": instrument.digest,
         "window": window,
