@@ -1474,6 +1474,9 @@ class Desk(BookDesk):
 
         `Payment.action` says what it is, but never holds the token of a `PostForm` or the
         client secret of a `ScriptStep`: put the result into the page, and nowhere else.
+        If a part has come to the address of a `PayToAddress`, or was seen on its way there, the
+        result asks for the rest, to the same address and at the same price, while the quote is
+        good and the invoices have as much open.
         For a method that is being stored, give its `MethodChange`. The secret is kept
         under the ``token_keys``; without them the gateway is asked for it again. Raises
         `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer,

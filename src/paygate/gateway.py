@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate, MethodNews
-    from paygate.domain.outcome import Finding, Movement, MovementKind, Outcome, Sighting
+    from paygate.domain.outcome import (
+        Finding,
+        Movement,
+        MovementKind,
+        Outcome,
+        PayToAddress,
+        Sighting,
+    )
     from paygate.domain.quoting import Price
 
 PROTOCOL_VERSION: Final = 1
@@ -123,6 +130,24 @@ class Charge:
     ship_to: Customer | None = None
     moto: bool = False
     customer_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What is left of what a payer was asked for at a place, after a part of it has come.
+
+    `reference` and `place` are those of the charge, `rate` and `rate_source` those of its quote.
+    `amount` is in the currency in which it was asked for; from `enough` on the payment counts as
+    made in full.
+    """
+
+    reference: str
+    place: int
+    amount: Money
+    enough: Money
+    rate: str = ""
+    rate_source: str = ""
+    invoices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -743,6 +768,15 @@ class Prices(Protocol):
 
         Raise `BadReply` if nobody says it.
         """
+        ...
+
+
+@runtime_checkable
+class AsksForRest(Protocol):
+    """Gives the payer a place to pay to, and says there what is left when a part has come."""
+
+    def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
+        """Return what the payer is to do for *remainder*: at the same place and price."""
         ...
 
 

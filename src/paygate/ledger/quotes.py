@@ -112,11 +112,8 @@ def offers(tx: Tx, account: str, reference: str, currency: str, seen_at: datetim
 
 
 def _offer_of(tx: Tx, row: Row, serial: int) -> Offer:
-    come = sum(arrivals.on_their_way(tx, row["id"]).values())
-    if row["asked_in"] == row["currency"]:
-        come += row["received"]
-    else:
-        come += sum(each.quantity for each in counted(tx, row["id"], row["currency"]))
+    booked = row["received"] if row["asked_in"] == row["currency"] else None
+    come = come_of(tx, row["id"], row["currency"], booked)
     rank = Rank.REPLACED
     if row["state"] == AttemptState.PENDING.value:
         rank = Rank.ON_ITS_WAY
@@ -132,6 +129,17 @@ def _offer_of(tx: Tx, row: Row, serial: int) -> Offer:
         good_until=read_instant(row["good_until"]) or _NEVER,
         rank=rank,
     )
+
+
+def come_of(tx: Tx, attempt: str, currency: str, booked: int | None) -> int:
+    """
+    Return how much of *currency* was seen for an attempt, or has come and is not gone.
+
+    *booked* is what the payment has, if it was asked for in that currency.
+    """
+    if booked is None:
+        booked = sum(each.quantity for each in counted(tx, attempt, currency))
+    return booked + sum(arrivals.on_their_way(tx, attempt).values())
 
 
 def counted(tx: Tx, attempt: str, currency: str) -> list[Counted]:

@@ -22,6 +22,7 @@ from paygate.errors import (
 )
 from paygate.gateway import (
     CAPABILITIES,
+    AsksForRest,
     CallbackStyle,
     CarriesProcessor,
     DedupWindow,
@@ -115,10 +116,10 @@ class GatewayAccount:
     `inquirer` is the gateway where it can be asked what became of an operation,
     `processor` where it answers its own requests, as the fake in memory does,
     `signs_in` where its requests need an access token, `feed` or `watch` where it has
-    a feed to be read, `prices` where it quotes in a currency of its own, and `verifier` where it
-    takes callbacks. `public` are settings that
-    a payer's browser may see. `credit_on` says for
-    each of its rails when accepted money counts for the customer, `settles_within` how
+    a feed to be read, `prices` where it quotes in a currency of its own, `rests` where it can ask
+    for what is left of a payment in parts, and `verifier` where it takes callbacks. `public` are
+    settings that a payer's browser may see. `credit_on` says for each of its rails when accepted
+    money counts for the customer, `settles_within` how
     long it may take to reach the merchant. `hidden` are the
     account's secrets, which stand in nothing that it answers, `refusals` the callbacks that
     were refused and are not written down yet.
@@ -134,6 +135,7 @@ class GatewayAccount:
     feed: Feeds | None
     watch: Watches | None
     prices: Prices | None
+    rests: AsksForRest | None
     verifier: Verifies | None
     credit_on: Mapping[Kind, CreditOn]
     refundable_after: Mapping[Kind, int]
@@ -194,6 +196,7 @@ class GatewayAccount:
             feed=gateway if isinstance(gateway, Feeds) else None,
             watch=gateway if isinstance(gateway, Watches) else None,
             prices=gateway if isinstance(gateway, Prices) else None,
+            rests=gateway if isinstance(gateway, AsksForRest) else None,
             verifier=gateway
             if isinstance(gateway, Verifies) and traits.callbacks is not CallbackStyle.NONE
             else None,

@@ -18,7 +18,7 @@ from paygate.domain.payment import AttemptState
 from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.ledger import payments
-from paygate.service import inquire
+from paygate.service import inquire, rest
 from paygate.service.flow import Flow, look
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
 
 def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Action]:
-    """Return the action of a payment, or of a change of a method, that waits for its payer."""
+    """
+    Return the action of a payment, or of a change of a method, that waits for its payer.
+
+    If a part of a payment has come to its place, the action is for the rest.
+    """
+    part = yield from look(lambda tx: rest.begun(tx, _attempt(tx, id_)))
+    if part is not None:
+        return (yield from rest.ask_for(part, accounts))
     attempt, action, has_keys = yield from look(lambda tx: _waiting(tx, id_))
     account = accounts.get(attempt.account)
     if not lacks_secret(action):

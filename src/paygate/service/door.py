@@ -161,6 +161,11 @@ def price(account: GatewayAccount) -> Door[Price]:
     return Door(account.gateway.name, lambda value: _one(value, Price), account.hidden)
 
 
+def place_to_pay(account: GatewayAccount) -> Door[PayToAddress]:
+    """Admit how a payer pays what is left at a place."""
+    return Door(account.gateway.name, lambda value: _one(value, PayToAddress), account.hidden)
+
+
 def dialogue(value: object) -> bool:
     """Return whether *value* is a dialogue, which can be held and closed."""
     return isinstance(value, Generator)

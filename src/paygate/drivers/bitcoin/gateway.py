@@ -32,6 +32,7 @@ from paygate.driver import (
     Rejected,
     Traits,
     Unsupported,
+    at_once,
 )
 from paygate.drivers.bitcoin import blocks, rates
 from paygate.drivers.bitcoin.core import CoreChain
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from paygate.driver import Charge, Dialogue, Finding, Inquiry, Money, Outcome
+    from paygate.driver import Charge, Dialogue, Finding, Inquiry, Money, Outcome, Remainder
     from paygate.drivers.bitcoin.chain import Chain, Tip
     from paygate.drivers.bitcoin.descriptors import Wallet
 
@@ -142,26 +143,37 @@ class Bitcoin:
                 retryable=False,
                 message=f"{charge.amount} is {asked.minor} satoshi; this takes {low} to {high}",
             )
-        address = self._wallet.address(place)
-        uri = write_uri(
-            address,
-            asked.minor,
-            label=self._settings.label,
-            message=charge.description or list_of(charge.invoices),
-        )
         minutes = timedelta(minutes=self._settings.quote_minutes)
+        action = PayToAddress(
+            address=self._wallet.address(place),
+            amount=asked,
+            uri=self._link(place, asked, charge.description or list_of(charge.invoices)),
+            enough=rates.enough(asked, self._settings.tolerance_percent) if price else None,
+            rate=price,
+            rate_source=source,
+        )
         return ActionRequired(
-            action=PayToAddress(
-                address=address,
-                amount=asked,
-                uri=uri,
-                enough=rates.enough(asked, self._settings.tolerance_percent) if price else None,
-                rate=price,
-                rate_source=source,
-            ),
-            reference=address,
+            action=action,
+            reference=action.address,
             expires_at=None if charge.asked_at is None else charge.asked_at + minutes,
         )
+
+    def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
+        """Return the same address, and how much is left to be sent to it."""
+        return at_once(
+            PayToAddress(
+                address=self._wallet.address(remainder.place),
+                amount=remainder.amount,
+                uri=self._link(remainder.place, remainder.amount, list_of(remainder.invoices)),
+                enough=remainder.enough if remainder.rate else None,
+                rate=remainder.rate,
+                rate_source=remainder.rate_source,
+            )
+        )
+
+    def _link(self, place: int, amount: Money, message: str) -> str:
+        address, label = self._wallet.address(place), self._settings.label
+        return write_uri(address, amount.minor, label=label, message=message)
 
     def _quoted(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, at a price that is like the last one."""

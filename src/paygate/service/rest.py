@@ -1,0 +1,156 @@
+"""What is left to be paid at a place, such as a Bitcoin address, after a part has come.
+
+A quote is good until it expires, in parts as well: what is left of it can be paid to the same
+place at the same price, and the payer needs nothing but another amount. So no new payment is
+made for it. That is not offered if the quote has expired, since what comes then is late; nor if
+the invoices have less open than the payment is still to pay, because somebody paid them
+otherwise: the rest would become credit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from paygate.dialogue import deferred
+from paygate.domain.money import Money
+from paygate.domain.outcome import Unknown, Unsent
+from paygate.domain.payment import AttemptState
+from paygate.errors import BadReply, NotPayable, UnknownGateway
+from paygate.gateway import Remainder
+from paygate.ledger import items, payments, quotes
+from paygate.service import door
+from paygate.service.flow import Flow, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from paygate.domain.outcome import PayToAddress
+    from paygate.domain.payment import Payment
+    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+
+_STANDS = (AttemptState.REQUIRES_ACTION, AttemptState.PENDING, AttemptState.SUCCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A payment of which a part has come, and what is left of it."""
+
+    row: AttemptRow
+    remainder: Remainder
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a payer was asked for, how much of it has come, and until when that is good."""
+
+    cost: Money
+    enough: int
+    come: int
+    until: datetime | None
+    rate: str = ""
+    source: str = ""
+
+
+def begun(tx: Tx, row: AttemptRow) -> Begun | None:
+    """
+    Return what is left of the payment of *row*; None if nothing of it has come to a place.
+
+    Raise `NotPayable` if the rest cannot be asked for.
+    """
+    payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
+    if payment is None or payment.place is None or row.attempt.state not in _STANDS:
+        return None
+    asked = _asked(tx, row, payment)
+    if asked.come <= 0:
+        return None
+    why_not = _why_not(tx, payment, asked)
+    if why_not:
+        raise _refusal(payment.id, why_not)
+    remainder = Remainder(
+        reference=row.attempt.reference,
+        place=payment.place,
+        amount=Money(asked.cost.currency, asked.cost.minor - asked.come),
+        enough=Money(asked.cost.currency, asked.enough - asked.come),
+        rate=asked.rate,
+        rate_source=asked.source,
+        invoices=tuple(dict.fromkeys(item.invoice for item in payment.items)),
+    )
+    return Begun(row, remainder)
+
+
+def ask_for(part: Begun, accounts: Mapping[str, GatewayAccount]) -> Flow[PayToAddress]:
+    """Return how the payer pays what is left."""
+    attempt = part.row.attempt
+    account = accounts.get(attempt.account)
+    if account is None:
+        raise UnknownGateway(
+            f"payment {attempt.payment} went through account {attempt.account!r}, which is not "
+            "configured here",
+            name=attempt.account,
+            known=sorted(accounts),
+        )
+    rail = account.traits.rails.get(part.row.kind)
+    limits = None if rail is None else rail.limits.get(part.remainder.amount.currency)
+    least = None if limits is None else limits.minimum_minor
+    if account.rests is None:
+        raise _refusal(attempt.payment, f"its gateway {account.gateway.name} cannot do that")
+    if least is not None and part.remainder.amount.minor < least:
+        why = f"{part.remainder.amount} is less than the account asks for"
+        raise _refusal(attempt.payment, why)
+    asking = deferred(partial(account.rests.ask_for_rest, part.remainder))
+    through = door.place_to_pay(account)
+    answer = yield from ask(account.name, asking, door=through, about=part.row.in_log)
+    if isinstance(answer, Unsent | Unknown):
+        raise BadReply(
+            f"account {account.name!r} does not say how to pay the rest: {answer.reason}"
+        )
+    return answer
+
+
+def _refusal(payment: str, why: str) -> NotPayable:
+    return NotPayable(f"the rest of payment {payment} is not asked for: {why}", payment=payment)
+
+
+def _asked(tx: Tx, row: AttemptRow, payment: Payment) -> _Asked:
+    quote = quotes.of(tx, row.attempt.id)
+    if quote is None:
+        cost = row.attempt.amount
+        booked = payment.received.minor - payment.returned.minor
+        come = quotes.come_of(tx, row.attempt.id, cost.currency, booked)
+        return _Asked(cost, cost.minor, come, row.expires_at)
+    cost = quote.price.cost
+    come = quotes.come_of(tx, row.attempt.id, cost.currency, None)
+    price = quote.price
+    return _Asked(cost, quote.enough, come, quote.good_until, price.rate, price.source)
+
+
+def _why_not(tx: Tx, payment: Payment, asked: _Asked) -> str:
+    """Return why the rest cannot be asked for, in words; nothing if it can."""
+    again = "collect again with a new key"
+    if asked.come >= asked.enough:
+        return "all that was asked for has come or is on its way"
+    if asked.until is not None and asked.until < tx.now:
+        return f"the quote expired at {asked.until:%Y-%m-%d %H:%M:%S} UTC; {again}"
+    if payment.superseded:
+        return "another payment took over what it was to pay"
+    if payment.reversed:
+        return f"it was reversed; {again}"
+    if _is_paid_otherwise(tx, payment):
+        return f"its invoices have less open than is left of it; {again} for what is open"
+    return ""
+
+
+def _is_paid_otherwise(tx: Tx, payment: Payment) -> bool:
+    """Return whether the invoices cannot take all that *payment* is still to pay."""
+    claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
+    left = sum(each.minor for each in claims) - payment.received.minor + payment.returned.minor
+    room = sum(each.minor for each in claims if each.state == "hard")
+    for item in dict.fromkeys(each.item for each in claims):
+        invoice = items.by_id(tx, item)
+        room += 0 if invoice is None else invoice.open.minor - invoice.claimed.minor
+    return room < left
