@@ -1,22 +1,24 @@
-"""A simulated node: blocks and transactions as bytes, and what Core and Esplora answer.
+"""A simulated node that a test makes misbehave: what Core and Esplora answer.
 
-It knows no validation: it has the chain that a test gives it. It shares no code
-with the driver.
+It knows no validation: it has the chain that a test gives it. Its blocks and transactions are
+those of the simulated node that paygate ships, which shares no code with the driver.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
-from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 from paygate.dialogue import Request, Response
 from paygate.drivers.bitcoin import Bitcoin, BitcoinSettings, RateSource
+from paygate.testing.simulated_bitcoin.blocks import Block, Tx, block
+from paygate.testing.simulated_bitcoin.blocks import transaction as pay
+
+__all__ = ["DECOY", "OnSimulatedNode", "SimulatedNode", "Tx", "chain", "pay"]
 
 GENESIS = {
     "regtest": "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
@@ -25,107 +27,12 @@ GENESIS = {
 DECOY = bytes.fromhex("0014") + b"\x11" * 20
 
 
-def double(data: bytes) -> bytes:
-    return sha256(sha256(data).digest()).digest()
-
-
-def varint(number: int) -> bytes:
-    if number < 0xFD:
-        return bytes([number])
-    size, mark = (2, b"\xfd") if number < 2**16 else (4, b"\xfe")
-    return mark + number.to_bytes(size, "little")
-
-
-def outpoint(name: str) -> bytes:
-    """Write the name of an output as an input has it."""
-    txid, _, number = name.partition(":")
-    return bytes.fromhex(txid)[::-1] + int(number).to_bytes(4, "little")
-
-
-@dataclass(frozen=True)
-class Tx:
-    """A transaction; `stripped` is what its id is made of."""
-
-    raw: bytes
-    stripped: bytes
-    coinbase: tuple[tuple[bytes, int], ...] = ()
-
-    @property
-    def id(self) -> str:
-        return double(self.stripped)[::-1].hex()
-
-
-@dataclass(frozen=True)
-class Made:
-    """A block."""
-
-    raw: bytes
-    previous: str
-
-    @property
-    def hash(self) -> str:
-        return double(self.raw[:80])[::-1].hex()
-
-
-_serial = count(1)
-
-
-def pay(
-    *outputs: tuple[bytes, int],
-    spends: str | None = None,
-    also_spends: Sequence[str] = (),
-    replaceable: bool = False,
-    segwit: bool = True,
-    coinbase: bool = False,
-) -> Tx:
-    """Make a transaction with these (script, satoshis); it spends a coin of its own by default."""
-    if coinbase:
-        source = b"\0" * 32 + b"\xff" * 4
-        script = next(_serial).to_bytes(8, "little")
-    else:
-        source = outpoint(spends or f"{next(_serial):064x}:0")
-        script = b"" if segwit else b"\x51" * 300
-    sequence = b"\xfd\xff\xff\xff" if replaceable else b"\xff\xff\xff\xff"
-    sources = [source, *map(outpoint, also_spends)]
-    inputs = varint(len(sources)) + b"".join(
-        each + varint(len(script)) + script + sequence for each in sources
-    )
-    paid = varint(len(outputs)) + b"".join(
-        value.to_bytes(8, "little") + varint(len(script)) + script for script, value in outputs
-    )
-    version, lock = b"\x02\0\0\0", b"\0\0\0\0"
-    stripped = version + inputs + paid + lock
-    if coinbase:
-        return Tx(stripped, stripped, outputs)
-    if not segwit:
-        return Tx(stripped, stripped)
-    witness = varint(2) + varint(71) + b"\x30" * 71 + varint(33) + b"\x02" * 33
-    return Tx(version + b"\0\x01" + inputs + paid + witness * len(sources) + lock, stripped)
-
-
-def tree(hashes: Sequence[bytes]) -> bytes:
-    """Make the root of a block's hash tree."""
-    if len(hashes) == 1:
-        return hashes[0]
-    even = [*hashes, hashes[-1]] if len(hashes) % 2 else list(hashes)
-    return tree([double(one + other) for one, other in zip(even[::2], even[1::2], strict=True)])
-
-
-def first_of(outputs: Sequence[tuple[bytes, int]], others: Sequence[Tx]) -> Tx:
-    """Make the first transaction of a block, which commits to the witnesses of the others."""
-    reserved = b"\x07" * 32
-    root = tree([bytes(32), *(double(tx.raw) for tx in others)])
-    promise = bytes.fromhex("6a24aa21a9ed") + double(root + reserved)
-    made = pay(*outputs, (promise, 0), coinbase=True).raw
-    return Tx(made[:4] + b"\0\x01" + made[4:-4] + b"\x01\x20" + reserved + made[-4:], made)
-
-
 @dataclass
 class SimulatedNode:
     """A chain, a mempool, and the answers that a test wants otherwise."""
 
     network: str = "regtest"
-    blocks: list[Made] = field(default_factory=list[Made])
+    blocks: list[Block] = field(default_factory=list[Block])
     mempool: dict[str, Tx] = field(default_factory=dict[str, Tx])
     info: dict[str, Any] = field(default_factory=dict[str, Any])
     errors: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -139,24 +46,14 @@ class SimulatedNode:
     def height(self) -> int:
         return len(self.blocks) - 1
 
-    def mine(self, *transactions: Tx, decoys: int = 0) -> Made:
+    def mine(self, *transactions: Tx, decoys: int = 0) -> Block:
         """Add a block with *transactions*, which leave the mempool."""
         previous = self.blocks[-1].hash if self.blocks else "0" * 64
         others = [tx for tx in transactions if not tx.coinbase]
         others += [pay((DECOY, 1), (DECOY, 2)) for _ in range(decoys)]
         mined = next((tx.coinbase for tx in transactions if tx.coinbase), ((DECOY, 50 * 10**8),))
-        inside = [first_of(mined, others), *others]
-        self.inside = inside
-        header = (
-            b"\0\0\0\x20"
-            + bytes.fromhex(previous)[::-1]
-            + tree([double(tx.stripped) for tx in inside])
-            + self._time().to_bytes(4, "little")
-            + bytes.fromhex("ffff7f20")
-            + next(_serial).to_bytes(4, "little")
-        )
-        raw = header + varint(len(inside)) + b"".join(tx.raw for tx in inside)
-        self.blocks.append(Made(raw, previous))
+        self.blocks.append(block(previous, mined, others, self._time()))
+        self.inside = list(self.blocks[-1].transactions)
         for tx in transactions:
             self.mempool.pop(tx.id, None)
         return self.blocks[-1]
@@ -171,7 +68,7 @@ class SimulatedNode:
         for _ in range(number):
             self.mine()
 
-    def reorganise(self, depth: int, *blocks: tuple[Tx, ...]) -> list[Made]:
+    def reorganise(self, depth: int, *blocks: tuple[Tx, ...]) -> list[Block]:
         """Take the last *depth* blocks away and mine *blocks* instead; tell what was taken."""
         taken = self.blocks[len(self.blocks) - depth :]
         del self.blocks[len(self.blocks) - depth :]
