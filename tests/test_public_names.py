@@ -96,6 +96,7 @@ PUBLIC = [
     "RawBankAccount",
     "RawCard",
     "Receipt",
+    "ReceiptLine",
     "Redirect",
     "RefundTo",
     "Refused",

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         PaymentItem,
         PaymentStatus,
         Receipt,
+        ReceiptLine,
         Unattended,
     )
     from paygate.domain.result import OperationResult, OperationState
@@ -164,6 +165,7 @@ _HOMES = {
     "PaymentItem": "domain.payment",
     "PaymentStatus": "domain.payment",
     "Receipt": "domain.payment",
+    "ReceiptLine": "domain.payment",
     "Unattended": "domain.payment",
     "OperationResult": "domain.result",
     "Review": "domain.review",
@@ -284,6 +286,7 @@ __all__ = [
     "RawBankAccount",
     "RawCard",
     "Receipt",
+    "ReceiptLine",
     "RecordedBy",
     "Redirect",
     "RefundTo",

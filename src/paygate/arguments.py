@@ -25,7 +25,7 @@ from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import Kind, Mandate, MethodChange, PaymentMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined
-from paygate.domain.payment import Attempt, Payment, Receipt
+from paygate.domain.payment import Attempt, Payment, Receipt, ReceiptLine
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Sealed, as_secret
 from paygate.domain.text import (
     LENGTH_MAX,
@@ -234,6 +234,11 @@ def attempt(value: object, name: str) -> str:
 def receipt(value: object, name: str) -> str:
     """Return the id of a receipt."""
     return _id(value, name, Receipt)
+
+
+def receipt_line(value: object, name: str) -> str:
+    """Return the id of a receipt, which may be given as a line of a list of them."""
+    return _id(value, name, Receipt, ReceiptLine)
 
 
 def write_off(value: object, name: str) -> str:

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         Attempt,
         Payment,
         Receipt,
+        ReceiptLine,
         Unattended,
     )
     from paygate.domain.result import OperationResult
@@ -920,6 +921,39 @@ class BookDesk:
         which = arguments.payment(payment, "payment")
         found = look(lambda tx: receipts.of_payment(tx, reverse.find(tx, which).id))
         return (yield from found)
+
+    @verb
+    def receipt_lines(
+        self,
+        *,
+        account: str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: ReceiptLine | Receipt | str = "",
+        limit: int = 100,
+    ) -> Flow[list[ReceiptLine]]:
+        """
+        List the receipts of all payments by when they were booked, the newest first.
+
+        Each stands alongside its customer, invoices and processor, as an accountant wants it; a
+        gateway *account* may be named, or ``"recorded"`` for what was recorded by hand. The
+        dates, the order and the pages are those of `payments`. What was booked until a day
+        stays: money that is booked later is in a later list, also if it moved earlier.
+        """
+        of_account = arguments.maybe(arguments.named, account, "account")
+        page = self._page(
+            arguments.receipt_line(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
+
+        def work(tx: Tx) -> list[ReceiptLine]:
+            return finding.of_account(tx, of_account, receipts.page(tx, page, account=of_account))
+
+        return (yield from look(work))
 
     @verb
     def chargebacks(

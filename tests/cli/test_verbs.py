@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "payments": "payment list",
     "attempts": "payment show",
     "receipts": "payment show",
+    "receipt_lines": "receipt list",
     "history": "payment show",
     "collect": "collect",
     "authorize": "authorize",

@@ -292,6 +292,48 @@ def test_what_is_owed_is_listed_by_due_date(portal: Portal) -> None:
     assert owed("C-2", after=first, limit=1) == ["INV-2"]
 
 
+# --- Receipts ------------------------------------------------------------------------------
+
+
+def test_receipts_of_all_payments_are_listed_with_their_invoices(portal: Portal) -> None:
+    first, second = portal.issue(total="30"), portal.issue("C-2", total="12")
+    paid = portal.charge(first, amount=usd("42"))
+    portal.clock.advance(days=1)
+    portal.cashier.refund(paid, key="back", amount=usd("35"), to="reopen")
+    portal.clock.advance(days=1)
+    noted = portal.cashier.record(second, by="check", key="till", reference="Nr. 7")
+
+    check, refund, charge = portal.cashier.receipt_lines()
+
+    assert [charge.receipt, refund.receipt] == portal.cashier.receipts(paid)
+    assert [check.receipt] == portal.cashier.receipts(noted)
+    assert (charge.customer, charge.driver, charge.invoices) == ("C-1", "fake", ("INV-1",))
+    assert charge.reference == paid.reference
+    assert (refund.customer, refund.driver, refund.invoices) == ("C-1", "fake", ("INV-1",))
+    assert (check.customer, check.driver, check.invoices) == ("C-2", "", ("INV-2",))
+    assert (check.reference, check.address, check.place) == ("Nr. 7", "", None)
+    assert portal.cashier.receipt_lines(account="card", oldest_first=True) == [charge, refund]
+    assert portal.cashier.receipt_lines(account="recorded") == [check]
+    assert portal.cashier.receipt_lines(limit=1, after=check) == [refund]
+    assert portal.cashier.receipt_lines(after=refund.receipt) == [charge]
+    day = check.receipt.booked_at.date()
+    assert portal.cashier.receipt_lines(since=day) == [check]
+    assert portal.cashier.receipt_lines(until=day) == [refund, charge]
+
+
+def test_a_line_of_a_receipt_names_each_invoice_once_also_after_it_was_paid_back(
+    portal: Portal,
+) -> None:
+    numbers = [portal.issue(total=total).number for total in ("10", "20")]
+    paid = portal.cashier.collect(numbers, via="card", method="tok_visa", key="both")
+    portal.cashier.refund(paid, key="one", to="reopen", amount=usd("25"))
+
+    refund, charge = portal.cashier.receipt_lines()
+
+    assert charge.invoices == tuple(numbers)
+    assert set(refund.invoices) == set(numbers)
+
+
 # --- What a payment is for -------------------------------------------------------------------
 
 
@@ -502,6 +544,7 @@ LISTINGS: dict[str, Callable[..., object]] = {
     "payments": lambda cashier, **more: cashier.payments(**more),
     "invoices": lambda cashier, **more: cashier.invoices(**more),
     "open_invoices": lambda cashier, **more: cashier.open_invoices(**more),
+    "receipt_lines": lambda cashier, **more: cashier.receipt_lines(**more),
     "chargebacks": lambda cashier, **more: cashier.chargebacks(**more),
     "callbacks": lambda cashier, **more: cashier.callbacks(**more),
     "orphans": lambda cashier, **more: cashier.orphans(**more),

@@ -263,6 +263,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "method_changes": lambda c: c.method_changes(),
     "invoices": lambda c: c.invoices(),
     "payments": lambda c: c.payments(),
+    "receipt_lines": lambda c: c.receipt_lines(),
     "chargebacks": lambda c: c.chargebacks(),
     "events": lambda c: c.events(),
     "dead_letters": lambda c: c.dead_letters(),

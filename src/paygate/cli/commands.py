@@ -80,6 +80,7 @@ COMMANDS: Final = {
     "simulate": _at("simulate", "simulate", "Play the engine against crashes and faults."),
     "invoice": _at("invoices", "invoice", "Issue, import, list, show and void invoices."),
     "payment": _at("payments", "payment", "List and show payments."),
+    "receipt": _at("receipts", "receipt", "List receipts, and export them as CSV."),
     "methods": _at("methods", "methods", "Store, list, choose and forget methods."),
     "number": _at("numbers", "numbers", "Assign, list and release payers' numbers."),
     "callbacks": _at("told", "callbacks", "List callbacks of processors, and apply them again."),

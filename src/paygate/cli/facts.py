@@ -9,7 +9,7 @@ from paygate.cli import show
 if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
-    from paygate.domain.payment import Payment
+    from paygate.domain.payment import Payment, ReceiptLine
     from paygate.domain.result import OperationResult
 
 
@@ -31,6 +31,12 @@ def result(of: OperationResult) -> dict[str, Any]:
     written: dict[str, Any] = show.plain(of)
     del written["payment"]
     return written
+
+
+def receipt_line(of: ReceiptLine) -> dict[str, Any]:
+    """Write a receipt, and beside it what names it elsewhere."""
+    written: dict[str, Any] = show.plain(of)
+    return {**written.pop("receipt"), **written}
 
 
 def credit(of: Credit) -> dict[str, Any]:

@@ -336,6 +336,32 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptLine:
+    """A receipt as a line of an accountant's list, alongside what names it elsewhere.
+
+    `invoices` are the numbers of those that its money was put on or, for money that went out, was
+    taken off. `reference` is what the processor calls the charge or refund that it came of, or for
+    money recorded by hand the check's number or the transfer's text. `driver` is that of its
+    account, empty if no gateway brought it. `address` and `place` are where it was paid to and the
+    number of that address, if it has one; `transaction` is the id of a Bitcoin transaction.
+    """
+
+    receipt: Receipt
+    customer: str
+    driver: str
+    invoices: tuple[str, ...]
+    reference: str
+    address: str
+    place: int | None
+    transaction: str
+
+    @property
+    def id(self) -> str:
+        """The id of the receipt."""
+        return self.receipt.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """Money of a receipt or of a credit, put on an invoice; negative when it was taken off again.
 

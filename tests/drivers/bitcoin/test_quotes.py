@@ -52,6 +52,24 @@ def credit(shop: Shop) -> Money:
     return shop.cashier.balance("C-1")["USD"]
 
 
+# --- What an accountant reads of it ---------------------------------------------------------
+
+
+def test_a_line_of_a_receipt_names_the_address_its_number_and_the_transaction(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    asked = action(payment)
+    sent = pay((shop.script(payment), QUOTED))
+    confirm(shop, sent)
+
+    [line] = shop.cashier.receipt_lines()
+
+    assert (line.address, line.place) == (asked.address, payment.place)
+    assert line.transaction == sent.id
+    assert (line.driver, line.customer, line.invoices) == ("bitcoin", "C-1", ("INV-1",))
+    assert line.receipt == shop.receipts(payment)[0]
+    assert (line.receipt.quantity, line.receipt.rate) == (btc(QUOTED), "50000.00")
+
+
 # --- A quote that has expired -----------------------------------------------------------------
 
 

@@ -334,6 +334,8 @@ CREATE TABLE paygate_receipt (
   CHECK (amount_minor > 0 OR amount_minor = 0 AND cost_minor IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
+CREATE INDEX paygate_receipt_listed ON paygate_receipt (tenant, booked_at, id);
+CREATE INDEX paygate_receipt_by_account ON paygate_receipt (tenant, account, booked_at, id);
 -- A payment may have thousands of receipts (of small coins to one address), and each movement of it
 -- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
 CREATE INDEX paygate_receipt_unallocated
