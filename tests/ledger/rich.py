@@ -282,6 +282,8 @@ def _settling(office: Office) -> None:
         [attempt] = office.cashier.attempts(paid)
         getattr(office, via).pay_out(attempt.reference, fee=usd("2.50"))
     office.hear()
+    settled = next(each for each in office.cashier.payments(account="card") if each.settled)
+    office.cashier.refund(settled, amount=usd("4"), key="after-it-settled", to="reopen")
     office.pay(via="bank", method="tok_bank")
     office.pay(via="bank", method="tok_bank_returned_r01")
     office.pay(via="bank", method="tok_bank_unpaid_r01")

@@ -63,6 +63,7 @@ DAMAGE_OF_MORE = {
     "receipts-are-posted": "DELETE FROM paygate_posting WHERE account = 'in_transit'",
     "keys-are-kept": "DELETE FROM paygate_key",
     "payments-have-attempts": "DELETE FROM paygate_attempt WHERE state = 'unknown'",
+    "refunds-are-followed-up": "UPDATE paygate_payment SET settle_check_at = NULL",
     "refunds-name-their-money": "UPDATE paygate_attempt SET movement = 'another'",
     "invoices-stand": "UPDATE paygate_item SET status = 'draft'",
     "reviews-are-flagged": "UPDATE paygate_payment SET needs_review = 1 - needs_review",

@@ -275,6 +275,7 @@ MADE: dict[ReviewCause, Callable[[Shop], Payment]] = {
     ReviewCause.TOLD: flagged("charge"),
     ReviewCause.EXCESS: raised(reviews.EXCESS),
     ReviewCause.UNSETTLED: raised(reviews.UNSETTLED),
+    ReviewCause.REFUND_UNSETTLED: raised(f"{reviews.REFUND_UNSETTLED}:rcp_1"),
     ReviewCause.CONTRADICTED: contradicted,
     ReviewCause.UNBROUGHT: raised(reviews.UNBROUGHT),
     ReviewCause.UNIDENTIFIED: unidentified,

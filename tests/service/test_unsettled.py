@@ -169,3 +169,125 @@ def test_a_driver_that_does_not_tell_settlement_has_no_deadline(shop: Shop) -> N
 
     with pytest.raises(InvalidSettings, match="tells settlement for none"):
         shop.open(gateway, settles_within={"card": 5})
+
+
+# --- Money that was sent back --------------------------------------------------------------------
+
+
+class PaysOut(Asked):
+    """A processor that pays out what comes, and refunds only where a test says so."""
+
+    last = ""
+
+    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+        self.last = inquiry.operation
+        return super().look_up(inquiry)
+
+
+def refunded(shop: Shop, gateway: FakeGateway, cashier: Cashier, *, after: int = 3) -> Payment:
+    """Return a payment whose money has settled, and a part of which was sent back then."""
+    payment = shop.paid(cashier)
+    shop.days(cashier, after)
+    for callback in gateway.callbacks():
+        cashier.receive("card", callback)
+    cashier.recover()
+    assert cashier.payment(payment).settled
+    cashier.refund(payment, amount=usd("5.00"), key="back", to="reopen")
+    return cashier.payment(payment)
+
+
+def reviews(cashier: Cashier, payment: Payment) -> list[tuple[str, tuple[str, ...]]]:
+    return [(str(each.cause), each.verbs) for each in cashier.payment(payment).reviews]
+
+
+def test_a_refund_that_has_not_settled_in_time_is_asked_about_and_flagged_once(shop: Shop) -> None:
+    gateway = PaysOut(
+        clock=shop.clock, settles_within=4 * DAY, habits=Habits(pays_out_after=2 * DAY)
+    )
+    cashier = shop.open(gateway)
+    payment = refunded(shop, gateway, cashier)
+
+    before = gateway.asked
+    shop.days(cashier, 3)
+    assert (gateway.asked, reviews(cashier, payment)) == (before, [])
+    shop.days(cashier, 20)
+
+    assert (gateway.asked, gateway.last) == (before + 1, "refund")
+    assert reviews(cashier, payment) == [("refund_unsettled", ("reviewed",))]
+    assert cashier.payment(payment).returned == usd("5.00")
+    assert len(unsettled(cashier)) == 1
+    cashier.reviewed(payment, reason="the processor sent it another way")
+    shop.days(cashier, 20)
+    assert not cashier.payment(payment).needs_review
+
+
+def test_a_refund_that_settles_or_fails_is_waited_for_no_more(shop: Shop) -> None:
+    for late in (2, 7):
+        for ends in ("pay_out", "fail_refund"):
+            gateway = PaysOut(
+                clock=shop.clock, settles_within=4 * DAY, habits=Habits(pays_out_after=2 * DAY)
+            )
+            cashier = shop.open(gateway)
+            payment = refunded(shop, gateway, cashier)
+            [refund] = [one for one in cashier.attempts(payment) if one.operation == "refund"]
+
+            shop.days(cashier, late)
+            assert cashier.payment(payment).needs_review is (late > 4)
+            getattr(gateway, ends)(refund.reference)
+            for callback in gateway.callbacks():
+                cashier.receive("card", callback)
+            cashier.apply_callbacks()
+
+            assert reviews(cashier, payment) == []
+            shop.days(cashier, 20)
+            assert reviews(cashier, payment) == []
+            assert len(unsettled(cashier)) == (late > 4)
+
+
+def test_a_refund_made_before_its_money_settled_is_waited_for_from_then_on(shop: Shop) -> None:
+    gateway = PaysOut(clock=shop.clock, settles_within=4 * DAY)
+    cashier = shop.open(gateway)
+    payment = shop.paid(cashier)
+    cashier.refund(payment, amount=usd("5.00"), key="back", to="reopen")
+    gateway.pay_out(payment.reference)
+    for callback in gateway.callbacks():
+        cashier.receive("card", callback)
+    shop.clock.advance(3 * DAY)
+    cashier.recover()
+    assert cashier.payment(payment).received == usd("17.00")
+
+    shop.days(cashier, 20)
+
+    assert reviews(cashier, payment) == [("refund_unsettled", ("reviewed",))]
+
+
+def test_a_gateway_that_does_not_answer_says_nothing_of_a_refund(shop: Shop) -> None:
+    gateway = PaysOut(
+        clock=shop.clock, settles_within=4 * DAY, habits=Habits(pays_out_after=2 * DAY)
+    )
+    cashier = shop.open(gateway)
+    payment = refunded(shop, gateway, cashier)
+    gateway.away = True
+
+    shop.days(cashier, 8)
+    assert reviews(cashier, payment) == []
+    gateway.away = False
+    shop.days(cashier, 1)
+
+    assert reviews(cashier, payment) == [("refund_unsettled", ("reviewed",))]
+
+
+def test_each_refund_has_its_own_time(shop: Shop) -> None:
+    gateway = PaysOut(
+        clock=shop.clock, settles_within=4 * DAY, habits=Habits(pays_out_after=2 * DAY)
+    )
+    cashier = shop.open(gateway)
+    payment = refunded(shop, gateway, cashier)
+    shop.days(cashier, 3)
+    cashier.refund(payment, amount=usd("2.00"), key="more", to="reopen")
+
+    shop.days(cashier, 2)
+    assert len(unsettled(cashier)) == 1
+    shop.days(cashier, 3)
+    assert len(unsettled(cashier)) == 2
+    assert len(reviews(cashier, payment)) == 2

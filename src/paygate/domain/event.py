@@ -69,7 +69,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.expired": "A page, slip or authorisation ran out before money moved.",
     "payment.rest_released": "What was not captured of an authorisation is held no more.",
     "payment.settled": "All money of a payment reached us.",
-    "payment.unsettled": "Accepted money has not settled in time; a person must look.",
+    "payment.unsettled": "Money, in or out, has not settled in time; a person must look.",
     "payment.disputed": "The payer's bank disputes a payment; no money moved yet.",
     "payment.unknown": "We do not know how a payment ended; inquiries follow.",
     "payment.superseded": "Another payment took over what an abandoned page was to pay.",

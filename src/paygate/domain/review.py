@@ -46,6 +46,8 @@ class ReviewCause(StrEnum):
     """More went back than came."""
     UNSETTLED = "unsettled"
     """Accepted money has not settled within the time that its rail allows."""
+    REFUND_UNSETTLED = "refund_unsettled"
+    """A refund was accepted, and has not settled within the time that its rail allows."""
     CONTRADICTED = "contradicted"
     """A person reversed money that has settled, and its gateway does not say that it went back."""
     UNBROUGHT = "unbrought"
@@ -133,6 +135,10 @@ REVIEWS: Final[Mapping[ReviewCause, tuple[str, tuple[str, ...]]]] = {
     ReviewCause.EXCESS: ("more went back than came: ask the processor", ("reviewed",)),
     ReviewCause.UNSETTLED: (
         "its money was accepted and has not settled in time: ask the processor",
+        ("reviewed",),
+    ),
+    ReviewCause.REFUND_UNSETTLED: (
+        "a refund of it was accepted and has not settled in time: ask whether the payer got it",
         ("reviewed",),
     ),
     ReviewCause.CONTRADICTED: (

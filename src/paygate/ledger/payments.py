@@ -732,11 +732,15 @@ def add_moved(
     tx.run(_ADD_RECEIVED, params)
 
 
-def expect_settlement(tx: Tx, payment: str) -> None:
-    """Write by when money that came now must have settled, if its rail says how long it takes."""
+def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
+    """
+    Write by when money that moved must have settled, if its rail says how long it takes.
+
+    Without *by* it is as long from now.
+    """
     within = settles_within(tx, payment)
     if within is not None:
-        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": instant(tx.now + within)})
+        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": instant(by or tx.now + within)})
         checksums.renew(tx, checksums.PAYMENT, payment)
 
 

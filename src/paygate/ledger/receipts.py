@@ -135,6 +135,17 @@ WHERE payment = :payment AND awaiting_minor > 0
     ELSE :under_way = 0 END
 ORDER BY booked_at, id
 """
+# A refund that failed, or that a person took back, is out no more.
+_REFUNDS_OUT = """
+SELECT r.id, r.attempt, r.booked_at FROM paygate_receipt r
+JOIN paygate_attempt a ON a.id = r.attempt AND a.operation = 'refund'
+WHERE r.payment = :payment AND r.kind = 'refund' AND r.in_transit_minor <> 0
+  AND r.in_transit_minor < 0
+  AND NOT EXISTS (
+    SELECT 1 FROM paygate_receipt b
+    WHERE b.payment = :payment AND b.kind IN ('refund_failed', 'undone')
+      AND coalesce(b.undoes, b.movement_id) = r.movement_id)
+"""
 _IN_TRANSIT = """
 SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
   sum(in_transit_minor) AS minor
@@ -457,6 +468,31 @@ def in_transit(tx: Tx, payment: str) -> int:
     """Return how much of what a payment brought is still to reach us, less what went back."""
     row = tx.one(_IN_TRANSIT, {"payment": payment})
     return int(row["minor"]) if row is not None and row["brought"] else 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOut:
+    """A refund of ours that was accepted, and that the processor has not said to have settled."""
+
+    receipt: str
+    attempt: str
+    booked_at: datetime
+
+
+def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
+    """
+    Read the refunds of *payment* that are out, the oldest first.
+
+    Before what the payment brought has settled there are none: the processor may set the one off
+    against the other, and nobody would say that the refund settled.
+    """
+    if is_under_way(tx, payment):
+        return []
+    found = [
+        RefundOut(row["id"], row["attempt"], datetime.fromisoformat(row["booked_at"]))
+        for row in tx.all(_REFUNDS_OUT, {"payment": payment})
+    ]
+    return sorted(found, key=lambda each: (each.booked_at, each.receipt))
 
 
 @dataclass(frozen=True, slots=True)

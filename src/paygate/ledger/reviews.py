@@ -18,6 +18,8 @@ EXCESS: Final = "excess"
 """More went back than came."""
 UNSETTLED: Final = "unsettled"
 """Accepted money has not settled within the time that its rail allows."""
+REFUND_UNSETTLED: Final = "refund-unsettled"
+"""A refund was accepted and has not settled in time; a colon and its receipt follow."""
 CONTRADICTED: Final = "contradicted"
 """A person reversed money that has settled, and its gateway does not say that it went back."""
 UNBROUGHT: Final = "unbrought"
@@ -49,6 +51,7 @@ UPDATE paygate_review SET ended_at = :at, ended_by = :actor, reason = :reason,
 WHERE payment = :payment AND ended_at IS NULL AND (:cause IS NULL OR cause = :cause)
 """
 _CAUSES = "SELECT cause FROM paygate_review WHERE payment = :payment"
+_STANDING = "SELECT cause FROM paygate_review WHERE payment = :payment AND ended_at IS NULL"
 # While another attempt waits for a person, so does the payment.
 _UNFLAG = """
 UPDATE paygate_payment SET needs_review = 0
@@ -84,6 +87,11 @@ def end(tx: Tx, payment: str, cause: str) -> bool:
         return False
     tx.run(_UNFLAG, {"payment": payment})
     return True
+
+
+def standing(tx: Tx, payment: str) -> list[str]:
+    """Return the causes of *payment* that stand."""
+    return [row["cause"] for row in tx.all(_STANDING, {"payment": payment})]
 
 
 def decide(tx: Tx, payment: str, reason: str) -> None:

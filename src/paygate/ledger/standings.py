@@ -205,6 +205,24 @@ STANDINGS: Final = (
         """,
     ),
     Rule(
+        "refunds-are-followed-up",
+        "an accepted refund that must settle by some day is waited for, or was flagged",
+        """
+        SELECT p.id AS subject, 'nobody waits for the settlement of refund ' || r.id AS detail
+        FROM paygate_receipt r
+        JOIN paygate_payment p ON p.id = r.payment
+        JOIN paygate_attempt a ON a.id = r.attempt AND a.operation = 'refund'
+        WHERE r.tenant = :tenant AND r.kind = 'refund' AND r.in_transit_minor < 0
+          AND p.settles_within_s IS NOT NULL AND p.settle_check_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM paygate_review w
+                          WHERE w.payment = p.id AND w.cause = 'refund-unsettled:' || r.id)
+          AND NOT EXISTS (SELECT 1 FROM paygate_receipt b WHERE b.payment = p.id
+                          AND (b.kind IN ('charge', 'capture') AND b.in_transit_minor <> 0
+                               OR b.kind IN ('refund_failed', 'undone')
+                               AND coalesce(b.undoes, b.movement_id) = r.movement_id))
+        """,
+    ),
+    Rule(
         "events-have-no-gaps",
         "the events of each aggregate count 1, 2, 3 … (I7)",
         """

@@ -302,6 +302,8 @@ def _book(
         payments.expect_settlement(tx, payment.id)
     if settlement_of(movement) != NOTHING_SETTLED:
         touched += settle.told(tx, payment, movement)
+    elif movement.kind in (MovementKind.REFUND, MovementKind.REFUND_FAILED):
+        settle.watch_refunds(tx, payment.id)
     return touched
 
 

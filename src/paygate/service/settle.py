@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Movement
     from paygate.domain.payment import Payment, Receipt
     from paygate.ledger.payments import Claim
-    from paygate.ledger.receipts import Settled
+    from paygate.ledger.receipts import RefundOut, Settled
     from paygate.ledger.tx import Tx
 
 CONFIRMED_WITHIN: Final = timedelta(days=10)
@@ -179,6 +179,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
         payments.set_settle_check(tx, payment.id, None)
         reviews.end(tx, payment.id, reviews.UNSETTLED)
         watch_reversal(tx, payment)
+    watch_refunds(tx, payment.id)
     return touched
 
 
@@ -203,6 +204,40 @@ def watch_reversal(tx: Tx, payment: Payment) -> None:
         payments.set_settle_check(tx, payment.id, tx.now + within)
     else:
         reviews.end(tx, payment.id, reviews.CONTRADICTED)
+
+
+def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
+    """Return the refunds of *payment* that have not settled and were not flagged for it."""
+    return [
+        each
+        for each in receipts.refunds_out(tx, payment)
+        if not reviews.stood(tx, payment, cause_of_refund(each.receipt))
+    ]
+
+
+def cause_of_refund(receipt: str) -> str:
+    """Return the cause of a review of a refund that has not settled in time."""
+    return f"{reviews.REFUND_UNSETTLED}:{receipt}"
+
+
+def watch_refunds(tx: Tx, payment: str) -> None:
+    """
+    Look later whether refunds of *payment* have settled; end the review of those that have.
+
+    A refund has as long as its rail gives to money that comes, once that has settled. Without
+    such a time nobody waits: the rail does not tell settlement.
+    """
+    within = payments.settles_within(tx, payment)
+    if within is None:
+        return
+    out = {cause_of_refund(each.receipt) for each in receipts.refunds_out(tx, payment)}
+    for cause in reviews.standing(tx, payment):
+        if cause.startswith(f"{reviews.REFUND_UNSETTLED}:") and cause not in out:
+            reviews.end(tx, payment, cause)
+    waiting = refunds_out(tx, payment)
+    if waiting:
+        by = waiting[0].booked_at + within
+        payments.expect_settlement(tx, payment, by if by > tx.now else None)
 
 
 def _moves(

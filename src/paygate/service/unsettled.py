@@ -6,6 +6,11 @@ rail tells settlement has a deadline, counted from when its money was accepted. 
 the gateway is asked. If the money has gone back or settled meanwhile, that is booked as always;
 if not, the payment is flagged and an event says so. What it paid stays paid: a person decides.
 
+A refund that was accepted can be lost in the same way, and then the payer waits for it. It has the
+same time, counted from when it was accepted, or from when what it sends back had settled: until
+then the processor may set the one off against the other. Then the gateway is asked about the
+refund, and it is flagged unless it has settled or failed.
+
 The same time is given to a reversal of money that has settled: the gateway should say that the
 money went back. If it does not, a person may have reversed the wrong payment, which would never
 come to light.
@@ -34,7 +39,7 @@ def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
     """
-    Ask about payments whose money must have settled by now, and flag what has not.
+    Ask about payments whose money, in or out, must have settled by now, and flag what has not.
 
     A gateway that does not answer is asked again later: its silence is no news.
     """
@@ -60,37 +65,59 @@ def _look_at(
 
 
 def _attempts(tx: Tx, payment: str) -> list[str]:
-    """Return the attempts that brought the money of *payment*."""
+    """Return the attempts that brought money of *payment*, and sent back what is out."""
+    out = {each.attempt for each in settle.refunds_out(tx, payment)}
+    brought = not out or settle.on_its_way(tx, payment) or settle.is_contradicted(tx, payment)
     rows = payments.attempts_of(tx, payment)
-    return [row.attempt.id for row in rows if row.attempt.operation in _BRINGS]
+    return [
+        row.attempt.id
+        for row in rows
+        if (brought and row.attempt.operation in _BRINGS) or row.attempt.id in out
+    ]
 
 
 def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Payment:
     """Flag *payment* unless its money has settled or gone back, and nobody need look again."""
     contradicted = settle.is_contradicted(tx, payment)
-    if not settle.on_its_way(tx, payment) and not contradicted:
-        payments.set_settle_check(tx, payment, None)
-        return reverse.find(tx, payment)
-    if not answered:
+    on_its_way = settle.on_its_way(tx, payment)
+    waits = on_its_way or contradicted or settle.refunds_out(tx, payment)
+    if waits and not answered:
         payments.set_settle_check(tx, payment, tx.now + timing.waiting)
         return reverse.find(tx, payment)
     payments.set_settle_check(tx, payment, None)
     if contradicted:
-        return _flag_reversal(tx, payment)
+        _flag_reversal(tx, payment)
+    elif on_its_way:
+        _flag(tx, payment, reviews.UNSETTLED, "its money was accepted and has not settled")
+    _flag_refunds(tx, payment)
+    return reverse.find(tx, payment)
+
+
+def _flag(tx: Tx, payment: str, cause: str, text: str) -> None:
     within = payments.settles_within(tx, payment)
-    if reviews.raise_(tx, payment, reviews.UNSETTLED):
+    if reviews.raise_(tx, payment, cause):
         days = 0 if within is None else within.days
         telling.emit(
             tx,
             "payment.unsettled",
             reverse.find(tx, payment),
-            reason=f"its money was accepted and has not settled within {days} days; find out at "
-            "the processor what became of it",
+            reason=f"{text} within {days} days; find out at the processor what became of it",
         )
-    return reverse.find(tx, payment)
 
 
-def _flag_reversal(tx: Tx, payment: str) -> Payment:
+def _flag_refunds(tx: Tx, payment: str) -> None:
+    """Flag the refunds whose time is over, and look again when that of the others is."""
+    within = payments.settles_within(tx, payment)
+    if within is None:
+        return
+    for each in settle.refunds_out(tx, payment):
+        if each.booked_at + within <= tx.now:
+            cause = settle.cause_of_refund(each.receipt)
+            _flag(tx, payment, cause, f"its refund {each.attempt} was accepted and has not settled")
+    settle.watch_refunds(tx, payment)
+
+
+def _flag_reversal(tx: Tx, payment: str) -> None:
     """Flag *payment*, of which a person reversed money that is still here."""
     if reviews.raise_(tx, payment, reviews.CONTRADICTED):
         telling.emit(
@@ -100,4 +127,3 @@ def _flag_reversal(tx: Tx, payment: str) -> Payment:
             reason="a person reversed it, and its gateway says that the money has settled and not "
             "that it went back; ask the gateway, and if the money is here, undo_reversal",
         )
-    return reverse.find(tx, payment)
