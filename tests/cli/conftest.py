@@ -38,7 +38,7 @@ class Done:
 
     @property
     def error(self) -> Any:
-        return json.loads(self.err)
+        return json.loads(self.err)["error"]
 
     @property
     def all(self) -> str:

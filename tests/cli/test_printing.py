@@ -133,7 +133,7 @@ def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
 
     text, _, written = capsys.readouterr().err.partition("\n")
     assert [each for each in ACTING if each in text + written] == []
-    assert json.loads(written[written.index("{") :])["facts"]["invoice"] == STRANGE
+    assert json.loads(written[written.index("{") :])["error"]["facts"]["invoice"] == STRANGE
 
 
 def test_no_word_of_a_timeline_is_broken(capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,3 +109,12 @@ def test_a_program_reads_what_is_wrong_with_its_options_as_json(
     assert done.error["type"] == "InvalidValue"
     assert done.error["message"]
     assert "Usage" in run(*wrong).err
+
+
+def test_what_is_wrong_before_the_command_is_read_as_json_too(run: Run) -> None:
+    done = run("--nonsense", "status", "--json")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.error["type"] == "InvalidValue"
+    assert "--nonsense" in done.error["message"]
+    assert "Usage" in run("--nonsense", "status").err

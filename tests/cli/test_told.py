@@ -28,11 +28,14 @@ def told_of_a_payment_of_nobody() -> int:
 def test_events_are_listed_a_page_at_a_time(run: Run, imported: Run) -> None:
     del imported
     every = run("events", "--json").json["events"]
-    page = run("events", "--after", "1", "--limit", "1", "--json").json["events"]
+    page = run("events", "--limit", "1", "--json").json
+    behind = run("events", "--after", page["next"], "--limit", "1", "--json").json
 
     assert [one["type"] for one in every] == ["invoice.generated"] * len(every)
-    assert page == every[1:2]
+    assert (page["events"], behind["events"]) == (every[:1], every[1:2])
+    assert (page["next"], behind["next"]) == (str(every[0]["position"]), None)
     assert "invoice.generated" in run("events").out
+    assert "--after 1" in run("events", "--limit", "1").out
 
 
 def test_callbacks_are_listed_without_their_bodies(run: Run, imported: Run) -> None:

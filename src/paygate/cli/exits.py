@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -60,6 +60,19 @@ class Commands(TyperGroup):
         for name, place in COMMANDS.items():
             self.add_command(Deferred(name, place))
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Read what is written before the command."""
+        # Reading takes out of *args* what it has read.
+        as_json = "--json" in args
+        try:
+            return super().make_context(info_name, args, parent=parent, **extra)
+        except _MISUSED as error:
+            if not as_json:
+                raise
+            _tell_misuse(error)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         # What a command prints says it all; without this, Python writes warnings between the
@@ -72,8 +85,7 @@ class Commands(TyperGroup):
         except _MISUSED as error:
             if not as_json:
                 raise
-            tell(InvalidValue(cast("Any", error).format_message()), as_json=True, hidden=())
-            raise typer.Exit(code_of(InvalidValue(""))) from None
+            _tell_misuse(error)
         except PaygateError as error:
             hidden = ctx.meta.get(_HIDDEN, ())
             if ctx.params.get("debug"):
@@ -131,12 +143,19 @@ def tell(
                 {"line": line, "reason": spelled(why)} for line, why in error.problems
             ]
         told = {"type": type(error).__name__, "message": message, "facts": facts}
-        sys.stderr.write(_without(hidden, show.as_json(told)) + "\n")
+        sys.stderr.write(_without(hidden, show.as_json({"error": told})) + "\n")
         return
     text = _without(hidden, f"{type(error).__name__}: {message}")
     from rich.text import Text
 
     show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
+
+
+def _tell_misuse(error: Exception) -> NoReturn:
+    """Write as JSON that the command line cannot be read, and exit."""
+    told = InvalidValue(cast("Any", error).format_message())
+    tell(told, as_json=True, hidden=())
+    raise typer.Exit(code_of(told)) from None
 
 
 def _show_trace(error: PaygateError, hidden: Iterable[str]) -> None:

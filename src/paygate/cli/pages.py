@@ -32,6 +32,7 @@ class HasId(Protocol):
         ...
 
 
+R = TypeVar("R")
 T = TypeVar("T", bound=HasId)
 
 
@@ -39,9 +40,19 @@ def read(
     list_: Callable[[Any, int], list[T]], after: str | int, limit: int
 ) -> tuple[list[T], str | None]:
     """Return a page that *list_* reads, and the id behind which the next one begins, if any."""
+    return read_by(list_, after, limit, lambda one: one.id)
+
+
+def read_by(
+    list_: Callable[[Any, int], list[R]],
+    after: str | int,
+    limit: int,
+    place: Callable[[R], str | int],
+) -> tuple[list[R], str | None]:
+    """Return a page as `read` does, of rows after whose *place* the next page begins."""
     page = list_(after, limit)
-    more = len(page) == limit and list_(page[-1].id, 1)
-    return page, str(page[-1].id) if more else None
+    more = len(page) == limit and list_(place(page[-1]), 1)
+    return page, str(place(page[-1])) if more else None
 
 
 def tell_more(following: str | None) -> None:

@@ -15,7 +15,7 @@ from paygate.domain.text import counted
 
 if TYPE_CHECKING:
     from paygate.domain.callback import StoredCallback
-    from paygate.domain.event import DeadLetter
+    from paygate.domain.event import DeadLetter, Event
 
 callbacks = typer.Typer(no_args_is_help=True, help="What processors told us, and what came of it.")
 
@@ -36,15 +36,20 @@ def events(
 ) -> None:
     """List events in the order in which they happened, a page at a time."""
     with where.open() as cashier:
-        found = cashier.events(aggregate=about, after=after, limit=limit)
+
+        def list_events(behind: int, most: int) -> list[Event]:
+            return cashier.events(aggregate=about, after=behind, limit=most)
+
+        found, following = pages.read_by(list_events, after, limit, lambda one: one.position)
     if where.as_json:
-        show.write_json({"events": found})
+        show.write_json({"events": found, "next": following})
         return
     table = show.table(">No.", "When", "What, and about what", "By")
     for one in found:
         when = f"{one.occurred_at:%Y-%m-%d %H:%M:%S}"
         show.add(table, one.position, when, f"{one.type}\n  {one.aggregate}", one.actor)
     show.console().print(table)
+    pages.tell_more(following)
 
 
 @with_ledger
