@@ -985,3 +985,36 @@ async def test_the_same_awaited() -> None:
 
         assert (refunded.received, refunded.returned) == (usd("20"), usd("5"))
         assert await cashier.fsck() == []
+
+
+def test_a_completion_that_never_arrived_ends_when_the_hold_it_was_for_is_known() -> None:
+    clock = FakeClock()
+    card = FakeGateway(
+        clock=clock,
+        idempotency=NotIdempotent(),
+        inquiry=InquiryBy.OUR_REF,
+        not_found_is_final_after=None,
+    )
+    cashier = Cashier.in_memory(
+        gateways={"card": card}, clock=clock, timing=Timing(feed_pause=None)
+    )
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    held = cashier.authorize(
+        "A", via="card", method="tok_action", key="k", return_url="https://shop.example/back"
+    )
+    card.pay(held.reference)
+    card.script("unknown_lost", operation="complete")
+    cashier.complete(held, key="back")
+    cashier.inquire(held)
+    cashier.capture(held, key="take")
+
+    for _ in range(20):
+        clock.advance(timedelta(hours=12))
+        cashier.recover()
+
+    [done] = [each for each in cashier.attempts(held) if each.operation is Operation.COMPLETE]
+    assert (done.state, done.needs_review) == (AttemptState.AUTHORIZED, False)
+    assert not cashier.payment(held).needs_review
+    assert cashier.payment(held).received == card.moved("USD") == usd("30")
+    assert cashier.fsck() == []
+    cashier.close()

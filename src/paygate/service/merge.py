@@ -130,7 +130,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
-            answer = _used_up(tx, before, _completed(tx, before, answer))
+            answer = _used_up(tx, before, _completed(tx, before, answer, reading))
             _came_before(tx, before, answer, reading)
             answer = _withdrawn(tx, before, answer)
             answer = quotes.understood(tx, before, answer, reading.arrival)
@@ -255,21 +255,38 @@ def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | No
     return Money(currency, under_way.collected), Money(currency, minor)
 
 
-def _completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that a completion was done, and moved no money, as the hold that we know of already."""
+def _completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
+    """
+    Read the end of a completion off the hold that it was for, if that is known already.
+
+    The processor may know of no money that it moved, or not know it at all: then it never
+    arrived, and was not needed.
+    """
     asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
-    if not asked or not isinstance(answer, Approved) or answer.movements:
+    if not asked or not _is_reached(answer, reading):
         return answer
     main = payments.main_attempt(tx, before.attempt.payment)
     if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
         return answer
+    done = answer if isinstance(answer, Approved) else Approved()
     return Authorized(
         amount=main.attempt.amount,
-        reference=answer.reference,
+        reference=done.reference,
         expires_at=main.expires_at,
-        method_facts=answer.method_facts,
-        checks=answer.checks,
+        method_facts=done.method_facts,
+        checks=done.checks,
     )
+
+
+def _is_reached(answer: Answer, reading: Reading) -> bool:
+    """Return whether *answer* leaves a completion with nothing of its own to bring."""
+    match answer:
+        case Approved():
+            return not answer.movements
+        case NotFound():
+            return reading.absence is not Absence.WAIT
+        case _:
+            return False
 
 
 def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:

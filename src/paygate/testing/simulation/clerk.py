@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     Approved,
+    Authorized,
     Closed,
     Closing,
     DeclineCode,
@@ -387,8 +388,9 @@ _DISPUTED: Final = (
 def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     """Resolve the attempt in doubt of *payment* by what the processor shows; false if it waits."""
     rows = world.store.look(
-        "SELECT * FROM paygate_attempt WHERE payment = :payment "
-        "AND state IN ('sending', 'unknown') ORDER BY id",
+        "SELECT a.*, (SELECT operation FROM paygate_attempt m WHERE m.payment = a.payment "
+        "ORDER BY m.id LIMIT 1) AS waited FROM paygate_attempt a "
+        "WHERE a.payment = :payment AND a.state IN ('sending', 'unknown') ORDER BY a.id",
         payment=payment,
     )
     if not rows or world.network.late or world.tasks:
@@ -399,7 +401,9 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     found = processor.truth.found(row["operation"], row["id"])
     if row["operation"] == "complete" and not any(order.movements for order in found):
         found = [processor.truth.orders[row["about"]]] if row["about"] else []
-    outcome = _shown(found, str(row["operation"]))
+    # To complete is to do what waited for the payer.
+    does = row["waited"] if row["operation"] == "complete" else row["operation"]
+    outcome = _shown(found, str(does))
     if outcome is None:
         return False
     if isinstance(outcome, Approved) and _is_of_another(world, row, outcome):
@@ -485,11 +489,14 @@ ORDER BY id
 """
 
 
-def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed | None:
+def _shown(found: list[Order], operation: str) -> Approved | Authorized | Declined | Closed | None:
     """Read what the processor shows; None where it says itself that it is not decided."""
     done = [order for order in found if order.state is State.APPROVED or order.movements]
     if done:
         wanted = _MOVEMENTS.get(operation, frozenset[MovementKind]())
+        came = [entry for order in done for entry in order.movements if entry.kind in wanted]
+        if operation == "authorize" and not came:
+            return Authorized(amount=Money(done[0].currency, done[0].minor))
         return Approved(
             reference=done[0].reference,
             movements=tuple(
@@ -501,9 +508,7 @@ def _shown(found: list[Order], operation: str) -> Approved | Declined | Closed |
                     undoes=entry.undoes or None,
                     code=entry.code,
                 )
-                for order in done
-                for entry in order.movements
-                if entry.kind in wanted
+                for entry in came
             ),
         )
     live = [order for order in found if order.state not in _DEAD]
@@ -520,7 +525,6 @@ SELECT kind, movement_id FROM paygate_receipt WHERE account = :account AND attem
 """
 _MOVEMENTS: Final = {
     "charge": frozenset({MovementKind.CHARGE}),
-    "complete": frozenset({MovementKind.CHARGE}),
     "authorize": frozenset({MovementKind.CAPTURE}),
     "capture": frozenset({MovementKind.CAPTURE}),
     "refund": frozenset({MovementKind.REFUND}),

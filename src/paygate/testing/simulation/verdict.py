@@ -59,6 +59,13 @@ UNION ALL SELECT 'method' FROM paygate_method
   OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
 """
 
+# A clerk paid a debit back by hand while it was clearing, and then the bank returned it.
+_BACK_TWICE: Final = """
+SELECT 1 FROM paygate_receipt hand JOIN paygate_receipt bank ON bank.payment = hand.payment
+WHERE hand.payment = :payment AND hand.kind = 'refund' AND hand.by_hand <> ''
+  AND bank.kind = 'return'
+"""
+
 
 def check_doubts(world: World) -> None:
     """See that whatever has not ended waits for a person, and could not be found out."""
@@ -153,7 +160,9 @@ def _why(world: World, row: Any, profile: Profile) -> str:
     if row["conflicted"]:
         return "other money came" if _other_money(world, row) else ""
     if row["returned_minor"] > row["received_minor"]:
-        return "more went back than came" if row["id"] in disturbed(world) else ""
+        if row["id"] in disturbed(world) or world.store.look(_BACK_TWICE, payment=row["id"]):
+            return "more went back than came"
+        return ""
     doubts = world.store.look(
         "SELECT * FROM paygate_attempt WHERE payment = :id AND needs_review = 1", id=row["id"]
     )
