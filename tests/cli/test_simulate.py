@@ -58,18 +58,6 @@ def test_a_broken_engine_is_told_with_the_events_that_show_it(
     assert not done.out.splitlines()[-1].endswith(" 0 violations")
 
 
-def test_planted_bugs_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from paygate.testing import mutants
-
-    [easy] = [each for each in mutants.MUTANTS if each.name == "sends-before-the-intent"]
-    monkeypatch.setattr(mutants, "MUTANTS", (easy,))
-
-    done = run("simulate", "--mutants", "--seeds", "20")
-
-    assert done.code == 0
-    assert done.out.splitlines()[-1] == "1/1 planted bugs caught"
-
-
 def test_an_installed_driver_is_played_by_its_name(run: Run) -> None:
     done = run("simulate", "--driver", "stripe", "--seeds", "30")
 
@@ -172,8 +160,6 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
         (["--via", "page"], "UnknownGateway", "there is no gateway account 'page'"),
         (["--driver", "fake", "--via", "page"], "InvalidValue", "leave --driver out"),
         (["--gateways", "gateways.toml"], "InvalidValue", "--via finds its account; name one"),
-        (["--driver", "stripe", "--mutants"], "InvalidValue", "leave --driver and --via out"),
-        (["--via", "card", "--mutants"], "InvalidValue", "leave --driver and --via out"),
     ],
 )
 def test_what_cannot_be_played_is_told_with_what_to_do(

@@ -7,21 +7,34 @@ from collections.abc import Iterator
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from paygate.testing.mutants import Mutant
-from paygate.testing.simulation.gate import catch
+from paygate.testing.simulation import Violation, run
 from tests.service.test_properties import Machine
+from tests.support.mutants import Mutant, MutantGone
 from tests.sweep import run as sweeping
 from tests.sweep.run import Case, Caught, plan
 from tests.sweep.stories import BY_NAME, SURE
 
 FIRST_SEED = 1_000
 EXAMPLES = 60
+_MISFITS = ("TypeError", "AttributeError", "NameError")
 
 
 def by_simulator(mutant: Mutant, seeds: int) -> tuple[int, str]:
-    """Play schedules; tell the number of the first that shows a violation, and which."""
-    found = catch(mutant, FIRST_SEED, seeds)
-    return found.seeds, str(found.violation or "")
+    """Play schedules; return the number of the first that shows a violation, and which."""
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+        with mutant.planted():
+            result = run(seed, bias=mutant.bias)
+        # What goes wrong without the bug as well was not caught, but found.
+        if not result.sound and run(seed, bias=mutant.bias).sound:
+            return seed - FIRST_SEED + 1, str(_shown(mutant, result.violations[0]))
+    return 0, ""
+
+
+def _shown(mutant: Mutant, violation: Violation) -> Violation:
+    """Return *violation*, unless it comes from a patch that no longer fits the engine."""
+    if violation.rule == "errors" and any(error in violation.detail for error in _MISFITS):
+        raise MutantGone(f"{mutant.name} does not fit any more: {violation.detail}")
+    return violation
 
 
 def by_sweep(mutant: Mutant) -> tuple[int, str]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from paygate.testing.mutants import MUTANTS, Mutant
 from tests.mutation.catchers import by_machine, by_simulator, by_sweep
+from tests.support.mutants import MUTANTS, Mutant
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "mutants.md"
 SEEDS = 60

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from paygate.errors import GatewayError, StoreError
-from paygate.testing.mutants import MUTANTS, Mutant
 from paygate.testing.processor import faults
 from tests.service.world import PowerCut
+from tests.support.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 # Not here: what is about faults from its first line to its last (crashes, unknown outcomes, store

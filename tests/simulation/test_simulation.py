@@ -15,11 +15,11 @@ from paygate.domain.decide import Absence
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service import inquire, merge
 from paygate.testing.fake import FakeGateway
-from paygate.testing.mutants import MUTANTS
 from paygate.testing.simulation import Result, Summary, Violation, run, shrink, sweep
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
 from paygate.testing.simulation.moves import ACTIONS, draw_moves
+from tests.support.mutants import MUTANTS
 
 SEEDS = 400
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import Kind
     from paygate.domain.payment import Operation
     from paygate.gateway import Traits
-    from paygate.testing.simulation import Catch, Result, Summary
+    from paygate.testing.simulation import Result, Summary
 
 _SHRUNK_MAX = 3
 """How many of the broken seeds are made small; it takes some seconds each."""
@@ -38,9 +38,6 @@ def simulate(
     via: Annotated[
         str | None, typer.Option(help="Play processors with the traits of this gateway account.")
     ] = None,
-    mutants: Annotated[
-        bool, typer.Option("--mutants", help="Plant bugs, and see that each is caught.")
-    ] = False,
     gateways: options.GatewaysOption = None,
     app: options.AppOption = None,
     as_json: options.JsonOption = False,
@@ -54,18 +51,10 @@ def simulate(
     settings: the processors then are as it declares. The driver's own code is not called;
     the conformance kit does that.
     """
-    if mutants and (driver or via):
-        raise InvalidValue(
-            "a planted bug shows at the processors that it names itself; leave --driver and "
-            "--via out of --mutants"
-        )
     if driver and via:
         raise InvalidValue("--via names an account, which has its driver; leave --driver out")
     if not via and any(_typed(ctx, each) for each in ("gateways", "app")):
         raise InvalidValue("--gateways and --app are where --via finds its account; name one")
-    if mutants:
-        _gate(seeds, first, as_json=as_json)
-        return
     declared = None
     if driver:
         declared = traits_of_driver(driver)
@@ -184,35 +173,3 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
         f"{counted(total.seeds, 'seed')}, {counted(len(total.broken), 'violation')}{aside}",
         soft_wrap=True,
     )
-
-
-def _gate(seeds: int, first: int, *, as_json: bool) -> None:
-    from rich.text import Text
-
-    from paygate.testing.simulation import gate
-
-    console = show.console()
-    catches: list[Catch] = []
-    for catch in gate(first, seeds):
-        catches.append(catch)
-        if not as_json:
-            told = (
-                f"after {catch.seeds} seeds by {catch.violation}" if catch.seeds else "NOT CAUGHT"
-            )
-            console.print(Text(f"{catch.mutant.name}: {told}"), soft_wrap=True)
-    caught = sum(bool(catch.seeds) for catch in catches)
-    if as_json:
-        rows = [
-            {
-                "mutant": catch.mutant.name,
-                "plants": catch.mutant.plants,
-                "seeds": catch.seeds,
-                "violation": str(catch.violation or ""),
-            }
-            for catch in catches
-        ]
-        show.write_json({"planted": len(catches), "caught": caught, "mutants": rows})
-    else:
-        console.print(f"{caught}/{len(catches)} planted bugs caught")
-    if caught < len(catches):
-        raise typer.Exit(FINDINGS)

@@ -11,9 +11,9 @@ from paygate import logs
 from paygate.domain.method import Kind
 from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
-from paygate.testing.mutants.mutant import Mutant, Patch, without
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
+from tests.support.mutants.mutant import Mutant, Patch, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable

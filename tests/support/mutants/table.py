@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.mutants import doubt, endings, money, sending, telling
+from tests.support.mutants import doubt, endings, money, sending, telling
 
 if TYPE_CHECKING:
-    from paygate.testing.mutants.mutant import Mutant
+    from tests.support.mutants.mutant import Mutant
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *sending.MUTANTS,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service.flow import Write, look, transact
-from paygate.testing.mutants.mutant import Mutant, Patch, rewritten
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
+from tests.support.mutants.mutant import Mutant, Patch, rewritten
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx

@@ -12,9 +12,9 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import Declined, MovementKind, RejectCause, Rejected
 from paygate.domain.payment import AttemptState
 from paygate.gateway import InquiryBy
-from paygate.testing.mutants.mutant import Mutant, Patch, without
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
+from tests.support.mutants.mutant import Mutant, Patch, without
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx

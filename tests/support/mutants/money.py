@@ -14,9 +14,9 @@ from paygate.domain.payment import AttemptState, Operation
 from paygate.domain.settlement import NOTHING_SETTLED, Settlement
 from paygate.gateway import CallbackStyle
 from paygate.service.flow import Write, transact
-from paygate.testing.mutants.mutant import Mutant, Patch, rewritten, without
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
+from tests.support.mutants.mutant import Mutant, Patch, rewritten, without
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx

@@ -11,9 +11,9 @@ from paygate.domain.method import Kind
 from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import AttemptState, PaymentStatus
 from paygate.gateway import CallbackStyle, InquiryBy
-from paygate.testing.mutants.mutant import Mutant, Patch
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
+from tests.support.mutants.mutant import Mutant, Patch
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx

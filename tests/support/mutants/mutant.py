@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from paygate.errors import PaygateError
 from paygate.service.flow import Write
 from paygate.testing.simulation.bias import NONE
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.bias import Bias
 
 
-class MutantGone(PaygateError):
+class MutantGone(RuntimeError):
     """The engine has changed, and the place where a bug was to be planted is not there."""
 
 
