@@ -17,7 +17,7 @@ from paygate.domain.decide import Source
 from paygate.domain.outcome import Approved, Moved, Movement, MovementKind
 from paygate.domain.payment import Payment, PaymentStatus, Receipt
 from paygate.errors import InvalidSettings, ItemAlreadyBeingPaid
-from paygate.gateway import CallbackStyle, InquiryBy
+from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger.tx import Tx
 from paygate.service import merge
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -540,3 +540,33 @@ def test_money_told_after_what_went_back_of_it_holds_no_invoice(shop: Shop) -> N
         usd("0"),
     )
     assert (shop.open(), shop.claimed(), shop.credit()) == ("30.00", "0.00", "0.00")
+
+
+def test_the_settlement_of_money_told_of_its_duplicate_counts_where_it_is_booked() -> None:
+    """The answer to the first charge is lost, and the second is answered with the first's money."""
+    clock = FakeClock()
+    card = FakeGateway(
+        clock=clock,
+        idempotency=DedupWindow(window=timedelta(minutes=30), returns_original=True),
+    )
+    cashier = Cashier.in_memory(
+        gateways={"card": {"gateway": card, "credit_on": "settled"}}, clock=clock
+    )
+    cashier.issue(number="A", customer="C", total=usd("30"), due="2026-02-01")
+    half = usd("15")
+    card.script("unknown_executed")
+    first = cashier.collect("A", via="card", method="tok_visa", key="1", amount=half)
+    second = cashier.collect("A", via="card", method="tok_visa", key="2", amount=half)
+    assert (first.received, second.received) == (usd("0"), half)
+    [attempt] = cashier.attempts(second)
+
+    card.pay_out(attempt.reference)
+    for callback in card.callbacks():
+        cashier.receive("card", callback)
+    cashier.apply_callbacks()
+
+    assert cashier.invoice("A").open == half
+    assert cashier.receipts(second)[0].settled == half
+    assert card.moved("USD") == half
+    assert cashier.fsck() == []
+    cashier.close()

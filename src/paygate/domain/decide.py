@@ -455,6 +455,8 @@ def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
             new.append(_with(movement, fresh or NOTHING_SETTLED))
             doubts += [doubt] if doubt else []
         elif key in facts.foreign:
+            # Whomever it was told of: what settles is that movement, wherever it is booked.
+            settle += [_with(movement, fresh)] if fresh and booked == movement.amount else []
             alerts.append(f"movement {movement.movement_id} is booked for another payment")
         elif booked != movement.amount:
             alerts.append(

@@ -162,6 +162,10 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     """Post what *movement* tells of its settlement, place what it freed; tell the invoices."""
     receipt = receipts.of_movement(tx, payment.account, movement.kind, movement.movement_id)
     assert receipt is not None, "a movement is booked before its settlement is told"
+    if receipt.payment != payment.id:  # a gateway took the payment for a duplicate of another
+        owner = payments.by_id(tx, receipt.payment)
+        assert owner is not None, "a receipt refers to its payment"
+        payment = owner
     before = payments.is_settled(tx, payment.id)
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
