@@ -20,7 +20,7 @@ from benchmarks.rounds import Measured, Target, take_turns
 from benchmarks.stripe_charge import server
 from paygate import Customer, Money, OneTimeToken, Secret
 from paygate.domain.customer import Address
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import Approved, Outcome
 from paygate.drivers.authorize_net import AuthorizeNet, AuthorizeNetSettings
 from paygate.gateway import Charge

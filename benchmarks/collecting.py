@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import bare, ledgers
 from benchmarks.rounds import Measured, Target, take_turns
 from paygate import AsyncCashier, Cashier, Money, PaymentStatus
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.secret import OneTimeToken
 from paygate.gateway import Charge, digest_key
 from paygate.testing import FakeGateway

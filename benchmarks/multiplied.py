@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate import Cashier, Customer, Kind, Money
 from paygate.dialogue import at_once
+from paygate.domain.action import PayToAddress
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.outcome import ActionRequired, Approved, Movement, PayToAddress
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import ActionRequired, Approved
 from paygate.gateway import Callback, Notice
 from paygate.ledger import checksums
 from paygate.ledger.tx import TimedIds

@@ -21,7 +21,7 @@ from benchmarks import canned_server
 from benchmarks.rounds import Measured, Target, take_turns
 from paygate import Money, OneTimeToken, Secret
 from paygate.dialogue import NOTED, Note
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import Approved
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.settings import StripeSettings

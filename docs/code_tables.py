@@ -21,11 +21,13 @@ import paygate
 import paygate.driver
 from paygate import Cashier, Money, Timing, errors, logs
 from paygate.cashier import each_verb
+from paygate.domain.action import Action, Redirect
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
 from paygate.domain.event import EVENT_TYPES
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
-    Action,
     ActionRequired,
     Answer,
     Approved,
@@ -34,17 +36,15 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
     NotFound,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
     Unsent,
 )
 from paygate.domain.outcomes import OUTCOMES, Shown
-from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.stripe.codes import DECLINES

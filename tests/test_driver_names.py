@@ -13,7 +13,7 @@ import pytest
 
 import paygate
 from paygate import dialogue, driver, errors, gateway
-from paygate.domain import chargeback, customer, method, outcome
+from paygate.domain import action, chargeback, customer, method, movement, outcome
 from paygate.testing import conformance
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,9 @@ def defined(source: str) -> Iterator[str]:
                 pass
 
 
-@pytest.mark.parametrize("module", [dialogue, gateway, outcome], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "module", [dialogue, gateway, action, movement, outcome], ids=lambda each: each.__name__
+)
 def test_every_name_of_the_protocol_is_there(module: ModuleType) -> None:
     names = {name for name in defined(inspect.getsource(module)) if not name.startswith("_")}
 

@@ -13,9 +13,9 @@ import pytest
 from paygate import AsyncCashier, Cashier, Money, logs
 from paygate.dialogue import Dialogue, Request, Response
 from paygate.domain.event import EVENT_TYPES
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Approved, Movement, Outcome
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved, Outcome
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import GatewayError, NoReply, StoreFull
 from paygate.gateway import Charge, InquiryBy, NotIdempotent, Rail, Traits

@@ -16,9 +16,10 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaymentStatus
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Approved, Movement, Outcome, RejectCause, Rejected
-from paygate.domain.payment import Operation, Payment
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved, Outcome, RejectCause, Rejected
+from paygate.domain.payment import Payment
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.errors import BadReply
 from paygate.gateway import AccessToken, Charge, InquiryBy, NotIdempotent, Rail, Traits

@@ -18,14 +18,17 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
+from paygate.domain.attempt import Attempt
 from paygate.domain.chargeback import Chargeback
 from paygate.domain.currency import SCALES
 from paygate.domain.customer import Address, Browser, Customer, zone_of
 from paygate.domain.invoice import Invoice, Share
-from paygate.domain.method import Kind, Mandate, MethodChange, PaymentMethod
+from paygate.domain.kind import Kind
+from paygate.domain.method import Mandate, MethodChange, PaymentMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined
-from paygate.domain.payment import Attempt, Payment, Receipt, ReceiptLine
+from paygate.domain.payment import Payment
+from paygate.domain.receipt import Receipt, ReceiptLine
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Sealed, as_secret
 from paygate.domain.text import (
     LENGTH_MAX,

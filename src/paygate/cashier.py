@@ -33,8 +33,9 @@ from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.charging import ChargeReason, metadata_of, statement_suffix_of
 from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.kind import Operation
 from paygate.domain.payer_number import Pays
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier, note, optional, shown
 from paygate.driving import drive
@@ -59,28 +60,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from paygate.aio import AsyncCashier
+    from paygate.domain.action import Action
+    from paygate.domain.allocation import Allocation
+    from paygate.domain.attempt import Attempt
     from paygate.domain.callback import StoredCallback
     from paygate.domain.chargeback import Chargeback
     from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Browser, Customer
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, Share
-    from paygate.domain.method import Kind, Mandate, MethodChange, PaymentMethod
+    from paygate.domain.kind import Kind
+    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Action, Approved, Closed, Declined
+    from paygate.domain.outcome import Approved, Closed, Declined
     from paygate.domain.payer_number import PayerNumber
-    from paygate.domain.payment import (
-        Allocation,
-        Attempt,
-        Payment,
-        Receipt,
-        ReceiptLine,
-        Unattended,
-    )
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt, ReceiptLine
     from paygate.domain.result import OperationResult
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.secret import Secret
-    from paygate.domain.status import LedgerStatus
+    from paygate.domain.status import LedgerStatus, Unattended
     from paygate.domain.words import (
         ChargeReasonWord,
         DisputeStateWord,

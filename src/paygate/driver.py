@@ -20,14 +20,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paygate.dialogue import BODY_BYTES_MAX, Dialogue, Note, Request, Response, at_once
+from paygate.domain.action import (
+    Action,
+    ApproveElsewhere,
+    PayToAddress,
+    PostForm,
+    Redirect,
+    ScriptStep,
+    ShowCode,
+    ShowVoucher,
+)
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Address, Browser, Customer, PayerField
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import (
     BRANDS,
-    Kind,
     Mandate,
     MandateScope,
     MethodFacts,
@@ -36,11 +46,10 @@ from paygate.domain.method import (
     brand_of,
 )
 from paygate.domain.money import MINOR_MAX, Money
+from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.outcome import (
-    Action,
     ActionRequired,
     Approved,
-    ApproveElsewhere,
     Authorized,
     Closed,
     Closing,
@@ -48,23 +57,13 @@ from paygate.domain.outcome import (
     Declined,
     Fault,
     Finding,
-    Movement,
-    MovementKind,
     NotFound,
     Outcome,
-    PayToAddress,
     Pending,
-    PostForm,
-    Redirect,
     RejectCause,
     Rejected,
-    ScriptStep,
-    ShowCode,
-    ShowVoucher,
-    Sighting,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.quoting import Late, LateRule, Price
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import (

@@ -18,9 +18,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.quoting import AT_QUOTE, LateRule
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 
@@ -29,18 +28,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.dialogue import Dialogue, Request, Response
+    from paygate.domain.action import PayToAddress
     from paygate.domain.chargeback import Dispute
     from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.method import Mandate, MethodNews
-    from paygate.domain.outcome import (
-        Finding,
-        Movement,
-        MovementKind,
-        Outcome,
-        PayToAddress,
-        Sighting,
-    )
+    from paygate.domain.movement import Movement, MovementKind, Sighting
+    from paygate.domain.outcome import Finding, Outcome
     from paygate.domain.quoting import Price
 
 PROTOCOL_VERSION: Final = 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.secret import Sealed, Secret
 from paygate.domain.text import shown
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway

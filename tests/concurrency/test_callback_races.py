@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Payment, PaymentStatus
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.testing import LoopbackGateway, read_journal
 from tests.concurrency.actors import (
     PATIENCE_S,

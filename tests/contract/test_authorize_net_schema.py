@@ -14,7 +14,7 @@ from lxml import etree
 from paygate.dialogue import Request, Response
 from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Address, Browser, Customer
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -26,7 +26,6 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.codes import DECLINES, REJECTS, UNKNOWN

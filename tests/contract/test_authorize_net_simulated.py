@@ -18,10 +18,12 @@ from cryptography.fernet import Fernet
 from lxml import etree
 
 from paygate import AsyncCashier, Cashier, Money, OneTimeToken, PaymentStatus, Secret
+from paygate.domain.action import PostForm
+from paygate.domain.attempt import AttemptState
 from paygate.domain.customer import Address, Customer
 from paygate.domain.method import Mandate
-from paygate.domain.outcome import MovementKind, PostForm
-from paygate.domain.payment import AttemptState, Payment
+from paygate.domain.movement import MovementKind
+from paygate.domain.payment import Payment
 from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable, NotRefundable
 from paygate.gateway import Callback
 from paygate.testing import FakeClock

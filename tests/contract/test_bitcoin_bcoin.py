@@ -20,7 +20,8 @@ import pytest
 import wallycore
 
 from paygate import Cashier, Money, Payment, PaymentStatus
-from paygate.domain.outcome import MovementKind, PayToAddress
+from paygate.domain.action import PayToAddress
+from paygate.domain.movement import MovementKind
 from paygate.drivers.bitcoin import Bitcoin, BitcoinSettings
 from tests.contract.bcoin import Node, double
 from tests.contract.test_qr import read

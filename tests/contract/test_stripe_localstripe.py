@@ -21,6 +21,7 @@ import pytest
 import vcr
 
 from paygate.dialogue import Request, Response
+from paygate.domain.action import ScriptStep
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -30,7 +31,6 @@ from paygate.domain.outcome import (
     NotFound,
     RejectCause,
     Rejected,
-    ScriptStep,
 )
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe

@@ -11,8 +11,8 @@ import pytest
 from paygate.dialogue import Request, Response
 from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Address, Customer
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import Secret
 from paygate.drivers.stripe import Stripe
 from paygate.gateway import Inquiry, StoredToken

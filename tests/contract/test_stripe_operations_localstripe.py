@@ -21,9 +21,11 @@ from urllib.request import urlopen
 import pytest
 
 from paygate.dialogue import Dialogue
+from paygate.domain.action import ScriptStep
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -32,14 +34,10 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
-    MovementKind,
     NotFound,
     RejectCause,
     Rejected,
-    ScriptStep,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.errors import NotAuthentic

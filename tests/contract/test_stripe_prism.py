@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from paygate.dialogue import Request, Response
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.drivers.stripe import Stripe
 from paygate.testing.play import play
 from paygate.transport import HttpTransport

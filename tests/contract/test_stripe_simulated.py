@@ -26,8 +26,8 @@ from paygate import (
     PaymentStatus,
     Redirect,
 )
+from paygate.domain.attempt import AttemptState
 from paygate.domain.outcome import DeclineCode
-from paygate.domain.payment import AttemptState
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
 from paygate.testing.simulated_stripe import SimulatedStripe, serving

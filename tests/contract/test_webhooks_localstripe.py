@@ -23,8 +23,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from paygate import Cashier, Money, Payment, PaymentStatus
+from paygate.domain.action import ScriptStep
 from paygate.domain.callback import InboxState, StoredCallback
-from paygate.domain.outcome import ScriptStep
 from paygate.service.account import Timing
 from paygate.web import callbacks
 from tests.service.world import Doomed, PowerCut

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate import Money
+from paygate.domain.action import Redirect
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide
+from paygate.domain.kind import Operation
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Answer,
@@ -18,17 +22,13 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
-    MovementKind,
     NotFound,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
     Unsent,
 )
-from paygate.domain.payment import AttemptState, Operation
 
 S = AttemptState
 TEN = Money.of("USD", "10")

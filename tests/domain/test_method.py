@@ -2,7 +2,8 @@
 
 import pytest
 
-from paygate.domain.method import BRANDS, Kind, StoredMethod, brand_of
+from paygate.domain.kind import Kind
+from paygate.domain.method import BRANDS, StoredMethod, brand_of
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 
 HOLDER = "Odile Marchetti"

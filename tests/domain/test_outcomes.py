@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from paygate import Money
+from paygate.domain.action import Redirect
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Facts, Source, decide
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -19,17 +22,13 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
-    MovementKind,
     NotFound,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
 )
 from paygate.domain.outcomes import OUTCOMES, Shown
-from paygate.domain.payment import AttemptState, Operation
 from paygate.gateway import Capture, Refunding, Voiding
 from paygate.service.door import ADMITTED
 from tests.testing.helpers import Till, charge_of, inquiry_about, usd

@@ -11,7 +11,7 @@ from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.charging import ChargeReason
 from paygate.domain.invoice import InvoiceStatus
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.payer_number import Pays
 from paygate.domain.payment import PaymentStatus
 from paygate.service import record_refund

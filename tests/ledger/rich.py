@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from paygate import Cashier, Customer, Kind, Money
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.action import PayToAddress
 from paygate.domain.method import Mandate, MandateScope
+from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     DeclineCode,
     Declined,
     Finding,
-    Movement,
-    MovementKind,
     Outcome,
-    PayToAddress,
     Pending,
-    Sighting,
 )
 from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
 from paygate.ledger import customers, feeds

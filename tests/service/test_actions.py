@@ -16,14 +16,9 @@ from cryptography.fernet import Fernet
 from paygate import Cashier, Money, Payment, PaymentStatus, Secret
 from paygate.cli import facts, show, steps
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import (
+from paygate.domain.action import (
     Action,
-    ActionRequired,
     ApproveElsewhere,
-    DeclineCode,
-    Declined,
-    Finding,
-    Outcome,
     PayToAddress,
     PostForm,
     Redirect,
@@ -33,6 +28,7 @@ from paygate.domain.outcome import (
     secret_of,
     with_secret,
 )
+from paygate.domain.outcome import ActionRequired, DeclineCode, Declined, Finding, Outcome
 from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.gateway import (
     Callback,

@@ -8,7 +8,8 @@ import pytest
 
 from paygate import Cashier, Money, Payment
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Approved, Closed, Closing, Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Closed, Closing
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable, OutcomeDoesNotFit
 from paygate.gateway import Callback, Notice

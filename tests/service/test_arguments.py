@@ -33,7 +33,7 @@ from paygate import (
 )
 from paygate.arguments import url
 from paygate.cashier import each_verb
-from paygate.domain.outcome import Movement
+from paygate.domain.movement import Movement
 from paygate.errors import NotFoundError, PaygateError, Refused, UnknownGateway, UsageError
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import usd

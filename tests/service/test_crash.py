@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Money, Payment, Share
-from paygate.domain.outcome import Approved, DeclineCode, Declined, Movement
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved, DeclineCode, Declined
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import AlreadyFinal, AlreadyPaid, NothingToAssign
 from tests.service.world import (

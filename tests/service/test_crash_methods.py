@@ -16,7 +16,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Kind, Mandate
-from paygate.domain.payment import AttemptState, PaymentStatus
+from paygate.domain.attempt import AttemptState
+from paygate.domain.payment import PaymentStatus
 from paygate.service.account import Timing
 from tests.service.world import (
     BACK,

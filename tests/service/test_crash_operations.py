@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind, Payment
-from paygate.domain.outcome import Approved, Movement
-from paygate.domain.payment import Attempt
+from paygate.domain.attempt import Attempt
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved
 from paygate.domain.words import RefundToWord
 from paygate.gateway import InquiryBy, Keyed, NotIdempotent
 from paygate.testing import Habits

@@ -7,7 +7,7 @@ import pytest
 
 from paygate import Cashier, InboxState, StoredCallback
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Movement
+from paygate.domain.movement import Movement
 from paygate.errors import InvalidValue, NotFoundError, NothingToDismiss
 from paygate.gateway import Callback, Notice
 from paygate.testing import FakeClock, FakeGateway

@@ -12,29 +12,27 @@ import pytest
 
 from paygate import Cashier, Money
 from paygate.dialogue import Note, Request, at_once
+from paygate.domain.action import ApproveElsewhere, PayToAddress, Redirect, ShowCode, ShowVoucher
+from paygate.domain.attempt import AttemptState
 from paygate.domain.card_checks import CardCheck, CardChecks
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.kind import Kind
+from paygate.domain.method import StoredMethod
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    ApproveElsewhere,
     Authorized,
     Closed,
     DeclineCode,
     Declined,
-    Movement,
     NotFound,
-    PayToAddress,
     Pending,
-    Redirect,
     Rejected,
-    ShowCode,
-    ShowVoucher,
     Unknown,
     Unsent,
 )
-from paygate.domain.payment import AttemptState, Payment, PaymentStatus
+from paygate.domain.payment import Payment, PaymentStatus
 from paygate.domain.secret import Secret
 from paygate.gateway import AccountFacts, Callback, FeedPage, Notice
 from paygate.service import door

@@ -28,8 +28,10 @@ from paygate import (
     Timing,
 )
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
+from paygate.domain.action import Redirect, ShowVoucher
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.method import MethodFacts, StoredMethod
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -38,13 +40,10 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
     Outcome,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
-    ShowVoucher,
     Unknown,
 )
 from paygate.domain.secret import DOTS

@@ -10,7 +10,11 @@ import pytest
 
 from paygate import Cashier, Money
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.method import Kind, Mandate
+from paygate.domain.action import Redirect
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import Mandate
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Answer,
@@ -21,16 +25,13 @@ from paygate.domain.outcome import (
     DeclineCode,
     Declined,
     Finding,
-    Movement,
-    MovementKind,
     Outcome,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import AttemptState, Operation, Payment, PaymentStatus
+from paygate.domain.payment import Payment, PaymentStatus
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,

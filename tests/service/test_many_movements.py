@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paygate import Cashier, Kind, Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.gateway import Callback, Notice
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing import FakeClock

@@ -29,10 +29,12 @@ from paygate import (
     Secret,
 )
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.attempt import AttemptState
 from paygate.domain.callback import InboxState
+from paygate.domain.kind import Operation
 from paygate.domain.method import MandateScope, StoredMethod
-from paygate.domain.outcome import Approved, Movement, Outcome, Unknown
-from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved, Outcome, Unknown
 from paygate.errors import (
     InvalidSettings,
     InvalidValue,

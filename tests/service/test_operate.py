@@ -17,8 +17,10 @@ from paygate import (
     PaymentStatus,
 )
 from paygate.dialogue import Request, Response
-from paygate.domain.outcome import Approved, Closed, Closing, Movement, MovementKind
-from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Operation
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Closed, Closing
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paygate import Money, Payment
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.errors import InvalidAmount, Refused
 from tests.service.test_put_back import Shop
 

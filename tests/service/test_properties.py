@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from paygate import Cashier, Kind, Money, Payment, PaymentStatus
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.domain.words import RefundToWord
 from paygate.errors import (
     AlreadyPaid,

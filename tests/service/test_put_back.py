@@ -11,6 +11,7 @@ import pytest
 from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.chargeback import Dispute, DisputeState
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     Approved,
     Closed,
@@ -18,8 +19,6 @@ from paygate.domain.outcome import (
     DeclineCode,
     Declined,
     Finding,
-    Movement,
-    MovementKind,
     Unknown,
 )
 from paygate.domain.words import RefundToWord

@@ -20,16 +20,8 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.method import StoredMethod
-from paygate.domain.outcome import (
-    Approved,
-    DeclineCode,
-    Declined,
-    Finding,
-    Movement,
-    MovementKind,
-    Pending,
-    Unknown,
-)
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, DeclineCode, Declined, Finding, Pending, Unknown
 from paygate.domain.secret import Secret
 from paygate.errors import BadReply, NotAuthentic, NotFoundError, UnknownGateway, Unsupported
 from paygate.gateway import (

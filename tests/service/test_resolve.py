@@ -10,18 +10,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Kind, MethodChange, Payment, PaymentStatus, Secret
+from paygate.domain.attempt import Attempt, AttemptState
 from paygate.domain.method import StoredMethod
-from paygate.domain.outcome import (
-    Approved,
-    Authorized,
-    Closed,
-    Closing,
-    DeclineCode,
-    Declined,
-    Movement,
-    MovementKind,
-)
-from paygate.domain.payment import Attempt, AttemptState
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
 from paygate.errors import (
     AlreadyFinal,
     InvalidValue,

@@ -13,8 +13,10 @@ import pytest
 
 from paygate import Cashier, Money, Payment
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.method import Kind
-from paygate.domain.outcome import ActionRequired, Outcome, PayToAddress, Pending, Sighting
+from paygate.domain.action import PayToAddress
+from paygate.domain.kind import Kind
+from paygate.domain.movement import Sighting
+from paygate.domain.outcome import ActionRequired, Outcome, Pending
 from paygate.errors import BadReply, NotPayable, UnknownGateway
 from paygate.gateway import Charge, FeedPage, Limits, Notice, PlacePer, Remainder, Traits
 from paygate.testing import FakeClock, FakeGateway

@@ -25,8 +25,9 @@ from paygate import (
     Secret,
 )
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import ActionRequired, Outcome, Redirect
-from paygate.domain.payment import Operation
+from paygate.domain.action import Redirect
+from paygate.domain.kind import Operation
+from paygate.domain.outcome import ActionRequired, Outcome
 from paygate.errors import (
     AlreadyPaid,
     InvalidSettings,

@@ -20,11 +20,11 @@ from paygate import (
 )
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.customer import PayerField
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
     Approved,
     DeclineCode,
     Declined,
-    Movement,
     Outcome,
     RejectCause,
     Rejected,

@@ -14,8 +14,10 @@ import pytest
 
 from paygate import Cashier, Kind, Money
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, Moved, Movement, MovementKind
-from paygate.domain.payment import Payment, PaymentStatus, Receipt
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Moved
+from paygate.domain.payment import Payment, PaymentStatus
+from paygate.domain.receipt import Receipt
 from paygate.errors import InvalidSettings, ItemAlreadyBeingPaid
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger.tx import Tx

@@ -6,8 +6,9 @@ import pytest
 
 from paygate import Cashier, InvoiceStatus, Kind, Money, Payment
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Approved, Finding, Movement, MovementKind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Finding
 from paygate.domain.words import RefundToWord
 from paygate.errors import NotRefundable
 from paygate.gateway import Inquiry

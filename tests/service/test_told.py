@@ -10,7 +10,8 @@ import pytest
 from paygate import Cashier, Payment
 from paygate.dialogue import Dialogue, Request, Response, at_once
 from paygate.domain.callback import InboxState
-from paygate.domain.outcome import Finding, Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Finding
 from paygate.errors import BadReply, NoReply, NotAuthentic, NotSent, NotVerified
 from paygate.gateway import (
     Applied,

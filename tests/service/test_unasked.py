@@ -12,9 +12,10 @@ import pytest
 
 from paygate import Cashier, CreditReason, Kind, Money, Operation, Payment, PaymentStatus, Pays
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.attempt import AttemptState
 from paygate.domain.callback import InboxState
-from paygate.domain.outcome import Approved, Movement, MovementKind, Outcome, Pending
-from paygate.domain.payment import AttemptState
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Outcome, Pending
 from paygate.errors import (
     InvalidValue,
     ItemAlreadyBeingPaid,

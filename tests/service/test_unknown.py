@@ -10,8 +10,10 @@ import pytest
 
 from paygate import Cashier, Kind, Payment
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Operation
 from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Finding, Unknown
-from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, Inquiry, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing

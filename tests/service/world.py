@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from paygate import Cashier, Money
 from paygate.dialogue import Dialogue, Request, Response
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind
-from paygate.domain.outcome import MovementKind, Outcome
-from paygate.domain.payment import Payment, PaymentStatus, Receipt
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Outcome
+from paygate.domain.payment import Payment, PaymentStatus
+from paygate.domain.receipt import Receipt
 from paygate.gateway import Charge, Gateway, Traits
 from paygate.service.account import Timing
 from paygate.service.flow import Step

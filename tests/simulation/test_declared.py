@@ -8,8 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.bitcoin import Bitcoin

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from paygate import Cashier, OperationResult, OperationState, PaymentStatus
-from paygate.domain.payment import AttemptState
+from paygate.domain.attempt import AttemptState
 from tests.reading import every_event
 from tests.service.world import PAYER, PowerCut, assert_sound, assert_truth, state_of
 from tests.sweep.stories import BY_NAME, CALLBACKS, PROFILES, STORIES, SURE, UNSURE, Story, build

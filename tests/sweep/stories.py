@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from paygate import Cashier, Kind, Mandate, OperationResult, Payment
-from paygate.domain.payment import AttemptState, PaymentStatus
+from paygate.domain.attempt import AttemptState
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import AlreadyFinal, AlreadyPaid, NothingToAssign, Refused
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
@@ -321,7 +322,8 @@ def publish(world: InMemory, cashier: Cashier, key: str) -> None:
 
 
 def resolve(world: InMemory, cashier: Cashier, key: str) -> None:
-    from paygate.domain.outcome import Approved, Movement
+    from paygate.domain.movement import Movement
+    from paygate.domain.outcome import Approved
 
     [entry] = world.fakes["card"].processor.journal
     paid = Approved(movements=(Movement(movement_id=entry.movement_id, amount=entry.amount),))

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from paygate.dialogue import NOTED, Dialogue, Note, Request, Response
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import GatewayError
 from paygate.gateway import Charge, Inquiry

@@ -7,30 +7,25 @@ from datetime import timedelta
 
 import pytest
 
+from paygate.domain.action import ApproveElsewhere, PayToAddress, Redirect, ShowCode, ShowVoucher
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.customer import Customer, PayerField
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    ApproveElsewhere,
     Authorized,
     Closed,
     Closing,
     Declined,
-    MovementKind,
     NotFound,
-    PayToAddress,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
-    ShowCode,
-    ShowVoucher,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.errors import InvalidSettings, InvalidValue, LiveModeMismatch, NotAuthentic
 from paygate.gateway import (

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.gateway import Callback
 from paygate.testing.conformance import (
     AuthorizeConformance,

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from paygate import Kind
-from paygate.domain.outcome import ActionRequired, Redirect
+from paygate.domain.action import Redirect
+from paygate.domain.outcome import ActionRequired
 from paygate.errors import InvalidValue
 from paygate.gateway import Callback
 from paygate.testing import FakeProcessor, LoopbackGateway

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from paygate.dialogue import Request, Response
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Approved, MovementKind, NotFound, Unknown
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, NotFound, Unknown
 from paygate.errors import BadReply, InvalidValue, LiveModeMismatch, NoReply
 from paygate.testing import FakeClock, FakeProcessor, LoopbackGateway, read_journal
 from paygate.testing.fake import requests

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Closed,
     DeclineCode,
     Declined,
-    MovementKind,
     NotFound,
     Pending,
     RejectCause,

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paygate.dialogue import Request
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import (
     Approved,
     DeclineCode,

@@ -10,17 +10,9 @@ import typer
 
 from paygate.cli import facts, options, pages, payments, show
 from paygate.cli.opening import Where, read_amount, with_ledger
-from paygate.domain.outcome import (
-    Approved,
-    Authorized,
-    Closed,
-    Closing,
-    DeclineCode,
-    Declined,
-    Movement,
-    MovementKind,
-)
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
 from paygate.errors import InvalidValue
 from paygate.service.resolve import MOVES
 

@@ -13,8 +13,7 @@ from paygate.cli.exits import FINDINGS
 from paygate.errors import DriverBroken
 
 if TYPE_CHECKING:
-    from paygate.domain.method import Kind
-    from paygate.domain.payment import Operation
+    from paygate.domain.kind import Kind, Operation
     from paygate.gateway import Gateway
 
 CURRENCIES_SHOWN = 6

@@ -9,7 +9,8 @@ from paygate.cli import show
 if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
-    from paygate.domain.payment import Payment, ReceiptLine
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import ReceiptLine
     from paygate.domain.result import OperationResult
 
 

@@ -10,9 +10,10 @@ import typer
 from paygate.cli import decisions, options, pages, show, steps
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import Approved, Closed, Declined
-from paygate.domain.payment import AttemptState, Operation
 from paygate.domain.secret import Secret
 from paygate.errors import TokenKeysMissing
 

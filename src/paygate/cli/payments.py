@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Sighting
+    from paygate.domain.movement import Sighting
     from paygate.domain.payment import Payment, PaymentItem
     from paygate.domain.review import Review
     from paygate.domain.words import (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from paygate.cashier import Cashier
     from paygate.domain.money import Money
-    from paygate.domain.payment import ReceiptLine
+    from paygate.domain.receipt import ReceiptLine
 
 receipt = typer.Typer(no_args_is_help=True, help="List receipts, and export them as CSV.")
 

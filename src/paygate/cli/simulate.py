@@ -17,8 +17,7 @@ from paygate.errors import InvalidValue
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from paygate.domain.method import Kind
-    from paygate.domain.payment import Operation
+    from paygate.domain.kind import Kind, Operation
     from paygate.gateway import Traits
     from paygate.testing.simulation import Result, Summary
 

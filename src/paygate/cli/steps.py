@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.cli import show
-from paygate.domain.outcome import (
+from paygate.domain.action import (
     ApproveElsewhere,
     PayToAddress,
     PostForm,
@@ -17,7 +17,7 @@ from paygate.domain.outcome import (
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from paygate.domain.outcome import Action
+    from paygate.domain.action import Action
 
 
 def rows(of: Action) -> dict[str, object]:

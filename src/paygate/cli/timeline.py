@@ -10,9 +10,11 @@ from paygate.cli import show
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from paygate.domain.allocation import Allocation
+    from paygate.domain.attempt import Attempt
     from paygate.domain.event import Event
     from paygate.domain.money import Money
-    from paygate.domain.payment import Allocation, Attempt, Receipt
+    from paygate.domain.receipt import Receipt
     from paygate.service.history import History
 
 _ORDER: Final = ("asked", "moved", "put", "told")

@@ -32,7 +32,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
+from paygate.domain.action import with_secret
+from paygate.domain.attempt import NOT_FINISHED, STILL_OPEN, AttemptState
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -41,24 +45,23 @@ from paygate.domain.outcome import (
     Closing,
     Declined,
     Moved,
-    MovementKind,
     NotFound,
     Pending,
     RejectCause,
     Rejected,
     Unknown,
     Unsent,
-    with_secret,
 )
-from paygate.domain.payment import NOT_FINISHED, STILL_OPEN, AttemptState, Operation
 from paygate.domain.settlement import NOTHING_SETTLED, progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from paygate.domain.action import Action
     from paygate.domain.chargeback import Dispute
-    from paygate.domain.outcome import Action, Answer, Movement
+    from paygate.domain.movement import Movement
+    from paygate.domain.outcome import Answer
     from paygate.domain.settlement import Settlement
 
 

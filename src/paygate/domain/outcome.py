@@ -8,107 +8,19 @@ inquiry can give.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
 
+    from paygate.domain.action import Action
     from paygate.domain.card_checks import CardChecks
     from paygate.domain.chargeback import Dispute
     from paygate.domain.method import MethodFacts, StoredMethod
     from paygate.domain.money import Money
-    from paygate.domain.quoting import Valuation
-    from paygate.domain.secret import Secret
-
-
-class MovementKind(StrEnum):
-    """Why money moved; the direction follows from it."""
-
-    CHARGE = "charge"
-    """In: money of a charge or of a page."""
-    CAPTURE = "capture"
-    """In: money that an authorisation had held."""
-    VOID = "void"
-    """Out: a charge or capture that was undone before it settled."""
-    REFUND = "refund"
-    """Out: sent back by the merchant, whoever asked for it."""
-    REFUND_FAILED = "refund_failed"
-    """In: a refund that did not reach the payer and came back; it undoes the refund."""
-    RETURN = "return"
-    """Out: the payer's bank says that the money of a debit never came."""
-    CHARGEBACK = "chargeback"
-    """Out: the cardholder's bank took the money in a dispute."""
-    CHARGEBACK_WON = "chargeback_won"
-    """In: a dispute gave it back; it undoes the chargeback."""
-    REVERSAL = "reversal"
-    """Out: for the engine alone, a clerk booked the opposite; a driver never says it."""
-    UNDONE = "undone"
-    """In: for the engine alone, a person took back what was recorded as gone out."""
-
-    @property
-    def inward(self) -> bool:
-        """Tell whether money of this kind comes to the merchant."""
-        return self in _INWARD
-
-
-_INWARD = frozenset(
-    {
-        MovementKind.CHARGE,
-        MovementKind.CAPTURE,
-        MovementKind.REFUND_FAILED,
-        MovementKind.CHARGEBACK_WON,
-        MovementKind.UNDONE,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """The processor says that money moved; booked once as a `Receipt`.
-
-    `movement_id` is the processor's own id of this one movement: together with
-    account and kind it makes booking idempotent. `amount` is always positive.
-    `effective` is when it moved: an instant, which counts on the date that it has in
-    the customer's zone, or the date that the processor gives. `undoes` is the movement
-    id that this one takes back, `code` the processor's reason for it (an ACH return
-    code, say). `settled` is what of it reached us until now (or left us), on the day
-    `settled_on`, and `fee` what the processor took for it; the same movement with
-    more of these later is its settlement. `valued` is for the engine alone: at which price
-    what came in another currency is counted as *amount*.
-    """
-
-    movement_id: str
-    amount: Money
-    kind: MovementKind = MovementKind.CHARGE
-    effective: datetime | date | None = None
-    settled: Money | None = None
-    fee: Money | None = None
-    settled_on: date | None = None
-    undoes: str | None = None
-    code: str = ""
-    valued: Valuation | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """Money that a feed about places sees on its way, or that came: an output of a transaction.
-
-    `name` is the processor's own, the same from when it is first seen until it is gone for good,
-    and `quantity` how much it is. It counts when it has `needed` of its `confirmations`.
-    `replaces` names the sighting in whose place it came: the same payment in other clothes.
-    Only as much of it as was seen before is, and no more than `replaced` if that is given:
-    what was seen once may be replaced by several.
-    """
-
-    name: str
-    quantity: Money
-    confirmations: int = 0
-    needed: int = 0
-    replaces: str = ""
-    replaced: Money | None = None
+    from paygate.domain.movement import Movement
 
 
 class DeclineCode(StrEnum):
@@ -171,138 +83,6 @@ class RejectCause(StrEnum):
     """This key was used with other data: something was sent before."""
     STATE = "state"
     """What the operation is about is in no state for it, such as a refund before it settled."""
-
-
-# --- What the payer must do next ---------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redirect:
-    """Send the payer to *url*, by GET, or by a form POST of *fields*."""
-
-    url: str
-    method: str = "GET"
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostForm:
-    """Open the processor's own form: let the payer's browser POST *token* to *url*.
-
-    The token goes in the field *token_field*, beside *fields*. It is for the payer's
-    browser alone: a driver always gives it, a payment that is read does not hold it,
-    and `Cashier.action_of` returns it to the page that renders the form.
-    """
-
-    url: str
-    token_field: str
-    token: Secret[str] | None
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptStep:
-    """Go on in the page, in the processor's own script, which is loaded from *script_url*.
-
-    The script takes *publishable_key*, which may be public, and *client_secret*, which
-    is for the payer's browser alone: a driver always gives it, a payment that is read
-    does not hold it, and `Cashier.action_of` returns it to the page that goes on. A key
-    that the driver leaves empty is the account's public setting of that name.
-    """
-
-    script_url: str
-    publishable_key: str
-    client_secret: Secret[str] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowVoucher:
-    """Give the payer a slip to pay at a counter; *reference* is what the counter scans or types."""
-
-    reference: str
-    url: str = ""
-    barcode: str = ""
-    instructions: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowCode:
-    """Show a QR code of *payload* to be scanned by the payer's bank or wallet (Pix, UPI, PayNow).
-
-    The payload goes into the code as it is; most wallets also take it pasted as text, and
-    *url* opens them on the phone that shows the page. *instructions* are for the payer.
-    """
-
-    payload: str
-    url: str = ""
-    instructions: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveElsewhere:
-    """Let the payer approve in an app or on a phone that the processor has asked (M-Pesa, Swish).
-
-    *where* names it for the payer, such as "your phone" or the app; *code* is what the
-    payer compares or types there, if the processor gives one. The page waits meanwhile:
-    it sends the payer nowhere, and asks for the payment until that has ended.
-    """
-
-    where: str
-    code: str = ""
-    instructions: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayToAddress:
-    """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21).
-
-    Where that is another currency than the payment's, it is a quote, made at *rate*
-    of *rate_source*: what is seen before it expires is worth what it was worth in the quote,
-    however the rate moves; what comes later, see `Rail.late`. From *enough* on the payment
-    counts as made in full.
-    """
-
-    address: str
-    amount: Money
-    uri: str
-    enough: Money | None = None
-    rate: str = ""
-    rate_source: str = ""
-
-
-Action: TypeAlias = (
-    Redirect | PostForm | ScriptStep | ShowVoucher | ShowCode | PayToAddress | ApproveElsewhere
-)
-
-
-def secret_of(action: Action) -> Secret[str] | None:
-    """Return the secret that *action* holds; None if it holds none, or it was taken out."""
-    match action:
-        case PostForm():
-            return action.token
-        case ScriptStep():
-            return action.client_secret
-        case _:
-            return None
-
-
-def with_secret(action: Action, secret: Secret[str] | None) -> Action:
-    """Return *action* with *secret* in its place; None takes it out."""
-    match action:
-        case PostForm():
-            return replace(action, token=secret)
-        case ScriptStep():
-            return replace(action, client_secret=secret)
-        case _:
-            return action
-
-
-def lacks_secret(action: Action) -> bool:
-    """Return whether *action* can be followed only with a secret that it does not hold."""
-    return isinstance(action, PostForm | ScriptStep) and not secret_of(action)
-
-
-# --- What was decided -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.kind import Operation
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -22,7 +23,6 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Payments, the attempts under them, and the money that came of them."""
+"""Payments: what each collects, from whom and for what, and where its money is."""
 
 from __future__ import annotations
 
@@ -6,98 +6,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.settlement import CreditOn
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
+    from paygate.domain.action import Action
     from paygate.domain.card_checks import CardChecks
-    from paygate.domain.method import Kind, MethodFacts
+    from paygate.domain.kind import Kind
+    from paygate.domain.method import MethodFacts
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Action, MovementKind, Sighting
+    from paygate.domain.movement import Sighting
     from paygate.domain.review import Review
-
-
-class Operation(StrEnum):
-    """What can be asked of a gateway."""
-
-    CHARGE = "charge"
-    """Collect an amount, or begin to: open a page, print a slip, ask a bank."""
-    AUTHORIZE = "authorize"
-    """Hold an amount, to be captured later."""
-    COMPLETE = "complete"
-    """Finish what the payer approved on a page."""
-    CAPTURE = "capture"
-    """Take all or a part of what is held."""
-    VOID = "void"
-    """Undo a charge before it settles, or let go of what is held."""
-    REFUND = "refund"
-    """Send money back."""
-    CLOSE = "close"
-    """Make a page or slip unpayable."""
-    ENROLL = "enroll"
-    """Store a method."""
-    FORGET = "forget"
-    """Delete a stored method."""
-
-
-class AttemptState(StrEnum):
-    """What we know about one attempt. Knowledge only grows: see `rank`."""
-
-    SENDING = "sending"
-    UNKNOWN = "unknown"
-    REQUIRES_ACTION = "requires_action"
-    PENDING = "pending"
-    AUTHORIZED = "authorized"
-    DECLINED = "declined"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-    SUCCEEDED = "succeeded"
-
-    @property
-    def rank(self) -> int:
-        """How much is known; a fact of lower or equal rank changes nothing."""
-        return _RANKS[self]
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether it ended without money."""
-        return _RANKS[self] == 5
-
-    @property
-    def final(self) -> bool:
-        """Tell whether nothing more is expected."""
-        return _RANKS[self] >= 5
-
-    @property
-    def in_doubt(self) -> bool:
-        """Tell whether a request may have reached the processor and we do not know its result."""
-        return _RANKS[self] <= 1
-
-
-_RANKS = {
-    AttemptState.SENDING: 0,
-    AttemptState.UNKNOWN: 1,
-    AttemptState.REQUIRES_ACTION: 2,
-    AttemptState.PENDING: 3,
-    AttemptState.AUTHORIZED: 4,
-    AttemptState.DECLINED: 5,
-    AttemptState.FAILED: 5,
-    AttemptState.CANCELED: 5,
-    AttemptState.EXPIRED: 5,
-    AttemptState.SUCCEEDED: 6,
-}
-
 
 RECORDED: Final = "recorded"
 """The account name of money that no gateway brought."""
-
-NOT_FINISHED: Final = "not_finished"
-"""The code of a completion that found the payer still on the page."""
-
-STILL_OPEN: Final = "still_open"
-"""The code of a closing that found the page still open."""
 
 
 class PaymentStatus(StrEnum):
@@ -255,124 +179,3 @@ class Payment:
     def reversed(self) -> bool:
         """Tell whether a reversal was booked against it."""
         return self.reversal is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One operation asked of a gateway, stored before anything was sent.
-
-    `payment` is empty for storing and deleting a method; `method` is the stored method
-    that it is about, or that is to be made. `retryable` says that the same may be asked
-    for again, with a new key. `request_id` is what the processor calls the request, if it
-    says so: its support asks for it. `key` is the idempotency key of the call that asked for
-    it, empty if that had none.
-    """
-
-    id: str
-    payment: str
-    operation: Operation
-    account: str
-    state: AttemptState
-    amount: Money
-    reference: str
-    code: str
-    raw_code: str
-    reason: str
-    created_at: datetime
-    next_check_at: datetime | None
-    checks: int
-    needs_review: bool
-    retryable: bool = False
-    method: str = ""
-    request_id: str = ""
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unattended:
-    """Inquiries and callbacks of a gateway account that nobody sees to, and since when.
-
-    No process recovers for the account: it is configured in another one, which does not run,
-    or nowhere any more.
-    """
-
-    account: str
-    attempts: int
-    callbacks: int
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """Money that moved, booked once: the gateway's movement id makes it unique.
-
-    `awaiting` is what of it counts only when it has settled. `settled` is what
-    reached us until now, `fee` what the processor kept, `in_transit` what stands
-    between, negative for money that is still to be taken from us. `by` is how money
-    was sent back by hand, without a gateway. Of what came for a quote, `quantity` is how much of
-    the other currency it was, and `rate` the price, of `rate_source`, at which it is counted.
-    """
-
-    id: str
-    payment: str
-    account: str
-    kind: MovementKind
-    movement_id: str
-    amount: Money
-    effective: date
-    booked_at: datetime
-    allocated: Money
-    credited: Money
-    unallocated: Money
-    awaiting: Money
-    in_transit: Money
-    by: str = ""
-    settled: Money | None = None
-    fee: Money | None = None
-    settled_on: date | None = None
-    quantity: Money | None = None
-    rate: str = ""
-    rate_source: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptLine:
-    """A receipt as a line of an accountant's list, alongside what names it elsewhere.
-
-    `invoices` are the numbers of those that its money was put on or, for money that went out, was
-    taken off. `reference` is what the processor calls the charge or refund that it came of, or for
-    money recorded by hand the check's number or the transfer's text. `driver` is that of its
-    account, empty if no gateway brought it. `address` and `place` are where it was paid to and the
-    number of that address, if it has one; `transaction` is the id of a Bitcoin transaction.
-    """
-
-    receipt: Receipt
-    customer: str
-    driver: str
-    invoices: tuple[str, ...]
-    reference: str
-    address: str
-    place: int | None
-    transaction: str
-
-    @property
-    def id(self) -> str:
-        """The id of the receipt."""
-        return self.receipt.id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """Money of a receipt or of a credit, put on an invoice; negative when it was taken off again.
-
-    `cancels` names the allocation whose negative twin this one is.
-    """
-
-    id: str
-    invoice: str
-    amount: Money
-    payment: str | None
-    receipt: str | None
-    credit: str | None
-    cancels: str | None
-    booked_at: datetime

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.attempt import NOT_FINISHED, AttemptState
 from paygate.domain.decide import other_amount
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import NOT_FINISHED, AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from paygate.domain.payment import Attempt, Payment
+    from paygate.domain.attempt import Attempt
+    from paygate.domain.payment import Payment
 
 
 class OperationState(StrEnum):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
 
 
 class CreditOn(StrEnum):

@@ -143,3 +143,17 @@ class LedgerStatus:
     unknown: UnknownOutcomes
     accounts: Sequence[AccountStatus]
     sinks: Sequence[SinkStatus]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unattended:
+    """Inquiries and callbacks of a gateway account that nobody sees to, and since when.
+
+    No process recovers for the account: it is configured in another one, which does not run,
+    or nowhere any more.
+    """
+
+    account: str
+    attempts: int
+    callbacks: int
+    since: datetime

@@ -17,7 +17,7 @@ from paygate.ledger import checksums
 from paygate.ledger.tx import instant
 
 if TYPE_CHECKING:
-    from paygate.domain.outcome import Sighting
+    from paygate.domain.movement import Sighting
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """

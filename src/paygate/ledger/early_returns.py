@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.ledger import checksums
 
 if TYPE_CHECKING:

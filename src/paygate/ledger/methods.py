@@ -6,7 +6,8 @@ import json
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from paygate.domain.method import Kind, Mandate, MandateScope, PaymentMethod
+from paygate.domain.kind import Kind
+from paygate.domain.method import Mandate, MandateScope, PaymentMethod
 from paygate.errors import InvalidValue, TokenKeysMissing, TokenUnreadable, UnknownMethod
 from paygate.ledger import checksums, paging
 from paygate.ledger.tx import instant, read_instant

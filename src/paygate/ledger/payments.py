@@ -8,28 +8,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from paygate import logs
+from paygate.domain.action import Action, PayToAddress, secret_of, with_secret
+from paygate.domain.attempt import Attempt, AttemptState
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
-from paygate.domain.method import Kind, MethodFacts
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
-from paygate.domain.outcome import (
-    Action,
-    PayToAddress,
-    Sighting,
-    secret_of,
-    with_secret,
-)
-from paygate.domain.payment import (
-    Attempt,
-    AttemptState,
-    ForeignMoney,
-    Operation,
-    Payment,
-    PaymentItem,
-    PaymentStatus,
-    Unattended,
-)
-from paygate.domain.review import Flagged, Review, reviews_of
+from paygate.domain.movement import Sighting
+from paygate.domain.payment import ForeignMoney, Payment, PaymentItem, PaymentStatus
+from paygate.domain.review import Review
 from paygate.domain.settlement import CreditOn
+from paygate.domain.status import Unattended
+from paygate.domain.under_review import FlaggedAttempt, reviews_of
 from paygate.errors import SendingStopped, TokenUnreadable, UnknownMethod, UnknownPayment
 from paygate.ledger import checksums, paging, sending
 from paygate.ledger.elapsed import Lease, read_mark
@@ -1507,7 +1497,7 @@ def _reviews_of(row: Row, foreign: Sequence[ForeignMoney]) -> tuple[Review, ...]
         waits_foreign=any(each.unallocated.minor > 0 for each in foreign),
         can_void=Operation.VOID.value in (row["offers"] or "").split(),
         flagged=[
-            Flagged(id_, Operation(operation), AttemptState(state), bool(late))
+            FlaggedAttempt(id_, Operation(operation), AttemptState(state), bool(late))
             for id_, operation, state, late in json.loads(row["flagged"])
         ],
         causes=json.loads(row["causes"]),

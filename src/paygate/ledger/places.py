@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.ledger import checksums, payments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.money import Money
-from paygate.domain.payment import AttemptState
 from paygate.domain.quoting import Counted, Offer, Price, Rank, Valuation
 from paygate.ledger import arrivals, checksums
 from paygate.ledger.tx import instant, read_instant
 
 if TYPE_CHECKING:
-    from paygate.domain.outcome import MovementKind, PayToAddress
+    from paygate.domain.action import PayToAddress
+    from paygate.domain.movement import MovementKind
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """

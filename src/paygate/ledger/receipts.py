@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.action import PayToAddress
+from paygate.domain.allocation import Allocation
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind, PayToAddress
-from paygate.domain.payment import Allocation, Operation, Receipt, ReceiptLine
+from paygate.domain.movement import MovementKind
+from paygate.domain.receipt import Receipt, ReceiptLine
 from paygate.domain.settlement import Settlement
 from paygate.ledger import checksums, customers, paging
 from paygate.ledger.payments import read_action
@@ -17,7 +20,7 @@ from paygate.ledger.payments import read_action
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 

@@ -8,9 +8,8 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.settlement import CreditOn
 from paygate.domain.text import shown, told
 from paygate.errors import (

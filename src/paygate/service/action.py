@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paygate.domain.outcome import ActionRequired, ScriptStep, lacks_secret
-from paygate.domain.payment import AttemptState
+from paygate.domain.action import ScriptStep, lacks_secret
+from paygate.domain.attempt import AttemptState
+from paygate.domain.outcome import ActionRequired
 from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.ledger import payments
@@ -24,8 +25,8 @@ from paygate.service.flow import Flow, look
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.domain.outcome import Action
-    from paygate.domain.payment import Attempt
+    from paygate.domain.action import Action
+    from paygate.domain.attempt import Attempt
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing

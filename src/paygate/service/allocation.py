@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
 from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.invoice import Invoice
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.payments import Claim
     from paygate.ledger.tx import Tx
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paygate.domain.invoice import Invoice
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
 
 

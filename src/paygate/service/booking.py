@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
-from paygate.domain.payment import STATUS_OF, AttemptState, Operation, PaymentStatus
+from paygate.domain.movement import MovementKind
+from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
 from paygate.ledger import (
     customers,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.decide import Changes
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.domain.quoting import Valuation
     from paygate.ledger.payments import AttemptRow, Claim

@@ -11,7 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.kind import Operation
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
 from paygate.ledger import items, payments
 from paygate.service import inquire, operate, reverse, ways

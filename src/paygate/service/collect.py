@@ -19,9 +19,10 @@ from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.invoice import Invoice, InvoiceStatus, Share
-from paygate.domain.method import Kind, MethodFacts, PaymentMethod
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import MethodFacts, PaymentMethod
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.secret import RawBankAccount, RawCard
 from paygate.domain.text import shown
 from paygate.errors import (

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.kind import Operation
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.result import result_of
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.service import inquire, operate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.credit import Balance
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse

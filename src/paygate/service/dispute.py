@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.chargeback import Chargeback
     from paygate.domain.invoice import Invoice
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.tx import Tx
 

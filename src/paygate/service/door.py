@@ -18,38 +18,38 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 
 from paygate import logs
 from paygate.dialogue import Note, Request
+from paygate.domain.action import (
+    Action,
+    ApproveElsewhere,
+    PayToAddress,
+    PostForm,
+    Redirect,
+    ScriptStep,
+    ShowCode,
+    ShowVoucher,
+)
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
-from paygate.domain.method import Kind, MethodFacts, MethodNews, StoredMethod
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import MethodFacts, MethodNews, StoredMethod
 from paygate.domain.money import AMOUNT_MAX, MINOR_MAX, Money
+from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.outcome import (
-    Action,
     ActionRequired,
     Approved,
-    ApproveElsewhere,
     Authorized,
     Closed,
     Closing,
     DeclineCode,
     Declined,
     Fault,
-    Movement,
-    MovementKind,
     NotFound,
-    PayToAddress,
     Pending,
-    PostForm,
-    Redirect,
     RejectCause,
     Rejected,
-    ScriptStep,
-    ShowCode,
-    ShowVoucher,
-    Sighting,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.quoting import Price
 from paygate.domain.secret import Secret
 from paygate.errors import PaygateError

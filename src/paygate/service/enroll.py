@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from paygate import logs
 from paygate.domain.decide import Source
-from paygate.domain.method import Kind, Mandate, MethodChange
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import Mandate, MethodChange
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import shown
 from paygate.errors import (
     InvalidValue,

@@ -34,7 +34,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
 from urllib.parse import quote
 
-from paygate.domain.outcome import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
+from paygate.domain.action import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
 from paygate.domain.private import in_ascii_digits, without_private
 from paygate.domain.secret import DOTS, OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.gateway import StoredToken, Traits

@@ -11,8 +11,11 @@ from paygate.service import reverse
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paygate.domain.allocation import Allocation
+    from paygate.domain.attempt import Attempt
     from paygate.domain.event import Event
-    from paygate.domain.payment import Allocation, Attempt, Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
 
 _PAGE = 1_000

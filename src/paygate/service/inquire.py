@@ -16,10 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from paygate.dialogue import deferred
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import ABOUT_QUESTION, KEY_MISMATCH, Absence, Source
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
-from paygate.domain.payment import AttemptState, Operation
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import payments, receipts, sending
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.domain.method import MethodChange
-    from paygate.domain.outcome import Answer, MovementKind, Outcome
+    from paygate.domain.movement import MovementKind
+    from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Traits
     from paygate.ledger.elapsed import Lease, Mark

@@ -12,7 +12,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Changes
+from paygate.domain.kind import Operation
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -22,7 +24,6 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
-from paygate.domain.payment import AttemptState, Operation
 from paygate.ledger import customers, methods, outbox, payments
 from paygate.service import telling
 

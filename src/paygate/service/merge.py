@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import KEY_MISMATCH, Absence, Changes, Facts, Source, decide
+from paygate.domain.kind import Operation
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -22,8 +25,6 @@ from paygate.domain.outcome import (
     Declined,
     Fault,
     Moved,
-    Movement,
-    MovementKind,
     NotFound,
     Pending,
     RejectCause,
@@ -31,7 +32,7 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
-from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.gateway import StoredToken
 from paygate.ledger import accounts, customers, methods, payments, receipts

@@ -16,10 +16,12 @@ from datetime import date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from paygate.domain import outcome
+from paygate.domain import movement, outcome
+from paygate.domain.action import Action
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import Kind, MethodFacts, MethodNews, StoredMethod
+from paygate.domain.kind import Kind
+from paygate.domain.method import MethodFacts, MethodNews, StoredMethod
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.gateway import Notice, Reply
@@ -35,10 +37,10 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     for each in (
         *(outcome.Approved, outcome.Authorized, outcome.Declined, outcome.Rejected),
         *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
-        *get_args(outcome.Action),
-        *(outcome.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
+        *get_args(Action),
+        *(movement.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
         outcome.Fault,
-        *(outcome.Movement, outcome.Sighting, Money, Notice, Dispute, DisputeState),
+        *(movement.Movement, movement.Sighting, Money, Notice, Dispute, DisputeState),
         *(Kind, MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
     )
 }

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.decide import SHOWN_BY, Source
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import RECORDED, Operation, PaymentStatus
+from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed, Secret
 from paygate.domain.text import shown
@@ -64,9 +64,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paygate.dialogue import Dialogue
+    from paygate.domain.attempt import Attempt
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.outcome import Outcome
-    from paygate.domain.payment import Attempt, Payment
+    from paygate.domain.payment import Payment
     from paygate.domain.result import OperationResult
     from paygate.gateway import Gateway, Rail
     from paygate.ledger.elapsed import Lease

@@ -12,14 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
-from paygate.domain.payment import Operation
+from paygate.domain.movement import MovementKind
 from paygate.errors import NotRefundable
 from paygate.ledger import payments, receipts
 
 if TYPE_CHECKING:
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
 
 _CAME = (MovementKind.CHARGE, MovementKind.CAPTURE)

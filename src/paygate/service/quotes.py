@@ -10,17 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paygate.domain import quoting
+from paygate.domain.action import PayToAddress
+from paygate.domain.attempt import AttemptState
 from paygate.domain.money import Money
-from paygate.domain.outcome import (
-    Approved,
-    Declined,
-    Moved,
-    MovementKind,
-    PayToAddress,
-    Pending,
-    Sighting,
-)
-from paygate.domain.payment import AttemptState
+from paygate.domain.movement import MovementKind, Sighting
+from paygate.domain.outcome import Approved, Declined, Moved, Pending
 from paygate.domain.quoting import Counted, Price, Valuation
 from paygate.ledger import arrivals, payments, places, quotes
 from paygate.ledger.arrivals import Arrival, ArrivalState
@@ -29,8 +23,10 @@ from paygate.service.telling import alert
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from paygate.domain.outcome import Action, Answer, Movement
-    from paygate.domain.payment import Attempt
+    from paygate.domain.action import Action
+    from paygate.domain.attempt import Attempt
+    from paygate.domain.movement import Movement
+    from paygate.domain.outcome import Answer
     from paygate.domain.quoting import LateRule
     from paygate.gateway import Notice
     from paygate.ledger.payments import AttemptRow

@@ -25,20 +25,22 @@ from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from paygate import logs
 from paygate.dialogue import deferred
+from paygate.domain.attempt import AttemptState
 from paygate.domain.callback import InboxState
 from paygate.domain.decide import Source
+from paygate.domain.kind import Operation
+from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     Approved,
     DeclineCode,
     Declined,
     Moved,
-    MovementKind,
     NotFound,
     Rejected,
     Unknown,
     Unsent,
 )
-from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import shown
 from paygate.errors import (
     ItemAlreadyBeingPaid,
@@ -76,7 +78,8 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Answer, Movement
+    from paygate.domain.movement import Movement
+    from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
     from paygate.domain.quoting import Price
     from paygate.gateway import Callback, Inquiry, LooksUp, Reply

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Movement
+from paygate.domain.kind import Kind
+from paygate.domain.movement import Movement
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import customers, keys, payments, receipts

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import InvoiceStatus
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.payment import RECORDED
 from paygate.domain.text import shown
 from paygate.errors import (
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.invoice import Invoice, Share
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
 
 _BY_HAND = (Kind.CASH, Kind.CHECK, Kind.TRANSFER, Kind.BITCOIN)

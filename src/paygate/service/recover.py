@@ -11,7 +11,8 @@ from paygate.service import feed, inquire, receive, refusals, unsettled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.domain.payment import Payment, Unattended
+    from paygate.domain.payment import Payment
+    from paygate.domain.status import Unattended
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.flow import Flow

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
 
 _SATURDAY = 5

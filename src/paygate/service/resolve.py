@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, Authorized, Closed, Declined, MovementKind
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.kind import Operation
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, Authorized, Closed, Declined
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyFinal,

@@ -14,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from paygate.dialogue import deferred
+from paygate.domain.attempt import AttemptState
 from paygate.domain.money import Money
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.domain.payment import AttemptState
 from paygate.errors import BadReply, NotPayable, UnknownGateway
 from paygate.gateway import Remainder
 from paygate.ledger import items, payments, quotes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from paygate.domain.outcome import PayToAddress
+    from paygate.domain.action import PayToAddress
     from paygate.domain.payment import Payment
     from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.payment import RECORDED
 from paygate.domain.text import shown
 from paygate.errors import (
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.domain.reversal import Reversal
     from paygate.ledger.tx import Tx
 

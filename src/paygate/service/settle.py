@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
 from paygate.ledger import customers, items, outbox, payments, posting, receipts, reviews
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.money import Money
-    from paygate.domain.outcome import Movement
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.movement import Movement
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.ledger.payments import Claim
     from paygate.ledger.receipts import RefundOut, Settled
     from paygate.ledger.tx import Tx

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.ledger import items, lots, outbox, payments, posting, receipts, taken
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, settle
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
 
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.taken import Taken
     from paygate.ledger.tx import Tx

@@ -9,7 +9,7 @@ from paygate.domain.credit import CreditReason
 from paygate.ledger import outbox
 
 if TYPE_CHECKING:
-    from paygate.domain.outcome import Movement
+    from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.tx import Tx
 

@@ -21,9 +21,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.decide import Source
-from paygate.domain.outcome import Approved, Moved, MovementKind
+from paygate.domain.kind import Operation
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, Moved
 from paygate.domain.payer_number import Pays
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import shown, spelled_alike
 from paygate.errors import InvalidValue, NotFoundError, PayerNumberTaken
 from paygate.gateway import digest_key
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paygate.domain.customer import Customer
-    from paygate.domain.method import Kind
-    from paygate.domain.outcome import Movement
+    from paygate.domain.kind import Kind
+    from paygate.domain.movement import Movement
     from paygate.domain.payer_number import PayerNumber
     from paygate.domain.payment import Payment
     from paygate.gateway import Notice

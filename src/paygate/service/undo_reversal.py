@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
 from paygate.ledger import customers, payments, receipts, reversals, reviews
 from paygate.ledger.posting import Account
@@ -20,7 +20,8 @@ from paygate.service import allocation, booking, reverse, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
-    from paygate.domain.payment import Payment, Receipt
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.domain.reversal import Reversal
     from paygate.ledger.tx import Tx
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.ledger import payments, reviews
 from paygate.service import inquire, reverse, settle, telling
 from paygate.service.flow import Flow, look, transact

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.domain.payment import AttemptState, Operation, PaymentStatus
+from paygate.domain.attempt import AttemptState
+from paygate.domain.kind import Operation
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.ledger import items, payments, receipts
 

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
+from paygate.domain.action import Redirect
 from paygate.domain.currency import SCALES
 from paygate.domain.customer import Address, Customer
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -29,10 +31,7 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
-    MovementKind,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,

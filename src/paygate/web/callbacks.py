@@ -18,7 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.kind import Operation
+from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
     MissingExtra,
     NotAuthentic,

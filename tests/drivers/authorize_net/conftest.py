@@ -10,9 +10,8 @@ import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.domain.customer import Address, Customer
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.authorize_net import AuthorizeNet, AuthorizeNetSettings
 from paygate.gateway import Charge, Inquiry, StoredToken

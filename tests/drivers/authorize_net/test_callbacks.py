@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paygate.domain.method import MethodNews
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.errors import BadReply, NotAuthentic

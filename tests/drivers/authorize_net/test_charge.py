@@ -9,14 +9,15 @@ from paygate.dialogue import Response
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Address, Browser, Customer
-from paygate.domain.method import Kind, MethodFacts
+from paygate.domain.kind import Kind
+from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
     Approved,
     Authorized,
     DeclineCode,
     Declined,
-    Movement,
     Outcome,
     Pending,
     RejectCause,

@@ -7,9 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.gateway import Callback, Gateway, StoredToken

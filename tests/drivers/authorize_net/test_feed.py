@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from paygate.dialogue import Response
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.drivers.authorize_net import AuthorizeNet, reports
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.errors import BadReply

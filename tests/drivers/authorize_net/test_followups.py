@@ -4,20 +4,19 @@ from typing import Any
 
 import pytest
 
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     Approved,
     Closed,
     Closing,
     Declined,
-    Movement,
-    MovementKind,
     NotFound,
     RejectCause,
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.errors import NoReply, UsageError

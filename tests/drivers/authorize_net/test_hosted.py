@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from paygate.domain.method import Kind
+from paygate.domain.action import PostForm
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Closed,
     Declined,
     Outcome,
-    PostForm,
     RejectCause,
     Rejected,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number

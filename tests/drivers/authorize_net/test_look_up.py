@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -13,12 +15,10 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    MovementKind,
     NotFound,
     Pending,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.drivers.authorize_net import AuthorizeNet, lists
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.errors import BadReply

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from paygate.dialogue import Response
+from paygate.domain.action import PostForm
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -15,11 +17,9 @@ from paygate.domain.outcome import (
     Declined,
     NotFound,
     Pending,
-    PostForm,
     RejectCause,
     Rejected,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.errors import BadReply, NoReply, UsageError

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from paygate import registry
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.errors import BadReply, CredentialsRejected, InvalidSettings
 from paygate.gateway import AccountFacts

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Money, Payment
-from paygate.domain.outcome import PayToAddress
-from paygate.domain.payment import Receipt
+from paygate.domain.action import PayToAddress
+from paygate.domain.receipt import Receipt
 from paygate.drivers.bitcoin import BitcoinSettings, RateSource, gateway
 from paygate.service.account import Timing
 from paygate.testing import FakeClock

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from paygate.domain.method import Kind
+from paygate.domain.action import PayToAddress
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import ActionRequired, NotFound, PayToAddress
+from paygate.domain.outcome import ActionRequired, NotFound
 from paygate.drivers.bitcoin import Bitcoin
 from paygate.errors import Unsupported
 from paygate.gateway import Charge

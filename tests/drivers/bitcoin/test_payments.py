@@ -11,7 +11,7 @@ import pytest
 
 from paygate import Event, Money, PaymentStatus
 from paygate.dialogue import Request
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.drivers.bitcoin.watching import Coin, Watch
 from paygate.errors import AlreadyPaid, ItemAlreadyBeingPaid
 from tests.drivers.bitcoin.conftest import Shop, action, btc, settings, usd

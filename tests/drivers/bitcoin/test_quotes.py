@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paygate import Money, Payment, PaymentStatus
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.drivers.bitcoin import CalledRates
 from tests.drivers.bitcoin.conftest import Shop, action, btc, usd
 from tests.drivers.bitcoin.node import Tx, pay

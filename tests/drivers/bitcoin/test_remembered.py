@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paygate import Payment, PaymentStatus
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.drivers.bitcoin import gateway
 from paygate.drivers.bitcoin.descriptors import Wallet
 from paygate.drivers.bitcoin.waiting import Waiting, short

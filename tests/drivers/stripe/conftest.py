@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from paygate.dialogue import Response
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe, StripeSettings
 from paygate.gateway import Charge, Inquiry

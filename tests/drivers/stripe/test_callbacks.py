@@ -16,7 +16,7 @@ from paygate import Cashier
 from paygate.domain.callback import InboxState
 from paygate.domain.method import MethodFacts, MethodNews
 from paygate.domain.money import Money
-from paygate.domain.outcome import Movement, MovementKind
+from paygate.domain.movement import Movement, MovementKind
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.messages import at
 from paygate.errors import NotAuthentic

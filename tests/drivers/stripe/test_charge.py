@@ -6,11 +6,14 @@ from urllib.parse import parse_qsl
 import pytest
 
 from paygate.dialogue import Request, Response
+from paygate.domain.action import Redirect, ScriptStep
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeReason
 from paygate.domain.customer import Address, Customer
-from paygate.domain.method import Kind, MethodFacts
+from paygate.domain.kind import Kind
+from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -19,13 +22,10 @@ from paygate.domain.outcome import (
     Closing,
     DeclineCode,
     Declined,
-    Movement,
     Outcome,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
-    ScriptStep,
     Unknown,
 )
 from paygate.domain.secret import OneTimeToken, RawCard, Secret

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.gateway import Callback, Rail, StoredToken

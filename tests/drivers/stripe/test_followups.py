@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -18,8 +19,6 @@ from paygate.domain.outcome import (
     DeclineCode,
     Declined,
     Finding,
-    Movement,
-    MovementKind,
     NotFound,
     Outcome,
     Pending,
@@ -27,7 +26,6 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.drivers.stripe import Stripe
 from paygate.errors import BadReply, NoReply, Unsupported
 from paygate.gateway import Capture, ClosingUp, Completion, Refunding, Voiding

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from paygate.dialogue import Dialogue, Request, Response
 from paygate.domain.card_checks import CardCheck, CheckResult
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, DeclineCode
-from paygate.domain.payment import Operation
 from paygate.drivers.stripe import Stripe
 from paygate.errors import BadReply
 from paygate.testing.play import converse, play

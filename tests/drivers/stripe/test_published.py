@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paygate.domain.chargeback import DisputeState
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import NotFound, Unknown
 from paygate.drivers.stripe import Stripe, codes
 from paygate.drivers.stripe.callbacks import read_event

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate.dialogue import Request
+from paygate.domain.action import Redirect
 from paygate.domain.charging import ChargeLine
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -22,12 +23,10 @@ from paygate.domain.outcome import (
     Finding,
     NotFound,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe
 from paygate.errors import BadReply, Unsupported

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.drivers.stripe import Stripe, StripeSettings
 from paygate.gateway import (
     CAPABILITIES,

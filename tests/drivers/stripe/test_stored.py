@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from paygate.dialogue import Request, Response
+from paygate.domain.action import Redirect, ScriptStep
 from paygate.domain.customer import Customer
-from paygate.domain.method import Kind, StoredMethod
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -20,13 +22,10 @@ from paygate.domain.outcome import (
     NotFound,
     Outcome,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
-    ScriptStep,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.errors import BadReply, Unsupported

@@ -6,10 +6,11 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Changes, Source
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
-from paygate.domain.payment import AttemptState, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault

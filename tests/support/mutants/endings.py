@@ -7,10 +7,11 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Changes
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Declined, MovementKind, RejectCause, Rejected
-from paygate.domain.payment import AttemptState
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Declined, RejectCause, Rejected
 from paygate.gateway import InquiryBy
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault

@@ -6,11 +6,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.attempt import AttemptState
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.decide import Source
-from paygate.domain.method import Kind
-from paygate.domain.outcome import Declined, MovementKind, Pending
-from paygate.domain.payment import AttemptState, Operation
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Declined, Pending
 from paygate.domain.settlement import NOTHING_SETTLED, Settlement
 from paygate.gateway import CallbackStyle
 from paygate.service.flow import Write, transact

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
 from paygate.testing.simulation.bias import Bias

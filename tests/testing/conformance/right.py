@@ -11,9 +11,12 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from paygate.dialogue import Dialogue, Note, Request, Response
+from paygate.domain.action import Redirect
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.method import Kind, MethodNews, StoredMethod
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import MethodNews, StoredMethod
 from paygate.domain.money import Money
+from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -23,17 +26,13 @@ from paygate.domain.outcome import (
     DeclineCode,
     Declined,
     Finding,
-    Movement,
-    MovementKind,
     NotFound,
     Outcome,
     Pending,
-    Redirect,
     RejectCause,
     Rejected,
     Unknown,
 )
-from paygate.domain.payment import Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.errors import BadReply, NotAuthentic, PaygateError, Unsupported
 from paygate.gateway import (

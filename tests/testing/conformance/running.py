@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from paygate import registry
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.gateway import CAPABILITIES, Callback, CallbackProof, Verifies
 from paygate.testing.conformance import (
     OPERATIONS,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 from paygate.cashier import Cashier
 from paygate.cli.demo.cast import CHECK, KINDS, LOST, Mishap, visits
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import Refused
 from paygate.testing import FakeClock, FakeGateway, FakeProcessor

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.domain.outcome import Unsent, lacks_secret
+from paygate.domain.action import lacks_secret
+from paygate.domain.outcome import Unsent
 from paygate.driver import (
     SCALES,
     ActionRequired,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.outcome import RejectCause
-from paygate.domain.payment import Operation
 from paygate.domain.text import shown
 from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.currency import scale_of
-from paygate.domain.method import Kind
-from paygate.domain.outcome import DeclineCode, MovementKind, RejectCause
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import DeclineCode, RejectCause
 from paygate.testing.processor.checks import Refusal
 from paygate.testing.processor.magic import MAGIC, REJECTS, RETURNS, Plan, Verdict
 from paygate.testing.processor.order import PAYABLE, Order, State

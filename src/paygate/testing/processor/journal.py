@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.errors import StoreError
 
 if TYPE_CHECKING:

@@ -40,8 +40,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qs
 
+from paygate.domain.kind import Operation
 from paygate.domain.outcome import RejectCause
-from paygate.domain.payment import Operation
 from paygate.testing.clock import WallClock
 from paygate.testing.processor import faults
 from paygate.testing.processor.checks import Checks, Refusal

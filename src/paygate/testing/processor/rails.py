@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
 from paygate.errors import InvalidValue
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, Rail, StoredToken, Traits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.errors import InvalidValue
 from paygate.testing.processor.magic import Plan, plan_named
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paygate.domain.chargeback import DisputeState
-from paygate.domain.method import Kind
-from paygate.domain.outcome import DeclineCode, MovementKind
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import DeclineCode
 from paygate.domain.text import shown
 from paygate.errors import InvalidValue
 from paygate.testing.processor.callbacks import signed_events

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.testing.processor.journal import Entry, JournalFile
 from paygate.testing.processor.order import Due, Order, State
 

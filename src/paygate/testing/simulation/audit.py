@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
-from paygate.domain.payment import AttemptState
+from paygate.domain.attempt import AttemptState
 from paygate.ledger.book import RULES
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.deeds import ONCE, happened

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.chargeback import DisputeState
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.testing.processor.order import State
 
 if TYPE_CHECKING:

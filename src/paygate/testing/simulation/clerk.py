@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import (
-    Approved,
-    Authorized,
-    Closed,
-    Closing,
-    DeclineCode,
-    Declined,
-    Movement,
-    MovementKind,
-)
+from paygate.domain.movement import Movement, MovementKind
+from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.settlements import may_hold
 from paygate.testing.simulation.tasks import ignore

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.invoice import Share
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation, PaymentStatus
+from paygate.domain.payment import PaymentStatus
 from paygate.ledger import methods
 from paygate.testing.processor.effects import PAGES
 from paygate.testing.processor.order import PAYABLE, State

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.errors import Unsupported
 from paygate.testing.processor.rails import RAILS
 
 if TYPE_CHECKING:
-    from paygate.domain.method import Kind
+    from paygate.domain.kind import Kind
     from paygate.gateway import Rail, Traits
 
 _STARTS: Final = frozenset({Operation.CHARGE, Operation.AUTHORIZE})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.testing.processor.order import State
 
 if TYPE_CHECKING:

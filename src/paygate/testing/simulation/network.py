@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.dialogue import Request, Response
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.errors import NoReply, NotSent
 from paygate.gateway import Keyed
 from paygate.testing.processor.keys import Call

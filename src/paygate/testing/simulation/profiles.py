@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.settlement import CreditOn
 from paygate.gateway import (
     CallbackProof,

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.kind import Operation
 from paygate.domain.money import Money
-from paygate.domain.payment import Operation
 from paygate.service.account import Timing
 from paygate.testing.simulation import customers, healing, verdict
 from paygate.testing.simulation.bias import NONE

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.method import Kind
-from paygate.domain.outcome import MovementKind
+from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
 from paygate.testing.processor.order import PAYABLE, State
 from paygate.testing.simulation import bank, clerk, customers, workers
 

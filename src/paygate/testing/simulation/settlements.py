@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.outcome import MovementKind
+from paygate.domain.movement import MovementKind
 from paygate.domain.settlement import CreditOn
 from paygate.testing.simulation.whose import Whose
 

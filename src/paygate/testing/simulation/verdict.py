@@ -11,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
-from paygate.domain.outcome import MovementKind, RejectCause
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import RejectCause
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger import book
 from paygate.testing.simulation import clerk

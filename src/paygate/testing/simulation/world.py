@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from paygate.cashier import in_time
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.domain.result import OperationResult
 from paygate.errors import (
     LedgerCorrupt,

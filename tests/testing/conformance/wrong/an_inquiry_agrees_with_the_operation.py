@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from paygate.dialogue import Dialogue
-from paygate.domain.outcome import Approved, Finding, MovementKind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, Finding
 from paygate.gateway import Inquiry
 from tests.testing.conformance.right import Paper
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.secret import RawBankAccount
 from paygate.gateway import Traits
 from tests.testing.conformance.right import Paper

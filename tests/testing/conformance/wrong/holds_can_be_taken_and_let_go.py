@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Operation
 from paygate.gateway import Rail
 from tests.testing.conformance.right import Paper
 

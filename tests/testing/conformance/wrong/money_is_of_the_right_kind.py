@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from paygate.dialogue import Dialogue
-from paygate.domain.outcome import Approved, MovementKind, Outcome
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, Outcome
 from paygate.gateway import Capture
 from tests.testing.conformance.right import Paper
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from paygate.dialogue import Dialogue
-from paygate.domain.outcome import ActionRequired, Outcome, Redirect
+from paygate.domain.action import Redirect
+from paygate.domain.outcome import ActionRequired, Outcome
 from paygate.gateway import Charge
 from tests.testing.conformance.right import Paper
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from paygate.dialogue import Dialogue
-from paygate.domain.method import Kind
+from paygate.domain.kind import Kind
 from paygate.domain.outcome import Approved, Outcome
 from paygate.gateway import Enrollment
 from tests.testing.conformance.right import Paper

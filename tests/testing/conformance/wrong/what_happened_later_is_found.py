@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from paygate.dialogue import Dialogue
-from paygate.domain.outcome import Approved, Finding, MovementKind
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import Approved, Finding
 from paygate.gateway import Inquiry
 from tests.testing.conformance.right import Paper
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from paygate.domain.outcome import Movement
+from paygate.domain.movement import Movement
 from tests.testing.conformance.right import Paper
 
 

@@ -1,0 +1,28 @@
+"""Allocations: money on an invoice, and money taken off it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """Money of a receipt or of a credit, put on an invoice; negative when it was taken off again.
+
+    `cancels` names the allocation whose negative twin this one is.
+    """
+
+    id: str
+    invoice: str
+    amount: Money
+    payment: str | None
+    receipt: str | None
+    credit: str | None
+    cancels: str | None
+    booked_at: datetime
