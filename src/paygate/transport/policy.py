@@ -172,40 +172,30 @@ def _again(
     request: Request, told: Response | GatewayError, limits: Limits
 ) -> Errand[Response | GatewayError]:
     # Entered after a failure only, so that what always works never loads it.
-    from tenacity import (
-        DoSleep,
-        RetryCallState,
-        Retrying,
-        retry_if_result,
-        stop_after_attempt,
-        wait_random_exponential,
-    )
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+    enough, jitter = stop_after_attempt(TRIES_MAX), wait_random_exponential(multiplier=PAUSE_S)
+    latest, pauses = told, list[float]()
     rule = Retrying(
-        stop=stop_after_attempt(TRIES_MAX),
-        wait=wait_random_exponential(multiplier=PAUSE_S),
         retry=retry_if_result(partial(may_repeat, request)),
+        wait=lambda state: jitter(state) + _asked_pause_s(latest, limits.now),
+        stop=lambda state: enough(state) or not limits.may_send_in(state.upcoming_sleep),
+        before_sleep=lambda state: redact.tell_repetition(
+            request, state.attempt_number + 1, state.upcoming_sleep
+        ),
+        sleep=pauses.append,  # an errand does not sleep; whoever runs it does
         retry_error_callback=lambda _: None,
     )
-    state = RetryCallState(rule, None, (), {})
-    rule.begin()
-    latest = told
-    while True:
-        state.set_result(latest)
-        jitter = rule.iter(state)
-        if not isinstance(jitter, DoSleep):
-            return told
-        pause_s = float(jitter) + _asked_pause_s(latest, limits.now)
-        if not limits.may_send_in(pause_s):
-            return told
-        redact.tell_repetition(request, state.attempt_number + 1, pause_s)
-        yield Pause(pause_s)
-        if not limits.may_send_in(0):  # this process was stopped while it waited
-            return told
-        state.prepare_for_next_attempt()
-        latest = yield from _try(limits.bound(request))
-        if not isinstance(latest, NotSent) or isinstance(told, NotSent):
-            told = latest  # that a later try did not leave says nothing of an earlier one
+    for attempt in rule:
+        if pauses:  # before every try but the first, which was made already
+            yield Pause(pauses.pop())
+            if not limits.may_send_in(0):  # this process was stopped while it waited
+                return told
+            latest = yield from _try(limits.bound(request))
+            if not isinstance(latest, NotSent) or isinstance(told, NotSent):
+                told = latest  # that a later try did not leave says nothing of an earlier one
+        attempt.retry_state.set_result(latest)
+    return told
 
 
 def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -> float:
