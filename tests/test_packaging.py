@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +32,7 @@ Advisories: https://github.com/pypa/advisory-database.
 """
 
 NOT_IMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
+COMES_WITH = {"pydantic_core": "pydantic, which wants one release of it and no other"}
 NO_UPPER_BOUND = {"tzdata": "its numbers are dates"}
 
 
@@ -56,9 +59,22 @@ def imported() -> set[str]:
 
 def test_every_dependency_is_imported_somewhere() -> None:
     brought = packages_distributions()
-    used = {name.lower() for module in imported() for name in brought.get(module, ())}
+    used = {canonicalize_name(name) for module in imported() for name in brought.get(module, ())}
 
     assert requirements().keys() - used == NOT_IMPORTED.keys()
+
+
+def test_every_import_is_of_a_declared_dependency() -> None:
+    brought = packages_distributions()
+    others = imported() - sys.stdlib_module_names - {"paygate", *COMES_WITH}
+
+    undeclared = {
+        module
+        for module in others
+        if requirements().keys().isdisjoint(map(canonicalize_name, brought.get(module, ())))
+    }
+
+    assert undeclared == set()
 
 
 def test_no_lower_bound_admits_a_release_with_a_published_vulnerability() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand
+from typing_extensions import override
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Deferred(TyperCommand):
 
     # The types are those of click, of which newer versions of typer bring a copy.
 
+    @override
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
+from typing_extensions import override
 
 from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
@@ -60,6 +61,7 @@ class Commands(TyperGroup):
         for name, place in COMMANDS.items():
             self.add_command(Deferred(name, place))
 
+    @override
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
@@ -73,6 +75,7 @@ class Commands(TyperGroup):
                 raise
             _tell_misuse(error)
 
+    @override
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         # What a command prints says it all; without this, Python writes warnings between the

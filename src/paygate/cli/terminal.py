@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.segment import Segment
+from typing_extensions import override
 
 from paygate.cli.show import lines
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class EscapingConsole(Console):
     """A console that escapes whatever it is given to show, once, where it leaves."""
 
+    @override
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:

@@ -20,6 +20,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from paygate.dialogue import Request, Response
 from paygate.errors import GatewayError, InvalidValue
 from paygate.testing.fake.guard import refuse_production, require_loopback
@@ -77,11 +79,13 @@ class FakeServer(ThreadingHTTPServer):
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
 
+    @override
     def shutdown(self) -> None:
         """Stop serving; whoever waits for a late answer is let go."""
         self.stopping.set()
         super().shutdown()
 
+    @override
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep silent about clients that hang up, which crash tests do all the time."""
         if not isinstance(sys.exception(), ConnectionError):
@@ -103,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the base's)
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: the journal tells what happened."""
 
     def _serve(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -18,6 +19,7 @@ class Mounted(httpx.BaseTransport):
         self._app = httpx.ASGITransport(app)
         self._portal = portal
 
+    @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the application's answer; raise what it raises."""
         request.read()

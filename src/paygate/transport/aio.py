@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 import httpx
+from typing_extensions import override
 
 from paygate.transport.network import ProxyRefused, opened
 from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Clock, clock_of
@@ -43,11 +44,13 @@ class AsyncLine(asyncio.Protocol):
 
     # --- what asyncio calls ---
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what we write to."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  (asyncio's own promise)
         self._transport = transport
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Read on; what nobody asked for is read by nobody."""
         if self._reading is None:
@@ -56,11 +59,13 @@ class AsyncLine(asyncio.Protocol):
         else:
             self._reading.feed(data)
 
+    @override
     def eof_received(self) -> bool:
         """Note that nothing more will come."""
         self._end(httpx.RemoteProtocolError("the connection was closed"))
         return False
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is gone, and why."""
         if exc is None:
@@ -141,6 +146,7 @@ class _Asking(asyncio.Protocol):
         self.answer = answer
         self._head = b""
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Read on until the answer is whole."""
         self._head += data
@@ -150,6 +156,7 @@ class _Asking(asyncio.Protocol):
         except ProxyRefused as refused:
             self._fail(refused)
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the proxy says nothing more."""
         self._fail(exc or ProxyRefused(0, "the proxy closed the connection"))

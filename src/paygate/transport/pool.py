@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import httpcore
+from typing_extensions import override
 
 from paygate.dialogue import BODY_BYTES_MAX
 from paygate.transport.network import HEAD_BYTES_MAX, ProxyRefused, opened
@@ -115,6 +116,7 @@ class Line(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
 
+    @override
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there, or wait for it until the deadline."""
         clock = clock_of(timeout)
@@ -123,6 +125,7 @@ class Line(httpcore.NetworkStream):
             clock.ended = True
         return data
 
+    @override
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write *buffer*, after which it may have left."""
         clock = clock_of(timeout)
@@ -130,10 +133,12 @@ class Line(httpcore.NetworkStream):
         if data:
             self._stream.write(data, clock.left())
 
+    @override
     def close(self) -> None:
         """Close the connection."""
         self._stream.close()
 
+    @override
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
@@ -144,6 +149,7 @@ class Line(httpcore.NetworkStream):
         left = clock_of(timeout).left()
         return Line(self._stream.start_tls(ssl_context, server_hostname, left))
 
+    @override
     def get_extra_info(self, info: str) -> Any:
         """Tell httpcore whether an idle connection has become readable, which means closed."""
         return self._stream.get_extra_info(info)
@@ -156,6 +162,7 @@ class Dialer(httpcore.NetworkBackend):
         self._sockets = httpcore.SyncBackend()
         self._tunnel = tunnel
 
+    @override
     def connect_tcp(
         self,
         host: str,

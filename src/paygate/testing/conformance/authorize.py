@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, Authorized, MovementKind, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import DeclinesConformance
@@ -19,10 +21,12 @@ class AuthorizeConformance(DeclinesConformance):
     operation: ClassVar[Operation] = Operation.AUTHORIZE
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset()
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.charge(**given_)
 
+    @override
     def good(self) -> Case:
         """Return the case in which the amount is held, or the payer is sent to allow it."""
         name = "action" if "approve" not in self.transcript("authorize") else "approve"

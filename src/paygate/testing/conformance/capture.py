@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import MovementKind, Operation, UsageError
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
@@ -22,6 +24,7 @@ class CaptureConformance(AmountConformance):
     operation: ClassVar[Operation] = Operation.CAPTURE
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.CAPTURE})
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.capture(**given_)
@@ -34,6 +37,7 @@ class CaptureConformance(AmountConformance):
         self.names("what is captured", ({"reference": about}, {}), why=why)
         self.names("what is captured", ({"reference": other}, {"about": other}), why=why)
 
+    @override
     def good(self) -> Case:
         """Return the case in which the money is taken, or at least asked for."""
         name = "pending" if "approve" not in self.transcript("capture") else "approve"

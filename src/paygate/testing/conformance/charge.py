@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.domain.outcome import Unsent
 from paygate.driver import (
     ActionRequired,
@@ -40,10 +42,12 @@ class ChargeConformance(DeclinesConformance):
     operation: ClassVar[Operation] = Operation.CHARGE
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.CHARGE})
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.charge(**given_)
 
+    @override
     def good(self) -> Case:
         """Return the case in which the charge goes the way that the traits say."""
         rail = self.rail

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import AccountFacts, BadReply
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -18,6 +20,7 @@ class CheckConformance(Conversation):
 
     about: ClassVar[str] = "check"
 
+    @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
         """Begin to check."""
         del given

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, Closed, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
@@ -21,6 +23,7 @@ class CloseConformance(OperationConformance):
     about: ClassVar[str] = "close"
     operation: ClassVar[Operation] = Operation.CLOSE
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.closing(**given_)

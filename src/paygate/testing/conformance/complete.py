@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from typing_extensions import override
+
 from paygate.driver import ActionRequired, InquiryBy, MovementKind, Operation, Pending
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -31,10 +33,12 @@ class CompleteConformance(MoneyConformance):
         {MovementKind.CHARGE, MovementKind.CAPTURE}
     )
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.completion(**given_)
 
+    @override
     def refused(self) -> Case:
         """Find the refusal; an inquiry that is refused finds nothing out, and refuses nothing."""
         reads = self.transcript("complete").facts.get("money") == "none"

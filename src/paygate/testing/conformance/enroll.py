@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, Declined, Kind, Operation, brand_of
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -26,10 +28,12 @@ class EnrollConformance(PaysByMethodConformance):
     about: ClassVar[str] = "enroll"
     operation: ClassVar[Operation] = Operation.ENROLL
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.enrollment(**given_)
 
+    @override
     def good(self) -> Case:
         """Return the case in which the method is stored, or the payer is sent to store it."""
         name = "action" if "approve" not in self.transcript("enroll") else "approve"

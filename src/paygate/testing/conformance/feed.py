@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import FeedPage
 from paygate.testing.conformance.conversation import Conversation, applies
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -38,15 +40,18 @@ class FeedConformance(Conversation):
     after: ClassVar[str] = "41"
     """The cursor that is read from."""
 
+    @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
         """Begin to read a page."""
         dialogue: Dialogue[Any] = gateway.feed(given.get("cursor", self.after))
         return dialogue
 
+    @override
     def good(self) -> Case:
         """Return the case in which there is something to tell."""
         return self.case("page", "a page with some events")
 
+    @override
     def values(self, case: Case, money: Money | None = None, **more: str) -> dict[str, str]:
         """Return what the placeholders stand for, ``${after}`` among them."""
         return super().values(case, money, after=self.after, **more)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, Operation, RejectCause, Rejected, StoredToken
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
@@ -20,6 +22,7 @@ class ForgetConformance(OperationConformance):
     about: ClassVar[str] = "forget"
     operation: ClassVar[Operation] = Operation.FORGET
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.forgetting(**given_)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from typing_extensions import override
+
 from paygate.domain.outcome import Unsent
 from paygate.driver import (
     Approved,
@@ -86,16 +88,19 @@ class LookUpConformance(Conversation):
         if "operation" in vars(cls):
             cls.about = looked_up(cls.operation)
 
+    @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
         """Begin to look."""
         dialogue: Dialogue[Any] = gateway.look_up(self.inquiry(self.operation, **given))
         return dialogue
 
+    @override
     def good(self) -> Case:
         """Return the case in which the operation is found, and went well."""
         name = "approve" if "approve" in self.transcript(self.about) else "pending"
         return self.case(name, f"the {self.operation} is found, and it was done")
 
+    @override
     def case(self, name: str, meaning: str) -> Case:
         """Find the case *name*; a refusal may be told once for all operations."""
         shared = name in ("refuse", "error") and name not in self.transcript(self.about)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from paygate.domain.action import lacks_secret
 from paygate.domain.outcome import Unsent
@@ -79,6 +80,7 @@ class OperationConformance(Conversation):
         """Return what the driver is asked, such as a `Charge`."""
         raise NotImplementedError
 
+    @override
     def begin(self, gateway: Any, **given_: Any) -> Dialogue[Any]:
         """Begin the operation."""
         dialogue: Dialogue[Any] = getattr(gateway, self.operation)(self.question(**given_))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, MovementKind, Operation, Pending
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import NamedByUsConformance
@@ -25,10 +27,12 @@ class RefundConformance(NamedByUsConformance):
     operation: ClassVar[Operation] = Operation.REFUND
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.REFUND})
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.refunding(**given_)
 
+    @override
     def good(self) -> Case:
         """Return the case in which the refund is made, or at least accepted."""
         name = "pending" if "approve" not in self.transcript("refund") else "approve"

@@ -9,6 +9,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -33,6 +35,7 @@ class _Records(logging.Handler):
         super().__init__(logging.DEBUG)
         self.said: list[str] = []
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         self.said += [record.getMessage(), repr(record.__dict__)]
 

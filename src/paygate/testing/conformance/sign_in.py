@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import AccessToken, BadReply
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
@@ -22,12 +24,14 @@ class SignInConformance(Conversation):
 
     about: ClassVar[str] = "sign_in"
 
+    @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
         """Begin to sign in."""
         del given
         dialogue: Dialogue[Any] = gateway.sign_in()
         return dialogue
 
+    @override
     def secrets(self) -> dict[str, str]:
         """Name the token as well."""
         return {**super().secrets(), "the access token": self.good().fact("token")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from paygate.driver import Approved, MovementKind, Operation, Pending, RejectCause, Rejected
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.operation import MoneyConformance
@@ -24,6 +26,7 @@ class VoidConformance(MoneyConformance):
     operation: ClassVar[Operation] = Operation.VOID
     movement_kinds: ClassVar[frozenset[MovementKind]] = frozenset({MovementKind.VOID})
 
+    @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
         return self.voiding(**given_)
@@ -36,6 +39,7 @@ class VoidConformance(MoneyConformance):
         self.names("what is voided", ({"reference": about}, {}), why=why)
         self.names("what is voided", ({"reference": other}, {"about": other}), why=why)
 
+    @override
     def good(self) -> Case:
         """Return the case in which it is undone, or at least will be."""
         name = "pending" if "approve" not in self.transcript("void") else "approve"

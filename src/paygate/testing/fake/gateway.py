@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from paygate.driver import InquiryBy, InvalidValue, Kind, Note, Rejected, Secret, Unknown, at_once
 from paygate.testing.fake import answers, requests
 from paygate.testing.fake.controls import Controls
@@ -232,6 +234,7 @@ class FakeGateway(FakeDialogues, Controls):
         """Answer as the processor would; raise as the network would."""
         return self.processor.handle(request)
 
+    @override
     def _play(self, verb: str, **what: Any) -> dict[str, Any]:
         return self.processor.play(verb, **what)
 
@@ -260,6 +263,7 @@ class LoopbackGateway(FakeDialogues, Controls):
         traits = traits or fake_traits([kind], overrides)
         super().__init__(kind, _only(traits, kind), url, signing_key)
 
+    @override
     def _play(self, verb: str, **what: Any) -> dict[str, Any]:
         from paygate.testing.fake.loopback import play_over_http
 

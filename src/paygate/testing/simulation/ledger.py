@@ -17,6 +17,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing.simulation.blank import blank_ledger
 from paygate.testing.simulation.faults import Fault
@@ -49,6 +51,7 @@ class Connection(sqlite3.Connection):
         super().__init__(*args, **kwargs)
         self.statements: list[str] = []
 
+    @override
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Execute a statement, unless the armed fault is due."""
         self.statements.append(sql)
@@ -62,6 +65,7 @@ class Connection(sqlite3.Connection):
             self._interrupt()
         return cursor
 
+    @override
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
         """Execute a statement for each of *parameters*, unless the armed fault is due."""
         self.statements.append(sql)
@@ -166,6 +170,7 @@ class SimulatedStore(SqliteStore):
         """Give the statements of the last transaction that wrote something."""
         return frozenset(filter(writes, self.connection.statements))
 
+    @override
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._place,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from typing_extensions import override
+
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -66,50 +68,62 @@ class Bungler(FakeGateway):
         returned: T = wrong(answer, rolls)
         return returned
 
+    @override
     def charge(self, charge: Charge) -> Dialogue[Any]:
         """Collect the amount, or bungle it."""
         return self._bungled(super().charge(charge), nonsense)
 
+    @override
     def authorize(self, charge: Charge) -> Dialogue[Any]:
         """Hold the amount, or bungle it."""
         return self._bungled(super().authorize(charge), nonsense)
 
+    @override
     def complete(self, completion: Completion) -> Dialogue[Any]:
         """Finish a charge, or bungle it."""
         return self._bungled(super().complete(completion), nonsense)
 
+    @override
     def capture(self, capture: Capture) -> Dialogue[Any]:
         """Take what is held, or bungle it."""
         return self._bungled(super().capture(capture), nonsense)
 
+    @override
     def void(self, voiding: Voiding) -> Dialogue[Any]:
         """Undo a charge, or bungle it."""
         return self._bungled(super().void(voiding), nonsense)
 
+    @override
     def refund(self, refunding: Refunding) -> Dialogue[Any]:
         """Send money back, or bungle it."""
         return self._bungled(super().refund(refunding), nonsense)
 
+    @override
     def close(self, closing: ClosingUp) -> Dialogue[Any]:
         """Make a page unpayable, or bungle it."""
         return self._bungled(super().close(closing), nonsense)
 
+    @override
     def enroll(self, enrollment: Enrollment) -> Dialogue[Any]:
         """Store a method, or bungle it."""
         return self._bungled(super().enroll(enrollment), nonsense)
 
+    @override
     def forget(self, forgetting: Forgetting) -> Dialogue[Any]:
         """Delete a method, or bungle it."""
         return self._bungled(super().forget(forgetting), nonsense)
 
+    @override
     def look_up(self, inquiry: Inquiry) -> Dialogue[Any]:
         """Find an operation, or bungle it."""
         return self._bungled(super().look_up(inquiry), _found_nonsense)
 
+    @override
     def feed(self, cursor: str) -> Dialogue[Any]:
         """Read events, or bungle it."""
         return self._bungled(super().feed(cursor), _page_of_nonsense)
 
+    @override
     def verify(self, callback: Callback) -> Dialogue[Any]:
         """Authenticate a callback, or bungle it."""
         return self._bungled(super().verify(callback), _told_nonsense)
@@ -118,6 +132,7 @@ class Bungler(FakeGateway):
 class Hinter(Bungler):
     """A driver whose processor only says which order has news, the same each time, unsigned."""
 
+    @override
     def verify(self, callback: Callback) -> Dialogue[Any]:
         """Read which order it is about, and nothing else."""
         return self._bungled(self._hinted(callback), _told_nonsense)

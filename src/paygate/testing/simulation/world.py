@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from typing_extensions import override
+
 from paygate.cashier import in_time
 from paygate.domain.kind import Operation
 from paygate.domain.result import OperationResult
@@ -489,6 +491,7 @@ class BugAlarm(logging.Handler):
         super().__init__(logging.ERROR)
         self.heard: list[str] = []
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         """Remember what was told of bugs; credentials that are rejected are none."""
         if record.__dict__.get("event") in ("driver.fault", "attempt.passed_over"):
