@@ -1,8 +1,8 @@
 """The pytest plug-in: fixtures that need no setup, and nothing imported until they are used."""
 
-import subprocess
-import sys
-from pathlib import Path
+from __future__ import annotations
+
+import re
 
 import httpx
 import pytest
@@ -10,18 +10,64 @@ import pytest
 from paygate import Cashier, Money, OneTimeToken
 from paygate.testing import FakeClock, FakeGateway
 
-HOST = """
-from paygate import Money
+pytest_plugins = ["pytester"]
 
-def test_the_checkout_charges_once(paygate_cashier, paygate_gateways, paygate_clock):
-    invoice = paygate_cashier.issue(
-        number="INV-7", customer="C-1", total=Money.of("USD", "30.00"), due="2026-12-01"
-    )
+HOST = """
+import pytest
+from paygate import Cashier, Money
+
+@pytest.fixture
+def invoice(paygate_cashier):
+    return issued(paygate_cashier, "INV-7")
+
+def issued(cashier, number):
+    total = Money.of("USD", "30.00")
+    return cashier.issue(number=number, customer="C-1", total=total, due="2026-12-01")
+
+def test_a_cashier_takes_a_card_once(paygate_cashier, paygate_gateways, paygate_clock, invoice):
     for _ in range(2):
         payment = paygate_cashier.collect(invoice, via="card", method="tok_visa", key="click-7")
     assert payment.status == "succeeded"
     assert paygate_gateways["card"].moved("USD") == Money.of("USD", "30.00")
     assert paygate_gateways["card"].clock is paygate_clock
+
+def test_a_stored_card_pays_again(paygate_cashier, invoice):
+    paygate_cashier.collect(invoice, via="card", method="tok_visa", key="a", save_method=True)
+    [stored] = paygate_cashier.methods("C-1")
+    issued(paygate_cashier, "INV-8")
+    again = paygate_cashier.collect("INV-8", via="card", method=stored, key="b")
+    assert again.status == "succeeded"
+
+def test_a_shop_of_its_own_has_the_same_parts(
+    paygate_ledger, paygate_gateways, paygate_clock, paygate_token_keys
+):
+    parts = {"gateways": paygate_gateways, "clock": paygate_clock, "token_keys": paygate_token_keys}
+    with Cashier.open(paygate_ledger, **parts) as cashier:
+        change = cashier.enroll("C-1", via="card", method="tok_visa", key="e")
+        assert change.method.last4 == "4242"
+
+def test_a_payer_comes_back_from_a_page(paygate_cashier, paygate_gateways, paygate_client, invoice):
+    shop = "https://shop.example/redirect/return?payment={payment}"
+    payment = paygate_cashier.collect(invoice, via="redirect", key="k", return_url=shop)
+    paygate_gateways["redirect"].pay(payment.reference)
+    back = paygate_client.get(f"/redirect/return?payment={payment.id}")
+    replies = [
+        paygate_client.post("/redirect", content=each.body, headers=dict(each.headers)).status_code
+        for each in paygate_gateways["redirect"].callbacks()
+    ]
+    assert back.text == "Thank you. Your payment has arrived."
+    assert set(replies) == {200}
+
+def test_bitcoin_counts_when_it_is_confirmed(
+    paygate_cashier, paygate_gateways, paygate_clock, invoice
+):
+    payment = paygate_cashier.collect(invoice, via="bitcoin", key="k")
+    paygate_gateways["bitcoin"].pay(payment.action.address)
+    paygate_cashier.recover()
+    assert paygate_cashier.payment(payment).received == Money.zero("USD")
+    paygate_clock.advance(hours=2)
+    paygate_cashier.recover()
+    assert paygate_cashier.payment(payment).received == Money.of("USD", "30.00")
 
 def test_its_own_names_are_free(clock, ledger, cashier, fake_gateway):
     pass
@@ -107,14 +153,18 @@ def test_another():
 """
 
 
-def ended(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+NOTHING = """
+import sys
+
+def test_nothing():
+    ours = sorted(name for name in sys.modules if name.split(".")[0] == "paygate")
+    assert ours == ["paygate", "paygate.testing", "paygate.testing.plugin"]
+    assert not {"httpx", "pydantic", "sqlite3"} & set(sys.modules)
+"""
+
+
+def ended(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
 
 def owed(cashier: Cashier) -> str:
@@ -197,53 +247,60 @@ def test_callbacks_and_payers_reach_the_cashier(
     assert {reply.status_code for reply in replies} == {200}
 
 
-def test_a_host_needs_no_setup_and_keeps_its_own_names(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(OWN)
-    (tmp_path / "test_host.py").write_text(HOST)
+def test_a_host_needs_no_setup_and_keeps_its_own_names(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(OWN)
+    pytester.makepyfile(test_host=HOST)
 
-    done = ended(tmp_path, "-q")
+    done = ended(pytester)
 
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    done.assert_outcomes(passed=6)
 
 
-def test_the_short_names_of_others_are_not_taken(tmp_path: Path) -> None:
-    done = ended(tmp_path, "--fixtures", "-q")
+def test_each_fixture_is_listed_with_what_it_gives(pytester: pytest.Pytester) -> None:
+    done = ended(pytester, "--fixtures", "-q")
 
-    listed = done.stdout.partition("paygate.testing.plugin")[2]
-    assert "paygate_cashier" in listed
+    listed = "\n".join(done.outlines)
+    ours = re.findall(r"(?m)^(paygate_\w+) .*paygate/testing/plugin.py:\d+\n    (.+)", listed)
+    assert {name for name, _ in ours} == {
+        "paygate_cashier",
+        "paygate_client",
+        "paygate_clock",
+        "paygate_gateways",
+        "paygate_ledger",
+        "paygate_token_keys",
+    }
+    assert all(says.startswith(("Return ", "Yield ")) for _, says in ours)
     for name in ("cashier", "clock", "ledger", "fake_gateway"):
-        assert f"\n{name} " not in done.stdout
+        assert f"\n{name} " not in listed
 
 
-def test_each_fixture_can_be_overridden(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(OVERRIDDEN)
-    (tmp_path / "test_host.py").write_text(OVERRIDING)
+def test_each_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(OVERRIDDEN)
+    pytester.makepyfile(test_host=OVERRIDING)
 
-    done = ended(tmp_path, "-q")
+    done = ended(pytester)
 
-    assert done.returncode == 0, done.stdout
-
-
-def test_a_case_that_does_not_apply_is_shown_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "test_driver.py").write_text(NOT_APPLICABLE)
-
-    done = ended(tmp_path, "-v")
-
-    assert "test_driver.py::test_a_case DOES NOT APPLY" in done.stdout
-    assert "cases that do not apply" in done.stdout
-    assert "test_a_case: the traits say so" in done.stdout
-    assert "1 skipped, 1 does not apply" in done.stdout
+    done.assert_outcomes(passed=1)
 
 
-def test_the_plug_in_imports_nothing_until_it_is_used(tmp_path: Path) -> None:
-    (tmp_path / "test_nothing.py").write_text(
-        "import sys\n\n\ndef test_nothing():\n"
-        "    ours = sorted(n for n in sys.modules if n.split('.')[0] == 'paygate')\n"
-        "    assert ours == ['paygate', 'paygate.testing', 'paygate.testing.plugin']\n"
-        "    assert not {'httpx', 'pydantic', 'sqlite3'} & set(sys.modules)\n"
+def test_a_case_that_does_not_apply_is_shown_with_its_reason(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_driver=NOT_APPLICABLE)
+
+    done = ended(pytester, "-v")
+
+    done.stdout.fnmatch_lines(
+        [
+            "test_driver.py::test_a_case DOES NOT APPLY*",
+            "*cases that do not apply*",
+            "test_a_case: the traits say so",
+            "*1 skipped, 1 does not apply*",
+        ]
     )
 
-    done = ended(tmp_path, "-q", "-p", "no:hypothesispytest", "-p", "no:randomly")
 
-    assert done.returncode == 0, done.stdout
+def test_the_plug_in_imports_nothing_until_it_is_used(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_nothing=NOTHING)
+
+    done = ended(pytester, "-p", "no:hypothesispytest", "-p", "no:randomly")
+
+    done.assert_outcomes(passed=1)
