@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from paygate.gateway import AccountFacts, Callback, Gateway, Method, Reply, SignsIn
     from paygate.ledger import (
         accounts,
+        attempts,
         book,
         chargebacks,
         customers,
@@ -160,6 +161,7 @@ else:
         "paygate.ledger",
         *(
             "accounts",
+            "attempts",
             "book",
             "chargebacks",
             "customers",
@@ -725,7 +727,7 @@ class BookDesk:
         )
 
         def work(tx: Tx) -> list[MethodChange]:
-            found = payments.changes_page(tx, needs_review=flagged, which=page)
+            found = attempts.changes_page(tx, needs_review=flagged, which=page)
             return [enroll.change_of(tx, id_) for id_ in found]
 
         return (yield from look(work))
@@ -910,7 +912,7 @@ class BookDesk:
 
         def work(tx: Tx) -> list[Attempt]:
             found = reverse.find(tx, which)
-            return [row.attempt for row in payments.attempts_of(tx, found.id)]
+            return [row.attempt for row in attempts.of_payment(tx, found.id)]
 
         return (yield from look(work))
 

@@ -58,7 +58,7 @@ EXCEPTIONS = {
     "lots._DEBITS_OF": "sorts the debits of one payment",
     "payments._LISTING.statements[('', ": "sorts the payments for one invoice",
     "methods._NAMED": "sorts the stored methods that a processor calls by one name",
-    "payments._UNATTENDED": "reads what is to be inquired about",
+    "attempts._UNATTENDED": "reads what is to be inquired about",
     "outbox._REVIVE": "changes all dead letters of a sink, and reads what else is set aside for it",
     "places._AT": "sorts the attempts at one address",
     "quotes._OFFERS": "sorts the quotes at one address",

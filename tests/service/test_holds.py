@@ -40,8 +40,8 @@ from paygate.errors import (
     NotRefundable,
 )
 from paygate.gateway import Capture, Charge, Completion, Inquiry, InquiryBy, Refunding, Voiding
-from paygate.ledger import payments
-from paygate.ledger.payments import AttemptRow
+from paygate.ledger import attempts
+from paygate.ledger.attempts import AttemptRow
 from paygate.testing import FakeClock, FakeGateway
 
 T = TypeVar("T")
@@ -894,7 +894,7 @@ def test_a_key_that_another_ledger_used_does_not_end_in_a_second_charge(clock: F
 
 def rows_of(shop: Shop, payment: Payment) -> list[AttemptRow]:
     return shop.cashier._store.read(
-        shop.cashier._context, lambda tx: payments.attempts_of(tx, payment.id)
+        shop.cashier._context, lambda tx: attempts.of_payment(tx, payment.id)
     )
 
 

@@ -13,7 +13,7 @@ from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Findi
 from paygate.domain.review import REVIEWS
 from paygate.errors import NoReply, NothingToReverse
 from paygate.gateway import Inquiry
-from paygate.ledger import payments, reviews
+from paygate.ledger import attempts, payments, reviews
 from paygate.ledger.tx import Tx
 from paygate.service import telling
 from paygate.service.flow import transact
@@ -207,7 +207,7 @@ def flagged(operation: str, token: str = "tok_visa") -> Callable[[Shop], Payment
 
         def flag(tx: Tx) -> None:
             tx.run(FLAG, {"id": attempt})
-            payments.renew_answers(tx, payment.id)
+            attempts.renew_answers(tx, payment.id)
             payments.set_status(tx, payment.id, payment.status, needs_review=True)
 
         shop.cashier.write(flag)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paygate.domain.movement import MovementKind
-from paygate.ledger import checksums, payments
+from paygate.ledger import attempts, checksums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paygate.domain.movement import Movement
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
 
 _OF_OWNER = """
@@ -163,7 +163,7 @@ def attempt_of_booked(tx: Tx, account: str, movements: Iterable[Movement]) -> At
             booked = {MovementKind(row["kind"]): str(row["attempt"]) for row in rows}
             for kind in (movement.kind, *_related(movement.kind)):
                 if kind in booked:
-                    return payments.attempt(tx, booked[kind])
+                    return attempts.by_id(tx, booked[kind])
     return None
 
 
@@ -176,4 +176,4 @@ def _related(kind: MovementKind) -> list[MovementKind]:
 def attempt_expecting(tx: Tx, account: str, reference: str) -> AttemptRow | None:
     """Return the attempt that expects money at the place *reference* most, or did so last."""
     row = tx.one(_AT, {"tenant": tx.tenant, "account": account, "reference": reference})
-    return None if row is None else payments.attempt_of(row)
+    return None if row is None else attempts.attempt_of(row)

@@ -14,8 +14,7 @@ from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
 from paygate.domain.receipt import Receipt, ReceiptLine
 from paygate.domain.settlement import Settlement
-from paygate.ledger import checksums, customers, paging
-from paygate.ledger.payments import read_action
+from paygate.ledger import actions, checksums, customers, paging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -349,7 +348,7 @@ def _line_of(tx: Tx, row: Row) -> ReceiptLine:
     reference = row["attempt_reference"] or row["payment_reference"] or ""
     address = ""
     if row["place"] is not None:
-        action = read_action(row["action"])
+        action = actions.read(row["action"])
         address = action.address if isinstance(action, PayToAddress) else reference
     found = _OUTPOINT.fullmatch(row["movement_id"])
     return ReceiptLine(

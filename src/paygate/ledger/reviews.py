@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.ledger import checksums, payments
+from paygate.ledger import attempts, checksums
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -108,7 +108,7 @@ def finish(tx: Tx, payment: str, reason: str) -> None:
     raise_(tx, payment, DECIDED)
     _end(tx, payment, None, reason)
     if tx.run(_UNFLAG_ATTEMPTS, {"payment": payment}):
-        payments.renew_answers(tx, payment)
+        attempts.renew_answers(tx, payment)
     tx.run(_UNFLAG_CONFLICT, {"payment": payment})
     tx.run(_UNFLAG, {"payment": payment})
 

@@ -18,7 +18,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.outcome import ActionRequired
 from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
-from paygate.ledger import payments
+from paygate.ledger import actions, attempts, payments
 from paygate.service import inquire, rest
 from paygate.service.flow import Flow, look
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.action import Action
     from paygate.domain.attempt import Attempt
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -80,7 +80,7 @@ def _with_key(action: Action, name: str, account: GatewayAccount | None) -> Acti
 def _waiting(tx: Tx, id_: str) -> tuple[Attempt, Action, bool]:
     """Return the attempt that waits for its payer, its action, and whether there are keys."""
     row = _attempt(tx, id_)
-    action = payments.action_with_secret(tx, row)
+    action = actions.with_kept_secret(tx, row.attempt.id, row.action)
     if row.attempt.state is not AttemptState.REQUIRES_ACTION or action is None:
         raise NotPayable(f"{id_} is {row.attempt.state} and waits for no payer", payment=id_)
     payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
@@ -94,8 +94,8 @@ def _waiting(tx: Tx, id_: str) -> tuple[Attempt, Action, bool]:
 def _attempt(tx: Tx, id_: str) -> AttemptRow:
     """Find the attempt that was to bring the money, or to store or delete a method."""
     if payments.by_id(tx, id_) is not None:
-        return payments.main_attempt(tx, id_)
-    row = payments.attempt(tx, id_)
+        return attempts.main_of(tx, id_)
+    row = attempts.by_id(tx, id_)
     if row is None or row.attempt.payment:
         raise UnknownPayment(
             f"there is no payment and no change of a method {shown(id_)} in this ledger"

@@ -14,7 +14,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
-from paygate.ledger import items, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger import claims, items, lots, outbox, posting, receipts, reversals
 from paygate.ledger.posting import Account, Line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
 
 
@@ -39,11 +39,11 @@ def by_hand(kind: Kind) -> Account:
 
 
 def use_reserved_credit(
-    tx: Tx, payment: str, claims: Iterable[Claim], *, currency: str, on: date
+    tx: Tx, payment: str, its_claims: Iterable[Claim], *, currency: str, on: date
 ) -> list[Line]:
     """Use the credit that *payment* reserved, on the invoices it was reserved for."""
     lines: list[Line] = []
-    for claim in claims:
+    for claim in its_claims:
         if claim.credit is None or claim.state != "hard":
             continue
         lots.use_reserved(tx, claim.credit, claim.minor)
@@ -56,7 +56,7 @@ def use_reserved_credit(
             credit=claim.credit,
             effective=on,
         )
-        payments.set_claim(tx, payment, claim, "used")
+        claims.set_state(tx, payment, claim, "used")
         lines += [
             Line(Account.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
             Line(Account.RECEIVABLE, -claim.minor, item=claim.item),
@@ -125,7 +125,7 @@ def _put_on_items(
     payment: str,
     receipt: str,
     amount: Money,
-    claims: Iterable[Claim],
+    its_claims: Iterable[Claim],
     *,
     on: date,
     keep_rest: bool,
@@ -143,7 +143,7 @@ def _put_on_items(
     left = amount.minor
     short: CreditReason | None = None
     brought: dict[str, int] | None = None
-    for claim in claims:
+    for claim in its_claims:
         if claim.credit is not None:
             continue
         wanted = claim.minor
@@ -160,7 +160,7 @@ def _put_on_items(
             if take < min(wanted, left):
                 short = short or _why_short(tx, claim.item)
             if take:
-                payments.set_claim(tx, payment, claim, "used")
+                claims.set_state(tx, payment, claim, "used")
         if not take:
             continue
         left -= take
@@ -191,10 +191,10 @@ def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> 
     """Put *take* on the item of a claim that is held, and let go of the rest, or keep it."""
     if not keep_rest or take == claim.minor:
         items.fill_claim(tx, claim.item, claimed=claim.minor, minor=take)
-        payments.set_claim(tx, payment, claim, "used" if take else "released")
+        claims.set_state(tx, payment, claim, "used" if take else "released")
     elif take:
         items.fill_claim(tx, claim.item, claimed=take, minor=take)
-        payments.split_claim(tx, payment, claim, take)
+        claims.split(tx, payment, claim, take)
 
 
 def take_room(tx: Tx, item: str, wanted: int) -> int:
@@ -283,15 +283,15 @@ def facts_of(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def release(tx: Tx, payment: str, claims: Iterable[Claim]) -> None:
+def release(tx: Tx, payment: str, its_claims: Iterable[Claim]) -> None:
     """Let go of everything *payment* holds."""
-    for claim in claims:
+    for claim in its_claims:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
             if claim.credit is not None:
                 lots.release(tx, claim.credit, claim.minor)
         if claim.state in ("hard", "soft"):
-            payments.set_claim(tx, payment, claim, "released")
+            claims.set_state(tx, payment, claim, "released")
 
 
 def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line], list[str]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from paygate.domain.customer import Customer
 from paygate.domain.text import shown
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
-from paygate.ledger import customers, payments, posting, receipts, reviews
-from paygate.ledger.payments import Claim
+from paygate.ledger import claims, customers, payments, posting, receipts, reviews
+from paygate.ledger.claims import Claim
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, identifying, issue, reverse, settle, taking, telling
 from paygate.service.flow import Flow, transact
@@ -57,7 +57,7 @@ def assign_in(
         raise _nothing(payment)
     invoices = [issue.find(tx, each, "invoices") for each in wanted]
     payment = _identified(tx, payment, invoices, customer)
-    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     for receipt in waiting:
         if receipt.unallocated.minor < 0:
             _owe(tx, payment, receipt)
@@ -128,8 +128,8 @@ def _owe(tx: Tx, payment: Payment, receipt: Receipt) -> None:
 
 def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoice]) -> list[str]:
     amount = receipt.unallocated
-    claims: list[Claim] = []
-    position = len(payments.claims_of(tx, payment.id))
+    made: list[Claim] = []
+    position = len(claims.of_payment(tx, payment.id))
     for invoice in invoices:
         if invoice.total.currency != amount.currency:
             raise CurrencyMismatch(
@@ -146,8 +146,8 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         now = issue.find(tx, invoice)
         if not now.open.minor:
             raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
-        claims.append(Claim(position + len(claims), now.id, now.open.minor, None, "released"))
-    payments.insert_claims(tx, payment.id, claims)
+        made.append(Claim(position + len(made), now.id, now.open.minor, None, "released"))
+    claims.insert(tx, payment.id, made)
     receipts.set_unallocated(tx, receipt.id, 0)
     source = Line(Account.SUSPENSE, amount.minor, receipt=receipt.id)
     on, entry = customers.today(tx, payment.customer), f"assign:{receipt.id}"
@@ -155,6 +155,6 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         settle.accept(tx, payment, amount, on, source, entry=entry)
         return settle.place_settled(tx, payment, on)
     placed = allocation.place(
-        tx, payment, receipt.id, amount, claims, source=source, on=on, entry=entry
+        tx, payment, receipt.id, amount, made, source=source, on=on, entry=entry
     )
     return placed.items

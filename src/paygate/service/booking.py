@@ -18,6 +18,8 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
 from paygate.ledger import (
+    attempts,
+    claims,
     customers,
     early_returns,
     items,
@@ -26,8 +28,10 @@ from paygate.ledger import (
     payments,
     posting,
     receipts,
+    refunding,
     reversals,
     reviews,
+    under_way,
 )
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, coming, dispute, identifying, issue, reverse, settle, taking
@@ -41,7 +45,8 @@ if TYPE_CHECKING:
     from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.domain.quoting import Valuation
-    from paygate.ledger.payments import AttemptRow, Claim
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
 
 
@@ -59,21 +64,21 @@ _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
     """Write what *changes* do to the money and tell which invoices they touched."""
-    claims = payments.claims_of(tx, payment.id)
+    its_claims = claims.of_payment(tx, payment.id)
     collects = row.attempt.operation in _COLLECTS
     if collects and changes.seen is not None:
         payments.set_seen(tx, payment.id, changes.seen.minor)
         # What another payment took over is taken up again below; then the hold follows as well.
-        follows = not payment.superseded or any(claim.state == "hard" for claim in claims)
+        follows = not payment.superseded or any(claim.state == "hard" for claim in its_claims)
         if AttemptState.PENDING in (changes.state, row.attempt.state) and follows:
             coming.hold(tx, payment, changes.seen.minor)
-            claims = payments.claims_of(tx, payment.id)
+            its_claims = claims.of_payment(tx, payment.id)
     elif collects and payment.seen and (changes.tried or changes.state or changes.book):
         payments.set_seen(tx, payment.id, 0)
     if collects and changes.seen is None and (changes.book or changes.state is not None):
-        claims = _move_claims(tx, payment, claims, changes)
+        its_claims = _move_claims(tx, payment, its_claims, changes)
     if changes.authorized is not None:
-        payments.set_authorized(tx, payment.id, changes.authorized.minor)
+        under_way.set_authorized(tx, payment.id, changes.authorized.minor)
     if changes.void_late:
         _void_late(tx, row, payment, changes)
     if changes.hold_late:
@@ -82,8 +87,8 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         _take_up_again(tx, row, payment, changes)
     touched: list[str] = []
     for movement in changes.book:
-        touched += _book(tx, row, payment, claims, movement, changes)
-        claims = payments.claims_of(tx, payment.id) if len(changes.book) > 1 else claims
+        touched += _book(tx, row, payment, its_claims, movement, changes)
+        its_claims = claims.of_payment(tx, payment.id) if len(changes.book) > 1 else its_claims
     for movement in changes.settle:
         touched += settle.told(tx, payment, movement)
     for told in changes.disputes:
@@ -104,7 +109,7 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
     operation = row.attempt.operation
     if operation in _COLLECTS:
         # The rest of an authorisation ran out; what was captured of it before stays.
-        partly = state.closed and payments.under_way(tx, payment.id).collected
+        partly = state.closed and under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
     if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
         return payment.status
@@ -112,7 +117,7 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
         return PaymentStatus.SUCCEEDED
     if operation is Operation.VOID:
         # What was captured before stays; the rest of the authorisation is gone.
-        collected = payments.under_way(tx, payment.id).collected
+        collected = under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if collected else PaymentStatus.CANCELED
     return payment.status
 
@@ -136,33 +141,33 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
                 settle.release(tx, payment, ended=True)
         case Operation.CAPTURE:
             if counted:
-                payments.end_capture(tx, payment.id, attempt.amount.minor)
+                under_way.end_capture(tx, payment.id, attempt.amount.minor)
             if done and _is_last(tx, row):
                 settle.release(tx, payment, ended=True)
-                payments.end_authorization(tx, payment.id)
+                attempts.end_authorization(tx, payment.id)
             elif done and row.final:
-                payments.note_hold_over(tx, payment.id)  # it ends with the last of them
+                under_way.note_hold_over(tx, payment.id)  # it ends with the last of them
         case Operation.VOID:
-            payments.end_void(tx, payment.id)
+            under_way.end_void(tx, payment.id)
             if done and payment.status is PaymentStatus.AUTHORIZED:
                 settle.release(tx, payment, ended=True)
-                payments.end_authorization(tx, payment.id)
+                attempts.end_authorization(tx, payment.id)
         case Operation.REFUND:
             if counted:
-                payments.end_refund(tx, payment.id, attempt.amount.minor)
+                under_way.end_refund(tx, payment.id, attempt.amount.minor)
             if not done:
-                for credit, minor in payments.holds_of(tx, attempt.id):
+                for credit, minor in refunding.held_by(tx, attempt.id):
                     lots.release(tx, credit, minor)
-                payments.end_holds(tx, attempt.id, "released")
+                refunding.end_holds(tx, attempt.id, "released")
         case _:
             pass
 
 
 def _is_last(tx: Tx, row: AttemptRow) -> bool:
     """Tell whether nothing is left to capture after this capture, and no other is under way."""
-    under_way = payments.under_way(tx, row.attempt.payment)
-    done = row.final or under_way.collected >= under_way.authorized
-    return done and not under_way.capturing
+    now = under_way.of_payment(tx, row.attempt.payment)
+    done = row.final or now.collected >= now.authorized
+    return done and not now.capturing
 
 
 def _take_up_again(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
@@ -191,8 +196,8 @@ def _on_its_way(payment: Payment, changes: Changes) -> int:
 
 def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Give back an amount that was held after we had given it up; nobody would capture it."""
-    payments.begin_void(tx, payment.id)
-    payments.insert_following(
+    under_way.begin_void(tx, payment.id)
+    attempts.insert_following(
         tx,
         row,
         Operation.VOID,
@@ -204,15 +209,17 @@ def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> N
 # --- Claims ----------------------------------------------------------------------------
 
 
-def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes) -> list[Claim]:
+def _move_claims(
+    tx: Tx, payment: Payment, its_claims: list[Claim], changes: Changes
+) -> list[Claim]:
     """Make claims hard, soft or free, as the new state of their payment wants."""
     match changes.state:
         case AttemptState.REQUIRES_ACTION:
-            soften(tx, payment.id, claims)
+            soften(tx, payment.id, its_claims)
         case AttemptState.PENDING | AttemptState.AUTHORIZED | AttemptState.SUCCEEDED:
-            if not any(claim.state == "soft" for claim in claims):
-                return claims
-            harden(tx, payment.id, claims)
+            if not any(claim.state == "soft" for claim in its_claims):
+                return its_claims
+            harden(tx, payment.id, its_claims)
         case (
             AttemptState.DECLINED
             | AttemptState.FAILED
@@ -221,34 +228,34 @@ def _move_claims(tx: Tx, payment: Payment, claims: list[Claim], changes: Changes
         ):
             settle.release(tx, payment, ended=True)
         case _:
-            return claims
-    return payments.claims_of(tx, payment.id)
+            return its_claims
+    return claims.of_payment(tx, payment.id)
 
 
-def soften(tx: Tx, payment: str, claims: list[Claim]) -> None:
+def soften(tx: Tx, payment: str, its_claims: list[Claim]) -> None:
     """Let others pay these items: the payer may never come back from the page."""
     # A page made while this one was on its way was not there to be superseded at the intent.
-    for page in sorted({page for claim in claims for page in payments.soft_on(tx, claim.item)}):
+    for page in sorted({page for claim in its_claims for page in claims.soft_on(tx, claim.item)}):
         issue.supersede(tx, page)
-    for claim in claims:
+    for claim in its_claims:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
             if claim.credit is not None:
                 lots.release(tx, claim.credit, claim.minor)
-            payments.set_claim(tx, payment, claim, "soft")
+            claims.set_state(tx, payment, claim, "soft")
 
 
-def harden(tx: Tx, payment: str, claims: list[Claim]) -> bool:
+def harden(tx: Tx, payment: str, its_claims: list[Claim]) -> bool:
     """Hold the items again that are still free; false where others were paid meanwhile."""
     held = True
-    for claim in claims:
+    for claim in its_claims:
         if claim.state != "soft":
             continue
         if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
             held = False
             continue
         if items.claim(tx, claim.item, claim.minor):
-            payments.set_claim(tx, payment, claim, "hard")
+            claims.set_state(tx, payment, claim, "hard")
             continue
         held = False
         if claim.credit is not None:
@@ -461,13 +468,13 @@ def _back(
         settle.accept(tx, payment, back.left, on, source)
     elif back.left.minor:
         # What is held waits for money that is still to come.
-        claims = [each for each in payments.claims_of(tx, payment.id) if each.state != "hard"]
+        its_claims = [each for each in claims.of_payment(tx, payment.id) if each.state != "hard"]
         placed = allocation.place(
             tx,
             payment,
             receipt,
             back.left,
-            claims,
+            its_claims,
             source=Line(cash, back.left.minor, receipt=receipt),
             on=on,
             entry=f"{receipt}:rest",
@@ -497,7 +504,7 @@ def _outward(
         on=on,
         to=to,
         attempt=row.attempt.id,
-        items=tuple(payments.items_of_refund(tx, row.attempt.id)),
+        items=tuple(refunding.items_of(tx, row.attempt.id)),
     )
     lines = send_off(tx, payment, out, allocation.cash_account(payment))
     if movement.kind is MovementKind.CHARGEBACK:
@@ -546,7 +553,7 @@ def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -
 
 def _review_excess(tx: Tx, payment: Payment) -> None:
     """Flag a payment of which more went back than ever came: no rule of ours lets that happen."""
-    now = payments.under_way(tx, payment.id)
+    now = under_way.of_payment(tx, payment.id)
     if now.returned > now.received and reviews.raise_(tx, payment.id, reviews.EXCESS):
         emit(tx, "payment.needs_review", payment, reason="more went back than came")
 
@@ -559,14 +566,14 @@ def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Change
         if status is not payment.status:
             reviews.end(tx, payment.id, reviews.UNBROUGHT)
         return
-    now = payments.under_way(tx, payment.id)
+    now = under_way.of_payment(tx, payment.id)
     text = f"it ended as {status}, and {now.received} of it came back that nobody had taken"
     if now.received.minor and reviews.raise_(tx, payment.id, reviews.UNBROUGHT):
         emit(tx, "payment.needs_review", payment, reason=text)
 
 
 def _end_excess(tx: Tx, payment: Payment) -> None:
-    now = payments.under_way(tx, payment.id)
+    now = under_way.of_payment(tx, payment.id)
     if now.returned <= now.received:
         reviews.end(tx, payment.id, reviews.EXCESS)
 
@@ -583,7 +590,7 @@ def end_conflict(tx: Tx, payment: Payment) -> bool:
     over = payment.status in _ENDED or bool(moved)
     if not payment.conflicted or not gone or not over:
         return False
-    allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+    allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     payments.settle_conflict(tx, payment.id)
     return True
 

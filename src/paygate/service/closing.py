@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
-from paygate.ledger import items, payments
+from paygate.ledger import attempts, claims, items
 from paygate.service import inquire, operate, reverse, ways
 from paygate.service.flow import Flow, look
 
@@ -49,7 +49,7 @@ def check(
     payment takes it over. Without the payer nothing is sent until the page has ended,
     or its time is over where it cannot be closed.
     """
-    rows = [page for item in wanted for page in payments.pages_on(tx, item)]
+    rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [reverse.find(tx, page) for page in dict.fromkeys(rows)]
     closable = [page for page in pages if page.id not in tried and _closable(tx, page, accounts)]
     if closable:
@@ -72,13 +72,13 @@ def check(
 
 def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:
     """Return the numbers of the invoices among *wanted* that can be paid on *page*."""
-    of_page = dict.fromkeys(claim.item for claim in payments.claims_of(tx, page.id))
+    of_page = dict.fromkeys(claim.item for claim in claims.of_payment(tx, page.id))
     found = [items.by_id(tx, each) for each in of_page if each in wanted]
     return [invoice.number for invoice in found if invoice is not None]
 
 
 def _closable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
-    main = payments.main_attempt(tx, page.id)
+    main = attempts.main_of(tx, page.id)
     return main.offers_to(Operation.CLOSE) and page.account in accounts
 
 

@@ -43,8 +43,19 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
-from paygate.ledger import chargebacks, customers, items, keys, lots, methods, payments
-from paygate.ledger.payments import Claim
+from paygate.ledger import (
+    attempts,
+    chargebacks,
+    claims,
+    customers,
+    items,
+    keys,
+    lots,
+    methods,
+    payments,
+    stored_requests,
+)
+from paygate.ledger.claims import Claim
 from paygate.service import door, issue, merge, places, return_address, reverse, telling, ways
 from paygate.service.flow import Flow, Heard, ask, intend
 
@@ -131,7 +142,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
     def store(tx: Tx) -> Opened:
         opened = open_payment(tx, order, kind, rail, timing)
         if opened.dialogue is not None:
-            wanted = [claim.item for claim in payments.claims_of(tx, opened.payment.id)]
+            wanted = [claim.item for claim in claims.of_payment(tx, opened.payment.id)]
             closing.check(tx, wanted, accounts, tried, payer_present=order.payer_present)
         return opened
 
@@ -271,7 +282,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     method, stored, mandate = _method(tx, order, plan.customer)
     order.account.check(rail, amount, method, payer, order.return_url)
     for item in dict.fromkeys(claim.item for claim in plan.claims):
-        for page in payments.soft_on(tx, item):
+        for page in claims.soft_on(tx, item):
             issue.supersede(tx, page)
     payment = payments.insert(
         tx,
@@ -289,7 +300,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         refundable_after=order.account.refundable_after[kind],
         key=order.key,
     )
-    payments.insert_claims(tx, id_, plan.claims)
+    claims.insert(tx, id_, plan.claims)
     attempt = tx.new_id("att")
     lease = tx.lease(timing.lease)
     charge = Charge(
@@ -322,7 +333,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     begins = partial(begin, order.account.gateway, order.operation, charge)
     dialogue = door.begun(begins)
     traits = order.account.traits
-    payments.insert_attempt(
+    attempts.insert(
         tx,
         id_=attempt,
         payment=id_,
@@ -711,7 +722,7 @@ def rebuild(tx: Tx, attempt: str) -> Charge | None:
     It cannot where a one-time token or card data was in it, where its stored method
     was forgotten since, and where the keys to open the token are not here.
     """
-    text = payments.request_of(tx, attempt)
+    text = stored_requests.of_attempt(tx, attempt)
     if not text:  # there is none, or it held facts about a person that were erased
         return None
     charge, stored = read_charge(text)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.ledger import items, lots, payments
+from paygate.ledger import claims, items, lots
 from paygate.service import issue
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
 
 _FREE = ("soft", "released")
@@ -25,8 +25,8 @@ def hold(tx: Tx, payment: Payment, minor: int) -> None:
 
     What its credit is to pay is held with the last of the money, and not before.
     """
-    claims = payments.claims_of(tx, payment.id)
-    money = [each for each in claims if each.credit is None]
+    its_claims = claims.of_payment(tx, payment.id)
+    money = [each for each in its_claims if each.credit is None]
     whole = minor >= sum(each.minor for each in money)
     missing = minor - sum(each.minor for each in money if each.state == "hard")
     for claim in reversed(money) if missing < 0 else ():
@@ -38,16 +38,16 @@ def hold(tx: Tx, payment: Payment, minor: int) -> None:
     for claim in money:
         if claim.state in _FREE and missing > 0:
             missing -= _claim(tx, payment, claim, missing)
-    for claim in claims:
+    for claim in its_claims:
         if claim.credit is not None and claim.state in _FREE and whole:
             _with_credit(tx, payment, claim, claim.credit)
         elif claim.credit is not None and claim.state == "hard" and not whole:
             items.unclaim(tx, claim.item, claim.minor)
             lots.release(tx, claim.credit, claim.minor)
-            payments.set_claim(tx, payment.id, claim, "released")
-    for claim in payments.claims_of(tx, payment.id):
+            claims.set_state(tx, payment.id, claim, "released")
+    for claim in claims.of_payment(tx, payment.id):
         if claim.state == "soft":
-            payments.set_claim(tx, payment.id, claim, "released")
+            claims.set_state(tx, payment.id, claim, "released")
 
 
 def _claim(tx: Tx, payment: Payment, claim: Claim, wanted: int) -> int:
@@ -57,7 +57,7 @@ def _claim(tx: Tx, payment: Payment, claim: Claim, wanted: int) -> int:
     take = min(claim.minor, room, wanted)
     if take <= 0 or not items.claim(tx, claim.item, take):
         return 0
-    for page in payments.soft_on(tx, claim.item):
+    for page in claims.soft_on(tx, claim.item):
         if page != payment.id:
             issue.supersede(tx, page)
     _part(tx, payment, claim, take, "hard")
@@ -68,13 +68,13 @@ def _with_credit(tx: Tx, payment: Payment, claim: Claim, credit: str) -> None:
     if not lots.reserve(tx, credit, claim.minor):
         return
     if items.claim(tx, claim.item, claim.minor):
-        payments.set_claim(tx, payment.id, claim, "hard")
+        claims.set_state(tx, payment.id, claim, "hard")
     else:
         lots.release(tx, credit, claim.minor)
 
 
 def _part(tx: Tx, payment: Payment, claim: Claim, minor: int, state: str) -> None:
     if minor == claim.minor:
-        payments.set_claim(tx, payment.id, claim, state)
+        claims.set_state(tx, payment.id, claim, state)
     else:
-        payments.split_claim(tx, payment.id, claim, minor, state)
+        claims.split(tx, payment.id, claim, minor, state)

@@ -11,7 +11,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
-from paygate.ledger import customers, items, keys, lots, payments, posting
+from paygate.ledger import claims, customers, items, keys, lots, payments, posting
 from paygate.service import allocation, collect, issue, reverse, telling
 from paygate.service.flow import Flow, repeatable, transact
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
 
 
@@ -61,10 +61,10 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
                 free=Money.zero(currency),
             )
         amount = Money(currency, min(free, claimed))
-    claims, _ = collect.from_credit(tx, plan, amount)
-    _unclaim_rest(tx, claims)
-    claims = [claim for claim in claims if claim.credit is not None]
-    for page in {page for claim in claims for page in payments.soft_on(tx, claim.item)}:
+    made, _ = collect.from_credit(tx, plan, amount)
+    _unclaim_rest(tx, made)
+    made = [claim for claim in made if claim.credit is not None]
+    for page in {page for claim in made for page in claims.soft_on(tx, claim.item)}:
         issue.supersede(tx, page)
     payments.insert(
         tx,
@@ -77,9 +77,9 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         status=PaymentStatus.SUCCEEDED,
         key=use.key,
     )
-    payments.insert_claims(tx, id_, claims)
+    claims.insert(tx, id_, made)
     on = customers.today(tx, plan.customer)
-    lines = allocation.use_reserved_credit(tx, id_, claims, currency=currency, on=on)
+    lines = allocation.use_reserved_credit(tx, id_, made, currency=currency, on=on)
     posting.post(
         tx,
         lines,
@@ -92,7 +92,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     payment = reverse.find(tx, id_)
     telling.emit(tx, "credit.used", payment)
     telling.emit(tx, "payment.succeeded", payment)
-    allocation.tell_items(tx, [claim.item for claim in claims])
+    allocation.tell_items(tx, [claim.item for claim in made])
     return payment
 
 
@@ -110,7 +110,7 @@ def undo_credit_use(payment: str) -> Flow[Payment]:
 def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     """Undo a use of credit in this transaction; undoing it again changes nothing."""
     payment = reverse.find(tx, which)
-    used = [claim for claim in payments.claims_of(tx, payment.id) if claim.credit is not None]
+    used = [claim for claim in claims.of_payment(tx, payment.id) if claim.credit is not None]
     if not used:
         raise NothingToReverse(f"payment {payment.id} used no credit", payment=payment.id)
     on = customers.today(tx, payment.customer)

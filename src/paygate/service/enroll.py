@@ -31,7 +31,7 @@ from paygate.errors import (
     UnknownMethod,
 )
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
-from paygate.ledger import customers, inbox, keys, methods, payments
+from paygate.ledger import actions, attempts, customers, inbox, keys, methods, stored_requests
 from paygate.service import collect, door, keeping, merge, reverse
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from paygate.domain.method import PaymentMethod
     from paygate.domain.outcome import Outcome
     from paygate.gateway import Method, Rail
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease
-    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -261,7 +261,7 @@ def rebuild(tx: Tx, row: AttemptRow) -> Enrollment | Forgetting | None:
             return _forgetting(tx, row.attempt.id, row.gateway_key, row.attempt.method)
         except PaygateError:  # the keys are missing or others; nothing can be sent here
             return None
-    text = payments.request_of(tx, row.attempt.id)
+    text = stored_requests.of_attempt(tx, row.attempt.id)
     if not text:  # there is none, or it held facts about a person that were erased
         return None
     facts: dict[str, Any] = json.loads(text)
@@ -336,7 +336,7 @@ def _open_forget(
 
 def _deletion(tx: Tx, method: str) -> str | None:
     """Find the deletion that is under way, or done; one that failed may be tried anew."""
-    for row in reversed(payments.attempts_of_method(tx, method)):
+    for row in reversed(attempts.of_method(tx, method)):
         if row.attempt.operation is Operation.FORGET:
             return None if row.attempt.state.closed else row.attempt.id
     return None
@@ -364,7 +364,7 @@ def _insert(
     request: str | None,
     person: str = "",
 ) -> None:
-    payments.insert_attempt(
+    attempts.insert(
         tx,
         id_=id_,
         payment=None,
@@ -408,7 +408,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
 
 def change_of(tx: Tx, attempt: str) -> MethodChange:
     """Read how storing, or deleting, a method stands; raises `UnknownMethod`."""
-    row = payments.attempt(tx, attempt)
+    row = attempts.by_id(tx, attempt)
     if row is None or row.attempt.payment:
         raise UnknownMethod(f"nothing was stored or deleted under the id {shown(attempt)}")
     one = row.attempt
@@ -464,8 +464,8 @@ def rotate() -> Flow[Rotated]:
     """
     tokens = yield from _reseal(methods.reseal_page, "")
     told = yield from _reseal(inbox.reseal_page, 0)
-    actions = yield from _reseal(payments.reseal_page, "")
-    each = (tokens, told, actions)
+    secrets = yield from _reseal(actions.reseal_page, "")
+    each = (tokens, told, secrets)
     return Rotated(
         rotated=sum(one.rotated for one in each), current=sum(one.current for one in each)
     )

@@ -284,12 +284,12 @@ def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
 
 
 def _is_stored(attempt: str) -> Callable[[Tx], bool]:
-    from paygate.ledger import payments
+    from paygate.ledger import attempts
 
-    return lambda tx: payments.attempt(tx, attempt) is not None
+    return lambda tx: attempts.by_id(tx, attempt) is not None
 
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
-    from paygate.ledger import payments
+    from paygate.ledger import attempts
 
-    return lambda tx: payments.note(tx, attempt, reference)
+    return lambda tx: attempts.note(tx, attempt, reference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.ledger import items, outbox, payments, receipts
+from paygate.ledger import attempts, items, outbox, receipts
 from paygate.service import reverse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def of(tx: Tx, which: str) -> History:
         numbers[item] = item if invoice is None else invoice.number
     return History(
         payment=payment,
-        attempts=[row.attempt for row in payments.attempts_of(tx, payment.id)],
+        attempts=[row.attempt for row in attempts.of_payment(tx, payment.id)],
         receipts=receipts.of_payment(tx, payment.id),
         allocations=put,
         events=_events(tx, payment.id),

@@ -15,7 +15,7 @@ from paygate.domain.invoice import InvoiceStatus, Share
 from paygate.domain.money import Money
 from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid, ItemAlreadyBeingPaid
 from paygate.ledger import customers, payments
-from paygate.ledger.payments import Claim
+from paygate.ledger.claims import Claim
 from paygate.service import collect
 
 if TYPE_CHECKING:

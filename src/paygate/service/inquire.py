@@ -23,7 +23,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
-from paygate.ledger import payments, receipts, sending
+from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
 from paygate.service import collect, door, enroll, keeping, merge, operate, reverse, telling
 from paygate.service.flow import Flow, Heard, ask, look, transact
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Traits
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease, Mark
-    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -99,11 +99,11 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     Raises `UnknownGateway` if its account is not configured here: nobody would be asked.
     """
 
-    def attempts(tx: Tx) -> list[AttemptRow]:
+    def read(tx: Tx) -> list[AttemptRow]:
         found = reverse.find(tx, payment)
-        return payments.attempts_of(tx, found.id)
+        return attempts.of_payment(tx, found.id)
 
-    rows = yield from look(attempts)
+    rows = yield from look(read)
     for row in rows:
         require(row.attempt.account, accounts)
     unanswered = ""
@@ -124,7 +124,7 @@ def recover(
     that does not answer is added to *silent*; the rest of its attempts waits for the next run.
     """
     told: dict[str, Payment] = {}
-    due = yield from look(lambda tx: payments.due_attempts(tx, list(accounts), limit))
+    due = yield from look(lambda tx: attempts.due(tx, list(accounts), limit))
     for account, attempt in due:
         if account in silent:
             found = yield from look(partial(_not_asked, attempt=attempt, account=account))
@@ -137,7 +137,7 @@ def recover(
 
 def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
     """Return the payment of an attempt that waits for the next run."""
-    row = payments.attempt(tx, attempt)
+    row = attempts.by_id(tx, attempt)
     payment = None if row is None else _payment_of(tx, row)
     why = f"account {account!r} did not answer before, and was not asked again"
     return None if payment is None else replace(payment, unanswered=why)
@@ -207,11 +207,11 @@ def inquire_safely(
 
 def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | None:
     """Flag an attempt with the reason, and move it back in the queue."""
-    row = payments.attempt(tx, attempt)
+    row = attempts.by_id(tx, attempt)
     if row is None:
         return None
     tx.say("attempt.passed_over", reason, row.in_log)
-    payments.put_back(tx, attempt, tx.now + timing.waiting, reason)
+    attempts.put_back(tx, attempt, tx.now + timing.waiting, reason)
     if row.attempt.needs_review:
         return _payment_of(tx, row)
     payment = _payment_of(tx, row)
@@ -295,7 +295,7 @@ def inquiry_about(row: AttemptRow, books: Books = NOTHING_BOOKED) -> Inquiry:
 
 
 def _case(tx: Tx, attempt: str) -> Case:
-    row = payments.attempt(tx, attempt)
+    row = attempts.by_id(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
     stopped = sending.stopped(tx) is not None
@@ -306,8 +306,8 @@ def books_of(tx: Tx, row: AttemptRow) -> Books:
     """Return what of the attempt's payment is in the books."""
     if not row.attempt.payment:
         return NOTHING_BOOKED
-    under_way = payments.under_way(tx, row.attempt.payment)
-    collected = Money(under_way.received.currency, under_way.collected)
+    now = under_way.of_payment(tx, row.attempt.payment)
+    collected = Money(now.received.currency, now.collected)
     return Books(receipts.names_of(tx, row.attempt.payment), collected)
 
 
@@ -372,7 +372,7 @@ def _send_again(
         lease = tx.lease(timing.lease)
         if _is_complete(case.request) and not _is_complete(_request(tx, row)):
             return None  # its method was forgotten, or facts in it were erased, since we looked
-        return lease if payments.send_again(tx, row, lease) else None
+        return lease if attempts.send_again(tx, row, lease) else None
 
     lease = yield from transact(take_lease)
     if lease is None and case.stopped:

@@ -16,7 +16,17 @@ from paygate.errors import (
     NumberReused,
     UnknownInvoice,
 )
-from paygate.ledger import customers, items, lots, outbox, payments, posting, receipts, reversals
+from paygate.ledger import (
+    claims,
+    customers,
+    items,
+    lots,
+    outbox,
+    payments,
+    posting,
+    receipts,
+    reversals,
+)
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, ways
 from paygate.service.flow import Flow, repeatable, transact
@@ -148,7 +158,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
         return invoice
     if not items.void(tx, invoice.id):
         raise ways.being_paid(tx, invoice)
-    for holder in payments.soft_on(tx, invoice.id):
+    for holder in claims.soft_on(tx, invoice.id):
         supersede(tx, holder)
     lines = [
         Line(Account.RECEIVABLE, -invoice.open.minor, item=invoice.id),
@@ -198,8 +208,8 @@ def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
 
 def supersede(tx: Tx, payment: str) -> None:
     """Let another payment take over what *payment*, a page or slip, was to pay."""
-    for claim in payments.claims_of(tx, payment):
+    for claim in claims.of_payment(tx, payment):
         if claim.state == "soft":
-            payments.set_claim(tx, payment, claim, "superseded")
+            claims.set_state(tx, payment, claim, "superseded")
     payments.set_superseded(tx, payment)
     outbox.emit(tx, "payment.superseded", payment, {"payment": payment})

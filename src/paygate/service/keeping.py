@@ -24,7 +24,7 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
-from paygate.ledger import customers, methods, outbox, payments
+from paygate.ledger import attempts, customers, methods, outbox, payments, stored_requests
 from paygate.service import telling
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import MethodNews
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
 
 
@@ -95,7 +95,7 @@ def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> N
     if changes.review and not row.attempt.needs_review:
         _tell(tx, row, "method.needs_review", changes)
     if changes.state is not None and changes.state.final:
-        payments.forget_request(tx, row.attempt.id)
+        stored_requests.forget(tx, row.attempt.id)
 
 
 def to_be_kept(row: AttemptRow, payment: Payment) -> bool:
@@ -135,7 +135,7 @@ def keep(
     twin = methods.same_as(tx, stored, customer=customer, account=account)
     if twin is not None and twin != id_:
         methods.renew(tx, twin, stored, mandate, answer.network_transaction_id)
-        payments.set_attempt_method(tx, row.attempt.id, twin)
+        attempts.set_method(tx, row.attempt.id, twin)
         tell(tx, "method.renewed", twin)
         return twin
     written = methods.insert(

@@ -35,7 +35,17 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
 from paygate.gateway import StoredToken
-from paygate.ledger import accounts, customers, methods, payments, receipts
+from paygate.ledger import (
+    accounts,
+    attempts,
+    claims,
+    customers,
+    methods,
+    payments,
+    receipts,
+    stored_requests,
+    under_way,
+)
 from paygate.service import allocation, booking, keeping, quotes, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
@@ -48,7 +58,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
     from paygate.ledger.arrivals import Arrival
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
 
@@ -124,7 +134,7 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
 def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment | None:
     """Merge *answer* in this transaction; tell the payment, where the attempt is of one."""
     while True:
-        before = payments.attempt(tx, attempt)
+        before = attempts.by_id(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
         answer = _unnamed(tx, before, answer)
@@ -157,7 +167,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             overtaken=reading.overtaken,
             action=before.action,
             expires_at=before.expires_at,
-            tries=payments.tries_of(tx, attempt) if isinstance(answer, Declined) else frozenset(),
+            tries=attempts.tries_of(tx, attempt) if isinstance(answer, Declined) else frozenset(),
             key_known=before.attempt.code == KEY_MISMATCH,
             withdrawn=isinstance(answer, Pending) and _was_withdrawn(tx, before),
             late_pending=before.late_pending,
@@ -177,7 +187,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
                 keeping.consequences(tx, _named(before, reading), answer, changes)
                 return None
             if changes.tried:
-                payments.note_try(tx, attempt, changes.reference, changes.raw_code)
+                attempts.note_try(tx, attempt, changes.reference, changes.raw_code)
             payment = _apply(tx, _named(before, reading), changes)
             payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
@@ -222,7 +232,7 @@ def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     if not people:
         people = {str(keeping.read_plan(before)["customer"])}
     known = [customers.find(tx, each) for each in sorted(people)]
-    request = payments.request_of(tx, before.attempt.id)
+    request = stored_requests.of_attempt(tx, before.attempt.id)
     token = methods.token_sent_with(tx, request)
     hidden = Hidden().of(None if token is None else StoredToken(token))
     return hidden.about(*known, *customers.sent_with(request)).blot(answer)
@@ -247,13 +257,13 @@ def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | No
     """Return what has come of a hold, and how much was held, if *before* is about one."""
     if before.attempt.operation not in (Operation.AUTHORIZE, Operation.CAPTURE):
         return None, None
-    under_way = payments.under_way(tx, before.attempt.payment)
+    now = under_way.of_payment(tx, before.attempt.payment)
     currency = before.attempt.amount.currency
-    minor = under_way.authorized
+    minor = now.authorized
     if not minor:
-        main = payments.main_attempt(tx, before.attempt.payment)
+        main = attempts.main_of(tx, before.attempt.payment)
         minor = main.attempt.amount.minor
-    return Money(currency, under_way.collected), Money(currency, minor)
+    return Money(currency, now.collected), Money(currency, minor)
 
 
 def _completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
@@ -266,7 +276,7 @@ def _completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> 
     asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
     if not asked or not _is_reached(answer, reading):
         return answer
-    main = payments.main_attempt(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
         return answer
     done = answer if isinstance(answer, Approved) else Approved()
@@ -297,11 +307,11 @@ def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     )
     if not held or not isinstance(answer, Approved) or answer.movements:
         return answer
-    under_way = payments.under_way(tx, before.attempt.payment)
-    if under_way.capturing:
+    now = under_way.of_payment(tx, before.attempt.payment)
+    if now.capturing:
         # Nobody may ever tell it again, so it must be known when the last capture has ended.
-        payments.note_hold_over(tx, before.attempt.payment)
-    elif under_way.collected:
+        under_way.note_hold_over(tx, before.attempt.payment)
+    elif now.collected:
         return Closed(how=Closing.EXPIRED, reference=answer.reference)
     return answer
 
@@ -310,7 +320,7 @@ def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     """Read that a void has sent back what never came as no money: the debit was withdrawn."""
     if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
         return answer
-    main = payments.main_attempt(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.state is not AttemptState.PENDING:
         return answer
     if any(each.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for each in answer.movements):
@@ -323,7 +333,7 @@ def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -
     """Book the money of a pending debit that a void names as undone: it came, and was not told."""
     if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
         return
-    main = payments.main_attempt(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.operation is not Operation.CHARGE:
         return
     if main.attempt.state is not AttemptState.PENDING:
@@ -340,7 +350,7 @@ def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -
 
 def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
     """Return whether a void has ended what *before* was to bring."""
-    rows = payments.attempts_of(tx, before.attempt.payment) if before.attempt.payment else []
+    rows = attempts.of_payment(tx, before.attempt.payment) if before.attempt.payment else []
     return any(
         row.attempt.operation is Operation.VOID and row.attempt.state is AttemptState.SUCCEEDED
         for row in rows
@@ -363,8 +373,8 @@ def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
     left = payment.received.minor - payment.returned.minor - goes
     if left <= 0:
         return changes
-    under_way = payments.under_way(tx, payment.id)
-    if under_way.collected < under_way.authorized:
+    now = under_way.of_payment(tx, payment.id)
+    if now.collected < now.authorized:
         return changes  # it released the rest of what was held
     text = "the gateway says that this was voided, and its money is still booked as received"
     if changes.book:
@@ -378,7 +388,7 @@ def _end_debit(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -
     done = changes.state is AttemptState.SUCCEEDED
     if before.attempt.operation is not Operation.VOID or not done:
         return None
-    main = payments.main_attempt(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.state is not AttemptState.PENDING:
         return None
     over = Closed(how=Closing.CANCELED)
@@ -394,11 +404,11 @@ def _end_hold(
     # What ran out is the hold. What was canceled may be the capture alone, and the hold stands.
     ran_out = isinstance(answer, Closed) and answer.how is Closing.EXPIRED
     if ran_out:
-        payments.note_hold_over(tx, before.attempt.payment)
-    under_way = payments.under_way(tx, before.attempt.payment)
-    main = payments.main_attempt(tx, before.attempt.payment)
-    known = under_way.collected or ran_out
-    over = under_way.hold_over and known and not under_way.capturing
+        under_way.note_hold_over(tx, before.attempt.payment)
+    now = under_way.of_payment(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
+    known = now.collected or ran_out
+    over = now.hold_over and known and not now.capturing
     if not over or main.attempt.state is not AttemptState.AUTHORIZED:
         return None
     over_now = Closed(how=Closing.EXPIRED)
@@ -412,14 +422,14 @@ def _pass_on(
     operation = before.attempt.operation
     if operation not in (Operation.COMPLETE, Operation.CLOSE) or changes.state is None:
         return None
-    main = payments.main_attempt(tx, before.attempt.payment)
+    main = attempts.main_of(tx, before.attempt.payment)
     # That nobody can ask about closing a page says nothing of the page itself.
     can_inquire = reading.can_inquire or main.attempt.next_check_at is not None
     about_main = replace(reading, source=Source.CALLBACK, can_inquire=can_inquire)
     payment = merge_in(tx, main.attempt.id, _about_main(before, answer, reading), about_main)
     if not changes.state.in_doubt and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.
-        booking.soften(tx, payment.id, payments.claims_of(tx, payment.id))
+        booking.soften(tx, payment.id, claims.of_payment(tx, payment.id))
     return payment
 
 
@@ -466,7 +476,7 @@ def _write_attempt(
         facts = (facts or MethodFacts()).updated(answer.method_facts)
         checks = answer.checks or checks
     news = changes.state is not None or changes.tried or bool(changes.code)
-    return payments.update_attempt(
+    return attempts.update(
         tx,
         before,
         state=state,
@@ -657,7 +667,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     touched = booking.consequences(tx, before, payment, changes)
     state = changes.state or attempt.state
     if changes.state is not None and (state.final or _is_answered(before, state)):
-        payments.forget_request(tx, attempt.id)
+        stored_requests.forget(tx, attempt.id)
     if attempt.needs_review and _found_out(before, changes):
         payments.settle_doubt(tx, payment.id)
     _write_status(tx, before, payment, changes)

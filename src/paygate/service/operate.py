@@ -55,7 +55,17 @@ from paygate.gateway import (
     Voids,
     digest_key,
 )
-from paygate.ledger import customers, keys, lots, payments, receipts
+from paygate.ledger import (
+    attempts,
+    claims,
+    customers,
+    keys,
+    lots,
+    receipts,
+    refunding,
+    stored_requests,
+    under_way,
+)
 from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 from paygate.service.taking import RefundTo
@@ -70,8 +80,8 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.domain.result import OperationResult
     from paygate.gateway import Gateway, Rail
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease
-    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -151,9 +161,9 @@ def operate(
 def _result(tx: Tx, stored: Stored) -> OperationResult:
     """Return what has become of a stored intent by now."""
     payment = reverse.find(tx, stored.payment)
-    rows = [payments.attempt(tx, each) for each in stored.attempts]
-    attempts = [row.attempt for row in rows if row is not None]
-    return _made_of(tx, payment, stored.operation, attempts, repeated=not stored.rows)
+    rows = [attempts.by_id(tx, each) for each in stored.attempts]
+    made = [row.attempt for row in rows if row is not None]
+    return _made_of(tx, payment, stored.operation, made, repeated=not stored.rows)
 
 
 def _made_of(
@@ -177,7 +187,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
 
     def take_lease(tx: Tx) -> Lease | None:
         lease = tx.lease(timing.lease)
-        return lease if payments.send_again(tx, row, lease) else None
+        return lease if attempts.send_again(tx, row, lease) else None
 
     lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
     if lease is None:
@@ -282,10 +292,10 @@ def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
 def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
     """Return what has undone *payment*, if that was asked for under *key*, or else that it is."""
     for operation in (Operation.VOID, Operation.CLOSE):
-        attempts = [row.attempt for row in _asked_before(tx, payment, operation, key)]
-        if attempts:
-            return _made_of(tx, payment, operation, attempts, repeated=True)
-    rows = payments.attempts_of(tx, payment.id)
+        before = [row.attempt for row in _asked_before(tx, payment, operation, key)]
+        if before:
+            return _made_of(tx, payment, operation, before, repeated=True)
+    rows = attempts.of_payment(tx, payment.id)
     voided = any(row.attempt.operation is Operation.VOID for row in rows)
     return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
 
@@ -359,7 +369,7 @@ def _write(tx: Tx, attempt: str, details: Details) -> str | None:
 
 def read_details(tx: Tx, attempt: str) -> Details:
     """Read what `_write` wrote for *attempt*."""
-    text = payments.request_of(tx, attempt)
+    text = stored_requests.of_attempt(tx, attempt)
     if text is None:
         return Details()
     facts: dict[str, Any] = json.loads(text) if text else {"parameters": None}  # erased
@@ -434,7 +444,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         tx.say("verb.repeated", "this key was used before; nothing was sent", about)
         return replace(stored, attempts=tuple(row.attempt.id for row in before))
     rail = account.rail(payment.kind, task.operation)
-    main = payments.main_attempt(tx, payment.id)
+    main = attempts.main_of(tx, payment.id)
     steps, to = [Step(payment.amount)], ""
     wanted: list[tuple[str, int]] = []
     match task.operation:
@@ -453,7 +463,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
-        payments.insert_attempt(
+        attempts.insert(
             tx,
             id_=each,
             payment=payment.id,
@@ -479,14 +489,14 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     if to == RefundTo.FROM_CREDIT:
         _hold_credit(tx, payment, ids, steps)
     for each, share in zip(ids, _shared_out(wanted, steps), strict=True):
-        payments.name_items(tx, each, share)
-    rows = [payments.attempt(tx, each) for each in ids]
+        refunding.name_items(tx, each, share)
+    rows = [attempts.by_id(tx, each) for each in ids]
     return replace(stored, attempts=tuple(ids), rows=tuple(filter(None, rows)), details=details)
 
 
 def _asked_before(tx: Tx, payment: Payment, operation: Operation, key: str) -> list[AttemptRow]:
     """Return the attempts that were stored for *operation* under the caller's *key*, in order."""
-    rows = payments.attempts_of(tx, payment.id)
+    rows = attempts.of_payment(tx, payment.id)
     by_key = {row.gateway_key: row for row in rows if row.attempt.operation is operation}
     names = (_gateway_key(tx, operation, key, number) for number in range(len(rows)))
     return [by_key[name] for name in names if name in by_key]
@@ -507,7 +517,7 @@ def _next_key(tx: Tx, task: Task, payment: Payment) -> str:
     """Make a key of how often this came to an end before: while it has not, it is the same."""
     ended = sum(
         row.attempt.operation is task.operation and row.attempt.state.final
-        for row in payments.attempts_of(tx, payment.id)
+        for row in attempts.of_payment(tx, payment.id)
     )
     return f"{payment.id}:{ended}"
 
@@ -532,7 +542,7 @@ def _check_own(
 ) -> None:
     """Refuse to touch what is another payment's: one that looked the same was answered for it."""
     reference = main.attempt.reference
-    first = payments.attempt_named(tx, payment.account, our_ref="", reference=reference)
+    first = attempts.named(tx, payment.account, our_ref="", reference=reference)
     if first is not None and first.attempt.payment != payment.id:
         raise error(
             f"the gateway took payment {payment.id} for a duplicate of {first.attempt.payment}: "
@@ -542,8 +552,8 @@ def _check_own(
 
 
 def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
-    under_way = payments.under_way(tx, payment.id)
-    left = under_way.authorized - under_way.collected - under_way.capturing
+    now = under_way.of_payment(tx, payment.id)
+    left = now.authorized - now.collected - now.capturing
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
     if payment.status is not PaymentStatus.AUTHORIZED:
         raise NotCapturable(
@@ -551,15 +561,15 @@ def _check_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
             payment=payment.id,
         )
     _check_amount(payment, amount)
-    if not rail.partial_capture and (amount.minor != under_way.authorized or not task.final):
+    if not rail.partial_capture and (amount.minor != now.authorized or not task.final):
         raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
-    if not rail.multiple_capture and (not task.final or under_way.collected or under_way.capturing):
+    if not rail.multiple_capture and (not task.final or now.collected or now.capturing):
         raise Unsupported(f"the account {payment.account!r} captures once; capture with final=True")
-    if not payments.begin_capture(tx, payment.id, amount.minor):
+    if not under_way.begin_capture(tx, payment.id, amount.minor):
         raise NotCapturable(
             f"{amount} of payment {payment.id} cannot be captured: "
             f"{Money(amount.currency, left)} is left"
-            + (", and it is being voided" if under_way.voiding else ""),
+            + (", and it is being voided" if now.voiding else ""),
             payment=payment.id,
             left=Money(amount.currency, left),
         )
@@ -586,8 +596,8 @@ def _shared_out(wanted: list[tuple[str, int]], steps: list[Step]) -> list[list[t
 def _check_refund(
     tx: Tx, payment: Payment, task: Task, rail: Rail, wanted: list[tuple[str, int]]
 ) -> tuple[list[Step], RefundTo]:
-    under_way = payments.under_way(tx, payment.id)
-    left = payment.received.minor - payment.returned.minor - under_way.refunding
+    now = under_way.of_payment(tx, payment.id)
+    left = payment.received.minor - payment.returned.minor - now.refunding
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
     if wanted and task.amount is None:
         amount = Money(payment.amount.currency, sum(minor for _, minor in wanted))
@@ -601,11 +611,11 @@ def _check_refund(
         raise Unsupported(f"the account {payment.account!r} refunds all of a payment or nothing")
     if task.to is None:
         refunds.check_spent(tx, payment, amount)
-    if not payments.begin_refund(tx, payment.id, amount.minor):
+    if not under_way.begin_refund(tx, payment.id, amount.minor):
         raise NotRefundable(
             f"{amount} of payment {payment.id} cannot be refunded: "
             f"{Money(amount.currency, left)} is left"
-            + (", and it is being voided" if under_way.voiding else ""),
+            + (", and it is being voided" if now.voiding else ""),
             payment=payment.id,
             left=Money(amount.currency, left),
         )
@@ -635,7 +645,7 @@ def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step
         for lot in lots.of_payment(tx, payment.id):
             take = min(left, lot.free.minor)
             if take > 0 and lots.reserve(tx, lot.id, take):
-                payments.hold_credit(tx, attempt, lot.id, take)
+                refunding.hold_credit(tx, attempt, lot.id, take)
                 left -= take
         if left > 0:
             raise NotEnoughCredit(
@@ -648,7 +658,7 @@ _UNDOES = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
 
 
 def _check_void(tx: Tx, payment: Payment) -> None:
-    if payments.in_doubt(tx, payment.id):
+    if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
             f"something that was asked for payment {payment.id} has an unknown outcome; "
             "inquire first",
@@ -657,13 +667,13 @@ def _check_void(tx: Tx, payment: Payment) -> None:
     if payment.status is PaymentStatus.SUCCEEDED:
         refunds.check_dispute(tx, payment)
         refunds.check_spent(tx, payment, payment.received - payment.returned)
-    if not payments.begin_void(tx, payment.id):
-        under_way = any(
+    if not under_way.begin_void(tx, payment.id):
+        now = any(
             not row.attempt.state.final and row.attempt.operation in _UNDOES
-            for row in payments.attempts_of(tx, payment.id)
+            for row in attempts.of_payment(tx, payment.id)
         )
         why, can = "all of it went back", list[str]()
-        if under_way:
+        if now:
             why, can = "something is under way; inquire or resolve it", ["inquire", "resolve"]
         elif payment.received > payment.returned:
             why, can = "a part of it went back; refund the rest", ["refund"]
@@ -678,7 +688,7 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
         raise NotPayable(
             f"payment {payment.id} is {payment.status} and waits for no payer", payment=payment.id
         )
-    if payments.in_doubt(tx, payment.id):
+    if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
             f"payment {payment.id} is being completed or closed right now; inquire",
             payment=payment.id,
@@ -690,10 +700,10 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
                 "ends, or resolve it as closed"
             )
         return
-    claims = payments.claims_of(tx, payment.id)
-    if payment.superseded or not booking.harden(tx, payment.id, claims):
+    its_claims = claims.of_payment(tx, payment.id)
+    if payment.superseded or not booking.harden(tx, payment.id, its_claims):
         # One whose claims were taken over still names what it was to pay.
-        wanted = dict.fromkeys(claim.item for claim in claims if claim.state != "used")
+        wanted = dict.fromkeys(claim.item for claim in its_claims if claim.state != "used")
         raise ways.taken_over(tx, payment, list(wanted), closable=rail.closable)
 
 

@@ -16,7 +16,7 @@ from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
 from paygate.errors import NotRefundable
-from paygate.ledger import payments, receipts
+from paygate.ledger import attempts, receipts
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment
@@ -72,7 +72,7 @@ def _left(tx: Tx, payment: Payment, came: list[Receipt]) -> dict[str, int]:
     left = {receipt.movement_id: receipt.amount.minor for receipt in came}
     asked = {
         row.attempt.id: row
-        for row in payments.attempts_of(tx, payment.id)
+        for row in attempts.of_payment(tx, payment.id)
         if row.attempt.operation is Operation.REFUND and row.movement in left
     }
     for row in asked.values():

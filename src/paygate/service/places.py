@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.payment import Payment
     from paygate.gateway import Rail
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
 

@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind, Sighting
 from paygate.domain.outcome import Approved, Declined, Moved, Pending
 from paygate.domain.quoting import Counted, Price, Valuation
-from paygate.ledger import arrivals, payments, places, quotes
+from paygate.ledger import arrivals, attempts, payments, places, quotes
 from paygate.ledger.arrivals import Arrival, ArrivalState
 from paygate.service.telling import alert
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Answer
     from paygate.domain.quoting import LateRule
     from paygate.gateway import Notice
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.quotes import Quote
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
@@ -60,12 +60,12 @@ def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> Atte
     for name in () if sighting is None else (sighting.name, sighting.replaces):
         known = arrivals.find(tx, account, name) if name else None
         if known is not None:
-            return payments.attempt(tx, known.attempt)
+            return attempts.by_id(tx, known.attempt)
     if sighting is not None:
         seen_at = _seen_at(notice, heard_at)
         chosen = _chosen(tx, account, notice.reference, sighting.quantity, seen_at)
         if chosen is not None:
-            return payments.attempt(tx, chosen)
+            return attempts.by_id(tx, chosen)
     return places.attempt_expecting(tx, account, notice.reference)
 
 

@@ -56,7 +56,7 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
-from paygate.ledger import inbox, payments, receipts
+from paygate.ledger import attempts, inbox, payments, receipts
 from paygate.service import (
     door,
     inquire,
@@ -83,8 +83,8 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.domain.quoting import Price
     from paygate.gateway import Callback, Inquiry, LooksUp, Reply
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.inbox import InboxRow
-    from paygate.ledger.payments import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -574,7 +574,7 @@ def _of_method(
         inbox.end(tx, row, InboxState.IGNORED, _why(finding))
         return Done(Applied.NO_CHANGE)
     inbox.end(tx, row, InboxState.APPLIED)
-    after = payments.attempt(tx, attempt.id)
+    after = attempts.by_id(tx, attempt.id)
     changed = after is not None and after.attempt.state is not attempt.state
     return Done(Applied.BOOKED if changed else Applied.NO_CHANGE)
 
@@ -613,9 +613,9 @@ def _asks_again(
 def _about(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], Known]:
     def work(tx: Tx) -> Known:
         if notice.place is None:
-            row = payments.attempt_named(
+            row = attempts.named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
-            ) or payments.attempt_named(tx, account, our_ref="", reference=notice.earlier_reference)
+            ) or attempts.named(tx, account, our_ref="", reference=notice.earlier_reference)
             named, row = row, unasked.attempt_of(tx, account, notice, row)
             ambiguous = row is None and unasked.is_ambiguous(tx, account, notice, named)
         else:
@@ -801,7 +801,7 @@ def _complete(
 
 def _unsent(tx: Tx, payment: Payment) -> str:
     """Tell why the newest completion may have to be done again, if so."""
-    rows = payments.attempts_of(tx, payment.id)
+    rows = attempts.of_payment(tx, payment.id)
     made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
         return ""

@@ -10,7 +10,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.movement import Movement
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
-from paygate.ledger import customers, keys, payments, receipts
+from paygate.ledger import claims, customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, collect, in_hand, issue, reverse, telling
 from paygate.service.flow import Flow, repeatable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
 
 
@@ -71,7 +71,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         return reverse.find_again(tx, before)
     came = in_hand.plan(tx, slip.items, slip.amount, slip.customer)
     plan = came.plan
-    for page in {page for claim in plan.claims for page in payments.soft_on(tx, claim.item)}:
+    for page in {page for claim in plan.claims for page in claims.soft_on(tx, claim.item)}:
         issue.supersede(tx, page)
     opened = payments.insert(
         tx,
@@ -85,7 +85,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         reference=slip.reference,
         key=slip.key,
     )
-    payments.insert_claims(tx, id_, plan.claims)
+    claims.insert(tx, id_, plan.claims)
     credited = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
     payment = reverse.find(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)

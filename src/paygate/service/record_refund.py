@@ -27,7 +27,7 @@ from paygate.errors import (
     NotRefundable,
     Refused,
 )
-from paygate.ledger import customers, keys, lots, payments, receipts, reversals
+from paygate.ledger import customers, keys, lots, payments, receipts, reversals, under_way
 from paygate.ledger.posting import Account
 from paygate.service import (
     allocation,
@@ -156,14 +156,14 @@ def _cash(kind: Kind) -> Account:
 
 def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
     wanted = refunds.wanted_items(tx, payment, slip.items, slip.amount, slip.to)
-    under_way = payments.under_way(tx, payment.id)
-    if under_way.voiding:
+    now = under_way.of_payment(tx, payment.id)
+    if now.voiding:
         raise NotRefundable(
             f"payment {payment.id} is being voided at its gateway; inquire until that has ended, "
             "or resolve it, and record then what was sent back as well",
             payment=payment.id,
         )
-    left = (payment.received - payment.returned).minor - under_way.refunding
+    left = (payment.received - payment.returned).minor - now.refunding
     amount = slip.amount
     if amount is None:
         named = sum(minor for _, minor in wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.ledger import inbox, payments
+from paygate.ledger import attempts, inbox
 from paygate.service import feed, inquire, receive, refusals, unsettled
 
 if TYPE_CHECKING:
@@ -45,4 +45,4 @@ def recover(
 def unattended(tx: Tx, waited: timedelta) -> list[Unattended]:
     """Return the accounts of which something has been due for longer than *waited*."""
     before = tx.now - waited
-    return payments.unattended(tx, inbox.unattended(tx, before), before)
+    return attempts.unattended(tx, inbox.unattended(tx, before), before)

@@ -21,7 +21,7 @@ from paygate.errors import (
     NotRefundable,
     NotYetRefundable,
 )
-from paygate.ledger import chargebacks, customers, lots, payments, receipts
+from paygate.ledger import chargebacks, claims, customers, lots, receipts, refunding, under_way
 from paygate.ledger.paging import Page
 from paygate.service import issue
 from paygate.service.taking import RefundTo
@@ -87,20 +87,20 @@ def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
     spent = 0
     consumers: list[str] = []
     for lot in lots.of_payment(tx, payment.id):
-        reserved = payments.reserved_of(tx, lot.id)
+        reserved = claims.reserved_of(tx, lot.id)
         if lot.amount.currency != amount.currency or not (lot.used.minor or reserved):
             continue
         spent += lot.used.minor + reserved
         uses = receipts.standing_of_credit(tx, lot.id)
         consumers += [use.payment or use.id for use in uses]
-        consumers += payments.reserving(tx, lot.id)
+        consumers += claims.reserving(tx, lot.id)
     owed = -sum(
         debit.amount.minor
         for debit in lots.debits_of(tx, payment.id)
         if debit.amount.currency == amount.currency
     )
-    under_way = payments.under_way(tx, payment.id).refunding
-    left = (payment.received - payment.returned).minor - under_way
+    going = under_way.of_payment(tx, payment.id).refunding
+    left = (payment.received - payment.returned).minor - going
     if amount.minor > left - max(0, spent - owed) and consumers:
         names = list(dict.fromkeys(consumers))
         raise CreditConsumed(
@@ -157,6 +157,6 @@ def _paid(tx: Tx, payment: Payment) -> dict[str, int]:
     for standing in receipts.standing_of_payment(tx, payment.id):
         if standing.receipt is not None and standing.amount.currency == payment.amount.currency:
             paid[standing.invoice] = paid.get(standing.invoice, 0) + standing.amount.minor
-    for item, minor in payments.going_off(tx, payment.id):
+    for item, minor in refunding.going_off(tx, payment.id):
         paid[item] = paid.get(item, 0) - minor
     return paid

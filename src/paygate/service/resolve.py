@@ -23,7 +23,7 @@ from paygate.errors import (
     StillToDecide,
     UnknownAttempt,
 )
-from paygate.ledger import methods, outbox, payments, receipts, reviews
+from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
 from paygate.service import allocation, door, enroll, keeping, merge, reverse, telling, ways
 from paygate.service.flow import Flow, transact
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paygate.domain.method import MethodChange
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
 
 Resolution: TypeAlias = Approved | Authorized | Declined | Closed
@@ -77,7 +77,7 @@ def resolve(
 
 def _check_ended(tx: Tx, before: AttemptRow, outcome: Resolution) -> None:
     """Refuse an approval that shows only money of another operation: it leaves this one open."""
-    row = payments.attempt(tx, before.attempt.id)
+    row = attempts.by_id(tx, before.attempt.id)
     if row is None or not isinstance(outcome, Approved) or not row.attempt.state.in_doubt:
         return
     named = ", ".join(movement.movement_id for movement in outcome.movements)
@@ -107,7 +107,7 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
     _check_decided(tx, payment)
     reviews.finish(tx, payment.id, reason)
     if payment.conflicted:
-        allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+        allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     found = reverse.find(tx, payment.id)
     telling.emit(tx, "payment.reviewed", found, why=reason)
     return found
@@ -117,7 +117,7 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
     """Refuse to finish what a decision has to end: it would hold money or invoices unseen."""
     asked = [
         row.attempt
-        for row in payments.attempts_of(tx, payment.id)
+        for row in attempts.of_payment(tx, payment.id)
         if row.attempt.needs_review and row.attempt.state.in_doubt
     ]
     if asked:
@@ -176,7 +176,7 @@ def resolve_method(
     def work(tx: Tx) -> MethodChange:
         _check_evidence(evidence)
         found = enroll.change_of(tx, change)
-        row = payments.attempt(tx, found.id)
+        row = attempts.by_id(tx, found.id)
         assert row is not None, f"the change {found.id} was just read"
         if found.state.final:
             raise AlreadyFinal(
@@ -187,7 +187,7 @@ def resolve_method(
             methods.vault_of(tx)
         reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
         merge.merge_any_in(tx, found.id, outcome, reading)
-        payments.clear_attempt_review(tx, found.id)
+        attempts.clear_review(tx, found.id)
         outbox.emit(
             tx,
             "method.resolved",
@@ -215,7 +215,7 @@ def _check_evidence(evidence: str) -> None:
 
 def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
     """Find the attempt that is meant: the one that was named, else the only one in doubt."""
-    rows = payments.attempts_of(tx, payment.id)
+    rows = attempts.of_payment(tx, payment.id)
     if named is not None:
         row = next((row for row in rows if row.attempt.id == named), None)
         if row is None:
@@ -249,7 +249,7 @@ def _does(tx: Tx, row: AttemptRow) -> Operation:
     """Tell what an attempt does; to complete is to do what waited for the payer."""
     if row.attempt.operation is not Operation.COMPLETE:
         return row.attempt.operation
-    return payments.main_attempt(tx, row.attempt.payment).attempt.operation
+    return attempts.main_of(tx, row.attempt.payment).attempt.operation
 
 
 def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> None:

@@ -19,7 +19,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import BadReply, NotPayable, UnknownGateway
 from paygate.gateway import Remainder
-from paygate.ledger import items, payments, quotes
+from paygate.ledger import claims, items, payments, quotes
 from paygate.service import door
 from paygate.service.flow import Flow, ask
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.action import PayToAddress
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
 
@@ -147,10 +147,10 @@ def _why_not(tx: Tx, payment: Payment, asked: _Asked) -> str:
 
 def _is_paid_otherwise(tx: Tx, payment: Payment) -> bool:
     """Return whether the invoices cannot take all that *payment* is still to pay."""
-    claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
-    left = sum(each.minor for each in claims) - payment.received.minor + payment.returned.minor
-    room = sum(each.minor for each in claims if each.state == "hard")
-    for item in dict.fromkeys(each.item for each in claims):
+    its_claims = [each for each in claims.of_payment(tx, payment.id) if each.credit is None]
+    left = sum(each.minor for each in its_claims) - payment.received.minor + payment.returned.minor
+    room = sum(each.minor for each in its_claims if each.state == "hard")
+    for item in dict.fromkeys(each.item for each in its_claims):
         invoice = items.by_id(tx, item)
         room += 0 if invoice is None else invoice.open.minor - invoice.claimed.minor
     return room < left

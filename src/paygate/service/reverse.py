@@ -33,6 +33,8 @@ from paygate.errors import (
     UnknownPayment,
 )
 from paygate.ledger import (
+    attempts,
+    claims,
     customers,
     items,
     keys,
@@ -43,6 +45,7 @@ from paygate.ledger import (
     receipts,
     reversals,
     reviews,
+    under_way,
 )
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, identifying, issue, settle, taking, telling, ways
@@ -286,13 +289,13 @@ def _date_of(tx: Tx, payment: Payment, on: date | None) -> date:
 
 def _reversible(tx: Tx, payment: Payment, on: date, wish: Wish) -> list[Receipt]:
     """Tell the receipts to reverse, or refuse."""
-    if payments.in_doubt(tx, payment.id):
+    if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
             f"we do not know yet how payment {payment.id} ended; inquire or resolve it first",
             payment=payment.id,
         )
-    under_way = payments.under_way(tx, payment.id)
-    if under_way.capturing or under_way.refunding or under_way.voiding:
+    now = under_way.of_payment(tx, payment.id)
+    if now.capturing or now.refunding or now.voiding:
         raise OutcomeUnknown(
             f"money of payment {payment.id} is on its way; reverse it when that has come to an end",
             payment=payment.id,
@@ -358,7 +361,7 @@ def _check_credit(tx: Tx, payment: Payment) -> None:
                 standing.payment or standing.id
                 for standing in receipts.standing_of_credit(tx, credit.id)
             ]
-            consumers += payments.reserving(tx, credit.id)
+            consumers += claims.reserving(tx, credit.id)
     if consumers:
         raise CreditConsumed(
             f"payment {payment.id} made a credit that {', '.join(dict.fromkeys(consumers))} "
@@ -447,7 +450,7 @@ def _document(
             differs=["payment"],
         )
     if payment.conflicted or payment.awaiting.minor:
-        allocation.release(tx, payment.id, payments.claims_of(tx, payment.id))
+        allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     if payment.conflicted:
         payments.settle_conflict(tx, payment.id)
     payments.set_reversal(tx, payment.id, reversal)

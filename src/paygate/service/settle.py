@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.movement import MovementKind
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.settlement import CreditOn, Settlement, in_transit, settlement_of
-from paygate.ledger import customers, items, outbox, payments, posting, receipts, reviews
+from paygate.ledger import (
+    claims,
+    customers,
+    items,
+    outbox,
+    payments,
+    posting,
+    receipts,
+    reviews,
+    under_way,
+)
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit, tell_credited
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
-    from paygate.ledger.payments import Claim
+    from paygate.ledger.claims import Claim
     from paygate.ledger.receipts import RefundOut, Settled
     from paygate.ledger.tx import Tx
 
@@ -99,18 +109,18 @@ def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
     awaiting = receipts.awaiting_in_all(tx, payment.id, payment.amount.currency)
     if ended or payment.status is not PaymentStatus.AUTHORIZED:
         return awaiting
-    under_way = payments.under_way(tx, payment.id)
-    return awaiting + max(0, under_way.authorized - under_way.collected)
+    now = under_way.of_payment(tx, payment.id)
+    return awaiting + max(0, now.authorized - now.collected)
 
 
 def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str, int]]:
     """Let go of what *payment* holds and no money will come for; tell what, by invoice."""
-    claims = payments.claims_of(tx, payment.id)
+    its_claims = claims.of_payment(tx, payment.id)
     needed = still_to_come(tx, payment, ended=ended)
     if not needed:
-        allocation.release(tx, payment.id, claims)
-        return [(each.item, each.minor) for each in claims if each.state == "hard"]
-    held = [each for each in claims if each.state == "hard" and each.credit is None]
+        allocation.release(tx, payment.id, its_claims)
+        return [(each.item, each.minor) for each in its_claims if each.state == "hard"]
+    held = [each for each in its_claims if each.state == "hard" and each.credit is None]
     excess = sum(each.minor for each in held) - needed
     freed: list[tuple[str, int]] = []
     for claim in reversed(held):  # they are filled in order, so the last go first
@@ -119,9 +129,9 @@ def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str,
             break
         items.unclaim(tx, claim.item, gone)
         if gone == claim.minor:
-            payments.set_claim(tx, payment.id, claim, "released")
+            claims.set_state(tx, payment.id, claim, "released")
         else:
-            payments.split_claim(tx, payment.id, claim, gone, "released")
+            claims.split(tx, payment.id, claim, gone, "released")
         freed.append((claim.item, gone))
         excess -= gone
     return freed
@@ -129,9 +139,9 @@ def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str,
 
 def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
     """Hold again what was let go of, as far as it is free; return what could not be held."""
-    claims = [each for each in payments.claims_of(tx, payment.id) if each.credit is None]
-    missing = needed - sum(each.minor for each in claims if each.state == "hard")
-    for claim in claims:
+    its_claims = [each for each in claims.of_payment(tx, payment.id) if each.credit is None]
+    missing = needed - sum(each.minor for each in its_claims if each.state == "hard")
+    for claim in its_claims:
         if missing <= 0:
             break
         if claim.state == "hard":
@@ -141,7 +151,7 @@ def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
         take = min(claim.minor, room, missing)
         if take <= 0 or not items.claim(tx, claim.item, take):
             continue
-        for page in payments.soft_on(tx, claim.item):
+        for page in claims.soft_on(tx, claim.item):
             if page != payment.id:
                 issue.supersede(tx, page)
         _hold_of(tx, payment, claim, take)
@@ -151,9 +161,9 @@ def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
 
 def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:
     if take == claim.minor:
-        payments.set_claim(tx, payment.id, claim, "hard")
+        claims.set_state(tx, payment.id, claim, "hard")
     else:
-        payments.split_claim(tx, payment.id, claim, take, "hard")
+        claims.split(tx, payment.id, claim, take, "hard")
 
 
 # --- Money that settles ----------------------------------------------------------------
@@ -287,13 +297,13 @@ def place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
 def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
     minor = settled.amount.minor
     receipts.set_awaiting(tx, settled.receipt, settled.awaiting - minor)
-    claims = payments.claims_of(tx, payment.id)
+    its_claims = claims.of_payment(tx, payment.id)
     placed = allocation.place(
         tx,
         payment,
         settled.receipt,
         settled.amount,
-        sorted(claims, key=lambda claim: claim.state != "hard"),
+        sorted(its_claims, key=lambda claim: claim.state != "hard"),
         source=Line(Account.AWAITING, minor, receipt=settled.receipt),
         on=on,
         entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",

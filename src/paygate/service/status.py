@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
 from paygate.domain.text import counted
-from paygate.ledger import accounts, feeds, payments, refused, sending, standing
+from paygate.ledger import accounts, attempts, feeds, refused, sending, standing
 from paygate.service import recover
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def status(tx: Tx) -> LedgerStatus:
     found = _accounts(tx)
     reviews = standing.reviews(tx, SHOWN)
     unknown = standing.unknown(tx, SHOWN)
-    changes = payments.changes_to_review(tx, SHOWN)
+    changes = attempts.changes_to_review(tx, SHOWN)
     sinks = standing.sinks(tx)
     concerns = [
         *_of_sending(sending.stopped(tx)),

@@ -26,7 +26,7 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
-from paygate.ledger import items, lots, outbox, payments, posting, receipts, taken
+from paygate.ledger import items, lots, outbox, posting, receipts, refunding, taken
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, settle
 from paygate.service.telling import tell_credited
@@ -120,11 +120,11 @@ def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
 
 def _from_holds(tx: Tx, attempt: str) -> list[Line]:
     lines: list[Line] = []
-    for credit, held in payments.holds_of(tx, attempt):
+    for credit, held in refunding.held_by(tx, attempt):
         lots.release(tx, credit, held)
         lots.close(tx, credit, held)
         lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
-    payments.end_holds(tx, attempt, "used")
+    refunding.end_holds(tx, attempt, "used")
     return lines
 
 

@@ -30,6 +30,8 @@ from paygate.domain.text import shown, spelled_alike
 from paygate.errors import InvalidValue, NotFoundError, PayerNumberTaken
 from paygate.gateway import digest_key
 from paygate.ledger import (
+    attempts,
+    claims,
     customers,
     items,
     keys,
@@ -39,9 +41,10 @@ from paygate.ledger import (
     places,
     receipts,
     reviews,
+    under_way,
 )
+from paygate.ledger.claims import Claim
 from paygate.ledger.paging import Page
-from paygate.ledger.payments import Claim
 from paygate.service import issue, merge, telling
 from paygate.service.flow import Flow, transact
 
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
     from paygate.domain.payer_number import PayerNumber
     from paygate.domain.payment import Payment
     from paygate.gateway import Notice
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
 
@@ -101,8 +104,8 @@ def _unless_ours(tx: Tx, notice: Notice, found: AttemptRow) -> AttemptRow | None
     """Return *found*; None if *notice* may be about a refund of ours that has no name yet."""
     if not any(each.kind in _SENT_BACK for each in movements_of(notice)):
         return found
-    under_way = payments.under_way(tx, found.attempt.payment)
-    return None if under_way.refunding or under_way.voiding else found
+    now = under_way.of_payment(tx, found.attempt.payment)
+    return None if now.refunding or now.voiding else found
 
 
 def is_ambiguous(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -> bool:
@@ -111,7 +114,7 @@ def is_ambiguous(tx: Tx, account: str, notice: Notice, named: AttemptRow | None)
     if named is None or not moved or money_of(notice) is not None or not _is_unasked(tx, named):
         return False
     name, payment = named.attempt.reference, named.attempt.payment
-    return payments.is_name_shared(tx, account, reference=name, payment=payment) and (
+    return attempts.is_name_shared(tx, account, reference=name, payment=payment) and (
         _booked(tx, account, _own(notice)) is None
     )
 
@@ -246,7 +249,7 @@ def book(
         payer_number=paid_to,
     )
     if number is not None and number.pays is Pays.OLDEST_DUE:
-        payments.insert_claims(tx, id_, _oldest_due(tx, payment))
+        claims.insert(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
     # A place is no name of this money: more may come to it, and a payer may be asked to pay there.
@@ -292,7 +295,7 @@ def kind_of(account: GatewayAccount, notice: Notice) -> Kind:
 def _attempt(tx: Tx, account: GatewayAccount, payment: Payment, key: str, timing: Timing) -> str:
     traits = account.traits
     attempt = tx.new_id("att")
-    payments.insert_attempt(
+    attempts.insert(
         tx,
         id_=attempt,
         payment=payment.id,
@@ -315,7 +318,7 @@ def _attempt(tx: Tx, account: GatewayAccount, payment: Payment, key: str, timing
 
 def _oldest_due(tx: Tx, payment: Payment) -> list[Claim]:
     """Return what the money is for: what is open and not held, the oldest due date first."""
-    claims: list[Claim] = []
+    made: list[Claim] = []
     left, after = payment.amount.minor, ""
     while left:
         found = items.owed_page(
@@ -326,14 +329,14 @@ def _oldest_due(tx: Tx, payment: Payment) -> list[Claim]:
             take = min(left, room)
             if take <= 0 or invoice.total.currency != payment.amount.currency:
                 continue
-            for page in payments.soft_on(tx, invoice.id):
+            for page in claims.soft_on(tx, invoice.id):
                 issue.supersede(tx, page)
-            claims.append(Claim(len(claims), invoice.id, take, None, "released"))
+            made.append(Claim(len(made), invoice.id, take, None, "released"))
             left -= take
         if len(found) < _PAGE:
             break
         after = found[-1].id
-    return claims
+    return made
 
 
 # --- Numbers --------------------------------------------------------------------------------

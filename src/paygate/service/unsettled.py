@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
-from paygate.ledger import payments, reviews
+from paygate.ledger import attempts, payments, reviews
 from paygate.service import inquire, reverse, settle, telling
 from paygate.service.flow import Flow, look, transact
 
@@ -68,7 +68,7 @@ def _attempts(tx: Tx, payment: str) -> list[str]:
     """Return the attempts that brought money of *payment*, and sent back what is out."""
     out = {each.attempt for each in settle.refunds_out(tx, payment)}
     brought = not out or settle.on_its_way(tx, payment) or settle.is_contradicted(tx, payment)
-    rows = payments.attempts_of(tx, payment)
+    rows = attempts.of_payment(tx, payment)
     return [
         row.attempt.id
         for row in rows

@@ -14,7 +14,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
-from paygate.ledger import items, payments, receipts
+from paygate.ledger import attempts, items, payments, receipts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
-    from paygate.ledger.payments import AttemptRow
+    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
 
 
@@ -43,7 +43,7 @@ class Ways:
 
 def out_of(tx: Tx, payment: Payment) -> Ways:
     """Return what can be done about *payment* now."""
-    rows = payments.attempts_of(tx, payment.id)
+    rows = attempts.of_payment(tx, payment.id)
     doubtful = [row for row in rows if row.attempt.state.in_doubt]
     if doubtful:
         return Ways(("inquire", "resolve"), _soonest(doubtful))
@@ -94,7 +94,7 @@ def back(tx: Tx, payment: Payment) -> tuple[str, ...]:
     A slip or a virtual account often takes money and sends none; then a person sends it in
     another way and records that.
     """
-    rows = payments.attempts_of(tx, payment.id)
+    rows = attempts.of_payment(tx, payment.id)
     offered = any(row.offers_to(Operation.REFUND) for row in rows)
     return ("refund",) if offered else ("record_refund",)
 

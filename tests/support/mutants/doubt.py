@@ -59,11 +59,11 @@ def _refused_again_is_failure(original: Any) -> Any:
 
 
 def _tired_is_failure(original: Any) -> Any:
-    payments = import_module("paygate.ledger.payments")
+    attempts = import_module("paygate.ledger.attempts")
 
     def merge_any_in(tx: Tx, attempt: str, answer: Any, reading: Any) -> Any:
         told = original(tx, attempt, answer, reading)
-        row = payments.attempt(tx, attempt)
+        row = attempts.by_id(tx, attempt)
         tired = row.attempt.state.in_doubt and row.attempt.next_check_at is None
         if tired and reading.source is not Source.OPERATOR:
             given_up = replace(reading, source=Source.OPERATOR)
@@ -74,10 +74,10 @@ def _tired_is_failure(original: Any) -> Any:
 
 
 def _fence(original: Any) -> Any:
-    payments = import_module("paygate.ledger.payments")
+    attempts = import_module("paygate.ledger.attempts")
 
     def merge_any_in(tx: Tx, attempt: str, answer: Any, reading: Any) -> Any:
-        row = payments.attempt(tx, attempt)
+        row = attempts.by_id(tx, attempt)
         late = reading.source is Source.RESPONSE and tx.now >= row.lease_until
         if late and row.attempt.state.in_doubt:
             answer = Unknown(reason="the answer came after the lease")
@@ -92,7 +92,7 @@ def _unknown_frees(original: Any) -> Any:
     def move(tx: Tx, payment: Any, claims: Any, changes: Any) -> Any:
         if changes.state is AttemptState.UNKNOWN:
             allocation.release(tx, payment.id, claims)
-            return import_module("paygate.ledger.payments").claims_of(tx, payment.id)
+            return import_module("paygate.ledger.claims").of_payment(tx, payment.id)
         return original(tx, payment, claims, changes)
 
     return move

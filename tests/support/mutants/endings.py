@@ -189,7 +189,7 @@ MUTANTS: Final = (
         plants="a host takes up attempts of accounts that it does not have",
         breaks="§3: an inquiry whose account this process does not have changes nothing",
         shows="two hosts share a ledger, and one of them lacks an account",
-        patches=(Patch("ledger.payments", "due_attempts", _of_every_account("paygate_attempt")),),
+        patches=(Patch("ledger.attempts", "due", _of_every_account("paygate_attempt")),),
         bias=Bias(faults={Fault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
     Mutant(
@@ -290,7 +290,7 @@ MUTANTS: Final = (
         plants="the amount of a capture that came to nothing stays taken",
         breaks="§2: its amount is free again",
         shows="a capture is refused",
-        patches=(Patch("ledger.payments", "end_capture", _nothing),),
+        patches=(Patch("ledger.under_way", "end_capture", _nothing),),
         bias=Bias(
             faults={Fault.CONNECT: 0.3},
             actions={"hold": 6, "capture": 8},
@@ -302,7 +302,7 @@ MUTANTS: Final = (
         plants="the amount of a refund that came to nothing stays taken",
         breaks="§2: its amount is free again",
         shows="a refund is refused",
-        patches=(Patch("ledger.payments", "end_refund", _nothing),),
+        patches=(Patch("ledger.under_way", "end_refund", _nothing),),
         bias=Bias(
             faults={Fault.CONNECT: 0.3},
             actions={"refund": 12, "pay": 3},

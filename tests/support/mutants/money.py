@@ -198,7 +198,7 @@ MUTANTS: Final = (
         shows="a refund is in doubt, and somebody clicks again",
         patches=(
             Patch(
-                "ledger.payments",
+                "ledger.under_way",
                 "_BEGIN_REFUND",
                 without("returned_minor + refunding_minor + :amount", "returned_minor + :amount"),
             ),
@@ -216,7 +216,7 @@ MUTANTS: Final = (
         shows="a capture is in doubt, and somebody captures again",
         patches=(
             Patch(
-                "ledger.payments",
+                "ledger.under_way",
                 "_BEGIN_CAPTURE",
                 without("collected_minor + capturing_minor + :amount", "collected_minor + :amount"),
             ),
@@ -227,7 +227,7 @@ MUTANTS: Final = (
         plants="a void that may be under way does not keep a capture out",
         breaks="§2: a live void excludes captures",
         shows="a void is in doubt, and somebody captures",
-        patches=(Patch("ledger.payments", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
+        patches=(Patch("ledger.under_way", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
         bias=Bias(
             faults={Fault.ANSWER_SLOW: 0.5, Fault.ANSWER_LOST: 0.2},
             actions={"hold": 6, "capture": 6, "cancel": 8},

@@ -1,0 +1,129 @@
+"""Claims: the parts of items that a payment is for, and the credit it takes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from paygate.ledger import checksums
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.ledger.tx import Tx
+
+_INSERT = """
+INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state, checksum)
+VALUES (:payment, :position, :item, :amount, :credit, :state, :checksum)
+"""
+_OF_PAYMENT = """
+SELECT position, item, amount_minor, credit, state FROM paygate_claim
+WHERE payment = :payment ORDER BY position
+"""
+_SET_STATE = """
+UPDATE paygate_claim SET state = :state, checksum = :checksum
+WHERE payment = :payment AND position = :position
+"""
+_SET_AMOUNT = """
+UPDATE paygate_claim SET amount_minor = :amount, checksum = :checksum
+WHERE payment = :payment AND position = :position
+"""
+_SOFT_ON = """
+SELECT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
+"""
+# Also what another payment took over: it can be paid until it has ended at its processor.
+_PAGES_ON = """
+SELECT DISTINCT c.payment FROM paygate_claim c JOIN paygate_payment p ON p.id = c.payment
+WHERE c.item = :item AND c.state IN ('soft', 'superseded') AND p.status = 'requires_action'
+ORDER BY c.payment
+"""
+_RESERVING = """
+SELECT payment FROM paygate_claim WHERE credit = :credit AND state = 'hard'
+"""
+_RESERVED = """
+SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_claim
+WHERE credit = :credit AND state = 'hard'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A part of an item that a payment is for; from a credit lot where `credit` names one."""
+
+    position: int
+    item: str
+    minor: int
+    credit: str | None
+    state: str
+
+
+def insert(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
+    """Write what a payment is for."""
+    tx.many(_INSERT, [_params(payment, claim) for claim in claims])
+
+
+def _params(payment: str, claim: Claim) -> dict[str, Any]:
+    params = {
+        "payment": payment,
+        "position": claim.position,
+        "item": claim.item,
+        "amount": claim.minor,
+        "credit": claim.credit,
+        "state": claim.state,
+    }
+    return checksums.signed(checksums.CLAIM, params)
+
+
+def of_payment(tx: Tx, payment: str) -> list[Claim]:
+    """Return what a payment is for, in the order it fills."""
+    return [
+        Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"])
+        for row in tx.all(_OF_PAYMENT, {"payment": payment})
+    ]
+
+
+def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
+    """Change the state of one claim."""
+    tx.run(_SET_STATE, _params(payment, replace(claim, state=state)))
+
+
+def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
+    """
+    Count *minor* of a claim as used (or as in *state*), and keep the rest of it.
+
+    It joins what is in that state already, so that money in a thousand parts makes no thousand
+    claims.
+    """
+    part = Claim(0, claim.item, minor, claim.credit, state)
+    tx.run(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
+    claims = of_payment(tx, payment)
+    for each in claims:
+        if replace(each, position=0, minor=minor) == part:
+            joined = replace(each, minor=each.minor + minor)
+            tx.run(_SET_AMOUNT, _params(payment, joined))
+            return
+    last = max(each.position for each in claims)
+    insert(tx, payment, [replace(part, position=last + 1)])
+
+
+def soft_on(tx: Tx, item: str) -> list[str]:
+    """Return the payments that hold a soft claim on *item*."""
+    # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
+    return list(dict.fromkeys(row["payment"] for row in tx.all(_SOFT_ON, {"item": item})))
+
+
+def pages_on(tx: Tx, item: str) -> list[str]:
+    """Return the payments whose page, slip or address is open and was for *item*."""
+    return [row["payment"] for row in tx.all(_PAGES_ON, {"item": item})]
+
+
+def reserving(tx: Tx, credit: str) -> list[str]:
+    """Return the live payments that reserved part of a credit lot."""
+    return list(dict.fromkeys(row["payment"] for row in tx.all(_RESERVING, {"credit": credit})))
+
+
+def reserved_of(tx: Tx, credit: str) -> int:
+    """Return how much of a credit lot live payments have reserved."""
+    row = tx.one(_RESERVED, {"credit": credit})
+    assert row is not None, "an aggregate query gives a row"
+    return int(row["minor"])
