@@ -1,6 +1,6 @@
 """Take money with Authorize.Net, at a simulated one on this machine.
 
-    python examples/authorize_net.py
+    python -m examples.authorize_net     # in a clone of the repository, which has the simulated one
 
 A customer pays three invoices on Authorize.Net's form. A card is declined, and
 another one pays. A bank account is stored and debited by ourselves; days later
@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Mandate, Money, OneTimeToken, Payment, PostForm
 from paygate.testing import FakeClock
-from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
+from tests.support.simulated_authorize_net import SimulatedAuthorizeNet, serving
 
 ADA = Customer("C-1", name="Ada Lovelace", email="ada@example.org")
 VISA = {"cardNumber": "4111111111111111", "expirationDate": "2030-12", "cardCode": "900"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paygate.testing.simulated_stripe import SimulatedStripe, serving
+from tests.support.simulated_stripe import SimulatedStripe, serving
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -52,8 +52,14 @@ def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
     ]
 
 
-def test_authorize_net_from_the_form_to_the_returned_e_check(tmp_path: Path) -> None:
-    done = run("authorize_net.py", tmp_path)
+def test_authorize_net_from_the_form_to_the_returned_e_check() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.authorize_net"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [

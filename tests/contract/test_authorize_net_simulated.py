@@ -27,7 +27,7 @@ from paygate.domain.payment import Payment
 from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable, NotRefundable
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
-from paygate.testing.simulated_authorize_net import SimulatedAuthorizeNet, serving
+from tests.support.simulated_authorize_net import SimulatedAuthorizeNet, serving
 
 ADA = Customer(
     "C-1",

@@ -17,8 +17,8 @@ import pytest
 from paygate import Cashier, Money, Payment, PaymentStatus, PayToAddress
 from paygate.drivers.bitcoin import BitcoinSettings
 from paygate.testing import FakeClock
-from paygate.testing.simulated_bitcoin import SimulatedNode, serving
-from paygate.testing.simulated_bitcoin.addresses import script_of
+from tests.support.simulated_bitcoin import SimulatedNode, serving
+from tests.support.simulated_bitcoin.addresses import script_of
 
 # The account key of BIP 84's test vector.
 XPUB = (

@@ -30,7 +30,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.outcome import DeclineCode
 from paygate.gateway import Callback
 from paygate.testing import FakeClock
-from paygate.testing.simulated_stripe import SimulatedStripe, serving
+from tests.support.simulated_stripe import SimulatedStripe, serving
 
 ADA = Customer(
     "C-1",

@@ -1,7 +1,7 @@
 """A simulated node that a test makes misbehave: what Core and Esplora answer.
 
 It knows no validation: it has the chain that a test gives it. Its blocks and transactions are
-those of the simulated node that paygate ships, which shares no code with the driver.
+those of the simulated node, which shares no code with the driver.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from paygate.dialogue import Request, Response
 from paygate.drivers.bitcoin import Bitcoin, BitcoinSettings, RateSource
-from paygate.testing.simulated_bitcoin.blocks import Block, Tx, block
-from paygate.testing.simulated_bitcoin.blocks import transaction as pay
+from tests.support.simulated_bitcoin.blocks import Block, Tx, block
+from tests.support.simulated_bitcoin.blocks import transaction as pay
 
 __all__ = ["DECOY", "OnSimulatedNode", "SimulatedNode", "Tx", "chain", "pay"]
 

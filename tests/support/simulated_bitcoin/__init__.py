@@ -5,7 +5,7 @@ Bitcoin Core's RPC that need no wallet, as far as they are needed to watch a cha
 of transactions and blocks is what is written about them in public.
 """
 
-from paygate.testing.simulated_bitcoin.node import SimulatedNode
-from paygate.testing.simulated_bitcoin.server import serving
+from tests.support.simulated_bitcoin.node import SimulatedNode
+from tests.support.simulated_bitcoin.server import serving
 
 __all__ = ["SimulatedNode", "serving"]

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from paygate.testing.simulated_authorize_net.records import Instrument
-from paygate.testing.simulated_authorize_net.speech import part, write_json
+from tests.support.simulated_authorize_net.records import Instrument
+from tests.support.simulated_authorize_net.speech import part, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from paygate.testing.simulated_authorize_net.records import (
+    from tests.support.simulated_authorize_net.records import (
         Batch,
         Form,
         Profile,

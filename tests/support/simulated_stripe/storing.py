@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from paygate.testing.simulated_stripe.cards import NUMBERS
-from paygate.testing.simulated_stripe.payments import Payments
-from paygate.testing.simulated_stripe.state import Json, Refused, invalid
+from tests.support.simulated_stripe.cards import NUMBERS
+from tests.support.simulated_stripe.payments import Payments
+from tests.support.simulated_stripe.state import Json, Refused, invalid
 
 
 class Storing(Payments):

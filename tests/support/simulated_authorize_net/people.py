@@ -6,9 +6,9 @@ import secrets
 from dataclasses import replace
 from decimal import Decimal
 
-from paygate.testing.simulated_authorize_net.records import Batch, Instrument, Told, local, utc
-from paygate.testing.simulated_authorize_net.sales import LIVE_STATES, Sales
-from paygate.testing.simulated_authorize_net.speech import part
+from tests.support.simulated_authorize_net.records import Batch, Instrument, Told, local, utc
+from tests.support.simulated_authorize_net.sales import LIVE_STATES, Sales
+from tests.support.simulated_authorize_net.speech import part
 
 
 class People(Sales):

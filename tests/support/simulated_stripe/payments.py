@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from paygate.testing.simulated_stripe.cards import Cards
-from paygate.testing.simulated_stripe.state import Json, Refused, invalid, plain
+from tests.support.simulated_stripe.cards import Cards
+from tests.support.simulated_stripe.state import Json, Refused, invalid, plain
 
 if TYPE_CHECKING:
-    from paygate.testing.simulated_stripe.cards import Behaviour
+    from tests.support.simulated_stripe.cards import Behaviour
 
 _CANCELABLE = (
     "requires_payment_method",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.simulated_authorize_net.forms import Forms
-from paygate.testing.simulated_authorize_net.people import People
-from paygate.testing.simulated_authorize_net.reading import Reading
-from paygate.testing.simulated_authorize_net.speech import Unreadable, failed, part, read, write
+from tests.support.simulated_authorize_net.forms import Forms
+from tests.support.simulated_authorize_net.people import People
+from tests.support.simulated_authorize_net.reading import Reading
+from tests.support.simulated_authorize_net.speech import Unreadable, failed, part, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.testing.simulated_authorize_net.records import Told
+    from tests.support.simulated_authorize_net.records import Told
 
 
 class SimulatedAuthorizeNet(Forms, Reading, People):

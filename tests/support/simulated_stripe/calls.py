@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
 
-from paygate.testing.simulated_stripe.state import Json, Refused, invalid
-from paygate.testing.simulated_stripe.storing import Storing
+from tests.support.simulated_stripe.state import Json, Refused, invalid
+from tests.support.simulated_stripe.storing import Storing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from paygate.testing.simulated_authorize_net.records import Instrument, Told, Transaction
-from paygate.testing.simulated_authorize_net.speech import (
+from tests.support.simulated_authorize_net.records import Instrument, Told, Transaction
+from tests.support.simulated_authorize_net.speech import (
     TEXTS,
     failed,
     listed,
@@ -19,7 +19,7 @@ from paygate.testing.simulated_authorize_net.speech import (
     part,
     write,
 )
-from paygate.testing.simulated_authorize_net.state import State
+from tests.support.simulated_authorize_net.state import State
 
 CENT: Final = Decimal("0.01")
 

@@ -5,7 +5,7 @@ request as it answered the first, and serves the bank's page and Checkout as pag
 What it knows of their rules is what is written about them in public.
 """
 
-from paygate.testing.simulated_stripe.calls import SimulatedStripe
-from paygate.testing.simulated_stripe.server import serving
+from tests.support.simulated_stripe.calls import SimulatedStripe
+from tests.support.simulated_stripe.server import serving
 
 __all__ = ["SimulatedStripe", "serving"]

@@ -6,10 +6,10 @@ import secrets
 from datetime import timedelta
 from typing import Final
 
-from paygate.testing.simulated_authorize_net.profiles import Profiles
-from paygate.testing.simulated_authorize_net.records import Form, Instrument, Told
-from paygate.testing.simulated_authorize_net.sales import Sales, answer_of
-from paygate.testing.simulated_authorize_net.speech import failed, listed, ok, part
+from tests.support.simulated_authorize_net.profiles import Profiles
+from tests.support.simulated_authorize_net.records import Form, Instrument, Told
+from tests.support.simulated_authorize_net.sales import Sales, answer_of
+from tests.support.simulated_authorize_net.speech import failed, listed, ok, part
 
 FORM_LASTS: Final = timedelta(minutes=15)
 

@@ -57,9 +57,9 @@ class State:
         check: Check | None = None,
     ) -> None:
         self.now = now
-        self.secret_key = "sk_test_simulated"  # noqa: S105  (it opens nothing)
+        self.secret_key = "sk_test_simulated"
         self.publishable_key = "pk_test_simulated"
-        self.signing_secret = "whsec_simulated"  # noqa: S105  (likewise)
+        self.signing_secret = "whsec_simulated"
         self.url = ""
         self.objects: dict[str, dict[str, Json]] = {}
         self.webhooks: list[tuple[dict[str, str], bytes]] = []

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from paygate.testing.fake.guard import refuse_production
-from paygate.testing.simulated_stripe.state import Refused
+from tests.support.simulated_stripe.state import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from paygate.testing.simulated_stripe.calls import SimulatedStripe
-    from paygate.testing.simulated_stripe.state import Json
+    from tests.support.simulated_stripe.calls import SimulatedStripe
+    from tests.support.simulated_stripe.state import Json
 
 
 @contextmanager

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from paygate.testing.simulated_authorize_net.records import (
+from tests.support.simulated_authorize_net.records import (
     Instrument,
     PaymentProfile,
     Profile,
     Told,
 )
-from paygate.testing.simulated_authorize_net.speech import failed, ok, part
-from paygate.testing.simulated_authorize_net.state import State
+from tests.support.simulated_authorize_net.speech import failed, ok, part
+from tests.support.simulated_authorize_net.state import State
 
 
 class Profiles(State):

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from paygate.testing.simulated_authorize_net.records import Told
+    from tests.support.simulated_authorize_net.records import Told
 
 NAMESPACE: Final = "AnetApi/xml/v1/schema/AnetApiSchema.xsd"
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from paygate.testing.simulated_authorize_net.records import Batch, Told, Transaction, local, utc
-from paygate.testing.simulated_authorize_net.speech import TEXTS, failed, ok, part
-from paygate.testing.simulated_authorize_net.state import State
+from tests.support.simulated_authorize_net.records import Batch, Told, Transaction, local, utc
+from tests.support.simulated_authorize_net.speech import TEXTS, failed, ok, part
+from tests.support.simulated_authorize_net.state import State
 
 
 class Reading(State):

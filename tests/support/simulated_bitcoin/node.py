@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.testing.simulated_bitcoin.addresses import NETWORKS, script_of
-from paygate.testing.simulated_bitcoin.blocks import Block, Tx, block, transaction
+from tests.support.simulated_bitcoin.addresses import NETWORKS, script_of
+from tests.support.simulated_bitcoin.blocks import Block, Tx, block, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -39,7 +39,7 @@ class SimulatedNode:
     """
 
     user = "simulated"
-    password = "of-a-simulated-node"  # noqa: S105  (it protects nothing)
+    password = "of-a-simulated-node"
 
     def __init__(self, network: str = "regtest", now: Callable[[], datetime] | None = None) -> None:
         if network not in NETWORKS:

@@ -5,7 +5,7 @@ schema on every request where it is given one, and serves the hosted forms as
 pages. What it knows of their rules is what is written about them in public.
 """
 
-from paygate.testing.simulated_authorize_net.calls import SimulatedAuthorizeNet
-from paygate.testing.simulated_authorize_net.server import serving
+from tests.support.simulated_authorize_net.calls import SimulatedAuthorizeNet
+from tests.support.simulated_authorize_net.server import serving
 
 __all__ = ["SimulatedAuthorizeNet", "serving"]

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from paygate.testing.fake.guard import refuse_production
-from paygate.testing.simulated_authorize_net.sales import broke_off, erred
-from paygate.testing.simulated_authorize_net.speech import part
+from tests.support.simulated_authorize_net.sales import broke_off, erred
+from tests.support.simulated_authorize_net.speech import part
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from paygate.testing.simulated_authorize_net.calls import SimulatedAuthorizeNet
-    from paygate.testing.simulated_authorize_net.records import Form, Told
+    from tests.support.simulated_authorize_net.calls import SimulatedAuthorizeNet
+    from tests.support.simulated_authorize_net.records import Form, Told
 
 _PAY: Final = "/payment/payment"
 _STORE: Final = "/customer/addPayment"

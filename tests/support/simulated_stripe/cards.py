@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.simulated_stripe.state import Json, State, invalid
+from tests.support.simulated_stripe.state import Json, State, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

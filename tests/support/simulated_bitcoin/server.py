@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 
 from paygate.testing.fake.guard import refuse_production
-from paygate.testing.simulated_bitcoin.node import RpcError
+from tests.support.simulated_bitcoin.node import RpcError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from paygate.testing.simulated_bitcoin.node import SimulatedNode
+    from tests.support.simulated_bitcoin.node import SimulatedNode
 
 
 @contextmanager
