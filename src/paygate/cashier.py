@@ -698,7 +698,7 @@ class BookDesk:
     def method(self, id_: str) -> Flow[PaymentMethod]:
         """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
         which = arguments.stored(id_, "id_")
-        return (yield from look(lambda tx: enroll.find(tx, which)))
+        return (yield from look(lambda tx: finding.method(tx, which)))
 
     @verb
     def method_changes(
@@ -742,7 +742,7 @@ class BookDesk:
         which = arguments.stored(method, "method")
 
         def work(tx: Tx) -> Mandate | None:
-            found = enroll.find(tx, which)
+            found = finding.method(tx, which)
             return None if found.mandate is None else methods.mandate(tx, found.mandate)
 
         return (yield from look(work))
@@ -756,13 +756,13 @@ class BookDesk:
     def invoice(self, number: str) -> Flow[Invoice]:
         """Read an invoice by number (or id), or raise `UnknownInvoice`."""
         which = arguments.named(number, "number")
-        return (yield from look(lambda tx: issue.find(tx, which)))
+        return (yield from look(lambda tx: finding.invoice(tx, which)))
 
     @verb
     def payment(self, id_: Payment | str) -> Flow[Payment]:
         """Read a payment as it now stands, or raise `UnknownPayment`."""
         which = arguments.payment(id_, "id_")
-        return (yield from look(lambda tx: reverse.find(tx, which)))
+        return (yield from look(lambda tx: finding.payment(tx, which)))
 
     @verb
     def payment_by_key(self, key: str, *, verb: KeyedVerb = "collect") -> Flow[Payment]:
@@ -896,7 +896,7 @@ class BookDesk:
                 account=of_account,
                 status=wanted,
                 needs_review=flagged,
-                item=None if billed is None else issue.find(tx, billed).id,
+                item=None if billed is None else finding.invoice(tx, billed).id,
             )
             return finding.of_account(tx, of_account, payments.page(tx, which, page))
 
@@ -911,7 +911,7 @@ class BookDesk:
         which = arguments.payment(payment, "payment")
 
         def work(tx: Tx) -> list[Attempt]:
-            found = reverse.find(tx, which)
+            found = finding.payment(tx, which)
             return [row.attempt for row in attempts.of_payment(tx, found.id)]
 
         return (yield from look(work))
@@ -920,7 +920,7 @@ class BookDesk:
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
         """List the money that moved for a payment, in and out; raises `UnknownPayment`."""
         which = arguments.payment(payment, "payment")
-        found = look(lambda tx: receipts.of_payment(tx, reverse.find(tx, which).id))
+        found = look(lambda tx: receipts.of_payment(tx, finding.payment(tx, which).id))
         return (yield from found)
 
     @verb
@@ -989,7 +989,7 @@ class BookDesk:
 
         def work(tx: Tx) -> list[Chargeback]:
             if of is not None:
-                reverse.find(tx, of)
+                finding.payment(tx, of)
             found = chargebacks.page(tx, page, payment=of, account=of_account, state=wanted)
             return finding.of_account(tx, of_account, found)
 
@@ -1005,7 +1005,7 @@ class BookDesk:
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
         """List what was put on an invoice, and what was taken off again."""
         which = arguments.invoice(invoice, "invoice")
-        return (yield from look(lambda tx: receipts.of_item(tx, issue.find(tx, which).id)))
+        return (yield from look(lambda tx: receipts.of_item(tx, finding.invoice(tx, which).id)))
 
     @verb
     def credits(
@@ -1913,7 +1913,7 @@ def _method(method: Method | PaymentMethod | str | None) -> Flow[Method | Paymen
         return None
     given = arguments.method(method, "method")
     stored = arguments.id_of_stored(given)
-    return given if stored is None else (yield from look(lambda tx: enroll.find(tx, stored)))
+    return given if stored is None else (yield from look(lambda tx: finding.method(tx, stored)))
 
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:

@@ -10,7 +10,14 @@ from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingT
 from paygate.ledger import claims, customers, payments, posting, receipts, reviews
 from paygate.ledger.claims import Claim
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, identifying, issue, reverse, settle, taking, telling
+from paygate.service import (
+    allocation,
+    finding,
+    identifying,
+    settle,
+    taking,
+    telling,
+)
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -51,11 +58,11 @@ def assign_in(
         raise InvalidValue(
             "say why the money goes there: reason='the payer rounded up'", argument="reason"
         )
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor]
     if not waiting:
         raise _nothing(payment)
-    invoices = [issue.find(tx, each, "invoices") for each in wanted]
+    invoices = [finding.invoice(tx, each, "invoices") for each in wanted]
     payment = _identified(tx, payment, invoices, customer)
     allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     for receipt in waiting:
@@ -67,7 +74,7 @@ def assign_in(
     identifying.follow_up(tx, payment)
     reviews.decide(tx, payment.id, reason)
     payments.settle_conflict(tx, payment.id)
-    found = reverse.find(tx, payment.id)
+    found = finding.payment(tx, payment.id)
     telling.emit(tx, "payment.assigned", found, why=reason)
     return found
 
@@ -92,7 +99,7 @@ def _identified(
             argument="customer",
         )
     identifying.identify(tx, payment, found)
-    return reverse.find(tx, payment.id)
+    return finding.payment(tx, payment.id)
 
 
 def _nothing(payment: Payment) -> NothingToAssign:
@@ -143,7 +150,7 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
                 f"{payment.customer}",
                 argument="invoices",
             )
-        now = issue.find(tx, invoice)
+        now = finding.invoice(tx, invoice)
         if not now.open.minor:
             raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
         made.append(Claim(position + len(made), now.id, now.open.minor, None, "released"))

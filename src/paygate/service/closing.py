@@ -15,7 +15,7 @@ from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
 from paygate.ledger import attempts, claims, items
-from paygate.service import inquire, operate, reverse, ways
+from paygate.service import finding, inquire, operate, ways
 from paygate.service.flow import Flow, look
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check(
     or its time is over where it cannot be closed.
     """
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
-    pages = [reverse.find(tx, page) for page in dict.fromkeys(rows)]
+    pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
     closable = [page for page in pages if page.id not in tried and _closable(tx, page, accounts)]
     if closable:
         raise OpenPages([page.id for page in closable])
@@ -91,6 +91,6 @@ def close_pages(
         try:
             after = (yield from operate.operate(task, accounts, timing)).payment
         except (Refused, UsageError):
-            after = yield from look(partial(reverse.find, payment=page))
+            after = yield from look(partial(finding.payment, which=page))
         if after.status is PaymentStatus.REQUIRES_ACTION:
             yield from inquire.inquire(page, accounts, timing)

@@ -56,7 +56,16 @@ from paygate.ledger import (
     stored_requests,
 )
 from paygate.ledger.claims import Claim
-from paygate.service import door, issue, merge, places, return_address, reverse, telling, ways
+from paygate.service import (
+    door,
+    finding,
+    issue,
+    merge,
+    places,
+    return_address,
+    telling,
+    ways,
+)
 from paygate.service.flow import Flow, Heard, ask, intend
 
 if TYPE_CHECKING:
@@ -266,7 +275,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
     id_ = tx.new_id("pay")
     before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
     if before is not None:
-        return Opened(payment=reverse.find_again(tx, before))
+        return Opened(payment=finding.payment_again(tx, before))
     plan = plan_claims(tx, order.items, order.amount, order.customer)
     _check_expected(order, plan)
     if not order.payer_present:
@@ -472,8 +481,8 @@ def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None
     if isinstance(item, Share):
         if item.amount.minor <= 0:
             raise InvalidAmount(f"a share of {item.amount} cannot be paid", argument="items")
-        return issue.find(tx, item.invoice, "items"), item.amount
-    return issue.find(tx, item, "items"), None
+        return finding.invoice(tx, item.invoice, "items"), item.amount
+    return finding.invoice(tx, item, "items"), None
 
 
 def check_together(
@@ -645,7 +654,7 @@ def _check_disputes(tx: Tx, plan: Plan) -> None:
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         found = chargebacks.on_item(tx, item)
         if found is not None:
-            number = issue.find(tx, item).number
+            number = finding.invoice(tx, item).number
             raise InvoiceDisputed(
                 f"the dispute {found.reference} of payment {found.payment} took money off invoice "
                 f"{number}, so it is not charged without the payer; leave it out, or collect it "

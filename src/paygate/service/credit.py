@@ -12,7 +12,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import claims, customers, items, keys, lots, payments, posting
-from paygate.service import allocation, collect, issue, reverse, telling
+from paygate.service import allocation, collect, finding, issue, telling
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     )
     before = keys.take(tx, "pay_from_credit", use.key, print_, id_)
     if before is not None:
-        return reverse.find_again(tx, before)
+        return finding.payment_again(tx, before)
     plan = collect.plan_claims(tx, use.items, use.amount, None)
-    currency = issue.find(tx, plan.claims[0].item).total.currency
+    currency = finding.invoice(tx, plan.claims[0].item).total.currency
     claimed = sum(claim.minor for claim in plan.claims)
     amount = use.amount
     if amount is None:
@@ -89,7 +89,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         payment=id_,
         effective=on,
     )
-    payment = reverse.find(tx, id_)
+    payment = finding.payment(tx, id_)
     telling.emit(tx, "credit.used", payment)
     telling.emit(tx, "payment.succeeded", payment)
     allocation.tell_items(tx, [claim.item for claim in made])
@@ -109,7 +109,7 @@ def undo_credit_use(payment: str) -> Flow[Payment]:
 
 def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     """Undo a use of credit in this transaction; undoing it again changes nothing."""
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     used = [claim for claim in claims.of_payment(tx, payment.id) if claim.credit is not None]
     if not used:
         raise NothingToReverse(f"payment {payment.id} used no credit", payment=payment.id)
@@ -126,7 +126,7 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
             effective=on,
         )
         allocation.tell_items(tx, touched, reopened=True)
-    return reverse.find(tx, payment.id)
+    return finding.payment(tx, payment.id)
 
 
 def balance(tx: Tx, customer: Customer | str) -> Balance:

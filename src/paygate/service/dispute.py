@@ -29,7 +29,7 @@ from paygate.ledger import (
     reviews,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue
+from paygate.service import allocation, finding
 from paygate.service.telling import alert, emit, of_movement
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _review(tx: Tx, payment: Payment, found: Chargeback, *, lost_after_all: bool
 
 def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int) -> None:
     """Post what is lost of an invoice; what was paid meanwhile, or is being paid, is not lost."""
-    invoice = issue.find(tx, item)
+    invoice = finding.invoice(tx, item)
     lost = min(minor, invoice.open.minor - invoice.claimed.minor)
     if lost <= 0 or not items.write_off(tx, item, lost):
         return

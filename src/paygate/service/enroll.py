@@ -32,7 +32,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods, stored_requests
-from paygate.service import collect, door, keeping, merge, reverse
+from paygate.service import collect, door, finding, keeping, merge
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
 
 def _reference(tx: Tx, wish: Wish, customer: str) -> str:
     """Find the gateway's name of the payment whose method is to be stored."""
-    payment = reverse.find(tx, wish.from_payment or "")
+    payment = finding.payment(tx, wish.from_payment or "")
     if payment.account != wish.account.name:
         raise InvalidValue(
             f"payment {payment.id} went through account {payment.account!r}; store its method there"
@@ -283,7 +283,7 @@ def forget(
     method: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[MethodChange]:
     """Forget a method: charge it no more, and have the gateway delete it."""
-    found = yield from look(lambda tx: find(tx, method))
+    found = yield from look(lambda tx: finding.method(tx, method))
     account = accounts.get(found.account)
     if account is None:
         raise UnknownGateway(
@@ -432,25 +432,17 @@ def change_of(tx: Tx, attempt: str) -> MethodChange:
     )
 
 
-def find(tx: Tx, id_: str) -> PaymentMethod:
-    """Read a method, also one that was forgotten, or raise `UnknownMethod`."""
-    found = methods.by_id(tx, id_)
-    if found is None:
-        raise UnknownMethod(f"there is no stored method {shown(id_)} in this ledger")
-    return found
-
-
 def set_default(method: str) -> Flow[PaymentMethod]:
     """Make *method* the default one of its customer."""
 
     def work(tx: Tx) -> PaymentMethod:
-        found = find(tx, method)
+        found = finding.method(tx, method)
         if found.forgotten_at is not None:
             raise MethodNotUsable(f"method {method} was forgotten", method=method, why="forgotten")
         if not found.is_default:
             methods.set_default(tx, found)
             keeping.tell(tx, "method.default_set", method)
-        return find(tx, method)
+        return finding.method(tx, method)
 
     return (yield from transact(work))
 

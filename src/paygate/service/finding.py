@@ -2,19 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from paygate import logs
+from paygate.domain.invoice import Invoice
 from paygate.domain.payment import RECORDED
 from paygate.domain.text import shown, spelled_alike
-from paygate.errors import NotFoundError, UnknownGateway
-from paygate.ledger import accounts, items, methods, outbox, payments
+from paygate.errors import (
+    NotFoundError,
+    UnknownGateway,
+    UnknownInvoice,
+    UnknownMethod,
+    UnknownPayment,
+)
+from paygate.ledger import accounts, items, methods, outbox, payments, reversals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paygate.domain.method import PaymentMethod
+    from paygate.domain.payment import Payment
+    from paygate.domain.reversal import WriteOff
     from paygate.ledger.tx import Tx
 
 T = TypeVar("T")
+
+
+def payment(tx: Tx, which: str) -> Payment:
+    """Return a payment, or raise `UnknownPayment`."""
+    found = payments.by_id(tx, which)
+    if found is None:
+        raise UnknownPayment(f"there is no payment {shown(which)} in this ledger", payment=which)
+    return found
+
+
+def payment_again(tx: Tx, which: str) -> Payment:
+    """Return the payment of a key that was used before: this call stores and sends nothing."""
+    found = payment(tx, which)
+    about = logs.About(account=found.account, payment=found.id)
+    tx.say("verb.repeated", "the key of this payment was used again; nothing was sent", about)
+    return replace(found, repeated=True)
+
+
+def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
+    """Return an invoice by number or id, or raise `UnknownInvoice`, which names the *argument*."""
+    if isinstance(which, Invoice):
+        found = items.by_id(tx, which.id)
+    else:
+        number = spelled_alike(which)
+        found = items.by_number(tx, number) or items.by_id(tx, number)
+    if found is None:
+        name = which.number if isinstance(which, Invoice) else which
+        raise UnknownInvoice(
+            f"there is no invoice {shown(name)} in this ledger", invoice=name, argument=argument
+        )
+    return found
+
+
+def method(tx: Tx, id_: str) -> PaymentMethod:
+    """Return a stored method, also one that was forgotten, or raise `UnknownMethod`."""
+    found = methods.by_id(tx, id_)
+    if found is None:
+        raise UnknownMethod(f"there is no stored method {shown(id_)} in this ledger")
+    return found
+
+
+def write_off(tx: Tx, which: str) -> WriteOff:
+    """Return a write-off, or raise `NotFoundError`."""
+    found = reversals.write_off(tx, which)
+    if found is None:
+        raise NotFoundError(f"there is no write-off {shown(which)} in this ledger")
+    return found
 
 
 def aggregate(tx: Tx, written: str) -> str:

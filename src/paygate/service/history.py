@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paygate.ledger import attempts, items, outbox, receipts
-from paygate.service import reverse
+from paygate.service import finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class History:
 
 def of(tx: Tx, which: str) -> History:
     """Read the history of a payment, or raise `UnknownPayment`."""
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     put = receipts.put_by_payment(tx, payment.id)
     numbers: dict[str, str] = {}
     for item in dict.fromkeys(each.invoice for each in put):

@@ -25,7 +25,16 @@ from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGatew
 from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
-from paygate.service import collect, door, enroll, keeping, merge, operate, reverse, telling
+from paygate.service import (
+    collect,
+    door,
+    enroll,
+    finding,
+    keeping,
+    merge,
+    operate,
+    telling,
+)
 from paygate.service.flow import Flow, Heard, ask, look, transact
 
 if TYPE_CHECKING:
@@ -100,7 +109,7 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     """
 
     def read(tx: Tx) -> list[AttemptRow]:
-        found = reverse.find(tx, payment)
+        found = finding.payment(tx, payment)
         return attempts.of_payment(tx, found.id)
 
     rows = yield from look(read)
@@ -110,7 +119,7 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     for row in rows:
         told = yield from inquire_safely(row.attempt.id, accounts, timing, set())
         unanswered = unanswered or ("" if told is None else told.unanswered)
-    found = yield from look(lambda tx: reverse.find(tx, payment))
+    found = yield from look(lambda tx: finding.payment(tx, payment))
     return replace(found, unanswered=unanswered)
 
 
@@ -403,7 +412,7 @@ def _send_again(
 
 
 def _payment_of(tx: Tx, row: AttemptRow) -> Payment | None:
-    return reverse.find(tx, row.attempt.payment) if row.attempt.payment else None
+    return finding.payment(tx, row.attempt.payment) if row.attempt.payment else None
 
 
 def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:

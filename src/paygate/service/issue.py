@@ -9,12 +9,11 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import AMOUNT_MAX, Money
-from paygate.domain.text import identifier, shown, spelled_alike
+from paygate.domain.text import identifier, spelled_alike
 from paygate.errors import (
     InvalidAmount,
     InvalidValue,
     NumberReused,
-    UnknownInvoice,
 )
 from paygate.ledger import (
     claims,
@@ -28,7 +27,7 @@ from paygate.ledger import (
     reversals,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, ways
+from paygate.service import allocation, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
     )
     outbox.emit(tx, "invoice.generated", id_, allocation.item_data(tx, id_))
-    return find(tx, id_)
+    return finding.invoice(tx, id_)
 
 
 def check(bill: Bill) -> None:
@@ -129,21 +128,6 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
     return found
 
 
-def find(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
-    """Find an invoice by number or id, or raise `UnknownInvoice`, which names the *argument*."""
-    if isinstance(which, Invoice):
-        found = items.by_id(tx, which.id)
-    else:
-        number = spelled_alike(which)
-        found = items.by_number(tx, number) or items.by_id(tx, number)
-    if found is None:
-        name = which.number if isinstance(which, Invoice) else which
-        raise UnknownInvoice(
-            f"there is no invoice {shown(name)} in this ledger", invoice=name, argument=argument
-        )
-    return found
-
-
 def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
     """Void an invoice; money that was on it becomes credit of the customer."""
     if not reason.strip():
@@ -153,7 +137,7 @@ def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
 
 def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     """Void an invoice in this transaction; voiding it again changes nothing."""
-    invoice = find(tx, which)
+    invoice = finding.invoice(tx, which)
     if invoice.status is InvoiceStatus.VOID:
         return invoice
     if not items.void(tx, invoice.id):
@@ -175,7 +159,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
         customer=invoice.customer,
         effective=customers.today(tx, invoice.customer),
     )
-    voided = find(tx, invoice.id)
+    voided = finding.invoice(tx, invoice.id)
     facts = {"credited_minor": voided.credited.minor, "reason": reason}
     outbox.emit(tx, "invoice.voided", invoice.id, allocation.facts_of(voided) | facts)
     return voided

@@ -66,7 +66,7 @@ from paygate.ledger import (
     stored_requests,
     under_way,
 )
-from paygate.service import booking, collect, door, merge, parts, refunds, reverse, ways
+from paygate.service import booking, collect, door, finding, merge, parts, refunds, ways
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 from paygate.service.taking import RefundTo
 
@@ -160,7 +160,7 @@ def operate(
 
 def _result(tx: Tx, stored: Stored) -> OperationResult:
     """Return what has become of a stored intent by now."""
-    payment = reverse.find(tx, stored.payment)
+    payment = finding.payment(tx, stored.payment)
     rows = [attempts.by_id(tx, each) for each in stored.attempts]
     made = [row.attempt for row in rows if row is not None]
     return _made_of(tx, payment, stored.operation, made, repeated=not stored.rows)
@@ -282,7 +282,7 @@ def _not_cancelable(tx: Tx, payment: Payment) -> NotCancelable:
 
 def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
     """Tell a payment, and whether a part of it went back: a charge is voided whole, or not."""
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     if payment.status is not PaymentStatus.SUCCEEDED or keys.used(tx, Operation.VOID, key):
         return payment, False
     in_part = 0 < payment.returned.minor < payment.received.minor
@@ -423,7 +423,7 @@ def _account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> Gat
 
 def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Stored:
     """Check, count and store the intent in this transaction; send nothing."""
-    payment = reverse.find(tx, task.payment)
+    payment = finding.payment(tx, task.payment)
     _check_rail(payment, task.operation)
     account = _account_of(payment, accounts)
     stored = Stored(payment=payment.id, operation=task.operation, account=account)

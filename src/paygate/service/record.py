@@ -12,7 +12,7 @@ from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import claims, customers, keys, payments, receipts
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, collect, in_hand, issue, reverse, telling
+from paygate.service import allocation, collect, finding, in_hand, issue, telling
 from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     )
     before = keys.take(tx, "record", slip.key, print_, id_)
     if before is not None:
-        return reverse.find_again(tx, before)
+        return finding.payment_again(tx, before)
     came = in_hand.plan(tx, slip.items, slip.amount, slip.customer)
     plan = came.plan
     for page in {page for claim in plan.claims for page in claims.soft_on(tx, claim.item)}:
@@ -87,7 +87,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     )
     claims.insert(tx, id_, plan.claims)
     credited = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
-    payment = reverse.find(tx, id_)
+    payment = finding.payment(tx, id_)
     telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.tell_items(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
     telling.tell_credited(tx, payment, credited)

@@ -33,10 +33,9 @@ from paygate.service import (
     allocation,
     booking,
     collect,
+    finding,
     identifying,
-    issue,
     refunds,
-    reverse,
     telling,
     write_off,
 )
@@ -96,7 +95,7 @@ def record_refund_in(tx: Tx, slip: RefundSlip) -> list[Receipt]:
     if before is not None:
         return receipts.recorded(tx, RECORDED, before)
     if slip.payment is not None:
-        _of_payment(tx, reverse.find(tx, slip.payment), slip, id_)
+        _of_payment(tx, finding.payment(tx, slip.payment), slip, id_)
     elif customer is not None:
         _of_customer(tx, customer, slip, id_)
     return receipts.recorded(tx, RECORDED, id_)
@@ -116,7 +115,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
         raise NotFoundError(f"there is no recorded refund {shown(which)} in this ledger")
-    payment = reverse.find(tx, found.payment)
+    payment = finding.payment(tx, found.payment)
     movement = Movement(
         movement_id=f"{found.movement_id}:undone",
         kind=MovementKind.UNDONE,
@@ -126,10 +125,10 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
         code=reason,
     )
     for note in reversals.credit_notes_of(tx, found.id):
-        if issue.find(tx, note.invoice).status is not InvoiceStatus.VOID:
+        if finding.invoice(tx, note.invoice).status is not InvoiceStatus.VOID:
             write_off.undo_write_off_in(tx, note.id)
     booking.book_back(tx, payment, movement, account=RECORDED, cash=_cash(Kind(found.by)))
-    return reverse.find(tx, payment.id)
+    return finding.payment(tx, payment.id)
 
 
 def _check(slip: RefundSlip) -> None:
@@ -199,7 +198,7 @@ def _of_customer(tx: Tx, customer: str, slip: RefundSlip, id_: str) -> None:
     for lot in lots.free_of(tx, customer, amount.currency) if left else ():
         if lot.payment is None or not left:
             continue
-        payment = reverse.find(tx, lot.payment)
+        payment = finding.payment(tx, lot.payment)
         try:
             _check_sending(tx, payment, slip.force_reason)
         except Refused as refusal:
@@ -258,13 +257,13 @@ def _book(
     telling.tell_receipt(tx, payment, receipt, movement)
     out = Outgo(receipt=receipt, amount=amount, on=on, to=to, items=items, credits=credits_)
     booking.send_off(tx, payment, out, cash)
-    booking.end_conflict(tx, reverse.find(tx, payment.id))
+    booking.end_conflict(tx, finding.payment(tx, payment.id))
     if not payment.customer:
         identifying.follow_up(tx, payment)
     telling.emit(
         tx,
         "payment.refunded",
-        reverse.find(tx, payment.id),
+        finding.payment(tx, payment.id),
         refunded_minor=amount.minor,
         by=slip.kind.value,
         reference=slip.reference,

@@ -23,7 +23,7 @@ from paygate.errors import (
 )
 from paygate.ledger import chargebacks, claims, customers, lots, receipts, refunding, under_way
 from paygate.ledger.paging import Page
-from paygate.service import issue
+from paygate.service import finding
 from paygate.service.taking import RefundTo
 from paygate.service.telling import emit
 
@@ -126,7 +126,7 @@ def wanted_items(
     wanted: list[tuple[str, int]] = []
     left = None if amount is None else amount.minor
     for each in items:
-        invoice = issue.find(tx, each.invoice if isinstance(each, Share) else each, "items")
+        invoice = finding.invoice(tx, each.invoice if isinstance(each, Share) else each, "items")
         there = Money(payment.amount.currency, paid.get(invoice.id, 0))
         share = each.amount if isinstance(each, Share) else there
         if share > there or share.minor <= 0:

@@ -24,7 +24,16 @@ from paygate.errors import (
     UnknownAttempt,
 )
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
-from paygate.service import allocation, door, enroll, keeping, merge, reverse, telling, ways
+from paygate.service import (
+    allocation,
+    door,
+    enroll,
+    finding,
+    keeping,
+    merge,
+    telling,
+    ways,
+)
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -59,7 +68,7 @@ def resolve(
 
     def work(tx: Tx) -> Payment:
         _check_evidence(evidence)
-        found = reverse.find(tx, payment)
+        found = finding.payment(tx, payment)
         row = _chosen(tx, found, attempt)
         _check_fit(row, outcome, _does(tx, row))
         # Recovery goes on to ask about what is held; about what has ended nobody is asked.
@@ -70,7 +79,7 @@ def resolve(
         reviews.decide(tx, found.id, evidence)
         payments.clear_review(tx, found.id, row.attempt.id)
         telling.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
-        return reverse.find(tx, found.id)
+        return finding.payment(tx, found.id)
 
     return (yield from transact(work))
 
@@ -101,14 +110,14 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
         raise InvalidValue(
             "say what was found: reason='the bank confirmed it by phone'", argument="reason"
         )
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     if not payment.needs_review and not payment.conflicted:
         return payment
     _check_decided(tx, payment)
     reviews.finish(tx, payment.id, reason)
     if payment.conflicted:
         allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
-    found = reverse.find(tx, payment.id)
+    found = finding.payment(tx, payment.id)
     telling.emit(tx, "payment.reviewed", found, why=reason)
     return found
 

@@ -9,10 +9,9 @@ made. Later payments on the same invoices stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate import logs
 from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
@@ -30,7 +29,6 @@ from paygate.errors import (
     NumberReused,
     OutcomeUnknown,
     StillAtGateway,
-    UnknownPayment,
 )
 from paygate.ledger import (
     attempts,
@@ -48,7 +46,7 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, identifying, issue, settle, taking, telling, ways
+from paygate.service import allocation, finding, identifying, issue, settle, taking, telling, ways
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ def reverse(wish: Wish) -> Flow[Reversal]:
 
 def reverse_in(tx: Tx, wish: Wish) -> Reversal:
     """Book the opposite of a payment in this transaction."""
-    payment = find(tx, wish.payment)
+    payment = finding.payment(tx, wish.payment)
     print_ = keys.fingerprint(
         on=wish.on,
         reason=wish.reason,
@@ -229,24 +227,6 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
         if not receipts.is_reversal_in_transit(tx, payment.id):
             reviews.end(tx, payment.id, reviews.CONTRADICTED)
     return Money(movement.amount.currency, left)
-
-
-def find(tx: Tx, payment: str) -> Payment:
-    """Find a payment, or raise `UnknownPayment`."""
-    found = payments.by_id(tx, payment)
-    if found is None:
-        raise UnknownPayment(
-            f"there is no payment {shown(payment)} in this ledger", payment=payment
-        )
-    return found
-
-
-def find_again(tx: Tx, payment: str) -> Payment:
-    """Return the payment of a key that was used before: this call stores and sends nothing."""
-    found = find(tx, payment)
-    about = logs.About(account=found.account, payment=found.id)
-    tx.say("verb.repeated", "the key of this payment was used again; nothing was sent", about)
-    return replace(found, repeated=True)
 
 
 def _same_as_before(payment: Payment, before: tuple[Reversal, str], print_: str) -> Reversal:
@@ -573,7 +553,7 @@ def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> N
     if reviews.raise_(tx, payment.id, reviews.EXCESS):
         who = "the customer" if payment.customer else "whoever is found to have paid it"
         text = f"a return of {amount} does not match what is booked; {who} owes it"
-        telling.emit(tx, "payment.needs_review", find(tx, payment.id), reason=text)
+        telling.emit(tx, "payment.needs_review", finding.payment(tx, payment.id), reason=text)
 
 
 def _post(

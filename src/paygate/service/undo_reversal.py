@@ -16,7 +16,7 @@ from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
 from paygate.ledger import customers, payments, receipts, reversals, reviews
 from paygate.ledger.posting import Account
-from paygate.service import allocation, booking, reverse, telling
+from paygate.service import allocation, booking, finding, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
             "say why it is undone: reason='the letter was about another payment'",
             argument="reason",
         )
-    payment = reverse.find(tx, which)
+    payment = finding.payment(tx, which)
     found = reversals.of_payment(tx, payment.id)
     booked = receipts.of_payment(tx, payment.id)
     if found is None and any(each.kind is MovementKind.UNDONE for each in booked):
@@ -63,12 +63,12 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     telling.emit(
         tx,
         "payment.reversal_undone",
-        reverse.find(tx, payment.id),
+        finding.payment(tx, payment.id),
         reversal=reversal.id,
         number=reversal.number,
         why=reason,
     )
-    return reverse.find(tx, payment.id)
+    return finding.payment(tx, payment.id)
 
 
 def _standing(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
 from paygate.ledger import attempts, payments, reviews
-from paygate.service import inquire, reverse, settle, telling
+from paygate.service import finding, inquire, settle, telling
 from paygate.service.flow import Flow, look, transact
 
 if TYPE_CHECKING:
@@ -83,14 +83,14 @@ def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Paymen
     waits = on_its_way or contradicted or settle.refunds_out(tx, payment)
     if waits and not answered:
         payments.set_settle_check(tx, payment, tx.now + timing.waiting)
-        return reverse.find(tx, payment)
+        return finding.payment(tx, payment)
     payments.set_settle_check(tx, payment, None)
     if contradicted:
         _flag_reversal(tx, payment)
     elif on_its_way:
         _flag(tx, payment, reviews.UNSETTLED, "its money was accepted and has not settled")
     _flag_refunds(tx, payment)
-    return reverse.find(tx, payment)
+    return finding.payment(tx, payment)
 
 
 def _flag(tx: Tx, payment: str, cause: str, text: str) -> None:
@@ -100,7 +100,7 @@ def _flag(tx: Tx, payment: str, cause: str, text: str) -> None:
         telling.emit(
             tx,
             "payment.unsettled",
-            reverse.find(tx, payment),
+            finding.payment(tx, payment),
             reason=f"{text} within {days} days; find out at the processor what became of it",
         )
 
@@ -123,7 +123,7 @@ def _flag_reversal(tx: Tx, payment: str) -> None:
         telling.emit(
             tx,
             "payment.needs_review",
-            reverse.find(tx, payment),
+            finding.payment(tx, payment),
             reason="a person reversed it, and its gateway says that the money has settled and not "
             "that it went back; ask the gateway, and if the money is here, undo_reversal",
         )

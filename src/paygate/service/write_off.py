@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import InvoiceStatus
-from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyPaid,
     InvalidAmount,
     InvalidValue,
     InvoiceIsVoid,
     NotEnoughOpen,
-    NotFoundError,
 )
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
-from paygate.service import allocation, issue
+from paygate.service import allocation, finding
 from paygate.service.flow import Flow, look, repeatable, transact
 
 if TYPE_CHECKING:
@@ -43,12 +41,12 @@ def write_off_in(
     """Give up an open amount in this transaction; without *amount* all that is open."""
     if not reason.strip():
         raise InvalidValue("a write-off needs a reason", argument="reason")
-    invoice = issue.find(tx, which)
+    invoice = finding.invoice(tx, which)
     id_ = tx.new_id("wof")
     print_ = keys.fingerprint(item=invoice.id, amount=str(amount), reason=reason)
     before = keys.take(tx, "write_off", key, print_, id_)
     if before is not None:
-        return _find(tx, before)
+        return finding.write_off(tx, before)
     wanted = invoice.open if amount is None else amount
     if amount is None and not wanted.minor:
         raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)
@@ -82,12 +80,14 @@ def write_off_in(
     )
     if wanted == invoice.open:
         allocation.tell_items(tx, [invoice.id])
-    return _find(tx, id_)
+    return finding.write_off(tx, id_)
 
 
 def list_(which: Invoice | str) -> Flow[list[WriteOff]]:
     """List what was written off an invoice, the oldest first, also what was undone."""
-    return (yield from look(lambda tx: reversals.write_offs_of_item(tx, issue.find(tx, which).id)))
+    return (
+        yield from look(lambda tx: reversals.write_offs_of_item(tx, finding.invoice(tx, which).id))
+    )
 
 
 def undo_write_off(which: str) -> Flow[WriteOff]:
@@ -97,8 +97,8 @@ def undo_write_off(which: str) -> Flow[WriteOff]:
 
 def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
     """Undo a write-off in this transaction; undoing it again changes nothing."""
-    found = _find(tx, which)
-    invoice = issue.find(tx, found.invoice)
+    found = finding.write_off(tx, which)
+    invoice = finding.invoice(tx, found.invoice)
     if invoice.status is InvoiceStatus.VOID:
         raise InvoiceIsVoid(
             f"invoice {invoice.number} is void; there is nothing to make open again",
@@ -109,14 +109,7 @@ def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
         account = reversals.posted_to(tx, found.id)
         _post(tx, invoice, f"undo:{found.id}", -found.amount.minor, account)
         allocation.tell_items(tx, [found.invoice], reopened=True)
-    return _find(tx, which)
-
-
-def _find(tx: Tx, which: str) -> WriteOff:
-    found = reversals.write_off(tx, which)
-    if found is None:
-        raise NotFoundError(f"there is no write-off {shown(which)} in this ledger")
-    return found
+    return finding.write_off(tx, which)
 
 
 def _post(

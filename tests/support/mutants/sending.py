@@ -179,12 +179,12 @@ def _without_token(original: Any) -> Any:
 
 def _claim_after_look(original: Any) -> Any:
     service = import_module("paygate.service.collect")
-    issue = service.issue
+    finding = service.finding
 
     def collect(order: Any, timing: Any, accounts: Any) -> Flow[Any]:
         def seen(tx: Tx) -> list[Any]:
             return [
-                item if isinstance(item, service.Share) else _Seen(issue.find(tx, item))
+                item if isinstance(item, service.Share) else _Seen(finding.invoice(tx, item))
                 for item in order.items
             ]
 
