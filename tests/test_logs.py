@@ -24,6 +24,7 @@ from paygate.service.flow import Step
 from paygate.testing import FakeClock, FakeGateway
 from paygate.testing.simulation.faults import Fault
 from paygate.testing.simulation.ledger import Connection
+from tests.stores import sqlite_of
 
 KEY = "sk_test_of_the_account"
 CARD = "4242424242424242"
@@ -171,7 +172,7 @@ def test_a_line_is_written_once_and_only_when_it_is_durable(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(SqliteStore, "connection_class", Connection)
     with Cashier.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock=FakeClock()) as cashier:
-        connection = cashier._store._writer()
+        connection = sqlite_of(cashier)._writer()
         assert isinstance(connection, Connection)
         connection.arm(Fault.DISK_FULL, 0)
 
@@ -190,7 +191,7 @@ def test_a_lost_commit_has_a_line_of_its_own(
 ) -> None:
     monkeypatch.setattr(SqliteStore, "connection_class", Connection)
     with Cashier.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock=FakeClock()) as cashier:
-        connection = cashier._store._writer()
+        connection = sqlite_of(cashier)._writer()
         assert isinstance(connection, Connection)
         connection.arm(Fault.COMMIT_LIES, 0)
 

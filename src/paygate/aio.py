@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paygate.cashier import verb
-    from paygate.ledger.sqlite import SqliteStore
+    from paygate.ledger.store import Store
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
     from paygate.transport import AsyncCourier
@@ -162,7 +162,7 @@ class _GroupCommit:
     waits hears of it, and the next unit of work starts a new task.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[_Unit] = []
         self._group: list[_Unit] = []

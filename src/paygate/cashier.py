@@ -113,7 +113,7 @@ if TYPE_CHECKING:
     from paygate.ledger.book import Violation
     from paygate.ledger.paging import Page
     from paygate.ledger.sending import Stopped
-    from paygate.ledger.sqlite import SqliteStore, Store
+    from paygate.ledger.store import Store, Writes
     from paygate.ledger.tx import Clock, Context, Ids, Tx
     from paygate.service import (
         action,
@@ -1987,7 +1987,7 @@ class _Face:
     _accounts: dict[str, GatewayAccount]
     _readers: dict[str, publish.Sink | publish.Subscriber]
     _timing: Timing
-    _store: SqliteStore
+    _store: Store
     _network: Mapping[str, Network]
     _period_closed: Callable[[date], bool] | None
 
@@ -2040,12 +2040,12 @@ class _Face:
 
         A new file is readable for its owner alone; an old one keeps its mode.
 
-        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `LiveModeMismatch` or
-        a `StoreError`.
+        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `UnsupportedDatabase`,
+        `LiveModeMismatch` or a `StoreError`.
         """
         from paygate.domain.customer import zone_of
+        from paygate.ledger.dialects import open_store
         from paygate.ledger.elapsed import MachineStopwatch
-        from paygate.ledger.sqlite import SqliteStore
         from paygate.ledger.tx import Context, SystemClock, TimedIds
         from paygate.ledger.vault import Vault
         from paygate.service.account import Timing
@@ -2085,7 +2085,7 @@ class _Face:
         face._network = arguments.network(network, "network", accounts, readers)
         face._timing = timing or Timing()
         face._period_closed = period_closed
-        face._store = SqliteStore.at(at.open(), busy_s=seconds)
+        face._store = open_store(at.open(), busy_s=seconds)
         try:
             face._mark_mode()
             face._mark_accounts()
@@ -2292,7 +2292,7 @@ class Within(BookDesk):
 
     def __init__(
         self,
-        store: Store,
+        store: Writes,
         context: Context,
         period_closed: Callable[[date], bool] | None,
     ) -> None:

@@ -183,6 +183,12 @@ class LiveModeMismatch(UsageError):
     """Test and live things met: a fake gateway on a live ledger, or the reverse."""
 
 
+class UnsupportedDatabase(UsageError):
+    """A database for which this version of paygate has no ledger; `scheme` is that of its URL."""
+
+    scheme: str
+
+
 class MissingExtra(UsageError):
     """An optional part of paygate is not installed; the message has the command."""
 

@@ -19,6 +19,7 @@ from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway, read_journal
 from tests.concurrency.actors import ProcessorProcess, context, open_cashier, pay_at_once
 from tests.service.world import assert_sound, usd
+from tests.stores import sqlite_of
 
 ROUNDS = 10
 
@@ -103,7 +104,7 @@ def test_a_forked_child_has_connections_of_its_own(ledger: Path, running: Proces
             )
         cashier.collect("INV-0", via="card", method="tok_visa", key="k-0")
 
-        inherited = cashier._store._write_connection
+        inherited = sqlite_of(cashier)._write_connection
         child = os.fork()
         mine = range(1, 10) if child else range(10, 20)
         code = 1
@@ -112,7 +113,7 @@ def test_a_forked_child_has_connections_of_its_own(ledger: Path, running: Proces
                 key = f"k-{number}"
                 cashier.collect(f"INV-{number}", via="card", method="tok_visa", key=key)
             # SQLite forbids a connection that a fork carried over, even where it seems to work.
-            assert (cashier._store._write_connection is inherited) == bool(child)
+            assert (sqlite_of(cashier)._write_connection is inherited) == bool(child)
             if not child:
                 cashier.close()
             code = 0

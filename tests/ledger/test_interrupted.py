@@ -23,6 +23,7 @@ from paygate.errors import NotAllowedHere, UnknownInvoice
 from paygate.ledger import customers, forking, sqlite
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing import FakeGateway
+from tests.stores import sqlite_of
 
 # An exception on the line after a connection was opened loses it. Python closes it with its
 # last reference, and warns of that from 3.13 on.
@@ -177,7 +178,7 @@ def assert_free(shop: Shop) -> None:
         other.execute("ROLLBACK")
         busy, *_ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         assert busy == 0, "a reader holds an old state"
-    store = shop.cashier._store
+    store = sqlite_of(shop.cashier)
     assert not any(reader.in_transaction for reader in store._readers)
     assert store._write_connection is None or not store._write_connection.in_transaction
     assert not forking._inside
@@ -224,8 +225,8 @@ def test_an_exception_at_any_line_of_the_store_leaves_nothing_locked(
 
 def test_an_exception_at_any_line_while_a_reader_is_made_leaves_nothing_locked(shop: Shop) -> None:
     def read_first(shop: Shop) -> None:
-        while shop.cashier._store._readers:
-            shop.cashier._store._readers.pop().close()
+        while sqlite_of(shop.cashier)._readers:
+            sqlite_of(shop.cashier)._readers.pop().close()
         look(shop)
 
     test_an_exception_at_any_line_of_the_store_leaves_nothing_locked(shop, read_first)

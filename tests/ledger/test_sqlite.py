@@ -19,8 +19,10 @@ from paygate.errors import (
     StoreBusy,
     StoreError,
     StoreFull,
+    UnsupportedDatabase,
 )
-from paygate.ledger.sqlite import SqliteStore
+from paygate.ledger.dialects import open_store
+from paygate.ledger.sqlite import MEMORY, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
 
@@ -156,12 +158,24 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 )
 def test_a_url_that_means_nothing_is_refused(url: str) -> None:
     with pytest.raises(InvalidValue, match="sqlite:///"):
-        SqliteStore.at(url)
+        open_store(url)
 
 
 def test_postgresql_is_not_there_yet() -> None:
-    with pytest.raises(InvalidValue, match="not part of this version"):
-        SqliteStore.at("postgresql://localhost/x")
+    with pytest.raises(UnsupportedDatabase, match="not built yet") as refused:
+        open_store("postgresql://till:secret@localhost/x")
+
+    assert refused.value.scheme == "postgresql"
+    assert "secret" not in str(refused.value)
+
+
+def test_a_url_of_sqlite_opens_a_store_of_sqlite(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    try:
+        assert isinstance(store, SqliteStore)
+        assert path.exists()
+    finally:
+        store.close()
 
 
 def test_a_closed_ledger_says_so(path: Path) -> None:
@@ -250,7 +264,7 @@ def test_the_actor_is_written_down(path: Path) -> None:
 
 
 def test_a_ledger_in_memory_ends_with_its_object() -> None:
-    store = SqliteStore.at("sqlite://")
+    store = SqliteStore(MEMORY)
     connection = store._writer()
 
     del store

@@ -13,6 +13,7 @@ from paygate.domain.chargeback import Chargeback
 from paygate.domain.payment import Payment
 from paygate.errors import InvoiceDisputed
 from paygate.testing import FakeClock, FakeGateway
+from tests.stores import sqlite_of
 
 
 def usd(amount: str) -> Money:
@@ -49,7 +50,7 @@ class Shop:
         return [each.type for each in told if each.aggregate == self.payment.id]
 
     def ledger(self, account: str) -> int:
-        connection = self.cashier._store._writer()
+        connection = sqlite_of(self.cashier)._writer()
         [(minor,)] = connection.execute(
             "SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting WHERE account = ?",
             (account,),
@@ -113,7 +114,7 @@ def test_a_loss_that_is_undone_is_owed_again_and_still_disputed(shop: Shop) -> N
     shop.card.dispute(shop.name)
     shop.card.lose_dispute(shop.name)
     shop.hear()
-    rows = shop.cashier._store._writer().execute("SELECT id FROM paygate_write_off").fetchall()
+    rows = sqlite_of(shop.cashier)._writer().execute("SELECT id FROM paygate_write_off").fetchall()
 
     shop.cashier.undo_write_off(rows[0][0])
 

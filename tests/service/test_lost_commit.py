@@ -19,6 +19,7 @@ from paygate.service.flow import Exchange, Step, Write
 from paygate.testing.simulation.faults import Fault
 from paygate.testing.simulation.ledger import Connection
 from tests.service.world import PAYER, World, assert_sound, assert_truth, state_of, usd
+from tests.stores import sqlite_of
 
 LOST = [
     pytest.param(Fault.COMMIT_LIES, id="it took effect"),
@@ -37,7 +38,7 @@ class Faulty(Cashier):
         self.steps.append(step)
         writes = sum(isinstance(each, Write) for each in self.steps)
         if isinstance(step, Write) and writes == self.at:
-            connection = self._store._writer()
+            connection = sqlite_of(self)._writer()
             assert isinstance(connection, Connection)
             connection.arm(self.fault, 0)
         return super()._do(step)
@@ -122,7 +123,7 @@ class AlwaysFaulty(Cashier):
 
     def _do(self, step: Step) -> Any:
         if isinstance(step, Write):
-            connection = self._store._writer()
+            connection = sqlite_of(self)._writer()
             assert isinstance(connection, Connection)
             connection.arm(Fault.COMMIT_FAILS, 0)
         return super()._do(step)
@@ -267,7 +268,7 @@ class Signalled(Cashier):
     def _do(self, step: Step) -> Any:
         if isinstance(step, Write):
             self.writes += 1
-            connection = self._store._writer()
+            connection = sqlite_of(self)._writer()
             assert isinstance(connection, Interrupted)
             connection.signal = self.writes == self.at
         return super()._do(step)
@@ -285,7 +286,7 @@ def test_under_asyncio_each_unit_of_a_group_whose_commit_was_lost_goes_on(
     async def pay_all() -> list[Any]:
         url = f"sqlite:///{world.folder / 'ledger.db'}"
         async with AsyncCashier.open(url, gateways=world.gateways, clock=world.clock) as face:
-            connection = face._store._writer()
+            connection = sqlite_of(face)._writer()
             assert isinstance(connection, Connection)
             connection.arm(fault, 0)
             verbs = [face.collect(n, via="card", method="tok_visa", key=n) for n in numbers]

@@ -14,6 +14,7 @@ from paygate import Money, Payment
 from paygate.domain.movement import MovementKind
 from paygate.errors import InvalidAmount, Refused
 from tests.service.test_put_back import Shop
+from tests.stores import sqlite_of
 
 Undo: TypeAlias = Callable[[], object]
 
@@ -92,11 +93,15 @@ def snapshot(books: Books) -> tuple[object, ...]:
     """Return where the money stands: invoices, credit, what is posted on each account."""
     shop = books.shop
     now = shop.cashier.payment(books.payment)
-    posted = shop.cashier._store._writer().execute(
-        """SELECT account, coalesce(item, ''), sum(amount_minor) FROM paygate_posting
+    posted = (
+        sqlite_of(shop.cashier)
+        ._writer()
+        .execute(
+            """SELECT account, coalesce(item, ''), sum(amount_minor) FROM paygate_posting
         WHERE account <> 'in_transit' AND account <> 'settled'
           AND (account <> 'customer_credit' OR credit IS NULL)
         GROUP BY account, item HAVING sum(amount_minor) <> 0 ORDER BY account, item"""
+        )
     )
     return (
         [

@@ -52,6 +52,7 @@ from tests.service.world import (
     state_of,
     usd,
 )
+from tests.stores import sqlite_of
 
 
 class Terse(FakeGateway):
@@ -178,7 +179,7 @@ def test_no_credential_of_the_sender_is_stored(shop: Shop) -> None:
 
     shop.cashier.receive("page", replace(told, headers=headers))
 
-    connection = shop.cashier._store._writer()
+    connection = sqlite_of(shop.cashier)._writer()
     query = "SELECT raw_encrypted, account, event_id FROM paygate_inbox"
     [(sealed, account, event_id)] = connection.execute(query).fetchall()
     vault = shop.cashier._context.vault
@@ -207,7 +208,7 @@ def test_the_token_of_a_stored_method_is_not_kept_as_text(*, can_ask: bool) -> N
 
     shop.cashier.receive("told", callback)
 
-    connection = shop.cashier._store._writer()
+    connection = sqlite_of(shop.cashier)._writer()
     [row] = connection.execute("SELECT notice FROM paygate_inbox").fetchall()
     assert "pm_secret" not in row["notice"]
     expected = None if can_ask else replace(answer, method=None)
@@ -567,7 +568,7 @@ def test_a_poisoned_callback_holds_up_nobody(shop: Shop) -> None:
     _, told = example(shop)
     shop.collect("card", no="B")
     shop.deliver("card")
-    connection = shop.cashier._store._writer()
+    connection = sqlite_of(shop.cashier)._writer()
     connection.execute('UPDATE paygate_inbox SET notice = \'{"$": "Gibberish"}\'')
     shop.cashier.receive("page", told)
 
@@ -928,7 +929,7 @@ class Business:
         self.told: list[tuple[str, Callback]] = []
         self._live()
         self.start = sqlite3.connect(":memory:")
-        self.cashier._store._writer().backup(self.start)
+        sqlite_of(self.cashier)._writer().backup(self.start)
         self.then = self.clock.now()
 
     def _pay(self, number: int, via: str, token: str | None = None) -> Payment:
@@ -967,7 +968,7 @@ class Business:
 
     def in_this_order(self, order: list[tuple[str, Callback]]) -> dict[str, list[Any]]:
         """Tell where the money stands after these callbacks, each applied as it comes."""
-        self.start.backup(self.cashier._store._writer())
+        self.start.backup(sqlite_of(self.cashier)._writer())
         for via, told in order:
             self.cashier.receive(via, told)
             self.cashier.apply_callbacks()

@@ -28,6 +28,7 @@ from tests.service.world import (
     assert_truth,
     usd,
 )
+from tests.stores import sqlite_of
 
 T = TypeVar("T")
 
@@ -319,7 +320,7 @@ def test_a_writer_that_never_lets_go_is_a_typed_error_and_nothing_is_written(
     world.add("card", Kind.CARD)
     cashier = world.process()
     issue(cashier)
-    cashier._store._busy_s = 0.0
+    sqlite_of(cashier)._busy_s = 0.0
     blocker = sqlite3.connect(world.folder / "ledger.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
 

@@ -27,12 +27,11 @@ import time
 import weakref
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from paygate import logs
 from paygate.errors import (
     CommitUnknown,
-    InvalidValue,
     LedgerCorrupt,
     NotAllowedHere,
     PaygateError,
@@ -42,6 +41,7 @@ from paygate.errors import (
     StoreFull,
 )
 from paygate.ledger import forking
+from paygate.ledger.store import BUSY_S, Store, Writes
 from paygate.ledger.tx import LOGGER, Tx
 
 if TYPE_CHECKING:
@@ -54,10 +54,9 @@ T = TypeVar("T")
 SCHEMA: Final = 1
 """The number of the newest schema file; a ledger of a higher number is refused."""
 
-BUSY_S: Final = 30.0
-"""How long a write waits for other writers."""
+MEMORY: Final = ":memory:"
+"""What `SqliteStore` takes instead of a path for a ledger that is kept in memory."""
 
-_MEMORY = ":memory:"
 # What was deleted, or written over by something shorter, does not stay in free space of the file:
 # facts about a person are erased, and tokens of methods.
 _OVERWRITE = "secure_delete=ON"
@@ -77,22 +76,6 @@ _BUSY_PAUSE_S = (0.001, 0.015)
 _abandoned: list[sqlite3.Connection] = []
 
 _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-
-
-class Store(Protocol):
-    """Where the ledger is kept."""
-
-    def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in one transaction that is durable on return, or not at all."""
-        ...
-
-    def read(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work*, which only reads, on one consistent state."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
 
 
 class _Session:
@@ -127,13 +110,7 @@ class _Session:
         self._executemany(sql, params)
 
 
-def _path_of(url: str) -> str | None:
-    """Return the file that *url* names, empty in memory; None if it is no URL of a file."""
-    rest = url.removeprefix("sqlite://")
-    return rest[1:] if rest != url and rest[:1] in ("", "/") else None
-
-
-class SqliteStore:
+class SqliteStore(Store):
     """A ledger in one SQLite file, or in memory for tests.
 
     Safe to use from threads; a fork opens connections of its own. Raises
@@ -148,7 +125,7 @@ class SqliteStore:
     def __init__(self, path: str, *, busy_s: float = BUSY_S) -> None:
         self.path = path
         # SQLite opens a relative path from where the process is now, and so it stays.
-        self._file = path if path == _MEMORY else os.path.abspath(path)  # noqa: PTH100
+        self._file = path if path == MEMORY else os.path.abspath(path)  # noqa: PTH100
         self._identity: tuple[int, int] | None = None
         self._busy_s = busy_s
         self._closed = False
@@ -161,23 +138,6 @@ class SqliteStore:
         except BaseException:
             self.close()
             raise
-
-    @classmethod
-    def at(cls, url: str, *, busy_s: float = BUSY_S) -> SqliteStore:
-        """Open ``sqlite:///file.db`` (relative), ``sqlite:////abs/file.db`` or ``sqlite://``."""
-        path = _path_of(url)
-        if path is not None:
-            return cls(path or _MEMORY, busy_s=busy_s)
-        postgres = url.startswith(("postgresql://", "postgres://"))
-        del url  # a password may be in it, and a traceback shows the locals of each frame
-        if postgres:
-            raise InvalidValue(
-                "the ledger on PostgreSQL is not part of this version; use sqlite:///payments.db"
-            )
-        raise InvalidValue(
-            "a ledger is opened by a URL such as sqlite:///payments.db "
-            "(three slashes: relative to here; four: from the root; two: in memory)"
-        )
 
     # --- Writing ------------------------------------------------------------------------------
 
@@ -282,7 +242,7 @@ class SqliteStore:
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work*, which only reads, on one consistent state."""
-        if self.path == _MEMORY:
+        if self.path == MEMORY:
             return self._in_turn(lambda connection: work(Tx(_Session(connection), context)))
         self._check_process()
         lent: list[sqlite3.Connection] = []
@@ -345,13 +305,13 @@ class SqliteStore:
         if self._closed:
             raise NotAllowedHere("the ledger is closed; open a new cashier")
         if self._pid != os.getpid():
-            if self.path == _MEMORY:
+            if self.path == MEMORY:
                 raise NotAllowedHere("a ledger in memory does not survive a fork; use a file")
             self._forget_parent()
 
     def _forget_parent(self) -> None:
         """Abandon the connections of the parent process, in a child that was just forked."""
-        if self.path == _MEMORY or self._pid == os.getpid():
+        if self.path == MEMORY or self._pid == os.getpid():
             return
         _abandoned.extend(self._readers)
         if self._write_connection is not None:
@@ -372,7 +332,7 @@ class SqliteStore:
         try:
             if self._identity is not None:
                 self._check_file()
-            elif self._file != _MEMORY:
+            elif self._file != MEMORY:
                 _make(self._file)
             opened.append(
                 sqlite3.connect(
@@ -403,7 +363,7 @@ class SqliteStore:
             raise _translated(error, self.path) from error
 
     def _identify(self) -> tuple[int, int] | None:
-        if self._file == _MEMORY:
+        if self._file == MEMORY:
             return None
         try:
             found = os.stat(self._file)  # noqa: PTH116  (pathlib is slow)
@@ -442,7 +402,7 @@ class SqliteStore:
 
     def _open(self, connection: sqlite3.Connection) -> None:
         _stores.add(self)
-        if self._file == _MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
+        if self._file == MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
             weakref.finalize(self, connection.close)
         self._migrate(connection)
         self._identity = self._identify()
@@ -451,7 +411,7 @@ class SqliteStore:
         try:
             if _schema_of(connection) == SCHEMA:
                 return
-            if self._file == _MEMORY:
+            if self._file == MEMORY:
                 _blank().backup(connection)  # a copy is made faster than the tables are
                 return
             self._begin(connection)
@@ -474,7 +434,7 @@ class SqliteStore:
             )
 
 
-class HostStore:
+class HostStore(Writes):
     """The ledger inside a transaction that the host opened on its own connection.
 
     Every unit of work is a savepoint in it; the host commits or rolls back.
@@ -539,13 +499,6 @@ class HostStore:
                 f"{told.message}; SQLite rolled back your whole transaction, begin it again"
             )
         return told
-
-    def read(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work*, which only reads, inside the host's transaction."""
-        return self.write(context, work)
-
-    def close(self) -> None:
-        """Do nothing: the connection is the host's."""
 
 
 class _HostSession:
@@ -727,7 +680,7 @@ def _bring_up(connection: sqlite3.Connection, found: int) -> None:
 @cache
 def _blank() -> sqlite3.Connection:
     """Make an empty ledger in memory, to copy from; it is only read afterwards."""
-    connection = sqlite3.connect(_MEMORY, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
     _bring_up(connection, 0)
     atexit.register(connection.close)
     return connection
