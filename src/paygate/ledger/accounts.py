@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import outbox
-from paygate.ledger.tx import read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,9 +116,9 @@ def _known(row: Row) -> Known:
         name=row["name"],
         driver=row["driver"],
         has_feed=bool(row["has_feed"]),
-        first_seen_at=datetime.fromisoformat(row["first_seen_at"]),
-        last_seen_at=datetime.fromisoformat(row["last_seen_at"]),
-        rejected_since=read_instant(row["rejected_since"]),
-        rejected_at=read_instant(row["rejected_at"]),
+        first_seen_at=read_instant(row["first_seen_at"]),
+        last_seen_at=read_instant(row["last_seen_at"]),
+        rejected_since=read_instant_or_none(row["rejected_since"]),
+        rejected_at=read_instant_or_none(row["rejected_at"]),
         rejected_for=row["rejected_for"],
     )

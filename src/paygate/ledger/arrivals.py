@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.quoting import Price, Valuation
 from paygate.ledger import checksums
-from paygate.ledger.tx import instant
+from paygate.ledger.codec import read_instant, write_instant
 
 if TYPE_CHECKING:
     from paygate.domain.movement import Sighting
@@ -81,7 +81,7 @@ def insert(tx: Tx, account: str, arrival: Arrival) -> None:
         "attempt": arrival.attempt,
         "currency": arrival.quantity.currency,
         "quantity": arrival.quantity.minor,
-        "seen_at": instant(arrival.seen_at),
+        "seen_at": write_instant(arrival.seen_at),
         "cost": None if price is None else price.cost.minor,
         "rate": "" if price is None else price.rate,
         "rate_source": "" if price is None else price.source,
@@ -133,7 +133,7 @@ def _arrival_of(row: Row) -> Arrival:
         name=row["sighting"],
         attempt=row["attempt"],
         quantity=Money(currency, row["quantity_minor"]),
-        seen_at=datetime.fromisoformat(row["seen_at"]),
+        seen_at=read_instant(row["seen_at"]),
         valuation=valued,
         state=ArrivalState(row["state"]),
         confirmations=row["confirmations"],

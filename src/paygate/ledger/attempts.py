@@ -14,8 +14,9 @@ from paygate.domain.money import Money
 from paygate.domain.status import Unattended
 from paygate.errors import SendingStopped, UnknownMethod
 from paygate.ledger import actions, checksums, codec, paging, sending, stored_requests
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.elapsed import Lease, read_mark
-from paygate.ledger.tx import in_turns, instant, read_instant
+from paygate.ledger.tx import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -279,7 +280,7 @@ def insert(
         "amount": amount.minor,
         "at": tx.at,
         "mark": _written(lease.taken),
-        "lease_until": instant(lease.until),
+        "lease_until": write_instant(lease.until),
         "final": int(final),
         "movement": movement,
         "about": about,
@@ -446,8 +447,8 @@ def unattended(
     *callbacks* are those that wait as long: how many by account, and the first instant.
     """
     attempts = {
-        row["account"]: (int(row["attempts"]), datetime.fromisoformat(row["since"]))
-        for row in tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": instant(before)})
+        row["account"]: (int(row["attempts"]), read_instant(row["since"]))
+        for row in tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": write_instant(before)})
     }
     never = 0, before
     return [
@@ -463,7 +464,7 @@ def unattended(
 
 def put_back(tx: Tx, attempt_id: str, again: datetime, reason: str) -> None:
     """Flag an attempt whose news could not be written, and ask about it at the instant *again*."""
-    tx.run(_PUT_BACK, {"id": attempt_id, "at": instant(again), "reason": reason})
+    tx.run(_PUT_BACK, {"id": attempt_id, "at": write_instant(again), "reason": reason})
     checksums.renew(tx, checksums.ANSWER, attempt_id)
 
 
@@ -502,20 +503,20 @@ def update(
         "retryable": int(retryable),
         "action": None if action is None else actions.write(action),
         "action_secret": None if action is None else actions.seal(tx, before.attempt.id, action),
-        "expires_at": None if expires_at is None else instant(expires_at),
-        "next_check_at": None if next_check_at is None else instant(next_check_at),
+        "expires_at": write_instant(expires_at),
+        "next_check_at": write_instant(next_check_at),
         "checks": checks,
         "absences": absences,
         "needs_review": int(needs_review),
         "network_transaction_id": network_transaction_id,
         "late_pending": int(late_pending),
-        "overdue_at": None if overdue_at is None else instant(overdue_at),
+        "overdue_at": write_instant(overdue_at),
         "method_facts": codec.write_method_facts(method_facts),
         "verified": codec.write_checks(checks_),
         "request_id": request_id,
         "sends": before.sends,
-        "sent_at": instant(before.sent_at),
-        "lease_until": instant(before.lease_until),
+        "sent_at": write_instant(before.sent_at),
+        "lease_until": write_instant(before.lease_until),
     }
     return bool(tx.run(_UPDATE, checksums.signed(checksums.ANSWER, params)))
 
@@ -551,7 +552,7 @@ def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
         "version": row.version,
         "at": tx.at,
         "mark": _written(lease.taken),
-        "lease_until": instant(lease.until),
+        "lease_until": write_instant(lease.until),
     }
     ours = bool(tx.run(_SEND_AGAIN, params))
     if ours:
@@ -584,8 +585,8 @@ def attempt_of(row: Row) -> AttemptRow:
             code=row["code"],
             raw_code=row["raw_code"],
             reason=row["reason"],
-            created_at=datetime.fromisoformat(row["created_at"]),
-            next_check_at=read_instant(row["next_check_at"]),
+            created_at=read_instant(row["created_at"]),
+            next_check_at=read_instant_or_none(row["next_check_at"]),
             checks=row["checks"],
             needs_review=bool(row["needs_review"]),
             retryable=bool(row["retryable"]),
@@ -596,12 +597,12 @@ def attempt_of(row: Row) -> AttemptRow:
         kind=Kind(row["kind"]),
         gateway_key=row["gateway_key"],
         sends=row["sends"],
-        sent_at=datetime.fromisoformat(row["sent_at"]),
+        sent_at=read_instant(row["sent_at"]),
         sent_mark=read_mark(row["sent_mark"]),
-        lease_until=datetime.fromisoformat(row["lease_until"]),
+        lease_until=read_instant(row["lease_until"]),
         absences=row["absences"],
         action=actions.read(row["action"]),
-        expires_at=read_instant(row["expires_at"]),
+        expires_at=read_instant_or_none(row["expires_at"]),
         network_transaction_id=row["network_transaction_id"],
         final=bool(row["final"]),
         movement=row["movement"],
@@ -611,7 +612,7 @@ def attempt_of(row: Row) -> AttemptRow:
         version=row["version"],
         offers=frozenset(row["offers"].split()),
         late_pending=bool(row["late_pending"]),
-        overdue_at=read_instant(row["overdue_at"]),
+        overdue_at=read_instant_or_none(row["overdue_at"]),
         method_facts=codec.read_method_facts(row["method_facts"]),
         checks=codec.read_checks(row["verified"]),
     )

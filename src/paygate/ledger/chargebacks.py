@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Chargeback, DisputeState
 from paygate.domain.money import Money
 from paygate.ledger import checksums, paging
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.codec import (
+    read_instant,
+    read_instant_or_none,
+    read_money_or_none,
+    write_instant,
+)
 
 if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
@@ -131,7 +135,7 @@ def open_(tx: Tx, payment: Payment, dispute: Dispute) -> bool:
         "currency": dispute.amount.currency,
         "amount": dispute.amount.minor,
         "reason": dispute.reason,
-        "respond_by": None if dispute.respond_by is None else instant(dispute.respond_by),
+        "respond_by": write_instant(dispute.respond_by),
         "at": tx.at,
     }
     new = bool(tx.run(_INSERT, params))
@@ -190,7 +194,7 @@ def _index_for(payment: str | None, account: str | None, state: str | None) -> s
 
 def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
     """Write the reason of a dispute and its deadline, where they are told later."""
-    respond_by = None if dispute.respond_by is None else instant(dispute.respond_by)
+    respond_by = write_instant(dispute.respond_by)
     tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
@@ -257,7 +261,6 @@ def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
 def chargeback_of(row: Row) -> Chargeback:
     """Read a chargeback from its row."""
     currency: str = row["currency"]
-    fee: int | None = row["fee_minor"]
     return Chargeback(
         id=row["id"],
         payment=row["payment"],
@@ -267,9 +270,9 @@ def chargeback_of(row: Row) -> Chargeback:
         amount=Money(currency, row["amount_minor"]),
         taken=Money(currency, row["taken_minor"]),
         lost=Money(currency, row["lost_minor"]),
-        opened_at=datetime.fromisoformat(row["opened_at"]),
-        closed_at=read_instant(row["closed_at"]),
-        fee=None if fee is None else Money(row["fee_currency"], fee),
+        opened_at=read_instant(row["opened_at"]),
+        closed_at=read_instant_or_none(row["closed_at"]),
+        fee=read_money_or_none(row["fee_currency"], row["fee_minor"]),
         reason=row["reason"],
-        respond_by=read_instant(row["respond_by"]),
+        respond_by=read_instant_or_none(row["respond_by"]),
     )

@@ -4,9 +4,71 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from datetime import UTC, date, datetime
+from typing import overload
 
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.method import MethodFacts
+from paygate.domain.money import Money
+
+
+@overload
+def write_instant(at: datetime) -> str: ...
+
+
+@overload
+def write_instant(at: None) -> None: ...
+
+
+@overload
+def write_instant(at: datetime | None) -> str | None: ...
+
+
+def write_instant(at: datetime | None) -> str | None:
+    """Return an instant as text, of which the order is that of time; None for None."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def read_instant(text: str) -> datetime:
+    """Return the instant that `write_instant` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def read_instant_or_none(text: str | None) -> datetime | None:
+    """Return the instant that `write_instant` wrote; None if there is none."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@overload
+def write_date(on: date) -> str: ...
+
+
+@overload
+def write_date(on: None) -> None: ...
+
+
+@overload
+def write_date(on: date | None) -> str | None: ...
+
+
+def write_date(on: date | None) -> str | None:
+    """Return a calendar date as text; None for None."""
+    return None if on is None else on.isoformat()
+
+
+def read_date(text: str) -> date:
+    """Return the date that `write_date` wrote."""
+    return date.fromisoformat(text)
+
+
+def read_date_or_none(text: str | None) -> date | None:
+    """Return the date that `write_date` wrote; None if there is none."""
+    return None if text is None else date.fromisoformat(text)
+
+
+def read_money_or_none(currency: str | None, minor: int | None) -> Money | None:
+    """Return the amount of a pair of columns that are empty together; None if they are."""
+    return None if currency is None or minor is None else Money(currency, minor)
 
 
 def write_method_facts(facts: MethodFacts | None) -> str | None:

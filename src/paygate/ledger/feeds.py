@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.ledger import checksums
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class Begun:
 
 def resting(tx: Tx, pause: timedelta) -> set[str]:
     """Return the accounts whose feeds were read, or failed, within *pause*."""
-    params = {"tenant": tx.tenant, "since": instant(tx.now - pause)}
+    params = {"tenant": tx.tenant, "since": write_instant(tx.now - pause)}
     return {row["account"] for row in tx.all(_READ_SINCE, params)}
 
 
@@ -94,7 +94,7 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
         "tenant": tx.tenant,
         "account": account,
         "at": tx.at,
-        "until": instant(tx.now + length),
+        "until": write_instant(tx.now + length),
     }
     tx.run(_ADD, checksums.signed(checksums.FEED, {**params, "cursor": "", "since_stop": "unread"}))
     leased = tx.run(_LEASE, params)
@@ -102,7 +102,7 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
     row = tx.one(_FEED, params)
     assert row is not None, "the row is there"
     if not leased:
-        return datetime.fromisoformat(row["lease_until"])
+        return read_instant(row["lease_until"])
     return Begun(row["cursor"], row["version"], tx.now)
 
 
@@ -113,7 +113,7 @@ def advance(tx: Tx, account: str, *, version: int, after: str, until: datetime) 
         "account": account,
         "version": version,
         "cursor": after,
-        "until": instant(until),
+        "until": write_instant(until),
     }
     ours = bool(tx.run(_ADVANCE, params))
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
@@ -150,12 +150,12 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> E
     """Write how a reading that *began* then has ended; return how the feed stood before."""
     params = {"tenant": tx.tenant, "account": account}
     before = tx.one(_FEED, params)
-    more = {"at": tx.at, "began": instant(began), "at_end": int(at_end), "fault": fault}
+    more = {"at": tx.at, "began": write_instant(began), "at_end": int(at_end), "fault": fault}
     tx.run(_END, params | more)
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     if before is None:
         return Ended(None, alerted=False)
-    since = read_instant(before["failing_since"])
+    since = read_instant_or_none(before["failing_since"])
     return Ended(since, alerted=before["alerted_at"] is not None)
 
 
@@ -188,9 +188,9 @@ def standing(tx: Tx) -> list[Standing]:
     return [
         Standing(
             account=row["account"],
-            complete_since=read_instant(row["complete_since"]),
+            complete_since=read_instant_or_none(row["complete_since"]),
             fault=row["fault"],
-            failing_since=read_instant(row["failing_since"]),
+            failing_since=read_instant_or_none(row["failing_since"]),
         )
         for row in tx.all(_ALL, {"tenant": tx.tenant})
     ]

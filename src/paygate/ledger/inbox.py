@@ -19,8 +19,9 @@ from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
 from paygate.errors import TokenUnreadable
 from paygate.ledger import checksums, paging
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.methods import vault_of
-from paygate.ledger.tx import in_turns, instant, read_instant
+from paygate.ledger.tx import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +151,7 @@ def insert(
         "raw": _sealed(tx, account, event_id, headers, body),
         "body_digest": hashlib.sha256(body).hexdigest() if body else "",
         "notice": notice,
-        "received_at": instant(received_at),
+        "received_at": write_instant(received_at),
         "at": None if error else tx.at,
         "state": (InboxState.CONFLICTED if error else InboxState.NEW).value,
         "error": error,
@@ -205,10 +206,8 @@ def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
 
 def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:
     """Return what wanted to be applied *before* an instant: how many by account, since when."""
-    rows = tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": instant(before)})
-    return {
-        row["account"]: (row["callbacks"], datetime.fromisoformat(row["since"])) for row in rows
-    }
+    rows = tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": write_instant(before)})
+    return {row["account"]: (row["callbacks"], read_instant(row["since"])) for row in rows}
 
 
 def page(
@@ -245,7 +244,7 @@ def wait(tx: Tx, row: InboxRow, again: datetime, error: str, *, counts: bool = T
         "id": row.callback.id,
         "tries": row.callback.tries,
         "counts": int(counts),
-        "again": instant(again),
+        "again": write_instant(again),
         "error": error,
     }
     return _changed(tx, row, _WAIT, params)
@@ -336,12 +335,12 @@ def inbox_row_of(row: Row) -> InboxRow:
             event_id=row["event_id"],
             type=row["type"],
             state=InboxState(row["state"]),
-            received_at=datetime.fromisoformat(row["received_at"]),
+            received_at=read_instant(row["received_at"]),
             digest=row["body_digest"],
             tries=row["tries"],
             times=row["times"],
-            next_try_at=read_instant(row["next_try_at"]),
-            applied_at=read_instant(row["applied_at"]),
+            next_try_at=read_instant_or_none(row["next_try_at"]),
+            applied_at=read_instant_or_none(row["applied_at"]),
             error=row["error"],
             dismissed_by=row["dismissed_by"],
             dismissed_for=row["dismissed_for"],

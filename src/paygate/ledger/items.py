@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.errors import UnknownInvoice
 from paygate.ledger import checksums, paging
+from paygate.ledger.codec import read_date, read_instant, write_date
 
 if TYPE_CHECKING:
     from paygate.ledger.paging import Page
@@ -123,14 +124,14 @@ def insert(
         "customer": customer,
         "currency": total.currency,
         "total": total.minor,
-        "due": due.isoformat(),
+        "due": write_date(due),
         "kind": "invoice",
         "assignment_key": assignment_key,
         "reversal": reversal,
         "credited_minor": 0,
         "autopay": 1,
         "method": None,
-        "effective": effective.isoformat(),
+        "effective": write_date(effective),
         "at": tx.at,
         "actor": tx.actor,
     }
@@ -232,9 +233,9 @@ def invoice_of(row: Row) -> Invoice:
         written_off=Money(currency, written_off),
         claimed=Money(currency, row["claimed_minor"]),
         credited=Money(currency, row["credited_minor"]),
-        due=date.fromisoformat(row["due"]),
+        due=read_date(row["due"]),
         status=InvoiceStatus(row["standing"]),
-        issued_at=datetime.fromisoformat(row["issued_at"]),
+        issued_at=read_instant(row["issued_at"]),
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],
         disputed=bool(row["disputed"]),

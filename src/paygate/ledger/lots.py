@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.credit import Credit, CreditReason
 from paygate.domain.money import Money
 from paygate.ledger import checksums, paging
+from paygate.ledger.codec import read_instant
 
 if TYPE_CHECKING:
     from paygate.ledger.paging import Page
@@ -182,5 +182,5 @@ def credit_of(row: Row) -> Credit:
         reserved=Money(currency, row["reserved_minor"]),
         reason=CreditReason(row["reason"]),
         payment=row["payment"],
-        created_at=datetime.fromisoformat(row["created_at"]),
+        created_at=read_instant(row["created_at"]),
     )

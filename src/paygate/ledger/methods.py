@@ -10,7 +10,13 @@ from paygate.domain.kind import Kind
 from paygate.domain.method import Mandate, MandateScope, PaymentMethod
 from paygate.errors import InvalidValue, TokenKeysMissing, TokenUnreadable, UnknownMethod
 from paygate.ledger import checksums, paging
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.codec import (
+    read_date_or_none,
+    read_instant,
+    read_instant_or_none,
+    write_date,
+    write_instant,
+)
 
 if TYPE_CHECKING:
     from paygate.domain.method import MethodNews, StoredMethod
@@ -182,7 +188,7 @@ def _facts(
         "token": vault_of(tx).seal(stored.token, of=id_),
         "brand": stored.brand,
         "last_four": stored.last4,
-        "expires": None if expires is None else expires.isoformat(),
+        "expires": write_date(expires),
         "holder": stored.holder,
         "fingerprint": stored.fingerprint,
         "network_transaction_id": stored.network_transaction_id or network_transaction_id,
@@ -205,9 +211,9 @@ def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None)
     facts = {
         "brand": said.brand or method.brand,
         "last_four": said.last4 or method.last4,
-        "expires": None if expires is None else expires.isoformat(),
+        "expires": write_date(expires),
     }
-    told_at = tx.at if at is None else instant(at)
+    told_at = tx.at if at is None else write_instant(at)
     known = (method.brand, method.last4) == (facts["brand"], facts["last_four"])
     if not tx.run(_CHANGE, {"id": method.id, "told_at": told_at, **facts}):
         return False
@@ -304,7 +310,7 @@ def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
         "tenant": tx.tenant,
         "customer": customer,
         "text_version": mandate.text_version,
-        "accepted_at": instant(mandate.accepted_at),
+        "accepted_at": write_instant(mandate.accepted_at),
         "scope": mandate.scope.value,
         "reference": mandate.reference,
         "ip": mandate.ip,
@@ -323,7 +329,7 @@ def mandate(tx: Tx, id_: str) -> Mandate | None:
     return Mandate(
         id=row["id"],
         text_version=row["text_version"],
-        accepted_at=datetime.fromisoformat(row["accepted_at"]),
+        accepted_at=read_instant(row["accepted_at"]),
         scope=MandateScope(row["scope"]),
         reference=row["reference"],
         ip=row["ip"],
@@ -343,11 +349,11 @@ def method_of(row: Row) -> PaymentMethod:
         kind=Kind(row["kind"]),
         brand=row["brand"],
         last4=row["last4"],
-        expires=None if row["expires"] is None else date.fromisoformat(row["expires"]),
+        expires=read_date_or_none(row["expires"]),
         is_default=bool(row["is_default"]),
         mandate=row["mandate"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        forgotten_at=read_instant(row["forgotten_at"]),
+        created_at=read_instant(row["created_at"]),
+        forgotten_at=read_instant_or_none(row["forgotten_at"]),
     )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
 from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, DeadLetter, Event
 from paygate.domain.money import Money
 from paygate.ledger import checksums
-from paygate.ledger.tx import LOGGER, instant
+from paygate.ledger.codec import read_instant, write_instant
+from paygate.ledger.tx import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -282,7 +282,7 @@ def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> boo
     silences = 0 if row is None else int(row["silences"])
     pause = pauses[min(silences, len(pauses) - 1)]
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "fault": fault[:ERROR_MAX]}
-    tx.run(_UNREACHED, params | {"until": instant(tx.now + pause)})
+    tx.run(_UNREACHED, params | {"until": write_instant(tx.now + pause)})
     return not silences
 
 
@@ -305,7 +305,7 @@ def dead_letters(tx: Tx, sink: str | None, limit: int) -> list[DeadLetter]:
             event=event_of(row),
             error=row["error"],
             tries=row["tries"],
-            since=datetime.fromisoformat(row["since"]),
+            since=read_instant(row["since"]),
         )
         for row in tx.all(_DEAD if sink is None else _DEAD_OF, params)
     ]
@@ -326,7 +326,7 @@ def event_of(row: Row) -> Event:
         aggregate=row["aggregate"],
         seq=row["seq"],
         schema_version=row["schema_version"],
-        occurred_at=datetime.fromisoformat(row["occurred_at"]),
+        occurred_at=read_instant(row["occurred_at"]),
         actor=row["actor"],
         data=json.loads(row["data"]),
     )

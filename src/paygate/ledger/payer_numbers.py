@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.payer_number import PayerNumber, Pays
 from paygate.ledger import checksums, paging
-from paygate.ledger.tx import read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none
 
 if TYPE_CHECKING:
     from paygate.ledger.paging import Page
@@ -104,6 +103,6 @@ def payer_number_of(row: Row) -> PayerNumber:
         number=row["number"],
         customer=row["customer"],
         pays=Pays(row["pays"]),
-        assigned_at=datetime.fromisoformat(row["assigned_at"]),
-        released_at=read_instant(row["released_at"]),
+        assigned_at=read_instant(row["assigned_at"]),
+        released_at=read_instant_or_none(row["released_at"]),
     )

@@ -17,7 +17,8 @@ from paygate.domain.settlement import CreditOn
 from paygate.domain.under_review import FlaggedAttempt, reviews_of
 from paygate.errors import UnknownPayment
 from paygate.ledger import actions, attempts, checksums, codec, paging
-from paygate.ledger.tx import in_turns, instant, read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
+from paygate.ledger.tx import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,7 +274,7 @@ def insert(
         mandate=mandate,
         key=key,
         payer_number=payer_number,
-        created_at=read_instant(tx.at),
+        created_at=read_instant_or_none(tx.at),
     )
 
 
@@ -409,7 +410,7 @@ def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
     """
     within = settles_within(tx, payment)
     if within is not None:
-        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": instant(by or tx.now + within)})
+        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": write_instant(by or tx.now + within)})
         checksums.renew(tx, checksums.PAYMENT, payment)
 
 
@@ -422,7 +423,7 @@ def settles_within(tx: Tx, payment: str) -> timedelta | None:
 
 def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
     """Write when to look again whether the money of *payment* has settled; None for never."""
-    tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": None if by is None else instant(by)})
+    tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": write_instant(by)})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
@@ -529,7 +530,7 @@ def payment_of(row: Row) -> Payment:
         reason=row["reason"] or "",
         retryable=bool(row["retryable"]),
         action=actions.read(row["action"]),
-        expires_at=read_instant(row["expires_at"]),
+        expires_at=read_instant_or_none(row["expires_at"]),
         needs_review=bool(row["needs_review"]),
         conflicted=bool(row["conflicted"]),
         superseded=bool(row["superseded"]),
@@ -556,7 +557,7 @@ def payment_of(row: Row) -> Payment:
         ),
         foreign=foreign,
         reviews=_reviews_of(row, foreign),
-        created_at=datetime.fromisoformat(row["created_at"]),
+        created_at=read_instant(row["created_at"]),
     )
 
 

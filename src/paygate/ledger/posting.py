@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paygate.errors import LedgerCorrupt
 from paygate.ledger import checksums
+from paygate.ledger.codec import write_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def post(
         "currency": currency,
         "customer": customer,
         "payment": payment,
-        "effective": effective.isoformat(),
+        "effective": write_date(effective),
         "booked_at": tx.at,
         "actor": tx.actor,
     }

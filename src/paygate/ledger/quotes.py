@@ -10,7 +10,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.money import Money
 from paygate.domain.quoting import Counted, Offer, Price, Rank, Valuation
 from paygate.ledger import arrivals, checksums
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 
 if TYPE_CHECKING:
     from paygate.domain.action import PayToAddress
@@ -84,7 +84,7 @@ def keep(tx: Tx, attempt: str, action: PayToAddress, good_until: datetime | None
         "enough": enough.minor,
         "rate": action.rate,
         "rate_source": action.rate_source,
-        "good_until": None if good_until is None else instant(good_until),
+        "good_until": write_instant(good_until),
         "at": tx.at,
     }
     tx.run(_INSERT, checksums.signed(checksums.QUOTE, params))
@@ -97,7 +97,7 @@ def of(tx: Tx, attempt: str) -> Quote | None:
         return None
     cost = Money(row["currency"], row["amount_minor"])
     price = Price(cost=cost, rate=row["rate"], source=row["rate_source"])
-    return Quote(price, row["enough_minor"], read_instant(row["good_until"]))
+    return Quote(price, row["enough_minor"], read_instant_or_none(row["good_until"]))
 
 
 def offers(tx: Tx, account: str, reference: str, currency: str, seen_at: datetime) -> list[Offer]:
@@ -106,7 +106,7 @@ def offers(tx: Tx, account: str, reference: str, currency: str, seen_at: datetim
         "tenant": tx.tenant,
         "account": account,
         "reference": reference,
-        "seen_at": instant(seen_at),
+        "seen_at": write_instant(seen_at),
     }
     rows = [row for row in tx.all(_OFFERS, params) if row["currency"] == currency]
     return [_offer_of(tx, row, serial) for serial, row in enumerate(rows)]
@@ -126,8 +126,8 @@ def _offer_of(tx: Tx, row: Row, serial: int) -> Offer:
         minor=row["minor"],
         enough=row["enough"],
         come=come,
-        made_at=datetime.fromisoformat(row["created_at"]),
-        good_until=read_instant(row["good_until"]) or _NEVER,
+        made_at=read_instant(row["created_at"]),
+        good_until=read_instant_or_none(row["good_until"]) or _NEVER,
         rank=rank,
     )
 

@@ -15,6 +15,13 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.receipt import Receipt, ReceiptLine
 from paygate.domain.settlement import Settlement
 from paygate.ledger import actions, checksums, customers, paging
+from paygate.ledger.codec import (
+    read_date,
+    read_date_or_none,
+    read_instant,
+    read_money_or_none,
+    write_date,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -300,7 +307,7 @@ def book(
         "fee_minor": None,
         "fee_currency": None,
         "settled_on": None,
-        "effective": customers.date_of(tx, customer, movement.effective).isoformat(),
+        "effective": write_date(customers.date_of(tx, customer, movement.effective)),
         "at": tx.at,
         "actor": tx.actor,
     }
@@ -491,7 +498,7 @@ def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
     if is_under_way(tx, payment):
         return []
     found = [
-        RefundOut(row["id"], row["attempt"], datetime.fromisoformat(row["booked_at"]))
+        RefundOut(row["id"], row["attempt"], read_instant(row["booked_at"]))
         for row in tx.all(_REFUNDS_OUT, {"payment": payment})
     ]
     return sorted(found, key=lambda each: (each.booked_at, each.receipt))
@@ -593,7 +600,7 @@ def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
         "settled_currency": None if known.settled is None else known.settled.currency,
         "fee": None if known.fee is None else known.fee.minor,
         "fee_currency": None if known.fee is None else known.fee.currency,
-        "settled_on": None if known.on is None else known.on.isoformat(),
+        "settled_on": write_date(known.on),
     }
     tx.run(_SETTLE, params)
     checksums.renew(tx, checksums.RECEIPT, receipt)
@@ -648,7 +655,7 @@ def _write(
         "receipt": receipt,
         "credit": credit,
         "cancels": cancels,
-        "effective": effective.isoformat(),
+        "effective": write_date(effective),
         "at": tx.at,
         "actor": tx.actor,
     }
@@ -700,8 +707,8 @@ def receipt_of(row: Row) -> Receipt:
         kind=MovementKind(row["kind"]),
         movement_id=row["movement_id"],
         amount=Money(currency, row["amount_minor"]),
-        effective=date.fromisoformat(row["effective"]),
-        booked_at=datetime.fromisoformat(row["booked_at"]),
+        effective=read_date(row["effective"]),
+        booked_at=read_instant(row["booked_at"]),
         allocated=Money(currency, row["allocated_minor"]),
         credited=Money(currency, row["credited_minor"]),
         unallocated=Money(currency, row["unallocated_minor"]),
@@ -725,14 +732,10 @@ def settlement_of(row: Row) -> Settlement:
     """Read what is known of a receipt's settlement."""
     on = row["settled_on"]
     return Settlement(
-        settled=_optional(row["settled_currency"], row["settled_minor"]),
-        fee=_optional(row["fee_currency"], row["fee_minor"]),
-        on=None if on is None else date.fromisoformat(on),
+        settled=read_money_or_none(row["settled_currency"], row["settled_minor"]),
+        fee=read_money_or_none(row["fee_currency"], row["fee_minor"]),
+        on=read_date_or_none(on),
     )
-
-
-def _optional(currency: str | None, minor: int | None) -> Money | None:
-    return None if currency is None or minor is None else Money(currency, minor)
 
 
 def allocation_of(row: Row) -> Allocation:
@@ -745,5 +748,5 @@ def allocation_of(row: Row) -> Allocation:
         receipt=row["receipt"],
         credit=row["credit"],
         cancels=row["cancels"],
-        booked_at=datetime.fromisoformat(row["booked_at"]),
+        booked_at=read_instant(row["booked_at"]),
     )

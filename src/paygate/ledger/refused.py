@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.callback import Refusal, RefusedCallbacks
-from paygate.ledger.tx import instant
+from paygate.ledger.codec import read_instant, write_instant
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
@@ -45,8 +45,8 @@ def count(tx: Tx, account: str, batch: Batch) -> None:
         "account": account,
         "why": batch.why.value,
         "times": batch.times,
-        "first_at": instant(batch.first_at),
-        "last_at": instant(batch.last_at),
+        "first_at": write_instant(batch.first_at),
+        "last_at": write_instant(batch.last_at),
         "type": batch.type,
         "event_id": batch.event_id,
     }
@@ -60,8 +60,8 @@ def counted(tx: Tx) -> list[RefusedCallbacks]:
             account=row["account"],
             why=Refusal(row["why"]),
             times=row["times"],
-            first_at=datetime.fromisoformat(row["first_at"]),
-            last_at=datetime.fromisoformat(row["last_at"]),
+            first_at=read_instant(row["first_at"]),
+            last_at=read_instant(row["last_at"]),
             type=row["type"],
             event_id=row["event_id"],
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
 from paygate.domain.reversal import Reversal, WriteOff
 from paygate.ledger import checksums
+from paygate.ledger.codec import read_date, read_instant, read_money_or_none, write_date
 from paygate.ledger.posting import Account
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def insert(
         "payment": payment,
         "currency": amount.currency,
         "amount": amount.minor,
-        "on_date": on.isoformat(),
+        "on_date": write_date(on),
         "reason": reason,
         "fingerprint": fingerprint,
         "fee_item": fee_item,
@@ -141,7 +142,7 @@ def insert_write_off(
         "payment": None,
         "receipt": receipt,
         "reason": reason,
-        "effective": effective.isoformat(),
+        "effective": write_date(effective),
         "at": tx.at,
         "actor": tx.actor,
     }
@@ -193,17 +194,16 @@ def mark_undone(tx: Tx, write_off_id: str) -> bool:
 
 def reversal_of(row: Row) -> Reversal:
     """Read a reversal from its row."""
-    charge: int | None = row["bank_charge_minor"]
     return Reversal(
         id=row["id"],
         number=row["number"],
         payment=row["payment"],
         amount=Money(row["currency"], row["amount_minor"]),
-        on=date.fromisoformat(row["on_date"]),
+        on=read_date(row["on_date"]),
         reason=row["reason"],
-        booked_at=datetime.fromisoformat(row["booked_at"]),
+        booked_at=read_instant(row["booked_at"]),
         fee_invoice=row["fee_number"],
-        bank_charge=None if charge is None else Money(row["bank_charge_currency"], charge),
+        bank_charge=read_money_or_none(row["bank_charge_currency"], row["bank_charge_minor"]),
     )
 
 
@@ -214,6 +214,6 @@ def write_off_of(row: Row) -> WriteOff:
         invoice=row["item"],
         amount=Money(row["currency"], row["amount_minor"]),
         reason=row["reason"],
-        booked_at=datetime.fromisoformat(row["booked_at"]),
+        booked_at=read_instant(row["booked_at"]),
         undone=row["undone_at"] is not None,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from paygate.ledger.codec import read_instant
+
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
@@ -46,9 +48,7 @@ def stopped(tx: Tx) -> Stopped | None:
     if row is None:
         return None
     told: dict[str, str] = json.loads(row["value"])
-    return Stopped(
-        since=datetime.fromisoformat(told["since"]), reason=told["reason"], actor=told["actor"]
-    )
+    return Stopped(since=read_instant(told["since"]), reason=told["reason"], actor=told["actor"])
 
 
 def resume(tx: Tx) -> None:

@@ -16,7 +16,7 @@ from paygate.domain.status import (
     UnknownOutcomes,
 )
 from paygate.errors import InvalidAmount
-from paygate.ledger.tx import instant, read_instant
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_date, write_instant
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Row, Tx
@@ -91,7 +91,7 @@ FROM paygate_sink s WHERE s.tenant = :tenant ORDER BY s.name
 
 def invoices(tx: Tx) -> list[InvoiceTotals]:
     """Return how many invoices of each currency stand how, and what is open on them."""
-    params = {"tenant": tx.tenant, "today": tx.now.astimezone(tx.zone).date().isoformat()}
+    params = {"tenant": tx.tenant, "today": write_date(tx.now.astimezone(tx.zone).date())}
     counts: dict[str, dict[str, int]] = {}
     for row in tx.all(_COUNTED, params):
         counts.setdefault(row["currency"], {})[row["status"]] = row["count"]
@@ -139,7 +139,7 @@ def reviews(tx: Tx, limit: int) -> Flagged:
         count=row["count"],
         conflicts=row["conflicts"],
         unidentified=row["unidentified"],
-        since=read_instant(row["since"]),
+        since=read_instant_or_none(row["since"]),
         oldest=[each["id"] for each in oldest],
     )
 
@@ -147,7 +147,9 @@ def reviews(tx: Tx, limit: int) -> Flagged:
 def unknown(tx: Tx, limit: int) -> UnknownOutcomes:
     """Return how many outcomes are unknown for how long, and the oldest of them."""
     ago = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-    params = {name: instant(tx.now - age) for name, age in ago.items()} | {"tenant": tx.tenant}
+    params = {name: write_instant(tx.now - age) for name, age in ago.items()} | {
+        "tenant": tx.tenant
+    }
     row = tx.one(_UNKNOWN, params)
     assert row is not None, "an aggregate gives a row"
     oldest = tx.all(_OLDEST_UNKNOWN, {"tenant": tx.tenant, "limit": limit})
@@ -156,7 +158,7 @@ def unknown(tx: Tx, limit: int) -> UnknownOutcomes:
         within_a_day=row["day"] or 0,
         within_a_week=row["week"] or 0,
         older=row["older"] or 0,
-        since=read_instant(row["since"]),
+        since=read_instant_or_none(row["since"]),
         oldest=[each["about"] for each in oldest],
     )
 
@@ -165,7 +167,7 @@ def stuck(tx: Tx) -> dict[str, dict[InboxState, tuple[int, datetime]]]:
     """Return by account what was told and not applied: how many in each state, and since when."""
     found: dict[str, dict[InboxState, tuple[int, datetime]]] = {}
     for row in tx.all(_STUCK, {"tenant": tx.tenant}):
-        since = datetime.fromisoformat(row["since"])
+        since = read_instant(row["since"])
         found.setdefault(row["account"], {})[InboxState(row["state"])] = (row["count"], since)
     return found
 
@@ -175,12 +177,12 @@ def sinks(tx: Tx) -> list[SinkStatus]:
     return [
         SinkStatus(
             name=row["name"],
-            behind_since=read_instant(row["behind_since"]),
+            behind_since=read_instant_or_none(row["behind_since"]),
             set_aside=row["set_aside"],
-            unreached_since=read_instant(row["unreached_since"]),
+            unreached_since=read_instant_or_none(row["unreached_since"]),
             fault=row["fault"],
             dead_letters=row["dead_letters"],
-            dead_since=read_instant(row["dead_since"]),
+            dead_since=read_instant_or_none(row["dead_since"]),
             error=row["error"] or "",
         )
         for row in tx.all(_SINKS, {"tenant": tx.tenant})

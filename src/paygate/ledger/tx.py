@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from paygate import logs
+from paygate.ledger.codec import write_instant
 from paygate.ledger.elapsed import Lease
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Tx:
         self.zone = context.zone
         self.lines: list[logs.Line] = []
         self.now = context.clock.now()
-        self.at = instant(self.now)
+        self.at = write_instant(self.now)
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         """Read all rows of a query."""
@@ -190,13 +191,3 @@ def in_turns(queues: Sequence[Sequence[T]]) -> list[T]:
         for each in round_
         if each is not missing
     ]
-
-
-def instant(at: datetime) -> str:
-    """Write an instant so that text order is time order."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def read_instant(text: str | None) -> datetime | None:
-    """Read what `instant` wrote."""
-    return None if text is None else datetime.fromisoformat(text)

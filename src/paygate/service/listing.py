@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from paygate.domain.money import MINOR_MAX
 from paygate.domain.text import told
 from paygate.errors import InvalidValue
+from paygate.ledger.codec import write_instant
 from paygate.ledger.paging import LIMIT_MAX, Page
-from paygate.ledger.tx import instant
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -108,7 +108,7 @@ def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
             argument=argument,
         )
     try:
-        return instant(found)
+        return write_instant(found)
     except OverflowError:
         raise InvalidValue(f"{argument} is out of range", argument=argument) from None
 

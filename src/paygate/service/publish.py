@@ -22,7 +22,7 @@ from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import NoReply, NotSent
 from paygate.ledger import outbox
-from paygate.ledger.tx import instant
+from paygate.ledger.codec import write_instant
 from paygate.service.flow import Flow, Tell, ask, look, transact
 from paygate.service.hiding import Hidden, secrets_in
 
@@ -119,7 +119,7 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
 
     def take(tx: Tx) -> int | None:
         outbox.add_sink(tx, name, from_beginning=True)
-        return outbox.lease_sink(tx, name, lease, instant(tx.now + _LEASE))
+        return outbox.lease_sink(tx, name, lease, write_instant(tx.now + _LEASE))
 
     position = yield from transact(take)
     if position is None:  # another process reads for it right now, or it was out of reach just now
@@ -233,7 +233,7 @@ def _set_aside(tx: Tx, name: str, of: outbox.Waiting, why: _Failure) -> bool:
     else:
         pause = RETRY_PLAN[tries] if tries < len(RETRY_PLAN) else None
         tries += 1
-    again = None if pause is None else instant(tx.now + pause)
+    again = None if pause is None else write_instant(tx.now + pause)
     outbox.delay(
         tx,
         name,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.ledger.tx import instant
+from paygate.ledger.codec import read_instant, write_instant
 from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.faults import Weather
@@ -148,8 +148,8 @@ def _feed_waits(world: World) -> bool:
 
 
 def _next_due(world: World) -> datetime | None:
-    [[text]] = world.store.look(_DUE, now=instant(world.clock.now()))
-    instants = [] if text is None else [datetime.fromisoformat(text)]
+    [[text]] = world.store.look(_DUE, now=write_instant(world.clock.now()))
+    instants = [] if text is None else [read_instant(text)]
     late = world.network.next_late()
     instants += [] if late is None else [late]
     for gateway in world.gateways.values():
