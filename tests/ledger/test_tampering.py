@@ -88,3 +88,28 @@ def test_every_column_was_tampered_with(tampered: dict[str, Tampered]) -> None:
 
     assert {name.partition(".")[0] for name in untried} == EMPTY
     assert sum(each.tried for each in tampered.values()) > 5_000
+
+
+def test_what_a_refund_does_and_whose_a_method_is_are_facts_of_their_own(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as ledger:
+        rows = ledger.execute(
+            "SELECT DISTINCT operation, refund_to IS NOT NULL, method_plan IS NOT NULL "
+            "FROM paygate_attempt"
+        )
+        facts = {operation: (bool(to), bool(plan)) for operation, to, plan in rows}
+        wrong = {
+            "refund_to = 'reopen'": "charge",
+            "method_plan = '{}'": "refund",
+        }
+        for change, operation in wrong.items():
+            with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+                ledger.execute(
+                    f"UPDATE paygate_attempt SET {change} WHERE operation = ?",  # noqa: S608
+                    (operation,),
+                )
+
+    assert facts["refund"] == (True, False)
+    assert facts["enroll"] == facts["forget"] == (False, True)
+    assert {each for name, each in facts.items() if name not in {"refund", "enroll", "forget"}} == {
+        (False, False)
+    }

@@ -42,14 +42,14 @@ ON CONFLICT (tenant, account, operation, gateway_key) DO NOTHING
 _INSERT = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
-  merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, then_do,
-  state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at, created_mark, actor,
-  offers, method_facts, place, checksum, answer_checksum)
+  merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, refund_to,
+  method_plan, state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at,
+  created_mark, actor, offers, method_facts, place, checksum, answer_checksum)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
-  :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :then_do,
-  'sending', :sends, :at, :mark, :lease_until, :lease_until, :at, :mark, :actor, :offers,
-  :method_facts, :place, :checksum, :answer_checksum
+  :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :refund_to,
+  :method_plan, 'sending', :sends, :at, :mark, :lease_until, :lease_until, :at,
+  :mark, :actor, :offers, :method_facts, :place, :checksum, :answer_checksum
 WHERE :sends = 0 AND :reported OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
@@ -190,7 +190,8 @@ class AttemptRow:
     final: bool
     movement: str
     about: str
-    then: str
+    refund_to: str | None
+    method_plan: str | None
     created_mark: Mark | None
     version: int
     offers: frozenset[str] = frozenset()
@@ -241,7 +242,8 @@ def insert(
     final: bool = True,
     movement: str = "",
     about: str = "",
-    then: str = "",
+    refund_to: str | None = None,
+    method_plan: str | None = None,
     sends: int = 1,
     method: str | None = None,
     offers: Collection[Operation] = (),
@@ -253,9 +255,10 @@ def insert(
     Write the intent to ask *account* for *operation*, before anything is sent.
 
     *about* is the processor's name of what a later operation is about, *movement*
-    that of the money a refund sends back, and *then* what a refund does to the
+    that of the money a refund sends back, and *refund_to* what that does to the
     invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
-    method that it is about, or is to make; one about a method alone has no *payment*.
+    method that it is about, or is to make; one about a method alone has no *payment*, and
+    *method_plan* says whose the method is.
     *request* is what is needed to send it again, and *person* whose facts are in that. One
     that a gateway *reported* was never to be sent: its money came by itself. *place* is the
     number of the place to pay to, if it has one.
@@ -284,7 +287,8 @@ def insert(
         "final": int(final),
         "movement": movement,
         "about": about,
-        "then_do": then,
+        "refund_to": refund_to,
+        "method_plan": method_plan,
         "sends": sends,
         "actor": tx.actor,
         "offers": " ".join(sorted(offers)),
@@ -607,7 +611,8 @@ def attempt_of(row: Row) -> AttemptRow:
         final=bool(row["final"]),
         movement=row["movement"],
         about=row["about"],
-        then=row["then_do"],
+        refund_to=row["refund_to"],
+        method_plan=row["method_plan"],
         created_mark=read_mark(row["created_mark"]),
         version=row["version"],
         offers=frozenset(row["offers"].split()),

@@ -76,8 +76,8 @@ REVIEW: Final = _facts(
 ATTEMPT: Final = _facts(
     "attempt",
     "id; tenant payment method operation account kind driver driver_version livemode "
-    "merchant_account gateway_key key currency amount_minor=amount final movement about then_do "
-    "created_at=at created_mark=mark actor offers place",
+    "merchant_account gateway_key key currency amount_minor=amount final movement about "
+    "refund_to method_plan created_at=at created_mark=mark actor offers place",
 )
 ANSWER: Final = _facts(
     "attempt",

@@ -540,8 +540,8 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
 
 def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -> RefundTo:
     """Say where money that went back is looked for first."""
-    if movement.kind is MovementKind.REFUND and row.then:
-        return RefundTo(row.then)
+    if movement.kind is MovementKind.REFUND and row.refund_to is not None:
+        return RefundTo(row.refund_to)
     if movement.kind is MovementKind.REFUND:
         # Made at the processor, not by us.
         return default_refund_to(tx, payment, movement.amount)

@@ -380,7 +380,7 @@ def _insert(
         amount=_NO_MONEY,
         lease=lease,
         about=about,
-        then=plan,
+        method_plan=plan,
         request=request,
         person=person,
     )

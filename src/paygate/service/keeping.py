@@ -38,13 +38,14 @@ if TYPE_CHECKING:
 
 
 def write_plan(customer: str, mandate: str | None) -> str:
-    """Write what is to be known when a method was stored: whose it is, by which mandate."""
+    """Return as text whose the method of an attempt is, and by which mandate."""
     return json.dumps({"customer": customer, "mandate": mandate})
 
 
 def read_plan(row: AttemptRow) -> dict[str, Any]:
-    """Read what `write_plan` wrote."""
-    plan: dict[str, Any] = json.loads(row.then)
+    """Return what `write_plan` wrote."""
+    assert row.method_plan is not None, "an attempt about a method was stored with its plan"
+    plan: dict[str, Any] = json.loads(row.method_plan)
     return plan
 
 

@@ -445,7 +445,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         return replace(stored, attempts=tuple(row.attempt.id for row in before))
     rail = account.rail(payment.kind, task.operation)
     main = attempts.main_of(tx, payment.id)
-    steps, to = [Step(payment.amount)], ""
+    steps, to = [Step(payment.amount)], None
     wanted: list[tuple[str, int]] = []
     match task.operation:
         case Operation.CAPTURE:
@@ -483,7 +483,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,
-            then=to,
+            refund_to=to,
             sends=0 if number else 1,
         )
     if to == RefundTo.FROM_CREDIT:

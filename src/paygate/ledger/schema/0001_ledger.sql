@@ -190,7 +190,8 @@ CREATE TABLE paygate_attempt (
   final INTEGER NOT NULL DEFAULT 1,
   movement TEXT NOT NULL DEFAULT '',
   about TEXT NOT NULL DEFAULT '',
-  then_do TEXT NOT NULL DEFAULT '',
+  refund_to TEXT, -- what a refund does to the invoices that its money was on
+  method_plan TEXT, -- JSON: whose the method is that is stored or deleted, by which mandate
   state TEXT NOT NULL,
   reference TEXT NOT NULL DEFAULT '',
   code TEXT NOT NULL DEFAULT '',
@@ -222,7 +223,9 @@ CREATE TABLE paygate_attempt (
   version INTEGER NOT NULL DEFAULT 0,
   checksum INTEGER NOT NULL,
   answer_checksum INTEGER NOT NULL, -- of what is known of its end
-  UNIQUE (tenant, account, operation, gateway_key)
+  UNIQUE (tenant, account, operation, gateway_key),
+  CHECK (refund_to IS NULL OR operation = 'refund'),
+  CHECK (method_plan IS NULL OR operation IN ('enroll', 'forget'))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment, created_at, id);
 CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method, created_at, id)

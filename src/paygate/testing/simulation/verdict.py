@@ -54,7 +54,7 @@ SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
 UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
 UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
 UNION ALL SELECT 'attempt' FROM paygate_attempt
-  WHERE instr(reason || then_do || reference || code || raw_code, 'pm_')
+  WHERE instr(reason || coalesce(method_plan, '') || reference || code || raw_code, 'pm_')
 UNION ALL SELECT 'method' FROM paygate_method
   WHERE instr(token_encrypted, CAST('pm_visa' AS BLOB))
   OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
