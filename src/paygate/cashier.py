@@ -2226,7 +2226,7 @@ class Cashier(_Face, Desk):
         """
         import sqlite3
 
-        from paygate.ledger.sqlite import HostStore
+        from paygate.ledger.sqlite_host import HostStore
 
         if not isinstance(cast("object", connection), sqlite3.Connection):
             arguments.refuse("connection", "an open sqlite3.Connection", connection)

@@ -20,7 +20,14 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaygateError, aio, driving
 from paygate.errors import NotAllowedHere, UnknownInvoice
-from paygate.ledger import customers, forking, sqlite
+from paygate.ledger import (
+    customers,
+    forking,
+    migrations,
+    sqlite,
+    sqlite_errors,
+    sqlite_session,
+)
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing import FakeGateway
 from tests.stores import sqlite_of
@@ -30,7 +37,8 @@ from tests.stores import sqlite_of
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 
 P = ParamSpec("P")
-STORE = frozenset(str(module.__file__) for module in (sqlite, forking))
+MODULES = (sqlite, sqlite_session, sqlite_errors, migrations, forking)
+STORE = frozenset(str(module.__file__) for module in MODULES)
 FACE = frozenset(str(module.__file__) for module in (aio, driving))
 
 

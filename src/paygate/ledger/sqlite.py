@@ -18,48 +18,39 @@ no thread is inside SQLite (`paygate.ledger.forking`).
 
 from __future__ import annotations
 
-import atexit
 import os
 import random
 import sqlite3
 import threading
 import time
 import weakref
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from paygate import logs
 from paygate.errors import (
     CommitUnknown,
-    LedgerCorrupt,
     NotAllowedHere,
     PaygateError,
     SchemaMismatch,
-    StoreBusy,
     StoreError,
-    StoreFull,
 )
 from paygate.ledger import forking
-from paygate.ledger.store import BUSY_S, Store, Writes
+from paygate.ledger.migrations import SCHEMA, blank, bring_up, schema_of
+from paygate.ledger.sqlite_errors import NOT_COMMITTED, damaged, primary_code, translated
+from paygate.ledger.sqlite_session import OVERWRITE, Session
+from paygate.ledger.store import BUSY_S, Store
 from paygate.ledger.tx import LOGGER, Tx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from paygate.ledger.tx import Context, Row
+    from paygate.ledger.tx import Context
 
 T = TypeVar("T")
-
-SCHEMA: Final = 1
-"""The number of the newest schema file; a ledger of a higher number is refused."""
 
 MEMORY: Final = ":memory:"
 """What `SqliteStore` takes instead of a path for a ledger that is kept in memory."""
 
-# What was deleted, or written over by something shorter, does not stay in free space of the file:
-# facts about a person are erased, and tokens of methods.
-_OVERWRITE = "secure_delete=ON"
 # A savepoint keeps what it may have to undo. It needs no disk: after a crash the whole
 # transaction is undone, and that is what the write-ahead log is for.
 _PRAGMAS = (
@@ -67,7 +58,7 @@ _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "temp_store=MEMORY",
-    _OVERWRITE,
+    OVERWRITE,
 )
 
 _BUSY_PAUSE_S = (0.001, 0.015)
@@ -76,38 +67,6 @@ _BUSY_PAUSE_S = (0.001, 0.015)
 _abandoned: list[sqlite3.Connection] = []
 
 _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-
-
-class _Session:
-    """The statements of the ledger on one SQLite connection."""
-
-    __slots__ = ("_execute", "_executemany")
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-        self._executemany = connection.executemany
-
-    def run(self, sql: str, params: Mapping[str, Any]) -> int:
-        try:
-            return self._execute(sql, params).rowcount
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        # The cursor has no name: a traceback would keep it, and with it the state it reads.
-        try:
-            return self._execute(sql, params).fetchall()
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
-        try:
-            yield from self._execute(sql, params)
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
-        self._executemany(sql, params)
 
 
 class SqliteStore(Store):
@@ -146,7 +105,7 @@ class SqliteStore(Store):
         said: list[logs.Line] = []
 
         def unit(connection: sqlite3.Connection) -> T:
-            tx = Tx(_Session(connection), context)
+            tx = Tx(Session(connection), context)
             result = work(tx)
             said.extend(tx.lines)
             return result
@@ -221,7 +180,7 @@ class SqliteStore(Store):
             _commit(connection, result)
         except BaseException as error:  # noqa: BLE001  (raised again, translated)
             self._undo()
-            raise _translated(error) from error.__cause__
+            raise translated(error) from error.__cause__
         return result
 
     def _undo(self) -> None:
@@ -243,7 +202,7 @@ class SqliteStore(Store):
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work*, which only reads, on one consistent state."""
         if self.path == MEMORY:
-            return self._in_turn(lambda connection: work(Tx(_Session(connection), context)))
+            return self._in_turn(lambda connection: work(Tx(Session(connection), context)))
         self._check_process()
         lent: list[sqlite3.Connection] = []
         try:
@@ -251,7 +210,7 @@ class SqliteStore(Store):
             self._check_file()
             return self._look(lent, context, work)
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
         finally:
             forking.leave()
             _drop(lent)
@@ -262,7 +221,7 @@ class SqliteStore(Store):
             connection = lent[0]
             connection.execute("BEGIN")
             try:
-                result = work(Tx(_Session(connection), context))
+                result = work(Tx(Session(connection), context))
             except PaygateError:  # our own refusal: the connection is as good as before
                 self._take_back(lent)
                 raise
@@ -350,9 +309,9 @@ class SqliteStore(Store):
                 _patiently(opened[0], f"PRAGMA {pragma}", deadline)
             return opened.pop()
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
         except UnicodeDecodeError as error:
-            raise _damaged(self.path, error) from None
+            raise damaged(self.path, error) from None
         finally:
             _drop(opened)
 
@@ -360,7 +319,7 @@ class SqliteStore(Store):
         try:
             _patiently(connection, "BEGIN IMMEDIATE", time.monotonic() + self._busy_s)
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def _identify(self) -> tuple[int, int] | None:
         if self._file == MEMORY:
@@ -387,7 +346,7 @@ class SqliteStore(Store):
         said: list[logs.Line],
     ) -> tuple[Any, BaseException | None]:
         connection.execute("SAVEPOINT unit")
-        tx = Tx(_Session(connection), context)
+        tx = Tx(Session(connection), context)
         try:
             result = work(tx)
         except Exception as error:
@@ -395,7 +354,7 @@ class SqliteStore(Store):
                 raise  # a full disk rolled back everything, the other units too
             connection.execute("ROLLBACK TO unit")
             connection.execute("RELEASE unit")
-            return None, _translated(error)
+            return None, translated(error)
         connection.execute("RELEASE unit")
         said.extend(tx.lines)
         return result, None
@@ -409,21 +368,21 @@ class SqliteStore(Store):
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         try:
-            if _schema_of(connection) == SCHEMA:
+            if schema_of(connection) == SCHEMA:
                 return
             if self._file == MEMORY:
-                _blank().backup(connection)  # a copy is made faster than the tables are
+                blank().backup(connection)  # a copy is made faster than the tables are
                 return
             self._begin(connection)
             # Another process may have been faster: look again now that we hold the lock.
-            found = _schema_of(connection)
+            found = schema_of(connection)
             self._check_schema(found)
-            _bring_up(connection, found)
+            bring_up(connection, found)
             connection.execute("COMMIT")
         except UnicodeDecodeError as error:
-            raise _damaged(self.path, error) from None
+            raise damaged(self.path, error) from None
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def _check_schema(self, found: int) -> None:
         if found > SCHEMA:
@@ -434,115 +393,13 @@ class SqliteStore(Store):
             )
 
 
-class HostStore(Writes):
-    """The ledger inside a transaction that the host opened on its own connection.
-
-    Every unit of work is a savepoint in it; the host commits or rolls back.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        if not connection.in_transaction:
-            raise NotAllowedHere(
-                "no transaction is open on this connection; execute BEGIN IMMEDIATE first"
-            )
-        if _schema_of(connection) != SCHEMA:
-            raise SchemaMismatch(
-                "this database has no ledger of this version; open it once with Cashier.open"
-            )
-        connection.execute(f"PRAGMA {_OVERWRITE}")
-
-    def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in a savepoint of the host's transaction."""
-        if not self._connection.in_transaction:
-            raise NotAllowedHere("the host's transaction has ended; call within() again")
-        try:
-            return self._in_savepoint(context, work)
-        except BaseException as error:  # noqa: BLE001  (raised again, translated)
-            self._undo()
-            raise self._in_words(error) from error.__cause__
-
-    def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
-        try:
-            self._connection.execute("SAVEPOINT paygate")
-            result = work(Tx(_HostSession(self._connection), context))
-            self._connection.execute("RELEASE paygate")
-        except BaseException:
-            self._undo()
-            raise
-        return result
-
-    def _undo(self) -> None:
-        """Undo what was done in our savepoint, if it is still there."""
-        if not self._connection.in_transaction:
-            return
-        try:
-            self._connection.execute("ROLLBACK TO paygate")
-            self._connection.execute("RELEASE paygate")
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) != sqlite3.SQLITE_ERROR:  # no such savepoint: it was undone
-                raise
-
-    def _in_words(self, error: BaseException) -> BaseException:
-        """Translate what SQLite said, for a transaction that is the host's."""
-        if not isinstance(error, sqlite3.Error):
-            return error
-        if _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreBusy(
-                f"the ledger: {error}; another process has written since your transaction began, "
-                "or writes now, and waiting inside it cannot help: roll it back and begin it "
-                "again with BEGIN IMMEDIATE"
-            )
-        told = _translated(error)
-        if not self._connection.in_transaction and isinstance(told, StoreError):
-            return type(told)(
-                f"{told.message}; SQLite rolled back your whole transaction, begin it again"
-            )
-        return told
-
-
-class _HostSession:
-    """The statements of the ledger on the host's connection, whatever its row factory is."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def _cursor(self) -> sqlite3.Cursor:
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor
-
-    def run(self, sql: str, params: Mapping[str, Any]) -> int:
-        try:
-            return self._cursor().execute(sql, params).rowcount
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        try:
-            return self._cursor().execute(sql, params).fetchall()
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
-        try:
-            yield from self._cursor().execute(sql, params)
-        except UnicodeDecodeError as error:
-            raise _damaged("the ledger", error) from None
-
-    def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
-        self._cursor().executemany(sql, params)
-
-
 def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> None:
     """Execute *sql*, waiting in small random pauses while somebody else holds the lock."""
     while True:
         try:
             connection.execute(sql)
         except sqlite3.OperationalError as error:
-            if _primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
             if time.monotonic() > deadline:
                 raise
@@ -564,25 +421,13 @@ def _commit(connection: sqlite3.Connection, result: object) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if connection.in_transaction or _primary_code(error) in _NOT_COMMITTED:
+        if connection.in_transaction or primary_code(error) in NOT_COMMITTED:
             raise
         raise CommitUnknown.of(str(error), result) from error
 
 
 def _tell_lost(lost: CommitUnknown) -> None:
     logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
-
-
-_NOT_COMMITTED: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CONSTRAINT,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_ERROR,
-    }
-)
 
 
 def _has(turn: threading.RLock) -> bool:
@@ -610,95 +455,6 @@ def _make(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError:
         return  # it is there, or SQLite says in its own words what is wrong
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _translated(error: BaseException, path: str = "the ledger") -> BaseException:
-    """Say in our words what SQLite said; other errors pass as they are."""
-    if not isinstance(error, sqlite3.Error) or isinstance(error, PaygateError):
-        return error
-    text = f"{path}: {error}"
-    match _primary_code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreBusy(
-                f"{text}; another transaction held it too long and nothing was written. Perhaps "
-                "it is one of yours, open in the same request: commit it first, or lend it with "
-                "within(). Otherwise try again"
-            )
-        case sqlite3.SQLITE_FULL:
-            return StoreFull(f"{text}; nothing of this step was written, make room and go on")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return _damaged(path, error)
-        case sqlite3.SQLITE_CONSTRAINT:
-            return LedgerCorrupt(f"{text}; a rule of the books refused this, nothing was written")
-        case _:
-            return StoreError(text)
-
-
-def _damaged(path: str, error: Exception) -> LedgerCorrupt:
-    what = "text that is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-    return LedgerCorrupt(
-        f"{path} is damaged ({what}); stop what uses it, restore it from a backup, and check the "
-        "copy with paygate fsck"
-    )
-
-
-def _schema_of(connection: sqlite3.Connection) -> int:
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    try:
-        rows = cursor.execute("SELECT value FROM paygate_meta WHERE name = 'schema'").fetchall()
-    except sqlite3.OperationalError as error:
-        if _primary_code(error) == sqlite3.SQLITE_ERROR:  # no such table
-            return 0
-        raise
-    if not rows:
-        return 0
-    try:
-        return int(rows[0][0])
-    except (TypeError, ValueError):
-        raise LedgerCorrupt(
-            "the ledger is damaged (its schema has no number); restore it from a backup"
-        ) from None
-
-
-def _bring_up(connection: sqlite3.Connection, found: int) -> None:
-    """Make what is missing of the tables since schema *found*."""
-    for number in range(found + 1, SCHEMA + 1):
-        for statement in _statements_of(number):
-            connection.execute(statement)
-        connection.execute(
-            "INSERT INTO paygate_meta (name, value) VALUES ('schema', :number) "
-            "ON CONFLICT (name) DO UPDATE SET value = :number",
-            {"number": str(number)},
-        )
-
-
-@cache
-def _blank() -> sqlite3.Connection:
-    """Make an empty ledger in memory, to copy from; it is only read afterwards."""
-    connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
-    _bring_up(connection, 0)
-    atexit.register(connection.close)
-    return connection
-
-
-@cache
-def _statements_of(number: int) -> list[str]:
-    """Read the statements of schema file *number*; a trigger has semicolons inside."""
-    folder = resources.files("paygate.ledger") / "schema"
-    [name] = [file.name for file in folder.iterdir() if file.name.startswith(f"{number:04}_")]
-    statements: list[str] = []
-    lines: list[str] = []
-    for line in (folder / name).read_text("utf-8").splitlines():
-        lines.append(line)
-        if sqlite3.complete_statement("\n".join(lines)):
-            statements.append("\n".join(lines))
-            lines = []
-    return statements
 
 
 def _forget_parents() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from paygate.ledger.migrations import SCHEMA
 from paygate.ledger.rule import Rule
-from paygate.ledger.sqlite import SCHEMA
 
 STANDINGS: Final = (
     Rule(

@@ -1,0 +1,71 @@
+"""The numbered schema files, and how a database is brought up to the newest of them."""
+
+from __future__ import annotations
+
+import atexit
+import sqlite3
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from paygate.errors import LedgerCorrupt
+from paygate.ledger.sqlite_errors import primary_code
+
+SCHEMA: Final = 1
+"""The number of the newest schema file; a ledger of a higher number is refused."""
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """Return the number of the schema of a database; 0 if there is no ledger in it."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        rows = cursor.execute("SELECT value FROM paygate_meta WHERE name = 'schema'").fetchall()
+    except sqlite3.OperationalError as error:
+        if primary_code(error) == sqlite3.SQLITE_ERROR:  # no such table
+            return 0
+        raise
+    if not rows:
+        return 0
+    try:
+        return int(rows[0][0])
+    except (TypeError, ValueError):
+        raise LedgerCorrupt(
+            "the ledger is damaged (its schema has no number); restore it from a backup"
+        ) from None
+
+
+def bring_up(connection: sqlite3.Connection, found: int) -> None:
+    """Make what is missing of the tables since schema *found*."""
+    for number in range(found + 1, SCHEMA + 1):
+        for statement in _statements_of(number):
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO paygate_meta (name, value) VALUES ('schema', :number) "
+            "ON CONFLICT (name) DO UPDATE SET value = :number",
+            {"number": str(number)},
+        )
+
+
+@cache
+def blank() -> sqlite3.Connection:
+    """Make an empty ledger in memory, to copy from; it is only read afterwards."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    bring_up(connection, 0)
+    atexit.register(connection.close)
+    return connection
+
+
+@cache
+def _statements_of(number: int) -> list[str]:
+    """Read the statements of schema file *number*; a trigger has semicolons inside."""
+    folder = resources.files("paygate.ledger") / "schema"
+    [name] = [file.name for file in folder.iterdir() if file.name.startswith(f"{number:04}_")]
+    statements: list[str] = []
+    lines: list[str] = []
+    for line in (folder / name).read_text("utf-8").splitlines():
+        lines.append(line)
+        if sqlite3.complete_statement("\n".join(lines)):
+            statements.append("\n".join(lines))
+            lines = []
+    return statements

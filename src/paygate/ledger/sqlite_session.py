@@ -1,0 +1,93 @@
+"""How the statements of the ledger are executed on a SQLite connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from paygate.ledger.sqlite_errors import damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from paygate.ledger.tx import Row
+
+# What was deleted, or written over by something shorter, does not stay in free space of the file:
+# facts about a person are erased, and tokens of methods.
+OVERWRITE: Final = "secure_delete=ON"
+"""The pragma of every connection that may delete something."""
+
+
+class Session:
+    """The statements of the ledger on one SQLite connection."""
+
+    __slots__ = ("_execute", "_executemany")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+        self._executemany = connection.executemany
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> int:
+        """Execute a statement and return how many rows it changed."""
+        try:
+            return self._execute(sql, params).rowcount
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        """Return all rows of a query."""
+        # The cursor has no name: a traceback would keep it, and with it the state it reads.
+        try:
+            return self._execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
+        """Yield the rows of a query one by one."""
+        try:
+            yield from self._execute(sql, params)
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement once for each of *params*."""
+        self._executemany(sql, params)
+
+
+class HostSession:
+    """The statements of the ledger on the host's connection, whatever its row factory is."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _cursor(self) -> sqlite3.Cursor:
+        cursor = self._connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> int:
+        """Execute a statement and return how many rows it changed."""
+        try:
+            return self._cursor().execute(sql, params).rowcount
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        """Return all rows of a query."""
+        try:
+            return self._cursor().execute(sql, params).fetchall()
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
+        """Yield the rows of a query one by one."""
+        try:
+            yield from self._cursor().execute(sql, params)
+        except UnicodeDecodeError as error:
+            raise damaged("the ledger", error) from None
+
+    def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement once for each of *params*."""
+        self._cursor().executemany(sql, params)
