@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from paygate.dialogue import NOTED, Note, Request, Response
+from paygate.driving import drive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from paygate.dialogue import Dialogue
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -51,26 +53,47 @@ def converse(
     dialogue: Dialogue[T], respond: Callable[[Request], Response | Exception]
 ) -> Played[T]:
     """Run *dialogue* to its end, each request answered by *respond*, each note taken down."""
-    requests: list[Request] = []
-    notes: list[str] = []
-    reply: Response | Exception | None = None
-    try:
-        while True:
-            try:
-                asked = _go_on(dialogue, reply)
-            except StopIteration as end:
-                return Played(end.value, requests, notes)
-            if isinstance(asked, Note):
-                notes.append(asked.reference)
-                reply = NOTED
-            else:
-                requests.append(asked)
-                reply = respond(asked)
-    finally:
-        dialogue.close()
+
+    def reply(step: Request | Note) -> Response | Exception:
+        return NOTED if isinstance(step, Note) else respond(step)
+
+    player = Player(reply)
+    outcome = player.play(dialogue)
+    return Played(
+        outcome,
+        requests=[step for step in player.steps if isinstance(step, Request)],
+        notes=[step.reference for step in player.steps if isinstance(step, Note)],
+    )
 
 
-def _go_on(dialogue: Dialogue[T], reply: Response | Exception | None) -> Request | Note:
-    if reply is None:
-        return next(dialogue)
-    return dialogue.throw(reply) if isinstance(reply, Exception) else dialogue.send(reply)
+class Player(Generic[S]):
+    """Does the steps of a generator as *reply* says, and keeps them.
+
+    An exception that *reply* returns is thrown into the generator. One that it raises is a
+    failure of the test: it ends the play, and the generator cannot hide it.
+    """
+
+    def __init__(self, reply: Callable[[S], object]) -> None:
+        self.steps: list[S] = []
+        self._reply = reply
+        self._next: Any = None
+
+    def play(self, generator: Generator[S, Any, T]) -> T:
+        """Return the result of *generator*."""
+        return drive(generator, self._do, self)
+
+    def before(self, step: S) -> None:
+        """Keep *step*, and ask for the reply to it."""
+        self.steps.append(step)
+        self._next = self._reply(step)
+
+    def after(self, step: S, result: object) -> None:
+        """Have nothing to add."""
+
+    def failed(self, step: S, error: BaseException) -> None:
+        """Have nothing to add."""
+
+    def _do(self, _: S) -> Any:
+        if isinstance(self._next, Exception):
+            raise self._next
+        return self._next

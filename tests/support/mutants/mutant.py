@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from paygate.driving import relay
 from paygate.service.flow import Write
 from paygate.testing.simulation.bias import NONE
 
@@ -88,16 +89,9 @@ def without(text: str, put: str = "") -> Callable[[Any], Any]:
 
 def rewritten(flow: Flow[Any], write: Callable[[Write], Generator[Step, Any, Any]]) -> Flow[Any]:
     """Run *flow*, but do each of its transactions in the way of *write*."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                result = (yield from write(step)) if isinstance(step, Write) else (yield step)
-            except Exception as fault:  # noqa: BLE001  (the flow decides what it answers)
-                step = flow.throw(fault)
-            else:
-                step = flow.send(result)
-    except StopIteration as end:
-        return end.value
-    finally:
-        flow.close()
+    return relay(flow, lambda step: write(step) if isinstance(step, Write) else as_it_is(step))
+
+
+def as_it_is(step: Step) -> Generator[Step, Any, Any]:
+    """Leave *step* to whoever runs the flow."""
+    return (yield step)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
 from paygate.domain.kind import Kind
+from paygate.driving import relay
 from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
 from paygate.testing.simulation.bias import Bias
@@ -18,7 +19,7 @@ from tests.support.mutants.mutant import Mutant, Patch, without
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.dialogue import Dialogue
+    from paygate.dialogue import Dialogue, Note, Request, Response
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
 
@@ -134,28 +135,16 @@ def _new_key(original: Any) -> Any:
     return send_again
 
 
-def _twice(dialogue: Dialogue[Any]) -> Dialogue[Any]:
+def _twice(step: Request | Note) -> Dialogue[Response]:
     try:
-        step = next(dialogue)
-        while True:
-            try:
-                try:
-                    got = yield step
-                except NoReply:
-                    got = yield step  # what retries holds the call that moves money
-            except Exception as fault:  # noqa: BLE001  (the dialogue decides)
-                step = dialogue.throw(fault)
-            else:
-                step = dialogue.send(got)
-    except StopIteration as end:
-        return end.value
-    finally:
-        dialogue.close()
+        return (yield step)
+    except NoReply:
+        return (yield step)  # what retries holds the call that moves money
 
 
 def _retry_around_sending(original: Any) -> Any:
     def ask(account: str, dialogue: Dialogue[Any], **more: Any) -> Flow[Any]:
-        flow: Flow[Any] = original(account, _twice(dialogue), **more)
+        flow: Flow[Any] = original(account, relay(dialogue, _twice), **more)
         return (yield from flow)
 
     return ask

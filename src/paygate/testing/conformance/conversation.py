@@ -22,7 +22,16 @@ from paygate.testing.conformance.explain import (
     does_not_apply,
     require,
 )
-from paygate.testing.conformance.held import Held, heard_all, hold, scripted, spoiled, then_silence
+from paygate.testing.conformance.held import (
+    Held,
+    HostStops,
+    heard_all,
+    hold,
+    scripted,
+    spoiled,
+    then_silence,
+    until,
+)
 from paygate.testing.conformance.showing import overheard, shown
 from paygate.testing.conformance.spoiling import GARBAGE, made_up, mutations
 from paygate.testing.conformance.subject import Subject
@@ -142,25 +151,14 @@ class Conversation(Subject):
         case = self.good()
         replies = case.responses(self.values(case))
         for stop in range(len(replies)):
-            dialogue = deferred(self.opened)
-            respond = scripted(case, replies)
-            step = next(dialogue)
-            count = 0
-            while count < stop or isinstance(step, Note):
-                if isinstance(step, Note):
-                    step = dialogue.send(NOTED)
-                    continue
-                step = dialogue.send(respond(count, step))
-                count += 1
-            problem = ""
             try:
-                dialogue.close()
-            except RuntimeError as error:
-                problem = str(error)
+                problem = hold(self.opened, until(stop, scripted(case, replies))).raised
+            except HostStops:
+                continue
             require(
-                not problem,
+                problem is None,
                 expected=f"{self.about}: it ends quietly when it is closed at request {stop + 1}",
-                got=problem,
+                got=str(problem),
                 why="a request from a finally block would be sent by nobody, and the driver "
                 "would believe that it was; crash recovery inquires, so let the dialogue end",
                 read=DIALOGUES,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from paygate.dialogue import NOTED, deferred
 from paygate.driver import NoReply, Note, Request, Response
 from paygate.service.flow import Exchange, ask
 from paygate.testing.conformance.explain import DIALOGUES, TRANSCRIPTS, fail
+from paygate.testing.play import Player
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from paygate.domain.outcome import Unsent
     from paygate.driver import Dialogue, Unknown
+    from paygate.service.flow import Step
     from paygate.testing.conformance.transcripts import Case
 
 T = TypeVar("T")
@@ -47,34 +50,29 @@ def hold(
     begin: Callable[[], Dialogue[T]], respond: Callable[[int, Request], Response | Exception]
 ) -> Held[T]:
     """Hold the dialogue that *begin* begins to its end, whatever that is."""
-    held: Held[T] = Held()
-    dialogue = deferred(begin)
-    count = 0
+    numbers = count()
+
+    def reply(step: Request | Note) -> Response | Exception:
+        if isinstance(step, Note):
+            return NOTED
+        number = next(numbers)
+        if number >= REQUESTS_MAX:
+            fail(
+                expected=f"a dialogue that ends within {REQUESTS_MAX} requests",
+                got=f"it still asks: {step!r}",
+                why="an operation that never ends holds its claim on the invoice permanently",
+                read=DIALOGUES,
+            )
+        return respond(number, step)
+
+    player = Player(reply)
+    held: Held[T] = Held(player.steps)
     try:
-        step = next(dialogue)
-        while True:
-            held.steps.append(step)
-            if isinstance(step, Note):
-                step = dialogue.send(NOTED)
-                continue
-            count += 1
-            if count > REQUESTS_MAX:
-                fail(
-                    expected=f"a dialogue that ends within {REQUESTS_MAX} requests",
-                    got=f"it still asks: {step!r}",
-                    why="an operation that never ends holds its claim on the invoice for ever",
-                    read=DIALOGUES,
-                )
-            reply = respond(count - 1, step)
-            step = dialogue.throw(reply) if isinstance(reply, Exception) else dialogue.send(reply)
-    except StopIteration as end:
-        held.outcome = end.value
+        held.outcome = player.play(deferred(begin))
     except AssertionError:
         raise
     except Exception as error:  # noqa: BLE001  (what it raises is what we look at)
         held.raised = error
-    finally:
-        dialogue.close()
     return held
 
 
@@ -84,21 +82,14 @@ def conclude(
     *,
     all_matter: bool = False,
 ) -> T | Unsent | Unknown:
-    """Hold the dialogue as the core does, and tell what the core concludes about the money."""
-    flow = ask("conformance", deferred(begin), all_matter=all_matter)
-    count = 0
-    try:
-        step = next(flow)
-        while True:
-            assert isinstance(step, Exchange), "without an attempt nothing is written"
-            reply = respond(count, step.request)
-            count += 1
-            step = flow.throw(reply) if isinstance(reply, Exception) else flow.send(reply)
-    except StopIteration as end:
-        concluded: T | Unsent | Unknown = end.value
-        return concluded
-    finally:
-        flow.close()
+    """Hold the dialogue as the core does, and return what the core concludes about the money."""
+    numbers = count()
+
+    def reply(step: Step) -> Response | Exception:
+        assert isinstance(step, Exchange), "without an attempt nothing is written"
+        return respond(next(numbers), step.request)
+
+    return Player(reply).play(ask("conformance", deferred(begin), all_matter=all_matter))
 
 
 def scripted(case: Case, replies: Sequence[Response]) -> Callable[[int, Request], Response]:
@@ -141,6 +132,23 @@ def spoiled(
         return reply if number == at else NoReply("the kit answers no more")
 
     return respond
+
+
+class HostStops(BaseException):
+    """The host's process ends while it waits for an answer."""
+
+
+def until(
+    stop: int, respond: Callable[[int, Request], Response | Exception]
+) -> Callable[[int, Request], Response | Exception]:
+    """Answer as *respond* does; the host stops at the request at place *stop*."""
+
+    def reply(number: int, request: Request) -> Response | Exception:
+        if number == stop:
+            raise HostStops
+        return respond(number, request)
+
+    return reply
 
 
 def then_silence(
