@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 from paygate.driving import drive, drive_async
-from paygate.transport.policy import Errand, Limits, Pause, Send, Token, carry
+from paygate.transport.errand import Errand, Limits, Pause, Send, Token
+from paygate.transport.policy import carry
 from paygate.transport.tokens import AsyncTokens, Tokens
 
 if TYPE_CHECKING:

@@ -20,22 +20,22 @@ that yields what is to be done, as a dialogue does.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from paygate.dialogue import Response
 from paygate.errors import BadReply, GatewayError, NoReply, NotSent
 from paygate.transport import redact
+from paygate.transport.errand import Pause, Send, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paygate.dialogue import Request
-    from paygate.transport.tokens import Held
+    from paygate.transport.errand import Errand, HeldToken, Limits
 
 T = TypeVar("T")
 
@@ -57,69 +57,16 @@ BUSY: Final = TURNED_AWAY | {502, 503, 504}
 UNAUTHORIZED: Final = 401
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send *request* once and be sent its `Response`."""
-
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait for so long."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """Be sent the account's access token, which is another one than *stale*."""
-
-    stale: Held | None
-
-
-Errand: TypeAlias = Generator[Send | Pause | Token, Any, T]
-"""Something done at a gateway account, that ends in a T."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Until when an exchange may take, by *seconds*, and until when it may be sent, by *now*."""
-
-    ends_s: float
-    not_after: datetime | None
-    now: Callable[[], datetime]
-    seconds: Callable[[], float]
-
-    def left_s(self) -> float:
-        """Tell how many seconds are left; none, if it is less than nothing."""
-        return max(0.0, self.ends_s - self.seconds())
-
-    def may_send_in(self, pause_s: float) -> bool:
-        """Tell whether there is still time to send after a pause."""
-        if pause_s >= self.left_s():
-            return False
-        if self.not_after is None:
-            return True
-        return pause_s < (self.not_after - self.now()).total_seconds()
-
-    def bound(self, request: Request) -> Request:
-        """Give *request* no more time than is left, or raise `NotSent` where none is."""
-        if not self.may_send_in(0):
-            raise NotSent(f"{request.step}: the time to send it ended before", step=request.step)
-        return replace(request, timeout_s=self.left_s())
-
-
 def carry(request: Request, limits: Limits) -> Errand[Response]:
     """Send *request*, signed in if it asks for that, as often as that is safe."""
     if not request.sign_in:
         return (yield from deliver(request, limits))
-    token = cast("Held", (yield Token(stale=None)))
+    token = cast("HeldToken", (yield Token(stale=None)))
     answer = yield from deliver(limits.bound(_signed(request, token)), limits)
     if answer.status != UNAUTHORIZED:
         return answer
     try:
-        token = cast("Held", (yield Token(stale=token)))
+        token = cast("HeldToken", (yield Token(stale=token)))
         return (yield from deliver(limits.bound(_signed(request, token)), limits))
     except NotSent:
         return answer  # it stands: the processor refused, and nothing was done
@@ -214,7 +161,7 @@ def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -
     return seconds if seconds <= RETRY_AFTER_MAX_S else float("inf")
 
 
-def _signed(request: Request, token: Held) -> Request:
+def _signed(request: Request, token: HeldToken) -> Request:
     others = {
         name: text for name, text in request.headers.items() if name.lower() != "authorization"
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -18,14 +17,14 @@ from paygate.dialogue import NOTED, Note
 from paygate.driving import relay
 from paygate.errors import NotSent, PaygateError, Unsupported, UsageError
 from paygate.transport import policy
+from paygate.transport.errand import HeldToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from paygate.dialogue import Request, Response
-    from paygate.domain.secret import Secret
     from paygate.gateway import SignsIn
-    from paygate.transport.policy import Errand, Limits
+    from paygate.transport.errand import Errand, Limits
 
 T = TypeVar("T")
 
@@ -35,27 +34,14 @@ MARGIN_MAX: Final = timedelta(seconds=60)
 _MARGIN_SHARE = 5  # of a short-lived token it is a fifth
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A token, and from when until when it is used."""
-
-    value: Secret[str]
-    since: datetime
-    until: datetime
-
-    def usable(self, at: datetime) -> bool:
-        """Tell whether to use it; not if the clock was put back, which tells nothing of its age."""
-        return self.since <= at < self.until
-
-
-def signing_in(gateway: SignsIn, limits: Limits) -> Errand[Held]:
+def signing_in(gateway: SignsIn, limits: Limits) -> Errand[HeldToken]:
     """Get a token; whatever goes wrong, what waits for the token was not sent."""
     since = limits.now()  # it may have been made as soon as we asked
     try:
         token = yield from relay(gateway.sign_in(), lambda step: _answer(step, limits))
         lives = timedelta(seconds=token.expires_in_s)
         until = since + lives - min(MARGIN_MAX, lives / _MARGIN_SHARE)
-        return Held(token.value, since, until)
+        return HeldToken(token.value, since, until)
     except UsageError:
         raise
     except PaygateError as fault:
@@ -79,12 +65,12 @@ class _Purse:
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
         self._gateway = gateway
         self._now = now
-        self._held: Held | None = None
+        self._held: HeldToken | None = None
 
-    def _serves(self, held: Held, stale: Held | None) -> bool:
+    def _serves(self, held: HeldToken, stale: HeldToken | None) -> bool:
         return held is not stale and held.usable(self._now())
 
-    def _signing_in(self, limits: Limits) -> Errand[Held]:
+    def _signing_in(self, limits: Limits) -> Errand[HeldToken]:
         if self._gateway is None:
             raise Unsupported("a request asks for an access token, and its driver cannot sign in")
         return signing_in(self._gateway, limits)
@@ -99,15 +85,17 @@ class Tokens(_Purse):
 
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
         super().__init__(gateway, now)
-        self._under_way: dict[tuple[int, int], Future[Held]] = {}
+        self._under_way: dict[tuple[int, int], Future[HeldToken]] = {}
 
-    def get(self, stale: Held | None, limits: Limits, run: Callable[[Errand[Held]], Held]) -> Held:
+    def get(
+        self, stale: HeldToken | None, limits: Limits, run: Callable[[Errand[HeldToken]], HeldToken]
+    ) -> HeldToken:
         """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
         replaced = self._held
         if replaced is not None and self._serves(replaced, stale):
             return replaced
         place = (os.getpid(), id(replaced))
-        ours: Future[Held] = Future()
+        ours: Future[HeldToken] = Future()
         theirs = self._under_way.setdefault(place, ours)
         if theirs is not ours:
             return _shared(theirs, limits.left_s())
@@ -125,7 +113,7 @@ class Tokens(_Purse):
             del self._under_way[place]
 
 
-def _shared(theirs: Future[Held], left_s: float) -> Held:
+def _shared(theirs: Future[HeldToken], left_s: float) -> HeldToken:
     try:
         failure = theirs.exception(left_s)
     except TimeoutError:
@@ -135,7 +123,7 @@ def _shared(theirs: Future[Held], left_s: float) -> Held:
     raise _same(failure)
 
 
-RunAsync: TypeAlias = "Callable[[Errand[Held]], Coroutine[Any, Any, Held]]"
+RunAsync: TypeAlias = "Callable[[Errand[HeldToken]], Coroutine[Any, Any, HeldToken]]"
 
 
 class AsyncTokens(_Purse):
@@ -143,9 +131,9 @@ class AsyncTokens(_Purse):
 
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
         super().__init__(gateway, now)
-        self._under_way: asyncio.Task[Held] | None = None
+        self._under_way: asyncio.Task[HeldToken] | None = None
 
-    async def get(self, stale: Held | None, limits: Limits, run: RunAsync) -> Held:
+    async def get(self, stale: HeldToken | None, limits: Limits, run: RunAsync) -> HeldToken:
         """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
         held = self._held
         if held is not None and self._serves(held, stale):
@@ -170,12 +158,12 @@ class AsyncTokens(_Purse):
             task.cancel()
             await asyncio.wait((task,))
 
-    async def _renew(self, limits: Limits, run: RunAsync) -> Held:
+    async def _renew(self, limits: Limits, run: RunAsync) -> HeldToken:
         held = self._held = await run(self._signing_in(limits))
         return held
 
 
-def _heard(task: asyncio.Task[Held]) -> None:
+def _heard(task: asyncio.Task[HeldToken]) -> None:
     """Look at the failure, for nobody may be left who waits for it."""
     if not task.cancelled():
         task.exception()
