@@ -82,9 +82,10 @@ if TYPE_CHECKING:
     from paygate.service.history import History
     from paygate.service.import_invoices import Imported
     from paygate.service.issue import Bill
-    from paygate.service.publish import Published, Sink
+    from paygate.service.publish import Published
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
+    from paygate.sink import Sink
     from paygate.transport.network import Network
 
 _HOMES = {
@@ -194,7 +195,7 @@ _HOMES = {
     "Imported": "service.import_invoices",
     "Bill": "service.issue",
     "Published": "service.publish",
-    "Sink": "service.publish",
+    "Sink": "sink",
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
     "Network": "transport.network",

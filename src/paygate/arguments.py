@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.secret import Secret
     from paygate.gateway import Callback, Method
-    from paygate.service.publish import Sink
+    from paygate.sink import Sink
     from paygate.transport.network import Network
 
     E = TypeVar("E", bound=StrEnum)

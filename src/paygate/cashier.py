@@ -151,6 +151,7 @@ if TYPE_CHECKING:
     from paygate.service.enroll import Rotated
     from paygate.service.flow import Step
     from paygate.service.taking import RefundTo
+    from paygate.sink import Sink
     from paygate.transport import Courier
     from paygate.transport.network import Network
 
@@ -1234,7 +1235,7 @@ class Desk(BookDesk):
     """Whether a handler of events may be one that is to be awaited."""
 
     _accounts: dict[str, GatewayAccount]
-    _readers: dict[str, publish.Sink | publish.Subscriber]
+    _readers: dict[str, Sink | publish.Subscriber]
     _timing: Timing
 
     @verb
@@ -1985,7 +1986,7 @@ class _Face:
 
     _context: Context
     _accounts: dict[str, GatewayAccount]
-    _readers: dict[str, publish.Sink | publish.Subscriber]
+    _readers: dict[str, Sink | publish.Subscriber]
     _timing: Timing
     _store: Store
     _network: Mapping[str, Network]
@@ -2004,7 +2005,7 @@ class _Face:
         url: str,
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
-        sinks: Sequence[publish.Sink] = (),
+        sinks: Sequence[Sink] = (),
         tenant: str = "main",
         actor: str = "host",
         zone: str = "UTC",
@@ -2100,7 +2101,7 @@ class _Face:
         cls,
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
-        sinks: Sequence[publish.Sink] = (),
+        sinks: Sequence[Sink] = (),
         tenant: str = "main",
         actor: str = "host",
         zone: str = "UTC",

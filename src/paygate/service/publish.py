@@ -15,7 +15,7 @@ import inspect
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
 from paygate.dialogue import deferred
@@ -29,9 +29,9 @@ from paygate.service.hiding import Hidden, secrets_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from paygate.dialogue import Dialogue
     from paygate.domain.event import Event
     from paygate.ledger.tx import Tx
+    from paygate.sink import Sink
 
 RETRY_PLAN: Final = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 21600, 86400)
@@ -43,25 +43,6 @@ SILENCE_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 
 
 _BATCH = 100
 _LEASE = timedelta(minutes=5)
-
-
-@runtime_checkable
-class Sink(Protocol):
-    """Another system that is told about events, such as a CRM."""
-
-    @property
-    def name(self) -> str:
-        """The name under which the ledger remembers how far this sink has read."""
-        ...
-
-    def deliver(self, event: Event) -> Dialogue[None]:
-        """
-        Tell *event*.
-
-        Raise `BadReply` if the other side refuses it: after eight refusals it is a dead letter.
-        Raise `NoReply` if the other side is out of order: it is tried again until it works.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
