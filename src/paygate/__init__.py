@@ -195,9 +195,9 @@ _HOMES = {
     "Imported": "service.import_invoices",
     "Bill": "service.issue",
     "Published": "service.publish",
-    "Sink": "sink",
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
+    "Sink": "sink",
     "Network": "transport.network",
 }
 

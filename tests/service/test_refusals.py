@@ -19,7 +19,7 @@ from paygate.gateway import Callback, CallbackStyle, Notice
 from paygate.ledger import refused
 from paygate.ledger.sqlite import SqliteStore
 from paygate.service.flow import Step, Write
-from paygate.service.refusals import PAUSE, WRITES_AT_ONCE
+from paygate.service.gathering import PAUSE, WRITES_AT_ONCE
 from paygate.testing import FakeClock, FakeGateway
 
 CARD = "4242424242424242"

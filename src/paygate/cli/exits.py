@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
+from paygate.domain.text import printable_lines
 from paygate.errors import ImportRejected, InvalidValue, PaygateError, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -162,11 +163,10 @@ def _tell_misuse(error: Exception) -> NoReturn:
 
 
 def _show_trace(error: PaygateError, hidden: Iterable[str]) -> None:
-    from paygate.cli import show
     from paygate.cli.foreign import trace_of
 
     trace = _without(hidden, trace_of(error))
-    sys.stderr.write(show.lines(trace))
+    sys.stderr.write(printable_lines(trace))
 
 
 def remember_json(ctx: typer.Context, value: bool) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import printable
+from paygate.domain.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ def add(to: Table, *cells: object, style: str = "") -> None:
     from rich.text import Text
 
     to.add_row(
-        *(cell if isinstance(cell, Text) else Text(lines(_text(cell))) for cell in cells),
+        *(cell if isinstance(cell, Text) else Text(printable_lines(_text(cell))) for cell in cells),
         style=style,
     )
 
@@ -100,7 +100,7 @@ def write_sheet(rows: Mapping[str, object], title: str = "") -> None:
     shown = {name: value for name, value in rows.items() if value is not None}
     indent = max(map(len, shown), default=0) + 2
     for name, value in shown.items():
-        text = lines(str(value) if isinstance(value, Text) else _text(value))
+        text = printable_lines(str(value) if isinstance(value, Text) else _text(value))
         style = value.style if isinstance(value, Text) else ""
         label = Text(f"{name:{indent}}", style="dim")
         if max(map(len, text.split()), default=0) > out.width - indent:
@@ -171,11 +171,6 @@ def as_json(value: object, *, indent: int | None = None) -> str:
     return "".join(
         each if each == "\n" or printable(each) == each else json.dumps(each)[1:-1] for each in text
     )
-
-
-def lines(text: str) -> str:
-    """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def _text(cell: object) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.segment import Segment
 from typing_extensions import override
 
-from paygate.cli.show import lines
+from paygate.domain.text import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,4 +29,4 @@ class EscapingConsole(Console):
             if segment.control or text.isprintable():
                 yield segment
             else:
-                yield Segment(lines(text), segment.style)
+                yield Segment(printable_lines(text), segment.style)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from paygate.cli import show
+from paygate.domain.text import printable_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +59,7 @@ def write(of: list[Moment]) -> None:
     for moment in of:
         at = moment.at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
         start = f"{'' if at == before else at:{_WIDTH_AT}}  {moment.sort:{_WIDTH_SORT}}  "
-        what = show.folding(show.lines(moment.text), out.width - len(start))
+        what = show.folding(printable_lines(moment.text), out.width - len(start))
         out.print(Text(start + what.replace("\n", "\n" + " " * len(start))), soft_wrap=True)
         before = at
 

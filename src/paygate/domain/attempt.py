@@ -34,17 +34,17 @@ class AttemptState(StrEnum):
 
     @property
     def closed(self) -> bool:
-        """Tell whether it ended without money."""
+        """Whether it ended without money."""
         return _RANKS[self] == 5
 
     @property
     def final(self) -> bool:
-        """Tell whether nothing more is expected."""
+        """Whether nothing more is expected."""
         return _RANKS[self] >= 5
 
     @property
     def in_doubt(self) -> bool:
-        """Tell whether a request may have reached the processor and we do not know its result."""
+        """Whether a request may have reached the processor and we do not know its result."""
         return _RANKS[self] <= 1
 
 

@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
     @property
     def recorded(self) -> bool:
-        """Tell whether money of this kind comes in by hand, without a gateway."""
+        """Whether money of this kind comes in by hand, without a gateway."""
         return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
 
     @property

@@ -39,7 +39,7 @@ class MovementKind(StrEnum):
 
     @property
     def inward(self) -> bool:
-        """Tell whether money of this kind comes to the merchant."""
+        """Whether money of this kind comes to the merchant."""
         return self in _INWARD
 
 

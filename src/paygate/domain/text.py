@@ -115,6 +115,11 @@ def printable(text: str) -> str:
     return "".join(map(_escaped, text))
 
 
+def printable_lines(text: str) -> str:
+    """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _escaped(character: str) -> str:
     if character.isprintable() or character in _HARMLESS or unicodedata.category(character) == "Zs":
         return character

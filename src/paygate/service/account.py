@@ -36,8 +36,8 @@ from paygate.gateway import (
     Watches,
     foreign_version,
 )
+from paygate.service.gathering import Refusals
 from paygate.service.hiding import Hidden, secrets_in
-from paygate.service.refusals import Refusals
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer

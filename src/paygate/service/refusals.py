@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate import logs
@@ -26,18 +23,12 @@ from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from paygate.errors import PaygateError
     from paygate.gateway import Callback
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
 
-WRITES_AT_ONCE: Final = 20
-"""So many refusals are written down one by one, before they are gathered."""
-
-PAUSE: Final = timedelta(seconds=10)
-"""How long refusals are gathered after that."""
 
 _BODY_MAX: Final = 64_000
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -54,62 +45,6 @@ _SAYS: Final[Mapping[Refusal, str]] = {
     Refusal.NO_SECRET: "the account takes no callbacks; has it the secret that they need?",
     Refusal.OTHER: "it is not believed",
 }
-
-
-class Refusals:
-    """The refusals of one account that wait to be written down; safe to use from threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: dict[Refusal, Batch] = {}
-        self._left = float(WRITES_AT_ONCE)
-        self._filled_at: datetime | None = None
-
-    def add(self, batch: Batch) -> list[Batch]:
-        """Count *batch*, and return what is to be written down now, if anything."""
-        with self._lock:
-            self._gather(batch)
-            self._fill(batch.last_at)
-            if self._left < 1:
-                return []
-            self._left -= 1
-            return self._take()
-
-    def take(self) -> list[Batch]:
-        """Return all that waits."""
-        with self._lock:
-            return self._take()
-
-    def give_back(self, batches: list[Batch]) -> None:
-        """Let *batches* wait again: they could not be written down."""
-        with self._lock:
-            for batch in batches:
-                self._gather(batch)
-
-    def _take(self) -> list[Batch]:
-        taken = list(self._waiting.values())
-        self._waiting.clear()
-        return taken
-
-    def _gather(self, new: Batch) -> None:
-        old = self._waiting.get(new.why)
-        if old is None:
-            self._waiting[new.why] = new
-            return
-        last = new if new.type or new.event_id else old
-        self._waiting[new.why] = replace(
-            last,
-            times=old.times + new.times,
-            first_at=min(old.first_at, new.first_at),
-            last_at=max(old.last_at, new.last_at),
-        )
-
-    def _fill(self, at: datetime) -> None:
-        """Allow one more write for each pause that has passed; a clock set back allows none."""
-        if self._filled_at is None or at < self._filled_at:
-            self._filled_at = at
-        self._left = min(WRITES_AT_ONCE, self._left + (at - self._filled_at) / PAUSE)
-        self._filled_at = at
 
 
 def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> Flow[None]:

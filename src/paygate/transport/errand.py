@@ -48,7 +48,7 @@ class HeldToken:
     until: datetime
 
     def usable(self, at: datetime) -> bool:
-        """Return whether to use it; if the clock was put back, its age is unknown, and it is not."""
+        """Return whether to use it; if the clock was put back, nobody knows how old it is."""
         return self.since <= at < self.until
 
 
