@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import paygate
 import paygate.driver
 from paygate import Cashier, Money, Timing, errors, logs
-from paygate.cashier import each_verb
+from paygate.cashier.verbs import each_verb
 from paygate.domain.action import Action, Redirect
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Changes, Facts, Source, decide

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from paygate.aio import AsyncCashier
-    from paygate.cashier import Cashier, Within
+    from paygate.cashier.aio import AsyncCashier
+    from paygate.cashier.sync import Cashier, Within
     from paygate.domain.action import (
         Action,
         ApproveElsewhere,
@@ -89,9 +89,9 @@ if TYPE_CHECKING:
     from paygate.transport.network import Network
 
 _HOMES = {
-    "AsyncCashier": "aio",
-    "Cashier": "cashier",
-    "Within": "cashier",
+    "AsyncCashier": "cashier.aio",
+    "Cashier": "cashier.sync",
+    "Within": "cashier.sync",
     "Action": "domain.action",
     "ApproveElsewhere": "domain.action",
     "PayToAddress": "domain.action",

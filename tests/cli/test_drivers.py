@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paygate import registry
-from paygate.cashier import Cashier
+from paygate.cashier.sync import Cashier
 from paygate.errors import DriverBroken, InvalidSettings, Unsupported
 from tests.cli.conftest import Run
 from tests.cli.packages import Packages

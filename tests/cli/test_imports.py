@@ -21,7 +21,7 @@ main()
 LATER = {"asyncio", "cryptography", "httpcore", "httptools", "httpx", "tenacity"}
 """What only speaking to a processor needs. Newer versions of typer read options by pydantic."""
 
-LEDGER = {"paygate.cashier", "paygate.registry", "paygate.ledger.sqlite", "sqlite3"}
+LEDGER = {"paygate.cashier.sync", "paygate.registry", "paygate.ledger.sqlite", "sqlite3"}
 DRAWN = {"rich", "typer.rich_utils"}
 OTHERS = {place.module for name, place in COMMANDS.items() if name != "invoice"}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from paygate.cashier import Cashier, each_verb
+from paygate.cashier.sync import Cashier
+from paygate.cashier.verbs import each_verb
 from paygate.cli import commands as table
 
 COMMANDS: Final = {

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from paygate import Cashier, Kind
-from paygate.cashier import Desk, each_verb
+from paygate.cashier.desk import Desk
+from paygate.cashier.verbs import each_verb
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import CreditConsumed, PaygateError, Refused
 from paygate.service.flow import Flow

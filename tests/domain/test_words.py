@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from paygate import cashier
+from paygate.cashier import payments
 from paygate.domain import words
 from paygate.domain.callback import InboxState
 from paygate.domain.chargeback import DisputeState
@@ -41,4 +41,4 @@ def test_the_words_for_money_by_hand_are_the_kinds_that_are_recorded() -> None:
 
 
 def test_the_verbs_with_a_key_are_those_by_whose_key_a_payment_is_found() -> None:
-    assert get_args(words.KeyedVerb) == tuple(cashier._KEPT_AS)
+    assert get_args(words.KeyedVerb) == tuple(payments._KEPT_AS)

@@ -18,7 +18,8 @@ from typing import Any, ParamSpec
 
 import pytest
 
-from paygate import AsyncCashier, Cashier, Money, PaygateError, aio, driving
+from paygate import AsyncCashier, Cashier, Money, PaygateError, driving
+from paygate.cashier import aio
 from paygate.errors import NotAllowedHere, UnknownInvoice
 from paygate.ledger import (
     customers,

@@ -31,8 +31,8 @@ from paygate import (
     Secret,
     Share,
 )
-from paygate.arguments import url
-from paygate.cashier import each_verb
+from paygate.cashier.arguments import url
+from paygate.cashier.verbs import each_verb
 from paygate.domain.movement import Movement
 from paygate.errors import NotFoundError, PaygateError, Refused, UnknownGateway, UsageError
 from paygate.testing import FakeClock, FakeGateway

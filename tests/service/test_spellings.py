@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Money, PaymentStatus
-from paygate.cashier import each_verb
+from paygate.cashier.verbs import each_verb
 from paygate.domain.invoice import Share
 from paygate.domain.outcome import Closed, Closing
 from paygate.errors import InvalidValue, UnknownInvoice

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Kind, Mandate, Money, Timing
-from paygate.cashier import each_verb
+from paygate.cashier.verbs import each_verb
 from paygate.domain.invoice import Share
 from paygate.domain.method import MandateScope
 from paygate.domain.outcome import Approved, Closed, Closing

@@ -17,7 +17,7 @@ from paygate.errors import PaygateError, UnknownGateway, Unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.gateway import Gateway
 
 

@@ -14,7 +14,7 @@ from paygate.domain.text import counted
 from paygate.errors import InvalidValue, PaygateError, UnknownGateway
 
 if TYPE_CHECKING:
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
 
 PAUSE_S: Final = 30.0
 

@@ -17,7 +17,7 @@ from paygate.errors import InvalidValue
 from paygate.service.resolve import MOVES
 
 if TYPE_CHECKING:
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.domain.credit import Credit
     from paygate.domain.money import Money
     from paygate.domain.reversal import WriteOff

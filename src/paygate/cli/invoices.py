@@ -18,7 +18,7 @@ from paygate.errors import ImportRejected, InvalidValue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.domain.invoice import Invoice
     from paygate.domain.words import InvoiceStatusWord
 

@@ -34,7 +34,7 @@ from paygate.errors import InvalidSettings, InvalidValue, PaygateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
 
 P = ParamSpec("P")
 
@@ -88,7 +88,7 @@ class Where:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
             return from_app(self.ctx, self.app)
-        from paygate.cashier import Cashier
+        from paygate.cashier.sync import Cashier
 
         if not make:
             _must_exist(self.ledger)
@@ -160,7 +160,7 @@ def read_gateways(
 
 def from_app(ctx: typer.Context, target: str) -> Cashier:
     """Call the host's function that returns a cashier."""
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
 
     module_name, _, name = target.partition(":")
     if not module_name or not name:

@@ -13,7 +13,7 @@ from paygate.cli.opening import Where, read_amount, with_gateways
 from paygate.domain.result import OperationState
 
 if TYPE_CHECKING:
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.domain.money import Money
     from paygate.domain.result import OperationResult
     from paygate.domain.words import KindWord, RefundToWord

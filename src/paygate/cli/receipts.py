@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.domain.money import Money
     from paygate.domain.receipt import ReceiptLine
 

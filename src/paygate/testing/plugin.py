@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
     from paygate.testing.clock import FakeClock
     from paygate.testing.fake import FakeGateway
 
@@ -75,7 +75,7 @@ def paygate_cashier(
     paygate_token_keys: list[str] | None,
 ) -> Iterator[Cashier]:
     """Yield a cashier with empty books and the fake accounts, which can store methods."""
-    from paygate.cashier import Cashier
+    from paygate.cashier.sync import Cashier
 
     with Cashier.open(
         paygate_ledger,

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from paygate.aio import AsyncCashier
-    from paygate.cashier import Cashier
+    from paygate.cashier.aio import AsyncCashier
+    from paygate.cashier.sync import Cashier
     from paygate.domain.payment import Payment
     from paygate.web.looks import Looks
 

@@ -13,7 +13,7 @@ from importlib import resources
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
-from paygate.cashier import Cashier
+from paygate.cashier.sync import Cashier
 from paygate.cli.demo.cast import CHECK, KINDS, LOST, Mishap, visits
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from paygate.cashier import Desk
+from paygate.cashier.desk import Desk
 from paygate.ledger.elapsed import Mark
 from paygate.ledger.tx import Context
 from paygate.service.publish import Subscriber

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from typing_extensions import override
 
-from paygate.cashier import in_time
+from paygate.cashier.face import in_time
 from paygate.domain.kind import Operation
 from paygate.domain.result import OperationResult
 from paygate.errors import (

@@ -12,25 +12,18 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 
-from paygate import arguments, logs
-from paygate.cashier import (
-    Desk,
-    _Face,  # pyright: ignore[reportPrivateUsage]
-    dress,
-    each_verb,
-    in_time,
-    name_openers,
-    named_for,
-)
+from paygate import logs
+from paygate.cashier import arguments
+from paygate.cashier.desk import Desk
+from paygate.cashier.face import Face, in_time
+from paygate.cashier.verbs import Awaited
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
-from paygate.service import refusals
 from paygate.service.flow import Exchange, Read, Tell, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paygate.cashier import verb
     from paygate.ledger.store import Store
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
@@ -48,7 +41,7 @@ GROUP_SIZE_MAX = 200
 GATHERING_TURNS = 5
 
 
-class AsyncCashier(_Face, Desk):
+class AsyncCashier(Awaited, Face, Desk):
     """Issue invoices and collect them, in asyncio; see `Cashier` for the verbs.
 
     Use it in one event loop. `aclose` waits for payments that are under way.
@@ -73,6 +66,8 @@ class AsyncCashier(_Face, Desk):
         What is not finished by then is stopped; its intents are stored, and
         `recover` finds out how they ended.
         """
+        from paygate.service import refusals
+
         left_s = arguments.seconds(deadline_s, "deadline_s")
         if self._closing[0]:
             return
@@ -226,23 +221,3 @@ def _fail(group: list[_Unit], error: BaseException) -> None:
             future.cancel()
         else:
             future.set_exception(error)
-
-
-def _offer_awaitable(face: type) -> None:
-    for name, source in each_verb(face).items():
-        setattr(face, name, _awaitable(name, source, face))
-
-
-def _awaitable(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any]:
-    flow = named_for(source.flow, face)
-
-    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        source.seal(kwargs)
-        return await self._run(flow(self, *args, **kwargs))
-
-    dress(call, name, source, face)
-    return call
-
-
-_offer_awaitable(AsyncCashier)
-name_openers(AsyncCashier)

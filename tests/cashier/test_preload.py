@@ -1,52 +1,15 @@
-"""What a stand-in for a module does when somebody looks at it."""
+"""What a cashier imports when it is opened, so that no payer waits for it."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from paygate.later import later, load
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    folder = tmp_path / "shop_for_later"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "prices.py").write_text("VAT = 19\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    return folder.name
-
-
-def test_a_module_is_imported_at_the_first_look_and_then_stands_there_itself(package: str) -> None:
-    user: dict[str, Any] = {}
-    later(user, package, "prices")
-    before = f"{package}.prices" in sys.modules
-
-    vat = user["prices"].VAT
-
-    assert (before, vat) == (False, 19)
-    assert user["prices"] is sys.modules[f"{package}.prices"]
-
-
-def test_a_name_that_the_module_does_not_have_is_an_attribute_error(package: str) -> None:
-    user: dict[str, Any] = {}
-    later(user, package, "prices")
-
-    with pytest.raises(AttributeError, match="discount"):
-        _ = user["prices"].discount
-
-
-def test_what_stands_for_later_can_be_imported_at_once(package: str) -> None:
-    user: dict[str, Any] = {"price": 3}
-    later(user, package, "prices")
-
-    load(user)
-
-    assert user == {"price": 3, "prices": sys.modules[f"{package}.prices"]}
-
+import paygate
 
 _A_DAY = """
 import subprocess
@@ -85,3 +48,34 @@ def test_no_verb_imports_anything_after_the_cashier_was_opened(preload: bool) ->
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert (int(done.stdout) == 0) is preload
+
+
+def imported_in_functions(file: Path) -> Iterator[str]:
+    """Yield the modules that functions of *file* import when they are called."""
+    tree = ast.parse(file.read_text("utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for node in (node for function in functions for node in ast.walk(function)):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            if getattr(find_spec(node.module), "submodule_search_locations", None):
+                names = (f"{node.module}.{alias.name}" for alias in node.names)
+                yield from (name for name in names if find_spec(name) is not None)
+
+
+ONLY_OPENING = {"paygate.registry"}
+
+
+def test_whatever_a_verb_imports_was_imported_when_the_cashier_was_opened() -> None:
+    code = "import sys; from paygate import Cashier; Cashier.in_memory(); print(*sys.modules)"
+    source = Path(paygate.__file__).parent
+    needed = {
+        name
+        for package in ("cashier", "service", "ledger")
+        for file in (source / package).glob("**/*.py")
+        for name in imported_in_functions(file)
+    }
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert len(needed) > 50
+    assert needed - set(done.stdout.split()) == ONLY_OPENING

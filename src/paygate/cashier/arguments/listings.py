@@ -1,31 +1,29 @@
-"""What a caller may ask of a listing: how much at once, from when to when, and in which state."""
+"""Listings: how much of them at once, from when to when."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from paygate.domain.money import MINOR_MAX
 from paygate.domain.text import told
 from paygate.errors import InvalidValue
-from paygate.ledger.codec import write_instant
-from paygate.ledger.paging import LIMIT_MAX, Page
 
 if TYPE_CHECKING:
-    from enum import StrEnum
     from zoneinfo import ZoneInfo
 
+    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Context
 
-E = TypeVar("E", bound="StrEnum")
 
-
-def limit_of(limit: int, more: str = "; for more, read page by page with after=") -> int:
+def how_many(limit: int, more: str = "; for more, read page by page with after=") -> int:
     """
     Return how many rows are wanted; raise `InvalidValue` unless it is 1 to 1,000.
 
     *more* is how the message ends: what to do to get more.
     """
+    from paygate.ledger.paging import LIMIT_MAX
+
     given = cast("object", limit)
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
         raise InvalidValue(
@@ -35,7 +33,7 @@ def limit_of(limit: int, more: str = "; for more, read page by page with after="
     return given
 
 
-def number_of(after: int, argument: str = "after") -> int:
+def position(after: int, argument: str = "after") -> int:
     """Return behind which number a page begins; raise `InvalidValue` if it is none."""
     given = cast("object", after)
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MINOR_MAX:
@@ -46,7 +44,7 @@ def number_of(after: int, argument: str = "after") -> int:
     return given
 
 
-def page_of(
+def page(
     context: Context,
     *,
     after: str | int,
@@ -60,9 +58,11 @@ def page_of(
 
     A date begins at midnight in the merchant's zone. Raises `InvalidValue`, naming the argument.
     """
+    from paygate.ledger.paging import Page
+
     return Page(
         after=after,
-        limit=limit_of(limit),
+        limit=how_many(limit),
         oldest_first=oldest_first,
         since=_instant(since, "since", context.zone),
         until=_instant(until, "until", context.zone),
@@ -73,30 +73,20 @@ def page_by_due(
     *, after: str, limit: int, since: date | str | None, until: date | str | None
 ) -> Page:
     """Return the page that is wanted, of a listing by due dates; it begins with the oldest."""
+    from paygate.ledger.paging import Page
+
     return Page(
         after=after,
-        limit=limit_of(limit),
+        limit=how_many(limit),
         oldest_first=True,
         since=_date(since, "due_since"),
         until=_date(until, "due_until"),
     )
 
 
-def state_of(kind: type[E], state: E | str | None, argument: str) -> E | None:
-    """Return the member of *kind* that *state* is or names; None for None."""
-    if state is None:
-        return None
-    given = cast("object", state)
-    if isinstance(given, str) and given in tuple(kind):
-        return kind(given)
-    raise InvalidValue(
-        f"{argument} is one of {', '.join(kind)}, not {told(given)}",
-        argument=argument,
-        known=tuple(each.value for each in kind),
-    )
-
-
 def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
+    from paygate.ledger.codec import write_instant
+
     if value is None:
         return ""
     found = _read(value, argument)

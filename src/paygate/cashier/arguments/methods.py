@@ -1,0 +1,97 @@
+"""What pays: tokens, stored methods, raw card data. No message shows anything of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from paygate.domain.method import PaymentMethod
+from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Sealed, as_secret
+from paygate.domain.text import line, spelled_alike
+from paygate.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from typing import Final
+
+    from paygate.gateway import Method
+
+
+TOKEN_LENGTH_MAX: Final = 20_000
+"""How long a one-time token may be: a wallet's token is a signed document."""
+
+_STORED_METHOD: Final = "met_"
+
+
+def method(value: object, name: str) -> Method | PaymentMethod:
+    """Return what is to pay: a token (a `str` is one), what was stored, or raw card data.
+
+    No message shows anything of it but its type.
+    """
+    from paygate.gateway import StoredToken
+
+    given = sealed_method(value)
+    del value
+    match given:
+        case OneTimeToken():
+            return _token(given, name)
+        case PaymentMethod() | RawCard() | RawBankAccount() | StoredToken():
+            return given
+        case _:
+            held = cast("object", given.open() if isinstance(given, Sealed) else given)
+            kind_of = type(held)
+    raise InvalidValue(
+        f"{name} is a one-time token, as text, or a PaymentMethod that was stored, not a "
+        f"{kind_of.__name__}",
+        argument=name,
+    )
+
+
+def sealed_method(value: object) -> object:
+    """Return *value* so that a traceback shows nothing of it: a text as the token that it is.
+
+    What is no method at all may be one in a shape of the host's own, such as a mapping with a
+    card number in it.
+    """
+    from paygate.gateway import StoredToken
+
+    match value:
+        case str():
+            return OneTimeToken(as_secret(value))
+        case OneTimeToken() | PaymentMethod() | RawCard() | RawBankAccount() | StoredToken():
+            return value
+        case Sealed():
+            return cast("object", value)
+        case _:
+            return Sealed(value)
+
+
+def new_method(value: object, name: str) -> Method:
+    """Return what is to be stored; what is stored already is refused."""
+    from paygate.gateway import StoredToken
+
+    found = method(value, name)
+    if isinstance(found, PaymentMethod | StoredToken) or id_of_stored(found) is not None:
+        raise InvalidValue(f"{name} is stored already; give a one-time token", argument=name)
+    return found
+
+
+def id_of_stored(value: Method | PaymentMethod) -> str | None:
+    """Return the id of a stored method that was given as a text; None for what is a token."""
+    if not isinstance(value, OneTimeToken) or not value.value.reveal().startswith(_STORED_METHOD):
+        return None
+    return spelled_alike(value.value.reveal())
+
+
+def _token(token: OneTimeToken, name: str) -> OneTimeToken:
+    if not _is_token(token):
+        raise InvalidValue(
+            f"{name} is a token: printable text of 1 to {TOKEN_LENGTH_MAX:,} characters",
+            argument=name,
+        )
+    return token
+
+
+def _is_token(token: OneTimeToken) -> bool:
+    text = cast("object", token.value.reveal())
+    if not isinstance(text, str) or not 0 < len(text) <= TOKEN_LENGTH_MAX:
+        return False
+    return bool(text.strip()) and (text.isprintable() or line(text))

@@ -1,0 +1,107 @@
+"""What a cashier is opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from paygate.cashier.arguments.plain import refuse
+from paygate.domain.secret import as_secret
+from paygate.domain.text import encodable, identifier
+from paygate.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from paygate.domain.secret import Sealed, Secret
+    from paygate.sink import Sink
+    from paygate.transport.network import Network
+
+
+def gateways(value: Sealed[Any], name: str) -> None:
+    """Check that gateway accounts are given by name; their settings stay sealed."""
+    fits = isinstance(value.open(), Mapping)
+    names = list(cast("Mapping[object, object]", value.open())) if fits else []
+    if "driver" in names and isinstance(value.open()["driver"], str):
+        raise InvalidValue(
+            f"{name} is a mapping of accounts by a name of your choice, such as "
+            f'{{"card": {{"driver": "stripe", …}}}}; this is one account without a name',
+            argument=name,
+        )
+    if not fits:
+        raise InvalidValue(
+            f'{name} is a mapping of accounts by a name of your choice, such as {{"card": '
+            f"FakeGateway()}}, not {type(value.open()).__name__}",
+            argument=name,
+        )
+    for each in names:
+        if not isinstance(each, str) or identifier(each, name) != each:
+            refuse(name, "a mapping whose names are printable text", each)
+
+
+def environment(value: Sealed[Any], name: str) -> None:
+    """Check that variables are given by name; they stay sealed."""
+    if value.open() is not None and not isinstance(value.open(), Mapping):
+        raise InvalidValue(f"{name} is a mapping of texts, such as os.environ", argument=name)
+
+
+def address_of_ledger(value: Sealed[Any], name: str) -> None:
+    """Check that the address of a ledger is a text; a password may be in it."""
+    given: Sealed[object] = value
+    if not isinstance(given.open(), str) or not encodable(cast("str", given.open())):
+        raise InvalidValue(f"{name} is text such as sqlite:///payments.db", argument=name)
+
+
+def token_keys(value: object, name: str) -> list[Secret[str]] | None:
+    """Return the keys as secrets; no message shows them."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        kind_of = type(value).__name__
+        del value
+        raise InvalidValue(f"{name} is a list of keys, not {kind_of}", argument=name)
+    secrets = [as_secret(cast("Any", each)) for each in cast("Sequence[object]", value)]
+    del value
+    if not all(isinstance(cast("object", each.reveal()), str) for each in secrets):
+        raise InvalidValue(f"{name} is a list of keys, each as text or bytes", argument=name)
+    return secrets
+
+
+def sinks(value: object, name: str) -> Sequence[Sink]:
+    """Return systems that are told about events."""
+    found, whole = cast("Sequence[object]", value), value
+    if not isinstance(value, list | tuple) or not all(
+        callable(getattr(each, "deliver", None)) for each in found
+    ):
+        refuse(name, "a list of sinks", whole)
+    for each in found:
+        _ = identifier(cast("Any", each).name, name)
+    return cast("Sequence[Sink]", found)
+
+
+def callables(**given: tuple[object, str]) -> None:
+    """Check that what stands in for the clock, or makes ids, has the function that it needs."""
+    for name, (value, function) in given.items():
+        if value is not None and not callable(getattr(value, function, None)):
+            refuse(name, f"an object with the method {function}()", value)
+
+
+def network(
+    value: object, name: str, accounts: Iterable[str], sinks: Iterable[str]
+) -> Mapping[str, Network]:
+    """Return the way out by account; sinks take the one that is for all."""
+    if value is None:
+        return {}
+    from paygate.transport.network import Network
+
+    if isinstance(value, Network):
+        return dict.fromkeys((*accounts, *sinks), value)
+    known, whole = set(accounts), value
+    given = cast("Mapping[object, object]", value if isinstance(value, Mapping) else {})
+    if not given or not all(isinstance(each, Network) for each in given.values()):
+        refuse(name, "a Network, or a mapping of them by account", whole)
+    for each in given:
+        if each not in known:
+            refuse(name, f"by account, and there are {', '.join(sorted(known)) or 'none'}", each)
+    return cast("Mapping[str, Network]", given)

@@ -1,0 +1,74 @@
+"""People: who owes, who pays, and what they allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from paygate.cashier.arguments.plain import refuse
+from paygate.domain.customer import Address, Browser, Customer, zone_of
+from paygate.domain.method import Mandate
+from paygate.domain.text import LENGTH_MAX, encodable, identifier, line, told
+from paygate.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from typing import Final
+
+_FACTS_MAX: Final = 2_000
+
+
+def customer(value: object, name: str) -> Customer | str:
+    """Return a customer, or the id of one, who may be new to the ledger."""
+    if isinstance(value, str):
+        return identifier(value, name)
+    if not isinstance(value, Customer):
+        refuse(name, "a Customer, or the id of one", value)
+    return person(value, name)
+
+
+def person(value: object, name: str) -> Customer:
+    """Return a person with contact facts that can be stored and printed."""
+    if not isinstance(value, Customer):
+        refuse(name, "a Customer", value)
+    _ = identifier(value.id, name)
+    for field in ("name", "email", "phone", "language", "zone"):
+        _fact(getattr(value, field), f"{name}.{field}", name)
+    if value.zone:
+        _ = zone_of(value.zone)
+    address = cast("object", value.address)
+    if not isinstance(address, Address):
+        refuse(f"{name}.address", "an Address", address)
+    for field in ("line1", "line2", "city", "region", "postal_code", "country"):
+        _fact(getattr(address, field), f"{name}.address.{field}", name)
+    return value
+
+
+def _fact(value: object, field: str, name: str) -> None:
+    if value == "":
+        return
+    if not isinstance(value, str) or len(value) > LENGTH_MAX or not line(value):
+        raise InvalidValue(
+            f"{field} is printable text of one line, at most {LENGTH_MAX} characters, not "
+            f"{told(value)}",
+            argument=name,
+        )
+
+
+def browser(value: object, name: str) -> Browser:
+    """Return what a payer's browser said of itself; it is sent on, and never printed."""
+    if not isinstance(value, Browser):
+        refuse(name, "a Browser", value)
+    for field in ("ip", "user_agent", "accept", "language"):
+        given = getattr(value, field)
+        if not isinstance(given, str) or len(given) > _FACTS_MAX or not encodable(given):
+            raise InvalidValue(
+                f"{name}.{field} is text of at most {_FACTS_MAX:,} characters, not {told(given)}",
+                argument=name,
+            )
+    return value
+
+
+def mandate(value: object, name: str) -> Mandate:
+    """Return a payer's authorisation."""
+    if not isinstance(value, Mandate):
+        refuse(name, "a Mandate", value)
+    return value

@@ -1,0 +1,176 @@
+"""Records of the ledger, or their ids; and how a person says that an operation ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+from paygate.cashier.arguments.amounts import money
+from paygate.cashier.arguments.plain import named, refuse, whole
+from paygate.domain.attempt import Attempt
+from paygate.domain.callback import StoredCallback
+from paygate.domain.chargeback import Chargeback
+from paygate.domain.customer import Customer
+from paygate.domain.invoice import Invoice, Share
+from paygate.domain.method import MethodChange, PaymentMethod
+from paygate.domain.outcome import Approved, Authorized, Closed, Declined
+from paygate.domain.payer_number import PayerNumber
+from paygate.domain.payment import Payment
+from paygate.domain.receipt import Receipt, ReceiptLine
+from paygate.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from typing import Final
+
+
+ITEMS_MAX: Final = 1_000
+"""How many invoices one payment may be for."""
+
+
+def payment(value: object, name: str) -> str:
+    """Return the id of a payment."""
+    return _id(value, name, Payment)
+
+
+def attempt(value: object, name: str) -> str:
+    """Return the id of an attempt."""
+    return _id(value, name, Attempt)
+
+
+def receipt(value: object, name: str) -> str:
+    """Return the id of a receipt."""
+    return _id(value, name, Receipt)
+
+
+def receipt_line(value: object, name: str) -> str:
+    """Return the id of a receipt, which may be given as a line of a list of them."""
+    return _id(value, name, Receipt, ReceiptLine)
+
+
+def write_off(value: object, name: str) -> str:
+    """Return the id of a write-off."""
+    from paygate.domain.reversal import WriteOff
+
+    return _id(value, name, WriteOff)
+
+
+def stored(value: object, name: str) -> str:
+    """Return the id of a stored method."""
+    return _id(value, name, PaymentMethod)
+
+
+def change(value: object, name: str) -> str:
+    """Return the id of what was asked about a method."""
+    return _id(value, name, MethodChange)
+
+
+def actionable(value: object, name: str) -> str:
+    """Return the id of what may wait for the payer: a payment, or a change of a method."""
+    return _id(value, name, Payment, MethodChange)
+
+
+def callback_id(value: object, name: str) -> int:
+    """Return the number of a callback that was stored."""
+    return value.id if isinstance(value, StoredCallback) else whole(value, name)
+
+
+def number_of_callback(value: object, name: str) -> int:
+    """Return the number of a callback that was stored, or 0 for none."""
+    return 0 if type(value) is int and value == 0 else callback_id(value, name)
+
+
+def invoice_id(value: object, name: str) -> str:
+    """Return the id of an invoice."""
+    return _id(value, name, Invoice)
+
+
+def chargeback_id(value: object, name: str) -> str:
+    """Return the id of a chargeback."""
+    return _id(value, name, Chargeback)
+
+
+def credit_id(value: object, name: str) -> str:
+    """Return the id of a lot of credit."""
+    from paygate.domain.credit import Credit
+
+    return _id(value, name, Credit)
+
+
+def payer_number_id(value: object, name: str) -> str:
+    """Return the id of the assignment of a payer's number."""
+    return _id(value, name, PayerNumber)
+
+
+def customer_id(value: object, name: str) -> str:
+    """Return the id by which a customer is looked up."""
+    return _id(value, name, Customer)
+
+
+def aggregate(value: object, name: str) -> str:
+    """Return the id of what events are about."""
+    return _id(value, name, Payment, Invoice, PaymentMethod)
+
+
+def _id(value: object, name: str, *kinds: type) -> str:
+    if isinstance(value, str):
+        return named(value, name)
+    if not isinstance(value, kinds):
+        refuse(name, f"a {' or a '.join(each.__name__ for each in kinds)}, or its id", value)
+    id_ = cast("Payment", value).id
+    return id_ if isinstance(cast("object", id_), str) else named(id_, name)
+
+
+def invoice(value: object, name: str) -> Invoice | str:
+    """Return an invoice, or the number (or id) of one."""
+    if isinstance(value, Invoice):
+        return value
+    if not isinstance(value, str):
+        refuse(name, "an Invoice, or the number of one", value)
+    return named(value, name)
+
+
+def items(value: object, name: str) -> list[Invoice | Share | str]:
+    """Return what is to be paid, in order: invoices, numbers of them, and shares."""
+    return [_item(each, name) for each in _several(value, name, (Invoice, Share, str))]
+
+
+def invoices(value: object, name: str) -> list[Invoice | str]:
+    """Return invoices, or numbers of them, in order."""
+    return [invoice(each, name) for each in _several(value, name, (Invoice, str))]
+
+
+def _several(value: object, name: str, one: tuple[type, ...]) -> list[object]:
+    whole = value
+    if isinstance(value, one):
+        return [value]
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
+        refuse(name, "an Invoice, the number of one, or a list of them", whole)
+    found = list(islice(cast("Iterable[object]", value), ITEMS_MAX + 1))
+    if len(found) > ITEMS_MAX:
+        raise InvalidValue(f"{name} has more than {ITEMS_MAX:,} entries", argument=name)
+    return found
+
+
+def _item(value: object, name: str) -> Invoice | Share | str:
+    if not isinstance(value, Share):
+        return invoice(value, name)
+    _ = invoice(value.invoice, name)
+    _ = money(value.amount, name)
+    return value
+
+
+def outcome(value: object, name: str) -> Approved | Authorized | Declined | Closed:
+    """Return what a person can say of how an operation ended."""
+    if type(value) is Authorized:
+        return value
+    if type(value) not in (Approved, Declined, Closed):
+        refuse(name, "an Approved, Authorized, Declined or Closed", value)
+    return cast("Approved | Declined | Closed", value)
+
+
+def outcome_of_method(value: object, name: str) -> Approved | Declined | Closed:
+    """Return what a person can say of how storing, or deleting, a method ended."""
+    if type(value) not in (Approved, Declined, Closed):
+        refuse(name, "an Approved, Declined or Closed", value)
+    return cast("Approved | Declined | Closed", value)

@@ -1,0 +1,64 @@
+"""What a verb has at hand: the ledger, and for some the gateway accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.cashier import arguments
+from paygate.cashier.verbs import Verbs
+from paygate.domain.text import shown
+from paygate.errors import UnknownGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from paygate.ledger.paging import Page
+    from paygate.ledger.tx import Context
+    from paygate.service.account import GatewayAccount, Timing
+
+
+class OnLedger(Verbs):
+    """Verbs that send nothing: they only write to the ledger, or read it."""
+
+    _context: Context
+    _period_closed: Callable[[date], bool] | None = None
+
+    def _page(
+        self,
+        after: str | int,
+        limit: int,
+        *,
+        oldest_first: bool = False,
+        since: date | str | None = None,
+        until: date | str | None = None,
+    ) -> Page:
+
+        return arguments.page(
+            self._context,
+            after=after,
+            limit=limit,
+            oldest_first=arguments.flag(oldest_first, "oldest_first"),
+            since=since,
+            until=until,
+        )
+
+
+class OnAccounts(OnLedger):
+    """Verbs that may ask something of a gateway account."""
+
+    _accounts: dict[str, GatewayAccount]
+    _timing: Timing
+
+    def _account(self, via: str) -> GatewayAccount:
+        found = self._accounts.get(arguments.named(via, "via"))
+        if found is None:
+            known = sorted(self._accounts)
+            raise UnknownGateway(
+                f"there is no gateway account {shown(via)}; configured are: "
+                f"{', '.join(known) or 'none'}",
+                name=via,
+                known=known,
+                argument="via",
+            )
+        return found

@@ -1,0 +1,243 @@
+"""Collecting: ask a payer for money through a gateway account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.cashier import arguments
+from paygate.cashier.base import OnAccounts
+from paygate.cashier.verbs import verb
+from paygate.domain.charging import ChargeReason, metadata_of, statement_suffix_of
+from paygate.domain.kind import Operation
+from paygate.domain.text import note, optional
+from paygate.service.flow import look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paygate.domain.customer import Browser, Customer
+    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.kind import Kind
+    from paygate.domain.method import Mandate, PaymentMethod
+    from paygate.domain.money import Money
+    from paygate.domain.payment import Payment
+    from paygate.domain.words import ChargeReasonWord, KindWord
+    from paygate.gateway import Method
+    from paygate.service.flow import Flow
+
+
+class Collecting(OnAccounts):
+    """Verbs that collect."""
+
+    @verb
+    def collect(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | PaymentMethod | str | None = None,
+        amount: Money | None = None,
+        credit: Money | None = None,
+        expect: Money | None = None,
+        kind: Kind | KindWord | None = None,
+        customer: Customer | str | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
+        reason: ChargeReason | ChargeReasonWord | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
+    ) -> Flow[Payment]:
+        """
+        Collect open invoices through the gateway account *via*.
+
+        Items are filled in the order given. Without *amount* it is all that is
+        open; an amount beyond that becomes credit of the customer. *credit* is
+        the part to take from the customer's balance. *expect* is what the payer was shown
+        as open: if it is another amount by now, nothing is charged (`OpenAmountChanged`).
+        *method* is a one-time token
+        (a `str` is one) or a stored `PaymentMethod`; accounts that send the payer
+        away need *return_url* instead, the whole address of the page that the payer comes
+        back to: ``{payment}`` in it becomes the payment's id. *kind* is needed where the
+        account takes several.
+
+        *save_method* stores the method as well, with the payer's *mandate* where we
+        are to charge it by ourselves later: with ``payer_present=False``.
+        *reason* says by which agreement that is, such as ``"recurring"``.
+
+        *statement_suffix* goes on the payer's card statement, a receipt to
+        *receipt_email*, and *metadata* (up to 20 texts by name) beside the payment at
+        the gateway, with the name, telephone and address of who gets the goods (*ship_to*),
+        if it has a place for them. *moto* says that the payer gave the card by mail or
+        telephone.
+
+        *key* makes it safe to call again: the same key returns the same payment,
+        and never charges twice. After a decline, use a new key. Once the intent
+        is stored this returns the payment whatever happens on the wire: look at
+        its `status`. Before that it raises a `UsageError` or a `Refused`, such as
+        `ItemAlreadyBeingPaid`.
+        """
+        from paygate.service import collect, return_address
+
+        account = self._account(via)
+        order = collect.Order(
+            items=arguments.items(items, "items"),
+            account=account,
+            key=arguments.key(key),
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            credit=arguments.maybe(arguments.money, credit, "credit"),
+            expect=arguments.maybe(arguments.any_money, expect, "expect"),
+            customer=arguments.maybe(arguments.customer, customer, "customer"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
+            description=note(description, "description"),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=arguments.member(ChargeReason, reason, "reason"),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
+        )
+        return (yield from collect.collect(order, self._timing, self._accounts))
+
+    @verb
+    def authorize(
+        self,
+        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        *,
+        via: str,
+        key: str,
+        method: Method | PaymentMethod | str | None = None,
+        amount: Money | None = None,
+        kind: Kind | KindWord | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
+        reason: ChargeReason | ChargeReasonWord | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
+    ) -> Flow[Payment]:
+        """
+        Hold the amount of open invoices, to be captured later; see `collect`.
+
+        The invoices stay held for this payment until the final `capture`, `cancel`,
+        or until the authorisation runs out.
+        """
+        from paygate.service import collect, return_address
+
+        account = self._account(via)
+        order = collect.Order(
+            items=arguments.items(items, "items"),
+            account=account,
+            key=arguments.key(key),
+            name="authorize",
+            operation=Operation.AUTHORIZE,
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.maybe(arguments.money, amount, "amount"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
+            description=note(description, "description"),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=arguments.member(ChargeReason, reason, "reason"),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
+        )
+        return (yield from collect.collect(order, self._timing, self._accounts))
+
+    @verb
+    def top_up(
+        self,
+        customer: Customer | str,
+        amount: Money,
+        *,
+        via: str,
+        key: str,
+        method: Method | PaymentMethod | str | None = None,
+        kind: Kind | KindWord | None = None,
+        payer: Customer | None = None,
+        return_url: str = "",
+        browser: Browser | None = None,
+        description: str = "",
+        save_method: bool = False,
+        mandate: Mandate | None = None,
+        payer_present: bool = True,
+        reason: ChargeReason | ChargeReasonWord | None = None,
+        statement_suffix: str = "",
+        receipt_email: str = "",
+        metadata: Mapping[str, str] | None = None,
+        ship_to: Customer | None = None,
+        moto: bool = False,
+    ) -> Flow[Payment]:
+        """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
+        from paygate.service import collect, return_address
+
+        account = self._account(via)
+        order = collect.Order(
+            items=(),
+            account=account,
+            key=arguments.key(key),
+            name="top_up",
+            kind=arguments.maybe(arguments.kind, kind, "kind"),
+            method=(yield from _method(method)),
+            amount=arguments.money(amount, "amount"),
+            customer=arguments.customer(customer, "customer"),
+            payer=arguments.maybe(arguments.person, payer, "payer"),
+            return_url=return_address.checked(
+                arguments.url(return_url, "return_url", live=account.traits.live)
+            ),
+            browser=arguments.maybe(arguments.browser, browser, "browser"),
+            description=note(description, "description"),
+            save_method=arguments.flag(save_method, "save_method"),
+            mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
+            payer_present=arguments.flag(payer_present, "payer_present"),
+            reason=arguments.member(ChargeReason, reason, "reason"),
+            statement_suffix=statement_suffix_of(statement_suffix),
+            receipt_email=optional(receipt_email, "receipt_email"),
+            metadata=metadata_of({} if metadata is None else metadata),
+            ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
+            moto=arguments.flag(moto, "moto"),
+        )
+        return (yield from collect.collect(order, self._timing, self._accounts))
+
+
+def _method(method: Method | PaymentMethod | str | None) -> Flow[Method | PaymentMethod | None]:
+    """Return what is to pay; the id of a stored method is looked up, and never sent as a token."""
+    from paygate.service import finding
+
+    if method is None:
+        return None
+    given = arguments.method(method, "method")
+    stored = arguments.id_of_stored(given)
+    return given if stored is None else (yield from look(lambda tx: finding.method(tx, stored)))

@@ -1,0 +1,58 @@
+"""The desk: all verbs together, and those that send nothing."""
+
+from __future__ import annotations
+
+from paygate.cashier.accounts import Accounts
+from paygate.cashier.books import Books
+from paygate.cashier.by_hand import ByHand
+from paygate.cashier.callbacks import Callbacks, Inbox
+from paygate.cashier.collecting import Collecting
+from paygate.cashier.credits import Credits
+from paygate.cashier.customers import Customers
+from paygate.cashier.decisions import Decisions
+from paygate.cashier.enrolling import Enrolling
+from paygate.cashier.events import Outbox, Publishing
+from paygate.cashier.feeds import Feeds
+from paygate.cashier.invoices import Invoices
+from paygate.cashier.methods import Methods
+from paygate.cashier.operations import Operations
+from paygate.cashier.payer_numbers import PayerNumbers
+from paygate.cashier.payments import Payments
+from paygate.cashier.receipts import Receipts
+from paygate.cashier.recovery import Halting, Recovery
+from paygate.cashier.reversals import Reversals
+from paygate.cashier.write_offs import WriteOffs
+
+
+class BookDesk(
+    Invoices,
+    ByHand,
+    Reversals,
+    Credits,
+    WriteOffs,
+    Payments,
+    Receipts,
+    Decisions,
+    Customers,
+    Methods,
+    Inbox,
+    Halting,
+    Outbox,
+    Books,
+):
+    """The verbs that send nothing: they only write to the ledger, or read it."""
+
+
+class Desk(
+    Collecting,
+    Operations,
+    Enrolling,
+    PayerNumbers,
+    Callbacks,
+    Feeds,
+    Recovery,
+    Publishing,
+    Accounts,
+    BookDesk,
+):
+    """All verbs, also those that speak to a gateway."""

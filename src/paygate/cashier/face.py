@@ -1,0 +1,274 @@
+"""What both faces share: how a cashier is opened, and what it holds."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from paygate.cashier import arguments
+from paygate.cashier.opening import account_of, preload_verbs
+from paygate.cashier.verbs import named_for
+from paygate.domain.secret import Sealed
+from paygate.domain.text import identifier
+from paygate.errors import LiveModeMismatch, NotSent, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from paygate.domain.secret import Secret
+    from paygate.gateway import Gateway, SignsIn
+    from paygate.ledger.store import Store
+    from paygate.ledger.tx import Clock, Context, Ids
+    from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.flow import Exchange
+    from paygate.service.publish import Subscriber
+    from paygate.sink import Sink
+    from paygate.transport.network import Network
+
+
+class Face:
+    """What both faces share: how they are opened, and what they hold."""
+
+    _context: Context
+    _accounts: dict[str, GatewayAccount]
+    _readers: dict[str, Sink | Subscriber]
+    _timing: Timing
+    _store: Store
+    _network: Mapping[str, Network]
+    _period_closed: Callable[[date], bool] | None
+
+    def __init__(self, *_: object, **__: object) -> None:
+        name = type(self).__name__
+        raise UsageError(
+            f"a cashier has a ledger: use {name}.open('sqlite:///payments.db', gateways=…), or "
+            f"{name}.in_memory(gateways=…) in a test"
+        )
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        _name(cls)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        sinks: Sequence[Sink] = (),
+        tenant: str = "main",
+        actor: str = "host",
+        zone: str = "UTC",
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        timing: Timing | None = None,
+        period_closed: Callable[[date], bool] | None = None,
+        token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+        network: Network | Mapping[str, Network] | None = None,
+        busy_s: float = 30.0,
+        preload: bool = True,
+    ) -> Self:
+        """
+        Open the ledger at *url*, made if it is not there, with gateway accounts by name.
+
+        *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
+        directory; four: absolute). A gateway is a driver object, or its settings
+        with the entry ``driver``, or an object with settings of the account beside it:
+        ``{"gateway": object, "credit_on": "settled"}``. *tenant* keeps merchants apart in
+        one ledger; *actor* is who is written down as acting (see `acting_as`). Calendar dates
+        are those of the customer's time zone, and of *zone*, the merchant's (an IANA name), for
+        customers whose zone is not known. *period_closed* says whether reversals may no longer
+        be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
+        first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
+        that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
+        never with what somebody typed into a form. *network* is the way out to the processors, a
+        `Network` for all accounts or one by account: a proxy, CAs, a client certificate. Nothing
+        of that is taken from the environment. *busy_s* is how many seconds a verb waits while
+        another transaction writes to the file, before it raises `StoreBusy`. With *preload*
+        everything that a verb needs is imported now, so that no payer waits for it and a
+        child that is forked later need not import; without it, when it is first used.
+
+        A new file is readable for its owner alone; an old one keeps its mode.
+
+        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `UnsupportedDatabase`,
+        `LiveModeMismatch` or a `StoreError`.
+        """
+        from paygate.domain.customer import zone_of
+        from paygate.ledger.dialects import open_store
+        from paygate.ledger.elapsed import MachineStopwatch
+        from paygate.ledger.tx import Context, SystemClock, TimedIds
+        from paygate.ledger.vault import Vault
+        from paygate.service.account import Timing
+
+        if arguments.flag(preload, "preload"):
+            preload_verbs()
+        # A traceback shows the locals of each frame: none of them holds a key from here on.
+        given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
+        keys = arguments.token_keys(token_keys, "token_keys")
+        del gateways, environment, token_keys, url
+        arguments.gateways(given, "gateways")
+        arguments.environment(variables, "environment")
+        arguments.address_of_ledger(at, "url")
+        accounts = {
+            name: account_of(name, Sealed(given.open()[name]), variables) for name in given.open()
+        }
+        arguments.callables(clock=(clock, "now"), ids=(ids, "new"))
+        if period_closed is not None:
+            arguments.called(period_closed, "period_closed", "a date")
+        if not isinstance(cast("object", timing), Timing | None):
+            arguments.refuse("timing", "a Timing", timing)
+        readers = {sink.name: sink for sink in arguments.sinks(sinks, "sinks")}
+        seconds = arguments.seconds(busy_s, "busy_s")
+        face = cls.__new__(cls)
+        face._context = Context(
+            tenant=identifier(tenant, "tenant"),
+            actor=identifier(actor, "actor"),
+            zone=zone_of(arguments.named(zone, "zone")),
+            clock=clock or SystemClock(),
+            ids=ids or TimedIds(),
+            vault=None if keys is None else Vault(keys),
+            # Beside a clock that a test moves, the machine's own count would tell another story.
+            stopwatch=MachineStopwatch() if clock is None else None,
+        )
+        face._accounts = accounts
+        face._readers = dict(readers)
+        face._network = arguments.network(network, "network", accounts, readers)
+        face._timing = timing or Timing()
+        face._period_closed = period_closed
+        face._store = open_store(at.open(), busy_s=seconds)
+        try:
+            face._mark_mode()
+            face._mark_accounts()
+        except BaseException:
+            face._store.close()
+            raise
+        face._start()
+        return face
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        sinks: Sequence[Sink] = (),
+        tenant: str = "main",
+        actor: str = "host",
+        zone: str = "UTC",
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        timing: Timing | None = None,
+        period_closed: Callable[[date], bool] | None = None,
+        token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+        network: Network | Mapping[str, Network] | None = None,
+        busy_s: float = 30.0,
+        preload: bool = True,
+    ) -> Self:
+        """Open a ledger that lives in memory and ends with this object, for tests; see `open`."""
+        # A traceback shows the locals of each frame: none of them holds a key from here on.
+        secrets = Sealed((gateways, token_keys, environment))
+        del gateways, token_keys, environment
+        return cls.open(
+            "sqlite://",
+            gateways=secrets.open()[0],
+            sinks=sinks,
+            tenant=tenant,
+            actor=actor,
+            zone=zone,
+            clock=clock,
+            ids=ids,
+            timing=timing,
+            period_closed=period_closed,
+            token_keys=secrets.open()[1],
+            environment=secrets.open()[2],
+            network=network,
+            busy_s=busy_s,
+            preload=preload,
+        )
+
+    def acting_as(self, actor: str) -> Self:
+        """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
+        other = copy(self)
+        other._context = replace(self._context, actor=identifier(actor, "actor"))
+        return other
+
+    @property
+    def gateways(self) -> Mapping[str, GatewayAccount]:
+        """The gateway accounts by name; their `traits` say what each can do."""
+        return dict(self._accounts)
+
+    def now(self) -> datetime:
+        """Tell the instant it is now by the clock of this cashier."""
+        return self._context.clock.now()
+
+    def _start(self) -> None:
+        """Prepare what the face needs to run flows."""
+
+    def _signs_in(self, account: str) -> SignsIn | None:
+        """Find who gets the access tokens of *account*, if it needs any; a sink does not."""
+        found = self._accounts.get(account)
+        return None if found is None else found.signs_in
+
+    def _mark_mode(self) -> None:
+        """Keep live and test money apart: a ledger is for one of them, for ever."""
+        from paygate.ledger import book
+
+        modes = {account.traits.live for account in self._accounts.values()}
+        if not modes:
+            return
+        if len(modes) > 1:
+            raise LiveModeMismatch(
+                "live and test gateway accounts cannot share a ledger; open two cashiers"
+            )
+        mode = "live" if modes.pop() else "test"
+        found = self._store.read(self._context, book.mode)
+        if found is None:
+            found = self._store.write(self._context, lambda tx: book.set_mode(tx, mode))
+        if found != mode:
+            raise LiveModeMismatch(
+                f"this ledger holds {found} payments and a gateway account is {mode}; "
+                "use a ledger of its own for each (the fake gateway is always test)"
+            )
+
+    def _mark_accounts(self) -> None:
+        """Write down which accounts are configured, so that one that nobody reads is seen."""
+        from paygate.ledger import accounts
+
+        given = {
+            name: (account.gateway.name, account.has_feed)
+            for name, account in self._accounts.items()
+        }
+        context = self._context
+        if not given or not self._store.read(context, lambda tx: accounts.unseen(tx, given)):
+            return
+        self._store.write(context, lambda tx: accounts.see(tx, given))
+
+
+def _name(face: type) -> None:
+    """Let *face* have what is no verb in its own name: Python's messages say whose call it was."""
+    for name in ("open", "in_memory", "acting_as", "now", "public_settings"):
+        found = inspect.getattr_static(face, name)
+        if name in vars(face):
+            continue
+        if isinstance(found, classmethod):
+            setattr(face, name, classmethod(named_for(cast("Any", found).__func__, face)))
+        else:
+            setattr(face, name, named_for(found, face))
+
+
+def in_time(step: Exchange, context: Context) -> datetime | None:
+    """Refuse to send after the lease has ended: somebody may have concluded that we never will.
+
+    Tells until when, by the clock of this process, the request may leave.
+    """
+    if step.lease is None:
+        return None
+    now, stopwatch = context.clock.now(), context.stopwatch
+    left = step.lease.left(now, None if stopwatch is None else stopwatch.read())
+    if left <= timedelta():
+        raise NotSent("this process was stopped for so long that its lease to send ended")
+    return now + left

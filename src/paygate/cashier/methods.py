@@ -1,0 +1,106 @@
+"""Stored methods: read them, and choose the default one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.cashier import arguments
+from paygate.cashier.base import OnLedger
+from paygate.cashier.verbs import verb
+from paygate.service.flow import look
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.domain.customer import Customer
+    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+
+
+class Methods(OnLedger):
+    """Verbs that read stored methods."""
+
+    @verb
+    def methods(
+        self,
+        customer: Customer | str,
+        *,
+        oldest_first: bool = False,
+        after: PaymentMethod | str = "",
+        limit: int = 100,
+    ) -> Flow[list[PaymentMethod]]:
+        """List a page of the stored methods of a customer, the newest first; see `payments`."""
+        from paygate.ledger import methods
+
+        who = arguments.customer_id(customer, "customer")
+        page = self._page(arguments.stored(after, "after"), limit, oldest_first=oldest_first)
+        return (yield from look(lambda tx: methods.page(tx, page, customer=who)))
+
+    @verb
+    def method(self, id_: str) -> Flow[PaymentMethod]:
+        """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
+        from paygate.service import finding
+
+        which = arguments.stored(id_, "id_")
+        return (yield from look(lambda tx: finding.method(tx, which)))
+
+    @verb
+    def method_changes(
+        self,
+        *,
+        needs_review: bool | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: MethodChange | str = "",
+        limit: int = 100,
+    ) -> Flow[list[MethodChange]]:
+        """
+        List what was asked of gateways about methods alone: to store one, to delete one.
+
+        The newest comes first, a page at a time, as `payments`. With ``needs_review=True``
+        it is the list of those a person must look at.
+        """
+        from paygate.ledger import attempts
+        from paygate.service import enroll
+
+        flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
+        page = self._page(
+            arguments.change(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
+
+        def work(tx: Tx) -> list[MethodChange]:
+            found = attempts.changes_page(tx, needs_review=flagged, which=page)
+            return [enroll.change_of(tx, id_) for id_ in found]
+
+        return (yield from look(work))
+
+    @verb
+    def mandate(self, method: PaymentMethod | str) -> Flow[Mandate | None]:
+        """
+        Return what the payer allowed us to collect from *method* (or its id); None if nothing.
+
+        Raises `UnknownMethod`.
+        """
+        from paygate.ledger import methods
+        from paygate.service import finding
+
+        which = arguments.stored(method, "method")
+
+        def work(tx: Tx) -> Mandate | None:
+            found = finding.method(tx, which)
+            return None if found.mandate is None else methods.mandate(tx, found.mandate)
+
+        return (yield from look(work))
+
+    @verb
+    def set_default_method(self, method: PaymentMethod | str) -> Flow[PaymentMethod]:
+        """Make a stored method the default one of its customer; the first one is it by itself."""
+        from paygate.service import enroll
+
+        return (yield from enroll.set_default(arguments.stored(method, "method")))

@@ -1,0 +1,51 @@
+"""Opening a cashier: its gateway accounts, and the imports that no payer should wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+from paygate import service
+from paygate.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from paygate.domain.secret import Sealed
+    from paygate.service.account import GatewayAccount
+
+_USED_LATER = (
+    *("paygate.ledger.chargebacks", "paygate.ledger.customers", "paygate.ledger.payer_numbers"),
+    *("paygate.transport", "cryptography.fernet", "tenacity"),
+)
+"""What verbs import when they are called, beside the use cases and what those import."""
+
+
+def account_of(
+    name: str, given: Sealed[Any], environment: Sealed[Mapping[str, str] | None]
+) -> GatewayAccount:
+    """Make the account *name* of a driver object, or of settings."""
+    from paygate import registry
+    from paygate.gateway import Gateway
+    from paygate.service.account import GatewayAccount
+
+    if isinstance(given.open(), Gateway):
+        return GatewayAccount.of(name, given.open())
+    if not isinstance(given.open(), Mapping):
+        raise InvalidSettings(
+            f"the gateway account {name!r} needs a driver object, or settings by name such as "
+            f'{{"driver": "stripe"}}, and was given {type(given.open()).__name__}'
+        )
+    gateway = registry.build(given.open(), environment=environment.open())
+    credit_on = registry.revealed(given.open().get("credit_on"))
+    after = registry.revealed(given.open().get("refundable_after"))
+    within = registry.revealed(given.open().get("settles_within"))
+    return GatewayAccount.of(name, gateway, credit_on, after, within)
+
+
+def preload_verbs() -> None:
+    """Import every use case, and what else the verbs import when they are called."""
+    for module in iter_modules(service.__path__):
+        import_module(f"{service.__name__}.{module.name}")
+    for name in _USED_LATER:
+        import_module(name)

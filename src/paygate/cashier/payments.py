@@ -1,0 +1,163 @@
+"""Payments, read: one, a page of them, and all that happened to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.cashier import arguments
+from paygate.cashier.base import OnLedger
+from paygate.cashier.verbs import verb
+from paygate.domain.payment import PaymentStatus
+from paygate.domain.text import shown
+from paygate.errors import UnknownPayment
+from paygate.service.flow import look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from paygate.domain.attempt import Attempt
+    from paygate.domain.customer import Customer
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment
+    from paygate.domain.words import KeyedVerb, PaymentStatusWord
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+    from paygate.service.history import History
+
+
+class Payments(OnLedger):
+    """Verbs that read payments."""
+
+    @verb
+    def payment(self, id_: Payment | str) -> Flow[Payment]:
+        """Read a payment as it now stands, or raise `UnknownPayment`."""
+        from paygate.service import finding
+
+        which = arguments.payment(id_, "id_")
+        return (yield from look(lambda tx: finding.payment(tx, which)))
+
+    @verb
+    def payment_by_key(self, key: str, *, verb: KeyedVerb = "collect") -> Flow[Payment]:
+        """
+        Read the payment that a call with the idempotency *key* made, or was about.
+
+        *verb* is the verb that was called with it: a key is used once for each of them. It
+        finds a payment whose id was lost, say because the process ended before it was saved.
+        Raises `UnknownPayment` if no call of *verb* used the key: nothing was stored or sent
+        then.
+        """
+        from paygate.ledger import payments
+
+        operations = _operations_of(verb)
+        name = arguments.key(key)
+
+        def work(tx: Tx) -> Payment:
+            found = payments.by_key(tx, operations, name)
+            if found is None:
+                raise UnknownPayment(
+                    f"no payment was made with the key {shown(name)} by {verb}", key=name
+                )
+            return found
+
+        return (yield from look(work))
+
+    @verb
+    def payments(
+        self,
+        *,
+        customer: Customer | str | None = None,
+        invoice: Invoice | str | None = None,
+        account: str | None = None,
+        status: PaymentStatus | PaymentStatusWord | None = None,
+        needs_review: bool | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: Payment | str = "",
+        limit: int = 100,
+    ) -> Flow[list[Payment]]:
+        """
+        List payments, the newest first, a page at a time.
+
+        Those of a *customer*, for an *invoice* (by number, or id), through a gateway *account*
+        (``"recorded"`` for those recorded by hand), and in a *status*, an enum or its text. With
+        ``needs_review=True`` it is the list of those a person must look at.
+
+        *since* is the first day (or instant) on which they were made and *until* the first that
+        does not count: a `date` or ISO 8601 text begins at midnight in the merchant's zone.
+
+        A page has *limit* of them, 1 to 1,000. Pass the last one (or its id) as *after* for the
+        next page; when a page is not full there is no next one. The hundredth page costs no more
+        than the first, and payments that are made meanwhile shift nothing. Raises `InvalidValue`
+        for what means nothing, `UnknownInvoice`, `UnknownGateway`, and `UnknownPayment` for an
+        *after* that is not there.
+        """
+        from paygate.ledger import payments
+        from paygate.service import finding
+
+        who = arguments.maybe(arguments.customer_id, customer, "customer")
+        wanted = arguments.member(PaymentStatus, status, "status")
+        of_account = arguments.maybe(arguments.named, account, "account")
+        flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
+        billed = arguments.maybe(arguments.invoice, invoice, "invoice")
+        page = self._page(
+            arguments.payment(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
+
+        def work(tx: Tx) -> list[Payment]:
+            which = payments.Wanted(
+                customer=who,
+                account=of_account,
+                status=wanted,
+                needs_review=flagged,
+                item=None if billed is None else finding.invoice(tx, billed).id,
+            )
+            return finding.of_account(tx, of_account, payments.page(tx, which, page))
+
+        return (yield from look(work))
+
+    @verb
+    def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
+        """List what was asked of gateways for a payment, the oldest first.
+
+        Raises `UnknownPayment`.
+        """
+        from paygate.ledger import attempts
+        from paygate.service import finding
+
+        which = arguments.payment(payment, "payment")
+
+        def work(tx: Tx) -> list[Attempt]:
+            found = finding.payment(tx, which)
+            return [row.attempt for row in attempts.of_payment(tx, found.id)]
+
+        return (yield from look(work))
+
+    @verb
+    def history(self, payment: Payment | str) -> Flow[History]:
+        """Read all that is written down about a payment: asked, moved, put on invoices, told."""
+        from paygate.service import history
+
+        which = arguments.payment(payment, "payment")
+        return (yield from look(lambda tx: history.of(tx, which)))
+
+
+def _operations_of(verb: str) -> Sequence[str]:
+    """Return the operations under which the keys of *verb* are kept."""
+    found = _KEPT_AS.get(arguments.named(verb, "verb"))
+    if found is None:
+        arguments.refuse("verb", f"one of {', '.join(_KEPT_AS)}", verb)
+    return found
+
+
+_KEPT_AS: Mapping[str, Sequence[str]] = {
+    **{name: (name,) for name in ("collect", "authorize", "top_up", "record", "pay_from_credit")},
+    **{name: (name,) for name in ("capture", "refund", "complete")},
+    "close_page": ("close",),
+    "cancel": ("void", "refund", "close"),
+}

@@ -1,0 +1,79 @@
+"""Receipts, read: the money that moved, and the invoices that it was put on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.cashier import arguments
+from paygate.cashier.base import OnLedger
+from paygate.cashier.verbs import verb
+from paygate.service.flow import look
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.domain.allocation import Allocation
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt, ReceiptLine
+    from paygate.ledger.tx import Tx
+    from paygate.service.flow import Flow
+
+
+class Receipts(OnLedger):
+    """Verbs that read receipts and allocations."""
+
+    @verb
+    def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
+        """List the money that moved for a payment, in and out; raises `UnknownPayment`."""
+        from paygate.ledger import receipts
+        from paygate.service import finding
+
+        which = arguments.payment(payment, "payment")
+        found = look(lambda tx: receipts.of_payment(tx, finding.payment(tx, which).id))
+        return (yield from found)
+
+    @verb
+    def receipt_lines(
+        self,
+        *,
+        account: str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        oldest_first: bool = False,
+        after: ReceiptLine | Receipt | str = "",
+        limit: int = 100,
+    ) -> Flow[list[ReceiptLine]]:
+        """
+        List the receipts of all payments by when they were booked, the newest first.
+
+        Each stands alongside its customer, invoices and processor, as an accountant wants it; a
+        gateway *account* may be named, or ``"recorded"`` for what was recorded by hand. The
+        dates, the order and the pages are those of `payments`. What was booked until a day
+        stays: money that is booked later is in a later list, also if it moved earlier.
+        """
+        from paygate.ledger import receipts
+        from paygate.service import finding
+
+        of_account = arguments.maybe(arguments.named, account, "account")
+        page = self._page(
+            arguments.receipt_line(after, "after"),
+            limit,
+            oldest_first=oldest_first,
+            since=since,
+            until=until,
+        )
+
+        def work(tx: Tx) -> list[ReceiptLine]:
+            return finding.of_account(tx, of_account, receipts.page(tx, page, account=of_account))
+
+        return (yield from look(work))
+
+    @verb
+    def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
+        """List what was put on an invoice, and what was taken off again."""
+        from paygate.ledger import receipts
+        from paygate.service import finding
+
+        which = arguments.invoice(invoice, "invoice")
+        return (yield from look(lambda tx: receipts.of_item(tx, finding.invoice(tx, which).id)))

@@ -1,0 +1,144 @@
+"""The cashier whose verbs return when they are done, and the one inside a transaction."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
+
+from paygate import logs
+from paygate.cashier import arguments
+from paygate.cashier.desk import BookDesk, Desk
+from paygate.cashier.face import Face, in_time
+from paygate.cashier.verbs import AtOnce
+from paygate.driving import drive
+from paygate.errors import NotAllowedHere
+from paygate.service.flow import Exchange, Read, Tell, Write
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from datetime import date
+
+    from paygate.ledger.store import Writes
+    from paygate.ledger.tx import Context
+    from paygate.service.flow import Flow, Step
+    from paygate.transport import Courier
+
+T = TypeVar("T")
+
+
+class Cashier(AtOnce, Face, Desk):
+    """Issue invoices and collect them; every verb returns when it is done and durable.
+
+    Open one per process and share it: it is safe to use from threads, and after
+    a fork the child opens connections of its own. Close it, or use it as a
+    context manager.
+    """
+
+    _couriers: dict[str, Courier]
+    _pid: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close ledger and connections; a second call does nothing."""
+        from paygate.service import refusals
+
+        if self._pid == os.getpid():
+            for account in self._accounts.values():
+                self._run(refusals.write_down(account))
+            for courier in self._couriers.values():
+                courier.close()
+            self._couriers.clear()
+        self._store.close()
+
+    def within(self, connection: sqlite3.Connection) -> Within:
+        """
+        Offer the verbs that send nothing inside the host's own open transaction.
+
+        *connection* is to the database that holds the ledger. What is done becomes
+        durable, or not, with the host's commit.
+        """
+        import sqlite3
+
+        from paygate.ledger.sqlite_host import HostStore
+
+        if not isinstance(cast("object", connection), sqlite3.Connection):
+            arguments.refuse("connection", "an open sqlite3.Connection", connection)
+        return Within(HostStore(connection), self._context, self._period_closed)
+
+    def _start(self) -> None:
+        self._couriers, self._pid = {}, os.getpid()
+
+    def _run(self, flow: Flow[T]) -> T:
+        acting = logs.tenant.set(self._context.tenant)
+        try:
+            return drive(flow, self._do)
+        finally:
+            logs.tenant.reset(acting)
+
+    def _do(self, step: Step) -> Any:
+        match step:
+            case Write():
+                return self._store.write(self._context, step.work)
+            case Read():
+                return self._store.read(self._context, step.work)
+            case Exchange():
+                not_after = in_time(step, self._context)
+                account = self._accounts.get(step.account)  # none for a sink
+                if account is not None and account.processor is not None:
+                    return account.processor.answer(step.request)
+                with logs.exchanging(step.about):
+                    return self._courier(step.account).exchange(step.request, not_after=not_after)
+            case Tell():
+                return step.subscriber(step.event)
+            case _:
+                assert_never(step)
+
+    def _courier(self, account: str) -> Courier:
+        from paygate.transport import Courier, HttpTransport
+
+        if self._pid != os.getpid():
+            for inherited in self._couriers.values():
+                inherited.abandon()
+            self._start()
+        found = self._couriers.get(account)
+        if found is None:
+            # Two threads may both make one; the dictionary keeps the first.
+            made = Courier(
+                HttpTransport(
+                    timeout_s=self._timing.deadline_s, network=self._network.get(account)
+                ),
+                self._signs_in(account),
+                now=self._context.clock.now,
+            )
+            found = self._couriers.setdefault(account, made)
+            if found is not made:
+                made.close()
+        return found
+
+
+class Within(AtOnce, BookDesk):
+    """The verbs that send nothing, inside a transaction of the host's own."""
+
+    def __init__(
+        self,
+        store: Writes,
+        context: Context,
+        period_closed: Callable[[date], bool] | None,
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._period_closed = period_closed
+
+    def _run(self, flow: Flow[T]) -> T:
+        return drive(flow, self._do)
+
+    def _do(self, step: Step) -> Any:
+        if not isinstance(step, Write | Read):
+            raise NotAllowedHere("this verb would send something; call it on the cashier")
+        return self._store.write(self._context, step.work)
