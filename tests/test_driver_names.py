@@ -15,6 +15,7 @@ import paygate
 from paygate import dialogue, driver, errors, gateway
 from paygate.domain import action, chargeback, customer, method, movement, outcome
 from paygate.testing import conformance
+from tests.support import reach
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,6 +27,8 @@ OF_THE_ENGINE = {
     "lacks_secret",
     "secret_of",
     "with_secret",
+    # At which price money is counted.
+    "Valuation",
     # How the core plays a dialogue, and whether it takes the driver at all.
     "NOTED",
     "T",
@@ -41,7 +44,7 @@ SHOWN_TO_AUTHORS = [
     ROOT / "docs/how-to/record-cassettes.md",
 ]
 
-IMPORTED = re.compile(r"^\s*(?:from|import) (paygate[\w.]*)", re.MULTILINE)
+AUTHORS_DOORS = ("paygate.driver", "paygate.testing")
 
 
 def defined(source: str) -> Iterator[str]:
@@ -67,6 +70,25 @@ def test_every_name_of_the_protocol_is_there(module: ModuleType) -> None:
     assert not OF_THE_ENGINE & set(driver.__all__)
 
 
+PROTOCOLS = [
+    each
+    for each in vars(gateway).values()
+    if reach.is_protocol(each) and each.__module__ == gateway.__name__
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.__name__)
+def test_every_class_that_a_protocol_speaks_of_is_there(protocol: type) -> None:
+    met = {each.__name__ for each in reach.classes_in(protocol, gateway.__name__)}
+
+    assert protocol.__name__ in met
+    assert met - OF_THE_ENGINE <= set(driver.__all__)
+
+
+def test_the_version_of_the_protocol_is_there() -> None:
+    assert driver.PROTOCOL_VERSION == gateway.PROTOCOL_VERSION
+
+
 def test_what_questions_and_outcomes_are_made_of_is_there() -> None:
     parts = {chargeback.Dispute, customer.Customer, customer.PayerField, method.StoredMethod}
 
@@ -81,15 +103,9 @@ def test_the_errors_that_a_driver_raises_are_there() -> None:
 
 @pytest.mark.parametrize("page", SHOWN_TO_AUTHORS, ids=lambda each: each.name)
 def test_authors_are_shown_no_other_module(page: Path) -> None:
-    imported = set(IMPORTED.findall(page.read_text("utf-8")))
+    inside = {name for name in reach.imported(page) if name.startswith("paygate.")}
 
-    inside = {
-        name
-        for name in imported
-        if name.startswith("paygate.")
-        and not name.startswith(("paygate.driver", "paygate.testing"))
-    }
-    assert not inside
+    assert not {name for name in inside if not name.startswith(AUTHORS_DOORS)}
 
 
 # --- What an author chooses by is documented ----------------------------------------------

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     )
     from paygate.domain.allocation import Allocation
     from paygate.domain.attempt import Attempt, AttemptState
-    from paygate.domain.callback import InboxState, StoredCallback
+    from paygate.domain.callback import InboxState, Refusal, RefusedCallbacks, StoredCallback
     from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
-    from paygate.domain.chargeback import Chargeback, DisputeState
+    from paygate.domain.chargeback import Chargeback, Dispute, DisputeState
     from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit, CreditReason
-    from paygate.domain.customer import Address, Browser, Customer
+    from paygate.domain.customer import Address, Browser, Customer, PayerField
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
     from paygate.domain.kind import Kind, Operation
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         StoredMethod,
     )
     from paygate.domain.money import Money
-    from paygate.domain.movement import Movement, MovementKind
+    from paygate.domain.movement import Movement, MovementKind, Sighting
     from paygate.domain.outcome import (
         Approved,
         Authorized,
@@ -51,13 +51,24 @@ if TYPE_CHECKING:
     )
     from paygate.domain.payer_number import PayerNumber, Pays
     from paygate.domain.payment import ForeignMoney, Payment, PaymentItem, PaymentStatus
+    from paygate.domain.quoting import Late, LateRule
     from paygate.domain.receipt import Receipt, ReceiptLine
     from paygate.domain.result import OperationResult, OperationState
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.review import Review, ReviewCause
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
     from paygate.domain.settlement import CreditOn
-    from paygate.domain.status import AccountStatus, Concern, LedgerStatus, SinkStatus, Unattended
+    from paygate.domain.status import (
+        AccountStatus,
+        Concern,
+        Flagged,
+        InvoiceTotals,
+        LedgerStatus,
+        PaymentTotals,
+        SinkStatus,
+        Unattended,
+        UnknownOutcomes,
+    )
     from paygate.domain.words import (
         ChargeReasonWord,
         DisputeStateWord,
@@ -72,15 +83,32 @@ if TYPE_CHECKING:
         SentBackBy,
     )
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
-    from paygate.gateway import AccountFacts, Callback, Reply, Traits
+    from paygate.gateway import (
+        AccountFacts,
+        Callback,
+        CallbackProof,
+        CallbackStyle,
+        DedupWindow,
+        Gateway,
+        InquiryBy,
+        Keyed,
+        Limits,
+        NotIdempotent,
+        PlacePer,
+        Rail,
+        Reply,
+        StoredToken,
+        Traits,
+    )
     from paygate.ledger.book import Violation
     from paygate.ledger.places import PlaceCounts
     from paygate.ledger.sending import Stopped
+    from paygate.ledger.tx import Clock, Ids
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.enroll import Rotated
     from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.history import History
-    from paygate.service.import_invoices import Imported
+    from paygate.service.import_invoices import Imported, ImportProblem
     from paygate.service.issue import Bill
     from paygate.service.publish import Published
     from paygate.service.resolve import Resolution
@@ -104,11 +132,14 @@ _HOMES = {
     "Attempt": "domain.attempt",
     "AttemptState": "domain.attempt",
     "InboxState": "domain.callback",
+    "Refusal": "domain.callback",
+    "RefusedCallbacks": "domain.callback",
     "StoredCallback": "domain.callback",
     "CardCheck": "domain.card_checks",
     "CardChecks": "domain.card_checks",
     "CheckResult": "domain.card_checks",
     "Chargeback": "domain.chargeback",
+    "Dispute": "domain.chargeback",
     "DisputeState": "domain.chargeback",
     "ChargeReason": "domain.charging",
     "Balance": "domain.credit",
@@ -117,6 +148,7 @@ _HOMES = {
     "Address": "domain.customer",
     "Browser": "domain.customer",
     "Customer": "domain.customer",
+    "PayerField": "domain.customer",
     "DeadLetter": "domain.event",
     "Event": "domain.event",
     "Invoice": "domain.invoice",
@@ -133,6 +165,7 @@ _HOMES = {
     "Money": "domain.money",
     "Movement": "domain.movement",
     "MovementKind": "domain.movement",
+    "Sighting": "domain.movement",
     "Approved": "domain.outcome",
     "Authorized": "domain.outcome",
     "Closed": "domain.outcome",
@@ -146,6 +179,8 @@ _HOMES = {
     "Payment": "domain.payment",
     "PaymentItem": "domain.payment",
     "PaymentStatus": "domain.payment",
+    "Late": "domain.quoting",
+    "LateRule": "domain.quoting",
     "Receipt": "domain.receipt",
     "ReceiptLine": "domain.receipt",
     "OperationResult": "domain.result",
@@ -161,9 +196,13 @@ _HOMES = {
     "CreditOn": "domain.settlement",
     "AccountStatus": "domain.status",
     "Concern": "domain.status",
+    "Flagged": "domain.status",
+    "InvoiceTotals": "domain.status",
     "LedgerStatus": "domain.status",
+    "PaymentTotals": "domain.status",
     "SinkStatus": "domain.status",
     "Unattended": "domain.status",
+    "UnknownOutcomes": "domain.status",
     "ChargeReasonWord": "domain.words",
     "DisputeStateWord": "domain.words",
     "InboxStateWord": "domain.words",
@@ -181,17 +220,31 @@ _HOMES = {
     "UsageError": "errors",
     "AccountFacts": "gateway",
     "Callback": "gateway",
+    "CallbackProof": "gateway",
+    "CallbackStyle": "gateway",
+    "DedupWindow": "gateway",
+    "Gateway": "gateway",
+    "InquiryBy": "gateway",
+    "Keyed": "gateway",
+    "Limits": "gateway",
+    "NotIdempotent": "gateway",
+    "PlacePer": "gateway",
+    "Rail": "gateway",
     "Reply": "gateway",
+    "StoredToken": "gateway",
     "Traits": "gateway",
     "Violation": "ledger.book",
     "PlaceCounts": "ledger.places",
     "Stopped": "ledger.sending",
+    "Clock": "ledger.tx",
+    "Ids": "ledger.tx",
     "GatewayAccount": "service.account",
     "Timing": "service.account",
     "Rotated": "service.enroll",
     "FeedsRead": "service.feed",
     "Rescan": "service.feed",
     "History": "service.history",
+    "ImportProblem": "service.import_invoices",
     "Imported": "service.import_invoices",
     "Bill": "service.issue",
     "Published": "service.publish",
@@ -217,6 +270,8 @@ __all__ = [
     "Bill",
     "Browser",
     "Callback",
+    "CallbackProof",
+    "CallbackStyle",
     "CardCheck",
     "CardChecks",
     "Cashier",
@@ -224,6 +279,7 @@ __all__ = [
     "ChargeReasonWord",
     "Chargeback",
     "CheckResult",
+    "Clock",
     "Closed",
     "Closing",
     "Concern",
@@ -234,23 +290,35 @@ __all__ = [
     "DeadLetter",
     "DeclineCode",
     "Declined",
+    "DedupWindow",
+    "Dispute",
     "DisputeState",
     "DisputeStateWord",
     "Event",
     "FeedsRead",
+    "Flagged",
     "ForeignMoney",
+    "Gateway",
     "GatewayAccount",
     "History",
+    "Ids",
+    "ImportProblem",
     "Imported",
     "InboxState",
     "InboxStateWord",
+    "InquiryBy",
     "Invoice",
     "InvoiceStatus",
     "InvoiceStatusWord",
+    "InvoiceTotals",
+    "Keyed",
     "KeyedVerb",
     "Kind",
     "KindWord",
+    "Late",
+    "LateRule",
     "LedgerStatus",
+    "Limits",
     "Mandate",
     "MandateScope",
     "MethodChange",
@@ -259,11 +327,13 @@ __all__ = [
     "Movement",
     "MovementKind",
     "Network",
+    "NotIdempotent",
     "OneTimeToken",
     "Operation",
     "OperationResult",
     "OperationState",
     "PayToAddress",
+    "PayerField",
     "PayerNumber",
     "PaygateError",
     "Payment",
@@ -271,11 +341,14 @@ __all__ = [
     "PaymentMethod",
     "PaymentStatus",
     "PaymentStatusWord",
+    "PaymentTotals",
     "Pays",
     "PaysWord",
     "PlaceCounts",
+    "PlacePer",
     "PostForm",
     "Published",
+    "Rail",
     "RawBankAccount",
     "RawCard",
     "Receipt",
@@ -284,7 +357,9 @@ __all__ = [
     "Redirect",
     "RefundTo",
     "RefundToWord",
+    "Refusal",
     "Refused",
+    "RefusedCallbacks",
     "RejectCause",
     "Reply",
     "Rescan",
@@ -299,15 +374,18 @@ __all__ = [
     "Share",
     "ShowCode",
     "ShowVoucher",
+    "Sighting",
     "Sink",
     "SinkStatus",
     "Stopped",
     "StoreError",
     "StoredCallback",
     "StoredMethod",
+    "StoredToken",
     "Timing",
     "Traits",
     "Unattended",
+    "UnknownOutcomes",
     "UsageError",
     "Violation",
     "Within",

@@ -57,7 +57,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ImportProblem:
     """Why the row that begins on *line* cannot be imported."""
 
     line: int
@@ -82,7 +82,7 @@ class Sheet:
     """What a file holds: the rows that can be issued, and what is wrong with the others."""
 
     rows: tuple[Row, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[ImportProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Imported:
 
     issued: tuple[Invoice, ...]
     known: tuple[Invoice, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[ImportProblem, ...]
     would_issue: tuple[Bill, ...] = ()
 
 
@@ -138,7 +138,7 @@ def read_sheet(
     records = _records(_text(content, encoding), delimiter)
     names = _header(next(records, None), delimiter)
     rows: list[Row] = []
-    problems: list[Problem] = []
+    problems: list[ImportProblem] = []
     lines: dict[str, int] = {}
     for line, record in records:
         row = record if isinstance(record, str) else _row(line, names, record, decimal)
@@ -146,7 +146,7 @@ def read_sheet(
             number = row.bill.number
             row = f"invoice {number} is on line {lines[number]} already"
         if isinstance(row, str):
-            problems.append(Problem(line, row))
+            problems.append(ImportProblem(line, row))
         else:
             lines[row.bill.number] = line
             rows.append(row)
@@ -158,7 +158,7 @@ def read_sheet(
 
 def _compare(
     tx: Tx, sheet: Sheet, *, skip_bad: bool
-) -> tuple[list[Row], tuple[Invoice, ...], tuple[Problem, ...]]:
+) -> tuple[list[Row], tuple[Invoice, ...], tuple[ImportProblem, ...]]:
     """
     Return the rows that are new, the invoices that exist, and all problems by line.
 
@@ -171,7 +171,7 @@ def _compare(
         try:
             found = issue.already_issued(tx, row.bill)
         except NumberReused as error:
-            problems.append(Problem(row.line, error.message))
+            problems.append(ImportProblem(row.line, error.message))
             continue
         if found is None:
             new.append(row)
@@ -183,7 +183,7 @@ def _compare(
     return new, tuple(known), tuple(problems)
 
 
-def _rejected(problems: Sequence[Problem], total: int) -> ImportRejected:
+def _rejected(problems: Sequence[ImportProblem], total: int) -> ImportRejected:
     first = problems[0]
     return ImportRejected(
         f"{len(problems)} of {total} rows cannot be imported, so none was; "
