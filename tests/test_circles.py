@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "src"
-STILL_TIED = {"aio", "cashier", "service"}
+STILL_TIED = {"service"}
 """Rooms that have circles to this day."""
 
 

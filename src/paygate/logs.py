@@ -10,21 +10,16 @@ what the processor calls a request.
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.private import without_private
-from paygate.domain.secret import DOTS
-from paygate.domain.text import printable
+from paygate.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-
-    from paygate.dialogue import Request, Response
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
@@ -195,34 +190,3 @@ def exchanging(about: About) -> Generator[None]:
 def of_exchange() -> About:
     """Return what the request is about that is being sent."""
     return _exchange.get()
-
-
-# --- The processor's own name of a request -------------------------------------------------------
-
-REQUEST_ID_HEADERS: Final = ("request-id", "x-request-id", "paypal-debug-id", "x-correlation-id")
-"""Where processors put their own name of the request; their support asks for it."""
-
-_REQUEST_ID_MAX: Final = 100
-# What may be a key, a token or a password: a peer that repeats one in a header is not quoted.
-_WORD: Final = re.compile(r"[A-Za-z0-9_\-]{6,}")
-# A card number has 12 to 19 digits (ISO/IEC 7812), and some people write it in groups.
-CARD_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){11,}")
-
-
-def request_id_of(request: Request, response: Response) -> str:
-    """Return what the processor calls *request*; dots if that repeats what was sent."""
-    headers = response.headers
-    named = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), "")
-    if not named:
-        return ""
-    sent = [request.body.decode("utf-8", "replace"), request.url]
-    sent += [
-        value
-        for name, value in request.headers.items()
-        if name.lower() not in (*REQUEST_ID_HEADERS, "idempotency-key")
-    ]
-    words = {word for text in sent for word in _WORD.findall(text)}
-    repeated = any(part in text for part in _WORD.findall(named) for text in sent)
-    if repeated or any(word in named for word in words):
-        return DOTS
-    return CARD_NUMBER.sub(DOTS, printable(without_private(named[:_REQUEST_ID_MAX])))

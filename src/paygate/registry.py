@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.domain.kind import Kind
 from paygate.domain.secret import Sealed, Secret
-from paygate.domain.text import shown
 from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
 from paygate.gateway import (
     CAPABILITIES,
@@ -26,6 +25,7 @@ from paygate.gateway import (
     Verifies,
     foreign_version,
 )
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

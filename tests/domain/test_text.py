@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.domain.text import identifier, note, optional, printable, spelled_alike
+from paygate.domain.text import identifier, note, optional, spelled_alike
 from paygate.errors import InvalidValue
+from paygate.printing import printable
 
 STRANGE = {
     "a window title": "\x1b]0;OWNED\x07",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from paygate.cashier import arguments
 from paygate.cashier.verbs import Verbs
-from paygate.domain.text import shown
 from paygate.errors import UnknownGateway
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

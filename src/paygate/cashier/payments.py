@@ -8,8 +8,8 @@ from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import shown
 from paygate.errors import UnknownPayment
+from paygate.printing import shown
 from paygate.service.flow import look
 
 if TYPE_CHECKING:

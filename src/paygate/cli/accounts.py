@@ -11,8 +11,8 @@ from paygate import registry
 from paygate.cli import show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, from_app, with_gateways, without_missing_ledger
-from paygate.domain.text import shown
 from paygate.errors import PaygateError, UnknownGateway, Unsupported
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paygate import __version__
+from paygate._version import __version__
 from paygate.cli.exits import Commands
 
 app = typer.Typer(

@@ -10,8 +10,8 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, without_missing_ledger
-from paygate.domain.text import counted
 from paygate.errors import InvalidValue, PaygateError, UnknownGateway
+from paygate.printing import counted
 
 if TYPE_CHECKING:
     from paygate.cashier.sync import Cashier

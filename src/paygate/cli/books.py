@@ -10,9 +10,9 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
-from paygate.domain.text import counted
 from paygate.errors import InvalidValue
 from paygate.ledger.book import chosen
+from paygate.printing import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
-from paygate.domain.text import printable_lines
 from paygate.errors import ImportRejected, InvalidValue, PaygateError, Refused, UsageError
+from paygate.printing import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

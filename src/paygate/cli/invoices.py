@@ -12,8 +12,8 @@ from paygate.cli import facts, options, pages, show
 from paygate.cli.exits import Spelled
 from paygate.cli.opening import Where, read_amount, with_ledger, without_missing_ledger
 from paygate.domain.money import Money
-from paygate.domain.text import counted
 from paygate.errors import ImportRejected, InvalidValue
+from paygate.printing import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -28,8 +28,8 @@ from paygate.cli.exits import hide
 from paygate.cli.foreign import failure, secrets_of
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
-from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, InvalidValue, PaygateError
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence

@@ -13,7 +13,7 @@ import typer
 
 from paygate.cli import facts, options, pages, show
 from paygate.cli.opening import Where, with_ledger
-from paygate.domain.text import printable
+from paygate.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

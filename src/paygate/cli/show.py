@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import printable, printable_lines
+from paygate.printing import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,8 +11,8 @@ from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where
 from paygate.cli.traits import traits_of_account, traits_of_driver
-from paygate.domain.text import counted
 from paygate.errors import InvalidValue
+from paygate.printing import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress

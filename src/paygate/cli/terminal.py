@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.segment import Segment
 from typing_extensions import override
 
-from paygate.domain.text import printable_lines
+from paygate.printing import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

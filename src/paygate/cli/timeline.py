@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from paygate.cli import show
-from paygate.domain.text import printable_lines
+from paygate.printing import printable_lines
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from paygate.cli import options, pages, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.domain.callback import InboxState
-from paygate.domain.text import counted
+from paygate.printing import counted
 
 if TYPE_CHECKING:
     from paygate.domain.callback import StoredCallback

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.domain.text import note, shown, told
+from paygate.domain.text import note
 from paygate.errors import InvalidValue
+from paygate.printing import shown, told
 
 if TYPE_CHECKING:
     from paygate.domain.money import Money

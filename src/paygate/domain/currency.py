@@ -7,8 +7,8 @@ cannot be money here.
 
 from __future__ import annotations
 
-from paygate.domain.text import told
 from paygate.errors import UnknownCurrency
+from paygate.printing import told
 
 _CODES_BY_SCALE: dict[int, str] = {
     0: """

@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.domain.text import LENGTH_MAX, NOTE_LENGTH_MAX, encodable, line, told
+from paygate.domain.text import LENGTH_MAX, NOTE_LENGTH_MAX, encodable, line
 from paygate.errors import InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.domain.currency import SCALES, scale_of
-from paygate.domain.text import told
 from paygate.errors import CurrencyMismatch, InvalidAmount
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,6 +11,9 @@ from paygate.domain.secret import DOTS
 _CARD_DIGITS: Final = range(13, 20)
 """How many digits a card number has (ISO/IEC 7812) that is not of a shop's own card."""
 
+# A card number has 12 to 19 digits (ISO/IEC 7812), and some people write it in groups.
+CARD_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){11,}")
+
 # Digits that stand together, or in groups: parted by a space or a dash however short they are,
 # and by any other marks if they are longer than parts of a date or an amount are.
 _RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,6}[0-9]{3,})*")

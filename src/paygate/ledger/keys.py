@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from paygate.domain.text import identifier, shown
+from paygate.domain.text import identifier
 from paygate.errors import KeyReused
 from paygate.ledger import checksums
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.text import told
 from paygate.errors import NotFoundError
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.settlement import CreditOn
-from paygate.domain.text import shown, told
 from paygate.errors import (
     AmountOutsideLimits,
     InvalidSettings,
@@ -36,6 +35,7 @@ from paygate.gateway import (
     Watches,
     foreign_version,
 )
+from paygate.printing import shown, told
 from paygate.service.gathering import Refusals
 from paygate.service.hiding import Hidden, secrets_in
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from paygate.domain.action import ScriptStep, lacks_secret
 from paygate.domain.attempt import AttemptState
 from paygate.domain.outcome import ActionRequired
-from paygate.domain.text import shown
 from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
 from paygate.ledger import actions, attempts, payments
+from paygate.printing import shown
 from paygate.service import inquire, rest
 from paygate.service.flow import Flow, look
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
-from paygate.domain.text import shown
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
 from paygate.ledger import claims, customers, payments, posting, receipts, reviews
 from paygate.ledger.claims import Claim
 from paygate.ledger.posting import Account, Line
+from paygate.printing import shown
 from paygate.service import (
     allocation,
     finding,

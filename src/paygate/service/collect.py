@@ -24,7 +24,6 @@ from paygate.domain.method import MethodFacts, PaymentMethod
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.secret import RawBankAccount, RawCard
-from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -56,6 +55,7 @@ from paygate.ledger import (
     stored_requests,
 )
 from paygate.ledger.claims import Claim
+from paygate.printing import shown
 from paygate.service import (
     door,
     finding,

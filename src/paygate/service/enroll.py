@@ -21,7 +21,6 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import Mandate, MethodChange
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import shown
 from paygate.errors import (
     InvalidValue,
     MethodNotUsable,
@@ -32,6 +31,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods, stored_requests
+from paygate.printing import shown
 from paygate.service import collect, door, finding, keeping, merge
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 

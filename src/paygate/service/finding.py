@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from paygate import logs
 from paygate.domain.invoice import Invoice
 from paygate.domain.payment import RECORDED
-from paygate.domain.text import shown, spelled_alike
+from paygate.domain.text import spelled_alike
 from paygate.errors import (
     NotFoundError,
     UnknownGateway,
@@ -17,6 +17,7 @@ from paygate.errors import (
     UnknownPayment,
 )
 from paygate.ledger import accounts, items, methods, outbox, payments, reversals
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,6 +24,7 @@ from paygate.errors import (
     PaygateError,
     UsageError,
 )
+from paygate.request_id import request_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ class Heard:
         if self._moved:
             return
         self._moved = request.moves_money
-        self.request_id = hidden.said(logs.request_id_of(request, response))
+        self.request_id = hidden.said(request_id_of(request, response))
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:

@@ -28,7 +28,6 @@ from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed, Secret
-from paygate.domain.text import shown
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -66,6 +65,7 @@ from paygate.ledger import (
     stored_requests,
     under_way,
 )
+from paygate.printing import shown
 from paygate.service import booking, collect, door, finding, merge, parts, refunds, ways
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 from paygate.service.taking import RefundTo

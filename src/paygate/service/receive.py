@@ -41,7 +41,6 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import shown
 from paygate.errors import (
     ItemAlreadyBeingPaid,
     LedgerCorrupt,
@@ -57,6 +56,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
 from paygate.ledger import attempts, inbox, payments, receipts
+from paygate.printing import shown
 from paygate.service import (
     door,
     inquire,

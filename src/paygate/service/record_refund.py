@@ -17,7 +17,6 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.payment import RECORDED
-from paygate.domain.text import shown
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -29,6 +28,7 @@ from paygate.errors import (
 )
 from paygate.ledger import customers, keys, lots, payments, receipts, reversals, under_way
 from paygate.ledger.posting import Account
+from paygate.printing import shown
 from paygate.service import (
     allocation,
     booking,

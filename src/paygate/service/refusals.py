@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate import logs
 from paygate.domain.callback import Refusal
+from paygate.domain.private import CARD_NUMBER
 from paygate.errors import StoreError
 from paygate.ledger import refused
 from paygate.ledger.refused import Batch
@@ -109,5 +110,5 @@ def _called(body: bytes) -> tuple[str, str]:
 
 def _name(facts: Mapping[str, Any], names: tuple[str, ...]) -> str:
     found = next((facts[name] for name in names if isinstance(facts.get(name), str)), "")
-    looks = _NAME.fullmatch(found) is not None and logs.CARD_NUMBER.search(found) is None
+    looks = _NAME.fullmatch(found) is not None and CARD_NUMBER.search(found) is None
     return found if looks else ""

@@ -14,7 +14,6 @@ from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyFinal,
     InvalidValue,
@@ -24,6 +23,7 @@ from paygate.errors import (
     UnknownAttempt,
 )
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
+from paygate.printing import shown
 from paygate.service import (
     allocation,
     door,

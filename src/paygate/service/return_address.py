@@ -11,8 +11,8 @@ import re
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from paygate.domain.text import shown
 from paygate.errors import InvalidValue
+from paygate.printing import shown
 
 _PLACEHOLDER: Final = re.compile(r"\{payment\}|%7Bpayment%7D", re.IGNORECASE)
 """The placeholder, also as ``urlencode`` and templates write it."""

@@ -16,7 +16,6 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.payment import RECORDED
-from paygate.domain.text import shown
 from paygate.errors import (
     AlreadyReversed,
     BadReversalDate,
@@ -46,6 +45,7 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import Account, Line
+from paygate.printing import shown
 from paygate.service import allocation, finding, identifying, issue, settle, taking, telling, ways
 from paygate.service.flow import Flow, transact
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from paygate.domain.text import counted
 from paygate.errors import InvalidValue, StillCatchingUp
 from paygate.ledger import accounts as known
 from paygate.ledger import feeds, outbox, sending
+from paygate.printing import counted
 from paygate.service.flow import Flow, look, transact
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
-from paygate.domain.text import counted
 from paygate.ledger import accounts, attempts, feeds, refused, sending, standing
+from paygate.printing import counted
 from paygate.service import recover
 
 if TYPE_CHECKING:

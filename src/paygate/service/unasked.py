@@ -26,7 +26,7 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Approved, Moved
 from paygate.domain.payer_number import Pays
 from paygate.domain.payment import PaymentStatus
-from paygate.domain.text import shown, spelled_alike
+from paygate.domain.text import spelled_alike
 from paygate.errors import InvalidValue, NotFoundError, PayerNumberTaken
 from paygate.gateway import digest_key
 from paygate.ledger import (
@@ -45,6 +45,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.claims import Claim
 from paygate.ledger.paging import Page
+from paygate.printing import shown
 from paygate.service import issue, merge, telling
 from paygate.service.flow import Flow, transact
 

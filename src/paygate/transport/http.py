@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from paygate import __version__
+from paygate._version import __version__
 from paygate.dialogue import Request, Response
 from paygate.errors import (
     BadReply,

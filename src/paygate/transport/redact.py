@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from paygate import logs
+from paygate.domain.private import CARD_NUMBER
 from paygate.domain.secret import DOTS
-from paygate.domain.text import printable
+from paygate.printing import printable
+from paygate.request_id import request_id_of
 
 if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
@@ -52,14 +54,14 @@ def place(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an unreadable address"
-    return logs.CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
+    return CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
 
 
 def tell_answer(request: Request, response: Response, seconds: float) -> None:
     """Log an exchange that was answered."""
     if not logs.wanted(LOGGER, logs.DEBUG):
         return
-    named = logs.request_id_of(request, response)
+    named = request_id_of(request, response)
     text = (
         f"{request.step}: {request.method} {place(request.url)} -> {response.status} in "
         f"{seconds * 1000:.0f} ms, {len(request.body)} bytes out, {len(response.body)} in"

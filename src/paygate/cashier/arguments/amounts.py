@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 from paygate.cashier.arguments.plain import refuse
 from paygate.domain.currency import SCALES
 from paygate.domain.money import AMOUNT_MAX, Money
-from paygate.domain.text import told
 from paygate.errors import InvalidAmount, InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from typing import Final

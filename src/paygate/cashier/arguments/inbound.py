@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 from paygate.cashier.arguments.amounts import instant
 from paygate.cashier.arguments.plain import refuse
 from paygate.domain.secret import Sealed
-from paygate.domain.text import encodable, told
+from paygate.domain.text import encodable
 from paygate.errors import InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from typing import Any, Final

@@ -6,8 +6,8 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, cast
 
 from paygate.domain.money import MINOR_MAX
-from paygate.domain.text import told
 from paygate.errors import InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from paygate.cashier.arguments.plain import refuse
 from paygate.domain.customer import Address, Browser, Customer, zone_of
 from paygate.domain.method import Mandate
-from paygate.domain.text import LENGTH_MAX, encodable, identifier, line, told
+from paygate.domain.text import LENGTH_MAX, encodable, identifier, line
 from paygate.errors import InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from typing import Final

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from paygate.domain.kind import Kind
 from paygate.domain.money import MINOR_MAX
-from paygate.domain.text import encodable, identifier, spelled_alike, told
+from paygate.domain.text import encodable, identifier, spelled_alike
 from paygate.errors import InvalidValue
+from paygate.printing import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

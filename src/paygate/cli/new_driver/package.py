@@ -17,8 +17,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from paygate import registry
-from paygate.domain.text import shown
 from paygate.errors import InvalidValue
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 
-from paygate.domain.text import shown
 from paygate.errors import InvalidValue, LiveModeMismatch
+from paygate.printing import shown
 
 
 def refuse_production() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.outcome import RejectCause
-from paygate.domain.text import shown
+from paygate.printing import shown
 from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
     CARD_NUMBERS,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import DeclineCode, RejectCause
-from paygate.domain.text import shown
 from paygate.errors import InvalidValue
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

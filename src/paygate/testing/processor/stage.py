@@ -9,8 +9,8 @@ from paygate.domain.chargeback import DisputeState
 from paygate.domain.kind import Kind
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import DeclineCode
-from paygate.domain.text import shown
 from paygate.errors import InvalidValue
+from paygate.printing import shown
 from paygate.testing.processor.callbacks import signed_events
 from paygate.testing.processor.effects import PAGES, from_satoshi
 from paygate.testing.processor.magic import DECLINES, RETURNS, Plan, declined, unpaid

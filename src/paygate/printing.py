@@ -1,0 +1,60 @@
+"""Printing: how values and the text of strangers look in messages, log lines and terminals."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_SHOWN_MAX: Final = 80
+_NUMBER_SHOWN_MAX: Final = 10**20
+# Some scripts, and joined emoji, cannot be written without these two.
+_HARMLESS: Final = frozenset("\u200c\u200d")
+
+
+def shown(text: str) -> str:
+    """Return the beginning of *text*, quoted and escaped, for a message."""
+    return repr(text[:_SHOWN_MAX]) + ("…" if len(text) > _SHOWN_MAX else "")
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return *number* with its noun: ``1 payment``, ``2 payments``, ``2 inquiries``."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
+def told(value: object) -> str:
+    """Return what a message says of a *value* that was given: a text itself, else the type.
+
+    An object of somebody else may hold a secret, or fail when it is printed.
+    """
+    match value:
+        case None | bool() | float():
+            return repr(value)
+        case int():
+            return repr(value) if abs(value) <= _NUMBER_SHOWN_MAX else "a larger number"
+        case str():
+            return shown(value)
+        case _:
+            return type(value).__name__[:_SHOWN_MAX]
+
+
+def printable(text: str) -> str:
+    """
+    Return *text* with every character escaped that a terminal or a log would act on.
+
+    Those are control characters (escape sequences begin with one), line ends, and marks
+    that turn the direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_escaped, text))
+
+
+def printable_lines(text: str) -> str:
+    """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character in _HARMLESS or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
