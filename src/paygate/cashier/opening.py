@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from paygate import service
 from paygate.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 _USED_LATER = (
     *("paygate.ledger.chargebacks", "paygate.ledger.customers", "paygate.ledger.payer_numbers"),
-    *("paygate.transport", "cryptography.fernet", "tenacity"),
+    *("paygate.ledger.sqlite_host", "paygate.transport", "cryptography.fernet", "tenacity"),
 )
 """What verbs import when they are called, beside the use cases and what those import."""
 
@@ -45,6 +43,10 @@ def account_of(
 
 def preload_verbs() -> None:
     """Import every use case, and what else the verbs import when they are called."""
+    from pkgutil import iter_modules
+
+    from paygate import service
+
     for module in iter_modules(service.__path__):
         import_module(f"{service.__name__}.{module.name}")
     for name in _USED_LATER:
