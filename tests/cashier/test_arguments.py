@@ -509,3 +509,32 @@ def test_the_cashier_for_asyncio_checks_the_same(verb: str) -> None:
         return found
 
     assert asyncio.run(told()) == []
+
+
+CARD_NUMBERS = ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005"]
+
+
+@pytest.mark.parametrize("number", CARD_NUMBERS)
+@pytest.mark.parametrize("given", [str, OneTimeToken.of])
+def test_a_card_number_is_not_sent_as_a_token(number: str, given: Callable[[str], Any]) -> None:
+    shop = Shop.opened()
+
+    for call in (
+        lambda: shop.cashier.collect("N-3", via="card", method=given(number), key="k"),
+        lambda: shop.cashier.enroll("K-9", via="card", method=given(number), key="k"),
+    ):
+        with pytest.raises(UsageError, match="is a card number") as refused:
+            call()
+        assert refused.value.argument == "method"
+        assert number not in refused.value.message
+
+    with pytest.raises(NotFoundError):
+        shop.cashier.payment_by_key("k")
+
+
+def test_a_token_of_digits_is_sent() -> None:
+    shop = Shop.opened()
+
+    payment = shop.cashier.collect("N-3", via="card", method="4242424242424241", key="k")
+
+    assert payment.status == "failed", "the fake does not know it"

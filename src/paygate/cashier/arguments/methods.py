@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from paygate.domain.method import PaymentMethod
-from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Sealed, as_secret
+from paygate.domain.secret import (
+    OneTimeToken,
+    RawBankAccount,
+    RawCard,
+    Sealed,
+    as_secret,
+    is_card_number,
+)
 from paygate.domain.text import line, spelled_alike
 from paygate.errors import InvalidValue
 
@@ -85,6 +92,14 @@ def _token(token: OneTimeToken, name: str) -> OneTimeToken:
     if not _is_token(token):
         raise InvalidValue(
             f"{name} is a token: printable text of 1 to {TOKEN_LENGTH_MAX:,} characters",
+            argument=name,
+        )
+    if is_card_number(token):
+        # It would be stored and logged wherever the processor keeps tokens.
+        raise InvalidValue(
+            f"{name} is a card number, and a one-time token is needed: the processor's form makes "
+            "one in the payer's browser. An account whose settings accept card numbers takes a "
+            "RawCard",
             argument=name,
         )
     return token
