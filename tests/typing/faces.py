@@ -1,9 +1,12 @@
 """Each verb has one definition, and an exact type on each face. Nothing here runs."""
 
 import sqlite3
-from typing import assert_type
+from collections.abc import Callable, Coroutine
+from typing import Any, assert_type
 
-from paygate import AsyncCashier, Cashier, Invoice, Money, Payment, Reversal
+from paygate import AsyncCashier, Cashier, Invoice, Money, Payment, Reversal, Stopped, Within
+from paygate.cashier.desk import Desk
+from paygate.service.flow import Flow
 from paygate.testing import FakeGateway
 
 
@@ -38,6 +41,29 @@ def inside(cashier: Cashier, connection: sqlite3.Connection, invoice: Invoice) -
 
     # What would send something is not offered inside a transaction of the host.
     within.collect  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]  # noqa: B018
+
+
+def without_a_face(desk: Desk) -> None:
+    assert_type(desk.invoice("INV-7"), Flow[Invoice])
+    desk.invoice()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+class Portal(Cashier):
+    """A host's own cashier."""
+
+    def paid(self, number: str) -> bool:
+        """Return whether an invoice is paid."""
+        invoice = self.invoice(number)
+        assert_type(invoice, Invoice)
+        return not invoice.open.minor
+
+
+def a_verb_is_a_function_of_its_arguments(
+    cashier: Cashier, later: AsyncCashier, within: Within
+) -> None:
+    assert_type(cashier.tenant_unknown, Callable[[], bool])
+    assert_type(later.tenant_unknown, Callable[[], Coroutine[Any, Any, bool]])
+    assert_type(within.sending_stopped, Callable[[], Stopped | None])
 
 
 def the_type_survives_opening() -> None:
