@@ -52,7 +52,7 @@ class Receipts(OnLedger):
         dates, the order and the pages are those of `payments`. What was booked until a day
         stays: money that is booked later is in a later list, also if it moved earlier.
         """
-        from paygate.ledger import receipts
+        from paygate.ledger import receipt_lines
         from paygate.service import finding
 
         of_account = arguments.maybe(arguments.named, account, "account")
@@ -65,15 +65,16 @@ class Receipts(OnLedger):
         )
 
         def work(tx: Tx) -> list[ReceiptLine]:
-            return finding.of_account(tx, of_account, receipts.page(tx, page, account=of_account))
+            found = receipt_lines.page(tx, page, account=of_account)
+            return finding.of_account(tx, of_account, found)
 
         return (yield from look(work))
 
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
         """List what was put on an invoice, and what was taken off again."""
-        from paygate.ledger import receipts
+        from paygate.ledger import allocations
         from paygate.service import finding
 
         which = arguments.invoice(invoice, "invoice")
-        return (yield from look(lambda tx: receipts.of_item(tx, finding.invoice(tx, which).id)))
+        return (yield from look(lambda tx: allocations.of_item(tx, finding.invoice(tx, which).id)))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from paygate.domain.action import PayToAddress
-from paygate.domain.allocation import Allocation
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
-from paygate.domain.receipt import Receipt, ReceiptLine
+from paygate.domain.receipt import Receipt
 from paygate.domain.settlement import Settlement
-from paygate.ledger import actions, checksums, customers, paging
+from paygate.ledger import checksums, customers
 from paygate.ledger.codec import (
     read_date,
     read_date_or_none,
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paygate.domain.movement import Movement
-    from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
@@ -65,39 +61,6 @@ _OF_MOVEMENT = f"""
 WHERE r.tenant = :tenant AND r.account = :account AND r.kind = :kind
   AND r.movement_id = :movement_id
 """
-_LINES = paging.listing(
-    """
-    SELECT r.*,
-      (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation a
-       WHERE a.receipt = r.id) AS allocated_minor,
-      (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
-       WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor,
-      t.driver, t.action, t.place, t.reference AS attempt_reference,
-      p.reference AS payment_reference,
-      (SELECT driver FROM paygate_account g
-       WHERE g.tenant = r.tenant AND g.name = r.account) AS account_driver
-    FROM paygate_receipt r
-    LEFT JOIN paygate_attempt t ON t.id = r.attempt
-    LEFT JOIN paygate_payment p ON p.id = r.payment
-    """,
-    table="paygate_receipt",
-    alias="r",
-    at="booked_at",
-    where={
-        "paygate_receipt_listed": "r.tenant = :tenant",
-        "paygate_receipt_by_account": "r.tenant = :tenant AND r.account = :account",
-    },
-    noun="receipt",
-)
-_PUT_ON = """
-SELECT a.id, i.number FROM paygate_allocation a JOIN paygate_item i ON i.id = a.item
-WHERE a.receipt = :receipt AND a.amount_minor > 0
-"""
-_TAKEN_OFF = """
-SELECT i.number FROM paygate_taken t JOIN paygate_item i ON i.id = t.name
-WHERE t.receipt = :receipt AND t.place = 'item' ORDER BY t.position
-"""
-_OUTPOINT: Final = re.compile(r"([0-9a-f]{64}):\d+(?::.*)?")
 _IS_NAMED = f"""
 SELECT 1 AS one FROM paygate_receipt
 WHERE tenant = :tenant AND account = :account
@@ -168,10 +131,6 @@ _MOVED_BY = """
 SELECT attempt, kind, currency, amount_minor FROM paygate_receipt
 WHERE payment = :payment AND attempt IS NOT NULL
 """
-_ON_ITEMS = """
-SELECT item, sum(amount_minor) AS minor FROM paygate_allocation
-WHERE payment = :payment AND credit IS NULL GROUP BY item
-"""
 _RECORDED = f"""
 {_SELECT}
 WHERE r.tenant = :tenant AND r.account = :account AND r.kind = 'refund'
@@ -214,31 +173,6 @@ FROM paygate_receipt WHERE payment = :payment GROUP BY currency
 _SET_CUSTOMER = "UPDATE paygate_receipt SET customer = :customer WHERE id = :id"
 _SET_UNALLOCATED = """
 UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
-"""
-_INSERT_ALLOCATION = """
-INSERT INTO paygate_allocation (
-  id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, effective,
-  booked_at, actor, checksum)
-VALUES (
-  :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
-  :at, :actor, :checksum)
-"""
-# An allocation stands as long as no negative twin of it was written.
-_STANDING = """
-SELECT a.* FROM paygate_allocation a
-WHERE a.amount_minor > 0
-  AND NOT EXISTS (SELECT 1 FROM paygate_allocation t WHERE t.cancels = a.id)
-"""
-_STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_at, a.id"
-_STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
-_STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
-_OF_ITEM = """
-SELECT * FROM paygate_allocation
-WHERE tenant = :tenant AND item = :item ORDER BY booked_at, id
-"""
-_ALL_OF_PAYMENT = """
-SELECT * FROM paygate_allocation
-WHERE tenant = :tenant AND payment = :payment ORDER BY booked_at, id
 """
 
 
@@ -343,39 +277,6 @@ def of_payment(tx: Tx, payment: str) -> list[Receipt]:
     """Read the receipts of a payment, in and out, the oldest first."""
     params = {"tenant": tx.tenant, "payment": payment}
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, params)]
-
-
-def page(tx: Tx, which: Page, *, account: str | None = None) -> list[ReceiptLine]:
-    """Read a page of the receipts, by when they were booked; None asks for every account."""
-    index = "paygate_receipt_listed" if account is None else "paygate_receipt_by_account"
-    return [_line_of(tx, row) for row in _LINES.read(tx, index, which, account=account)]
-
-
-def _line_of(tx: Tx, row: Row) -> ReceiptLine:
-    reference = row["attempt_reference"] or row["payment_reference"] or ""
-    address = ""
-    if row["place"] is not None:
-        action = actions.read(row["action"])
-        address = action.address if isinstance(action, PayToAddress) else reference
-    found = _OUTPOINT.fullmatch(row["movement_id"])
-    return ReceiptLine(
-        receipt=receipt_of(row),
-        customer=row["customer"],
-        driver=row["driver"] or row["account_driver"] or "",
-        invoices=_invoices(tx, row["id"]),
-        reference=reference,
-        address=address,
-        place=row["place"],
-        transaction="" if found is None else found[1],
-    )
-
-
-def _invoices(tx: Tx, receipt: str) -> tuple[str, ...]:
-    """Return the numbers of what a receipt's money was put on, or taken off, each once."""
-    of = {"receipt": receipt}
-    put_on = sorted(tx.all(_PUT_ON, of), key=lambda row: str(row["id"]))
-    rows = [*put_on, *tx.all(_TAKEN_OFF, of)]
-    return tuple(dict.fromkeys(str(row["number"]) for row in rows))
 
 
 def by_id(tx: Tx, id_: str) -> Receipt | None:
@@ -606,96 +507,6 @@ def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
     checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
-def allocate(
-    tx: Tx,
-    *,
-    item: str,
-    amount: Money,
-    payment: str | None,
-    effective: date,
-    receipt: str | None = None,
-    credit: str | None = None,
-) -> str:
-    """Write that money of a receipt or credit is on *item*, and tell the id of that."""
-    return _write(tx, item, amount, payment, receipt, credit, None, effective)
-
-
-def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
-    """Write the negative twin of *allocation*."""
-    return _write(
-        tx,
-        allocation.invoice,
-        -allocation.amount,
-        allocation.payment,
-        allocation.receipt,
-        allocation.credit,
-        allocation.id,
-        effective,
-    )
-
-
-def _write(
-    tx: Tx,
-    item: str,
-    amount: Money,
-    payment: str | None,
-    receipt: str | None,
-    credit: str | None,
-    cancels: str | None,
-    effective: date,
-) -> str:
-    id_ = tx.new_id("alc")
-    params = {
-        "id": id_,
-        "tenant": tx.tenant,
-        "item": item,
-        "currency": amount.currency,
-        "amount": amount.minor,
-        "payment": payment,
-        "receipt": receipt,
-        "credit": credit,
-        "cancels": cancels,
-        "effective": write_date(effective),
-        "at": tx.at,
-        "actor": tx.actor,
-    }
-    tx.run(_INSERT_ALLOCATION, checksums.signed(checksums.ALLOCATION, params))
-    return id_
-
-
-def on_items(tx: Tx, payment: str) -> dict[str, int]:
-    """Return how much money that a payment brought stands on each item."""
-    rows = tx.all(_ON_ITEMS, {"payment": payment})
-    return {row["item"]: row["minor"] for row in rows}
-
-
-def standing_of_payment(tx: Tx, payment: str) -> list[Allocation]:
-    """Read what a payment put on items and nobody took off again."""
-    return [allocation_of(row) for row in tx.all(_STANDING_OF_PAYMENT, {"payment": payment})]
-
-
-def standing_of_item(tx: Tx, item: str) -> list[Allocation]:
-    """Read the allocations that stand on *item*."""
-    return [allocation_of(row) for row in tx.all(_STANDING_OF_ITEM, {"item": item})]
-
-
-def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
-    """Read the allocations that use a credit lot."""
-    return [allocation_of(row) for row in tx.all(_STANDING_OF_CREDIT, {"credit": credit})]
-
-
-def of_item(tx: Tx, item: str) -> list[Allocation]:
-    """Read every allocation of *item*, the cancelled ones and their twins too."""
-    params = {"tenant": tx.tenant, "item": item}
-    return [allocation_of(row) for row in tx.all(_OF_ITEM, params)]
-
-
-def put_by_payment(tx: Tx, payment: str) -> list[Allocation]:
-    """Read every allocation of a payment's money, the cancelled ones and their twins too."""
-    params = {"tenant": tx.tenant, "payment": payment}
-    return [allocation_of(row) for row in tx.all(_ALL_OF_PAYMENT, params)]
-
-
 def receipt_of(row: Row) -> Receipt:
     """Read a receipt from its row."""
     currency: str = row["currency"]
@@ -735,18 +546,4 @@ def settlement_of(row: Row) -> Settlement:
         settled=read_money_or_none(row["settled_currency"], row["settled_minor"]),
         fee=read_money_or_none(row["fee_currency"], row["fee_minor"]),
         on=read_date_or_none(on),
-    )
-
-
-def allocation_of(row: Row) -> Allocation:
-    """Read an allocation from its row."""
-    return Allocation(
-        id=row["id"],
-        invoice=row["item"],
-        amount=Money(row["currency"], row["amount_minor"]),
-        payment=row["payment"],
-        receipt=row["receipt"],
-        credit=row["credit"],
-        cancels=row["cancels"],
-        booked_at=read_instant(row["booked_at"]),
     )

@@ -14,7 +14,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
-from paygate.ledger import claims, items, lots, outbox, posting, receipts, reversals
+from paygate.ledger import allocations, claims, items, lots, outbox, posting, reversals
 from paygate.ledger.posting import Account, Line
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def use_reserved_credit(
             continue
         lots.use_reserved(tx, claim.credit, claim.minor)
         items.fill_claim(tx, claim.item, claimed=claim.minor, minor=claim.minor)
-        receipts.allocate(
+        allocations.insert(
             tx,
             item=claim.item,
             amount=Money(currency, claim.minor),
@@ -148,7 +148,7 @@ def _put_on_items(
             continue
         wanted = claim.minor
         if claim.state == "used":
-            brought = receipts.on_items(tx, payment) if brought is None else brought
+            brought = allocations.on_items(tx, payment) if brought is None else brought
             covered = min(wanted, brought.get(claim.item, 0))
             brought[claim.item] = brought.get(claim.item, 0) - covered
             wanted -= covered
@@ -164,7 +164,7 @@ def _put_on_items(
         if not take:
             continue
         left -= take
-        receipts.allocate(
+        allocations.insert(
             tx,
             item=claim.item,
             amount=Money(amount.currency, take),
@@ -298,11 +298,11 @@ def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line],
     """Take the credit that *payment* used off its invoices and give it back to its lots."""
     lines: list[Line] = []
     touched: list[str] = []
-    for allocation in receipts.standing_of_payment(tx, payment.id):
+    for allocation in allocations.standing_of_payment(tx, payment.id):
         if allocation.credit is None:
             continue
         minor = allocation.amount.minor
-        receipts.cancel(tx, allocation, on)
+        allocations.cancel(tx, allocation, on)
         items.empty(tx, allocation.invoice, minor)
         lots.give_back(tx, allocation.credit, minor)
         touched.append(allocation.invoice)
@@ -332,10 +332,10 @@ def take_off_items(
     ids = {receipt.id for receipt in inward}
     lines: list[Line] = []
     touched: list[str] = []
-    for allocation in receipts.standing_of_payment(tx, payment.id):
+    for allocation in allocations.standing_of_payment(tx, payment.id):
         if allocation.receipt not in ids:
             continue
-        receipts.cancel(tx, allocation, on)
+        allocations.cancel(tx, allocation, on)
         items.empty(tx, allocation.invoice, allocation.amount.minor)
         touched.append(allocation.invoice)
         lines.append(Line(Account.RECEIVABLE, allocation.amount.minor, item=allocation.invoice))

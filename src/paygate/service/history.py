@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paygate.ledger import attempts, items, outbox, receipts
+from paygate.ledger import allocations, attempts, items, outbox, receipts
 from paygate.service import finding
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class History:
 def of(tx: Tx, which: str) -> History:
     """Read the history of a payment, or raise `UnknownPayment`."""
     payment = finding.payment(tx, which)
-    put = receipts.put_by_payment(tx, payment.id)
+    put = allocations.of_payment(tx, payment.id)
     numbers: dict[str, str] = {}
     for item in dict.fromkeys(each.invoice for each in put):
         invoice = items.by_id(tx, item)

@@ -16,6 +16,7 @@ from paygate.errors import (
     NumberReused,
 )
 from paygate.ledger import (
+    allocations,
     claims,
     customers,
     items,
@@ -23,7 +24,6 @@ from paygate.ledger import (
     outbox,
     payments,
     posting,
-    receipts,
     reversals,
 )
 from paygate.ledger.posting import Account, Line
@@ -167,8 +167,8 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
 
 def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
     lines: list[Line] = []
-    for standing in receipts.standing_of_item(tx, invoice.id):
-        receipts.cancel(tx, standing, customers.today(tx, invoice.customer))
+    for standing in allocations.standing_of_item(tx, invoice.id):
+        allocations.cancel(tx, standing, customers.today(tx, invoice.customer))
         items.empty(tx, invoice.id, standing.amount.minor)
         if standing.credit is not None:
             lots.give_back(tx, standing.credit, standing.amount.minor)

@@ -21,7 +21,7 @@ from paygate.errors import (
     NotRefundable,
     NotYetRefundable,
 )
-from paygate.ledger import chargebacks, claims, customers, lots, receipts, refunding, under_way
+from paygate.ledger import allocations, chargebacks, claims, customers, lots, refunding, under_way
 from paygate.ledger.paging import Page
 from paygate.service import finding
 from paygate.service.taking import RefundTo
@@ -91,7 +91,7 @@ def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
         if lot.amount.currency != amount.currency or not (lot.used.minor or reserved):
             continue
         spent += lot.used.minor + reserved
-        uses = receipts.standing_of_credit(tx, lot.id)
+        uses = allocations.standing_of_credit(tx, lot.id)
         consumers += [use.payment or use.id for use in uses]
         consumers += claims.reserving(tx, lot.id)
     owed = -sum(
@@ -154,7 +154,7 @@ def wanted_items(
 def _paid(tx: Tx, payment: Payment) -> dict[str, int]:
     """Return what *payment* has on each invoice, less what is on its way back."""
     paid: dict[str, int] = {}
-    for standing in receipts.standing_of_payment(tx, payment.id):
+    for standing in allocations.standing_of_payment(tx, payment.id):
         if standing.receipt is not None and standing.amount.currency == payment.amount.currency:
             paid[standing.invoice] = paid.get(standing.invoice, 0) + standing.amount.minor
     for item, minor in refunding.going_off(tx, payment.id):

@@ -30,6 +30,7 @@ from paygate.errors import (
     StillAtGateway,
 )
 from paygate.ledger import (
+    allocations,
     attempts,
     claims,
     customers,
@@ -339,7 +340,7 @@ def _check_credit(tx: Tx, payment: Payment) -> None:
         if credit.used.minor or credit.reserved.minor:
             consumers += [
                 standing.payment or standing.id
-                for standing in receipts.standing_of_credit(tx, credit.id)
+                for standing in allocations.standing_of_credit(tx, credit.id)
             ]
             consumers += claims.reserving(tx, credit.id)
     if consumers:

@@ -26,7 +26,7 @@ from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
-from paygate.ledger import items, lots, outbox, posting, receipts, refunding, taken
+from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
 from paygate.ledger.posting import Account, Line
 from paygate.service import allocation, settle
 from paygate.service.telling import tell_credited
@@ -166,15 +166,15 @@ def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = N
     """Take money off *item*, or off the invoices of *payment*, the last one first."""
     lines: list[Line] = []
     left = wanted.minor
-    for standing in reversed(receipts.standing_of_payment(tx, payment.id)):
+    for standing in reversed(allocations.standing_of_payment(tx, payment.id)):
         take = min(left, standing.amount.minor)
         of_receipt = standing.receipt is not None and standing.amount.currency == wanted.currency
         if take <= 0 or not of_receipt or item not in (None, standing.invoice):
             continue
-        receipts.cancel(tx, standing, on)
+        allocations.cancel(tx, standing, on)
         rest = standing.amount.minor - take
         if rest:  # allocations are never changed: the whole goes, and what stays is put again
-            receipts.allocate(
+            allocations.insert(
                 tx,
                 item=standing.invoice,
                 amount=Money(wanted.currency, rest),
@@ -310,7 +310,7 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
     currency = back.left.currency
     take = allocation.take_room(tx, item, minor)
     if take:
-        receipts.allocate(
+        allocations.insert(
             tx,
             item=item,
             amount=Money(currency, take),

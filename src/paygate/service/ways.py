@@ -14,7 +14,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
-from paygate.ledger import attempts, items, payments, receipts
+from paygate.ledger import allocations, attempts, items, payments, receipts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def taken_over(
 
 def _others_on(tx: Tx, invoice: Invoice, page: Payment) -> list[str]:
     """Return the payments other than *page* that hold *invoice*, or have paid some of it."""
-    paid = [each.payment for each in receipts.standing_of_item(tx, invoice.id)]
+    paid = [each.payment for each in allocations.standing_of_item(tx, invoice.id)]
     return [each for each in (*invoice.claimed_by, *paid) if each and each != page.id]
 
 

@@ -1,0 +1,149 @@
+"""Allocations: money of a receipt or credit on an item; never changed, cancelled by a twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paygate.domain.allocation import Allocation
+from paygate.domain.money import Money
+from paygate.ledger import checksums
+from paygate.ledger.codec import read_instant, write_date
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from paygate.ledger.tx import Row, Tx
+
+_ON_ITEMS = """
+SELECT item, sum(amount_minor) AS minor FROM paygate_allocation
+WHERE payment = :payment AND credit IS NULL GROUP BY item
+"""
+_INSERT = """
+INSERT INTO paygate_allocation (
+  id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, effective,
+  booked_at, actor, checksum)
+VALUES (
+  :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
+  :at, :actor, :checksum)
+"""
+# An allocation stands as long as no negative twin of it was written.
+_STANDING = """
+SELECT a.* FROM paygate_allocation a
+WHERE a.amount_minor > 0
+  AND NOT EXISTS (SELECT 1 FROM paygate_allocation t WHERE t.cancels = a.id)
+"""
+_STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_at, a.id"
+_STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
+_STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
+_OF_ITEM = """
+SELECT * FROM paygate_allocation
+WHERE tenant = :tenant AND item = :item ORDER BY booked_at, id
+"""
+_OF_PAYMENT = """
+SELECT * FROM paygate_allocation
+WHERE tenant = :tenant AND payment = :payment ORDER BY booked_at, id
+"""
+
+
+def insert(
+    tx: Tx,
+    *,
+    item: str,
+    amount: Money,
+    payment: str | None,
+    effective: date,
+    receipt: str | None = None,
+    credit: str | None = None,
+) -> str:
+    """Write that money of a receipt or credit is on *item*, and return the id of that."""
+    return _write(tx, item, amount, payment, receipt, credit, None, effective)
+
+
+def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
+    """Write the negative twin of *allocation*."""
+    return _write(
+        tx,
+        allocation.invoice,
+        -allocation.amount,
+        allocation.payment,
+        allocation.receipt,
+        allocation.credit,
+        allocation.id,
+        effective,
+    )
+
+
+def _write(
+    tx: Tx,
+    item: str,
+    amount: Money,
+    payment: str | None,
+    receipt: str | None,
+    credit: str | None,
+    cancels: str | None,
+    effective: date,
+) -> str:
+    id_ = tx.new_id("alc")
+    params = {
+        "id": id_,
+        "tenant": tx.tenant,
+        "item": item,
+        "currency": amount.currency,
+        "amount": amount.minor,
+        "payment": payment,
+        "receipt": receipt,
+        "credit": credit,
+        "cancels": cancels,
+        "effective": write_date(effective),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    tx.run(_INSERT, checksums.signed(checksums.ALLOCATION, params))
+    return id_
+
+
+def on_items(tx: Tx, payment: str) -> dict[str, int]:
+    """Return how much money that a payment brought stands on each item."""
+    rows = tx.all(_ON_ITEMS, {"payment": payment})
+    return {row["item"]: row["minor"] for row in rows}
+
+
+def standing_of_payment(tx: Tx, payment: str) -> list[Allocation]:
+    """Return what a payment put on items and nobody took off again."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_PAYMENT, {"payment": payment})]
+
+
+def standing_of_item(tx: Tx, item: str) -> list[Allocation]:
+    """Return the allocations that stand on *item*."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_ITEM, {"item": item})]
+
+
+def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
+    """Return the allocations that use a credit lot."""
+    return [allocation_of(row) for row in tx.all(_STANDING_OF_CREDIT, {"credit": credit})]
+
+
+def of_item(tx: Tx, item: str) -> list[Allocation]:
+    """Return every allocation of *item*, the cancelled ones and their twins too."""
+    params = {"tenant": tx.tenant, "item": item}
+    return [allocation_of(row) for row in tx.all(_OF_ITEM, params)]
+
+
+def of_payment(tx: Tx, payment: str) -> list[Allocation]:
+    """Return every allocation of a payment's money, the cancelled ones and their twins too."""
+    params = {"tenant": tx.tenant, "payment": payment}
+    return [allocation_of(row) for row in tx.all(_OF_PAYMENT, params)]
+
+
+def allocation_of(row: Row) -> Allocation:
+    """Return the allocation of a row."""
+    return Allocation(
+        id=row["id"],
+        invoice=row["item"],
+        amount=Money(row["currency"], row["amount_minor"]),
+        payment=row["payment"],
+        receipt=row["receipt"],
+        credit=row["credit"],
+        cancels=row["cancels"],
+        booked_at=read_instant(row["booked_at"]),
+    )
