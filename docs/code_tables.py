@@ -189,7 +189,7 @@ def members(enum: type[E]) -> dict[E, str]:
 
 def accounts() -> Iterator[Row]:
     yield "Account", "What is on it"
-    for account, text in members(posting.Account).items():
+    for account, text in members(posting.LedgerAccount).items():
         yield code(account.value), text
 
 

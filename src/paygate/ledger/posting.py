@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-class Account(StrEnum):
+class LedgerAccount(StrEnum):
     """The accounts of the ledger. A debit is positive, a credit negative."""
 
     RECEIVABLE = "receivable"
@@ -50,7 +50,7 @@ class Account(StrEnum):
 class Line:
     """One line of an entry: so much on this account."""
 
-    account: Account
+    account: LedgerAccount
     minor: int
     item: str | None = None
     receipt: str | None = None
@@ -82,7 +82,7 @@ def of_nobody(tx: Tx, payment: str) -> dict[str, list[Line]]:
         sums[place] = sums.get(place, 0) + row["amount_minor"]
     found: dict[str, list[Line]] = {}
     for (currency, account, receipt, credit), minor in sums.items():
-        line = Line(Account(account), minor, receipt=receipt, credit=credit)
+        line = Line(LedgerAccount(account), minor, receipt=receipt, credit=credit)
         found.setdefault(currency, []).append(line)
     return found
 

@@ -9,7 +9,7 @@ from paygate.domain.money import Money
 from paygate.domain.reversal import Reversal, WriteOff
 from paygate.ledger import checksums
 from paygate.ledger.codec import read_date, read_instant, read_money_or_none, write_date
-from paygate.ledger.posting import Account
+from paygate.ledger.posting import LedgerAccount
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Row, Tx
@@ -128,7 +128,7 @@ def insert_write_off(
     amount: Money,
     reason: str,
     effective: date,
-    account: Account = Account.WRITE_OFF,
+    account: LedgerAccount = LedgerAccount.WRITE_OFF,
     receipt: str | None = None,
 ) -> None:
     """Write a write-off, posted to *account*; if it is a credit note, of the refund *receipt*."""
@@ -172,17 +172,17 @@ def credit_notes_of(tx: Tx, receipt: str) -> list[WriteOff]:
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_RECEIPT, {"receipt": receipt})]
 
 
-def posted_to(tx: Tx, write_off_id: str) -> Account:
+def posted_to(tx: Tx, write_off_id: str) -> LedgerAccount:
     """Tell to which account a write-off was posted."""
     row = tx.one(_POSTED_TO, {"id": write_off_id})
     assert row is not None, f"write-off {write_off_id} was just read"
-    return Account(row["account"])
+    return LedgerAccount(row["account"])
 
 
-def given_up(tx: Tx, item: str) -> dict[Account, int]:
+def given_up(tx: Tx, item: str) -> dict[LedgerAccount, int]:
     """Tell what is written off *item*, by the account that it was posted to."""
     rows = tx.all(_GIVEN_UP, {"item": item})
-    return {Account(row["account"]): row["minor"] for row in rows}
+    return {LedgerAccount(row["account"]): row["minor"] for row in rows}
 
 
 def mark_undone(tx: Tx, write_off_id: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paygate.ledger import checksums
-from paygate.ledger.posting import Account
+from paygate.ledger.posting import LedgerAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Taken:
     """Money that a receipt took from one place, and that is not back there yet."""
 
     position: int
-    account: Account
+    account: LedgerAccount
     name: str
     minor: int
 
@@ -73,20 +73,20 @@ def put_back(tx: Tx, receipt: str, place: Taken, minor: int) -> None:
 
 def _name(line: Line) -> str | None:
     match line.account:
-        case Account.RECEIVABLE:
+        case LedgerAccount.RECEIVABLE:
             return line.item
-        case Account.CUSTOMER_CREDIT:
+        case LedgerAccount.CUSTOMER_CREDIT:
             return line.credit
-        case Account.SUSPENSE | Account.AWAITING:
+        case LedgerAccount.SUSPENSE | LedgerAccount.AWAITING:
             return line.receipt
         case _:
             return None
 
 
 _PLACES = {
-    Account.RECEIVABLE: "item",
-    Account.CUSTOMER_CREDIT: "credit",
-    Account.SUSPENSE: "suspense",
-    Account.AWAITING: "awaiting",
+    LedgerAccount.RECEIVABLE: "item",
+    LedgerAccount.CUSTOMER_CREDIT: "credit",
+    LedgerAccount.SUSPENSE: "suspense",
+    LedgerAccount.AWAITING: "awaiting",
 }
 _ACCOUNTS = {place: account for account, place in _PLACES.items()}

@@ -15,7 +15,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
 from paygate.ledger import allocations, claims, items, lots, outbox, posting, reversals
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 
-def cash_account(payment: Payment) -> Account:
+def cash_account(payment: Payment) -> LedgerAccount:
     """Return where the money of *payment* stands when it has come in."""
-    return by_hand(payment.kind) if payment.account == RECORDED else Account.IN_TRANSIT
+    return by_hand(payment.kind) if payment.account == RECORDED else LedgerAccount.IN_TRANSIT
 
 
-def by_hand(kind: Kind) -> Account:
+def by_hand(kind: Kind) -> LedgerAccount:
     """Return where money of *kind* stands that no gateway brought."""
-    return Account.SETTLED if kind in (Kind.CASH, Kind.TRANSFER) else Account.IN_TRANSIT
+    return LedgerAccount.SETTLED if kind in (Kind.CASH, Kind.TRANSFER) else LedgerAccount.IN_TRANSIT
 
 
 def use_reserved_credit(
@@ -58,8 +58,8 @@ def use_reserved_credit(
         )
         claims.set_state(tx, payment, claim, "used")
         lines += [
-            Line(Account.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
-            Line(Account.RECEIVABLE, -claim.minor, item=claim.item),
+            Line(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
+            Line(LedgerAccount.RECEIVABLE, -claim.minor, item=claim.item),
         ]
     return lines
 
@@ -172,7 +172,7 @@ def _put_on_items(
             receipt=receipt,
             effective=on,
         )
-        lines.append(Line(Account.RECEIVABLE, -take, item=claim.item))
+        lines.append(Line(LedgerAccount.RECEIVABLE, -take, item=claim.item))
     return lines, left, short
 
 
@@ -240,7 +240,7 @@ def make_credit(
             "payment": payment,
         },
     )
-    return Line(Account.CUSTOMER_CREDIT, -amount.minor, credit=credit)
+    return Line(LedgerAccount.CUSTOMER_CREDIT, -amount.minor, credit=credit)
 
 
 def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
@@ -307,8 +307,8 @@ def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line],
         lots.give_back(tx, allocation.credit, minor)
         touched.append(allocation.invoice)
         lines += [
-            Line(Account.RECEIVABLE, minor, item=allocation.invoice),
-            Line(Account.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
+            Line(LedgerAccount.RECEIVABLE, minor, item=allocation.invoice),
+            Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
         ]
     if lines:
         outbox.emit(
@@ -338,7 +338,9 @@ def take_off_items(
         allocations.cancel(tx, allocation, on)
         items.empty(tx, allocation.invoice, allocation.amount.minor)
         touched.append(allocation.invoice)
-        lines.append(Line(Account.RECEIVABLE, allocation.amount.minor, item=allocation.invoice))
+        lines.append(
+            Line(LedgerAccount.RECEIVABLE, allocation.amount.minor, item=allocation.invoice)
+        )
     return lines, touched
 
 
@@ -351,7 +353,7 @@ def undo_write_offs(tx: Tx, payment: Payment) -> tuple[list[Line], list[str]]:
         items.undo_write_off(tx, write_off.invoice, write_off.amount.minor)
         touched.append(write_off.invoice)
         lines += [
-            Line(Account.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
+            Line(LedgerAccount.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
             Line(reversals.posted_to(tx, write_off.id), -write_off.amount.minor),
         ]
     return lines, touched

@@ -8,7 +8,7 @@ from paygate.domain.customer import Customer
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
 from paygate.ledger import claims, customers, payments, posting, receipts, reviews
 from paygate.ledger.claims import Claim
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.printing import shown
 from paygate.service import (
     allocation,
@@ -120,7 +120,7 @@ def _owe(tx: Tx, payment: Payment, receipt: Receipt) -> None:
     receipts.set_unallocated(tx, receipt.id, 0)
     lines = [
         taking.owe(tx, payment, receipt.id, owed),
-        Line(Account.SUSPENSE, -owed.minor, receipt=receipt.id),
+        Line(LedgerAccount.SUSPENSE, -owed.minor, receipt=receipt.id),
     ]
     posting.post(
         tx,
@@ -156,7 +156,7 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         made.append(Claim(position + len(made), now.id, now.open.minor, None, "released"))
     claims.insert(tx, payment.id, made)
     receipts.set_unallocated(tx, receipt.id, 0)
-    source = Line(Account.SUSPENSE, amount.minor, receipt=receipt.id)
+    source = Line(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt.id)
     on, entry = customers.today(tx, payment.customer), f"assign:{receipt.id}"
     if settle.still_waits(tx, payment, receipt):
         settle.accept(tx, payment, amount, on, source, entry=entry)

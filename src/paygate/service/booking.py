@@ -33,7 +33,7 @@ from paygate.ledger import (
     reviews,
     under_way,
 )
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, coming, dispute, identifying, issue, reverse, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
@@ -286,7 +286,7 @@ def _book(
         customer=payment.customer,
         payment=payment.id,
         attempt=row.attempt.id,
-        in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
+        in_transit=allocation.cash_account(payment) is LedgerAccount.IN_TRANSIT,
     )
     if receipt is None:
         return []
@@ -408,7 +408,7 @@ def book_back(
     movement: Movement,
     *,
     account: str,
-    cash: Account,
+    cash: LedgerAccount,
     refunded: bool = True,
 ) -> str | None:
     """
@@ -424,7 +424,7 @@ def book_back(
         customer=payment.customer,
         payment=payment.id,
         attempt=None,
-        in_transit=cash is Account.IN_TRANSIT,
+        in_transit=cash is LedgerAccount.IN_TRANSIT,
     )
     if receipt is None:
         return None
@@ -443,7 +443,7 @@ def _back(
     payment: Payment,
     receipt: str,
     movement: Movement,
-    cash: Account,
+    cash: LedgerAccount,
     *,
     held: bool,
     refunded: bool = True,
@@ -512,7 +512,7 @@ def _outward(
     return []
 
 
-def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
+def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[Line]:
     """Book money that goes out from *cash*, with all that follows; return the lines of it."""
     receipt, amount, on, to = out.receipt, out.amount, out.on, out.to
     lines, owed = taking.take_off(tx, payment, out)
@@ -524,7 +524,7 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: Account) -> list[Line]:
     lines.append(Line(cash, -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     # What awaited settlement and went back frees the invoices that were held for it.
-    waited = any(line.account is Account.AWAITING for line in lines)
+    waited = any(line.account is LedgerAccount.AWAITING for line in lines)
     freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
         reopened = [(line.item, line.minor) for line in lines if line.item is not None]
@@ -627,12 +627,12 @@ def _give_up(
             amount=Money(currency, minor),
             reason=_CREDIT_NOTE,
             effective=on,
-            account=Account.BILLED,
+            account=LedgerAccount.BILLED,
             receipt=receipt,
         )
         note = [
-            Line(Account.BILLED, minor, item=item),
-            Line(Account.RECEIVABLE, -minor, item=item),
+            Line(LedgerAccount.BILLED, minor, item=item),
+            Line(LedgerAccount.RECEIVABLE, -minor, item=item),
         ]
         _post(tx, payment, id_, currency, note, on)
     return given_up
@@ -660,7 +660,7 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list
         booked = receipts.by_id(tx, receipt)
         assert booked is not None, "it was just booked"
         receipts.set_unallocated(tx, receipt, booked.unallocated.minor + minor)
-        lines.append(Line(Account.SUSPENSE, -minor, receipt=receipt))
+        lines.append(Line(LedgerAccount.SUSPENSE, -minor, receipt=receipt))
     on = customers.date_of(tx, payment.customer, movement.effective)
     _post(tx, payment, receipt, movement.amount.currency, lines, on)
     return []

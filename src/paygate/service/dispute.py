@@ -28,7 +28,7 @@ from paygate.ledger import (
     reversals,
     reviews,
 )
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, finding
 from paygate.service.telling import alert, emit, of_movement
 
@@ -194,7 +194,7 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
         amount=amount,
         reason=_LOST,
         effective=customers.today(tx, payment.customer),
-        account=Account.CHARGEBACK_LOSS,
+        account=LedgerAccount.CHARGEBACK_LOSS,
     )
     chargebacks.lose(tx, found.id, item, id_)
     _post(tx, payment, invoice, id_, lost)
@@ -229,8 +229,8 @@ def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
 
 def _post(tx: Tx, payment: Payment, invoice: Invoice, entry: str, minor: int) -> None:
     lines = [
-        Line(Account.CHARGEBACK_LOSS, minor, item=invoice.id),
-        Line(Account.RECEIVABLE, -minor, item=invoice.id),
+        Line(LedgerAccount.CHARGEBACK_LOSS, minor, item=invoice.id),
+        Line(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
     ]
     posting.post(
         tx,

@@ -26,7 +26,7 @@ from paygate.ledger import (
     posting,
     reversals,
 )
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
 
@@ -79,8 +79,8 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         assert found is not None, "the number is taken"
         return found
     lines = [
-        Line(Account.RECEIVABLE, bill.total.minor, item=id_),
-        Line(Account.BILLED, -bill.total.minor, item=id_),
+        Line(LedgerAccount.RECEIVABLE, bill.total.minor, item=id_),
+        Line(LedgerAccount.BILLED, -bill.total.minor, item=id_),
     ]
     posting.post(
         tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
@@ -145,8 +145,8 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     for holder in claims.soft_on(tx, invoice.id):
         supersede(tx, holder)
     lines = [
-        Line(Account.RECEIVABLE, -invoice.open.minor, item=invoice.id),
-        Line(Account.BILLED, invoice.total.minor, item=invoice.id),
+        Line(LedgerAccount.RECEIVABLE, -invoice.open.minor, item=invoice.id),
+        Line(LedgerAccount.BILLED, invoice.total.minor, item=invoice.id),
     ]
     for account, minor in reversals.given_up(tx, invoice.id).items():
         lines.append(Line(account, -minor, item=invoice.id))
@@ -173,7 +173,7 @@ def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
         if standing.credit is not None:
             lots.give_back(tx, standing.credit, standing.amount.minor)
             lines.append(
-                Line(Account.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit)
+                Line(LedgerAccount.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit)
             )
             continue
         lines.append(

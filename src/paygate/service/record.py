@@ -11,7 +11,7 @@ from paygate.domain.movement import Movement
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import claims, customers, keys, payments, receipts
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, collect, finding, in_hand, issue, telling
 from paygate.service.flow import Flow, repeatable
 
@@ -124,7 +124,7 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Credit
         customer=payment.customer,
         payment=payment.id,
         attempt=None,
-        in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
+        in_transit=allocation.cash_account(payment) is LedgerAccount.IN_TRANSIT,
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor

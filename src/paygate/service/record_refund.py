@@ -27,7 +27,7 @@ from paygate.errors import (
     Refused,
 )
 from paygate.ledger import customers, keys, lots, payments, receipts, reversals, under_way
-from paygate.ledger.posting import Account
+from paygate.ledger.posting import LedgerAccount
 from paygate.printing import shown
 from paygate.service import (
     allocation,
@@ -149,8 +149,8 @@ def _check(slip: RefundSlip) -> None:
         raise InvalidValue("credit is paid out as an amount; leave out to and items")
 
 
-def _cash(kind: Kind) -> Account:
-    return Account.SETTLED if kind is Kind.BITCOIN else allocation.by_hand(kind)
+def _cash(kind: Kind) -> LedgerAccount:
+    return LedgerAccount.SETTLED if kind is Kind.BITCOIN else allocation.by_hand(kind)
 
 
 def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
@@ -248,7 +248,7 @@ def _book(
         customer=payment.customer,
         payment=payment.id,
         attempt=None,
-        in_transit=cash is Account.IN_TRANSIT,
+        in_transit=cash is LedgerAccount.IN_TRANSIT,
         by=slip.kind.value,
     )
     assert receipt is not None, "the name of a recorded refund is new"

@@ -45,7 +45,7 @@ from paygate.ledger import (
     reviews,
     under_way,
 )
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.printing import shown
 from paygate.service import allocation, finding, identifying, issue, settle, taking, telling, ways
 from paygate.service.flow import Flow, transact
@@ -122,7 +122,7 @@ def reverse_in(tx: Tx, wish: Wish) -> Reversal:
             customer=payment.customer,
             payment=payment.id,
             attempt=None,
-            in_transit=allocation.cash_account(payment) is Account.IN_TRANSIT,
+            in_transit=allocation.cash_account(payment) is LedgerAccount.IN_TRANSIT,
         )
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
@@ -219,7 +219,7 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
         )
         if undone.amount.currency == payment.amount.currency:
             payments.add_moved(tx, payment.id, returned=-minor)
-        if cash is Account.IN_TRANSIT:
+        if cash is LedgerAccount.IN_TRANSIT:
             receipts.set_in_transit(tx, each.id, each.in_transit.minor + minor)
         lines += [Line(cash, minor, receipt=each.id), Line(cash, -minor, receipt=receipt)]
         left -= minor
@@ -403,8 +403,8 @@ def _document(
     fee_item = _issue_fee(tx, payment, number, on, wish)
     if wish.bank_charge is not None:
         charge = [
-            Line(Account.BANK_CHARGE, wish.bank_charge.minor),
-            Line(Account.SETTLED, -wish.bank_charge.minor),
+            Line(LedgerAccount.BANK_CHARGE, wish.bank_charge.minor),
+            Line(LedgerAccount.SETTLED, -wish.bank_charge.minor),
         ]
         _post(tx, payment, charge, f"{reversal}:bank", wish.bank_charge.currency, on)
     came = {receipt.amount.currency for receipt in inward}
@@ -458,10 +458,10 @@ def _let_go(tx: Tx, receipt: Receipt) -> list[Line]:
     lines: list[Line] = []
     if receipt.awaiting.minor:
         receipts.set_awaiting(tx, receipt.id, 0)
-        lines.append(Line(Account.AWAITING, receipt.awaiting.minor, receipt=receipt.id))
+        lines.append(Line(LedgerAccount.AWAITING, receipt.awaiting.minor, receipt=receipt.id))
     if receipt.unallocated.minor:
         receipts.set_unallocated(tx, receipt.id, 0)
-        lines.append(Line(Account.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
+        lines.append(Line(LedgerAccount.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
     return lines
 
 
@@ -476,7 +476,7 @@ def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None)
             continue
         if free.minor:
             lots.close(tx, credit.id, free.minor)
-            lines.append(Line(Account.CUSTOMER_CREDIT, free.minor, credit=credit.id))
+            lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, free.minor, credit=credit.id))
         if gone.minor:
             lines.append(
                 allocation.make_credit(

@@ -27,7 +27,7 @@ from paygate.ledger import (
     reviews,
     under_way,
 )
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, issue
 from paygate.service.telling import emit, tell_credited
 
@@ -82,7 +82,7 @@ def accept(
     lines = list(sources)
     if amount.minor:
         receipts.set_awaiting(tx, booked.id, booked.awaiting.minor + amount.minor)
-        lines.append(Line(Account.AWAITING, -amount.minor, receipt=booked.id))
+        lines.append(Line(LedgerAccount.AWAITING, -amount.minor, receipt=booked.id))
     _post(tx, payment, lines, entry or booked.id, amount.currency, on)
     hold_again(tx, payment, still_to_come(tx, payment))
 
@@ -96,7 +96,7 @@ def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
         if take <= 0:
             break
         receipts.set_awaiting(tx, waiting.receipt, waiting.minor - take)
-        lines.append(Line(Account.AWAITING, take, receipt=waiting.receipt))
+        lines.append(Line(LedgerAccount.AWAITING, take, receipt=waiting.receipt))
         minor -= take
     return lines
 
@@ -266,19 +266,21 @@ def _moves(
         before = 0 if known.settled is None else known.settled.minor
         came = sign * (news.settled.minor - before)
         there = lines.setdefault(news.settled.currency, [])
-        there.append(Line(Account.SETTLED, came, receipt=receipt.id))
+        there.append(Line(LedgerAccount.SETTLED, came, receipt=receipt.id))
         if news.settled.currency != own:
-            there.append(Line(Account.EXCHANGE, -came, receipt=receipt.id))
+            there.append(Line(LedgerAccount.EXCHANGE, -came, receipt=receipt.id))
     if news.fee is not None:
         kept = news.fee.minor - (0 if known.fee is None else known.fee.minor)
         there = lines.setdefault(news.fee.currency, [])
-        there.append(Line(Account.FEES, kept, receipt=receipt.id))
+        there.append(Line(LedgerAccount.FEES, kept, receipt=receipt.id))
         if news.fee.currency != own:
-            there.append(Line(Account.EXCHANGE, -kept, receipt=receipt.id))
-    lines[own].append(Line(Account.IN_TRANSIT, left - receipt.in_transit.minor, receipt=receipt.id))
+            there.append(Line(LedgerAccount.EXCHANGE, -kept, receipt=receipt.id))
+    lines[own].append(
+        Line(LedgerAccount.IN_TRANSIT, left - receipt.in_transit.minor, receipt=receipt.id)
+    )
     # What left transit without arriving in its own currency arrived in another.
     rest = -sum(line.minor for line in lines[own])
-    lines[own].append(Line(Account.EXCHANGE, rest, receipt=receipt.id))
+    lines[own].append(Line(LedgerAccount.EXCHANGE, rest, receipt=receipt.id))
     return lines
 
 
@@ -304,7 +306,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         settled.receipt,
         settled.amount,
         sorted(its_claims, key=lambda claim: claim.state != "hard"),
-        source=Line(Account.AWAITING, minor, receipt=settled.receipt),
+        source=Line(LedgerAccount.AWAITING, minor, receipt=settled.receipt),
         on=on,
         entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",
         keep_rest=True,

@@ -27,7 +27,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
 from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, settle
 from paygate.service.telling import tell_credited
 
@@ -82,7 +82,7 @@ def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
         lines += _from_holds(tx, out.attempt)
     for credit, minor in out.credits:
         lots.close(tx, credit, minor)
-        lines.append(Line(Account.CUSTOMER_CREDIT, minor, credit=credit))
+        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, minor, credit=credit))
     left -= sum(line.minor for line in lines)
     for item, minor in out.items:
         found = _off(tx, payment, Money(out.amount.currency, min(minor, left)), out.on, item)
@@ -107,7 +107,7 @@ def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
     """Make the customer owe *amount*, which the outward *receipt* took and nobody had."""
     if not payment.customer:
         receipts.set_unallocated(tx, receipt, -amount.minor)
-        return Line(Account.SUSPENSE, amount.minor, receipt=receipt)
+        return Line(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt)
     return allocation.make_credit(
         tx,
         customer=payment.customer,
@@ -123,7 +123,7 @@ def _from_holds(tx: Tx, attempt: str) -> list[Line]:
     for credit, held in refunding.held_by(tx, attempt):
         lots.release(tx, credit, held)
         lots.close(tx, credit, held)
-        lines.append(Line(Account.CUSTOMER_CREDIT, held, credit=credit))
+        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, held, credit=credit))
     refunding.end_holds(tx, attempt, "used")
     return lines
 
@@ -140,7 +140,7 @@ def _from_suspense(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Lin
         if take <= 0:
             break
         receipts.set_unallocated(tx, waiting.receipt, waiting.minor - take)
-        lines.append(Line(Account.SUSPENSE, take, receipt=waiting.receipt))
+        lines.append(Line(LedgerAccount.SUSPENSE, take, receipt=waiting.receipt))
         left -= take
     return lines
 
@@ -153,7 +153,7 @@ def _from_lots(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
         if take <= 0 or lot.amount.currency != wanted.currency:
             continue
         lots.close(tx, lot.id, take)
-        lines.append(Line(Account.CUSTOMER_CREDIT, take, credit=lot.id))
+        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, take, credit=lot.id))
         left -= take
     return lines
 
@@ -183,7 +183,7 @@ def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = N
                 effective=on,
             )
         items.empty(tx, standing.invoice, take)
-        lines.append(Line(Account.RECEIVABLE, take, item=standing.invoice))
+        lines.append(Line(LedgerAccount.RECEIVABLE, take, item=standing.invoice))
         left -= take
     return lines
 
@@ -220,7 +220,7 @@ class PutBack:
 
 
 def put_back(
-    tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date, cash: Account
+    tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date, cash: LedgerAccount
 ) -> PutBack:
     """Put the money of an inward *receipt* where the movement that it undoes took it from."""
     back = PutBack(receipt, movement.amount)
@@ -256,7 +256,7 @@ def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
         minor = min(-part.minor, left)
         if minor > 0:
             receipts.set_unallocated(tx, part.receipt, part.minor + minor)
-            nobodys.append(Line(Account.SUSPENSE, -minor, receipt=part.receipt))
+            nobodys.append(Line(LedgerAccount.SUSPENSE, -minor, receipt=part.receipt))
             left -= minor
     lines: list[Line] = []
     for debit in lots.debits_of(tx, payment.id):
@@ -264,7 +264,7 @@ def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
         if minor <= 0 or debit.amount.currency != wanted.currency:
             continue
         lots.close(tx, debit.id, -minor)
-        lines.append(Line(Account.CUSTOMER_CREDIT, -minor, credit=debit.id))
+        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=debit.id))
         left -= minor
     _tell_credit(tx, payment, lines, wanted.currency)
     return [*nobodys, *lines]
@@ -279,14 +279,14 @@ def _put(tx: Tx, payment: Payment, place: Taken, minor: int, back: PutBack, on: 
     """Put *minor* back in one place; return False if that waits for a rule of other money."""
     currency = back.left.currency
     match place.account:
-        case Account.CUSTOMER_CREDIT:
+        case LedgerAccount.CUSTOMER_CREDIT:
             lots.close(tx, place.name, -minor)
-            line = Line(Account.CUSTOMER_CREDIT, -minor, credit=place.name)
+            line = Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=place.name)
             back.add(line)
             _tell_credit(tx, payment, [line], currency)
-        case Account.RECEIVABLE:
+        case LedgerAccount.RECEIVABLE:
             _put_on_item(tx, payment, place.name, minor, back, on)
-        case Account.SUSPENSE:
+        case LedgerAccount.SUSPENSE:
             suspend(tx, back, minor)
         case _:
             return False
@@ -298,10 +298,10 @@ def suspend(tx: Tx, back: PutBack, minor: int) -> None:
     waiting = -sum(
         line.minor
         for line in back.lines
-        if line.account is Account.SUSPENSE and line.receipt == back.receipt
+        if line.account is LedgerAccount.SUSPENSE and line.receipt == back.receipt
     )
     receipts.set_unallocated(tx, back.receipt, waiting + minor)
-    back.add(Line(Account.SUSPENSE, -minor, receipt=back.receipt))
+    back.add(Line(LedgerAccount.SUSPENSE, -minor, receipt=back.receipt))
     back.waits = True
 
 
@@ -318,7 +318,7 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
             receipt=back.receipt,
             effective=on,
         )
-        back.add(Line(Account.RECEIVABLE, -take, item=item))
+        back.add(Line(LedgerAccount.RECEIVABLE, -take, item=item))
         back.items.append(item)
     if take == minor:
         return

@@ -13,7 +13,7 @@ from paygate.errors import (
     NotEnoughOpen,
 )
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
-from paygate.ledger.posting import Account, Line
+from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, finding
 from paygate.service.flow import Flow, look, repeatable, transact
 
@@ -113,11 +113,15 @@ def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
 
 
 def _post(
-    tx: Tx, invoice: Invoice, entry: str, minor: int, account: Account = Account.WRITE_OFF
+    tx: Tx,
+    invoice: Invoice,
+    entry: str,
+    minor: int,
+    account: LedgerAccount = LedgerAccount.WRITE_OFF,
 ) -> None:
     lines = [
         Line(account, minor, item=invoice.id),
-        Line(Account.RECEIVABLE, -minor, item=invoice.id),
+        Line(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
     ]
     posting.post(
         tx,
