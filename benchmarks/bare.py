@@ -30,7 +30,7 @@ Image: TypeAlias = "dict[Table, dict[tuple[Any, ...], tuple[Any, ...]]]"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table and its columns, with the places of those that make the primary key."""
+    """A table and the columns that are written, with the places of those of the primary key."""
 
     name: str
     columns: tuple[str, ...]
@@ -94,6 +94,7 @@ def _tables(reader: sqlite3.Connection) -> list[Table]:
     names = reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     tables: list[Table] = []
     for (name,) in names.fetchall():
+        # Generated columns are not among them: nobody writes those.
         columns = reader.execute(f"PRAGMA table_info({name})").fetchall()
         key = tuple(place for place, column in enumerate(columns) if column[5])
         tables.append(Table(name, tuple(column[1] for column in columns), key))
@@ -104,7 +105,7 @@ def _image(reader: sqlite3.Connection, tables: list[Table]) -> Image:
     return {
         table: {
             tuple(row[place] for place in table.key): row
-            for row in reader.execute(f"SELECT * FROM {table.name}")
+            for row in reader.execute(f"SELECT {', '.join(table.columns)} FROM {table.name}")
         }
         for table in tables
     }
@@ -115,10 +116,10 @@ def _writes(before: Image, after: Image) -> list[Statement]:
     writes: list[Statement] = []
     for table, rows in after.items():
         old = before[table]
-        marks = ", ".join("?" * len(table.columns))
+        columns, marks = ", ".join(table.columns), ", ".join("?" * len(table.columns))
         for key, row in rows.items():
             if key not in old:
-                writes.append((f"INSERT INTO {table.name} VALUES ({marks})", row))
+                writes.append((f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", row))
             elif row != old[key]:
                 writes.append(_update(table, old[key], row, key))
         delete = f"DELETE FROM {table.name} WHERE {table.where}"
