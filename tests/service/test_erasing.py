@@ -13,8 +13,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import Address, Browser, Cashier, Customer, Kind, Money, PaymentStatus, Timing
-from paygate.dialogue import Dialogue, Request, at_once
+from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.outcome import DeclineCode, Declined, Finding, Outcome, Unknown
+from paygate.driving import relay
 from paygate.gateway import Charge, Completion, FeedPage, Inquiry, Notice
 from paygate.testing import FakeClock, FakeGateway
 
@@ -226,13 +227,11 @@ class Noting(FakeGateway):
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
         """Move the money by the payer's coming back, as some processors do."""
         self.brought.append(completion.parameters)
-        dialogue = super().complete(completion)
-        step = next(dialogue)
-        try:
-            while True:
-                step = dialogue.send((yield replace(cast("Request", step), moves_money=True)))
-        except StopIteration as end:
-            return cast("Outcome", end.value)
+        return relay(super().complete(completion), _moving)
+
+
+def _moving(step: Request | Note) -> Dialogue[Response]:
+    return (yield replace(cast("Request", step), moves_money=True))
 
 
 def _requests_of(shop: Shop) -> str:

@@ -16,8 +16,9 @@ from paygate.errors import BadReply, CredentialsRejected, InvalidSettings, NoRep
 from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
 from paygate.logs import About
-from paygate.service.flow import Exchange, Flow, Write, ask
+from paygate.service.flow import Exchange, Flow, Step, Write, ask
 from paygate.testing import FakeGateway
+from paygate.testing.play import Player
 
 SIGN_IN = Request(method="POST", url="http://x.invalid/1", step="sign-in")
 PAY = Request(method="POST", url="http://x.invalid/2", step="pay", moves_money=True)
@@ -34,16 +35,15 @@ def three_steps() -> Dialogue[Pending]:
 
 def run(flow: Flow[object], *answers: Response | Exception) -> object:
     """Play a flow's part: answer each exchange in turn."""
-    told = list(answers)
-    try:
-        step = next(flow)
-        while True:
-            assert isinstance(step, Exchange)
-            answer = told.pop(0)
-            step = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
-    except StopIteration as end:
-        assert not told
-        return end.value
+    waiting = list(answers)
+
+    def reply(step: Step) -> Response | Exception:
+        assert isinstance(step, Exchange)
+        return waiting.pop(0)
+
+    result = Player(reply).play(flow)
+    assert not waiting
+    return result
 
 
 FAULTS = [

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from paygate import driving
 from paygate.dialogue import NOTED, Dialogue, Note, Request, Response
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.secret import OneTimeToken
-from paygate.errors import GatewayError
 from paygate.gateway import Charge, Inquiry
 from paygate.testing import FakeClock, FakeGateway
 from paygate.testing.clock import START
@@ -20,21 +20,7 @@ T = TypeVar("T")
 
 def drive(dialogue: Dialogue[T], answer: Callable[[Request], Response]) -> T:
     """Answer every request of *dialogue* by *answer*, and throw in what that raises."""
-    try:
-        said = next(dialogue)
-        while True:
-            if isinstance(said, Note):
-                said = dialogue.send(NOTED)
-                continue
-            try:
-                response = answer(said)
-            except GatewayError as fault:
-                said = dialogue.throw(fault)
-            else:
-                said = dialogue.send(response)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    return driving.drive(dialogue, lambda step: NOTED if isinstance(step, Note) else answer(step))
 
 
 def usd(amount: str) -> Money:
