@@ -1,16 +1,19 @@
 """Nothing secret is in a log, a repr, or an error, whatever loggers are turned on."""
 
+import asyncio
 import copy
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.errors import BadReply, PaygateError
+from paygate.transport import AsyncCourier, AsyncHttpTransport, Courier, HttpTransport
 from paygate.transport.redact import place, tell_answer, tell_fault
-from tests.transport.conftest import Exchange, Server, answer, read_request
+from tests.transport.conftest import PATIENCE_S, Exchange, Server, answer, read_request
 
 PAN = "4242424242424242"
 SECRETS = [
@@ -46,6 +49,22 @@ ANSWER = answer(
     b"Request-Id: req_7\r\n",
 )
 GARBAGE = b"4242424242424242 client_secret_of_answer\r\n\r\n"
+
+
+@pytest.fixture
+def exchange(face: str) -> Iterator[Exchange]:
+    """Exchange through the one or the other courier, which writes the lines."""
+    if face == "sync":
+        courier = Courier(HttpTransport(timeout_s=PATIENCE_S), sleep=lambda _: None)
+        with closing(courier):
+            yield courier.exchange
+        return
+    with asyncio.Runner() as runner:
+        other = AsyncCourier(
+            AsyncHttpTransport(timeout_s=PATIENCE_S), sleep=lambda _: asyncio.sleep(0)
+        )
+        yield lambda request: runner.run(other.exchange(request))
+        runner.run(other.aclose())
 
 
 def part_of(given: bytes) -> Callable[[socket.socket], None]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 from paygate.driving import drive, drive_async
+from paygate.transport import redact
 from paygate.transport.errand import Errand, Limits, Pause, Send, Token
 from paygate.transport.policy import carry
 from paygate.transport.tokens import AsyncTokens, Tokens
@@ -118,7 +119,8 @@ class Courier(_Timed):
         self._transport.abandon()
 
     def _run(self, errand: Errand[T], limits: Limits) -> T:
-        return drive(errand, lambda step: self._do(step, limits))
+        telling = redact.Telling(self._seconds)
+        return drive(errand, lambda step: self._do(step, limits), telling)
 
     def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
         match step:
@@ -162,7 +164,8 @@ class AsyncCourier(_Timed):
         await self._transport.aclose()
 
     async def _run(self, errand: Errand[T], limits: Limits) -> T:
-        return await drive_async(errand, lambda step: self._do(step, limits))
+        telling = redact.Telling(self._seconds)
+        return await drive_async(errand, lambda step: self._do(step, limits), telling)
 
     async def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
         match step:

@@ -26,7 +26,6 @@ import asyncio
 import os
 import zlib
 from functools import cache
-from time import monotonic
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -105,7 +104,6 @@ class HttpTransport:
         _check_open(closed=self._closed)
         if self._process != os.getpid():
             self.abandon()
-        started = monotonic()
         clock = Clock(
             _deadline_s(request, self._timeout_s),
             body_follows=bool(request.body),
@@ -130,12 +128,10 @@ class HttpTransport:
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = _fault(request, clock, error)
         else:
-            redact.tell_answer(request, response, monotonic() - started)
             return response
         finally:
             redact.exchanging.set(False)
         # Raised out here, so that it drags no traceback along whose frames hold the headers.
-        redact.tell_fault(request, fault, monotonic() - started)
         raise fault
 
     def close(self) -> None:
@@ -180,7 +176,6 @@ class AsyncHttpTransport:
         """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
         _check_open(closed=self._closed)
         pool = self._pool_here()
-        started = monotonic()
         clock = Clock(
             _deadline_s(request, self._timeout_s), answer_bytes_max=request.answer_bytes_max
         )
@@ -193,9 +188,7 @@ class AsyncHttpTransport:
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = _fault(request, clock, error)
         else:
-            redact.tell_answer(request, response, monotonic() - started)
             return response
-        redact.tell_fault(request, fault, monotonic() - started)
         raise fault
 
     async def aclose(self) -> None:

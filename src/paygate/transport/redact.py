@@ -10,18 +10,22 @@ from __future__ import annotations
 import logging
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from paygate import logs
 from paygate.domain.private import CARD_NUMBER
 from paygate.domain.secret import DOTS
+from paygate.errors import PaygateError
 from paygate.printing import printable
 from paygate.request_id import request_id_of
+from paygate.transport.errand import Send
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paygate.dialogue import Request, Response
-    from paygate.errors import PaygateError
+    from paygate.transport.errand import Pause, Token
 
 LOGGER: Final = "paygate.transport"
 
@@ -55,6 +59,29 @@ def place(url: str) -> str:
     except ValueError:
         return "an unreadable address"
     return CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
+
+
+class Telling:
+    """Writes a line about each exchange of an errand: what came of it, and how long it took."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._started = 0.0
+
+    def before(self, step: Send | Pause | Token) -> None:
+        """Take the time."""
+        if isinstance(step, Send):
+            self._started = self._seconds()
+
+    def after(self, step: Send | Pause | Token, result: Any) -> None:
+        """Write that an exchange was answered."""
+        if isinstance(step, Send):
+            tell_answer(step.request, result, self._seconds() - self._started)
+
+    def failed(self, step: Send | Pause | Token, error: BaseException) -> None:
+        """Write that an exchange failed; one that was interrupted says nothing."""
+        if isinstance(step, Send) and isinstance(error, PaygateError):
+            tell_fault(step.request, error, self._seconds() - self._started)
 
 
 def tell_answer(request: Request, response: Response, seconds: float) -> None:
