@@ -63,7 +63,7 @@ class Methods(OnLedger):
         it is the list of those a person must look at.
         """
         from paygate.ledger import attempts
-        from paygate.service import enroll
+        from paygate.service import keeping
 
         flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
         page = self._page(
@@ -76,7 +76,7 @@ class Methods(OnLedger):
 
         def work(tx: Tx) -> list[MethodChange]:
             found = attempts.changes_page(tx, needs_review=flagged, which=page)
-            return [enroll.change_of(tx, id_) for id_ in found]
+            return [keeping.change_of(tx, id_) for id_ in found]
 
         return (yield from look(work))
 

@@ -193,10 +193,3 @@ def customer_of(facts: dict[str, Any]) -> Customer:
     rest = dict(facts)
     address: dict[str, str] = rest.pop("address", {})
     return Customer(**rest, address=Address(**address))
-
-
-def sent_with(request: str | None) -> list[Customer]:
-    """Return the people whose contact facts are kept in *request*, to send it again."""
-    kept: dict[str, Any] = json.loads(request) if request else {}
-    people = (kept.get(name) for name in ("payer", "customer", "ship_to"))
-    return [customer_of(facts) for facts in people if facts]

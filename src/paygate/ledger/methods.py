@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -243,18 +242,6 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
     assert row is not None, f"method {id_} was just read"
     token = vault_of(tx).open(row["token_encrypted"], of=id_)
     return token, str(row["network_transaction_id"])
-
-
-def token_sent_with(tx: Tx, request: str | None) -> Secret[str] | None:
-    """Return the token of the stored method in *request*; None if it has none, or none opens."""
-    kept: dict[str, Any] = json.loads(request) if request else {}
-    found = by_id(tx, kept["stored"]) if kept.get("stored") else None
-    if found is None or found.forgotten_at is not None:
-        return None
-    try:
-        return token_of(tx, found.id)[0]
-    except (TokenKeysMissing, TokenUnreadable):
-        return None
 
 
 def set_default(tx: Tx, method: PaymentMethod) -> None:

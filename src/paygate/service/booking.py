@@ -34,7 +34,16 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import allocation, coming, dispute, identifying, issue, reverse, settle, taking
+from paygate.service import (
+    allocation,
+    claiming,
+    coming,
+    dispute,
+    identifying,
+    reverse,
+    settle,
+    taking,
+)
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 
@@ -215,11 +224,11 @@ def _move_claims(
     """Make claims hard, soft or free, as the new state of their payment wants."""
     match changes.state:
         case AttemptState.REQUIRES_ACTION:
-            soften(tx, payment.id, its_claims)
+            claiming.soften(tx, payment.id, its_claims)
         case AttemptState.PENDING | AttemptState.AUTHORIZED | AttemptState.SUCCEEDED:
             if not any(claim.state == "soft" for claim in its_claims):
                 return its_claims
-            harden(tx, payment.id, its_claims)
+            claiming.harden(tx, payment.id, its_claims)
         case (
             AttemptState.DECLINED
             | AttemptState.FAILED
@@ -230,37 +239,6 @@ def _move_claims(
         case _:
             return its_claims
     return claims.of_payment(tx, payment.id)
-
-
-def soften(tx: Tx, payment: str, its_claims: list[Claim]) -> None:
-    """Let others pay these items: the payer may never come back from the page."""
-    # A page made while this one was on its way was not there to be superseded at the intent.
-    for page in sorted({page for claim in its_claims for page in claims.soft_on(tx, claim.item)}):
-        issue.supersede(tx, page)
-    for claim in its_claims:
-        if claim.state == "hard":
-            items.unclaim(tx, claim.item, claim.minor)
-            if claim.credit is not None:
-                lots.release(tx, claim.credit, claim.minor)
-            claims.set_state(tx, payment, claim, "soft")
-
-
-def harden(tx: Tx, payment: str, its_claims: list[Claim]) -> bool:
-    """Hold the items again that are still free; false where others were paid meanwhile."""
-    held = True
-    for claim in its_claims:
-        if claim.state != "soft":
-            continue
-        if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
-            held = False
-            continue
-        if items.claim(tx, claim.item, claim.minor):
-            claims.set_state(tx, payment, claim, "hard")
-            continue
-        held = False
-        if claim.credit is not None:
-            lots.release(tx, claim.credit, claim.minor)
-    return held
 
 
 # --- Movements -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.ledger import claims, items, lots
-from paygate.service import issue
+from paygate.service import claiming
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment
@@ -59,7 +59,7 @@ def _claim(tx: Tx, payment: Payment, claim: Claim, wanted: int) -> int:
         return 0
     for page in claims.soft_on(tx, claim.item):
         if page != payment.id:
-            issue.supersede(tx, page)
+            claiming.supersede(tx, page)
     _part(tx, payment, claim, take, "hard")
     return take
 

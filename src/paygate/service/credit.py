@@ -12,7 +12,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import claims, customers, items, keys, lots, payments, posting
-from paygate.service import allocation, collect, finding, issue, telling
+from paygate.service import allocation, claiming, finding, telling
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         raise InvalidValue("say which invoices to pay from credit")
     id_ = tx.new_id("pay")
     print_ = keys.fingerprint(
-        items=[collect.name_of(item) for item in use.items], amount=str(use.amount)
+        items=[claiming.name_of(item) for item in use.items], amount=str(use.amount)
     )
     before = keys.take(tx, "pay_from_credit", use.key, print_, id_)
     if before is not None:
         return finding.payment_again(tx, before)
-    plan = collect.plan_claims(tx, use.items, use.amount, None)
+    plan = claiming.plan_claims(tx, use.items, use.amount, None)
     currency = finding.invoice(tx, plan.claims[0].item).total.currency
     claimed = sum(claim.minor for claim in plan.claims)
     amount = use.amount
@@ -61,11 +61,11 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
                 free=Money.zero(currency),
             )
         amount = Money(currency, min(free, claimed))
-    made, _ = collect.from_credit(tx, plan, amount)
+    made, _ = claiming.from_credit(tx, plan, amount)
     _unclaim_rest(tx, made)
     made = [claim for claim in made if claim.credit is not None]
     for page in {page for claim in made for page in claims.soft_on(tx, claim.item)}:
-        issue.supersede(tx, page)
+        claiming.supersede(tx, page)
     payments.insert(
         tx,
         id_=id_,

@@ -10,10 +10,9 @@ the gateway says; its token is wiped when the gateway has deleted its own.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from paygate import logs
 from paygate.domain.decide import Source
@@ -25,14 +24,11 @@ from paygate.errors import (
     InvalidValue,
     MethodNotUsable,
     NotEnrollable,
-    PaygateError,
     UnknownGateway,
-    UnknownMethod,
 )
-from paygate.gateway import Enrollment, Enrolls, Forgetting, StoredToken, digest_key
-from paygate.ledger import actions, attempts, customers, inbox, keys, methods, stored_requests
-from paygate.printing import shown
-from paygate.service import collect, door, finding, keeping, merge
+from paygate.gateway import Enrollment, StoredToken, digest_key
+from paygate.ledger import actions, attempts, customers, inbox, keys, methods
+from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
 
 if TYPE_CHECKING:
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
     from paygate.domain.method import PaymentMethod
     from paygate.domain.outcome import Outcome
     from paygate.gateway import Method, Rail
-    from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
@@ -168,7 +163,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         currency=wish.currency,
         customer_reference=customers.reference_at(tx, customer.id, account.name),
     )
-    dialogue = door.begun(partial(begin, account, enrollment))
+    dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, enrollment))
     lease = tx.lease(timing.lease)
     _insert(
         tx,
@@ -181,7 +176,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
         about=reference,
         plan=keeping.write_plan(customer.id, None if mandate is None else mandate.id),
         lease=lease,
-        request=None if wish.method is not None else _write(enrollment),
+        request=None if wish.method is not None else requests.write_enrollment(enrollment),
         person=customer.id,
     )
     return Stored(
@@ -228,54 +223,6 @@ def _fingerprint(wish: Wish, kind: Kind) -> str:
     )
 
 
-def begin(account: GatewayAccount, request: Enrollment | Forgetting) -> Dialogue[Outcome]:
-    """Begin to store, or to delete; the account was seen to be able to."""
-    gateway = cast("Enrolls", account.gateway)
-    if isinstance(request, Enrollment):
-        return gateway.enroll(request)
-    return gateway.forget(request)
-
-
-def _write(enrollment: Enrollment) -> str:
-    """Write an enrollment that carries no token as text, so that it can be sent again as it was."""
-    who = enrollment.customer
-    return json.dumps(
-        {
-            "key": enrollment.key,
-            "our_ref": enrollment.our_ref,
-            "customer": {"id": who.id, "zone": who.zone, **customers.contact_facts(who)},
-            "kind": enrollment.kind,
-            "from_reference": enrollment.from_reference,
-            "mandate": None if enrollment.mandate is None else enrollment.mandate.id,
-            "return_url": enrollment.return_url,
-            "currency": enrollment.currency,
-            "customer_reference": enrollment.customer_reference,
-        }
-    )
-
-
-def rebuild(tx: Tx, row: AttemptRow) -> Enrollment | Forgetting | None:
-    """Build the request of a stored attempt again, as it was; None where that cannot be."""
-    if row.attempt.operation is Operation.FORGET:
-        try:
-            return _forgetting(tx, row.attempt.id, row.gateway_key, row.attempt.method)
-        except PaygateError:  # the keys are missing or others; nothing can be sent here
-            return None
-    text = stored_requests.of_attempt(tx, row.attempt.id)
-    if not text:  # there is none, or it held facts about a person that were erased
-        return None
-    facts: dict[str, Any] = json.loads(text)
-    kind: str = facts.pop("kind")
-    customer: dict[str, Any] = facts.pop("customer")
-    mandate: str | None = facts.pop("mandate")
-    return Enrollment(
-        **facts,
-        kind=Kind(kind),
-        customer=customers.customer_of(customer),
-        mandate=None if mandate is None else methods.mandate(tx, mandate),
-    )
-
-
 # --- Deleting --------------------------------------------------------------------------
 
 
@@ -307,8 +254,8 @@ def _open_forget(
     if before is not None or live is not None:
         return Stored(attempt=before or live or "", operation=Operation.FORGET)
     account.rail(method.kind, Operation.FORGET)
-    forgetting = _forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
-    dialogue = door.begun(partial(begin, account, forgetting))
+    forgetting = requests.forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
+    dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, forgetting))
     if methods.forget(tx, method.id):
         keeping.tell(tx, "method.forgotten", method.id)
     lease = tx.lease(timing.lease)
@@ -340,10 +287,6 @@ def _deletion(tx: Tx, method: str) -> str | None:
         if row.attempt.operation is Operation.FORGET:
             return None if row.attempt.state.closed else row.attempt.id
     return None
-
-
-def _forgetting(tx: Tx, id_: str, key: str, method: str) -> Forgetting:
-    return Forgetting(key=key, our_ref=id_, token=collect.take_out(tx, method))
 
 
 # --- Both ------------------------------------------------------------------------------
@@ -403,33 +346,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
         )
         reading = merge.Reading(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
         yield from merge.merge_any(stored.attempt, answer, reading)
-    return (yield from look(lambda tx: change_of(tx, stored.attempt)))
-
-
-def change_of(tx: Tx, attempt: str) -> MethodChange:
-    """Read how storing, or deleting, a method stands; raises `UnknownMethod`."""
-    row = attempts.by_id(tx, attempt)
-    if row is None or row.attempt.payment:
-        raise UnknownMethod(f"nothing was stored or deleted under the id {shown(attempt)}")
-    one = row.attempt
-    return MethodChange(
-        id=one.id,
-        operation=one.operation,
-        customer=keeping.read_plan(row)["customer"],
-        account=one.account,
-        kind=row.kind,
-        state=one.state,
-        method=methods.by_id(tx, one.method),
-        created_at=one.created_at,
-        reference=one.reference,
-        code=one.code,
-        raw_code=one.raw_code,
-        reason=one.reason,
-        retryable=row.attempt.retryable,
-        action=row.action,
-        expires_at=row.expires_at,
-        needs_review=one.needs_review,
-    )
+    return (yield from look(lambda tx: keeping.change_of(tx, stored.attempt)))
 
 
 def set_default(method: str) -> Flow[PaymentMethod]:

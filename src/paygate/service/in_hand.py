@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid, ItemAlreadyBeingPaid
 from paygate.ledger import customers, payments
 from paygate.ledger.claims import Claim
-from paygate.service import collect
+from paygate.service import claiming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Customer
     from paygate.domain.invoice import Invoice
     from paygate.ledger.tx import Tx
-    from paygate.service.collect import Plan
+    from paygate.service.claiming import ClaimPlan
 
 
 @dataclass(slots=True)
 class InHand:
     """The amount that came, the claims it fills, and why invoices took less, by their number."""
 
-    plan: Plan
+    plan: ClaimPlan
     amount: Money
     short: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -67,13 +67,13 @@ def plan(
     If neither *amount* nor a share says how much came, raises `AlreadyPaid` or `InvoiceIsVoid`
     for an invoice with nothing open, and `ItemAlreadyBeingPaid` for one that is held.
     """
-    found = [_wanted(*collect.share_of(tx, item), amount) for item in wanted]
+    found = [_wanted(*claiming.share_of(tx, item), amount) for item in wanted]
     beyond = sum(each.beyond for each in found)
     short = [each for each in found if each.short]
     if not beyond and not short:
         made = _claim(tx, wanted, amount, customer)
         return InHand(made, amount or Money(made.currency, _claimed(made)))
-    collect.check_together([each.invoice for each in found], amount, customer)
+    claiming.check_together([each.invoice for each in found], amount, customer)
     if amount is None:
         _require_amount(short)
     elif amount.minor <= 0:
@@ -96,10 +96,10 @@ def _claim(
     wanted: Sequence[Invoice | Share | str],
     amount: Money | None,
     customer: Customer | str | None,
-) -> Plan:
+) -> ClaimPlan:
     """Claim as always, and say what to do about money that is there although it is refused."""
     try:
-        return collect.plan_claims(tx, wanted, amount, customer)
+        return claiming.plan_claims(tx, wanted, amount, customer)
     except ItemAlreadyBeingPaid as refused:
         text = f"{refused}. Money that came all the same is booked if amount= says how much"
         raise ItemAlreadyBeingPaid(
@@ -117,7 +117,7 @@ def _plan_room(
     amount: Money | None,
     beyond: int,
     customer: Customer | str | None,
-) -> Plan:
+) -> ClaimPlan:
     """Claim what there is room for; *beyond* is what the shares say that no invoice can take."""
     left = None if amount is None else amount.minor - beyond
     still: list[Invoice | Share] = []
@@ -140,7 +140,7 @@ def _plan_room(
     if customer is not None:
         customers.save(tx, customer)
     first = found[0].invoice
-    return collect.Plan(customer=first.customer, currency=first.total.currency)
+    return claiming.ClaimPlan(customer=first.customer, currency=first.total.currency)
 
 
 def _not_adding_up(amount: Money | None) -> InvalidAmount:
@@ -149,7 +149,7 @@ def _not_adding_up(amount: Money | None) -> InvalidAmount:
     )
 
 
-def _remember_short(made: Plan, short: Sequence[Wanted], left: int) -> list[Invoice]:
+def _remember_short(made: ClaimPlan, short: Sequence[Wanted], left: int) -> list[Invoice]:
     """Name what took less among what the payment is for, each with its part; return them."""
     named: list[Invoice] = []
     for each in short:
@@ -163,7 +163,7 @@ def _remember_short(made: Plan, short: Sequence[Wanted], left: int) -> list[Invo
     return named
 
 
-def _claimed(made: Plan) -> int:
+def _claimed(made: ClaimPlan) -> int:
     return sum(claim.minor for claim in made.claims)
 
 

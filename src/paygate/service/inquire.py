@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final
 
 from paygate.dialogue import deferred
 from paygate.domain.attempt import AttemptState
@@ -22,17 +22,16 @@ from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
 from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
-from paygate.gateway import Charge, DedupWindow, Enrollment, Forgetting, Inquiry
+from paygate.gateway import DedupWindow, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
 from paygate.service import (
-    collect,
+    dialogues,
     door,
-    enroll,
     finding,
     keeping,
     merge,
-    operate,
+    requests,
     telling,
 )
 from paygate.service.flow import Flow, Heard, ask, look, transact
@@ -46,11 +45,12 @@ if TYPE_CHECKING:
     from paygate.domain.movement import MovementKind
     from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
-    from paygate.gateway import Method, Traits
+    from paygate.gateway import Traits
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease, Mark
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.requests import SentRequest
 
 # A processor counts its time to live from when it got the key; stay well inside.
 _TTL_SHARE_USED = 0.9
@@ -61,11 +61,6 @@ _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 _OF_METHODS = (Operation.ENROLL, Operation.FORGET)
 _AGREEING = 2
 _NOTHING = timedelta()
-
-
-# What was sent: built again, or (for what is done to a payment later) what is in it alongside
-# what the attempt says.
-Request: TypeAlias = Charge | Enrollment | Forgetting | operate.Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Case:
     """An attempt to inquire about, with what is needed to send it again."""
 
     row: AttemptRow
-    request: Request | None
+    request: SentRequest | None
     now: datetime
     mark: Mark | None = None
     stopped: bool = False
@@ -156,12 +151,12 @@ def follow(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[MethodChange]:
     """Ask the gateway how storing, or deleting, a method stands."""
-    found = yield from look(lambda tx: enroll.change_of(tx, attempt))
+    found = yield from look(lambda tx: keeping.change_of(tx, attempt))
     if not found.state.final:
         row = yield from look(lambda tx: _case(tx, attempt).row)
         require(row.attempt.account, accounts)
         yield from inquire_safely(attempt, accounts, timing, set())
-    return (yield from look(lambda tx: enroll.change_of(tx, attempt)))
+    return (yield from look(lambda tx: keeping.change_of(tx, attempt)))
 
 
 def ask_again(
@@ -308,7 +303,7 @@ def _case(tx: Tx, attempt: str) -> Case:
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
     stopped = sending.stopped(tx) is not None
-    return Case(row, _request(tx, row), tx.now, tx.mark, stopped, books_of(tx, row))
+    return Case(row, requests.rebuild(tx, row), tx.now, tx.mark, stopped, books_of(tx, row))
 
 
 def books_of(tx: Tx, row: AttemptRow) -> Books:
@@ -318,15 +313,6 @@ def books_of(tx: Tx, row: AttemptRow) -> Books:
     now = under_way.of_payment(tx, row.attempt.payment)
     collected = Money(now.received.currency, now.collected)
     return Books(receipts.names_of(tx, row.attempt.payment), collected)
-
-
-def _request(tx: Tx, row: AttemptRow) -> Request | None:
-    """Build again what was sent, where it needs more than the attempt and can be built."""
-    if row.attempt.operation in _COLLECTS:
-        return collect.rebuild(tx, row.attempt.id)
-    if row.attempt.operation in _OF_METHODS:
-        return enroll.rebuild(tx, row)
-    return operate.read_details(tx, row.attempt.id)
 
 
 def _news(answer: Answer) -> Answer:
@@ -351,7 +337,7 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     row = case.row
     if row.attempt.operation not in account.operations:
         return False
-    if not _is_complete(case.request):
+    if not requests.is_whole(case.request):
         return False
     if row.attempt.operation is Operation.FORGET:
         return True
@@ -365,13 +351,6 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     return case.age() < min(remembered * _TTL_SHARE_USED, remembered - flies)
 
 
-def _is_complete(request: Request | None) -> bool:
-    """Return whether a request could be built again whole."""
-    if isinstance(request, operate.Details):
-        return request.parameters is not None
-    return request is not None
-
-
 def _send_again(
     case: Case, account: GatewayAccount, timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
@@ -379,7 +358,7 @@ def _send_again(
 
     def take_lease(tx: Tx) -> Lease | None:
         lease = tx.lease(timing.lease)
-        if _is_complete(case.request) and not _is_complete(_request(tx, row)):
+        if requests.is_whole(case.request) and not requests.is_whole(requests.rebuild(tx, row)):
             return None  # its method was forgotten, or facts in it were erased, since we looked
         return lease if attempts.send_again(tx, row, lease) else None
 
@@ -393,7 +372,7 @@ def _send_again(
         account.name,
         deferred(partial(_begin, case, account)),
         door=door.outcome(account, row.attempt.operation),
-        hidden=account.hidden.of(_method_of(case.request)),
+        hidden=account.hidden.of(requests.method_of(case.request)),
         about=row.in_log,
         heard=heard,
         lease=lease,
@@ -417,29 +396,9 @@ def _payment_of(tx: Tx, row: AttemptRow) -> Payment | None:
 
 def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
     """Begin the dialogue again, with the same key and the same request."""
-    match case.request:
-        case Charge():
-            return collect.begin(account.gateway, case.row.attempt.operation, case.request)
-        case Enrollment() | Forgetting():
-            return enroll.begin(account, case.request)
-        case operate.Details():
-            return operate.begin(account.gateway, case.row, case.request)
-        case None:
-            raise LedgerCorrupt("a request that cannot be built again is not sent again")
-        case _:
-            assert_never(case.request)
-
-
-def _method_of(request: Request | None) -> Method | None:
-    match request:
-        case Charge() | Enrollment():
-            return request.method
-        case Forgetting():
-            return request.token
-        case operate.Details() | None:
-            return None
-        case _:
-            assert_never(request)
+    if case.request is None:
+        raise LedgerCorrupt("a request that cannot be built again is not sent again")
+    return dialogues.begin(account.gateway, case.row, case.request)
 
 
 def _merge(

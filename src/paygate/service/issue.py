@@ -22,12 +22,11 @@ from paygate.ledger import (
     items,
     lots,
     outbox,
-    payments,
     posting,
     reversals,
 )
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import allocation, finding, ways
+from paygate.service import allocation, claiming, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     if not items.void(tx, invoice.id):
         raise ways.being_paid(tx, invoice)
     for holder in claims.soft_on(tx, invoice.id):
-        supersede(tx, holder)
+        claiming.supersede(tx, holder)
     lines = [
         Line(LedgerAccount.RECEIVABLE, -invoice.open.minor, item=invoice.id),
         Line(LedgerAccount.BILLED, invoice.total.minor, item=invoice.id),
@@ -188,12 +187,3 @@ def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
             )
         )
     return lines
-
-
-def supersede(tx: Tx, payment: str) -> None:
-    """Let another payment take over what *payment*, a page or slip, was to pay."""
-    for claim in claims.of_payment(tx, payment):
-        if claim.state == "soft":
-            claims.set_state(tx, payment, claim, "superseded")
-    payments.set_superseded(tx, payment)
-    outbox.emit(tx, "payment.superseded", payment, {"payment": payment})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Changes
 from paygate.domain.kind import Operation
+from paygate.domain.method import MethodChange
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -24,7 +25,9 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
+from paygate.errors import UnknownMethod
 from paygate.ledger import attempts, customers, methods, outbox, payments, stored_requests
+from paygate.printing import shown
 from paygate.service import telling
 
 if TYPE_CHECKING:
@@ -205,3 +208,29 @@ def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -
     if changes is not None:
         facts |= {"code": changes.code, "reason": changes.review or changes.reason}
     outbox.emit(tx, type_, row.attempt.method, facts, row.in_log)
+
+
+def change_of(tx: Tx, attempt: str) -> MethodChange:
+    """Read how storing, or deleting, a method stands; raises `UnknownMethod`."""
+    row = attempts.by_id(tx, attempt)
+    if row is None or row.attempt.payment:
+        raise UnknownMethod(f"nothing was stored or deleted under the id {shown(attempt)}")
+    one = row.attempt
+    return MethodChange(
+        id=one.id,
+        operation=one.operation,
+        customer=read_plan(row)["customer"],
+        account=one.account,
+        kind=row.kind,
+        state=one.state,
+        method=methods.by_id(tx, one.method),
+        created_at=one.created_at,
+        reference=one.reference,
+        code=one.code,
+        raw_code=one.raw_code,
+        reason=one.reason,
+        retryable=row.attempt.retryable,
+        action=row.action,
+        expires_at=row.expires_at,
+        needs_review=one.needs_review,
+    )

@@ -34,19 +34,17 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import LedgerCorrupt, StoreError
-from paygate.gateway import StoredToken
 from paygate.ledger import (
     accounts,
     attempts,
     claims,
     customers,
-    methods,
     payments,
     receipts,
     stored_requests,
     under_way,
 )
-from paygate.service import allocation, booking, keeping, quotes, telling
+from paygate.service import allocation, booking, claiming, keeping, quotes, requests, telling
 from paygate.service.account import Timing
 from paygate.service.flow import Flow, transact
 from paygate.service.hiding import Hidden
@@ -233,9 +231,8 @@ def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         people = {str(keeping.read_plan(before)["customer"])}
     known = [customers.find(tx, each) for each in sorted(people)]
     request = stored_requests.of_attempt(tx, before.attempt.id)
-    token = methods.token_sent_with(tx, request)
-    hidden = Hidden().of(None if token is None else StoredToken(token))
-    return hidden.about(*known, *customers.sent_with(request)).blot(answer)
+    hidden = Hidden().of(requests.token_in(tx, request))
+    return hidden.about(*known, *requests.people_in(request)).blot(answer)
 
 
 def _of_others(
@@ -429,7 +426,7 @@ def _pass_on(
     payment = merge_in(tx, main.attempt.id, _about_main(before, answer, reading), about_main)
     if not changes.state.in_doubt and payment.status is PaymentStatus.REQUIRES_ACTION:
         # The page is still payable, and the payer may leave it: others may pay again.
-        booking.soften(tx, payment.id, claims.of_payment(tx, payment.id))
+        claiming.soften(tx, payment.id, claims.of_payment(tx, payment.id))
     return payment
 
 

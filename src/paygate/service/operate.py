@@ -10,15 +10,14 @@ its own under a key of its own; all are stored before the first is sent, so that
 recovery sends what a crash left behind.
 
 None of them needs a token or card data, so all can be built again from what is
-stored: see `begin`.
+stored: see `requests`.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from typing import TYPE_CHECKING
 
 from paygate import logs
 from paygate.dialogue import deferred
@@ -27,7 +26,7 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.domain.result import result_of
-from paygate.domain.secret import Sealed, Secret
+from paygate.domain.secret import Sealed
 from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
@@ -37,21 +36,10 @@ from paygate.errors import (
     NotPayable,
     NotRefundable,
     OutcomeUnknown,
-    TokenUnreadable,
     UnknownGateway,
     Unsupported,
 )
 from paygate.gateway import (
-    Capture,
-    Captures,
-    Closes,
-    ClosingUp,
-    Completes,
-    Completion,
-    Refunding,
-    Refunds,
-    Voiding,
-    Voids,
     digest_key,
 )
 from paygate.ledger import (
@@ -62,24 +50,33 @@ from paygate.ledger import (
     lots,
     receipts,
     refunding,
-    stored_requests,
     under_way,
 )
 from paygate.printing import shown
-from paygate.service import booking, collect, door, finding, merge, parts, refunds, ways
+from paygate.service import (
+    booking,
+    claiming,
+    dialogues,
+    door,
+    finding,
+    merge,
+    parts,
+    refunds,
+    requests,
+    ways,
+)
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
+from paygate.service.requests import Extras
 from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paygate.dialogue import Dialogue
     from paygate.domain.attempt import Attempt
     from paygate.domain.invoice import Invoice, Share
-    from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.domain.result import OperationResult
-    from paygate.gateway import Gateway, Rail
+    from paygate.gateway import Rail
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.elapsed import Lease
     from paygate.ledger.tx import Tx
@@ -106,22 +103,6 @@ class Task:
     parameters: Sealed[Mapping[str, str]] | None = None
 
 
-def _none_given() -> Sealed[Mapping[str, str]]:
-    return Sealed({})
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What a request holds that its attempt does not tell.
-
-    `parameters` are those of the return address; they are None if they were given and
-    cannot be read any more, and then the request cannot be built again.
-    """
-
-    reason: str = ""
-    parameters: Sealed[Mapping[str, str]] | None = field(default_factory=_none_given)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """A stored intent and the ids of its attempts.
@@ -134,7 +115,7 @@ class Stored:
     account: GatewayAccount
     attempts: tuple[str, ...] = ()
     rows: tuple[AttemptRow, ...] = ()
-    details: Details = field(default_factory=Details)
+    extras: Extras = field(default_factory=Extras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +173,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
     lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
     if lease is None:
         return  # the parts before it took so long that recovery sends this one
-    dialogue = deferred(partial(begin, account.gateway, row, stored.details))
+    dialogue = deferred(partial(dialogues.begin_operation, account.gateway, row, stored.extras))
     heard = Heard()
     answer = yield from ask(
         account.name,
@@ -300,91 +281,6 @@ def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
     return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
 
 
-def begin(gateway: Gateway, row: AttemptRow, details: Details) -> Dialogue[Outcome]:
-    """Begin the dialogue of a stored attempt, the same again as the first time."""
-    attempt = row.attempt
-    key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
-    match attempt.operation:
-        case Operation.CAPTURE:
-            capture = Capture(
-                key=key,
-                our_ref=our_ref,
-                payment=payment,
-                reference=about,
-                amount=attempt.amount,
-                final=row.final,
-            )
-            return cast("Captures", gateway).capture(capture)
-        case Operation.VOID:
-            voiding = Voiding(
-                key=key, our_ref=our_ref, payment=payment, reference=about, amount=attempt.amount
-            )
-            return cast("Voids", gateway).void(voiding)
-        case Operation.REFUND:
-            refunding = Refunding(
-                key=key,
-                our_ref=our_ref,
-                payment=payment,
-                reference=about,
-                movement_id=row.movement,
-                amount=attempt.amount,
-                reason=details.reason,
-            )
-            return cast("Refunds", gateway).refund(refunding)
-        case Operation.CLOSE:
-            closing = ClosingUp(key=key, our_ref=our_ref, payment=payment, reference=about)
-            return cast("Closes", gateway).close(closing)
-        case Operation.COMPLETE:
-            completion = Completion(
-                key=key,
-                our_ref=our_ref,
-                payment=payment,
-                reference=about,
-                amount=attempt.amount,
-                parameters={} if details.parameters is None else details.parameters.open(),
-            )
-            return cast("Completes", gateway).complete(completion)
-        case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
-            raise Unsupported(f"{attempt.operation} is not done to a payment")
-        case _:
-            assert_never(attempt.operation)
-
-
-def _write(tx: Tx, attempt: str, details: Details) -> str | None:
-    """
-    Write *details* as text, so that the request can be built again; None if there are none.
-
-    What a payer's browser brought back may open something: it is encrypted as tokens
-    are, and without a key it is not kept.
-    """
-    facts: dict[str, Any] = {}
-    if details.reason:
-        facts["reason"] = details.reason
-    if details.parameters is not None and details.parameters.open():
-        text = Secret(json.dumps(dict(details.parameters.open())))
-        sealed = None if tx.vault is None else tx.vault.seal(text, of=attempt).decode()
-        facts["parameters"] = sealed
-    return json.dumps(facts) if facts else None
-
-
-def read_details(tx: Tx, attempt: str) -> Details:
-    """Read what `_write` wrote for *attempt*."""
-    text = stored_requests.of_attempt(tx, attempt)
-    if text is None:
-        return Details()
-    facts: dict[str, Any] = json.loads(text) if text else {"parameters": None}  # erased
-    sealed: str | None = facts.get("parameters", "")
-    if sealed == "":
-        return Details(facts["reason"])
-    if sealed is None or tx.vault is None:
-        return Details(parameters=None)
-    try:
-        parameters = tx.vault.open(sealed.encode(), of=attempt)
-    except TokenUnreadable:
-        return Details(parameters=None)
-    return Details(parameters=Sealed(json.loads(parameters.reveal())))
-
-
 def _check_rail(payment: Payment, operation: Operation) -> None:
     """Refuse to ask a gateway about money that came without one; name the verbs that help."""
     if payment.account == RECORDED:
@@ -435,7 +331,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
         amount=str(task.amount),
         final=task.final,
         to=task.to,
-        items=[collect.name_of(item) for item in task.items],
+        items=[claiming.name_of(item) for item in task.items],
     )
     key = task.key or _next_key(tx, task, payment)
     if keys.take(tx, task.operation, key, print_, id_) is not None:
@@ -459,7 +355,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             _check_void(tx, payment)
         case _:
             _check_page(tx, payment, task, rail)
-    details = Details(task.reason, _none_given() if task.parameters is None else task.parameters)
+    extras = Extras(task.reason, Sealed({}) if task.parameters is None else task.parameters)
     ids = [id_, *(tx.new_id("att") for _ in steps[1:])]
     lease = tx.lease(timing.lease)
     for number, (each, step) in enumerate(zip(ids, steps, strict=True)):
@@ -478,8 +374,8 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
             key=task.key or "",
             amount=step.amount,
             lease=lease,
-            request=_write(tx, each, details),
-            person=payment.payer if details.parameters and details.parameters.open() else "",
+            request=requests.write_extras(tx, each, extras),
+            person=payment.payer if extras.parameters and extras.parameters.open() else "",
             final=task.final,
             movement=step.movement,
             about=main.attempt.reference,
@@ -491,7 +387,7 @@ def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: T
     for each, share in zip(ids, _shared_out(wanted, steps), strict=True):
         refunding.name_items(tx, each, share)
     rows = [attempts.by_id(tx, each) for each in ids]
-    return replace(stored, attempts=tuple(ids), rows=tuple(filter(None, rows)), details=details)
+    return replace(stored, attempts=tuple(ids), rows=tuple(filter(None, rows)), extras=extras)
 
 
 def _asked_before(tx: Tx, payment: Payment, operation: Operation, key: str) -> list[AttemptRow]:
@@ -701,7 +597,7 @@ def _check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
             )
         return
     its_claims = claims.of_payment(tx, payment.id)
-    if payment.superseded or not booking.harden(tx, payment.id, its_claims):
+    if payment.superseded or not claiming.harden(tx, payment.id, its_claims):
         # One whose claims were taken over still names what it was to pay.
         wanted = dict.fromkeys(claim.item for claim in its_claims if claim.state != "used")
         raise ways.taken_over(tx, payment, list(wanted), closable=rail.closable)

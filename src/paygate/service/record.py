@@ -12,7 +12,7 @@ from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import claims, customers, keys, payments, receipts
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import allocation, collect, finding, in_hand, issue, telling
+from paygate.service import allocation, claiming, finding, in_hand, telling
 from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     id_ = tx.new_id("pay")
     customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
     print_ = keys.fingerprint(
-        items=[collect.name_of(item) for item in slip.items],
+        items=[claiming.name_of(item) for item in slip.items],
         kind=slip.kind,
         amount=str(slip.amount),
         reference=slip.reference,
@@ -72,7 +72,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     came = in_hand.plan(tx, slip.items, slip.amount, slip.customer)
     plan = came.plan
     for page in {page for claim in plan.claims for page in claims.soft_on(tx, claim.item)}:
-        issue.supersede(tx, page)
+        claiming.supersede(tx, page)
     opened = payments.insert(
         tx,
         id_=id_,

@@ -32,7 +32,7 @@ from paygate.printing import shown
 from paygate.service import (
     allocation,
     booking,
-    collect,
+    claiming,
     finding,
     identifying,
     refunds,
@@ -88,7 +88,7 @@ def record_refund_in(tx: Tx, slip: RefundSlip) -> list[Receipt]:
         kind=slip.kind,
         reference=slip.reference,
         to=slip.to,
-        items=[collect.name_of(item) for item in slip.items],
+        items=[claiming.name_of(item) for item in slip.items],
         on=slip.on,
     )
     before = keys.take(tx, "record_refund", slip.key, print_, id_)

@@ -27,7 +27,6 @@ from paygate.printing import shown
 from paygate.service import (
     allocation,
     door,
-    enroll,
     finding,
     keeping,
     merge,
@@ -184,7 +183,7 @@ def resolve_method(
 
     def work(tx: Tx) -> MethodChange:
         _check_evidence(evidence)
-        found = enroll.change_of(tx, change)
+        found = keeping.change_of(tx, change)
         row = attempts.by_id(tx, found.id)
         assert row is not None, f"the change {found.id} was just read"
         if found.state.final:
@@ -209,7 +208,7 @@ def resolve_method(
                 "evidence": evidence,
             },
         )
-        return enroll.change_of(tx, found.id)
+        return keeping.change_of(tx, found.id)
 
     return (yield from transact(work))
 

@@ -28,7 +28,7 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import allocation, issue
+from paygate.service import allocation, claiming
 from paygate.service.telling import emit, tell_credited
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
             continue
         for page in claims.soft_on(tx, claim.item):
             if page != payment.id:
-                issue.supersede(tx, page)
+                claiming.supersede(tx, page)
         _hold_of(tx, payment, claim, take)
         missing -= take
     return max(0, missing)

@@ -46,7 +46,7 @@ from paygate.ledger import (
 from paygate.ledger.claims import Claim
 from paygate.ledger.paging import Page
 from paygate.printing import shown
-from paygate.service import issue, merge, telling
+from paygate.service import claiming, merge, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ def _oldest_due(tx: Tx, payment: Payment) -> list[Claim]:
             if take <= 0 or invoice.total.currency != payment.amount.currency:
                 continue
             for page in claims.soft_on(tx, invoice.id):
-                issue.supersede(tx, page)
+                claiming.supersede(tx, page)
             made.append(Claim(len(made), invoice.id, take, None, "released"))
             left -= take
         if len(found) < _PAGE:

@@ -98,15 +98,15 @@ def _of_every_account(table: str) -> Any:
 
 
 def _stay_hard(original: Any) -> Any:
-    booking = import_module("paygate.service.booking")
+    claiming = import_module("paygate.service.claiming")
 
     def pass_on(*args: Any) -> Any:
-        soften = vars(booking)["soften"]
-        vars(booking)["soften"] = _nothing(soften)
+        soften = vars(claiming)["soften"]
+        vars(claiming)["soften"] = _nothing(soften)
         try:
             return original(*args)
         finally:
-            vars(booking)["soften"] = soften
+            vars(claiming)["soften"] = soften
 
     return pass_on
 

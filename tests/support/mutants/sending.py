@@ -251,7 +251,7 @@ MUTANTS: Final = (
         plants="a charge that is built again lacks the stored method's token",
         breaks="§3: the same body again, only if it can be rebuilt",
         shows="a charge of a stored method is lost on its way",
-        patches=(Patch("service.collect", "rebuild", _without_token),),
+        patches=(Patch("service.requests", "rebuild_charge", _without_token),),
         bias=Bias(
             faults={Fault.REQUEST_LOST: 0.3},
             actions={"store method": 4, "pay": 2, "poller": 3},
@@ -266,8 +266,8 @@ MUTANTS: Final = (
         shows="two payments of one invoice begin at once",
         patches=(
             Patch("service.collect", "collect", _claim_after_look),
-            Patch("service.collect", "share_of", _believe_the_look),
-            Patch("service.collect", "name_of", _name_of_the_look),
+            Patch("service.claiming", "share_of", _believe_the_look),
+            Patch("service.claiming", "name_of", _name_of_the_look),
             Patch(
                 "ledger.items",
                 "_CLAIM",

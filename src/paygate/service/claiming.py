@@ -1,0 +1,292 @@
+"""Claims: what a payment holds of invoices and of credit, so that nothing is paid twice.
+
+Two people may pay the same invoice at the same moment, on two machines. So before anything is
+sent, a payment claims what it is for, in the transaction that stores its intent: one conditional
+update for each item, which fails if less is free than it takes. Nothing is decided on what was
+read before. A payment that uses credit claims that in the same way, oldest lots first.
+
+A claim is *hard* while money may be on its way: nobody else can pay what it holds. While a page or
+slip waits for a payer, who may never come, it is *soft* and keeps nobody out. Whoever pays those
+items meanwhile *supersedes* the page: it is not completed any more, and money that comes on it
+all the same finds what is open and becomes credit otherwise. When the payer of a page has
+approved, its claims are made hard again, if what they held is still free. In the end a claim is
+used by the money, or released.
+
+What stays true, whatever is lost or repeated: the hard claims on an item, and what was paid and
+written off, are never more than its total; what is reserved of a credit is the sum of the hard
+claims on it and of what refunds hold. An unknown outcome holds its claims until it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, assert_never
+
+from paygate.domain.customer import Customer
+from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+from paygate.domain.money import Money
+from paygate.errors import (
+    AlreadyPaid,
+    CurrencyMismatch,
+    InvalidAmount,
+    InvalidValue,
+    InvoiceIsVoid,
+    NotEnoughCredit,
+    NotEnoughOpen,
+)
+from paygate.ledger import (
+    claims,
+    customers,
+    items,
+    lots,
+    outbox,
+    payments,
+)
+from paygate.ledger.claims import Claim
+from paygate.service import (
+    finding,
+    ways,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(slots=True)
+class ClaimPlan:
+    """Who pays, in what currency, how much, and for what."""
+
+    customer: str
+    currency: str
+    claims: list[Claim] = field(default_factory=list[Claim])
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
+    open_minor: int = 0
+
+
+def plan_claims(
+    tx: Tx,
+    wanted: Sequence[Invoice | Share | str],
+    amount: Money | None,
+    customer: Customer | str | None,
+) -> ClaimPlan:
+    """Claim what is to be paid, in the order given, or refuse before anything is written."""
+    if amount is not None and amount.minor <= 0:
+        raise InvalidAmount(
+            f"the amount to collect is {amount}; it must be more than zero", argument="amount"
+        )
+    if not wanted:
+        if customer is None or amount is None:
+            raise InvalidValue(
+                "without an invoice, say whose balance it is for and how much: "
+                "customer= and amount=",
+                argument="customer" if customer is None else "amount",
+            )
+        return ClaimPlan(customer=customers.save(tx, customer), currency=amount.currency)
+    found = [share_of(tx, item) for item in wanted]
+    check_together([invoice for invoice, _ in found], amount, customer)
+    _check_open([invoice for invoice, _ in found])
+    if customer is not None:
+        customers.save(tx, customer)
+    first = found[0][0]
+    plan = ClaimPlan(customer=first.customer, currency=first.total.currency)
+    left = None if amount is None else amount.minor
+    for invoice, share in found:
+        take = _claimable(tx, invoice, share, left)
+        plan.open_minor += invoice.open.minor
+        if not take:
+            continue
+        if not items.claim(tx, invoice.id, take):
+            raise ways.being_paid(tx, invoice)
+        plan.claims.append(Claim(len(plan.claims), invoice.id, take, None, "hard"))
+        plan.numbers[invoice.id] = invoice.number
+        left = None if left is None else left - take
+    if left and any(share is not None for _, share in found):
+        raise InvalidAmount(
+            f"the shares do not add up to {amount}; leave amount= out", argument="amount"
+        )
+    return plan
+
+
+def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
+    """Return the invoice that *item* names, and which part of it is wanted, if it says that."""
+    if isinstance(item, Share):
+        if item.amount.minor <= 0:
+            raise InvalidAmount(f"a share of {item.amount} cannot be paid", argument="items")
+        return finding.invoice(tx, item.invoice, "items"), item.amount
+    return finding.invoice(tx, item, "items"), None
+
+
+def check_together(
+    invoices: Sequence[Invoice], amount: Money | None, customer: Customer | str | None
+) -> None:
+    """Refuse invoices that one payment cannot be for: of two customers, or two currencies."""
+    first = invoices[0]
+    seen: set[str] = set()
+    for invoice in invoices:
+        if invoice.id in seen:
+            raise InvalidValue(f"invoice {invoice.number} is listed twice", argument="items")
+        seen.add(invoice.id)
+        if invoice.total.currency != first.total.currency:
+            raise CurrencyMismatch(
+                f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
+                f"{invoice.total.currency}; collect them apart",
+                argument="items",
+            )
+        if invoice.customer != first.customer:
+            raise InvalidValue(
+                f"invoices {first.number} and {invoice.number} are of different customers; "
+                "collect them apart (somebody else may pay with payer=)",
+                argument="items",
+            )
+    if amount is not None and amount.currency != first.total.currency:
+        raise CurrencyMismatch(
+            f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}",
+            argument="amount",
+        )
+    given = customer.id if isinstance(customer, Customer) else customer
+    if given is not None and given != first.customer:
+        raise InvalidValue(
+            f"invoice {first.number} is of customer {first.customer}, not {given}; "
+            "use payer= for somebody who pays for another",
+            argument="customer",
+        )
+
+
+def _check_open(invoices: Sequence[Invoice]) -> None:
+    for invoice in invoices:
+        if invoice.status is InvoiceStatus.VOID:
+            raise InvoiceIsVoid(
+                f"invoice {invoice.number} is void and cannot be paid", item=invoice.number
+            )
+        if invoice.open.minor == 0:
+            how = "written off" if invoice.status is InvoiceStatus.WRITTEN_OFF else "paid already"
+            raise AlreadyPaid(f"invoice {invoice.number} is {how}", item=invoice.number)
+
+
+def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:
+    """Tell how much of *invoice* this payment is to claim."""
+    room = invoice.open.minor - invoice.claimed.minor
+    if share is not None:
+        if share.currency != invoice.total.currency:
+            raise CurrencyMismatch(
+                f"the share is in {share.currency}, invoice {invoice.number} in "
+                f"{invoice.total.currency}",
+                argument="items",
+            )
+        if share > invoice.open:
+            raise NotEnoughOpen(
+                f"{share} is more than is open on invoice {invoice.number} ({invoice.open})",
+                item=invoice.number,
+            )
+        if share.minor > room:
+            raise ways.being_paid(tx, invoice)
+        return share.minor
+    if left is None:
+        if room <= 0:
+            raise ways.being_paid(tx, invoice)
+        return room
+    # The caller gave the amount: he would not want the part that another payment holds to
+    # become credit, so that is refused. What is more than all that is open does.
+    take = min(left, invoice.open.minor)
+    if take > room:
+        raise ways.being_paid(tx, invoice)
+    return take
+
+
+def from_credit(tx: Tx, plan: ClaimPlan, wanted: Money) -> tuple[list[Claim], int]:
+    """
+    Turn the first *wanted* of the plan's claims into claims on credit, oldest lots first.
+
+    Raises `NotEnoughCredit` where the free lots do not cover it.
+    """
+    if wanted.minor <= 0:
+        raise InvalidAmount(f"credit of {wanted} cannot be used", argument="credit")
+    if wanted.currency != plan.currency:
+        raise CurrencyMismatch(
+            f"credit in {wanted.currency} cannot pay what is owed in {plan.currency}",
+            argument="credit",
+        )
+    rooms = {lot.id: lot.free.minor for lot in lots.free_of(tx, plan.customer, wanted.currency)}
+    free = lots.spendable(tx, plan.customer, wanted.currency)
+    claimed = sum(claim.minor for claim in plan.claims)
+    if free < wanted.minor:
+        raise NotEnoughCredit(
+            f"customer {plan.customer} has {Money(wanted.currency, free)} of free credit, "
+            f"not {wanted}",
+            free=Money(wanted.currency, free),
+        )
+    if claimed < wanted.minor:
+        raise NotEnoughOpen(
+            f"{wanted} of credit is more than is open ({Money(wanted.currency, claimed)})"
+        )
+    claims: list[Claim] = []
+    left = wanted.minor
+    for claim in plan.claims:
+        rest = claim.minor
+        while rest and left:
+            credit, room = next(iter(rooms.items()))
+            part = min(rest, left, room)
+            if not lots.reserve(tx, credit, part):
+                raise NotEnoughCredit(f"credit {credit} was used meanwhile; try again")
+            claims.append(Claim(len(claims), claim.item, part, credit, "hard"))
+            rest, left, rooms[credit] = rest - part, left - part, room - part
+            if not rooms[credit]:
+                del rooms[credit]
+        if rest:
+            claims.append(Claim(len(claims), claim.item, rest, None, "hard"))
+    return claims, wanted.minor
+
+
+def name_of(item: Invoice | Share | str) -> Any:
+    """Name an item in the fingerprint of a call."""
+    match item:
+        case str():
+            return item
+        case Invoice():
+            return item.number
+        case Share():
+            return [name_of(item.invoice), str(item.amount)]
+        case _:
+            assert_never(item)
+
+
+def supersede(tx: Tx, payment: str) -> None:
+    """Let another payment take over what *payment*, a page or slip, was to pay."""
+    for claim in claims.of_payment(tx, payment):
+        if claim.state == "soft":
+            claims.set_state(tx, payment, claim, "superseded")
+    payments.set_superseded(tx, payment)
+    outbox.emit(tx, "payment.superseded", payment, {"payment": payment})
+
+
+def soften(tx: Tx, payment: str, its_claims: list[Claim]) -> None:
+    """Let others pay these items: the payer may never come back from the page."""
+    # A page made while this one was on its way was not there to be superseded at the intent.
+    for page in sorted({page for claim in its_claims for page in claims.soft_on(tx, claim.item)}):
+        supersede(tx, page)
+    for claim in its_claims:
+        if claim.state == "hard":
+            items.unclaim(tx, claim.item, claim.minor)
+            if claim.credit is not None:
+                lots.release(tx, claim.credit, claim.minor)
+            claims.set_state(tx, payment, claim, "soft")
+
+
+def harden(tx: Tx, payment: str, its_claims: list[Claim]) -> bool:
+    """Hold the items again that are still free; false where others were paid meanwhile."""
+    held = True
+    for claim in its_claims:
+        if claim.state != "soft":
+            continue
+        if claim.credit is not None and not lots.reserve(tx, claim.credit, claim.minor):
+            held = False
+            continue
+        if items.claim(tx, claim.item, claim.minor):
+            claims.set_state(tx, payment, claim, "hard")
+            continue
+        held = False
+        if claim.credit is not None:
+            lots.release(tx, claim.credit, claim.minor)
+    return held

@@ -1,0 +1,303 @@
+"""Requests: what was sent to a gateway, as text in the ledger, and built again from it.
+
+An attempt whose answer was lost may be sent again only as it was: the same key and the same
+body. So what its row does not hold is written beside it, in the transaction that stores the
+intent, and deleted with its answer. One codec writes and reads all of it: a charge, an
+enrolment, and the extras of what is done to a payment later. A deletion needs nothing but its
+row.
+
+Nothing here is a secret in clear text. A stored method stays in its own row and only its id is
+written; a one-time token or raw card data is written nowhere, and such a request cannot be built
+again; what the payer's browser brought back is encrypted as tokens are. A request also cannot be
+built again if its method was forgotten, if facts about a person in it were erased, or if the keys
+are not here. `rebuild` then returns None, and the attempt is only asked about.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+
+from paygate.domain.charging import ChargeLine, ChargeReason
+from paygate.domain.customer import Browser
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.money import Money
+from paygate.domain.secret import Sealed, Secret
+from paygate.errors import PaygateError, TokenKeysMissing, TokenUnreadable
+from paygate.gateway import Charge, Enrollment, Forgetting, StoredToken
+from paygate.ledger import customers, methods, stored_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.customer import Customer
+    from paygate.gateway import Method
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.tx import Tx
+
+
+def _none_given() -> Sealed[Mapping[str, str]]:
+    return Sealed({})
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """
+    What a request to capture, void, refund, close or complete holds beside its attempt.
+
+    `parameters` are those of the return address; they are None if they were given and
+    cannot be read any more, and then the request cannot be built again.
+    """
+
+    reason: str = ""
+    parameters: Sealed[Mapping[str, str]] | None = field(default_factory=_none_given)
+
+
+SentRequest: TypeAlias = Charge | Enrollment | Forgetting | Extras
+"""What was sent, whole or beside its attempt."""
+
+
+def rebuild(tx: Tx, row: AttemptRow) -> SentRequest | None:
+    """Return what was sent for a stored attempt, or None if it cannot be built again."""
+    match row.attempt.operation:
+        case Operation.CHARGE | Operation.AUTHORIZE:
+            return rebuild_charge(tx, row.attempt.id)
+        case Operation.ENROLL:
+            return _rebuild_enrollment(tx, row.attempt.id)
+        case Operation.FORGET:
+            try:
+                return forgetting(tx, row.attempt.id, row.gateway_key, row.attempt.method)
+            except PaygateError:  # the keys are missing or others; nothing can be sent here
+                return None
+        case (
+            Operation.CAPTURE
+            | Operation.VOID
+            | Operation.REFUND
+            | Operation.CLOSE
+            | Operation.COMPLETE
+        ):
+            return _rebuild_extras(tx, row.attempt.id)
+        case _:
+            assert_never(row.attempt.operation)
+
+
+def is_whole(request: SentRequest | None) -> bool:
+    """Return whether a request could be built again with all that was in it."""
+    if isinstance(request, Extras):
+        return request.parameters is not None
+    return request is not None
+
+
+def method_of(request: SentRequest | None) -> Method | None:
+    """Return the method in *request*, whose secrets an answer must not repeat."""
+    match request:
+        case Charge() | Enrollment():
+            return request.method
+        case Forgetting():
+            return request.token
+        case Extras() | None:
+            return None
+        case _:
+            assert_never(request)
+
+
+# --- A charge ------------------------------------------------------------------------------
+
+
+def write_charge(charge: Charge, stored: str | None) -> str:
+    """
+    Return a charge as text.
+
+    It is one of the stored method *stored*, whose token stays in its own row, or one
+    that needs no method.
+    """
+    browser = charge.browser
+    return json.dumps(
+        {
+            "key": charge.key,
+            "our_ref": charge.our_ref,
+            "payment": charge.payment,
+            "amount": [charge.amount.currency, charge.amount.minor],
+            "kind": charge.kind,
+            "payer": _write_person(charge.payer),
+            "ship_to": _write_person(charge.ship_to),
+            "invoices": charge.invoices,
+            "description": charge.description,
+            "return_url": charge.return_url,
+            "store_method": charge.store_method,
+            "payer_present": charge.payer_present,
+            "place": charge.place,
+            "stored": stored,
+            "browser": None
+            if browser is None
+            else [browser.ip, browser.user_agent, browser.accept, browser.language],
+            "reason": charge.reason,
+            "lines": [
+                [line.reference, line.amount.currency, line.amount.minor] for line in charge.lines
+            ],
+            "statement_suffix": charge.statement_suffix,
+            "receipt_email": charge.receipt_email,
+            "metadata": dict(charge.metadata),
+            "moto": charge.moto,
+            "customer_reference": charge.customer_reference,
+        }
+    )
+
+
+def rebuild_charge(tx: Tx, attempt: str) -> Charge | None:
+    """Return the charge of *attempt* as it was, or None if it cannot be built again."""
+    text = stored_requests.of_attempt(tx, attempt)
+    if not text:  # there is none, or it held facts about a person that were erased
+        return None
+    charge, stored = read_charge(text)
+    charge = replace(charge, asked_at=tx.now)
+    if stored is None:
+        return charge
+    found = methods.by_id(tx, stored)
+    if found is None or found.forgotten_at is not None:
+        return None
+    try:
+        return replace(charge, method=token_of(tx, stored))
+    except (TokenKeysMissing, TokenUnreadable):
+        return None
+
+
+def read_charge(text: str) -> tuple[Charge, str | None]:
+    """Return the charge that `write_charge` wrote, and the id of its stored method."""
+    facts: dict[str, Any] = json.loads(text)
+    stored: str | None = facts.pop("stored", None)
+    browser: list[str] | None = facts.pop("browser")
+    kind: str = facts.pop("kind")
+    invoices: list[str] = facts.pop("invoices")
+    lines: list[tuple[str, str, int]] = facts.pop("lines")
+    reason: str | None = facts.pop("reason")
+    currency, minor = facts.pop("amount")
+    charge = Charge(
+        payer=_read_person(facts.pop("payer")),
+        ship_to=_read_person(facts.pop("ship_to")),
+        **facts,
+        kind=Kind(kind),
+        invoices=tuple(invoices),
+        lines=tuple(ChargeLine(name, Money(unit, share)) for name, unit, share in lines),
+        reason=None if reason is None else ChargeReason(reason),
+        amount=Money(currency, minor),
+        browser=None if browser is None else Browser(*browser),
+    )
+    return charge, stored
+
+
+def token_of(tx: Tx, method: str) -> StoredToken:
+    """Take the token of a stored method out of the ledger, for one request."""
+    token, network_transaction_id = methods.token_of(tx, method)
+    return StoredToken(token, network_transaction_id)
+
+
+# --- Storing and deleting a method ---------------------------------------------------------
+
+
+def write_enrollment(enrollment: Enrollment) -> str:
+    """Return an enrolment that carries no token as text."""
+    return json.dumps(
+        {
+            "key": enrollment.key,
+            "our_ref": enrollment.our_ref,
+            "customer": _write_person(enrollment.customer),
+            "kind": enrollment.kind,
+            "from_reference": enrollment.from_reference,
+            "mandate": None if enrollment.mandate is None else enrollment.mandate.id,
+            "return_url": enrollment.return_url,
+            "currency": enrollment.currency,
+            "customer_reference": enrollment.customer_reference,
+        }
+    )
+
+
+def _rebuild_enrollment(tx: Tx, attempt: str) -> Enrollment | None:
+    text = stored_requests.of_attempt(tx, attempt)
+    if not text:  # there is none, or it held facts about a person that were erased
+        return None
+    facts: dict[str, Any] = json.loads(text)
+    kind: str = facts.pop("kind")
+    customer: dict[str, Any] = facts.pop("customer")
+    mandate: str | None = facts.pop("mandate")
+    return Enrollment(
+        **facts,
+        kind=Kind(kind),
+        customer=customers.customer_of(customer),
+        mandate=None if mandate is None else methods.mandate(tx, mandate),
+    )
+
+
+def forgetting(tx: Tx, attempt: str, key: str, method: str) -> Forgetting:
+    """Return the request to delete a stored method at its gateway."""
+    return Forgetting(key=key, our_ref=attempt, token=token_of(tx, method))
+
+
+# --- What is done to a payment later -------------------------------------------------------
+
+
+def write_extras(tx: Tx, attempt: str, extras: Extras) -> str | None:
+    """
+    Return *extras* as text, or None if there are none.
+
+    What a payer's browser brought back may open something: it is encrypted as tokens
+    are, and without a key it is not kept.
+    """
+    facts: dict[str, Any] = {}
+    if extras.reason:
+        facts["reason"] = extras.reason
+    if extras.parameters is not None and extras.parameters.open():
+        text = Secret(json.dumps(dict(extras.parameters.open())))
+        sealed = None if tx.vault is None else tx.vault.seal(text, of=attempt).decode()
+        facts["parameters"] = sealed
+    return json.dumps(facts) if facts else None
+
+
+def _rebuild_extras(tx: Tx, attempt: str) -> Extras:
+    text = stored_requests.of_attempt(tx, attempt)
+    if text is None:
+        return Extras()
+    facts: dict[str, Any] = json.loads(text) if text else {"parameters": None}  # erased
+    sealed: str | None = facts.get("parameters", "")
+    if sealed == "":
+        return Extras(facts["reason"])
+    if sealed is None or tx.vault is None:
+        return Extras(parameters=None)
+    try:
+        parameters = tx.vault.open(sealed.encode(), of=attempt)
+    except TokenUnreadable:
+        return Extras(parameters=None)
+    return Extras(parameters=Sealed(json.loads(parameters.reveal())))
+
+
+# --- Who and what is in a stored request ---------------------------------------------------
+
+
+def people_in(text: str | None) -> list[Customer]:
+    """Return the people whose contact facts are kept in a stored request."""
+    kept: dict[str, Any] = json.loads(text) if text else {}
+    found = (_read_person(kept.get(name)) for name in ("payer", "customer", "ship_to"))
+    return [person for person in found if person is not None]
+
+
+def token_in(tx: Tx, text: str | None) -> StoredToken | None:
+    """Return the token of the method in a stored request; None if it has none, or none opens."""
+    kept: dict[str, Any] = json.loads(text) if text else {}
+    found = methods.by_id(tx, kept["stored"]) if kept.get("stored") else None
+    if found is None or found.forgotten_at is not None:
+        return None
+    try:
+        return token_of(tx, found.id)
+    except (TokenKeysMissing, TokenUnreadable):
+        return None
+
+
+def _write_person(person: Customer | None) -> dict[str, Any] | None:
+    if person is None:
+        return None
+    return {"id": person.id, "zone": person.zone, **customers.contact_facts(person)}
+
+
+def _read_person(facts: dict[str, Any] | None) -> Customer | None:
+    return customers.customer_of(facts) if facts else None
