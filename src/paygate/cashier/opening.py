@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _USED_LATER = (
     *("paygate.ledger.chargebacks", "paygate.ledger.customers", "paygate.ledger.payer_numbers"),
-    *("paygate.ledger.sqlite_host", "paygate.transport", "cryptography.fernet", "tenacity"),
+    *("paygate.ledger.receipt_lines", "paygate.ledger.sqlite_host", "paygate.transport"),
+    *("cryptography.fernet", "tenacity"),
 )
 """What verbs import when they are called, beside the use cases and what those import."""
 

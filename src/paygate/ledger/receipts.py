@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
@@ -92,41 +91,6 @@ _AWAITING_IN_ALL = """
 SELECT coalesce(sum(awaiting_minor), 0) AS minor FROM paygate_receipt
 WHERE payment = :payment AND currency = :currency AND awaiting_minor > 0
 """
-_UNDER_WAY = """
-SELECT 1 AS one FROM paygate_receipt
-WHERE payment = :payment AND kind IN ('charge', 'capture') AND in_transit_minor <> 0 LIMIT 1
-"""
-# What only came back counts when what its payment brought has settled.
-_SETTLED = """
-SELECT id, currency, awaiting_minor,
-  CASE WHEN kind IN ('charge', 'capture') THEN awaiting_minor - max(0, in_transit_minor)
-    ELSE awaiting_minor END AS minor
-FROM paygate_receipt
-WHERE payment = :payment AND awaiting_minor > 0
-  AND CASE WHEN kind IN ('charge', 'capture') THEN awaiting_minor > in_transit_minor
-    ELSE :under_way = 0 END
-ORDER BY booked_at, id
-"""
-# A refund that failed, or that a person took back, is out no more.
-_REFUNDS_OUT = """
-SELECT r.id, r.attempt, r.booked_at FROM paygate_receipt r
-JOIN paygate_attempt a ON a.id = r.attempt AND a.operation = 'refund'
-WHERE r.payment = :payment AND r.kind = 'refund' AND r.in_transit_minor <> 0
-  AND r.in_transit_minor < 0
-  AND NOT EXISTS (
-    SELECT 1 FROM paygate_receipt b
-    WHERE b.payment = :payment AND b.kind IN ('refund_failed', 'undone')
-      AND coalesce(b.undoes, b.movement_id) = r.movement_id)
-"""
-_IN_TRANSIT = """
-SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
-  sum(in_transit_minor) AS minor
-FROM paygate_receipt WHERE payment = :payment AND in_transit_minor <> 0
-"""
-_REVERSED = """
-SELECT 1 AS one FROM paygate_receipt
-WHERE payment = :payment AND kind = 'reversal' AND in_transit_minor < 0 LIMIT 1
-"""
 _MOVED_BY = """
 SELECT attempt, kind, currency, amount_minor FROM paygate_receipt
 WHERE payment = :payment AND attempt IS NOT NULL
@@ -142,14 +106,7 @@ _UNDONE_OF = """
 SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_receipt
 WHERE payment = :payment AND kind = 'undone' AND undoes = :movement_id
 """
-_SET_IN_TRANSIT = "UPDATE paygate_receipt SET in_transit_minor = :amount WHERE id = :id"
 _SET_AWAITING = "UPDATE paygate_receipt SET awaiting_minor = :amount WHERE id = :id"
-_SETTLE = """
-UPDATE paygate_receipt SET in_transit_minor = :in_transit, settled_minor = :settled,
-  settled_currency = :settled_currency, fee_minor = :fee, fee_currency = :fee_currency,
-  settled_on = :settled_on
-WHERE id = :id
-"""
 _TAKEN_BACK = """
 SELECT inward, attempt, undoes, amount_minor FROM paygate_receipt
 WHERE payment = :payment AND kind NOT IN ('charge', 'capture')
@@ -352,60 +309,6 @@ def awaiting_in_all(tx: Tx, payment: str, currency: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What of a receipt's `awaiting` money counts now, because it has settled."""
-
-    receipt: str
-    awaiting: int
-    amount: Money
-
-
-def settled(tx: Tx, payment: str) -> list[Settled]:
-    """Read what of a payment awaited its settlement and has settled, the oldest first."""
-    params = {"payment": payment, "under_way": int(is_under_way(tx, payment))}
-    return [
-        Settled(row["id"], row["awaiting_minor"], Money(row["currency"], row["minor"]))
-        for row in tx.all(_SETTLED, params)
-    ]
-
-
-def is_under_way(tx: Tx, payment: str) -> bool:
-    """Return whether some of what a payment brought has not settled."""
-    return tx.one(_UNDER_WAY, {"payment": payment}) is not None
-
-
-def in_transit(tx: Tx, payment: str) -> int:
-    """Return how much of what a payment brought is still to reach us, less what went back."""
-    row = tx.one(_IN_TRANSIT, {"payment": payment})
-    return int(row["minor"]) if row is not None and row["brought"] else 0
-
-
-@dataclass(frozen=True, slots=True)
-class RefundOut:
-    """A refund of ours that was accepted, and that the processor has not said to have settled."""
-
-    receipt: str
-    attempt: str
-    booked_at: datetime
-
-
-def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
-    """
-    Read the refunds of *payment* that are out, the oldest first.
-
-    Before what the payment brought has settled there are none: the processor may set the one off
-    against the other, and nobody would say that the refund settled.
-    """
-    if is_under_way(tx, payment):
-        return []
-    found = [
-        RefundOut(row["id"], row["attempt"], read_instant(row["booked_at"]))
-        for row in tx.all(_REFUNDS_OUT, {"payment": payment})
-    ]
-    return sorted(found, key=lambda each: (each.booked_at, each.receipt))
-
-
-@dataclass(frozen=True, slots=True)
 class Moved:
     """Money that an attempt moved."""
 
@@ -421,11 +324,6 @@ def moved_by(tx: Tx, payment: str) -> dict[str, list[Moved]]:
         one = Moved(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
         found.setdefault(row["attempt"], []).append(one)
     return found
-
-
-def is_reversal_in_transit(tx: Tx, payment: str) -> bool:
-    """Return whether money that a person reversed is still to be taken from us."""
-    return tx.one(_REVERSED, {"payment": payment}) is not None
 
 
 def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:
@@ -485,26 +383,6 @@ def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
 def set_awaiting(tx: Tx, receipt: str, minor: int) -> None:
     """Write how much of a receipt counts only when it has settled."""
     tx.run(_SET_AWAITING, {"id": receipt, "amount": minor})
-
-
-def set_in_transit(tx: Tx, receipt: str, minor: int) -> None:
-    """Write how much of a receipt is still to reach us, or to be taken from us if negative."""
-    tx.run(_SET_IN_TRANSIT, {"id": receipt, "amount": minor})
-
-
-def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
-    """Write what is *known* of a receipt's settlement, and what is still in transit."""
-    params = {
-        "id": receipt,
-        "in_transit": in_transit,
-        "settled": None if known.settled is None else known.settled.minor,
-        "settled_currency": None if known.settled is None else known.settled.currency,
-        "fee": None if known.fee is None else known.fee.minor,
-        "fee_currency": None if known.fee is None else known.fee.currency,
-        "settled_on": write_date(known.on),
-    }
-    tx.run(_SETTLE, params)
-    checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
 def receipt_of(row: Row) -> Receipt:

@@ -43,6 +43,7 @@ from paygate.ledger import (
     receipts,
     reversals,
     reviews,
+    transit,
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
@@ -220,12 +221,12 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
         if undone.amount.currency == payment.amount.currency:
             payments.add_moved(tx, payment.id, returned=-minor)
         if cash is LedgerAccount.IN_TRANSIT:
-            receipts.set_in_transit(tx, each.id, each.in_transit.minor + minor)
+            transit.set_minor(tx, each.id, each.in_transit.minor + minor)
         lines += [Line(cash, minor, receipt=each.id), Line(cash, -minor, receipt=receipt)]
         left -= minor
     if lines:
         _post(tx, payment, lines, f"{receipt}:confirms", movement.amount.currency, on)
-        if not receipts.is_reversal_in_transit(tx, payment.id):
+        if not transit.is_reversal_in_transit(tx, payment.id):
             reviews.end(tx, payment.id, reviews.CONTRADICTED)
     return Money(movement.amount.currency, left)
 

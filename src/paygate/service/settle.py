@@ -25,6 +25,7 @@ from paygate.ledger import (
     posting,
     receipts,
     reviews,
+    transit,
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
     from paygate.ledger.claims import Claim
-    from paygate.ledger.receipts import RefundOut, Settled
+    from paygate.ledger.transit import RefundOut, Settled
     from paygate.ledger.tx import Tx
 
 CONFIRMED_WITHIN: Final = timedelta(days=10)
@@ -55,7 +56,7 @@ def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
     """Tell whether the money of *movement* counts only when it, or its payment, has settled."""
     if payment.credit_on is CreditOn.ACCEPTED:
         return False
-    return movement.kind in _BROUGHT or receipts.is_under_way(tx, payment.id)
+    return movement.kind in _BROUGHT or transit.is_under_way(tx, payment.id)
 
 
 def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
@@ -64,7 +65,7 @@ def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
         return False  # other currency becomes credit, and waits for no invoice of this payment
     if receipt.kind in _BROUGHT:
         return receipt.in_transit.minor > 0
-    return receipts.is_under_way(tx, payment.id)
+    return transit.is_under_way(tx, payment.id)
 
 
 def accept(
@@ -185,7 +186,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     entry = f"{receipt.id}:settled:{left}"
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)
-    receipts.settle(tx, receipt.id, news, left)
+    transit.settle(tx, receipt.id, news, left)
     _tell(tx, payment, receipt, news)
     touched = place_settled(tx, payment, on)
     if not before and payments.is_settled(tx, payment.id):
@@ -200,7 +201,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
 
 def on_its_way(tx: Tx, payment: str) -> bool:
     """Return whether accepted money of *payment* is still to reach us: more than went back."""
-    return receipts.in_transit(tx, payment) > 0
+    return transit.sum_of(tx, payment) > 0
 
 
 def is_contradicted(tx: Tx, payment: str) -> bool:
@@ -209,7 +210,7 @@ def is_contradicted(tx: Tx, payment: str) -> bool:
 
     It may be told yet that the money went back: a reversal often comes first.
     """
-    return payments.is_settled(tx, payment) and receipts.is_reversal_in_transit(tx, payment)
+    return payments.is_settled(tx, payment) and transit.is_reversal_in_transit(tx, payment)
 
 
 def watch_reversal(tx: Tx, payment: Payment) -> None:
@@ -225,7 +226,7 @@ def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
     """Return the refunds of *payment* that have not settled and were not flagged for it."""
     return [
         each
-        for each in receipts.refunds_out(tx, payment)
+        for each in transit.refunds_out(tx, payment)
         if not reviews.stood(tx, payment, cause_of_refund(each.receipt))
     ]
 
@@ -245,7 +246,7 @@ def watch_refunds(tx: Tx, payment: str) -> None:
     within = payments.settles_within(tx, payment)
     if within is None:
         return
-    out = {cause_of_refund(each.receipt) for each in receipts.refunds_out(tx, payment)}
+    out = {cause_of_refund(each.receipt) for each in transit.refunds_out(tx, payment)}
     for cause in reviews.standing(tx, payment):
         if cause.startswith(f"{reviews.REFUND_UNSETTLED}:") and cause not in out:
             reviews.end(tx, payment, cause)
@@ -287,7 +288,7 @@ def _moves(
 def place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
     """Put what awaited settlement and has settled on what it is to pay."""
     touched: list[str] = []
-    settled = receipts.settled(tx, payment.id)
+    settled = transit.settled(tx, payment.id)
     for each in settled:
         touched += _place(tx, payment, each, on)
     if settled:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
-from paygate.ledger import customers, payments, receipts, reversals, reviews
+from paygate.ledger import customers, payments, receipts, reversals, reviews, transit
 from paygate.ledger.posting import LedgerAccount
 from paygate.service import allocation, booking, finding, telling
 from paygate.service.flow import Flow, transact
@@ -102,5 +102,5 @@ def _take_back(tx: Tx, payment: Payment, receipt: Receipt, amount: Money, reason
     )
     if back is not None and cash is LedgerAccount.IN_TRANSIT:
         # What nobody took from us and what came back of it cancel out: neither is still to move.
-        receipts.set_in_transit(tx, receipt.id, receipt.in_transit.minor + amount.minor)
-        receipts.set_in_transit(tx, back, 0)
+        transit.set_minor(tx, receipt.id, receipt.in_transit.minor + amount.minor)
+        transit.set_minor(tx, back, 0)
