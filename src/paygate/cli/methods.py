@@ -50,6 +50,7 @@ def list_(
         console.print("No method is stored.")
         return
     table = show.table("Method", "Via", "Card or account", "Expires", "")
+    table.collapse_padding = True  # an id of 35 characters and four columns more in eighty
     for one in found:
         label = f"{one.brand or show.words(one.kind)} {one.last4}"
         default = "default" if one.is_default else ""
@@ -125,9 +126,10 @@ def changes(
     if where.as_json:
         show.write_json({"changes": found, "next": following})
         return
-    table = show.table("Change", "What", "Customer", "Via", "State")
+    table = show.table("Change", "What", "Via", "State")
     for one in found:
-        show.add(table, one.id, one.operation, one.customer, one.account, show.words(one.state))
+        label = show.below(one.id, one.customer)
+        show.add(table, label, one.operation, one.account, show.words(one.state))
     show.console().print(table)
     pages.tell_more(following)
 

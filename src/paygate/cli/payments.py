@@ -447,7 +447,7 @@ def _table(payments: list[Payment]) -> Any:
         status = show.status(one.status)
         if one.needs_review or one.conflicted:
             status.append("\na person must look", style="yellow")
-        show.add(table, f"{one.id}\n  {' · '.join(about)}", made, status, one.amount, one.account)
+        show.add(table, show.below(one.id, *about), made, status, one.amount, one.account)
     return table
 
 

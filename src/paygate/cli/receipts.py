@@ -68,12 +68,14 @@ def list_(
         written = [facts.receipt_line(one) for one in page]
         show.write_json({"receipts": written, "next": following})
         return
-    table = show.table("Receipt", "Booked", "Kind", ">Amount", "Customer", "Invoices")
+    table = show.table("Receipt", "Booked", "Kind", ">Amount")
+    table.collapse_padding = True  # the id is as long as that of a payment
     for one in page:
         made = one.receipt
         booked = f"{made.booked_at:%Y-%m-%d %H:%M}"
         kind = show.words(made.kind)
-        show.add(table, made.id, booked, kind, _signed(one), one.customer, ", ".join(one.invoices))
+        label = show.below(made.id, one.customer, *one.invoices)
+        show.add(table, label, booked, kind, _signed(one))
     show.console().print(table)
     pages.tell_more(following)
 

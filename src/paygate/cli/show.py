@@ -37,8 +37,13 @@ STYLES: Final = {
 _WHOLE: Final = (
     *("Invoice", "Customer", "Currency", "Payment", "Due", "Date"),
     *("When", "Since", "What", "What, and about what"),
+    *("Method", "Change", "Receipt", "State", "Expires"),
 )
 """The columns that are never broken: ids, types and instants are copied and searched for."""
+
+
+_INDENT: Final = "  "
+_HARD_SPACE: Final = "\x00"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -73,6 +78,20 @@ def table(*columns: str, title: str = "") -> Table:
             overflow="fold",
         )
     return made
+
+
+def below(id_: str, *about: str) -> str:
+    """Return an id, which stays whole, and what it is about in lines that are no longer.
+
+    A word that is longer, such as a Bitcoin address, is shortened: it would take its width
+    from all other columns. The command that shows one thing has it whole.
+    """
+    width = len(id_) - len(_INDENT)
+    shown = (each if len(each) <= width else f"{each[:14]}…{each[-8:]}" for each in about if each)
+    # A line is not broken inside of a word that has spaces, only between two of them.
+    joined = " · ".join(each.replace(" ", _HARD_SPACE) for each in shown)
+    folded = folding(joined, width).replace(_HARD_SPACE, " ")
+    return "\n".join([id_, *(f"{_INDENT}{line}" for line in folded.split("\n") if line)])
 
 
 def add(to: Table, *cells: object, style: str = "") -> None:

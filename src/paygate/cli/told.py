@@ -122,6 +122,7 @@ def list_(
         show.write_json({"callbacks": [_facts(one) for one in found], "next": following})
         return
     table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
+    table.collapse_padding = True
     for one in found:
         when = f"{one.received_at:%Y-%m-%d %H:%M}"
         show.add(table, one.id, when, one.account, one.type, one.state, one.error)
