@@ -211,6 +211,10 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     assert [event["seq"] for event in told["events"]] == list(range(1, len(told["events"]) + 1))
     for _, text in line:
         assert text in shown.out
+    events = [moment["text"] for moment in told["timeline"] if moment["sort"] == "told"]
+    assert events[0].startswith("payment.started · asked 30.00 USD · by ")
+    assert "received 30.00 USD · returned 10.00 USD" in events[-1]
+    assert not [text for text in events if any(mark in text for mark in "[]{}'")]
 
 
 def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from paygate.cli import show
+from paygate.domain.currency import SCALES
+from paygate.domain.money import Money
 from paygate.printing import printable_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.domain.allocation import Allocation
     from paygate.domain.attempt import Attempt
     from paygate.domain.event import Event
-    from paygate.domain.money import Money
     from paygate.domain.receipt import Receipt
     from paygate.service.history import History
 
@@ -25,6 +27,7 @@ _WIDTH_AT: Final = len("2026-12-01 12:00:00")
 _WIDTH_SORT: Final = max(map(len, _ORDER))
 
 _SAID_ELSEWHERE: Final = frozenset({"payment", "customer", "account", "kind", "status"})
+_MINOR: Final = "_minor"
 _OF_AMOUNT: Final = frozenset({"amount_minor", "currency"})
 
 
@@ -104,12 +107,37 @@ def _put(allocation: Allocation, number: str) -> Moment:
 
 def _told(event: Event) -> Moment:
     said = [
-        f"{show.words(name)} {value}"
+        _fact(name, value, event.data)
         for name, value in event.data.items()
-        if value and name not in _SAID_ELSEWHERE | _OF_AMOUNT
+        if value and name not in _SAID_ELSEWHERE | _OF_AMOUNT and not _is_currency(name, event.data)
     ]
     by = "" if event.actor in ("", "host") else f"by {event.actor}"
     return Moment(at=event.occurred_at, sort="told", text=_joined([event.type, *said, by]))
+
+
+def _fact(name: str, value: object, data: Mapping[str, object]) -> str:
+    """Write one fact of an event: an amount with its currency, a list without its brackets."""
+    stem = name.removesuffix(_MINOR)
+    currency = data.get(f"{stem}_currency", data.get("currency"))
+    if name.endswith(_MINOR) and type(value) is int and currency in SCALES:
+        return f"{show.words(stem)} {show.amount(Money(str(currency), value))}"
+    return f"{show.words(name)} {_plain(value)}"
+
+
+def _is_currency(name: str, data: Mapping[str, object]) -> bool:
+    """Return whether *name* is the currency of an amount, which is written with it."""
+    return name.endswith("_currency") and f"{name.removesuffix('_currency')}{_MINOR}" in data
+
+
+def _plain(value: object) -> str:
+    match value:
+        case dict():
+            pairs = cast("dict[str, object]", value).items()
+            return ", ".join(f"{show.words(name)} {_plain(each)}" for name, each in pairs)
+        case list():
+            return ", ".join(_plain(each) for each in cast("list[object]", value))
+        case _:
+            return str(value)
 
 
 def _without_sign(amount: Money) -> Money:
