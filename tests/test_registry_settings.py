@@ -128,3 +128,25 @@ def test_a_secret_in_place_of_a_variables_name_is_not_shown(name: str) -> None:
     told = f"{refused.value} {refused.value.facts}"
     assert "signing_key" in told
     assert not name or name not in told
+
+
+def test_a_setting_that_is_misspelt_is_named_with_the_one_that_is_alike() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        registry.build({"driver": "stripe", "secret_kye": "sk_test_1", "colour": "red"})
+
+    assert str(refused.value) == (
+        "settings of driver 'stripe': secret_key: this setting is needed; "
+        "secret_kye: there is no setting with this name; secret_key is alike; "
+        "colour: there is no setting with this name"
+    )
+
+
+def test_what_is_wrong_with_settings_together_names_none_of_them() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        registry.build(
+            {"driver": "stripe", "secret_key": "sk_test_1", "publishable_key": "pk_live_1"}
+        )
+
+    assert str(refused.value) == (
+        "settings of driver 'stripe': one key is for test and the other for live payments"
+    )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
 
 GROUP = "paygate.gateways"
 
@@ -291,7 +292,7 @@ def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
     except ValidationError as error:
         # The values are left out: one of them may be a key in the wrong field.
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            _problem(model, problem)
             for problem in error.errors(include_input=False, include_url=False)
         )
     except Exception as bug:  # noqa: BLE001  (a stranger's code; its frames hold the settings)
@@ -301,6 +302,20 @@ def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
         return driver(checked)
     # Raised out here, it does not carry the error before it, whose frames hold the settings.
     raise InvalidSettings(f"settings of driver {name!r}: {problems}")
+
+
+def _problem(model: type[BaseModel], problem: ErrorDetails) -> str:
+    """Return what is wrong with one setting, or with all of them together."""
+    from difflib import get_close_matches
+
+    name = ".".join(str(part) for part in problem["loc"])
+    words = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        words = "this setting is needed"
+    elif problem["type"] == "extra_forbidden":
+        alike = get_close_matches(name, model.model_fields, n=1)
+        words = "there is no setting with this name" + (f"; {alike[0]} is alike" if alike else "")
+    return f"{name}: {words}" if name else words
 
 
 def revealed(value: object) -> Any:

@@ -8,8 +8,7 @@ from pathlib import Path
 RIGHT = """
 from datetime import timedelta
 from pydantic import BaseModel, ConfigDict, Field
-from paygate.domain.method import Kind
-from paygate.domain.payment import Operation
+from paygate.domain.kind import Kind, Operation
 from paygate.gateway import InquiryBy, NotIdempotent, Rail, Traits
 
 class Settings(BaseModel):
@@ -55,9 +54,7 @@ class Packages:
             (self.folder / f"{module}.py").write_text(source)
 
     def right(self, operations: str, version: int = 1, kind: str = "CARD") -> str:
-        head = (
-            "from paygate.domain.method import Kind\nfrom paygate.domain.payment import Operation"
-        )
+        head = "from paygate.domain.kind import Kind, Operation"
         facts = f"OPERATIONS = {{{operations}}}\nVERSION = {version}\nKIND = Kind.{kind}"
         return f"{head}\n{facts}\n{RIGHT}"
 

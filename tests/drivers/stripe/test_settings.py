@@ -57,6 +57,24 @@ def test_settings_that_cannot_be_right_are_refused_without_showing_the_key(
 
 
 @pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"secret_key": " sk_test_1"}, "space or line break"),
+        ({"secret_key": "sk_test_1\n"}, "space or line break"),
+        ({"webhook_secrets": "whsec_1\r\n"}, "space or line break"),
+        ({"account": "acc_1"}, "begins with acct_"),
+        ({"account": "Lamps & Sons"}, "begins with acct_"),
+        ({"api_base": "https://api.stripe.com/v1"}, "leave /v1 out"),
+        ({"api_base": "https://api.stripe.com/v1/"}, "leave /v1 out"),
+        ({"minimum": {"USD": 5}, "maximum": {"USD": 1}}, "no amount would do"),
+    ],
+)
+def test_a_slip_in_the_settings_is_named(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        settings(**given)
+
+
+@pytest.mark.parametrize(
     "address",
     ["http://127.0.0.1:8420/", "http://localhost:1", "http://[::1]:1", "https://x/stripe"],
 )

@@ -186,7 +186,7 @@ class AuthorizeNetSettings(Settings):
     @classmethod
     def _is_a_currency(cls, currency: str) -> str:
         if SCALES.get(currency) != 2:
-            raise ValueError("a currency with two digits after the point, such as USD or CAD")
+            raise ValueError("three capital letters of a currency with two digits after the point: USD, CAD")
         return currency
 
     @field_validator("communicator_url")
@@ -206,6 +206,8 @@ class AuthorizeNetSettings(Settings):
                 _ = None if amount is None else Money.of(self.currency, amount)
             except UsageError as error:
                 raise ValueError(error.message) from None
+        if self.minimum is not None and self.minimum > (self.maximum or self.minimum):
+            raise ValueError("minimum is above maximum: no amount would do")
         if self.live and (self.api_base or self.form_base):
             raise ValueError("a live account is where Authorize.Net is; leave the addresses out")
         return self

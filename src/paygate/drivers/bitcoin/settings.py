@@ -248,13 +248,17 @@ class BitcoinSettings(Settings):
                 raise ValueError(f"rate_min is above rate_max in {currency}: no price would do")
         if self.cookie_file is not None and (self.user or self.password is not None):
             raise ValueError("give the cookie file, or user and password; not both")
+        if self.user and self.password is None:
+            raise ValueError("a user needs a password; or give the cookie file instead of both")
         return self
 
 
 def safe_address(address: str) -> str:
     """Return *address* without a slash at its end; refuse one over which secrets could leak."""
     parts = urlsplit(address.rstrip("/"))
-    if parts.username or parts.password or parts.fragment or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and the name of a host")
+    if parts.username or parts.password or parts.fragment:
         raise ValueError("an address without user and fragment is needed")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_private(parts.hostname)):
         raise ValueError("over http only to this machine or a private network; else https")

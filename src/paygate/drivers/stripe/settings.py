@@ -18,6 +18,7 @@ STRIPE: Final = "https://api.stripe.com"
 """Where the API is, and the only place where a live key goes."""
 
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
 
 
 class StripeSettings(Settings):
@@ -63,6 +64,7 @@ class StripeSettings(Settings):
     @field_validator("secret_key")
     @classmethod
     def _is_a_secret_key(cls, key: Secret[str]) -> Secret[str]:
+        _refuse_blanks(key)
         if not _KEY.fullmatch(key.reveal()):
             raise ValueError(
                 "a secret key begins with sk_test_, sk_live_, rk_test_ or rk_live_; "
@@ -79,6 +81,8 @@ class StripeSettings(Settings):
     @field_validator("webhook_secrets")
     @classmethod
     def _are_signing_secrets(cls, secrets: tuple[Secret[str], ...]) -> tuple[Secret[str], ...]:
+        for secret in secrets:
+            _refuse_blanks(secret)
         if not all(_SIGNING.fullmatch(secret.reveal()) for secret in secrets):
             raise ValueError("a signing secret begins with whsec_; each endpoint shows its own")
         return secrets
@@ -89,6 +93,14 @@ class StripeSettings(Settings):
         if key and not key.startswith("pk_"):
             raise ValueError("a publishable key begins with pk_; never give a secret one here")
         return key
+
+    @field_validator("account")
+    @classmethod
+    def _is_an_account(cls, account: str) -> str:
+        # Every webhook is compared with it: a wrong one has them all refused.
+        if account and not _ACCOUNT.fullmatch(account):
+            raise ValueError("an account id begins with acct_; the dashboard shows it in Settings")
+        return account
 
     @field_validator("api_base")
     @classmethod
@@ -101,6 +113,8 @@ class StripeSettings(Settings):
             raise ValueError("the key is sent over https only (or over http to this machine)")
         if parts.query or parts.fragment or parts.username:
             raise ValueError("an address without user, query or fragment is needed")
+        if parts.path.endswith("/v1"):
+            raise ValueError("leave /v1 out: the driver adds it")
         return address.rstrip("/")
 
     @field_validator("minimum", "maximum")
@@ -117,8 +131,17 @@ class StripeSettings(Settings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        for currency, least in self.minimum.items():
+            if least > self.maximum.get(currency, least):
+                raise ValueError(f"minimum is above maximum in {currency}: no amount would do")
         if self.live and self.api_base != STRIPE:
             raise ValueError("a live key is sent to Stripe alone; leave api_base out")
         if self.publishable_key and ("_live_" in self.publishable_key[:8]) is not self.live:
             raise ValueError("one key is for test and the other for live payments")
         return self
+
+
+def _refuse_blanks(secret: Secret[str]) -> None:
+    """Raise if a space or line break is at either end, which is not seen where it came from."""
+    if secret.reveal() != secret.reveal().strip():
+        raise ValueError("there is a space or line break before or after it; leave it out")
