@@ -257,7 +257,9 @@ def test_a_long_address_and_many_invoices_leave_the_other_columns_their_width(
     address = "bcrt1pqncdts3qm2guw3hjstun7dd6t3689qg42eqsfxfqm2guw3hjstun7dd6t3"
     with ledger() as cashier:
         for number in numbers:
-            cashier.issue(number=number, customer=address, total=Money.of("USD", "1.00"), due="2026-12-01")
+            cashier.issue(
+                number=number, customer=address, total=Money.of("USD", "1.00"), due="2026-12-01"
+            )
         cashier.record(numbers, by="cash", key="k")
 
     for kind in ("payment", "receipt"):

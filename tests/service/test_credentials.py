@@ -112,7 +112,7 @@ def test_an_inquiry_that_is_rejected_for_them_was_not_answered(shop: Shop) -> No
 
 def test_a_check_says_whose_credentials_are_wrong_and_remembers_it(shop: Shop) -> None:
     shop.card.good = False
-    with pytest.raises(CredentialsRejected, match="credentials of account 'card' are wrong") as no:
+    with pytest.raises(CredentialsRejected, match="account 'card': wrong credentials: ") as no:
         shop.cashier.check("card")
     rejected = shop.known().rejected_since
     shop.card.good = True

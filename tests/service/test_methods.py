@@ -451,6 +451,8 @@ def test_somebody_elses_method_does_not_pay(shop: Shop) -> None:
     paid = shop.cashier.collect("X", via="card", method=method, key="x", payer=Customer("C-1"))
 
     assert refused.value.why == "of_another"
+    assert "of customer C-1" in refused.value.message
+    assert "cannot pay for C-2" in refused.value.message
     assert paid.status is PaymentStatus.SUCCEEDED
 
 

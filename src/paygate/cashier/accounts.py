@@ -65,11 +65,11 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
         why = facts.reason
         yield from transact(lambda tx: accounts.reject(tx, account.name, why))
         raise CredentialsRejected(
-            f"the credentials of account {account.name!r} are wrong: {why}; correct its settings",
+            f"account {account.name!r}: {why}; correct its settings",
             account=account.name,
         )
     if isinstance(facts, Unsent | Unknown):
-        raise BadReply(f"the gateway of account {account.name!r} did not accept us: {facts.reason}")
+        raise BadReply(f"the check of account {account.name!r} failed: {facts.reason}")
     if (yield from look(lambda tx: accounts.are_rejected(tx, account.name))):
         yield from transact(lambda tx: accounts.accept(tx, account.name))
     if facts.live is not account.traits.live:

@@ -226,7 +226,11 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     why = ""
     payers = {customer} if order.payer is None else {customer, order.payer.id}
     if found.customer not in payers or found.account != order.account.name:
-        why, text = "of_another", f"is of customer {found.customer} at account {found.account}"
+        why = "of_another"
+        text = (
+            f"is of customer {found.customer} at account {found.account!r}; it cannot pay for "
+            f"{customer} via {order.account.name!r}"
+        )
     elif found.forgotten_at is not None:
         why, text = "forgotten", "was forgotten"
     # A day more: where the payer lives it may still be the last day of the month.
@@ -235,7 +239,11 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     ):
         why, text = "expired", f"expired on {found.expires}"
     elif not order.payer_present and found.mandate is None:
-        why, text = "no_mandate", "was stored without a mandate to charge it without the payer"
+        why = "no_mandate"
+        text = (
+            "was stored without a mandate: charge it with the payer present, or store it again "
+            "with mandate="
+        )
     else:
         return found
     raise MethodNotUsable(f"method {found.id} {text}", method=found.id, why=why)

@@ -20,7 +20,14 @@ from paygate.dialogue import Request, Response
 from paygate.drivers.bitcoin import CalledRates, HttpRates, Rate
 from paygate.drivers.bitcoin.blocks import named, read_block, read_transaction
 from paygate.drivers.bitcoin.rates import PriceRefused, enough, quote, read_json
-from paygate.errors import BadReply, UsageError
+from paygate.errors import (
+    BadReply,
+    CredentialsRejected,
+    GatewayError,
+    NoReply,
+    NotSent,
+    UsageError,
+)
 from paygate.testing.play import play
 from tests.drivers.bitcoin.conftest import TPUB, Shop, action, btc, settings, usd
 from tests.drivers.bitcoin.node import DECOY, OnSimulatedNode, SimulatedNode, Tx, chain, pay
@@ -444,6 +451,31 @@ def test_a_price_is_kept_for_seconds_and_for_minutes_while_nobody_gives_one(shop
     assert servers.ask("INV-3") == "100000"
     shop.later(minutes=2)
     assert servers.ask("INV-4") == "unavailable, retryable True"
+
+
+@pytest.mark.parametrize("fault", [NotSent("refused"), NoReply("closed"), BadReply("odd")])
+def test_the_only_server_that_gives_no_price_is_no_fault_of_the_payer(
+    shop: Shop, fault: GatewayError
+) -> None:
+    shop.start(rates={}, rate_servers=[{"url": "https://one.example"}])
+
+    def fail(request: Request) -> Response:
+        raise fault
+
+    shop.gateway.answer = fail  # type: ignore[method-assign]
+    payment = shop.ask("INV-1")
+
+    assert (payment.status, payment.code, payment.retryable) == ("failed", "unavailable", True)
+    assert shop.open("INV-1") == usd("50.00")
+
+
+def test_a_node_that_does_not_take_the_password_is_named_by_check_and_status(shop: Shop) -> None:
+    answering(401)(shop.node)
+
+    with pytest.raises(CredentialsRejected, match="does not take our user and password"):
+        shop.cashier.check("bitcoin")
+
+    assert [each.name for each in shop.cashier.status().concerns] == ["credentials-rejected"]
 
 
 def test_a_host_that_returns_a_float_is_told(tmp_path: Path) -> None:

@@ -186,7 +186,9 @@ class AuthorizeNetSettings(Settings):
     @classmethod
     def _is_a_currency(cls, currency: str) -> str:
         if SCALES.get(currency) != 2:
-            raise ValueError("three capital letters of a currency with two digits after the point: USD, CAD")
+            raise ValueError(
+                "three capital letters of a currency with two digits after the point: USD, CAD"
+            )
         return currency
 
     @field_validator("communicator_url")

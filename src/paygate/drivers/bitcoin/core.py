@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.driver import BadReply, InvalidSettings, Request
+from paygate.driver import BadReply, CredentialsRejected, InvalidSettings, Request
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
 from paygate.drivers.bitcoin.networks import Network
 from paygate.drivers.bitcoin.rates import read_json
@@ -147,7 +147,7 @@ def _call(method: str, params: Sequence[object]) -> dict[str, Any]:
 
 def _entries(response: Response) -> list[dict[str, Any]]:
     if response.status in (401, 403):
-        raise BadReply("the node does not take our user and password (or cookie)")
+        raise CredentialsRejected("the node does not take our user and password (or cookie)")
     answer = read_json(response.body)
     entries: list[Any] = [answer]
     if isinstance(answer, list):

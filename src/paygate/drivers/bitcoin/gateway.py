@@ -23,7 +23,9 @@ from paygate.driver import (
     Kind,
     LateRule,
     Limits,
+    NoReply,
     NotFound,
+    NotSent,
     Operation,
     PayToAddress,
     Price,
@@ -131,9 +133,10 @@ class Bitcoin:
         if charge.amount.currency != "BTC":
             try:
                 quoted = yield from self._quoted(charge.amount, charge.asked_at)
-            except rates.PriceRefused as refusal:
+            except (BadReply, NotSent, NoReply) as fault:
+                # Nothing but the price was asked for, so no money can be on its way.
                 return Rejected(
-                    cause=RejectCause.UNAVAILABLE, retryable=True, message=refusal.message
+                    cause=RejectCause.UNAVAILABLE, retryable=True, message=fault.message
                 )
             asked, source, price = quoted.cost, quoted.source, quoted.rate
         low, high = self._settings.minimum_satoshis, self._settings.maximum_satoshis
