@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnAccounts, OnLedger
 from paygate.cashier.verbs import verb
-from paygate.domain.callback import InboxState
 from paygate.domain.text import note
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from paygate.domain.callback import StoredCallback
+    from paygate.domain.callback import InboxState, StoredCallback
     from paygate.domain.payment import Payment
     from paygate.domain.words import InboxStateWord
     from paygate.gateway import Callback, Reply
@@ -45,6 +44,8 @@ class Inbox(OnLedger):
         ``"conflicted"`` or ``"dismissed"``, *account* to those of a gateway account. The dates
         (of when they came), the order and the pages are those of `payments`.
         """
+        from paygate.domain.callback import InboxState
+
         wanted = arguments.member(InboxState, state, "state")
         last = arguments.number_of_callback(after, "after")
         of_account = arguments.maybe(arguments.named, account, "account")
@@ -63,6 +64,8 @@ class Inbox(OnLedger):
         limit: int = 100,
     ) -> Flow[list[StoredCallback]]:
         """List what processors told us about operations that nobody here knows; see `callbacks`."""
+        from paygate.domain.callback import InboxState
+
         state = arguments.member(InboxState, "orphan", "state")
         last = arguments.number_of_callback(after, "after")
         of_account = arguments.maybe(arguments.named, account, "account")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnAccounts
 from paygate.cashier.verbs import verb
-from paygate.domain.charging import ChargeReason, metadata_of, statement_suffix_of
 from paygate.domain.kind import Operation
 from paygate.domain.text import note, optional
 from paygate.service.flow import look
@@ -15,6 +14,7 @@ from paygate.service.flow import look
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paygate.domain.charging import ChargeReason
     from paygate.domain.customer import Browser, Customer
     from paygate.domain.invoice import Invoice, Share
     from paygate.domain.kind import Kind
@@ -85,7 +85,7 @@ class Collecting(OnAccounts):
         its `status`. Before that it raises a `UsageError` or a `Refused`, such as
         `ItemAlreadyBeingPaid`.
         """
-        from paygate.service import collect, return_address
+        from paygate.service import collect
 
         account = self._account(via)
         order = collect.Order(
@@ -99,18 +99,16 @@ class Collecting(OnAccounts):
             expect=arguments.maybe(arguments.any_money, expect, "expect"),
             customer=arguments.maybe(arguments.customer, customer, "customer"),
             payer=arguments.maybe(arguments.person, payer, "payer"),
-            return_url=return_address.checked(
-                arguments.url(return_url, "return_url", live=account.traits.live)
-            ),
+            return_url=arguments.return_url(return_url, live=account.traits.live),
             browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
             save_method=arguments.flag(save_method, "save_method"),
             mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
             payer_present=arguments.flag(payer_present, "payer_present"),
-            reason=arguments.member(ChargeReason, reason, "reason"),
-            statement_suffix=statement_suffix_of(statement_suffix),
+            reason=arguments.charge_reason(reason, "reason"),
+            statement_suffix=arguments.statement_suffix(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
-            metadata=metadata_of({} if metadata is None else metadata),
+            metadata=arguments.metadata(metadata),
             ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
             moto=arguments.flag(moto, "moto"),
         )
@@ -146,7 +144,7 @@ class Collecting(OnAccounts):
         The invoices stay held for this payment until the final `capture`, `cancel`,
         or until the authorisation runs out.
         """
-        from paygate.service import collect, return_address
+        from paygate.service import collect
 
         account = self._account(via)
         order = collect.Order(
@@ -159,18 +157,16 @@ class Collecting(OnAccounts):
             method=(yield from _method(method)),
             amount=arguments.maybe(arguments.money, amount, "amount"),
             payer=arguments.maybe(arguments.person, payer, "payer"),
-            return_url=return_address.checked(
-                arguments.url(return_url, "return_url", live=account.traits.live)
-            ),
+            return_url=arguments.return_url(return_url, live=account.traits.live),
             browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
             save_method=arguments.flag(save_method, "save_method"),
             mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
             payer_present=arguments.flag(payer_present, "payer_present"),
-            reason=arguments.member(ChargeReason, reason, "reason"),
-            statement_suffix=statement_suffix_of(statement_suffix),
+            reason=arguments.charge_reason(reason, "reason"),
+            statement_suffix=arguments.statement_suffix(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
-            metadata=metadata_of({} if metadata is None else metadata),
+            metadata=arguments.metadata(metadata),
             ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
             moto=arguments.flag(moto, "moto"),
         )
@@ -201,7 +197,7 @@ class Collecting(OnAccounts):
         moto: bool = False,
     ) -> Flow[Payment]:
         """Collect *amount* for a customer's balance, without an invoice; see `collect`."""
-        from paygate.service import collect, return_address
+        from paygate.service import collect
 
         account = self._account(via)
         order = collect.Order(
@@ -214,18 +210,16 @@ class Collecting(OnAccounts):
             amount=arguments.money(amount, "amount"),
             customer=arguments.customer(customer, "customer"),
             payer=arguments.maybe(arguments.person, payer, "payer"),
-            return_url=return_address.checked(
-                arguments.url(return_url, "return_url", live=account.traits.live)
-            ),
+            return_url=arguments.return_url(return_url, live=account.traits.live),
             browser=arguments.maybe(arguments.browser, browser, "browser"),
             description=note(description, "description"),
             save_method=arguments.flag(save_method, "save_method"),
             mandate=arguments.maybe(arguments.mandate, mandate, "mandate"),
             payer_present=arguments.flag(payer_present, "payer_present"),
-            reason=arguments.member(ChargeReason, reason, "reason"),
-            statement_suffix=statement_suffix_of(statement_suffix),
+            reason=arguments.charge_reason(reason, "reason"),
+            statement_suffix=arguments.statement_suffix(statement_suffix),
             receipt_email=optional(receipt_email, "receipt_email"),
-            metadata=metadata_of({} if metadata is None else metadata),
+            metadata=arguments.metadata(metadata),
             ship_to=arguments.maybe(arguments.person, ship_to, "ship_to"),
             moto=arguments.flag(moto, "moto"),
         )

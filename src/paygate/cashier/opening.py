@@ -12,12 +12,8 @@ if TYPE_CHECKING:
     from paygate.domain.secret import Sealed
     from paygate.service.account import GatewayAccount
 
-_USED_LATER = (
-    *("paygate.ledger.chargebacks", "paygate.ledger.customers", "paygate.ledger.payer_numbers"),
-    *("paygate.ledger.receipt_lines", "paygate.ledger.sqlite_host", "paygate.transport"),
-    *("cryptography.fernet", "tenacity"),
-)
-"""What verbs import when they are called, beside the use cases and what those import."""
+_USED_LATER = ("paygate.transport", "cryptography.fernet", "tenacity")
+"""What verbs import when they are called, beside use cases and tables."""
 
 
 def account_of(
@@ -43,12 +39,13 @@ def account_of(
 
 
 def preload_verbs() -> None:
-    """Import every use case, and what else the verbs import when they are called."""
+    """Import every use case and table, and what else the verbs import when they are called."""
     from pkgutil import iter_modules
 
-    from paygate import service
+    from paygate import ledger, service
 
-    for module in iter_modules(service.__path__):
-        import_module(f"{service.__name__}.{module.name}")
+    for package in (ledger, service):
+        for module in iter_modules(package.__path__):
+            import_module(f"{package.__name__}.{module.name}")
     for name in _USED_LATER:
         import_module(name)

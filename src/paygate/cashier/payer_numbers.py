@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnAccounts
 from paygate.cashier.verbs import verb
-from paygate.domain.payer_number import Pays
 from paygate.domain.text import note
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
-    from paygate.domain.payer_number import PayerNumber
+    from paygate.domain.payer_number import PayerNumber, Pays
     from paygate.domain.words import PaysWord
     from paygate.service.flow import Flow
 
@@ -39,6 +38,7 @@ class PayerNumbers(OnAccounts):
         The same again changes nothing. Raises `PayerNumberTaken` if another customer has it.
         Money that came for the number before waits for `assign`.
         """
+        from paygate.domain.payer_number import Pays
         from paygate.service import unasked
 
         flow = unasked.assign(

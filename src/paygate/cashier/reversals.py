@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
-from paygate.domain.chargeback import DisputeState
 from paygate.domain.text import note
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from paygate.domain.chargeback import Chargeback
+    from paygate.domain.chargeback import Chargeback, DisputeState
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.domain.reversal import Reversal
@@ -106,6 +105,7 @@ class Reversals(OnLedger):
         or ``"won"``. The dates, the order and the pages are those of `payments`. Raises
         `UnknownPayment`.
         """
+        from paygate.domain.chargeback import DisputeState
         from paygate.ledger import chargebacks
         from paygate.service import finding
 

@@ -21,6 +21,7 @@ from paygate.cashier.arguments.amounts import (
     seconds,
     span,
 )
+from paygate.cashier.arguments.charging import charge_reason, metadata, return_url, statement_suffix
 from paygate.cashier.arguments.files import content, decimal_mark, delimiter, encoding
 from paygate.cashier.arguments.inbound import callback, parameters
 from paygate.cashier.arguments.listings import how_many, page, page_by_due, position
@@ -102,6 +103,7 @@ __all__ = [
     "callback_id",
     "called",
     "change",
+    "charge_reason",
     "chargeback_id",
     "choice",
     "content",
@@ -128,6 +130,7 @@ __all__ = [
     "mandate",
     "maybe",
     "member",
+    "metadata",
     "method",
     "money",
     "named",
@@ -148,10 +151,12 @@ __all__ = [
     "receipt",
     "receipt_line",
     "refuse",
+    "return_url",
     "sealed_method",
     "seconds",
     "sinks",
     "span",
+    "statement_suffix",
     "stored",
     "token_keys",
     "url",

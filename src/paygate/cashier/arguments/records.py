@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, cast
 from paygate.cashier.arguments.amounts import money
 from paygate.cashier.arguments.plain import named, refuse, whole
 from paygate.domain.attempt import Attempt
-from paygate.domain.callback import StoredCallback
-from paygate.domain.chargeback import Chargeback
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
 from paygate.domain.method import MethodChange, PaymentMethod
 from paygate.domain.outcome import Approved, Authorized, Closed, Declined
-from paygate.domain.payer_number import PayerNumber
 from paygate.domain.payment import Payment
-from paygate.domain.receipt import Receipt, ReceiptLine
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -40,11 +36,15 @@ def attempt(value: object, name: str) -> str:
 
 def receipt(value: object, name: str) -> str:
     """Return the id of a receipt."""
+    from paygate.domain.receipt import Receipt
+
     return _id(value, name, Receipt)
 
 
 def receipt_line(value: object, name: str) -> str:
     """Return the id of a receipt, which may be given as a line of a list of them."""
+    from paygate.domain.receipt import Receipt, ReceiptLine
+
     return _id(value, name, Receipt, ReceiptLine)
 
 
@@ -72,6 +72,8 @@ def actionable(value: object, name: str) -> str:
 
 def callback_id(value: object, name: str) -> int:
     """Return the number of a callback that was stored."""
+    from paygate.domain.callback import StoredCallback
+
     return value.id if isinstance(value, StoredCallback) else whole(value, name)
 
 
@@ -87,6 +89,8 @@ def invoice_id(value: object, name: str) -> str:
 
 def chargeback_id(value: object, name: str) -> str:
     """Return the id of a chargeback."""
+    from paygate.domain.chargeback import Chargeback
+
     return _id(value, name, Chargeback)
 
 
@@ -99,6 +103,8 @@ def credit_id(value: object, name: str) -> str:
 
 def payer_number_id(value: object, name: str) -> str:
     """Return the id of the assignment of a payer's number."""
+    from paygate.domain.payer_number import PayerNumber
+
     return _id(value, name, PayerNumber)
 
 
