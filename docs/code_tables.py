@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 import textwrap
 from dataclasses import fields
 from datetime import timedelta
@@ -433,6 +434,14 @@ def shows_default(param: Any) -> bool:
     return shown_types and not isinstance(param.default, bool) and param.default != ""
 
 
+def json_examples() -> Iterator[str]:
+    """Write what each command says with ``--json``, from a run."""
+    yield from runpy.run_path(str(PAGES / "json_examples.py"))["page"]()
+
+
+TEXTS = {"commands": commands, "json": json_examples}
+"""What is no table, but stands in a page and is compared like one."""
+
 PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 PAGES = Path(__file__).parent
 
@@ -442,8 +451,8 @@ def filled(page: str) -> str:
 
     def fill(place: re.Match[str]) -> str:
         start, name, _, end = place.groups()
-        table = "\n".join(commands()).strip() if name == "commands" else written(TABLES[name]())
-        return f"{start}\n{table}\n\n{end}"
+        text = "\n".join(TEXTS[name]()).strip() if name in TEXTS else written(TABLES[name]())
+        return f"{start}\n{text}\n\n{end}"
 
     return PLACE.sub(fill, page)
 

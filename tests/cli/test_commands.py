@@ -29,7 +29,7 @@ def ledger() -> Cashier:
 def test_import_issues_the_invoices_of_a_file(run: Run) -> None:
     done = run("invoice", "import", "invoices.csv", "--json")
 
-    assert done.json == {
+    assert done.json["imported"] == {
         "issued": ["A-1", "A-2"],
         "would_issue": [],
         "known": [],
@@ -40,7 +40,9 @@ def test_import_issues_the_invoices_of_a_file(run: Run) -> None:
 
 
 def test_import_reads_standard_input(run: Run) -> None:
-    assert run("invoice", "import", "-", "--json", stdin=CSV.encode()).json["issued"] == [
+    assert run("invoice", "import", "-", "--json", stdin=CSV.encode()).json["imported"][
+        "issued"
+    ] == [
         "A-1",
         "A-2",
     ]
@@ -71,8 +73,8 @@ def test_import_can_skip_bad_rows(run: Run, folder: Path) -> None:
 
     done = run("invoice", "import", "bad.csv", "--skip-bad", "--json")
 
-    assert (done.code, done.json["issued"]) == (0, ["A-1", "A-2"])
-    assert [problem["line"] for problem in done.json["problems"]] == [4]
+    assert (done.code, done.json["imported"]["issued"]) == (0, ["A-1", "A-2"])
+    assert [problem["line"] for problem in done.json["imported"]["problems"]] == [4]
 
 
 def test_a_missing_file_is_a_usage_error(run: Run) -> None:
@@ -425,8 +427,8 @@ def test_a_rehearsed_import_makes_no_ledger_and_issues_nothing(run: Run, folder:
     assert (rehearsed.code, made) == (0, False)
     assert "1 would be issued, 0 were there already" in rehearsed.out
     assert "2.50 EUR" in rehearsed.out
-    assert issued.json["issued"] == ["A-9"]
-    assert (again.json["would_issue"], again.json["known"]) == ([], ["A-9"])
+    assert issued.json["imported"]["issued"] == ["A-9"]
+    assert (again.json["imported"]["would_issue"], again.json["imported"]["known"]) == ([], ["A-9"])
 
 
 @pytest.mark.parametrize(

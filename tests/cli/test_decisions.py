@@ -96,7 +96,7 @@ def test_credit_is_listed_used_and_given_back(imported: Run) -> None:
     record = ("record", "--by", "cash", "--key", "r", "--amount", "20 USD", "--customer", "C-1")
     assert imported(*record).code == 0
     listed = imported("credit", "C-1", "--json")
-    assert [lot["free"]["text"] for lot in listed.json["lots"]] == ["20.00 USD"]
+    assert [lot["free"]["text"] for lot in listed.json["credits"]] == ["20.00 USD"]
     assert listed.json["balance"]["USD"]["text"] == "20.00 USD"
 
     paid = imported("pay-from-credit", "A-1", "--key", "p", "--json")
@@ -129,7 +129,7 @@ def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
     stored = imported(*enroll, "--key", "1", "--method", "tok_visa", PAYGATE_TOKEN_KEYS=KEYS)
     lost = imported(*enroll, "--key", "2", "--method", "tok_unknown_lost", PAYGATE_TOKEN_KEYS=KEYS)
     assert (stored.code, lost.code) == (0, 1)
-    change = lost.json["change"]["id"]
+    change = lost.json["method_change"]["id"]
 
     resolve = ("methods", "resolve", change, "--evidence", "dashboard", "--json")
     held = imported(*resolve, "--ended", "held")
@@ -138,13 +138,13 @@ def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
     )
 
     assert held.code == 2
-    assert done.json["change"]["state"] == "succeeded"
+    assert done.json["method_change"]["state"] == "succeeded"
     assert "pm_secret_9" not in done.all
-    listed = imported("methods", "changes", "--json").json["changes"]
+    listed = imported("methods", "changes", "--json").json["method_changes"]
     assert [one["state"] for one in listed] == ["succeeded", "succeeded"]
-    assert imported("methods", "changes", "--review", "--json").json["changes"] == []
+    assert imported("methods", "changes", "--review", "--json").json["method_changes"] == []
     asked = imported("methods", "inquire", change, *GATEWAYS, "--json")
-    assert asked.json["change"]["state"] == "succeeded"
+    assert asked.json["method_change"]["state"] == "succeeded"
 
 
 def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -> None:

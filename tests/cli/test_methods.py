@@ -66,7 +66,7 @@ def test_a_method_is_forgotten_and_deleted(run: Run, stored: list[PaymentMethod]
 
     assert (done.code, again.code) == (0, 0)
     assert "Deleted there" in done.out
-    assert again.json["change"]["state"] == "succeeded"
+    assert again.json["method_change"]["state"] == "succeeded"
     assert len(run("methods", "list", "C-1", "--json").json["methods"]) == 1
 
 
@@ -88,9 +88,9 @@ def test_keys_are_rotated_once(run: Run, stored: list[PaymentMethod]) -> None:
     second = run("rotate-keys", PAYGATE_TOKEN_KEYS=both)
     alone = run("rotate-keys", "--json", PAYGATE_TOKEN_KEYS=NEW_KEY)
 
-    assert first.json == {"rotated": 2, "current": 0}
+    assert first.json["tokens"] == {"rotated": 2, "current": 0}
     assert "0 rotated, 2 were under the first key already" in second.out
-    assert alone.json == {"rotated": 0, "current": 2}
+    assert alone.json["tokens"] == {"rotated": 0, "current": 2}
     assert run("rotate-keys").code == 2
 
 

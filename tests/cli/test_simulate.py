@@ -35,7 +35,7 @@ def test_a_sound_engine_has_no_violations(run: Run) -> None:
 
 
 def test_programs_read_what_was_exercised(run: Run) -> None:
-    told = run("simulate", "--seeds", "4", "--json").json
+    told = run("simulate", "--seeds", "4", "--json").json["simulation"]
 
     assert (told["seeds"], told["violations"], told["shrunken"]) == (4, 0, [])
     assert told["covered"]["actor:collect"] > 0
@@ -77,7 +77,9 @@ def test_a_strangers_driver_is_played_by_its_name(
     monkeypatch.syspath_prepend(HARBOUR)
     packages.bring("paygate-harbour", "harbour", "paygate_harbour:Harbour")
 
-    told = run("simulate", "--driver", "harbour", "--seeds", "60", "--jobs", "2", "--json").json
+    told = run("simulate", "--driver", "harbour", "--seeds", "60", "--jobs", "2", "--json").json[
+        "simulation"
+    ]
 
     assert (told["seeds"], told["violations"]) == (60, 0)
     assert told["played"] == {
@@ -94,7 +96,7 @@ def test_a_strangers_driver_is_played_by_its_name(
 
 
 def test_all_kinds_of_a_driver_whose_accounts_take_one_each_are_played(run: Run) -> None:
-    told = run("simulate", "--driver", "fake", "--seeds", "30", "--json").json
+    told = run("simulate", "--driver", "fake", "--seeds", "30", "--json").json["simulation"]
 
     kinds = {name for name in told["covered"] if name.startswith("kind:")}
     played = ("card", "e_check", "redirect", "voucher", "bitcoin", "qr", "push")
@@ -125,7 +127,7 @@ def test_an_account_of_the_hosts_own_program_is_played(
     )
 
     asked = ("simulate", "--via", "slips", "--app", "slip_shop:open_cashier")
-    told = run(*asked, "--seeds", "3", "--json").json
+    told = run(*asked, "--seeds", "3", "--json").json["simulation"]
 
     assert told["played"] == {"voucher": ["charge", "close"]}
     assert told["violations"] == 0
@@ -142,7 +144,7 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
     done = run("simulate", "--via", "page", "--gateways", "shop.toml", "--seeds", "40", "--json")
 
     assert done.code == 1
-    [small, *_] = done.json["shrunken"]
+    [small, *_] = done.json["simulation"]["shrunken"]
     traits = FakeGateway("card").traits
     assert small["events"] == list(shrink(play(small["seed"], traits=traits), traits).events)
     assert small["events"][-1].startswith("VIOLATED")

@@ -223,7 +223,7 @@ def credit(
         balance = cashier.balance(customer)
     if where.as_json:
         written = [facts.credit(one) for one in lots]
-        show.write_json({"lots": written, "next": following, "balance": balance})
+        show.write_json({"credits": written, "next": following, "balance": balance})
         return
     console = show.console()
     if not lots:

@@ -71,10 +71,12 @@ def import_(
     if where.as_json:
         show.write_json(
             {
-                "issued": [one.number for one in done.issued],
-                "would_issue": [bill.number for bill in done.would_issue],
-                "known": [one.number for one in done.known],
-                "problems": done.problems,
+                "imported": {
+                    "issued": [one.number for one in done.issued],
+                    "would_issue": [bill.number for bill in done.would_issue],
+                    "known": [one.number for one in done.known],
+                    "problems": done.problems,
+                }
             }
         )
         return

@@ -124,7 +124,7 @@ def changes(
 
         found, following = pages.read(list_changes, after, limit)
     if where.as_json:
-        show.write_json({"changes": found, "next": following})
+        show.write_json({"method_changes": found, "next": following})
         return
     table = show.table("Change", "What", "Via", "State")
     for one in found:
@@ -209,7 +209,7 @@ def rotate_keys(
                 "with a comma between them"
             ) from None
     if where.as_json:
-        show.write_json({"rotated": done.rotated, "current": done.current})
+        show.write_json({"tokens": done})
         return
     show.console().print(f"{done.rotated} rotated, {done.current} were under the first key already")
 
@@ -232,7 +232,7 @@ def _tell(where: Where, change: MethodChange, *, stop: bool = True) -> None:
     """Tell a change, and stop a script where it is not done."""
     change = replace(change, reason=without_secrets(where.ctx, change.reason))
     if where.as_json:
-        show.write_json({"change": change})
+        show.write_json({"method_change": change})
     else:
         _write_change(change)
     if stop and change.state is not AttemptState.SUCCEEDED:

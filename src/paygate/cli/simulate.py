@@ -85,7 +85,8 @@ def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_jso
     small = [shrink(result, traits) for result in total.broken[:_SHRUNK_MAX]]
     if as_json:
         driven = {} if declared is None else {"driver_called": False}
-        show.write_json({**_told(total, small, took_s), **_played(declared), **driven})
+        played = {**_told(total, small, took_s), **_played(declared), **driven}
+        show.write_json({"simulation": played})
     else:
         for word, rails in _played(declared).items():
             for kind, operations in rails.items():

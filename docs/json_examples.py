@@ -1,0 +1,262 @@
+"""What each command writes with ``--json``, from one small ledger, for a page of the reference.
+
+The commands run in this process on a ledger of their own. Its clock stands still and its ids
+are counted, so the page is the same each time. What was shown whole is cut short afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+from unittest.mock import patch
+
+from paygate import Cashier, Money
+from paygate.service.receive import RETRY_PLAN
+from paygate.testing import FakeClock, FakeGateway
+
+NOT_SHOWN = {
+    "drivers": "what is installed differs from machine to machine",
+    "simulate": "says how long it took",
+    "bitcoin check": "asks a node",
+}
+"""Commands with ``--json`` of which the page has no example, and why."""
+
+KEY = "b25seS1mb3ItdGhlLXBhZ2VzLW5vdC1hLXNlY3JldCE="
+CUT = "..."
+FIELDS_SHOWN_MAX = 4
+"""An object with more fields than that is shown whole once."""
+
+
+class CountedIds:
+    """Ids that count, each noun for itself."""
+
+    def __init__(self, first: int = 1) -> None:
+        self._first = first
+        self._next: dict[str, Iterator[int]] = {}
+
+    def new(self, noun: str) -> str:
+        """Return the next id of *noun*."""
+        return f"{noun}_{next(self._next.setdefault(noun, count(self._first))):04}"
+
+
+class Play:
+    """A ledger in a file and one terminal; `run` types a command and reads its JSON."""
+
+    def __init__(self) -> None:
+        self.clock, self.ids = FakeClock(), CountedIds()
+        self.card = FakeGateway(clock=self.clock)
+        self.lines: list[tuple[str, str, Any]] = []
+
+    def cashier(self) -> Cashier:
+        """Open the ledger, as the function that ``--app`` names."""
+        return Cashier.open(
+            "sqlite:///shop.db",
+            gateways={"card": self.card},
+            clock=self.clock,
+            ids=self.ids,
+            token_keys=[KEY],
+            preload=False,
+        )
+
+    def run(self, command: str, *arguments: str, method: str = "") -> Any:
+        """Run *command* with *arguments* and keep what it wrote."""
+        from typer.testing import CliRunner
+
+        from paygate.cli.app import app
+
+        words = [*command.split(), *arguments]
+        environment = {"PAYGATE_METHOD": method} if method else {}
+        done = CliRunner().invoke(app, [*words, "--app", "shop:cashier", "--json"], env=environment)
+        if done.exit_code > 1 or not done.stdout:
+            raise RuntimeError(
+                f"{words} ended with {done.exit_code}: {done.output}"
+            ) from done.exception
+        shown = [f'"{word}"' if " " in word else word for word in words]
+        self.lines.append((command, " ".join(shown), done.stdout))
+        return (
+            [json.loads(line) for line in done.stdout.splitlines()]
+            if (command == "receipt export")
+            else json.loads(done.stdout)
+        )
+
+    def told_of_nobody(self) -> None:
+        """Take in a callback about a charge that another ledger made."""
+        self.card.callbacks()
+        with (
+            self.cashier() as cashier,
+            Cashier.in_memory(
+                gateways={"card": self.card}, clock=self.clock, ids=CountedIds(9001)
+            ) as other,
+        ):
+            other.top_up("C-9", Money.of("USD", "1.00"), via="card", method="tok_visa", key="k")
+            [callback] = self.card.callbacks()
+            cashier.receive("card", callback)
+
+    def wait_for_its_payment(self) -> None:
+        """Let the time pass after which a callback that names no payment of ours is an orphan."""
+        with self.cashier() as cashier:
+            for _ in range(len(RETRY_PLAN) + 1):
+                self.clock.advance(max(RETRY_PLAN))
+                cashier.apply_callbacks()
+
+    def disputed(self, reference: str) -> None:
+        """Let the payer's bank take the money of a payment back."""
+        with self.cashier() as cashier:
+            self.card.open_dispute(reference, days=10)
+            self.card.dispute(reference)
+            for callback in self.card.callbacks():
+                cashier.receive("card", callback)
+            cashier.apply_callbacks()
+
+
+def play(at: Play) -> None:
+    """Type each command once, in the order of a shop's days."""
+    run = at.run
+    Path("invoices.csv").write_text(
+        "number,customer,currency,total,due\n"
+        + "".join(f"INV-{number},C-1,USD,{number}0.00,2026-12-01\n" for number in range(2, 10))
+    )
+    issue = ("INV-1", "--customer", "C-1", "--total", "30.00 USD", "--due", "2026-12-01")
+    run("invoice issue", *issue)
+    run("invoice import", "invoices.csv")
+    run("check")
+    paid = run("collect", "INV-1", "--via", "card", "--key", "order-1", method="tok_visa")
+    held = run("authorize", "INV-2", "--via", "card", "--key", "order-2", method="tok_visa")
+    run("capture", held["payment"]["id"], "--key", "capture-2")
+    run("refund", held["payment"]["id"], "--key", "refund-2", "--amount", "5.00 USD")
+    again = run("collect", "INV-3", "--via", "card", "--key", "order-3", method="tok_visa")
+    run("cancel", again["payment"]["id"], "--key", "cancel-3")
+
+    check = run("record", "INV-4", "--by", "check", "--key", "check-4", "--reference", "No. 17")
+    back = ("--by", "cash", "--reference", "till 2", "--key", "back-4", "--amount", "3.00 USD")
+    given = run("record-refund", check["payment"]["id"], *back)
+    run("undo-record-refund", given["receipts"][0]["id"], "--reason", "not handed out")
+    run("reverse", check["payment"]["id"], "--reason", "check returned")
+    run("undo-reversal", check["payment"]["id"], "--reason", "it was another check")
+
+    lost = run("collect", "INV-5", "--via", "card", "--key", "order-5", method="tok_unknown_lost")
+    run("inquire", lost["payment"]["id"])
+    evidence = ("--ended", "declined", "--evidence", "the processor's page")
+    run("resolve", lost["payment"]["id"], *evidence)
+    other = ("--via", "card", "--key", "order-6")
+    euros = run("collect", "INV-6", *other, method="tok_other_currency")
+    run("assign", euros["payment"]["id"], "--reason", "the customer meant it so")
+    run("reviewed", euros["payment"]["id"], "--reason", "talked to the customer")
+    written = run("write-off", "INV-7", "--reason", "bankrupt", "--key", "write-off-7")
+    run("undo-write-off", written["write_off"]["id"])
+    with at.cashier() as cashier:
+        cashier.record([], by="cash", key="ahead", customer="C-1", amount=Money.of("USD", "70.00"))
+    used = run("pay-from-credit", "INV-7", "--key", "credit-7")
+    run("undo-credit-use", used["payment"]["id"])
+    run("credit", "C-1", "--limit", "1")
+    run("invoice void", "INV-8", "--reason", "wrong customer")
+
+    run("enroll", "C-1", "--via", "card", "--key", "card-1", method="tok_visa")
+    gone = run("enroll", "C-1", "--via", "card", "--key", "card-2", method="tok_unknown_lost")
+    run("methods inquire", gone["method_change"]["id"])
+    run("methods resolve", gone["method_change"]["id"], *evidence)
+    run("methods changes", "--limit", "1")
+    [stored] = run("methods list", "C-1")["methods"]
+    run("methods default", stored["id"])
+    run("methods forget", stored["id"], "--key", "forget-1")
+    run("rotate-keys")
+
+    run("number assign", "V-1", "C-1", "--via", "card")
+    run("number list")
+    run("number release", "V-1", "--via", "card", "--reason", "moved")
+    at.told_of_nobody()
+    run("callbacks list")
+    run("callbacks replay", "1")
+    at.wait_for_its_payment()
+    run("callbacks dismiss", "1", "--reason", "another shop's")
+    at.disputed(paid["payment"]["reference"])
+    run("chargebacks")
+
+    run("invoice list", "--limit", "1")
+    run("invoice show", "INV-2")
+    run("payment list", "--limit", "1")
+    run("payment show", paid["payment"]["id"])
+    run("receipt list", "--limit", "1")
+    run("receipt export")
+    run("events", "--limit", "1")
+    run("publish")
+    run("dead-letters")
+    run("recover")
+    run("status")
+    run("fsck")
+    run("stop-sending", "--reason", "restored from a backup")
+    run("resume-sending", "--evidence", "compared with the processor's list", "--force")
+
+
+@contextmanager
+def a_terminal() -> Iterator[None]:
+    """Work in an empty folder, as a person of a fixed name, without settings of the machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYGATE_")}
+    kept |= {"LOGNAME": "anna", "COLUMNS": "100"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chdir(folder),
+        patch.dict(os.environ, kept, clear=True),
+    ):
+        yield
+
+
+def shortened(value: Any, shown: set[tuple[str, ...]]) -> Any:
+    """Return *value* with the first element of each list, and each kind of object whole once."""
+    match value:
+        case dict():
+            fields = cast("dict[str, Any]", value)
+            names = tuple(fields)
+            if names in shown and len(names) > FIELDS_SHOWN_MAX:
+                first = names[0]
+                return {first: fields[first], CUT: CUT}
+            shown.add(names)
+            return {name: shortened(each, shown) for name, each in fields.items()}
+        case list():
+            first, *more = cast("list[Any]", value) or [CUT]
+            kept = [] if first is CUT else [shortened(first, shown)]
+            return kept + [CUT] * bool(more)
+        case _:
+            return value
+
+
+AMOUNT = re.compile(r'\{\s+("currency": "\w+"),\s+("minor": -?\d+),\s+("text": "[^"]*")\s+\}')
+
+
+def written(value: Any) -> str:
+    """Write *value* as JSON, with three dots for what was cut."""
+    text = AMOUNT.sub(r"{\1, \2, \3}", json.dumps(value, indent=2, ensure_ascii=False))
+    return re.sub(r'"\.\.\."(: "\.\.\.")?', CUT, text)
+
+
+def played() -> list[tuple[str, str, str]]:
+    """Return each command, once, with its line and what it wrote."""
+    at = Play()
+    shop = sys.modules["shop"] = ModuleType("shop")
+    vars(shop)["cashier"] = at.cashier
+    try:
+        with a_terminal():
+            play(at)
+    finally:
+        del sys.modules["shop"]
+    return list(
+        {command: (command, line, out) for command, line, out in reversed(at.lines)}.values()
+    )[::-1]
+
+
+def page() -> Iterator[str]:
+    """Yield the lines of the page: each command with what it wrote."""
+    shown: set[tuple[str, ...]] = set()
+    for command, line, out in played():
+        value = json.loads(out.splitlines()[0] if command == "receipt export" else out)
+        yield from (f"**`paygate {command}`**", "", "```text", f"$ paygate {line} --json")
+        yield from (written(shortened(value, shown)), "```", "")

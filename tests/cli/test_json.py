@@ -1,0 +1,78 @@
+"""What programs read of the commands has one shape, and the reference shows all of it."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paygate.cli.commands import COMMANDS
+
+EXAMPLES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "json_examples.py"))
+
+
+def options_of_each_command() -> Iterator[tuple[str, set[str]]]:
+    def below(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
+        for name, child in getattr(command, "commands", {}).items():
+            yield from below(child, f"{path} {name}")
+        if not getattr(command, "commands", {}):
+            yield path, {name for each in command.params for name in each.opts}
+
+    for name, place in COMMANDS.items():
+        yield from below(place.load(name), name)
+
+
+OPTIONS = dict(options_of_each_command())
+READ_BY_PROGRAMS = {name for name, options in OPTIONS.items() if "--json" in options}
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, str]:
+    return {command: out for command, _, out in EXAMPLES["played"]()}
+
+
+def test_the_reference_has_an_example_of_each_command(written: dict[str, str]) -> None:
+    assert written.keys() == READ_BY_PROGRAMS - EXAMPLES["NOT_SHOWN"].keys()
+    assert EXAMPLES["NOT_SHOWN"].keys() <= READ_BY_PROGRAMS
+
+
+def test_a_list_says_where_its_next_page_begins_if_it_has_pages(written: dict[str, str]) -> None:
+    objects = {name: json.loads(out) for name, out in written.items() if name != "receipt export"}
+
+    in_pages = {name for name, value in objects.items() if "next" in value}
+
+    assert in_pages == {name for name in objects if "--after" in OPTIONS[name]}
+
+
+def test_what_a_command_holds_stands_under_a_noun(written: dict[str, str]) -> None:
+    facts = {
+        name: set(json.loads(out)) for name, out in written.items() if name != "receipt export"
+    }
+
+    # Beside a noun there is at most a verdict, a count, or where the next page begins.
+    assert all(keys - {"ok", "next", "rules", "unanswered", "revived"} for keys in facts.values())
+
+
+def test_the_nouns_of_lists_are_those_of_the_vocabulary(written: dict[str, str]) -> None:
+    nouns = {
+        name: next(iter(json.loads(out)))
+        for name, out in written.items()
+        if "--after" in OPTIONS[name]
+    }
+
+    assert nouns == {
+        "callbacks list": "callbacks",
+        "chargebacks": "chargebacks",
+        "credit": "credits",
+        "events": "events",
+        "invoice list": "invoices",
+        "methods changes": "method_changes",
+        "methods list": "methods",
+        "number list": "payer_numbers",
+        "payment list": "payments",
+        "receipt list": "receipts",
+    }
