@@ -36,6 +36,7 @@ cashier.record("C", by="check", key="e")
 cashier.recover()
 cashier.publish()
 cashier.rotate_keys()
+cashier.receipt_lines()
 cashier.fsck()
 print(len(set(sys.modules) - before))
 """
