@@ -1,5 +1,6 @@
 """A FastAPI shop that its processor calls back, over HTTP: no account, no other machine.
 
+    python -m pip install fastapi uvicorn
     python examples/webhooks_fastapi.py
 
 It serves itself on this machine, plays payer and processor, and ends. Run it twice: it does
