@@ -77,6 +77,7 @@ def test_without_the_key_nothing_is_forgotten(run: Run, stored: list[PaymentMeth
     wrong = run(*command, PAYGATE_TOKEN_KEYS=NEW_KEY)
 
     assert (missing.code, missing.error["type"]) == (2, "TokenKeysMissing")
+    assert "PAYGATE_TOKEN_KEYS" in missing.error["message"]
     assert (wrong.code, wrong.error["type"]) == (2, "TokenUnreadable")
     assert NEW_KEY not in wrong.all
 

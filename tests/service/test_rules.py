@@ -776,8 +776,10 @@ def test_a_reversal_is_refused_where_it_would_be_wrong(shop: Shop) -> None:
         shop.cashier.reverse(paid, reason="")
     with pytest.raises(InvalidAmount):
         shop.cashier.reverse(paid, reason="r", fee=usd("0"))
-    with pytest.raises(UnknownPayment):
+    with pytest.raises(UnknownPayment, match=r"in this ledger$"):
         shop.cashier.reverse("pay_nope", reason="r")
+    with pytest.raises(UnknownPayment, match="payment_by_key"):
+        shop.cashier.reverse("c", reason="r")
 
     assert [shop.open(number) for number in "ABC"] == ["30.00", "30.00", "0.00"]
 

@@ -109,7 +109,7 @@ def vault_of(tx: Tx) -> Vault:
     if tx.vault is None:
         raise TokenKeysMissing(
             "tokens of stored methods are kept encrypted, and there is no key; open the cashier "
-            "with token_keys=[…]"
+            "with token_keys=[…], or set PAYGATE_TOKEN_KEYS for the command paygate"
         )
     return tx.vault
 
