@@ -158,7 +158,7 @@ import sys
 
 def test_nothing():
     ours = sorted(name for name in sys.modules if name.split(".")[0] == "paygate")
-    assert ours == ["paygate", "paygate.testing", "paygate.testing.plugin"]
+    assert ours == ["paygate", "paygate._version", "paygate.testing", "paygate.testing.plugin"]
     assert not {"httpx", "pydantic", "sqlite3"} & set(sys.modules)
 """
 
