@@ -249,7 +249,7 @@ class Face:
 
 
 def _name(face: type) -> None:
-    """Let *face* have what is no verb in its own name: Python's messages say whose call it was."""
+    """Give *face* openers and functions of its own, so that Python's messages name it."""
     for name in ("open", "in_memory", "acting_as", "now", "public_settings"):
         found = inspect.getattr_static(face, name)
         if name in vars(face):

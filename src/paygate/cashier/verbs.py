@@ -112,7 +112,7 @@ def named_for(flow: Callable[..., T], face: type) -> Callable[..., T]:
 
 
 def _unbound(face: type) -> dict[str, verb[Any, Any]]:
-    """Return the verbs of which *face* has no function yet, neither a face's nor one of its own."""
+    """Return the verbs of *face* that no function stands for yet, bound before or its own."""
     return {
         name: source
         for name, source in each_verb(face).items()
