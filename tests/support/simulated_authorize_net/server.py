@@ -32,7 +32,9 @@ def serving(processor: SimulatedAuthorizeNet, port: int = 0) -> Generator[str]:
     refuse_production()
     server = _Server(("127.0.0.1", port), _Handler)
     server.processor = processor
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -26,7 +26,9 @@ def serving(processor: SimulatedStripe, port: int = 0) -> Generator[str]:
     server = _Server(("127.0.0.1", port), _Handler)
     server.processor = processor
     processor.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield processor.url
