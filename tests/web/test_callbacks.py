@@ -15,7 +15,7 @@ from unittest import mock
 import httpx
 import pytest
 
-from paygate import AsyncCashier, Cashier, Kind, Money, Payment, PaymentStatus
+from paygate import AsyncCashier, Cashier, Closed, Closing, Kind, Money, Payment, PaymentStatus
 from paygate.dialogue import Dialogue, Request, Response
 from paygate.errors import MissingExtra, NoReply, StoreBusy
 from paygate.gateway import Callback, CallbackStyle, Charge, Notice
@@ -216,6 +216,31 @@ async def test_a_payer_who_comes_back_completes_the_payment(portal: Portal) -> N
     assert (back.status_code, back.headers["location"]) == (303, f"{BACK}?succeeded")
     assert again.headers["location"] == back.headers["location"]
     assert portal.fakes["ready"].moved("USD") == Money.of("USD", "30.00")
+
+
+async def test_a_payer_who_paid_a_page_that_we_think_ended_unpaid_reads_that_it_arrived(
+    portal: Portal,
+) -> None:
+    payment = await portal.page()
+    closed = Closed(how=Closing.CANCELED)
+    await portal.call("resolve", payment, closed, evidence="the processor's page shows nothing")
+    portal.fakes["page"].pay(payment.reference)
+
+    async with portal.client() as client:
+        told = await client.get(f"/page/return?payment={payment.id}")
+
+    assert told.text == "Thank you. Your payment has arrived."
+    assert (await portal.call("payment", payment)).received == Money.of("USD", "30.00")
+
+
+async def test_a_page_that_ended_and_was_not_paid_says_so(portal: Portal) -> None:
+    payment = await portal.page()
+    await portal.call("close_page", payment)
+
+    async with portal.client() as client:
+        told = await client.get(f"/page/return?payment={payment.id}")
+
+    assert told.text == "This payment was not made."
 
 
 async def test_a_host_can_name_the_payment_in_its_own_way(portal: Portal) -> None:

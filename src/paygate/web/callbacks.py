@@ -65,7 +65,7 @@ RETURN_THREADS: Final = 40
 
 _FIELDS_MAX: Final = 1000
 
-_OPEN: Final = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN)
+_PAID: Final = (PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED)
 _SAYS: Final[Mapping[PaymentStatus, str]] = {
     PaymentStatus.SUCCEEDED: "Thank you. Your payment has arrived.",
     PaymentStatus.AUTHORIZED: "Thank you. Your payment is authorised.",
@@ -232,7 +232,8 @@ class _Desk:
         """Return the payment after a look at the gateway; what the address says is not believed."""
         from paygate.web.looks import Looks
 
-        if payment.status not in _OPEN:
+        # A page that ended unpaid as far as the ledger knows may have been paid all the same.
+        if payment.status in _PAID:
             return payment
         looks = _of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
 
