@@ -57,6 +57,25 @@ def test_a_value_that_would_be_a_formula_is_text(paid: Run) -> None:
     assert check["reference"] == "'=1+1"
 
 
+def test_what_was_sent_back_by_hand_has_the_reference_of_its_sending(imported: Run) -> None:
+    check = ("record", "A-2", "--by", "check", "--key", "k-1", "--reference", "Nr. 1204")
+    payment = imported(*check, "--json").json["payment"]["id"]
+    sent = imported(
+        *("record-refund", payment, "--by", "cash", "--amount", "200 JPY"),
+        *("--reference", "till 2", "--key", "k-2", "--json"),
+    ).json
+    receipt = sent["receipts"][0]["id"]
+    assert imported("undo-record-refund", receipt, "--reason", "not handed out").code == 0
+
+    lines = rows(imported("receipt", "export").out)
+
+    assert [(each["kind"], each["amount"], each["reference"]) for each in lines] == [
+        ("charge", "1200", "Nr. 1204"),
+        ("refund", "-200", "till 2"),
+        ("undone", "200", "till 2"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [

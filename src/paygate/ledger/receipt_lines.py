@@ -22,6 +22,9 @@ _LISTING = paging.listing(
        WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor,
       t.driver, t.action, t.place, t.reference AS attempt_reference,
       p.reference AS payment_reference,
+      (SELECT u.code FROM paygate_receipt u
+       WHERE u.tenant = r.tenant AND u.account = r.account AND u.kind = 'refund'
+         AND u.movement_id = r.undoes AND u.by_hand <> '') AS undone_reference,
       (SELECT driver FROM paygate_account g
        WHERE g.tenant = r.tenant AND g.name = r.account) AS account_driver
     FROM paygate_receipt r
@@ -56,6 +59,10 @@ def page(tx: Tx, which: Page, *, account: str | None = None) -> list[ReceiptLine
 
 def _line_of(tx: Tx, row: Row) -> ReceiptLine:
     reference = row["attempt_reference"] or row["payment_reference"] or ""
+    if row["by_hand"]:
+        reference = row["code"]  # what the clerk sent back is not called what once came in
+    elif row["undone_reference"] is not None:
+        reference = row["undone_reference"]
     address = ""
     if row["place"] is not None:
         action = actions.read(row["action"])

@@ -35,7 +35,7 @@ def payment(tx: Tx, which: str) -> Payment:
     found = payments.by_id(tx, which)
     if found is None:
         # A host's own key is what is most often given in the place of an id.
-        hint = "; by its key it is found with payment_by_key, or in the shell with --key"
+        hint = "; payment_by_key, or 'paygate payment show --key', finds one by its key"
         hint = "" if which.startswith("pay_") else hint
         raise UnknownPayment(
             f"there is no payment {shown(which)} in this ledger{hint}", payment=which
