@@ -157,6 +157,20 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", env={"PYTHONPATH": "src"})
 
 
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Renew the versions and hashes of what the command line needs, in requirements/cli.txt."""
+    session.install("pip-tools")
+    session.run(
+        "pip-compile",
+        *("--upgrade", "--generate-hashes", "--strip-extras", "--no-annotate", "--extra=cli"),
+        # Nothing of the machine that renews it goes into the file.
+        *("--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host"),
+        *("--quiet", "--output-file=requirements/cli.txt", "pyproject.toml"),
+        env={"CUSTOM_COMPILE_COMMAND": "nox -s lock"},
+    )
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documents, warnings being errors, and run their examples."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -98,3 +99,52 @@ def test_all_brings_every_extra_but_the_one_for_tests() -> None:
     [everything] = map(Requirement, EXTRAS["all"])
 
     assert everything.extras == EXTRAS.keys() - {"all", "testing"}
+
+
+# --- The lock of the command line -----------------------------------------------------------
+
+LOCK = (ROOT / "requirements" / "cli.txt").read_text("utf-8")
+PINS = {
+    canonicalize_name(name): Version(pinned)
+    for name, pinned in re.findall(r"^([\w.-]+)==(\S+) \\$", LOCK, re.MULTILINE)
+}
+
+
+def needed_by_the_command_line() -> list[Requirement]:
+    return [Requirement(each) for each in (*PROJECT["dependencies"], *EXTRAS["cli"])]
+
+
+def test_the_lock_is_within_the_bounds_of_the_project() -> None:
+    needed = needed_by_the_command_line()
+
+    assert {canonicalize_name(each.name) for each in needed} <= PINS.keys()
+    outside = [
+        each.name for each in needed if PINS[canonicalize_name(each.name)] not in each.specifier
+    ]
+    assert outside == []
+
+
+def test_the_lock_has_all_that_its_packages_need() -> None:
+    lacking: set[str] = set()
+    for name, pinned in PINS.items():
+        # What another release needs says nothing of this one.
+        if Version(version(name)) != pinned:
+            continue
+        for each in map(Requirement, requires(name) or ()):
+            if each.marker is None or each.marker.evaluate({"extra": ""}):
+                found = PINS.get(canonicalize_name(each.name))
+                if found is None or found not in each.specifier:
+                    lacking.add(f"{name} needs {each}")
+
+    assert lacking == set()
+
+
+def test_each_pin_of_the_lock_has_hashes_and_the_file_names_no_place() -> None:
+    lines = [line.strip() for line in LOCK.splitlines() if not line.startswith("#")]
+
+    pins = [line for line in lines if "==" in line]
+    hashes = [line for line in lines if line.startswith("--hash=sha256:")]
+    assert len(pins) == len(PINS)
+    assert len(pins) + len(hashes) == len(lines)
+    assert len(re.findall(r"==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", LOCK)) == len(PINS)
+    assert not re.search(r"://|file:|--index|--find-links|--trusted", LOCK)
