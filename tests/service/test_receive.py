@@ -37,7 +37,7 @@ from paygate.gateway import (
 )
 from paygate.ledger import attempts, inbox
 from paygate.service import notices
-from paygate.service.receive import RETRY_PLAN
+from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway, Habits
 from paygate.testing.processor import SIGNING_KEY
 from paygate.testing.processor.callbacks import read_written, signed_events

@@ -130,15 +130,15 @@ class Callbacks(OnAccounts):
 
         What cannot be applied yet is tried again later and holds up nothing else.
         """
-        from paygate.service import receive
+        from paygate.service import apply
 
         most = arguments.how_many(limit)
-        return (yield from receive.apply_callbacks(self._accounts, self._timing, most, set()))
+        return (yield from apply.apply_callbacks(self._accounts, self._timing, most, set()))
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:
         """Apply one callback again, such as an orphan, and tell what became of it."""
-        from paygate.service import receive
+        from paygate.service import apply
 
         id_ = arguments.callback_id(callback, "callback")
-        return (yield from receive.replay(id_, self._accounts, self._timing)).callback
+        return (yield from apply.replay(id_, self._accounts, self._timing)).callback

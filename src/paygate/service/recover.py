@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from paygate.ledger import attempts, inbox
-from paygate.service import feed, inquire, receive, refusals, unsettled
+from paygate.service import apply, feed, inquire, refusals, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def recover(
         yield from feed.read_feeds(accounts, timing.feed_pause, time=FEED_TIME)
     for account in accounts.values():
         yield from refusals.write_down(account)
-    found += yield from receive.apply_callbacks(accounts, timing, limit, silent)
+    found += yield from apply.apply_callbacks(accounts, timing, limit, silent)
     found += yield from unsettled.recover(accounts, timing, limit, silent)
     return list({payment.id: payment for payment in found}.values())
 

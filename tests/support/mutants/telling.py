@@ -20,7 +20,7 @@ _TAKE = "UPDATE paygate_inbox SET next_try_at = NULL WHERE tenant = :tenant AND 
 
 
 def _mark_first(original: Any) -> Any:
-    service = import_module("paygate.service.receive")
+    service = import_module("paygate.service.apply")
 
     def apply_callbacks(accounts: Any, timing: Any, limit: int, silent: Any) -> Flow[Any]:
         def take(tx: Tx) -> list[int]:
@@ -31,7 +31,7 @@ def _mark_first(original: Any) -> Any:
 
         about: dict[str, Any] = {}
         for id_ in (yield from transact(take)):
-            applying: Flow[Any] = vars(service)["_apply_safely"](id_, accounts, timing, silent)
+            applying: Flow[Any] = vars(service)["apply_safely"](id_, accounts, timing, silent)
             payment = yield from applying
             if payment is not None:
                 about[payment.id] = payment
@@ -153,7 +153,7 @@ MUTANTS: Final = (
         plants="a callback is taken off the inbox before it is applied",
         breaks="§3: merge and inbox mark in one transaction",
         shows="a process dies between the two",
-        patches=(Patch("service.receive", "apply_callbacks", _mark_first),),
+        patches=(Patch("service.apply", "apply_callbacks", _mark_first),),
     ),
     Mutant(
         name="event-in-its-own-transaction",

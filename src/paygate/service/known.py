@@ -1,0 +1,198 @@
+"""Known: what we know of what a notice is about, and whether its gateway must be asked.
+
+A notice names an operation by our reference, by the processor's, or by a place that was paid to.
+What it tells may be less than it seems: only that something happened (a hint), money that goes
+back before it is in the books (early), or a decline of an earlier try of a page that is paid by
+now. Then the gateway is asked before the notice is applied, and no transaction is open meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from paygate import logs
+from paygate.dialogue import deferred
+from paygate.domain.attempt import AttemptState
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import (
+    Approved,
+    Declined,
+    Rejected,
+)
+from paygate.ledger import attempts, payments, receipts
+from paygate.service import (
+    door,
+    inquire,
+    keeping,
+    quotes,
+    unasked,
+)
+from paygate.service.flow import ask, look
+from paygate.service.inquire import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from paygate.domain.movement import Movement
+    from paygate.domain.outcome import Answer
+    from paygate.domain.payment import Payment
+    from paygate.gateway import Inquiry, LooksUp, Notice
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount
+    from paygate.service.flow import Flow
+
+_GIVES_BACK = (MovementKind.REFUND_FAILED, MovementKind.CHARGEBACK_WON)
+_COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we know of the operation that a notice is about; `early`: its money is not there yet.
+
+    `change` names one that stores or deletes a method, and is of no payment, `booked`
+    the money of the notice that is in the books. `share` is what of the notice is about it, and
+    `ambiguous` says that several payments go by the name that the notice gives.
+    """
+
+    case: Case | None = None
+    payment: Payment | None = None
+    early: bool = False
+    change: str = ""
+    booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    share: unasked.Share | None = None
+    ambiguous: bool = False
+
+
+def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], Known]:
+    """Return the work that finds what *notice* is about."""
+
+    def work(tx: Tx) -> Known:
+        if notice.place is None:
+            row = attempts.named(
+                tx, account, our_ref=notice.our_ref, reference=notice.reference
+            ) or attempts.named(tx, account, our_ref="", reference=notice.earlier_reference)
+            named, row = row, unasked.attempt_of(tx, account, notice, row)
+            ambiguous = row is None and unasked.is_ambiguous(tx, account, notice, named)
+        else:
+            row, ambiguous = quotes.attempt_at(tx, account, notice, heard_at), False
+        if row is not None and not row.attempt.payment:
+            return Known(case=Case(row, None, tx.now), change=row.attempt.id)
+        payment = None if row is None else payments.by_id(tx, row.attempt.payment)
+        share = unasked.share_of(tx, account, notice, row)
+        if row is None or payment is None:
+            return Known(share=share, ambiguous=ambiguous)
+        told = besides_answer(share.notice)
+        taken = {each.movement_id for each in told if each.kind not in _GIVES_BACK}
+        early = any(
+            _early(tx, payment, each)
+            for each in told
+            if each.kind not in _GIVES_BACK or each.undoes not in taken
+        )
+        booked = receipts.booked(tx, account, told)
+        names = {name for name, each in booked.items() if each.payment == payment.id}
+        case = Case(row, None, tx.now)
+        return Known(case, payment, early, booked=frozenset(names), share=share)
+
+    return work
+
+
+def is_hint(notice: Notice) -> bool:
+    """Tell whether *notice* says only that something happened, and not what."""
+    told = notice.answer is not None or notice.movements or notice.disputes
+    return not told and not notice.ready and notice.method is None
+
+
+def contradicts(notice: Notice, known: Known) -> bool:
+    """
+    Tell whether a decline may be about an earlier try than the one that we know to have worked.
+
+    A page stays payable after a declined try, and callbacks overtake each other.
+    So such a decline is only a hint.
+    """
+    if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
+        return False
+    if notice.place is not None:
+        return False  # a feed about places tells in order, and nobody else could be asked
+    row = known.case.row
+    if row.attempt.state is AttemptState.PENDING:
+        return row.action is not None
+    return row.attempt.state in (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
+
+
+def besides_answer(notice: Notice) -> list[Movement]:
+    """Tell which movements the answer does not bring along."""
+    answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
+    return [movement for movement in notice.movements if movement not in answered]
+
+
+def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
+    """Tell whether *movement* takes something back that is not in the books yet."""
+    if movement.kind in _COMES:
+        return False
+    if movement.amount.currency != payment.amount.currency:
+        # Of a quote: what it is worth is known by what it undoes.
+        return movement.undoes is not None and not _is_named(tx, payment, movement.undoes)
+    there = payment.received - payment.returned
+    if movement.kind in _GIVES_BACK:
+        there = payment.returned
+    if there >= movement.amount:
+        return False
+    if movement.undoes is not None and _is_named(tx, payment, movement.undoes):
+        return False
+    return not receipts.booked(tx, payment.account, [movement])
+
+
+def _is_named(tx: Tx, payment: Payment, movement_id: str) -> bool:
+    return receipts.is_named(tx, payment.account, payment.id, movement_id)
+
+
+def is_booked(movement: Movement, known: Known) -> bool:
+    """Return whether *movement* of the notice is in the books."""
+    return (movement.kind, movement.movement_id) in known.booked
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask a gateway before a notice is applied."""
+
+    gateway: LooksUp
+    inquiry: Inquiry
+    row: AttemptRow
+
+
+def question_about(notice: Notice, known: Known, account: GatewayAccount) -> Question | None:
+    """Return what to ask if a notice is only a hint; None if it says enough, or nobody answers."""
+    wanted = is_hint(notice) or known.early or contradicts(notice, known)
+    if known.case is not None and known.payment is not None:
+        # A notice is kept without the token of the method that was to be stored.
+        wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
+    if known.change:
+        wanted = notice.answer is None
+    if known.case is None or not wanted:
+        return None
+    inquiry = inquire.inquiry_about(known.case.row)
+    if inquiry.reference in ("", notice.earlier_reference):
+        inquiry = replace(inquiry, reference=notice.reference)
+    gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
+    return None if gateway is None else Question(gateway, inquiry, known.case.row)
+
+
+def find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
+    """Ask the gateway, if there is a question."""
+    if question is None:
+        return None
+    books = yield from look(lambda tx: inquire.books_of(tx, question.row))
+    inquiry = replace(question.inquiry, booked=books.names, collected=books.collected)
+    look_up = partial(question.gateway.look_up, inquiry)
+    through = door.finding(account, inquiry.operation)
+    about = logs.About(
+        account=account.name,
+        payment=inquiry.payment,
+        attempt=inquiry.our_ref,
+        operation=inquiry.operation.value,
+    )
+    return (yield from ask(account.name, deferred(look_up), door=through, about=about))
