@@ -1,65 +1,56 @@
-"""What an answer does to the money: claims, receipts, invoices and credit, by operation.
+"""What an answer does to the money, by operation.
 
-`decide` has said what is new; this writes its consequences, inside the
-transaction of `merge`. A charge fills what its payment claimed. A capture takes
-a part of that and leaves the rest held until the last one. What goes out again
-takes the same way back, in the order that the refund asked for.
+`decide` has said what is new; this writes what follows from it, inside the transaction of `merge`:
+first what the payment holds, then each movement (see `movements`), then settlements and disputes,
+and at last the end of what was asked for. The order matters. A movement fills what is claimed, so
+claims are made hard before it is booked; an end frees what was not filled, so it comes after.
+
+A charge fills what its payment claimed, and frees the rest when it ends. An authorisation keeps its
+claims: a capture takes a part of them, and the last capture, a void or its expiry frees what is
+left. What goes back out takes the same way back, in the order that the refund asked for; credit
+that a refund holds is free again if it fails. A page gives its claims up until its payer has
+approved. Money that comes on one which another payment took over is never refused: it finds what
+is open, and the rest is credit. An amount that is only held there is voided.
+
+What stays true: nothing is freed while money may still be on its way, whoever says so; a late
+success is booked whatever its payment has come to since; and a payment that ended without money,
+or of which more went back than came, is flagged for a person, and never corrected in silence.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
-from paygate.domain.money import Money
-from paygate.domain.movement import MovementKind
 from paygate.domain.payment import STATUS_OF, PaymentStatus
-from paygate.domain.settlement import NOTHING_SETTLED, settlement_of
 from paygate.ledger import (
     attempts,
     claims,
-    customers,
-    early_returns,
-    items,
     lots,
-    outbox,
     payments,
-    posting,
     receipts,
     refunding,
-    reversals,
     reviews,
     under_way,
 )
-from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import (
     allocation,
     claiming,
     coming,
     dispute,
     identifying,
-    reverse,
+    movements,
     settle,
-    taking,
 )
-from paygate.service.taking import Outgo, RefundTo
-from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
+from paygate.service.telling import alert, emit
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from paygate.domain.decide import Changes
-    from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
-    from paygate.domain.quoting import Valuation
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
-
-
-_CREDIT_NOTE = "credit note for a refund"
 
 
 _ENDED = (
@@ -72,31 +63,12 @@ _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
-    """Write what *changes* do to the money and tell which invoices they touched."""
-    its_claims = claims.of_payment(tx, payment.id)
-    collects = row.attempt.operation in _COLLECTS
-    if collects and changes.seen is not None:
-        payments.set_seen(tx, payment.id, changes.seen.minor)
-        # What another payment took over is taken up again below; then the hold follows as well.
-        follows = not payment.superseded or any(claim.state == "hard" for claim in its_claims)
-        if AttemptState.PENDING in (changes.state, row.attempt.state) and follows:
-            coming.hold(tx, payment, changes.seen.minor)
-            its_claims = claims.of_payment(tx, payment.id)
-    elif collects and payment.seen and (changes.tried or changes.state or changes.book):
-        payments.set_seen(tx, payment.id, 0)
-    if collects and changes.seen is None and (changes.book or changes.state is not None):
-        its_claims = _move_claims(tx, payment, its_claims, changes)
-    if changes.authorized is not None:
-        under_way.set_authorized(tx, payment.id, changes.authorized.minor)
-    if changes.void_late:
-        _void_late(tx, row, payment, changes)
-    if changes.hold_late:
-        settle.hold_again(tx, payment, _on_its_way(payment, changes))
-    if collects and payment.superseded:
-        _take_up_again(tx, row, payment, changes)
+    """Write what *changes* do to the money, and return which invoices they touched."""
+    its_claims = _claims_after(tx, row, payment, changes)
+    _follow_hold(tx, row, payment, changes)
     touched: list[str] = []
     for movement in changes.book:
-        touched += _book(tx, row, payment, its_claims, movement, changes)
+        touched += movements.book(tx, row, payment, its_claims, movement, changes)
         its_claims = claims.of_payment(tx, payment.id) if len(changes.book) > 1 else its_claims
     for movement in changes.settle:
         touched += settle.told(tx, payment, movement)
@@ -104,7 +76,7 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         dispute.told(tx, payment, told)
     if changes.state is not None:
         _end(tx, row, payment, changes)
-    if changes.let_go and changes.state is None:
+    elif changes.let_go:
         settle.release(tx, payment, ended=True)
     if changes.book or changes.state is not None:
         _review_unbrought(tx, row, payment, changes)
@@ -131,52 +103,81 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
     return payment.status
 
 
+# --- Ends ----------------------------------------------------------------------------------
+
+
 def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Let go of what the attempt held, now that it has come to an end."""
-    attempt, state = row.attempt, changes.state
-    if (
-        state is None
-        or not state.final
-        or (attempt.state.final and state is not AttemptState.SUCCEEDED)
-    ):
+    state = changes.state
+    if state is None or not state.final:
         return
     done = state is AttemptState.SUCCEEDED
-    counted = not attempt.state.final  # a late success was let go of before
-    match attempt.operation:
+    if row.attempt.state.final and not done:
+        return
+    match row.attempt.operation:
         case Operation.CHARGE | Operation.AUTHORIZE:
             # A partial approval frees what it did not bring. Other money than was asked for frees
             # nothing: until a person has decided about it, nobody shall pay the invoice again.
             if done and not changes.held:
                 settle.release(tx, payment, ended=True)
         case Operation.CAPTURE:
-            if counted:
-                under_way.end_capture(tx, payment.id, attempt.amount.minor)
-            if done and _is_last(tx, row):
-                settle.release(tx, payment, ended=True)
-                attempts.end_authorization(tx, payment.id)
-            elif done and row.final:
-                under_way.note_hold_over(tx, payment.id)  # it ends with the last of them
+            _end_capture(tx, row, payment, done=done)
         case Operation.VOID:
             under_way.end_void(tx, payment.id)
             if done and payment.status is PaymentStatus.AUTHORIZED:
-                settle.release(tx, payment, ended=True)
-                attempts.end_authorization(tx, payment.id)
+                _end_hold(tx, payment)
         case Operation.REFUND:
-            if counted:
-                under_way.end_refund(tx, payment.id, attempt.amount.minor)
-            if not done:
-                for credit, minor in refunding.held_by(tx, attempt.id):
-                    lots.release(tx, credit, minor)
-                refunding.end_holds(tx, attempt.id, "released")
+            _end_refund(tx, row, payment, done=done)
+        case Operation.CLOSE | Operation.COMPLETE | Operation.ENROLL | Operation.FORGET:
+            pass  # they hold nothing
         case _:
-            pass
+            assert_never(row.attempt.operation)
+
+
+def _end_capture(tx: Tx, row: AttemptRow, payment: Payment, *, done: bool) -> None:
+    if not row.attempt.state.final:  # a late success was let go of before
+        under_way.end_capture(tx, payment.id, row.attempt.amount.minor)
+    if done and _is_last(tx, row):
+        _end_hold(tx, payment)
+    elif done and row.final:
+        under_way.note_hold_over(tx, payment.id)  # it ends with the last of them
+
+
+def _end_refund(tx: Tx, row: AttemptRow, payment: Payment, *, done: bool) -> None:
+    if not row.attempt.state.final:  # a late success was let go of before
+        under_way.end_refund(tx, payment.id, row.attempt.amount.minor)
+    if not done:
+        for credit, minor in refunding.held_by(tx, row.attempt.id):
+            lots.release(tx, credit, minor)
+        refunding.end_holds(tx, row.attempt.id, "released")
+
+
+def _end_hold(tx: Tx, payment: Payment) -> None:
+    """Free what an authorisation did not bring: nothing is captured of it any more."""
+    settle.release(tx, payment, ended=True)
+    attempts.end_authorization(tx, payment.id)
 
 
 def _is_last(tx: Tx, row: AttemptRow) -> bool:
-    """Tell whether nothing is left to capture after this capture, and no other is under way."""
+    """Return whether nothing is left to capture after this capture, and no other is under way."""
     now = under_way.of_payment(tx, row.attempt.payment)
     done = row.final or now.collected >= now.authorized
     return done and not now.capturing
+
+
+# --- Holds ---------------------------------------------------------------------------------
+
+
+def _follow_hold(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
+    """Note what is held or still coming, hold items for it, or give it back if it came too late."""
+    if changes.authorized is not None:
+        under_way.set_authorized(tx, payment.id, changes.authorized.minor)
+    if changes.void_late:
+        _void_late(tx, row, payment, changes)
+    if changes.hold_late:
+        settle.hold_again(tx, payment, _on_its_way(payment, changes))
+    if row.attempt.operation in _COLLECTS and payment.superseded:
+        _take_up_again(tx, row, payment, changes)
 
 
 def _take_up_again(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
@@ -218,6 +219,38 @@ def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> N
 # --- Claims ----------------------------------------------------------------------------
 
 
+def _claims_after(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[Claim]:
+    """Hold or free what *payment* is for, as *changes* want, and return its claims."""
+    its_claims = claims.of_payment(tx, payment.id)
+    if row.attempt.operation not in _COLLECTS:
+        return its_claims
+    if changes.seen is not None:
+        return _hold_seen(tx, row, payment, its_claims, changes, changes.seen.minor)
+    if payment.seen and (changes.tried or changes.state or changes.book):
+        payments.set_seen(tx, payment.id, 0)
+    if changes.book or changes.state is not None:
+        return _move_claims(tx, payment, its_claims, changes)
+    return its_claims
+
+
+def _hold_seen(
+    tx: Tx,
+    row: AttemptRow,
+    payment: Payment,
+    its_claims: list[Claim],
+    changes: Changes,
+    seen: int,
+) -> list[Claim]:
+    """Hold items for money that was seen on its way, and is not certain yet."""
+    payments.set_seen(tx, payment.id, seen)
+    # What another payment took over is taken up again later; then the hold follows as well.
+    follows = not payment.superseded or any(claim.state == "hard" for claim in its_claims)
+    if AttemptState.PENDING in (changes.state, row.attempt.state) and follows:
+        coming.hold(tx, payment, seen)
+        return claims.of_payment(tx, payment.id)
+    return its_claims
+
+
 def _move_claims(
     tx: Tx, payment: Payment, its_claims: list[Claim], changes: Changes
 ) -> list[Claim]:
@@ -244,298 +277,6 @@ def _move_claims(
 # --- Movements -----------------------------------------------------------------------------
 
 
-def _book(
-    tx: Tx,
-    row: AttemptRow,
-    payment: Payment,
-    claims: list[Claim],
-    movement: Movement,
-    changes: Changes,
-) -> list[str]:
-    """Book one movement and tell which invoices it touched."""
-    crumb = not movement.amount.minor  # it is worth less than a minor unit
-    if movement.kind is MovementKind.RETURN and not crumb and not _came(tx, payment, movement):
-        early_returns.keep(tx, payment, movement)
-        return []
-    receipt = receipts.book(
-        tx,
-        movement,
-        account=row.attempt.account,
-        customer=payment.customer,
-        payment=payment.id,
-        attempt=row.attempt.id,
-        in_transit=allocation.cash_account(payment) is LedgerAccount.IN_TRANSIT,
-    )
-    if receipt is None:
-        return []
-    _count(tx, payment, movement)
-    tell_receipt(tx, payment, receipt, movement, row.in_log)
-    if _brings(movement) and movement.valued is not None and movement.valued.late:
-        alert(tx, payment, _late(movement, movement.valued))
-    if crumb:  # there is nothing to place
-        return settle.told(tx, payment, movement)
-    returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
-    if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
-        _suspend(tx, payment, receipt, movement)  # it went back before it came: nothing is paid
-        touched = list[str]()
-    else:
-        touched = _place(tx, row, payment, receipt, claims, movement, changes)
-    news = {(each.kind, each.movement_id): each for each in changes.book}
-    for each in returned:
-        # The same message may tell more of it by now, as what of it has settled.
-        latest = news.get((each.kind, each.movement_id), each)
-        touched += _book(tx, row, payment, claims, latest, changes)
-    if movement.kind.inward:
-        payments.expect_settlement(tx, payment.id)
-    if settlement_of(movement) != NOTHING_SETTLED:
-        touched += settle.told(tx, payment, movement)
-    elif movement.kind in (MovementKind.REFUND, MovementKind.REFUND_FAILED):
-        settle.watch_refunds(tx, payment.id)
-    return touched
-
-
-def _came(tx: Tx, payment: Payment, movement: Movement) -> int:
-    """Return how much came in the currency of *movement*."""
-    came, _ = receipts.moved(tx, payment.id).get(movement.amount.currency, (0, 0))
-    return came
-
-
-def _brings(movement: Movement) -> bool:
-    return movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE)
-
-
-def _place(
-    tx: Tx,
-    row: AttemptRow,
-    payment: Payment,
-    receipt: str,
-    claims: list[Claim],
-    movement: Movement,
-    changes: Changes,
-) -> list[str]:
-    """Put the money of one movement where it belongs, or take it off there."""
-    match movement.kind:
-        case MovementKind.CHARGE | MovementKind.CAPTURE if movement in changes.held:
-            touched = _suspend(tx, payment, receipt, movement)
-            _end_excess(tx, payment)
-            return touched
-        case MovementKind.CHARGE | MovementKind.CAPTURE:
-            return _inward(tx, row, payment, receipt, movement, claims)
-        case MovementKind.REFUND_FAILED | MovementKind.CHARGEBACK_WON | MovementKind.UNDONE:
-            cash = allocation.cash_account(payment)
-            return _back(tx, payment, receipt, movement, cash, held=movement in changes.held)
-        case MovementKind.RETURN:
-            if not reverse.book_return(tx, payment, receipt, movement):
-                _outward(tx, row, payment, receipt, movement)
-            return []
-        case (
-            MovementKind.REFUND
-            | MovementKind.VOID
-            | MovementKind.CHARGEBACK
-            | MovementKind.REVERSAL
-        ):
-            return _outward(tx, row, payment, receipt, movement)
-
-
-def _inward(
-    tx: Tx,
-    row: AttemptRow,
-    payment: Payment,
-    receipt: str,
-    movement: Movement,
-    claims: list[Claim],
-) -> list[str]:
-    amount = movement.amount
-    on = customers.date_of(tx, payment.customer, movement.effective)
-    if payment.superseded:
-        alert(tx, payment, "money came on a page that another payment had superseded")
-    if movement.valued is not None and movement.valued.to_credit:
-        claims = []
-    if not payment.customer:
-        return _suspend(tx, payment, receipt, movement)
-    if settle.waits(tx, payment, movement):
-        # What went back before this was told is owed: that debt is canceled, and the rest waits.
-        cash = Line(allocation.cash_account(payment), amount.minor, receipt=receipt)
-        canceled = taking.cancel_debits(tx, payment, amount)
-        rest = Money(amount.currency, amount.minor + sum(line.minor for line in canceled))
-        settle.accept(tx, payment, rest, on, cash, *canceled)
-        return []
-    placed = allocation.place(
-        tx,
-        payment,
-        receipt,
-        amount,
-        claims,
-        source=Line(allocation.cash_account(payment), amount.minor, receipt=receipt),
-        on=on,
-        # The last capture lets go of the rest when it ends, in `_end`.
-        keep_rest=row.attempt.operation is Operation.CAPTURE,
-    )
-    tell_credited(tx, payment, placed.credited)
-    return placed.items
-
-
-def _late(movement: Movement, valued: Valuation) -> str:
-    text = f"{movement.settled} came after the quote had expired; it counts as {movement.amount}"
-    return f"{text}, which is credit" if valued.to_credit else text
-
-
-def book_back(
-    tx: Tx,
-    payment: Payment,
-    movement: Movement,
-    *,
-    account: str,
-    cash: LedgerAccount,
-    refunded: bool = True,
-) -> str | None:
-    """
-    Book money that came back to us by hand, once, and put it where it was before.
-
-    Return the receipt, or None if it was booked already. *refunded* says that it had been sent
-    to the payer; a reversal sent nothing.
-    """
-    receipt = receipts.book(
-        tx,
-        movement,
-        account=account,
-        customer=payment.customer,
-        payment=payment.id,
-        attempt=None,
-        in_transit=cash is LedgerAccount.IN_TRANSIT,
-    )
-    if receipt is None:
-        return None
-    _count(tx, payment, movement)
-    tell_receipt(tx, payment, receipt, movement)
-    payments.expect_settlement(tx, payment.id)
-    touched = _back(tx, payment, receipt, movement, cash, held=False, refunded=refunded)
-    allocation.tell_items(tx, touched)
-    if not payment.customer:
-        identifying.follow_up(tx, payment)
-    return receipt
-
-
-def _back(
-    tx: Tx,
-    payment: Payment,
-    receipt: str,
-    movement: Movement,
-    cash: LedgerAccount,
-    *,
-    held: bool,
-    refunded: bool = True,
-) -> list[str]:
-    """Put money that came back where it was before; what has no place left is new money."""
-    on = customers.date_of(tx, payment.customer, movement.effective)
-    won = movement.kind is MovementKind.CHARGEBACK_WON
-    if won:
-        dispute.given_back(tx, payment, movement)
-    elif refunded:
-        text = "it came back after it had succeeded"
-        emit(tx, "payment.refund_failed", payment, reason=text, **of_movement(movement))
-    back = taking.put_back(tx, payment, receipt, movement, on, cash)
-    touched = list(back.items)
-    if back.waits or (back.other and back.left.minor and not held):
-        payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=True)
-        emit(tx, "payment.conflicted", payment, reason="money came back that waits for a decision")
-    if back.left.minor and (held or back.other or not payment.customer):
-        _suspend(tx, payment, receipt, replace(movement, amount=back.left))
-    elif back.left.minor and settle.waits(tx, payment, movement):
-        source = Line(cash, back.left.minor, receipt=receipt)
-        settle.accept(tx, payment, back.left, on, source)
-    elif back.left.minor:
-        # What is held waits for money that is still to come.
-        its_claims = [each for each in claims.of_payment(tx, payment.id) if each.state != "hard"]
-        placed = allocation.place(
-            tx,
-            payment,
-            receipt,
-            back.left,
-            its_claims,
-            source=Line(cash, back.left.minor, receipt=receipt),
-            on=on,
-            entry=f"{receipt}:rest",
-        )
-        tell_credited(tx, payment, placed.credited)
-        touched += placed.items
-    if won:
-        dispute.put_back(tx, payment, movement, back.lines)
-    _end_excess(tx, payment)
-    return touched
-
-
-def _outward(
-    tx: Tx, row: AttemptRow, payment: Payment, receipt: str, movement: Movement
-) -> list[str]:
-    """Take money that went back off what it was on; what cannot be taken off, is owed."""
-    on = customers.date_of(tx, payment.customer, movement.effective)
-    amount = reverse.confirm(tx, payment, receipt, movement)
-    if not amount.minor:
-        if movement.kind is MovementKind.CHARGEBACK:
-            dispute.taken(tx, payment, movement, [])
-        return []
-    to = _looked_for(tx, row, payment, movement)
-    out = Outgo(
-        receipt=receipt,
-        amount=amount,
-        on=on,
-        to=to,
-        attempt=row.attempt.id,
-        items=tuple(refunding.items_of(tx, row.attempt.id)),
-    )
-    lines = send_off(tx, payment, out, allocation.cash_account(payment))
-    if movement.kind is MovementKind.CHARGEBACK:
-        dispute.taken(tx, payment, movement, lines)
-    return []
-
-
-def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[Line]:
-    """Book money that goes out from *cash*, with all that follows; return the lines of it."""
-    receipt, amount, on, to = out.receipt, out.amount, out.on, out.to
-    lines, owed = taking.take_off(tx, payment, out)
-    touched = [line.item for line in lines if line.item is not None]
-    if owed:
-        who = "the customer" if payment.customer else "whoever is found to have paid it"
-        alert(tx, payment, f"more went back than this payment still has; {who} owes it")
-    _review_excess(tx, payment)
-    lines.append(Line(cash, -amount.minor, receipt=receipt))
-    _post(tx, payment, receipt, amount.currency, lines, on)
-    # What awaited settlement and went back frees the invoices that were held for it.
-    waited = any(line.account is LedgerAccount.AWAITING for line in lines)
-    freed = settle.release(tx, payment) if waited else []
-    if to is RefundTo.CREDIT_NOTE:
-        reopened = [(line.item, line.minor) for line in lines if line.item is not None]
-        given_up = _give_up(tx, payment, receipt, reopened, amount.currency, on)
-        _tell_given_up(tx, given_up)
-        unpaid = _give_up(tx, payment, receipt, freed, amount.currency, on)
-        _tell_given_up(tx, unpaid)
-        closed = [each for each, _, _ in unpaid if not allocation.item_data(tx, each)["open_minor"]]
-        allocation.tell_items(tx, closed)
-    allocation.tell_items(tx, touched, reopened=True)
-    return lines
-
-
-def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -> RefundTo:
-    """Say where money that went back is looked for first."""
-    if movement.kind is MovementKind.REFUND and row.refund_to is not None:
-        return RefundTo(row.refund_to)
-    if movement.kind is MovementKind.REFUND:
-        # Made at the processor, not by us.
-        return default_refund_to(tx, payment, movement.amount)
-    if receipts.is_undone(tx, payment.id, movement.movement_id):
-        # It came back before we heard that it was taken, and so it found no place but credit.
-        return RefundTo.FROM_CREDIT
-    return RefundTo.REOPEN
-
-
-def _review_excess(tx: Tx, payment: Payment) -> None:
-    """Flag a payment of which more went back than ever came: no rule of ours lets that happen."""
-    now = under_way.of_payment(tx, payment.id)
-    if now.returned > now.received and reviews.raise_(tx, payment.id, reviews.EXCESS):
-        emit(tx, "payment.needs_review", payment, reason="more went back than came")
-
-
 def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Flag a payment that ended without its money, and of which money came back all the same."""
     state = changes.state
@@ -548,12 +289,6 @@ def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Change
     text = f"it ended as {status}, and {now.received} of it came back that nobody had taken"
     if now.received.minor and reviews.raise_(tx, payment.id, reviews.UNBROUGHT):
         emit(tx, "payment.needs_review", payment, reason=text)
-
-
-def _end_excess(tx: Tx, payment: Payment) -> None:
-    now = under_way.of_payment(tx, payment.id)
-    if now.returned <= now.received:
-        reviews.end(tx, payment.id, reviews.EXCESS)
 
 
 def end_conflict(tx: Tx, payment: Payment) -> bool:
@@ -571,100 +306,3 @@ def end_conflict(tx: Tx, payment: Payment) -> bool:
     allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     payments.settle_conflict(tx, payment.id)
     return True
-
-
-def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
-    """Pay out what is on no invoice, where there is enough of it, else reopen invoices."""
-    free = (
-        payment.unallocated.minor
-        + payment.awaiting.minor
-        + sum(lot.free.minor for lot in lots.of_payment(tx, payment.id) if lot.free.minor > 0)
-    )
-    return RefundTo.FROM_CREDIT if free >= amount.minor else RefundTo.REOPEN
-
-
-def _give_up(
-    tx: Tx,
-    payment: Payment,
-    receipt: str,
-    reopened: list[tuple[str, int]],
-    currency: str,
-    on: date,
-) -> list[tuple[str, int, str]]:
-    """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
-    given_up: list[tuple[str, int, str]] = []
-    for item, minor in reopened:
-        if not items.write_off(tx, item, minor):
-            continue
-        id_ = tx.new_id("wof")
-        given_up.append((item, minor, id_))
-        reversals.insert_write_off(
-            tx,
-            id_=id_,
-            item=item,
-            amount=Money(currency, minor),
-            reason=_CREDIT_NOTE,
-            effective=on,
-            account=LedgerAccount.BILLED,
-            receipt=receipt,
-        )
-        note = [
-            Line(LedgerAccount.BILLED, minor, item=item),
-            Line(LedgerAccount.RECEIVABLE, -minor, item=item),
-        ]
-        _post(tx, payment, id_, currency, note, on)
-    return given_up
-
-
-def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
-    """Emit what credit notes gave up of invoices; what is open no more was not reopened."""
-    for item, minor, write_off in given_up:
-        facts = {"write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE}
-        outbox.emit(tx, "invoice.written_off", item, allocation.item_data(tx, item) | facts)
-
-
-def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:
-    """
-    Keep money that nobody can place by rule where a person finds it.
-
-    What the customer was made to owe for this payment is canceled first: of money that
-    came after more went out, only the rest is held, and only the rest can wait.
-    """
-    cash = Line(allocation.cash_account(payment), movement.amount.minor, receipt=receipt)
-    canceled = taking.cancel_debits(tx, payment, movement.amount)
-    minor = movement.amount.minor + sum(line.minor for line in canceled)
-    lines = [cash, *canceled]
-    if minor:
-        booked = receipts.by_id(tx, receipt)
-        assert booked is not None, "it was just booked"
-        receipts.set_unallocated(tx, receipt, booked.unallocated.minor + minor)
-        lines.append(Line(LedgerAccount.SUSPENSE, -minor, receipt=receipt))
-    on = customers.date_of(tx, payment.customer, movement.effective)
-    _post(tx, payment, receipt, movement.amount.currency, lines, on)
-    return []
-
-
-def _post(tx: Tx, payment: Payment, entry: str, currency: str, lines: list[Line], on: date) -> None:
-    posting.post(
-        tx,
-        lines,
-        entry=entry,
-        currency=currency,
-        customer=payment.customer,
-        payment=payment.id,
-        effective=on,
-    )
-
-
-def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
-    if movement.amount.currency != payment.amount.currency:
-        return
-    minor = movement.amount.minor
-    if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
-        payments.add_moved(tx, payment.id, received=minor, collected=minor)
-    elif movement.kind is MovementKind.UNDONE:
-        payments.add_moved(tx, payment.id, returned=-minor)
-    elif movement.kind.inward:
-        payments.add_moved(tx, payment.id, received=minor)
-    else:
-        payments.add_moved(tx, payment.id, returned=minor)

@@ -54,12 +54,12 @@ from paygate.ledger import (
 )
 from paygate.printing import shown
 from paygate.service import (
-    booking,
     claiming,
     dialogues,
     door,
     finding,
     merge,
+    movements,
     parts,
     refunds,
     requests,
@@ -529,7 +529,7 @@ def _check_refund(
     steps = [Step(part.amount, part.receipt.movement_id) for part in spread]
     if wanted:
         return steps, task.to or RefundTo.REOPEN
-    return steps, task.to or booking.default_refund_to(tx, payment, amount)
+    return steps, task.to or movements.default_refund_to(tx, payment, amount)
 
 
 def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step]) -> None:

@@ -35,6 +35,7 @@ from paygate.service import (
     claiming,
     finding,
     identifying,
+    movements,
     refunds,
     telling,
     write_off,
@@ -127,7 +128,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     for note in reversals.credit_notes_of(tx, found.id):
         if finding.invoice(tx, note.invoice).status is not InvoiceStatus.VOID:
             write_off.undo_write_off_in(tx, note.id)
-    booking.book_back(tx, payment, movement, account=RECORDED, cash=_cash(Kind(found.by)))
+    movements.book_back(tx, payment, movement, account=RECORDED, cash=_cash(Kind(found.by)))
     return finding.payment(tx, payment.id)
 
 
@@ -184,7 +185,7 @@ def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
         refunds.check_spent(tx, payment, amount)
     to = slip.to
     if to is None:
-        to = RefundTo.REOPEN if wanted else booking.default_refund_to(tx, payment, amount)
+        to = RefundTo.REOPEN if wanted else movements.default_refund_to(tx, payment, amount)
     _book(tx, payment, slip, amount, id_, to=to, items=tuple(wanted))
 
 
@@ -256,7 +257,7 @@ def _book(
         payments.add_moved(tx, payment.id, returned=amount.minor)
     telling.tell_receipt(tx, payment, receipt, movement)
     out = Outgo(receipt=receipt, amount=amount, on=on, to=to, items=items, credits=credits_)
-    booking.send_off(tx, payment, out, cash)
+    movements.send_off(tx, payment, out, cash)
     booking.end_conflict(tx, finding.payment(tx, payment.id))
     if not payment.customer:
         identifying.follow_up(tx, payment)

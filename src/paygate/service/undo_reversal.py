@@ -16,7 +16,7 @@ from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
 from paygate.ledger import customers, payments, receipts, reversals, reviews, transit
 from paygate.ledger.posting import LedgerAccount
-from paygate.service import allocation, booking, finding, telling
+from paygate.service import allocation, finding, movements, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _take_back(tx: Tx, payment: Payment, receipt: Receipt, amount: Money, reason
         undoes=receipt.movement_id,
         code=reason,
     )
-    back = booking.book_back(
+    back = movements.book_back(
         tx, payment, movement, account=payment.account, cash=cash, refunded=False
     )
     if back is not None and cash is LedgerAccount.IN_TRANSIT:
