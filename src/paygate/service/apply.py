@@ -78,6 +78,7 @@ from paygate.service.known import (
     known_of,
     question_about,
 )
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -395,9 +396,9 @@ def _why(finding: Answer | None) -> str:
     return finding.reason if isinstance(finding, Unknown | Unsent) else "the gateway has no news"
 
 
-def _reading(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
+def _reading(case: Case, account: GatewayAccount, timing: Timing) -> Reading:
     rail = account.traits.rails.get(case.row.kind)
-    return merge.Reading(
+    return Reading(
         source=Source.CALLBACK,
         variable_amount=rail is not None and rail.variable_amount,
         held_from_percent=0 if rail is None else rail.held_from_percent,

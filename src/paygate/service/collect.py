@@ -58,6 +58,7 @@ from paygate.service import (
 )
 from paygate.service.claiming import ClaimPlan
 from paygate.service.flow import Flow, Heard, ask, intend
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +158,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         heard=heard,
         lease=opened.lease,
     )
-    reading = merge.Reading(
+    reading = Reading(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,

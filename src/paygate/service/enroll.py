@@ -30,6 +30,7 @@ from paygate.gateway import Enrollment, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods
 from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -344,7 +345,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
             lease=stored.lease,
             all_matter=True,
         )
-        reading = merge.Reading(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
+        reading = Reading(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
         yield from merge.merge_any(stored.attempt, answer, reading)
     return (yield from look(lambda tx: keeping.change_of(tx, stored.attempt)))
 

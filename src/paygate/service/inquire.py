@@ -35,6 +35,7 @@ from paygate.service import (
     telling,
 )
 from paygate.service.flow import Flow, Heard, ask, look, transact
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -380,7 +381,7 @@ def _send_again(
     )
     if is_silence(answer):
         silent.add(account.name)
-    reading = merge.Reading(
+    reading = Reading(
         source=Source.RESPONSE,
         variable_amount=_is_variable(row, account),
         can_inquire=True,
@@ -408,13 +409,13 @@ def _merge(
     return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
 
 
-def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> merge.Reading:
+def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> Reading:
     """Tell how to read what an inquiry about *case* found."""
     # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
     waits = timedelta(seconds=timing.deadline_s)
     traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     rail = account.traits.rails.get(case.row.kind)
-    return merge.Reading(
+    return Reading(
         source=Source.INQUIRY,
         variable_amount=_is_variable(case.row, account),
         held_from_percent=0 if rail is None else rail.held_from_percent,
@@ -454,6 +455,6 @@ def _leave(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment 
     reason = f"the gateway of account {account.name!r} cannot be asked"
     if case.stopped:
         reason = "nothing is sent from this ledger until a person resumes it"
-    reading = merge.Reading(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
+    reading = Reading(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
     payment = yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading)
     return None if payment is None else replace(payment, unanswered=reason)

@@ -1,17 +1,31 @@
 """The one writer: merge an answer into what we know, whoever brought it.
 
-`decide` says what an answer changes; `merge_in` writes it, in one transaction:
-state, receipts, allocations, claims, postings and events. Response, inquiry,
-callback, report and operator all come through here.
+The same answer may come as the response to our request, from an inquiry, by callback, in a report
+of the processor or from a person who looked; twice, late, or after a better one. All of them come
+through here, so that only one place has to be right. What is known is read in the transaction that
+writes; the answer is read in its light (`reading`); one pure rule says what is new (`decide`); and
+the rest is written together: the attempt, and only if it is still as it was read, then money
+(`booking`), methods (`keeping`), when to ask again (`watching`) and events (`announcing`).
+
+The rule: facts are ordered by rank, and a fact of lower rank changes nothing. A movement is a fact
+of its own: it is booked once, whatever the state. A fault is no news of the money.
+
+An answer may say something of another attempt: completing or closing shows how its page ended, a
+void that a pending debit is over, a last capture that its hold is. That is merged into the other
+attempt in the same transaction.
+
+What stays true: the order in which answers come does not matter to where the money ends up; merging
+one twice changes nothing; and if the ledger cannot be written, the attempt stays as it was, and
+recovery asks again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.attempt import AttemptState
-from paygate.domain.decide import KEY_MISMATCH, Absence, Changes, Facts, Source, decide
+from paygate.domain.decide import KEY_MISMATCH, Changes, Facts, Source, decide
 from paygate.domain.kind import Operation
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
@@ -38,16 +52,22 @@ from paygate.ledger import (
     accounts,
     attempts,
     claims,
-    customers,
     payments,
     receipts,
     stored_requests,
     under_way,
 )
-from paygate.service import allocation, booking, claiming, keeping, quotes, requests, telling
-from paygate.service.account import Timing
+from paygate.service import (
+    allocation,
+    announcing,
+    booking,
+    claiming,
+    keeping,
+    quotes,
+    watching,
+)
 from paygate.service.flow import Flow, transact
-from paygate.service.hiding import Hidden
+from paygate.service.reading import Reading, completed, unnamed, used_up, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,43 +75,17 @@ if TYPE_CHECKING:
 
     from paygate.domain.outcome import Answer
     from paygate.domain.payment import Payment
-    from paygate.ledger.arrivals import Arrival
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
 
 _TRIES = 3
-_ABOUT_PAGE = (Operation.COMPLETE, Operation.CLOSE)
 _FOLLOWS = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
 _FIRST_CAME: dict[Operation, tuple[MovementKind, ...]] = {
     Operation.CAPTURE: (MovementKind.CHARGE,),
     Operation.VOID: (MovementKind.CHARGE, MovementKind.CAPTURE),
     Operation.REFUND: (MovementKind.CHARGE, MovementKind.CAPTURE),
 }
-_WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """
-    How to read an answer: who gave it, and what the account's traits say about it.
-
-    What is perhaps `overtaken` may have been true before what we know by now. An inquiry
-    that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
-    `request_id` is what the processor calls the request that it answered, `arrival` the money
-    that was seen at a place, if it is about that.
-    """
-
-    source: Source
-    variable_amount: bool = False
-    held_from_percent: int = 0
-    absence: Absence = Absence.WAIT
-    can_inquire: bool = True
-    overtaken: bool = False
-    answered: bool = True
-    request_id: str = ""
-    arrival: Arrival | None = None
-    timing: Timing = field(default_factory=Timing)
 
 
 def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
@@ -119,7 +113,7 @@ def merge_any(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment | 
 
 
 def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
-    """Merge *answer* in this transaction and tell the payment as it now stands."""
+    """Merge *answer* in this transaction, and return the current state of the payment."""
     return _of_payment(merge_any_in(tx, attempt, answer, reading), attempt)
 
 
@@ -130,18 +124,18 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
 
 
 def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment | None:
-    """Merge *answer* in this transaction; tell the payment, where the attempt is of one."""
+    """Merge *answer* in this transaction; return the payment, if the attempt is of one."""
     while True:
         before = attempts.by_id(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-        answer = _unnamed(tx, before, answer)
+        answer = unnamed(tx, before, answer)
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
-            answer = _used_up(tx, before, _completed(tx, before, answer, reading))
+            answer = used_up(tx, before, completed(tx, before, answer, reading))
             _came_before(tx, before, answer, reading)
-            answer = _withdrawn(tx, before, answer)
+            answer = withdrawn(tx, before, answer)
             answer = quotes.understood(tx, before, answer, reading.arrival)
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
@@ -174,9 +168,9 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             # The same try is told with the name of its page, or without.
             answer = replace(answer, reference=before.attempt.reference)
         changes = decide(facts, answer, reading.source)
-        overdue_at = _overdue_at(tx, before, changes, answer, reading.timing)
-        next_check_at = _next_check(tx, before, changes, answer, reading, overdue_at)
-        changes = _given_up(tx, before, changes, reading, next_check_at)
+        overdue_at = watching.overdue_at(tx, before, changes, answer, reading.timing)
+        next_check_at = watching.next_check(tx, before, changes, answer, reading, overdue_at)
+        changes = watching.given_up(tx, before, changes, reading, next_check_at)
         changes = _voided_nothing(tx, before, changes)
         _hear_of_credentials(tx, before.attempt.account, answer, reading)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
@@ -219,22 +213,6 @@ def _named(before: AttemptRow, reading: Reading) -> AttemptRow:
     return replace(before, attempt=replace(before.attempt, request_id=reading.request_id))
 
 
-def _unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Take out of *answer* whom it is about, and the token that was charged: the books keep none.
-
-    An answer to an inquiry and a notice come without the request that would have said it.
-    """
-    people = (
-        payments.people_of(tx, before.attempt.payment) if before.attempt.payment else set[str]()
-    )
-    if not people:
-        people = {str(keeping.read_plan(before)["customer"])}
-    known = [customers.find(tx, each) for each in sorted(people)]
-    request = stored_requests.of_attempt(tx, before.attempt.id)
-    hidden = Hidden().of(requests.token_in(tx, request))
-    return hidden.about(*known, *requests.people_in(request)).blot(answer)
-
-
 def _of_others(
     before: AttemptRow, booked: Mapping[tuple[MovementKind, str], Booked]
 ) -> frozenset[tuple[MovementKind, str]]:
@@ -261,69 +239,6 @@ def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | No
         main = attempts.main_of(tx, before.attempt.payment)
         minor = main.attempt.amount.minor
     return Money(currency, now.collected), Money(currency, minor)
-
-
-def _completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
-    """
-    Read the end of a completion off the hold that it was for, if that is known already.
-
-    The processor may know of no money that it moved, or not know it at all: then it never
-    arrived, and was not needed.
-    """
-    asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
-    if not asked or not _is_reached(answer, reading):
-        return answer
-    main = attempts.main_of(tx, before.attempt.payment)
-    if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
-        return answer
-    done = answer if isinstance(answer, Approved) else Approved()
-    return Authorized(
-        amount=main.attempt.amount,
-        reference=done.reference,
-        expires_at=main.expires_at,
-        method_facts=done.method_facts,
-        checks=done.checks,
-    )
-
-
-def _is_reached(answer: Answer, reading: Reading) -> bool:
-    """Return whether *answer* leaves a completion with nothing of its own to bring."""
-    match answer:
-        case Approved():
-            return not answer.movements
-        case NotFound():
-            return reading.absence is not Absence.WAIT
-        case _:
-            return False
-
-
-def _used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that nothing is held any more, where all captures are known, as the end of the rest."""
-    held = before.attempt.operation is Operation.AUTHORIZE and (
-        before.attempt.state is AttemptState.AUTHORIZED
-    )
-    if not held or not isinstance(answer, Approved) or answer.movements:
-        return answer
-    now = under_way.of_payment(tx, before.attempt.payment)
-    if now.capturing:
-        # Nobody may ever tell it again, so it must be known when the last capture has ended.
-        under_way.note_hold_over(tx, before.attempt.payment)
-    elif now.collected:
-        return Closed(how=Closing.EXPIRED, reference=answer.reference)
-    return answer
-
-
-def _withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that a void has sent back what never came as no money: the debit was withdrawn."""
-    if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
-        return answer
-    main = attempts.main_of(tx, before.attempt.payment)
-    if main.attempt.state is not AttemptState.PENDING:
-        return answer
-    if any(each.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for each in answer.movements):
-        return answer  # it came after all, and what went back is of that
-    other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
-    return replace(answer, movements=other)
 
 
 def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> None:
@@ -464,7 +379,7 @@ def _write_attempt(
 ) -> bool:
     attempt = before.attempt
     state = changes.state or attempt.state
-    absences = _absences(before, answer, reading)
+    absences = watching.absences(before, answer, reading)
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
@@ -485,174 +400,16 @@ def _write_attempt(
         action=changes.action or (None if state.final else before.action),
         expires_at=changes.expires_at or before.expires_at,
         next_check_at=next_check_at,
-        checks=_checks(tx, before, reading),
+        checks=watching.checks(tx, before, reading),
         absences=absences,
-        late_pending=_waits_late(before, changes),
+        late_pending=watching.waits_late(before, changes),
         overdue_at=overdue_at,
-        needs_review=_waits_for_person(before, changes),
+        needs_review=watching.waits_for_person(before, changes),
         network_transaction_id=network_id or before.network_transaction_id,
         method_facts=facts,
         checks_=checks,
         request_id=reading.request_id,
     )
-
-
-def _waits_late(before: AttemptRow, changes: Changes) -> bool:
-    """Return whether money is on its way to an attempt that has ended."""
-    return (before.late_pending or changes.hold_late) and not changes.let_go
-
-
-def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
-    """
-    Return whether the gateway has accepted it, and its end is still to come.
-
-    How a completion or a closing ends shows on the page, which is watched for itself.
-    """
-    if before.attempt.operation in _ABOUT_PAGE:
-        return False
-    state = changes.state or before.attempt.state
-    return state is AttemptState.PENDING or _waits_late(before, changes)
-
-
-def _overdue_at(
-    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, timing: Timing
-) -> datetime | None:
-    """Return when a person must look at what was accepted; None if nothing is waited for."""
-    if not _is_accepted(before, changes):
-        return None
-    begins = changes.state is AttemptState.PENDING or changes.hold_late
-    if begins or before.overdue_at is None:
-        expected = answer.expected_at if isinstance(answer, Pending) else None
-        return max(tx.now, expected or tx.now) + timing.pending_watch
-    # It is flagged now; when a person has looked and left it as it is, it is flagged again.
-    over = tx.now >= before.overdue_at
-    return tx.now + timing.pending_watch if over else before.overdue_at
-
-
-def _is_overdue(tx: Tx, before: AttemptRow, changes: Changes) -> bool:
-    """Return whether what was accepted has not been decided for too long."""
-    if changes.hold_late or before.overdue_at is None or not _is_accepted(before, changes):
-        return False
-    return tx.now >= before.overdue_at
-
-
-def _waits_for_person(before: AttemptRow, changes: Changes) -> bool:
-    if not before.attempt.payment and (changes.state or before.attempt.state).final:
-        return False  # storing or deleting a method has ended, and nothing is left to decide
-    if changes.review:
-        return True
-    return before.attempt.needs_review and not _found_out(before, changes)
-
-
-def _found_out(before: AttemptRow, changes: Changes) -> bool:
-    """Tell whether this ends a doubt: a person need not look for what we were told after all."""
-    state = changes.state
-    if changes.let_go:
-        return True
-    if state is None or state.in_doubt:
-        return False
-    if before.attempt.state in (AttemptState.PENDING, AttemptState.REQUIRES_ACTION):
-        return state.final  # what was told of an earlier try is of no interest any more
-    return before.attempt.state.in_doubt
-
-
-def _absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
-    """Count inquiries in a row that did not find it; those that came too early do not count."""
-    if not reading.answered:
-        return before.absences
-    counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
-    return before.absences + 1 if counts else 0
-
-
-def _checks(tx: Tx, before: AttemptRow, reading: Reading) -> int:
-    """Count how often we tried to find out: by an inquiry, or by the same request once more."""
-    repeated = reading.source is Source.RESPONSE and before.sends > 1
-    asked = reading.source is Source.INQUIRY and reading.answered and not _ahead_of_plan(tx, before)
-    return before.attempt.checks + (asked or repeated)
-
-
-def _ahead_of_plan(tx: Tx, before: AttemptRow) -> bool:
-    """Tell whether an inquiry of the plan was counted already, by others or in a commit before."""
-    return before.attempt.next_check_at is not None and tx.now < before.attempt.next_check_at
-
-
-def _given_up(
-    tx: Tx,
-    before: AttemptRow,
-    changes: Changes,
-    reading: Reading,
-    next_check_at: datetime | None,
-) -> Changes:
-    """Ask for a review of what is not final, and asking about which does not help any more."""
-    state = changes.state or before.attempt.state
-    if before.attempt.needs_review:
-        return changes
-    if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
-        text = "we could not find out how this ended; ask the gateway and resolve it"
-    elif _is_overdue(tx, before, changes):
-        text = "it was accepted, and nobody said how it ended; find out and resolve it"
-    elif next_check_at is None and _waits_late(before, changes):
-        text = "money is on its way to a payment that had ended; find out and resolve it"
-    elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
-        text = "the page is still open after its time; close it, or find out and resolve it"
-    else:
-        return changes
-    return replace(changes, review=changes.review or text)
-
-
-def _nobody_answers(tx: Tx, before: AttemptRow, reading: Reading) -> bool:
-    """Return whether inquiries were not answered for as long as the whole plan takes."""
-    waited = tx.now - before.attempt.created_at
-    return not reading.answered and waited >= reading.timing.plan_length
-
-
-def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> bool:
-    """Return whether a page has been asked about until long after its time."""
-    state = changes.state or before.attempt.state
-    if state is not AttemptState.REQUIRES_ACTION:
-        return False
-    expires_at = changes.expires_at or before.expires_at
-    if expires_at is None:
-        expires_at = before.attempt.created_at + timing.page_life
-    return tx.now >= expires_at + timing.page_watch
-
-
-def _next_check(
-    tx: Tx,
-    before: AttemptRow,
-    changes: Changes,
-    answer: Answer,
-    reading: Reading,
-    overdue_at: datetime | None,
-) -> datetime | None:
-    """Tell when to inquire next; None where nothing is expected, or a person must look."""
-    state = changes.state or before.attempt.state
-    checks = _checks(tx, before, reading)
-    late = _waits_late(before, changes)
-    if not reading.can_inquire and state is AttemptState.PENDING:
-        return overdue_at  # nobody answers questions, so it is looked at when it is overdue
-    if (state.final and not late) or not reading.can_inquire:
-        return None
-    if changes.hold_late:
-        # It may be old news that was overtaken, so what it holds is asked about at once.
-        return tx.now + reading.timing.plan[0]
-    timing = reading.timing
-    if _page_over(tx, before, changes, timing):
-        return None
-    if state.in_doubt:
-        # What is sent again instead of being asked about follows the plan as well.
-        checks = max(checks, before.sends - 1)
-        if not reading.answered:
-            return tx.now + timing.pause(checks, tx.now - before.attempt.created_at)
-        return tx.now + timing.plan[checks] if checks < len(timing.plan) else None
-    expected: datetime | None = None
-    if isinstance(answer, Pending):
-        expected = answer.expected_at
-    elif isinstance(answer, ActionRequired | Authorized):
-        expected = answer.expires_at
-    soonest = tx.now + timing.waiting
-    # What is late already is asked about at the usual pace, not at every pass.
-    return expected if expected is not None and tx.now < expected < soonest else soonest
 
 
 def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
@@ -665,12 +422,12 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     state = changes.state or attempt.state
     if changes.state is not None and (state.final or _is_answered(before, state)):
         stored_requests.forget(tx, attempt.id)
-    if attempt.needs_review and _found_out(before, changes):
+    if attempt.needs_review and watching.found_out(before, changes):
         payments.settle_doubt(tx, payment.id)
     _write_status(tx, before, payment, changes)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
-    _tell(tx, before, payment, found, changes)
+    announcing.announce(tx, before, payment, found, changes)
     allocation.tell_items(tx, touched)
     went = any(not movement.kind.inward for movement in changes.book)
     let_go = attempt.state is AttemptState.AUTHORIZED and state.closed
@@ -688,76 +445,10 @@ def _is_answered(before: AttemptRow, state: AttemptState) -> bool:
 
 def _write_status(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
     """Write where the payment stands now, and the flags that *changes* raise."""
-    conflicted = _conflicts(changes)
+    conflicted = announcing.conflicts(changes)
     review = bool(changes.review) or conflicted
     status = payment.status
     if changes.state is not None:
         status = booking.status_after(tx, before, payment, changes.state)
     if status is not payment.status or review:
         payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
-
-
-def _conflicts(changes: Changes) -> bool:
-    return changes.conflict or bool(changes.held)
-
-
-def _tell(tx: Tx, before: AttemptRow, payment: Payment, found: Payment, changes: Changes) -> None:
-    """Emit what changed; *found* is the payment now, *payment* what it was before."""
-    now = replace(found, code=changes.code, raw_code=changes.raw_code, reason=changes.reason)
-    event = _event_of(before.attempt.operation, changes.state)
-    if event in _ENDS_HOLD and found.status is PaymentStatus.SUCCEEDED:
-        event = "payment.rest_released"  # what was captured of it before stays
-    if changes.state is None and changes.action is not None:
-        event = "payment.requires_action"
-    about = before.in_log
-    if event:
-        movements = [each.movement_id for each in changes.book]
-        facts: dict[str, object] = {"movements": movements} if movements else {}
-        if changes.seen is not None:
-            facts["seen_minor"] = changes.seen.minor
-        telling.emit(tx, event, now, about, amount_minor=before.attempt.amount.minor, **facts)
-    if changes.seen is not None and changes.seen != payment.seen:
-        telling.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)
-    if changes.late:
-        telling.emit(tx, "payment.late_success", now, about)
-    if changes.tried:
-        telling.emit(tx, "payment.declined_try", now, about)
-    if _conflicts(changes):
-        telling.emit(tx, "payment.conflicted", now, about, reason=changes.review)
-    elif changes.review and not payment.needs_review:
-        telling.emit(tx, "payment.needs_review", now, about, reason=changes.review)
-    for text in changes.alerts:
-        telling.alert(tx, now, text, about)
-    if changes.log:
-        tx.say("merge.noted", changes.log, about)
-
-
-def _event_of(operation: Operation, state: AttemptState | None) -> str:
-    """Name the event that an attempt of *operation* coming to *state* is, if it is one."""
-    if state is None or operation in _ABOUT_PAGE:
-        return ""  # what they did shows on the attempt that was to bring the money
-    if operation in (Operation.CHARGE, Operation.AUTHORIZE) or state is AttemptState.UNKNOWN:
-        return _EVENT_OF[state]
-    done, failed = _EVENTS_AFTER.get(operation, ("", ""))
-    if state is AttemptState.SUCCEEDED:
-        return done
-    return failed if state.final else ""
-
-
-_ENDS_HOLD = ("payment.declined", "payment.failed", "payment.canceled", "payment.expired")
-_EVENTS_AFTER: dict[Operation, tuple[str, str]] = {
-    Operation.CAPTURE: ("payment.captured", "payment.capture_failed"),
-    Operation.VOID: ("payment.voided", "payment.void_failed"),
-    Operation.REFUND: ("payment.refunded", "payment.refund_failed"),
-}
-_EVENT_OF: dict[AttemptState, str] = {
-    AttemptState.UNKNOWN: "payment.unknown",
-    AttemptState.REQUIRES_ACTION: "payment.requires_action",
-    AttemptState.PENDING: "payment.pending",
-    AttemptState.AUTHORIZED: "payment.authorized",
-    AttemptState.SUCCEEDED: "payment.succeeded",
-    AttemptState.DECLINED: "payment.declined",
-    AttemptState.FAILED: "payment.failed",
-    AttemptState.CANCELED: "payment.canceled",
-    AttemptState.EXPIRED: "payment.expired",
-}

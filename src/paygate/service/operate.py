@@ -66,6 +66,7 @@ from paygate.service import (
     ways,
 )
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
+from paygate.service.reading import Reading
 from paygate.service.requests import Extras
 from paygate.service.taking import RefundTo
 
@@ -183,7 +184,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
         heard=heard,
         lease=lease,
     )
-    reading = merge.Reading(
+    reading = Reading(
         source=Source.RESPONSE,
         can_inquire=account.can_be_asked,
         request_id=heard.request_id,

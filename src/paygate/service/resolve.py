@@ -34,6 +34,7 @@ from paygate.service import (
     ways,
 )
 from paygate.service.flow import Flow, transact
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def resolve(
         _check_fit(row, outcome, _does(tx, row))
         # Recovery goes on to ask about what is held; about what has ended nobody is asked.
         held = isinstance(outcome, Authorized)
-        reading = merge.Reading(source=Source.OPERATOR, can_inquire=held)
+        reading = Reading(source=Source.OPERATOR, can_inquire=held)
         resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
         _check_ended(tx, row, outcome)
         reviews.decide(tx, found.id, evidence)
@@ -193,7 +194,7 @@ def resolve_method(
         _check_fit(row, outcome, found.operation)
         if isinstance(outcome, Approved) and found.operation is Operation.ENROLL:
             methods.vault_of(tx)
-        reading = merge.Reading(source=Source.OPERATOR, can_inquire=False)
+        reading = Reading(source=Source.OPERATOR, can_inquire=False)
         merge.merge_any_in(tx, found.id, outcome, reading)
         attempts.clear_review(tx, found.id)
         outbox.emit(

@@ -48,6 +48,7 @@ from paygate.ledger.paging import Page
 from paygate.printing import shown
 from paygate.service import claiming, merge, telling
 from paygate.service.flow import Flow, transact
+from paygate.service.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -215,8 +216,8 @@ def follow_up(
         telling.emit(tx, "payment.needs_review", payment, reason=text)
 
 
-def _reading(account: GatewayAccount, timing: Timing) -> merge.Reading:
-    return merge.Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
+def _reading(account: GatewayAccount, timing: Timing) -> Reading:
+    return Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
 
 
 def book(

@@ -12,6 +12,7 @@ from paygate.domain.kind import Kind
 from paygate.driving import relay
 from paygate.errors import CommitUnknown, NoReply
 from paygate.service.flow import look, transact
+from paygate.service.reading import Reading
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import Fault
 from tests.support.mutants.mutant import Mutant, Patch, without
@@ -94,7 +95,7 @@ def _send_before_intent(original: Any) -> Any:
         )
         answer = yield from asking
         yield from transact(lambda tx: intent(tx, only_look=False))
-        reading = service.merge.Reading(
+        reading = Reading(
             source=service.Source.RESPONSE,
             variable_amount=order.account.traits.rails[
                 vars(service)["_kind_of"](order)

@@ -1,0 +1,146 @@
+"""Reading: how an answer is to be understood, before it is decided what it changes.
+
+The same words mean different things, by who says them and when. That a completion brought no money
+is no failure if the amount is held already; that nothing is held any more is the end of a hold if
+all of it was captured; that a void sent money back which never came is the end of a debit. Who the
+payer is, and the token that was charged, is taken out of every answer before it is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from paygate.domain.attempt import AttemptState
+from paygate.domain.decide import Absence
+from paygate.domain.kind import Operation
+from paygate.domain.movement import MovementKind
+from paygate.domain.outcome import (
+    Approved,
+    Authorized,
+    Closed,
+    Closing,
+    NotFound,
+)
+from paygate.ledger import (
+    attempts,
+    customers,
+    payments,
+    stored_requests,
+    under_way,
+)
+from paygate.service import keeping, requests
+from paygate.service.account import Timing
+from paygate.service.hiding import Hidden
+
+if TYPE_CHECKING:
+    from paygate.domain.decide import Source
+    from paygate.domain.outcome import Answer
+    from paygate.ledger.arrivals import Arrival
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.tx import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """
+    How to read an answer: who gave it, and what the account's traits say about it.
+
+    What is perhaps `overtaken` may have been true before what we know by now. An inquiry
+    that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
+    `request_id` is what the processor calls the request that it answered, `arrival` the money
+    that was seen at a place, if it is about that.
+    """
+
+    source: Source
+    variable_amount: bool = False
+    held_from_percent: int = 0
+    absence: Absence = Absence.WAIT
+    can_inquire: bool = True
+    overtaken: bool = False
+    answered: bool = True
+    request_id: str = ""
+    arrival: Arrival | None = None
+    timing: Timing = field(default_factory=Timing)
+
+
+_WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
+
+
+def unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Take out of *answer* whom it is about, and the token that was charged: the books keep none.
+
+    An answer to an inquiry and a notice come without the request that would have said it.
+    """
+    people = (
+        payments.people_of(tx, before.attempt.payment) if before.attempt.payment else set[str]()
+    )
+    if not people:
+        people = {str(keeping.read_plan(before)["customer"])}
+    known = [customers.find(tx, each) for each in sorted(people)]
+    request = stored_requests.of_attempt(tx, before.attempt.id)
+    hidden = Hidden().of(requests.token_in(tx, request))
+    return hidden.about(*known, *requests.people_in(request)).blot(answer)
+
+
+def completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
+    """
+    Read the end of a completion off the hold that it was for, if that is known already.
+
+    The processor may know of no money that it moved, or not know it at all: then it never
+    arrived, and was not needed.
+    """
+    asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
+    if not asked or not _is_reached(answer, reading):
+        return answer
+    main = attempts.main_of(tx, before.attempt.payment)
+    if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
+        return answer
+    done = answer if isinstance(answer, Approved) else Approved()
+    return Authorized(
+        amount=main.attempt.amount,
+        reference=done.reference,
+        expires_at=main.expires_at,
+        method_facts=done.method_facts,
+        checks=done.checks,
+    )
+
+
+def _is_reached(answer: Answer, reading: Reading) -> bool:
+    """Return whether *answer* leaves a completion with nothing of its own to bring."""
+    match answer:
+        case Approved():
+            return not answer.movements
+        case NotFound():
+            return reading.absence is not Absence.WAIT
+        case _:
+            return False
+
+
+def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that nothing is held any more, where all captures are known, as the end of the rest."""
+    held = before.attempt.operation is Operation.AUTHORIZE and (
+        before.attempt.state is AttemptState.AUTHORIZED
+    )
+    if not held or not isinstance(answer, Approved) or answer.movements:
+        return answer
+    now = under_way.of_payment(tx, before.attempt.payment)
+    if now.capturing:
+        # Nobody may ever tell it again, so it must be known when the last capture has ended.
+        under_way.note_hold_over(tx, before.attempt.payment)
+    elif now.collected:
+        return Closed(how=Closing.EXPIRED, reference=answer.reference)
+    return answer
+
+
+def withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that a void has sent back what never came as no money: the debit was withdrawn."""
+    if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
+        return answer
+    main = attempts.main_of(tx, before.attempt.payment)
+    if main.attempt.state is not AttemptState.PENDING:
+        return answer
+    if any(each.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for each in answer.movements):
+        return answer  # it came after all, and what went back is of that
+    other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
+    return replace(answer, movements=other)

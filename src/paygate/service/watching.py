@@ -1,0 +1,194 @@
+"""Watching: when to ask again about an attempt, and when a person must look at it.
+
+Nothing fails because time has passed. What is in doubt is asked about along the plan of its
+account; what was accepted is looked at until it is overdue; a page, until long after its time. Only
+when asking does not help any more is the attempt flagged, and then it stays as it is. An inquiry
+that nobody answered counts for nothing, unless nobody answers for as long as the whole plan takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from paygate.domain.attempt import AttemptState
+from paygate.domain.decide import Absence, Source
+from paygate.domain.kind import Operation
+from paygate.domain.outcome import (
+    ActionRequired,
+    Authorized,
+    NotFound,
+    Pending,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paygate.domain.decide import Changes
+    from paygate.domain.outcome import Answer
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import Timing
+    from paygate.service.reading import Reading
+
+ABOUT_PAGE: Final = (Operation.COMPLETE, Operation.CLOSE)
+"""What is done to a page: how it ends shows on the attempt that made the page."""
+
+
+def waits_late(before: AttemptRow, changes: Changes) -> bool:
+    """Return whether money is on its way to an attempt that has ended."""
+    return (before.late_pending or changes.hold_late) and not changes.let_go
+
+
+def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
+    """
+    Return whether the gateway has accepted it, and its end is still to come.
+
+    How a completion or a closing ends shows on the page, which is watched for itself.
+    """
+    if before.attempt.operation in ABOUT_PAGE:
+        return False
+    state = changes.state or before.attempt.state
+    return state is AttemptState.PENDING or waits_late(before, changes)
+
+
+def overdue_at(
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, timing: Timing
+) -> datetime | None:
+    """Return when a person must look at what was accepted; None if nothing is waited for."""
+    if not _is_accepted(before, changes):
+        return None
+    begins = changes.state is AttemptState.PENDING or changes.hold_late
+    if begins or before.overdue_at is None:
+        expected = answer.expected_at if isinstance(answer, Pending) else None
+        return max(tx.now, expected or tx.now) + timing.pending_watch
+    # It is flagged now; when a person has looked and left it as it is, it is flagged again.
+    over = tx.now >= before.overdue_at
+    return tx.now + timing.pending_watch if over else before.overdue_at
+
+
+def _is_overdue(tx: Tx, before: AttemptRow, changes: Changes) -> bool:
+    """Return whether what was accepted has not been decided for too long."""
+    if changes.hold_late or before.overdue_at is None or not _is_accepted(before, changes):
+        return False
+    return tx.now >= before.overdue_at
+
+
+def waits_for_person(before: AttemptRow, changes: Changes) -> bool:
+    """Return whether the attempt is flagged for a person."""
+    if not before.attempt.payment and (changes.state or before.attempt.state).final:
+        return False  # storing or deleting a method has ended, and nothing is left to decide
+    if changes.review:
+        return True
+    return before.attempt.needs_review and not found_out(before, changes)
+
+
+def found_out(before: AttemptRow, changes: Changes) -> bool:
+    """Return whether this ends a doubt: a person need not look for what we were told after all."""
+    state = changes.state
+    if changes.let_go:
+        return True
+    if state is None or state.in_doubt:
+        return False
+    if before.attempt.state in (AttemptState.PENDING, AttemptState.REQUIRES_ACTION):
+        return state.final  # what was told of an earlier try is of no interest any more
+    return before.attempt.state.in_doubt
+
+
+def absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
+    """Count inquiries in a row that did not find it; those that came too early do not count."""
+    if not reading.answered:
+        return before.absences
+    counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
+    return before.absences + 1 if counts else 0
+
+
+def checks(tx: Tx, before: AttemptRow, reading: Reading) -> int:
+    """Count how often we tried to find out: by an inquiry, or by the same request once more."""
+    repeated = reading.source is Source.RESPONSE and before.sends > 1
+    asked = reading.source is Source.INQUIRY and reading.answered and not _ahead_of_plan(tx, before)
+    return before.attempt.checks + (asked or repeated)
+
+
+def _ahead_of_plan(tx: Tx, before: AttemptRow) -> bool:
+    """Return whether an inquiry of the plan was counted already, here or by another process."""
+    return before.attempt.next_check_at is not None and tx.now < before.attempt.next_check_at
+
+
+def given_up(
+    tx: Tx,
+    before: AttemptRow,
+    changes: Changes,
+    reading: Reading,
+    next_check_at: datetime | None,
+) -> Changes:
+    """Ask for a review of what is not final, and asking about which does not help any more."""
+    state = changes.state or before.attempt.state
+    if before.attempt.needs_review:
+        return changes
+    if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
+        text = "we could not find out how this ended; ask the gateway and resolve it"
+    elif _is_overdue(tx, before, changes):
+        text = "it was accepted, and nobody said how it ended; find out and resolve it"
+    elif next_check_at is None and waits_late(before, changes):
+        text = "money is on its way to a payment that had ended; find out and resolve it"
+    elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
+        text = "the page is still open after its time; close it, or find out and resolve it"
+    else:
+        return changes
+    return replace(changes, review=changes.review or text)
+
+
+def _nobody_answers(tx: Tx, before: AttemptRow, reading: Reading) -> bool:
+    """Return whether inquiries were not answered for as long as the whole plan takes."""
+    waited = tx.now - before.attempt.created_at
+    return not reading.answered and waited >= reading.timing.plan_length
+
+
+def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> bool:
+    """Return whether a page has been asked about until long after its time."""
+    state = changes.state or before.attempt.state
+    if state is not AttemptState.REQUIRES_ACTION:
+        return False
+    expires_at = changes.expires_at or before.expires_at
+    if expires_at is None:
+        expires_at = before.attempt.created_at + timing.page_life
+    return tx.now >= expires_at + timing.page_watch
+
+
+def next_check(
+    tx: Tx,
+    before: AttemptRow,
+    changes: Changes,
+    answer: Answer,
+    reading: Reading,
+    overdue: datetime | None,
+) -> datetime | None:
+    """Return when to inquire next; None if nothing is expected, or a person must look."""
+    state = changes.state or before.attempt.state
+    asked = checks(tx, before, reading)
+    late = waits_late(before, changes)
+    if not reading.can_inquire and state is AttemptState.PENDING:
+        return overdue  # nobody answers questions, so it is looked at when it is overdue
+    if (state.final and not late) or not reading.can_inquire:
+        return None
+    if changes.hold_late:
+        # It may be old news that was overtaken, so what it holds is asked about at once.
+        return tx.now + reading.timing.plan[0]
+    timing = reading.timing
+    if _page_over(tx, before, changes, timing):
+        return None
+    if state.in_doubt:
+        # What is sent again instead of being asked about follows the plan as well.
+        asked = max(asked, before.sends - 1)
+        if not reading.answered:
+            return tx.now + timing.pause(asked, tx.now - before.attempt.created_at)
+        return tx.now + timing.plan[asked] if asked < len(timing.plan) else None
+    expected: datetime | None = None
+    if isinstance(answer, Pending):
+        expected = answer.expected_at
+    elif isinstance(answer, ActionRequired | Authorized):
+        expected = answer.expires_at
+    soonest = tx.now + timing.waiting
+    # What is late already is asked about at the usual pace, not at every pass.
+    return expected if expected is not None and tx.now < expected < soonest else soonest
