@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,15 @@ def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:
 
     assert "declined: generic" in shown
     assert "by cli:" in shown
+
+
+def test_the_timeline_says_when_an_attempt_in_doubt_is_asked_about(imported: Run) -> None:
+    unknown = ("--via", "card", "--key", "c", "--method", "tok_unknown_lost")
+    imported("collect", "A-1", *GATEWAYS, *unknown)
+    shown = imported("payment", "show", "--key", "c", "--json").json
+    [attempt] = shown["attempts"]
+
+    asked = datetime.fromisoformat(attempt["next_check_at"])
+    [text] = [moment["text"] for moment in shown["timeline"] if moment["sort"] == "asked"]
+
+    assert text.endswith(f"'paygate recover' asks about it from {asked:%Y-%m-%d %H:%M} UTC on")

@@ -73,9 +73,17 @@ def _asked(attempt: Attempt) -> Moment:
         f"{show.words(attempt.operation)} {show.amount(attempt.amount)}",
         show.words(attempt.state) + (f": {why}" if why else ""),
         attempt.reference,
+        _asked_next(attempt),
         "a person must look" if attempt.needs_review else "",
     ]
     return Moment(at=attempt.created_at, sort="asked", text=_joined(facts))
+
+
+def _asked_next(attempt: Attempt) -> str:
+    """Say when recovery asks how an attempt in doubt ended; until then its invoices are held."""
+    if not attempt.state.in_doubt or attempt.next_check_at is None:
+        return ""
+    return f"'paygate recover' asks about it from {attempt.next_check_at:%Y-%m-%d %H:%M} UTC on"
 
 
 def _moved(receipt: Receipt) -> Moment:

@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 _BANKING_DAYS_MAX: Final = 400
 _SETTLE_DAYS_MAX: Final = 366
 
+_INSTEAD: Final = {
+    Operation.REFUND: "; send the money back another way, and record that with record_refund",
+    Operation.CLOSE: "; it stays payable, and money that comes too late becomes credit",
+}
+"""What can be done if a gateway does not offer an operation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -246,7 +252,8 @@ class GatewayAccount:
         """Find what this account can do for *kind*, or raise `Unsupported`."""
         if operation not in self.operations or not self.traits.offers(kind, operation):
             raise Unsupported(
-                f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}",
+                f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}"
+                f"{_INSTEAD.get(operation, '')}",
                 account=self.name,
                 operation=str(operation),
                 kind=str(kind),

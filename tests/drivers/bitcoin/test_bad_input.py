@@ -26,6 +26,7 @@ from paygate.errors import (
     GatewayError,
     NoReply,
     NotSent,
+    Unsupported,
     UsageError,
 )
 from paygate.testing.play import play
@@ -476,6 +477,20 @@ def test_a_node_that_does_not_take_the_password_is_named_by_check_and_status(sho
         shop.cashier.check("bitcoin")
 
     assert [each.name for each in shop.cashier.status().concerns] == ["credentials-rejected"]
+
+
+def test_a_refund_that_no_node_can_send_is_recorded(shop: Shop) -> None:
+    payment = shop.ask("INV-1")
+    shop.node.mine(pay((shop.script(payment), 100_000)))
+    for _ in range(3):
+        shop.node.mine()
+    shop.look()
+
+    with pytest.raises(Unsupported, match="record_refund"):
+        shop.cashier.refund(payment, key="r")
+
+    shop.cashier.record_refund(payment, by="bitcoin", reference="tx 7", key="r-2")
+    assert shop.payment(payment).returned == usd("50.00")
 
 
 def test_a_host_that_returns_a_float_is_told(tmp_path: Path) -> None:
