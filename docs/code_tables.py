@@ -355,11 +355,20 @@ def timing() -> Iterator[Row]:
 def said(value: object) -> str:
     match value:
         case timedelta():
-            return str(value)
+            return span(value)
         case tuple():
-            return ", ".join(map(str, cast("tuple[object, ...]", value)))
+            return ", ".join(map(said, cast("tuple[object, ...]", value)))
         case _:
             return repr(value)
+
+
+def span(value: timedelta) -> str:
+    """Return a length of time in units, as 1 min 30 s: the commas are those of a list."""
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days = "day" if value.days == 1 else "days"
+    units = ((value.days, days), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in units if count) or "0 s"
 
 
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
