@@ -133,7 +133,7 @@ class Bitcoin:
         if charge.amount.currency != "BTC":
             try:
                 quoted = yield from self._quoted(charge.amount, charge.asked_at)
-            except (BadReply, NotSent, NoReply) as fault:
+            except (rates.PriceRefused, NotSent, NoReply) as fault:
                 # Nothing but the price was asked for, so no money can be on its way.
                 return Rejected(
                     cause=RejectCause.UNAVAILABLE, retryable=True, message=fault.message
