@@ -614,3 +614,15 @@ def test_what_is_due_is_no_instant(portal: Portal) -> None:
 def test_no_page_begins_behind_what_is_not_there(portal: Portal, name: str) -> None:
     with pytest.raises(NotFoundError, match="no page begins"):
         LISTINGS[name](portal.cashier, after="pay_nobody_made")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(portal: Portal) -> None:
+    cashier, day, before = portal.cashier, "2026-02-01", "2026-01-01"
+    for listed in (cashier.payments, cashier.invoices, cashier.receipt_lines, cashier.callbacks):
+        with pytest.raises(InvalidValue, match="until is before since") as refused:
+            listed(since=day, until=before)
+        assert refused.value.argument == "until"
+        assert listed(since=day, until=day) == []
+
+    with pytest.raises(InvalidValue, match="due_until is before due_since"):
+        cashier.open_invoices(due_since=day, due_until=before)

@@ -60,12 +60,14 @@ def page(
     """
     from paygate.ledger.paging import Page
 
+    begin, end = _instant(since, "since", context.zone), _instant(until, "until", context.zone)
+    _in_order(begin, end, "since", "until")
     return Page(
         after=after,
         limit=how_many(limit),
         oldest_first=oldest_first,
-        since=_instant(since, "since", context.zone),
-        until=_instant(until, "until", context.zone),
+        since=begin,
+        until=end,
     )
 
 
@@ -75,13 +77,15 @@ def page_by_due(
     """Return the page that is wanted, of a listing by due dates; it begins with the oldest."""
     from paygate.ledger.paging import Page
 
-    return Page(
-        after=after,
-        limit=how_many(limit),
-        oldest_first=True,
-        since=_date(since, "due_since"),
-        until=_date(until, "due_until"),
-    )
+    begin, end = _date(since, "due_since"), _date(until, "due_until")
+    _in_order(begin, end, "due_since", "due_until")
+    return Page(after=after, limit=how_many(limit), oldest_first=True, since=begin, until=end)
+
+
+def _in_order(begin: str, end: str, since: str, until: str) -> None:
+    """Raise if a period ends before it begins: an empty list of receipts would look like one."""
+    if begin and end and end < begin:
+        raise InvalidValue(f"{until} is before {since}; exchange the two", argument=until)
 
 
 def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
