@@ -1,4 +1,17 @@
-"""Pay from a customer's credit, and undo that."""
+"""Pay from a customer's credit, and undo that.
+
+Credit lies in lots, and each remembers what it was made of and why: money that came twice, or was
+more than was open, or was on an invoice that was voided later. A lot below zero is a debit: what
+was returned after it had been spent, which the customer owes.
+
+The rule: lots are used oldest first, only what is free of them, and only as far as the customer's
+debits leave something. Use begins with a claim on the invoice and on the lot in one transaction
+(see `claiming`), so a lot is not spent twice, though two processes try. A payment made of credit
+moves no money and goes through no gateway; undoing it gives each lot back what was taken from it.
+
+What stays true: what is used or reserved of a lot is never free as well; and a lot names the
+payment that made it, so reversing that payment finds out who has used it.
+"""
 
 from __future__ import annotations
 

@@ -1,19 +1,26 @@
 """Disputes: what the payer's bank takes, keeps or gives back, told in any order.
 
-Three things are told of a dispute, each by itself, twice or out of order: how it
-stands, that money was taken, and that money came back. What is lost is given up
-on the invoices only when both are known, that the money is gone and that the
-dispute is lost; a win that comes after all takes that back first. A dispute may
-be lost again after it was won: then the money is taken a second time, under a
-movement id of its own, and a person is to know of it. A reference names the
-dispute of one payment: what is reported under it for another payment changes
-nothing of the first, and a person finds out.
+Three things are told of a dispute, each by itself, twice or out of order: how it stands, that
+money was taken, and that money came back. Money that was taken is booked at once, and reopens the
+invoices that it was on; but what is open because of a dispute is marked so, and is not charged
+again without the payer.
+
+The rule: nothing is given up on what is told alone. An invoice is written off only when both are
+known, that the money is gone and that the dispute is lost; what was paid on it meanwhile, or is
+being paid, is not lost. A win that comes after all takes that back first. A dispute may be lost
+again after it was won: then the money is taken a second time, under a movement id of its own, and
+the payment is flagged.
+
+What stays true: the state follows from all that is known, and not from what was told last, so the
+order does not matter; each write-off is of one dispute, and is undone once. A reference names the
+dispute of one payment: what is reported under it for another payment changes nothing of the first,
+and the other is flagged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Dispute, DisputeState, dispute_of, state_of
 from paygate.domain.invoice import InvoiceStatus
@@ -148,20 +155,12 @@ def _advance(tx: Tx, payment: Payment, found: Chargeback) -> None:
     for each in off:
         items.mark_disputed(tx, each.item)
     payments.mark_disputed(tx, payment.id)
-    match state:
-        case DisputeState.LOST:
-            for each in off:
-                if each.write_off is None:
-                    _give_up(tx, payment, found, each.item, each.minor)
-        case DisputeState.WON:
-            for each in off:
-                if each.write_off is not None:
-                    _take_up(tx, payment, each.item, each.write_off)
-                    chargebacks.lose(tx, found.id, each.item, None)
-        case DisputeState.OPENED:
-            pass
-        case _:
-            assert_never(state)
+    for each in off:
+        if state is DisputeState.LOST and each.write_off is None:
+            _give_up(tx, payment, found, each.item, each.minor)
+        elif state is DisputeState.WON and each.write_off is not None:
+            _take_up(tx, payment, each.item, each.write_off)
+            chargebacks.lose(tx, found.id, each.item, None)
     if news and state is not DisputeState.OPENED:
         event = "payment.chargeback_won" if state is DisputeState.WON else "payment.chargeback_lost"
         facts = {"dispute": found.reference, "amount_minor": found.amount.minor}

@@ -142,22 +142,8 @@ def _next_batch(
     events, blocked = yield from look(waiting)
     if not events:
         return None
-    failed: list[tuple[Event, _Failure | None]] = []
-    delivered, last = 0, events[-1].position
-    silence: _Failure | None = None
-    for event in events:
-        if event.aggregate in blocked:
-            failed.append((event, None))
-            continue
-        failure = yield from _hand_over(reader, event)
-        if failure is None:
-            delivered += 1
-            continue
-        blocked.add(event.aggregate)
-        failed.append((event, failure))
-        if failure.silent:
-            silence, last = failure, event.position
-            break
+    delivered, failed, silence = yield from _hand_over_each(reader, events, blocked)
+    last = failed[-1][0].position if silence is not None else events[-1].position
 
     def advance(tx: Tx) -> bool:
         if not outbox.advance_sink(tx, name, lease, last):
@@ -172,6 +158,31 @@ def _next_batch(
     if not (yield from transact(advance)):
         return None
     return Published(delivered=delivered, delayed=len(failed)), last, silence
+
+
+def _hand_over_each(
+    reader: Sink | Subscriber, events: Sequence[Event], blocked: set[str]
+) -> Flow[tuple[int, list[tuple[Event, _Failure | None]], _Failure | None]]:
+    """
+    Hand *events* over until the reader is silent, but none behind a *blocked* one.
+
+    Return how many were delivered, which were not and why, and why the reader was not reached.
+    """
+    failed: list[tuple[Event, _Failure | None]] = []
+    delivered = 0
+    for event in events:
+        if event.aggregate in blocked:
+            failed.append((event, None))
+            continue
+        failure = yield from _hand_over(reader, event)
+        if failure is None:
+            delivered += 1
+            continue
+        blocked.add(event.aggregate)
+        failed.append((event, failure))
+        if failure.silent:
+            return delivered, failed, failure
+    return delivered, failed, None
 
 
 def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, _Failure | None, bool]]:

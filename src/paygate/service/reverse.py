@@ -375,30 +375,14 @@ def _document(
     *back* is how much of the money went back before, and is not taken again;
     *outward* the receipt of a return, which explains what the customer owes now.
     """
-    own = payment.amount.currency
     touched: list[str] = []
+    own = payment.amount.currency
     # Money that came in another currency than was asked for is an entry of its own.
     for currency in dict.fromkeys([own, *(receipt.amount.currency for receipt in inward)]):
-        booked = [receipt for receipt in inward if receipt.amount.currency == currency]
-        lines, taken_off = allocation.take_off_items(tx, payment, booked, on=on)
-        touched += taken_off
-        if currency == own:
-            for undo in (
-                allocation.give_back_credit(tx, payment, on=on),
-                allocation.undo_write_offs(tx, payment),
-            ):
-                lines += undo[0]
-                touched += undo[1]
-        for receipt in booked:
-            lines += _let_go(tx, receipt)
-        for receipt in brought:
-            if receipt.amount.currency == currency:
-                cash = allocation.cash_account(payment)
-                lines.append(Line(cash, -receipt.amount.minor, receipt=receipt.id))
-        lines += _close_credits(tx, payment, currency, outward)
-        if back and booked:
-            lines.append(Line(allocation.cash_account(payment), back))
-            lines += _balance(tx, payment, lines, currency)
+        lines, reopened = _take_back(
+            tx, payment, inward, on, currency, brought=brought, back=back, outward=outward
+        )
+        touched += reopened
         entry = reversal if currency == own else f"{reversal}:{currency}"
         _post(tx, payment, lines, entry, currency, on)
     fee_item = _issue_fee(tx, payment, number, on, wish)
@@ -431,10 +415,7 @@ def _document(
             number=number,
             differs=["payment"],
         )
-    if payment.conflicted or payment.awaiting.minor:
-        allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
-    if payment.conflicted:
-        payments.settle_conflict(tx, payment.id)
+    _release(tx, payment)
     payments.set_reversal(tx, payment.id, reversal)
     outbox.emit(
         tx,
@@ -452,6 +433,50 @@ def _document(
         },
     )
     allocation.tell_items(tx, touched, reopened=True)
+
+
+def _take_back(
+    tx: Tx,
+    payment: Payment,
+    inward: Sequence[Receipt],
+    on: date,
+    currency: str,
+    *,
+    brought: Sequence[Receipt],
+    back: int,
+    outward: str | None,
+) -> tuple[list[Line], list[str]]:
+    """Take back what the money in one currency did; return its lines, and the invoices."""
+    booked = [receipt for receipt in inward if receipt.amount.currency == currency]
+    lines, touched = allocation.take_off_items(tx, payment, booked, on=on)
+    if currency == payment.amount.currency:
+        for undone, reopened in (
+            allocation.give_back_credit(tx, payment, on=on),
+            allocation.undo_write_offs(tx, payment),
+        ):
+            lines += undone
+            touched += reopened
+    for receipt in booked:
+        lines += _let_go(tx, receipt)
+    cash = allocation.cash_account(payment)
+    lines += [
+        Line(cash, -receipt.amount.minor, receipt=receipt.id)
+        for receipt in brought
+        if receipt.amount.currency == currency
+    ]
+    lines += _close_credits(tx, payment, currency, outward)
+    if back and booked:
+        lines.append(Line(cash, back))
+        lines += _balance(tx, payment, lines, currency)
+    return lines, touched
+
+
+def _release(tx: Tx, payment: Payment) -> None:
+    """Free what was held for money that waited to settle, or for a decision of a person."""
+    if payment.conflicted or payment.awaiting.minor:
+        allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
+    if payment.conflicted:
+        payments.settle_conflict(tx, payment.id)
 
 
 def _let_go(tx: Tx, receipt: Receipt) -> list[Line]:

@@ -1,11 +1,20 @@
 """Settlement: accepted money reaches us, or waits until it does.
 
-Two things are kept apart. What a processor tells of the settlement is posted
-whatever we do with it: out of transit, into settled and fees. Where the account
-credits on settlement, accepted money also *awaits* it: it is received and not
-yet on an invoice, and what it is to pay stays held, so that nobody pays it
-twice. As it settles it is placed by the rule of any other money; if it goes
-back before, its invoices are free again.
+A processor accepts a payment today and pays it out days later, in part, less its fee, or not at
+all. Two things are kept apart. What it tells of the settlement is posted whatever we do with it:
+out of transit, into settled and fees. If the account credits on settlement, accepted money also
+*awaits* it: it is received and not yet on an invoice, and what it is to pay stays held, so that
+nobody pays it twice. As it settles it is placed by the rule of any other money; if it goes back
+before, its invoices are free again.
+
+The rule: a settlement is told as what has settled of a movement so far. What is posted is the
+difference to what was known before, so it may be told as often as the processor likes, in parts and
+late.
+
+What stays true: what is in transit is what was booked and has neither settled nor gone back; what
+awaits settlement is neither credit nor on an invoice; and a payment holds no more than can still
+come. Money that should have settled and has not, and a
+reversal or refund that the gateway never confirms, ends with a person and not by itself.
 """
 
 from __future__ import annotations
