@@ -47,8 +47,9 @@ class Operations(OnAccounts):
         being voided.
         """
         from paygate.service import operate
+        from paygate.service.tasks import Task
 
-        task = operate.Task(
+        task = Task(
             operation=Operation.CAPTURE,
             payment=arguments.payment(payment, "payment"),
             key=arguments.key(key),
@@ -91,8 +92,9 @@ class Operations(OnAccounts):
         why it is sent all the same. A bounced check is no refund: see `reverse`.
         """
         from paygate.service import operate, taking
+        from paygate.service.tasks import Task
 
-        task = operate.Task(
+        task = Task(
             operation=Operation.REFUND,
             payment=arguments.payment(payment, "payment"),
             key=arguments.key(key),
@@ -117,14 +119,14 @@ class Operations(OnAccounts):
         if only a refund is left and the bank can still return the money, unless
         *force_reason* says why it is sent all the same.
         """
-        from paygate.service import operate
+        from paygate.service import cancel
 
-        wish = operate.Cancel(
+        wish = cancel.Cancel(
             arguments.payment(payment, "payment"),
             arguments.key(key),
             note(force_reason, "force_reason"),
         )
-        return (yield from operate.cancel(wish, self._accounts, self._timing))
+        return (yield from cancel.cancel(wish, self._accounts, self._timing))
 
     @verb
     def complete(
@@ -146,12 +148,13 @@ class Operations(OnAccounts):
         has paid on the page is booked and becomes credit; without any this raises
         `ItemAlreadyBeingPaid`. Raises `NotPayable` if nothing waits.
         """
-        from paygate.service import complete, operate
+        from paygate.service import complete
+        from paygate.service.tasks import Task
 
         # The faces seal it; a flow that is made without a face does not.
         given = cast("object", parameters)
         sealed = cast("Any", given if given is None or isinstance(given, Sealed) else Sealed(given))
-        task = operate.Task(
+        task = Task(
             operation=Operation.COMPLETE,
             payment=arguments.payment(payment, "payment"),
             key=None if key is None else arguments.key(key),
@@ -192,8 +195,9 @@ class Operations(OnAccounts):
         Returns what became of it: until its `state` is ``succeeded`` the payer can pay.
         """
         from paygate.service import operate
+        from paygate.service.tasks import Task
 
-        task = operate.Task(
+        task = Task(
             operation=Operation.CLOSE,
             payment=arguments.payment(payment, "payment"),
             key=None if key is None else arguments.key(key),

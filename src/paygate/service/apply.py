@@ -31,15 +31,7 @@ from paygate.domain.callback import InboxState
 from paygate.domain.decide import Source
 from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import (
-    Approved,
-    DeclineCode,
-    Declined,
-    Moved,
-    NotFound,
-    Unknown,
-    Unsent,
-)
+from paygate.domain.outcome import Approved, DeclineCode, Declined, Moved, NotFound, Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
     ItemAlreadyBeingPaid,
@@ -56,17 +48,7 @@ from paygate.gateway import Applied
 from paygate.ledger import attempts, inbox, payments
 from paygate.ledger.arrivals import Arrival
 from paygate.printing import shown
-from paygate.service import (
-    door,
-    inquire,
-    keeping,
-    merge,
-    notices,
-    operate,
-    quotes,
-    told,
-    unasked,
-)
+from paygate.service import door, inquire, keeping, merge, notices, operate, quotes, told, unasked
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.known import (
     Known,
@@ -79,6 +61,7 @@ from paygate.service.known import (
     question_about,
 )
 from paygate.service.reading import Reading
+from paygate.service.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -499,7 +482,7 @@ def _complete(
     row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
     """Complete a payment whose payer has approved; close the page where others took over."""
-    task = operate.Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
+    task = Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
         payment = (yield from operate.operate(task, accounts, timing)).payment
@@ -540,7 +523,7 @@ def _unsent(tx: Tx, payment: Payment) -> str:
 def _close(
     payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    task = operate.Task(operation=Operation.CLOSE, payment=payment.id, key=None)
+    task = Task(operation=Operation.CLOSE, payment=payment.id, key=None)
     try:
         return (yield from operate.operate(task, accounts, timing)).payment
     except (Refused, UsageError):

@@ -10,14 +10,7 @@ from paygate.ledger import claims, customers, payments, posting, receipts, revie
 from paygate.ledger.claims import Claim
 from paygate.ledger.posting import LedgerAccount, Line
 from paygate.printing import shown
-from paygate.service import (
-    allocation,
-    finding,
-    identifying,
-    settle,
-    taking,
-    telling,
-)
+from paygate.service import allocation, finding, identifying, settle, taking, telling
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:

@@ -24,25 +24,8 @@ from typing import TYPE_CHECKING, assert_never
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
 from paygate.domain.payment import STATUS_OF, PaymentStatus
-from paygate.ledger import (
-    attempts,
-    claims,
-    lots,
-    payments,
-    receipts,
-    refunding,
-    reviews,
-    under_way,
-)
-from paygate.service import (
-    allocation,
-    claiming,
-    coming,
-    dispute,
-    identifying,
-    movements,
-    settle,
-)
+from paygate.ledger import attempts, claims, lots, payments, receipts, refunding, reviews, under_way
+from paygate.service import allocation, claiming, coming, dispute, identifying, movements, settle
 from paygate.service.telling import alert, emit
 
 if TYPE_CHECKING:

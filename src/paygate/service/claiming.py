@@ -34,19 +34,9 @@ from paygate.errors import (
     NotEnoughCredit,
     NotEnoughOpen,
 )
-from paygate.ledger import (
-    claims,
-    customers,
-    items,
-    lots,
-    outbox,
-    payments,
-)
+from paygate.ledger import claims, customers, items, lots, outbox, payments
 from paygate.ledger.claims import Claim
-from paygate.service import (
-    finding,
-    ways,
-)
+from paygate.service import finding, ways
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
 from paygate.ledger import attempts, claims, items
 from paygate.service import finding, inquire, operate, ways
 from paygate.service.flow import Flow, look
+from paygate.service.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,7 +88,7 @@ def close_pages(
 ) -> Flow[None]:
     """Close *pages*; ask what became of one that could not be closed: it may be paid."""
     for page in pages:
-        task = operate.Task(operation=Operation.CLOSE, payment=page, key=None)
+        task = Task(operation=Operation.CLOSE, payment=page, key=None)
         try:
             after = (yield from operate.operate(task, accounts, timing)).payment
         except (Refused, UsageError):

@@ -34,15 +34,7 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
-from paygate.ledger import (
-    attempts,
-    chargebacks,
-    claims,
-    customers,
-    keys,
-    methods,
-    payments,
-)
+from paygate.ledger import attempts, chargebacks, claims, customers, keys, methods, payments
 from paygate.printing import shown
 from paygate.service import (
     claiming,

@@ -20,12 +20,7 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import Mandate, MethodChange
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import (
-    InvalidValue,
-    MethodNotUsable,
-    NotEnrollable,
-    UnknownGateway,
-)
+from paygate.errors import InvalidValue, MethodNotUsable, NotEnrollable, UnknownGateway
 from paygate.gateway import Enrollment, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods
 from paygate.service import dialogues, door, finding, keeping, merge, requests

@@ -17,14 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Fault, Unknown, Unsent
-from paygate.errors import (
-    BadReply,
-    FeedBusy,
-    LedgerCorrupt,
-    PaygateError,
-    StoreError,
-    Unsupported,
-)
+from paygate.errors import BadReply, FeedBusy, LedgerCorrupt, PaygateError, StoreError, Unsupported
 from paygate.gateway import Rescans
 from paygate.ledger import accounts, feeds, outbox, places
 from paygate.service import door, notices, told

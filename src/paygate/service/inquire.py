@@ -25,15 +25,7 @@ from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGatew
 from paygate.gateway import DedupWindow, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
-from paygate.service import (
-    dialogues,
-    door,
-    finding,
-    keeping,
-    merge,
-    requests,
-    telling,
-)
+from paygate.service import dialogues, door, finding, keeping, merge, requests, telling
 from paygate.service.flow import Flow, Heard, ask, look, transact
 from paygate.service.reading import Reading
 

@@ -10,21 +10,8 @@ from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.text import identifier, spelled_alike
-from paygate.errors import (
-    InvalidAmount,
-    InvalidValue,
-    NumberReused,
-)
-from paygate.ledger import (
-    allocations,
-    claims,
-    customers,
-    items,
-    lots,
-    outbox,
-    posting,
-    reversals,
-)
+from paygate.errors import InvalidAmount, InvalidValue, NumberReused
+from paygate.ledger import allocations, claims, customers, items, lots, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, claiming, finding, ways
 from paygate.service.flow import Flow, repeatable, transact

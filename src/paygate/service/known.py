@@ -16,19 +16,9 @@ from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.attempt import AttemptState
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import (
-    Approved,
-    Declined,
-    Rejected,
-)
+from paygate.domain.outcome import Approved, Declined, Rejected
 from paygate.ledger import attempts, payments, receipts
-from paygate.service import (
-    door,
-    inquire,
-    keeping,
-    quotes,
-    unasked,
-)
+from paygate.service import door, inquire, keeping, quotes, unasked
 from paygate.service.flow import ask, look
 from paygate.service.inquire import Case
 

@@ -57,15 +57,7 @@ from paygate.ledger import (
     stored_requests,
     under_way,
 )
-from paygate.service import (
-    allocation,
-    announcing,
-    booking,
-    claiming,
-    keeping,
-    quotes,
-    watching,
-)
+from paygate.service import allocation, announcing, booking, claiming, keeping, quotes, watching
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import Reading, completed, unnamed, used_up, withdrawn
 

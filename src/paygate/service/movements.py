@@ -37,14 +37,7 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import (
-    allocation,
-    dispute,
-    identifying,
-    reverse,
-    settle,
-    taking,
-)
+from paygate.service import allocation, dispute, identifying, reverse, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 

@@ -15,20 +15,8 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence
 from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import (
-    Approved,
-    Authorized,
-    Closed,
-    Closing,
-    NotFound,
-)
-from paygate.ledger import (
-    attempts,
-    customers,
-    payments,
-    stored_requests,
-    under_way,
-)
+from paygate.domain.outcome import Approved, Authorized, Closed, Closing, NotFound
+from paygate.ledger import attempts, customers, payments, stored_requests, under_way
 from paygate.service import keeping, requests
 from paygate.service.account import Timing
 from paygate.service.hiding import Hidden

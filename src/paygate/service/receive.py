@@ -15,25 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
 
 from paygate.dialogue import deferred
-from paygate.domain.outcome import (
-    Unknown,
-    Unsent,
-)
+from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import (
-    NotAuthentic,
-    NotVerified,
-    Unsupported,
-)
+from paygate.errors import NotAuthentic, NotVerified, Unsupported
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox
-from paygate.service import (
-    apply,
-    door,
-    notices,
-    refusals,
-    told,
-)
+from paygate.service import apply, door, notices, refusals, told
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.known import find_out, is_hint, known_of, question_about
 

@@ -24,15 +24,7 @@ from paygate.errors import (
 )
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
 from paygate.printing import shown
-from paygate.service import (
-    allocation,
-    door,
-    finding,
-    keeping,
-    merge,
-    telling,
-    ways,
-)
+from paygate.service import allocation, door, finding, keeping, merge, telling, ways
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import Reading
 

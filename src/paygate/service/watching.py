@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, Source
 from paygate.domain.kind import Operation
-from paygate.domain.outcome import (
-    ActionRequired,
-    Authorized,
-    NotFound,
-    Pending,
-)
+from paygate.domain.outcome import ActionRequired, Authorized, NotFound, Pending
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import InvoiceStatus
-from paygate.errors import (
-    AlreadyPaid,
-    InvalidAmount,
-    InvalidValue,
-    InvoiceIsVoid,
-    NotEnoughOpen,
-)
+from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, InvoiceIsVoid, NotEnoughOpen
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, Line
 from paygate.service import allocation, finding

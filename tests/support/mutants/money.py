@@ -68,21 +68,21 @@ def _forget_used_credit(original: Any) -> Any:
 
 
 def _approval_overrules(original: Any) -> Any:
-    operate = import_module("paygate.service.operate")
+    tasks = import_module("paygate.service.tasks")
 
     def complete(row: Any, payment: Any, accounts: Any, timing: Any) -> Flow[Any]:
         def leniently(step: Write) -> Flow[Any]:
             def work(tx: Tx) -> Any:
-                check = vars(operate)["_check_page"]
+                check = vars(tasks)["check_page"]
 
                 def see_no_other(tx: Tx, payment: Any, task: Any, rail: Any) -> Any:
                     return check(tx, replace(payment, superseded=False), task, rail)
 
-                vars(operate)["_check_page"] = see_no_other
+                vars(tasks)["check_page"] = see_no_other
                 try:
                     return step.work(tx)
                 finally:
-                    vars(operate)["_check_page"] = check
+                    vars(tasks)["check_page"] = check
 
             return (yield Write(work))
 

@@ -1,0 +1,112 @@
+"""Cancel: undo a payment in the cheapest way that still works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paygate.domain.kind import Operation
+from paygate.domain.payment import PaymentStatus
+from paygate.domain.result import result_of
+from paygate.errors import NotCancelable
+from paygate.ledger import attempts, keys
+from paygate.service import finding, operate, tasks, ways
+from paygate.service.flow import Flow, look
+from paygate.service.tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.domain.payment import Payment
+    from paygate.domain.result import OperationResult
+    from paygate.ledger.tx import Tx
+    from paygate.service.account import GatewayAccount, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Which payment is to be undone, and why also while the payer's bank can return it."""
+
+    payment: str
+    key: str
+    force_reason: str = ""
+
+
+def cancel(
+    wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> Flow[OperationResult]:
+    """
+    Undo a payment in the cheapest way that still works.
+
+    A page is closed, an authorisation voided, a charge voided while that is
+    possible and refunded after. A void of unknown outcome is left alone. The result is
+    of the last that was asked.
+    """
+    payment, key = wish.payment, wish.key
+    found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
+    tasks.check_rail(found, Operation.VOID)
+    account = operate.account_of(found, accounts)
+    match found.status:
+        case PaymentStatus.REQUIRES_ACTION:
+            first = Operation.CLOSE
+        case PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
+            first = Operation.VOID
+        case PaymentStatus.PROCESSING if account.offers(found.kind, Operation.VOID):
+            first = Operation.VOID  # a debit can be withdrawn while the bank has it
+        case PaymentStatus.CANCELED:
+            return (yield from look(lambda tx: _undone_before(tx, found, key)))
+        case _:
+            raise (yield from look(lambda tx: _not_cancelable(tx, found)))
+    refundable = found.status is PaymentStatus.SUCCEEDED
+    voidable = account.offers(found.kind, first) and not in_part
+    if voidable or not refundable:
+        task = Task(operation=first, payment=payment, key=key)
+        result = yield from operate.operate(task, accounts, timing)
+        # What never reached the gateway can be asked for again.
+        refused = result.state.failed and not result.retryable
+        if not (refused and refundable):
+            return result
+    back = Task(
+        operation=Operation.REFUND,
+        payment=payment,
+        key=key,
+        reason="canceled",
+        force_reason=wish.force_reason,
+    )
+    return (yield from operate.operate(back, accounts, timing))
+
+
+def _not_cancelable(tx: Tx, payment: Payment) -> NotCancelable:
+    """Return the error that says why *payment* cannot be canceled, and what can be done."""
+    if payment.status in (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN):
+        out = ways.out_of(tx, payment)
+        return NotCancelable(
+            f"payment {payment.id} is {payment.status} and cannot be canceled now: {out.text}",
+            payment=payment.id,
+            ways=list(out.verbs),
+        )
+    return NotCancelable(
+        f"payment {payment.id} is {payment.status}; there is nothing to cancel",
+        payment=payment.id,
+        ways=[],
+    )
+
+
+def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
+    """Return a payment, and whether a part of it went back: a charge is voided whole, or not."""
+    payment = finding.payment(tx, which)
+    if payment.status is not PaymentStatus.SUCCEEDED or keys.used(tx, Operation.VOID, key):
+        return payment, False
+    in_part = 0 < payment.returned.minor < payment.received.minor
+    return payment, in_part or keys.used(tx, Operation.REFUND, key)
+
+
+def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
+    """Return what has undone *payment*, if that was asked for under *key*, or else that it is."""
+    for operation in (Operation.VOID, Operation.CLOSE):
+        before = [row.attempt for row in operate.asked_before(tx, payment, operation, key)]
+        if before:
+            return operate.made_of(tx, payment, operation, before, repeated=True)
+    rows = attempts.of_payment(tx, payment.id)
+    voided = any(row.attempt.operation is Operation.VOID for row in rows)
+    return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
