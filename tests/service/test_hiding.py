@@ -50,7 +50,8 @@ from paygate.domain.secret import DOTS
 from paygate.errors import BadReply, PaygateError
 from paygate.gateway import AccountFacts, Callback, Charge, Notice, StoredToken
 from paygate.service.flow import ask
-from paygate.service.hiding import Hidden, secrets_in
+from paygate.service.hiding import Hidden
+from paygate.service.secrets import secrets_in
 from paygate.settings import Settings
 from paygate.testing import FakeClock, FakeGateway
 

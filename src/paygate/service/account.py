@@ -37,7 +37,8 @@ from paygate.gateway import (
 )
 from paygate.printing import shown, told
 from paygate.service.gathering import Refusals
-from paygate.service.hiding import Hidden, secrets_in
+from paygate.service.hiding import Hidden
+from paygate.service.secrets import secrets_in
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer

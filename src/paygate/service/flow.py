@@ -169,7 +169,8 @@ def ask(
     """
     from paygate.dialogue import NOTED, Note
     from paygate.service import door as doors
-    from paygate.service.hiding import NOTHING, credentials_of
+    from paygate.service.hiding import NOTHING
+    from paygate.service.secrets import credentials_of
 
     # One loop, though it has many branches: in which of them a fault comes, and whether `sent` was
     # set before it, is what is known about the money, and that is to be seen at one glance.

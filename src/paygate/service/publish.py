@@ -24,7 +24,8 @@ from paygate.errors import NoReply, NotSent
 from paygate.ledger import outbox
 from paygate.ledger.codec import write_instant
 from paygate.service.flow import Flow, Tell, ask, look, transact
-from paygate.service.hiding import Hidden, secrets_in
+from paygate.service.hiding import Hidden
+from paygate.service.secrets import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
