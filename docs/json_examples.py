@@ -20,7 +20,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from paygate import Cashier, Money
-from paygate.service.receive import RETRY_PLAN
+from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway
 
 NOT_SHOWN = {
