@@ -54,9 +54,9 @@ class Reversals(OnLedger):
         `CreditConsumed`, `HasRefunds`, `OutcomeUnknown`, `NothingToReverse` or
         `BadReversalDate`.
         """
-        from paygate.service import reverse
+        from paygate.service import opposite, reverse
 
-        wish = reverse.Wish(
+        wish = opposite.ReverseOrder(
             payment=arguments.payment(payment, "payment"),
             reason=note(reason, "reason"),
             on=arguments.maybe(arguments.day, on, "on"),

@@ -37,7 +37,7 @@ from paygate.ledger import (
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount, Line
-from paygate.service import allocation, dispute, identifying, reverse, settle, taking
+from paygate.service import allocation, dispute, identifying, returned, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 
@@ -137,7 +137,7 @@ def _place(
             cash = allocation.cash_account(payment)
             return _back(tx, payment, receipt, movement, cash, held=movement in changes.held)
         case MovementKind.RETURN:
-            if not reverse.book_return(tx, payment, receipt, movement):
+            if not returned.book_return(tx, payment, receipt, movement):
                 _outward(tx, row, payment, receipt, movement)
             return []
         case (
@@ -282,7 +282,7 @@ def _outward(
 ) -> list[str]:
     """Take money that went back off what it was on; what cannot be taken off, is owed."""
     on = customers.date_of(tx, payment.customer, movement.effective)
-    amount = reverse.confirm(tx, payment, receipt, movement)
+    amount = returned.confirm(tx, payment, receipt, movement)
     if not amount.minor:
         if movement.kind is MovementKind.CHARGEBACK:
             dispute.taken(tx, payment, movement, [])

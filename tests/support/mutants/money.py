@@ -133,6 +133,7 @@ _SET_FEE = "UPDATE paygate_reversal SET fee_item = :fee WHERE id = :id"
 
 def _fee_apart(original: Any) -> Any:
     service = import_module("paygate.service.reverse")
+    effects = import_module("paygate.service.opposite")
 
     def reverse(wish: Any) -> Flow[Any]:
         later: list[Any] = []
@@ -141,17 +142,17 @@ def _fee_apart(original: Any) -> Any:
             later.append(what)
 
         def opposite(tx: Tx) -> Any:
-            issue_fee = vars(service)["_issue_fee"]
+            issue_fee = vars(effects)["_issue_fee"]
             later.clear()
-            vars(service)["_issue_fee"] = put_off
+            vars(effects)["_issue_fee"] = put_off
             try:
                 return service.reverse_in(tx, wish)
             finally:
-                vars(service)["_issue_fee"] = issue_fee
+                vars(effects)["_issue_fee"] = issue_fee
 
         def fee(tx: Tx) -> Any:
             [what] = later
-            item = vars(service)["_issue_fee"](tx, *what)
+            item = vars(effects)["_issue_fee"](tx, *what)
             tx.run(_SET_FEE, {"fee": item, "id": found.id})
             return service.reversals.of_payment(tx, wish.payment)[0]
 
@@ -239,7 +240,7 @@ MUTANTS: Final = (
         plants="a return that the gateway reports leaves the credit used that was paid beside it",
         breaks="§4: credit lots it consumed are given back (I9)",
         shows="an e-check that was paid beside credit comes back",
-        patches=(Patch("service.reverse", "_document", _forget_used_credit),),
+        patches=(Patch("service.opposite", "document", _forget_used_credit),),
         bias=Bias(
             actions={"pay": 2, "top up": 3, "return check": 8},
             kinds=frozenset({Kind.E_CHECK}),
