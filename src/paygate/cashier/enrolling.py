@@ -52,7 +52,7 @@ class Enrolling(OnAccounts):
         from paygate.service import enroll, return_address
 
         account = self._account(via)
-        wish = enroll.Wish(
+        wish = enroll.EnrollOrder(
             customer=arguments.customer(customer, "customer"),
             account=account,
             key=arguments.key(key),

@@ -508,7 +508,7 @@ def _complete(
 
 
 def _unsent(tx: Tx, payment: Payment) -> str:
-    """Tell why the newest completion may have to be done again, if so."""
+    """Return why the newest completion may have to be done again, or "" if it need not."""
     rows = attempts.of_payment(tx, payment.id)
     made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:

@@ -156,7 +156,7 @@ def _check_open(invoices: Sequence[Invoice]) -> None:
 
 
 def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:
-    """Tell how much of *invoice* this payment is to claim."""
+    """Return how much of *invoice* this payment is to claim."""
     room = invoice.open.minor - invoice.claimed.minor
     if share is not None:
         if share.currency != invoice.total.currency:
@@ -177,7 +177,7 @@ def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) 
         if room <= 0:
             raise ways.being_paid(tx, invoice)
         return room
-    # The caller gave the amount: he would not want the part that another payment holds to
+    # The caller gave the amount: they would not want the part that another payment holds to
     # become credit, so that is refused. What is more than all that is open does.
     take = min(left, invoice.open.minor)
     if take > room:

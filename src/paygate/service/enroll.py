@@ -54,7 +54,7 @@ _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class EnrollOrder:
     """What is to be stored: the method of a token, of a payment, or of the payer's choice."""
 
     customer: Customer | str
@@ -90,7 +90,7 @@ class Rotated:
 # --- Storing ---------------------------------------------------------------------------
 
 
-def enroll(wish: Wish, timing: Timing) -> Flow[MethodChange]:
+def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodChange]:
     """Store a method once, however often this is called or interrupted."""
     account = wish.account
     kind = wish.kind or _kind_of(wish)
@@ -101,7 +101,7 @@ def enroll(wish: Wish, timing: Timing) -> Flow[MethodChange]:
     return (yield from _ask(stored, account, timing))
 
 
-def _kind_of(wish: Wish) -> Kind:
+def _kind_of(wish: EnrollOrder) -> Kind:
     """Tell the kind of method that is meant, where the account stores one kind only."""
     account = wish.account
     stores = [
@@ -110,7 +110,7 @@ def _kind_of(wish: Wish) -> Kind:
     return stores[0] if len(stores) == 1 else account.default_kind(wish.method)
 
 
-def _check(wish: Wish, kind: Kind) -> Rail:
+def _check(wish: EnrollOrder, kind: Kind) -> Rail:
     account = wish.account
     rail = account.traits.rails.get(kind)
     if wish.mandate is not None and rail is not None and rail.payer_present:
@@ -133,7 +133,7 @@ def _check(wish: Wish, kind: Kind) -> Rail:
     return rail
 
 
-def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
+def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> Stored:
     """Check and store the intent in this transaction; send nothing."""
     account, id_ = wish.account, tx.new_id("att")
     before = keys.take(tx, "enroll", wish.key, _fingerprint(wish, kind), id_)
@@ -184,7 +184,7 @@ def _open(tx: Tx, wish: Wish, kind: Kind, rail: Rail, timing: Timing) -> Stored:
     )
 
 
-def _reference(tx: Tx, wish: Wish, customer: str) -> str:
+def _reference(tx: Tx, wish: EnrollOrder, customer: str) -> str:
     """Find the gateway's name of the payment whose method is to be stored."""
     payment = finding.payment(tx, wish.from_payment or "")
     if payment.account != wish.account.name:
@@ -205,7 +205,7 @@ def _reference(tx: Tx, wish: Wish, customer: str) -> str:
     return payment.reference
 
 
-def _fingerprint(wish: Wish, kind: Kind) -> str:
+def _fingerprint(wish: EnrollOrder, kind: Kind) -> str:
     """Tell what makes this call the same call again; a one-time token does not count."""
     customer = wish.customer if isinstance(wish.customer, str) else wish.customer.id
     return keys.fingerprint(

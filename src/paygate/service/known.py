@@ -91,14 +91,14 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
 
 
 def is_hint(notice: Notice) -> bool:
-    """Tell whether *notice* says only that something happened, and not what."""
+    """Return whether *notice* says only that something happened, and not what."""
     told = notice.answer is not None or notice.movements or notice.disputes
     return not told and not notice.ready and notice.method is None
 
 
 def contradicts(notice: Notice, known: Known) -> bool:
     """
-    Tell whether a decline may be about an earlier try than the one that we know to have worked.
+    Return whether a decline may be about an earlier try than the one that we know to have worked.
 
     A page stays payable after a declined try, and callbacks overtake each other.
     So such a decline is only a hint.
@@ -114,13 +114,13 @@ def contradicts(notice: Notice, known: Known) -> bool:
 
 
 def besides_answer(notice: Notice) -> list[Movement]:
-    """Tell which movements the answer does not bring along."""
+    """Return the movements that the answer does not bring along."""
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
     return [movement for movement in notice.movements if movement not in answered]
 
 
 def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
-    """Tell whether *movement* takes something back that is not in the books yet."""
+    """Return whether *movement* takes something back that is not in the books yet."""
     if movement.kind in _COMES:
         return False
     if movement.amount.currency != payment.amount.currency:
