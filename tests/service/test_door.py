@@ -35,7 +35,7 @@ from paygate.domain.outcome import (
 from paygate.domain.payment import Payment, PaymentStatus
 from paygate.domain.secret import Secret
 from paygate.gateway import AccountFacts, Callback, FeedPage, Notice
-from paygate.service import door
+from paygate.service.fitting import CHECKED
 from paygate.testing import FakeClock, FakeGateway
 
 SUM = Money.of("USD", "47.00")
@@ -480,6 +480,6 @@ def test_the_log_names_the_driver_and_the_field_and_no_value(
     assert "sk_live" not in caplog.text
 
 
-@pytest.mark.parametrize("of", door.CHECKED, ids=lambda of: str(of.__name__))
+@pytest.mark.parametrize("of", CHECKED, ids=lambda of: str(of.__name__))
 def test_every_field_of_what_a_driver_returns_is_checked(of: type[Any]) -> None:
-    assert door.CHECKED[of].keys() == {each.name for each in fields(of)}
+    assert CHECKED[of].keys() == {each.name for each in fields(of)}

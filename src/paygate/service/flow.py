@@ -169,6 +169,7 @@ def ask(
     """
     from paygate.dialogue import NOTED, Note
     from paygate.service import door as doors
+    from paygate.service.fitting import Foreign
     from paygate.service.hiding import NOTHING
     from paygate.service.secrets import credentials_of
 
@@ -213,7 +214,7 @@ def ask(
                 step = doors.step(dialogue.send(response))
     except StopIteration as end:
         return _admitted(about, end.value, door, hidden, sent=sent)
-    except doors.Foreign as fault:
+    except Foreign as fault:
         doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except PaygateError as fault:
@@ -232,11 +233,12 @@ def _admitted(
 ) -> T | Unsent | Unknown:
     """Return what a dialogue has ended in, or that the driver is at fault."""
     from paygate.service import door as doors
+    from paygate.service.fitting import Foreign
 
     driver = "" if door is None else door.driver
     try:
         return hidden.blot(cast("T", value) if door is None else door.admit(value))
-    except doors.Foreign as fault:
+    except Foreign as fault:
         doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except Exception as bug:  # noqa: BLE001  (what it returned does what it likes when it is read)

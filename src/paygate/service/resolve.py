@@ -25,6 +25,7 @@ from paygate.errors import (
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
 from paygate.printing import shown
 from paygate.service import allocation, door, finding, keeping, merge, telling, ways
+from paygate.service.fitting import Foreign
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import Reading
 
@@ -257,7 +258,7 @@ def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> No
     """Refuse an outcome that this operation cannot have, or that no ledger can keep."""
     try:
         door.check(outcome)
-    except door.Foreign as fault:
+    except Foreign as fault:
         raise InvalidValue(
             f"this cannot be kept as an outcome: {fault}", argument="outcome"
         ) from None

@@ -255,7 +255,7 @@ MUTANTS: Final = (
         plants="an amount of nothing, or less, is taken from a driver as it is",
         breaks="§3: each due attempt stands alone; what a driver returns is checked at the door",
         shows="a driver says that money moved, and no amount",
-        patches=(Patch("service.door", "_is_money", _any_amount),),
+        patches=(Patch("service.fitting", "_is_money", _any_amount),),
         bias=Bias(
             faults={Fault.DRIVER_NONSENSE: 0.5}, actions={"pay": 4}, kinds=frozenset({Kind.CARD})
         ),
