@@ -19,7 +19,7 @@ from benchmarks.canned_authorize_net import TRANSACTION
 from benchmarks.rounds import Measured, Target, take_turns
 from benchmarks.stripe_charge import server
 from paygate import Customer, Money, OneTimeToken, Secret
-from paygate.domain.customer import Address
+from paygate.domain.customer import PostalAddress
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import Approved, Outcome
 from paygate.drivers.authorize_net import AuthorizeNet, AuthorizeNetSettings
@@ -41,7 +41,7 @@ CHARGE = Charge(
         "C-1",
         name="Ada Lovelace",
         email="ada@example.org",
-        address=Address(line1="12 St James's Sq", city="Bellevue", postal_code="98004"),
+        address=PostalAddress(line1="12 St James's Sq", city="Bellevue", postal_code="98004"),
     ),
     invoices=("INV-7",),
 )

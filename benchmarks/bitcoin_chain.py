@@ -25,7 +25,7 @@ from paygate.dialogue import Request, Response
 from paygate.drivers.bitcoin import Bitcoin, BitcoinSettings
 from paygate.drivers.bitcoin.blocks import read_block
 from paygate.drivers.bitcoin.descriptors import read_wallet
-from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.networks import BitcoinNetwork
 from paygate.drivers.bitcoin.scripts import PER_ROW, Scripts
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def measure(rounds: int) -> list[Measured]:
 
 
 def _addresses(rounds: int) -> Measured:
-    wallet = read_wallet(f"wpkh({XPUB}/0/*)", Network.MAIN)
+    wallet = read_wallet(f"wpkh({XPUB}/0/*)", BitcoinNetwork.MAIN)
     native = wallycore.descriptor_parse(
         wallet.descriptor, None, wallycore.WALLY_NETWORK_BITCOIN_MAINNET, 0
     )
@@ -123,7 +123,7 @@ def _scan(rounds: int) -> Measured:
 def _catching_up() -> Measured:
     """Read 10,000 blocks; after the first half memory must not grow any more."""
     settings = BitcoinSettings(
-        network=Network.REGTEST,
+        network=BitcoinNetwork.REGTEST,
         wallet=f"wpkh({_tpub()}/0/*)",
         url="http://127.0.0.1:1",
         rates={},

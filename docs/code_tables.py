@@ -24,7 +24,7 @@ from paygate import Cashier, Money, Timing, errors, logs
 from paygate.cashier.verbs import each_verb
 from paygate.domain.action import Action, Redirect
 from paygate.domain.attempt import AttemptState
-from paygate.domain.decide import Absence, Changes, Facts, Source, decide
+from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
 from paygate.domain.event import EVENT_TYPES
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.movement import Movement
@@ -33,10 +33,10 @@ from paygate.domain.outcome import (
     Answer,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Pending,
     RejectCause,
@@ -86,7 +86,7 @@ ANSWERS: dict[str, Answer] = {
     "pending": Pending(),
     "authorised": Authorized(amount=ASKED),
     "approved": Approved(movements=(Movement(movement_id="m", amount=ASKED),)),
-    "closed": Closed(how=Closing.EXPIRED),
+    "ended": Ended(how=Ending.EXPIRED),
     "unknown": Unknown(reason=""),
     "not found, final": NotFound(),
 }
@@ -116,7 +116,9 @@ def reviews() -> Iterator[Row]:
 def merges() -> Iterator[Row]:
     yield "What we know", *ANSWERS
     for state in AttemptState:
-        facts = Facts(operation=Operation.CHARGE, state=state, asked=ASKED, absence=Absence.FINAL)
+        facts = AttemptFacts(
+            operation=Operation.CHARGE, state=state, asked=ASKED, absence=Absence.FINAL
+        )
         yield (
             f"{code(state)} ({state.rank})",
             *(effect(decide(facts, answer, source_of(answer))) for answer in ANSWERS.values()),

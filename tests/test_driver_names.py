@@ -96,7 +96,7 @@ def test_what_questions_and_outcomes_are_made_of_is_there() -> None:
 
 
 def test_the_errors_that_a_driver_raises_are_there() -> None:
-    raised = {errors.BadReply, errors.NotAuthentic, errors.Unsupported, errors.NotSent}
+    raised = {errors.BadResponse, errors.NotAuthentic, errors.Unsupported, errors.NotSent}
 
     assert {error.__name__ for error in raised} <= set(driver.__all__)
 

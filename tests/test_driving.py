@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paygate.driving import Observer, drive, drive_async, relay
-from paygate.errors import NoReply
+from paygate.errors import NoResponse
 
 
 class Interrupted(BaseException):
@@ -29,7 +29,7 @@ class Talk:
             for step in ("first", "second"):
                 try:
                     self.heard.append((yield step))
-                except NoReply as fault:
+                except NoResponse as fault:
                     self.heard.append(fault)
             return len(self.heard)
         finally:
@@ -101,7 +101,7 @@ def test_each_step_is_done_and_the_result_returned(way: Way) -> None:
 
 @ways
 def test_an_error_of_a_step_is_thrown_into_the_generator(way: Way) -> None:
-    talk, watch, fault = Talk(), Watch(), NoReply("nobody answers")
+    talk, watch, fault = Talk(), Watch(), NoResponse("nobody answers")
 
     def do(step: str) -> int:
         if step == "first":
@@ -153,9 +153,9 @@ def test_an_interruption_is_not_thrown_into_the_generator_but_closes_it(way: Way
 
 @ways
 def test_what_an_observer_raises_ends_the_drive_and_is_no_failure_of_the_step(way: Way) -> None:
-    talk, watch = Talk(), Watch(raises=NoReply("the log is full"))
+    talk, watch = Talk(), Watch(raises=NoResponse("the log is full"))
 
-    with pytest.raises(NoReply, match="the log is full"):
+    with pytest.raises(NoResponse, match="the log is full"):
         way(talk.begin(), len, watch)
 
     assert (talk.heard, talk.closed) == ([], True)

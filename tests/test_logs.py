@@ -17,13 +17,13 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.movement import Movement
 from paygate.domain.outcome import Approved, Outcome
 from paygate.domain.secret import OneTimeToken
-from paygate.errors import GatewayError, NoReply, StoreFull
+from paygate.errors import GatewayError, NoResponse, StoreFull
 from paygate.gateway import Charge, InquiryBy, NotIdempotent, Rail, Traits
 from paygate.ledger.sqlite import SqliteStore
 from paygate.service.flow import Step
 from paygate.testing import FakeClock, FakeGateway
-from paygate.testing.simulation.faults import Fault
-from paygate.testing.simulation.ledger import Connection
+from paygate.testing.simulation.faults import PlannedFault
+from paygate.testing.simulation.ledger import WatchedConnection
 from tests.stores import sqlite_of
 
 KEY = "sk_test_of_the_account"
@@ -115,7 +115,7 @@ def test_an_unknown_outcome_is_a_warning_with_all_that_it_is_about(
     shop: Shop, card: Named, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    card.fault = NoReply("no whole answer came")
+    card.fault = NoResponse("no whole answer came")
 
     payment = shop.collect("INV-1", via="card", method="tok_visa", key="a")
 
@@ -170,11 +170,11 @@ def test_a_line_is_written_once_and_only_when_it_is_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(SqliteStore, "connection_class", Connection)
+    monkeypatch.setattr(SqliteStore, "connection_class", WatchedConnection)
     with Cashier.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock=FakeClock()) as cashier:
         connection = sqlite_of(cashier)._writer()
-        assert isinstance(connection, Connection)
-        connection.arm(Fault.DISK_FULL, 0)
+        assert isinstance(connection, WatchedConnection)
+        connection.arm(PlannedFault.DISK_FULL, 0)
 
         with pytest.raises(StoreFull):
             bill(cashier)
@@ -189,11 +189,11 @@ def test_a_line_is_written_once_and_only_when_it_is_durable(
 def test_a_lost_commit_has_a_line_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(SqliteStore, "connection_class", Connection)
+    monkeypatch.setattr(SqliteStore, "connection_class", WatchedConnection)
     with Cashier.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock=FakeClock()) as cashier:
         connection = sqlite_of(cashier)._writer()
-        assert isinstance(connection, Connection)
-        connection.arm(Fault.COMMIT_LIES, 0)
+        assert isinstance(connection, WatchedConnection)
+        connection.arm(PlannedFault.COMMIT_LIES, 0)
 
         bill(cashier)
 

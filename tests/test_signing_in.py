@@ -21,7 +21,7 @@ from paygate.domain.movement import Movement
 from paygate.domain.outcome import Approved, Outcome, RejectCause, Rejected
 from paygate.domain.payment import Payment
 from paygate.domain.secret import OneTimeToken, Secret
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.gateway import AccessToken, Charge, InquiryBy, NotIdempotent, Rail, Traits
 from paygate.testing import FakeClock
 
@@ -75,7 +75,7 @@ class Acme:
 
 def _told(reply: Response) -> dict[str, Any]:
     if reply.status != 200:
-        raise BadReply(f"status {reply.status}", status=reply.status)
+        raise BadResponse(f"status {reply.status}", status=reply.status)
     return reply.json_object()
 
 

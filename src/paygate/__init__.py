@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Chargeback, Dispute, DisputeState
     from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit, CreditReason
-    from paygate.domain.customer import Address, Browser, Customer, PayerField
+    from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
     from paygate.domain.kind import Kind, Operation
     from paygate.domain.method import (
         Mandate,
         MandateScope,
-        MethodChange,
         MethodFacts,
+        MethodRequest,
         PaymentMethod,
         StoredMethod,
     )
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import (
         Approved,
         Authorized,
-        Closed,
-        Closing,
         DeclineCode,
         Declined,
+        Ended,
+        Ending,
         RejectCause,
     )
     from paygate.domain.payer_number import PayerNumber, Pays
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from paygate.domain.status import (
         AccountStatus,
         Concern,
-        Flagged,
+        FlaggedPayments,
         InvoiceTotals,
         LedgerStatus,
         PaymentTotals,
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
     from paygate.gateway import (
         AccountFacts,
+        AddressPer,
         Callback,
         CallbackProof,
         CallbackStyle,
@@ -94,14 +95,13 @@ if TYPE_CHECKING:
         Keyed,
         Limits,
         NotIdempotent,
-        PlacePer,
         Rail,
         Reply,
         StoredToken,
         Traits,
     )
+    from paygate.ledger.addresses import AddressCounts
     from paygate.ledger.book import Violation
-    from paygate.ledger.places import PlaceCounts
     from paygate.ledger.sending import Stopped
     from paygate.ledger.tx import Clock, Ids
     from paygate.service.account import GatewayAccount, Timing
@@ -145,7 +145,7 @@ _HOMES = {
     "Balance": "domain.credit",
     "Credit": "domain.credit",
     "CreditReason": "domain.credit",
-    "Address": "domain.customer",
+    "PostalAddress": "domain.customer",
     "Browser": "domain.customer",
     "Customer": "domain.customer",
     "PayerField": "domain.customer",
@@ -158,7 +158,7 @@ _HOMES = {
     "Operation": "domain.kind",
     "Mandate": "domain.method",
     "MandateScope": "domain.method",
-    "MethodChange": "domain.method",
+    "MethodRequest": "domain.method",
     "MethodFacts": "domain.method",
     "PaymentMethod": "domain.method",
     "StoredMethod": "domain.method",
@@ -168,8 +168,8 @@ _HOMES = {
     "Sighting": "domain.movement",
     "Approved": "domain.outcome",
     "Authorized": "domain.outcome",
-    "Closed": "domain.outcome",
-    "Closing": "domain.outcome",
+    "Ended": "domain.outcome",
+    "Ending": "domain.outcome",
     "DeclineCode": "domain.outcome",
     "Declined": "domain.outcome",
     "RejectCause": "domain.outcome",
@@ -196,7 +196,7 @@ _HOMES = {
     "CreditOn": "domain.settlement",
     "AccountStatus": "domain.status",
     "Concern": "domain.status",
-    "Flagged": "domain.status",
+    "FlaggedPayments": "domain.status",
     "InvoiceTotals": "domain.status",
     "LedgerStatus": "domain.status",
     "PaymentTotals": "domain.status",
@@ -228,13 +228,13 @@ _HOMES = {
     "Keyed": "gateway",
     "Limits": "gateway",
     "NotIdempotent": "gateway",
-    "PlacePer": "gateway",
+    "AddressPer": "gateway",
     "Rail": "gateway",
     "Reply": "gateway",
     "StoredToken": "gateway",
     "Traits": "gateway",
     "Violation": "ledger.book",
-    "PlaceCounts": "ledger.places",
+    "AddressCounts": "ledger.addresses",
     "Stopped": "ledger.sending",
     "Clock": "ledger.tx",
     "Ids": "ledger.tx",
@@ -258,7 +258,8 @@ __all__ = [
     "AccountFacts",
     "AccountStatus",
     "Action",
-    "Address",
+    "AddressCounts",
+    "AddressPer",
     "Allocation",
     "ApproveElsewhere",
     "Approved",
@@ -280,8 +281,6 @@ __all__ = [
     "Chargeback",
     "CheckResult",
     "Clock",
-    "Closed",
-    "Closing",
     "Concern",
     "Credit",
     "CreditOn",
@@ -294,9 +293,11 @@ __all__ = [
     "Dispute",
     "DisputeState",
     "DisputeStateWord",
+    "Ended",
+    "Ending",
     "Event",
     "FeedsRead",
-    "Flagged",
+    "FlaggedPayments",
     "ForeignMoney",
     "Gateway",
     "GatewayAccount",
@@ -321,8 +322,8 @@ __all__ = [
     "Limits",
     "Mandate",
     "MandateScope",
-    "MethodChange",
     "MethodFacts",
+    "MethodRequest",
     "Money",
     "Movement",
     "MovementKind",
@@ -344,9 +345,8 @@ __all__ = [
     "PaymentTotals",
     "Pays",
     "PaysWord",
-    "PlaceCounts",
-    "PlacePer",
     "PostForm",
+    "PostalAddress",
     "Published",
     "Rail",
     "RawBankAccount",

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,13 +67,13 @@ class Response:
         return f"Response({self.status}, {len(self.body)} bytes {_DOTS})"
 
     def json_object(self) -> dict[str, Any]:
-        """Read the body as one JSON object, or raise `BadReply`."""
+        """Read the body as one JSON object, or raise `BadResponse`."""
         try:
             value: object = json.loads(self.body)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise BadReply(
+            raise BadResponse(
                 f"status {self.status}: expected a JSON object, got {len(self.body)} other bytes",
                 status=self.status,
             )

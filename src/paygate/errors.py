@@ -73,7 +73,7 @@ class InvalidAmount(UsageError):
     """An amount that is no amount: a float, not positive, or with too many digits."""
 
 
-class UnknownCurrency(UsageError):
+class InvalidCurrency(UsageError):
     """A currency code that ISO 4217 does not list (and that is not BTC)."""
 
     currency: str
@@ -91,7 +91,7 @@ class InvalidSettings(UsageError):
     """Settings of a gateway account that its driver does not accept."""
 
 
-class UnknownGateway(UsageError):
+class GatewayNotFound(UsageError):
     """No gateway account, or no driver, of that name."""
 
     name: str
@@ -118,23 +118,23 @@ class AmountOutsideLimits(UsageError):
     """Below the minimum or above the maximum of the gateway account."""
 
 
-class NotFoundError(UsageError):
+class RecordNotFound(UsageError):
     """No such record in this ledger (and for this tenant)."""
 
 
-class UnknownInvoice(NotFoundError):
+class InvoiceNotFound(RecordNotFound):
     """No invoice of that number or id."""
 
 
-class UnknownPayment(NotFoundError):
+class PaymentNotFound(RecordNotFound):
     """No payment of that id."""
 
 
-class UnknownMethod(NotFoundError):
+class MethodNotFound(RecordNotFound):
     """No stored method, and no storing of one, of that id."""
 
 
-class UnknownAttempt(NotFoundError):
+class AttemptNotFound(RecordNotFound):
     """The payment has no attempt of this id."""
 
 
@@ -431,15 +431,15 @@ class NotSent(GatewayError):
     """The request never left: name look-up, connection or TLS failed."""
 
 
-class NoReply(GatewayError):
+class NoResponse(GatewayError):
     """The request left and no answer came."""
 
 
-class BadReply(GatewayError):
+class BadResponse(GatewayError):
     """An answer came and we cannot read it."""
 
 
-class CredentialsRejected(BadReply):
+class CredentialsRejected(BadResponse):
     """The other side does not accept who we are, so it says nothing of what was asked.
 
     For a request that moves money a driver returns `Rejected` instead, with the cause

@@ -88,7 +88,7 @@ class Charge:
     """Collect (or hold, for authorize) *amount*.
 
     `invoices` are the numbers of what is paid. `payer_present` tells who started it,
-    for the card networks' rules: the payer now, or we with a stored method. `place`
+    for the card networks' rules: the payer now, or we with a stored method. `address_index`
     is the number that the core allotted where the rail wants one; `asked_at` the
     instant from which a quote is good.
 
@@ -114,7 +114,7 @@ class Charge:
     browser: Browser | None = None
     store_method: bool = False
     payer_present: bool = True
-    place: int | None = None
+    address_index: int | None = None
     asked_at: datetime | None = None
     reason: ChargeReason | None = None
     lines: tuple[ChargeLine, ...] = ()
@@ -130,13 +130,13 @@ class Charge:
 class Remainder:
     """What is left of what a payer was asked for at a place, after a part of it has come.
 
-    `reference` and `place` are those of the charge, `rate` and `rate_source` those of its quote.
+    `reference` and `address_index` are those of the charge, `rate` and `rate_source` those of its quote.
     `amount` is in the currency in which it was asked for; from `enough` on the payment counts as
     made in full.
     """
 
     reference: str
-    place: int
+    address_index: int
     amount: Money
     enough: Money
     rate: str = ""
@@ -193,8 +193,8 @@ class Refunding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClosingUp:
-    """Close a page or slip that should not be paid any more."""
+class Withdrawal:
+    """Withdraw a page or slip that should not be paid any more."""
 
     key: str
     our_ref: str
@@ -351,7 +351,7 @@ class Limits:
     maximum_minor: int | None = None
 
 
-class PlacePer(StrEnum):
+class AddressPer(StrEnum):
     """Who has a place to pay to of his own: each payer, or each set of invoices of a payer."""
 
     PAYER = "payer"
@@ -369,13 +369,13 @@ class Rail:
     `methods` are the types of `Method` of which a charge needs one; none where the
     payer chooses on the processor's page. `currencies` is None where any will do.
     `variable_amount` says that the payer decides what arrives; what is seen on its way
-    then holds nothing below `held_from_percent` of what was asked for; `closable` that a
+    then holds nothing below `held_from_percent` of what was asked for; `withdrawable` that a
     page or slip can be withdrawn; `immediate` that the result usually comes with
     the answer; `tells_settlement` that it tells when accepted money has reached
     the merchant; `payer_present` that it can't be charged without the payer, so
-    never by autopay. `place_per` says that each charge needs the number of a place
+    never by autopay. `address_per` says that each charge needs the number of a place
     to pay to, such as a Bitcoin address; the core numbers them for the wallet that
-    `Traits.merchant_account` names, and warns where more than `places_unused_max` in
+    `Traits.merchant_account` names, and warns where more than `addresses_unused_max` in
     a row are unpaid. `late` says what money is worth that comes after its quote has expired;
     for anything but the quote's price the gateway has to be one that `Prices`. `settles_within`
     is how long accepted money takes at most to reach the merchant: what has not settled by then
@@ -394,13 +394,13 @@ class Rail:
     payer_present: bool = False
     variable_amount: bool = False
     held_from_percent: int = 0
-    closable: bool = True
+    withdrawable: bool = True
     partial_capture: bool = False
     multiple_capture: bool = False
     partial_refund: bool = True
     refund_window: timedelta | None = None
-    place_per: PlacePer | None = None
-    places_unused_max: int = 20
+    address_per: AddressPer | None = None
+    addresses_unused_max: int = 20
     late: LateRule = AT_QUOTE
     tells_settlement: bool = False
     refundable_after: int | None = None
@@ -471,7 +471,7 @@ class Notice:
     approved and the operation now wants `complete`. `signed_at` is the instant that
     the signature covers, where the scheme has one: the core refuses what is too old
     or from the future. `movements` tell money that moved or settled beside what the
-    answer says, `disputes` how disputes of it stand. `place` is the number of the
+    answer says, `disputes` how disputes of it stand. `address_index` is the number of the
     place that was paid to, where the core numbers them, and `sighting` the money that the
     notice is about: it belongs to the quote that was good when it was first seen. It is
     first seen when the notice comes, or at `occurred_at` if that is earlier.
@@ -506,7 +506,7 @@ class Notice:
     disputes: tuple[Dispute, ...] = ()
     occurred_at: datetime | None = None
     signed_at: datetime | None = None
-    place: int | None = None
+    address_index: int | None = None
     sighting: Sighting | None = None
     foreign: bool = False
     method: MethodNews | None = None
@@ -657,10 +657,10 @@ class Refunds(Protocol):
 
 
 @runtime_checkable
-class Closes(Protocol):
+class Withdraws(Protocol):
     """Withdraws pages and slips."""
 
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         """Make a page or slip unpayable."""
         ...
 
@@ -674,7 +674,7 @@ class LooksUp(Protocol):
         Find the operation and tell its state as an outcome of that operation.
 
         An inquiry that the processor refuses is no finding about the operation:
-        raise `BadReply` or return `Unknown`, never `Rejected` or `NotFound`.
+        raise `BadResponse` or return `Unknown`, never `Rejected` or `NotFound`.
         """
         ...
 
@@ -760,7 +760,7 @@ class Prices(Protocol):
         """
         Return what *amount* costs now, which is *at* if that is known.
 
-        Raise `BadReply` if nobody says it.
+        Raise `BadResponse` if nobody says it.
         """
         ...
 
@@ -788,7 +788,7 @@ class Checks(Protocol):
     """Can prove its credentials without moving money."""
 
     def check(self) -> Dialogue[AccountFacts]:
-        """Ask the processor whose account this is; raise `BadReply` if it will not say."""
+        """Ask the processor whose account this is; raise `BadResponse` if it will not say."""
         ...
 
 
@@ -806,7 +806,7 @@ class CarriesProcessor(Protocol):
     """Answers its own requests: the in-memory fake, which needs no network."""
 
     def answer(self, request: Request) -> Response:
-        """Answer as the processor would; raise `NotSent` or `NoReply` as the network would."""
+        """Answer as the processor would; raise `NotSent` or `NoResponse` as the network would."""
         ...
 
 
@@ -817,7 +817,7 @@ CAPABILITIES: Final[Mapping[Operation, type]] = {
     Operation.CAPTURE: Captures,
     Operation.VOID: Voids,
     Operation.REFUND: Refunds,
-    Operation.CLOSE: Closes,
+    Operation.WITHDRAW: Withdraws,
     Operation.ENROLL: Enrolls,
     Operation.FORGET: Enrolls,
 }

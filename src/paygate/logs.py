@@ -82,39 +82,45 @@ LEVELS: Final[Mapping[str, int]] = {
     "credit.created": DEBUG,
     "credit.used": DEBUG,
     "credit.returned": DEBUG,
-    "credit.closed": DEBUG,
+    "credit.canceled": DEBUG,
 }
 """How loud the line of an event is; of every other event it is INFO."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class LineKind:
     """How loud a line is that tells no event, and what it means."""
 
     level: int
     meaning: str
 
 
-LINES: Final[Mapping[str, Kind]] = {
-    "driver.fault": Kind(ERROR, "A driver returned or raised what the protocol does not know."),
-    "attempt.passed_over": Kind(
+LINES: Final[Mapping[str, LineKind]] = {
+    "driver.fault": LineKind(ERROR, "A driver returned or raised what the protocol does not know."),
+    "attempt.passed_over": LineKind(
         ERROR, "What was found out about an attempt cannot be written; the others go on."
     ),
-    "merge.noted": Kind(WARNING, "A gateway said something that does not fit what is known."),
-    "callback.refused": Kind(WARNING, "A callback was refused; nothing of it was kept."),
-    "feed.failed": Kind(WARNING, "A feed could not be read, for the first time since it could."),
-    "sink.unreached": Kind(WARNING, "A sink or subscriber cannot be reached; its events wait."),
-    "sink.reached": Kind(INFO, "A sink or subscriber that could not be reached answers again."),
-    "sink.refused": Kind(INFO, "A sink or subscriber refused an event, for the first time."),
-    "sink.dead_letter": Kind(WARNING, "An event was given up for a sink, after its last refusal."),
-    "ledger.commit_unknown": Kind(
+    "merge.noted": LineKind(WARNING, "A gateway said something that does not fit what is known."),
+    "callback.refused": LineKind(WARNING, "A callback was refused; nothing of it was kept."),
+    "feed.failed": LineKind(
+        WARNING, "A feed could not be read, for the first time since it could."
+    ),
+    "sink.unreached": LineKind(WARNING, "A sink or subscriber cannot be reached; its events wait."),
+    "sink.reached": LineKind(INFO, "A sink or subscriber that could not be reached answers again."),
+    "sink.refused": LineKind(INFO, "A sink or subscriber refused an event, for the first time."),
+    "sink.dead_letter": LineKind(
+        WARNING, "An event was given up for a sink, after its last refusal."
+    ),
+    "ledger.commit_unknown": LineKind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
     ),
-    "exchange.failed": Kind(INFO, "A request was not answered, or not legibly."),
-    "exchange.repeated": Kind(INFO, "A request is sent again."),
-    "exchange.answered": Kind(DEBUG, "A request was answered."),
-    "verb.repeated": Kind(INFO, "A key was used again: nothing was stored, and nothing was sent."),
-    "verb.ended": Kind(DEBUG, "A verb ended with an error, and perhaps nobody waited for it."),
+    "exchange.failed": LineKind(INFO, "A request was not answered, or not legibly."),
+    "exchange.repeated": LineKind(INFO, "A request is sent again."),
+    "exchange.answered": LineKind(DEBUG, "A request was answered."),
+    "verb.repeated": LineKind(
+        INFO, "A key was used again: nothing was stored, and nothing was sent."
+    ),
+    "verb.ended": LineKind(DEBUG, "A verb ended with an error, and perhaps nobody waited for it."),
 }
 """The lines that tell no event."""
 
@@ -128,7 +134,7 @@ def level_of(name: str, code: str = "") -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line, to be written when what it tells is true."""
 
     logger: str
@@ -165,7 +171,7 @@ def write(logger: str, name: str, text: str, about: About, *, level: int | None 
         print(f"paygate: a log handler failed with {type(error).__name__}", file=sys.stderr)  # noqa: T201
 
 
-def write_lines(lines: list[Line]) -> None:
+def write_lines(lines: list[LogLine]) -> None:
     """Write *lines*, each once: what they tell is durable now."""
     for line in lines:
         write(line.logger, line.name, line.text, line.about, level=line.level)

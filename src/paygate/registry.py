@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.domain.kind import Kind
 from paygate.domain.secret import Sealed, Secret
-from paygate.errors import DriverBroken, InvalidSettings, UnknownGateway
+from paygate.errors import DriverBroken, GatewayNotFound, InvalidSettings
 from paygate.gateway import (
     CAPABILITIES,
     CallbackStyle,
@@ -85,13 +85,13 @@ def load(name: str) -> Driver:
     """
     Load the driver *name*.
 
-    Raises `UnknownGateway` where no package brings it, `DriverBroken` where it
+    Raises `GatewayNotFound` where no package brings it, `DriverBroken` where it
     cannot be imported or where two packages bring it.
     """
     points = [point for point in entry_points(group=GROUP) if point.name == name]
     if not points:
         known = sorted({point.name for point in entry_points(group=GROUP)})
-        raise UnknownGateway(
+        raise GatewayNotFound(
             f"no installed package brings a driver {shown(name)}; there are: {', '.join(known)}",
             name=name,
             known=known,

@@ -27,7 +27,7 @@ class Sink(Protocol):
         """
         Deliver *event*.
 
-        Raise `BadReply` if the other side refuses it: after eight refusals it is a dead letter.
-        Raise `NoReply` if the other side is out of order: it is tried again until it works.
+        Raise `BadResponse` if the other side refuses it: after eight refusals it is a dead letter.
+        Raise `NoResponse` if the other side is out of order: it is tried again until it works.
         """
         ...

@@ -34,7 +34,7 @@ from paygate import (
 from paygate.cashier.arguments import url
 from paygate.cashier.verbs import each_verb
 from paygate.domain.movement import Movement
-from paygate.errors import NotFoundError, PaygateError, Refused, UnknownGateway, UsageError
+from paygate.errors import GatewayNotFound, PaygateError, RecordNotFound, Refused, UsageError
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import usd
 
@@ -307,7 +307,7 @@ def said_badly(error: UsageError, argument: str, meant: bool) -> str:
         return f"a message that echoes too much: {error.message[:200]!r}"
     if len(error.message) > 1_500 or not error.message.isprintable():
         return f"a message that cannot be read: {error.message[:600]!r}"
-    if meant or isinstance(error, NotFoundError | UnknownGateway):
+    if meant or isinstance(error, RecordNotFound | GatewayNotFound):
         return ""
     return "" if error.argument == argument else f"it names {error.argument!r}: {error.message}"
 
@@ -528,7 +528,7 @@ def test_a_card_number_is_not_sent_as_a_token(number: str, given: Callable[[str]
         assert refused.value.argument == "method"
         assert number not in refused.value.message
 
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RecordNotFound):
         shop.cashier.payment_by_key("k")
 
 

@@ -23,11 +23,11 @@ from paygate import (
 )
 from paygate.domain.chargeback import DisputeState
 from paygate.errors import (
+    GatewayNotFound,
     InvalidValue,
-    NotFoundError,
-    UnknownGateway,
-    UnknownInvoice,
-    UnknownPayment,
+    InvoiceNotFound,
+    PaymentNotFound,
+    RecordNotFound,
 )
 from paygate.testing import FakeClock, FakeGateway
 
@@ -226,13 +226,13 @@ def test_one_tenant_sees_nothing_of_another(tmp_path: Any) -> None:
         for listed in (south.payments, south.invoices, south.open_invoices, south.callbacks):
             assert listed() == []
         assert south.events() == []
-        with pytest.raises(NotFoundError):
+        with pytest.raises(RecordNotFound):
             south.events(aggregate=paid)
-        with pytest.raises(UnknownPayment):
+        with pytest.raises(PaymentNotFound):
             south.payments(after=paid.id)
-        with pytest.raises(UnknownPayment):
+        with pytest.raises(PaymentNotFound):
             south.payment_by_key("k")
-        with pytest.raises(UnknownInvoice):
+        with pytest.raises(InvoiceNotFound):
             south.payments(invoice="A")
 
 
@@ -311,7 +311,7 @@ def test_receipts_of_all_payments_are_listed_with_their_invoices(portal: Portal)
     assert charge.reference == paid.reference
     assert (refund.customer, refund.driver, refund.invoices) == ("C-1", "fake", ("INV-1",))
     assert (check.customer, check.driver, check.invoices) == ("C-2", "", ("INV-2",))
-    assert (check.reference, check.address, check.place) == ("Nr. 7", "", None)
+    assert (check.reference, check.address, check.address_index) == ("Nr. 7", "", None)
     assert portal.cashier.receipt_lines(account="card", oldest_first=True) == [charge, refund]
     assert portal.cashier.receipt_lines(account="recorded") == [check]
     assert portal.cashier.receipt_lines(limit=1, after=check) == [refund]
@@ -431,7 +431,7 @@ def test_a_payment_is_found_by_the_key_of_each_verb(portal: Portal) -> None:
     assert cashier.payment_by_key("c", verb="capture").id == held.id
     assert cashier.payment_by_key("x", verb="cancel").account == "page"
     assert {each.key for each in cashier.attempts(held)} == {"k", "c"}
-    with pytest.raises(UnknownPayment):
+    with pytest.raises(PaymentNotFound):
         cashier.payment_by_key("k")  # no collect had it
     with pytest.raises(InvalidValue, match="verb"):
         cashier.payment_by_key("k", verb="enroll")  # type: ignore[arg-type]
@@ -465,7 +465,7 @@ def test_the_events_of_one_payment_are_read_in_order_and_paged(portal: Portal) -
 def test_there_are_no_events_of_what_is_not_there(portal: Portal, unknown: str) -> None:
     portal.issue()
 
-    with pytest.raises(NotFoundError, match=f"'{unknown}'"):
+    with pytest.raises(RecordNotFound, match=f"'{unknown}'"):
         portal.cashier.events(aggregate=unknown)
 
 
@@ -474,7 +474,7 @@ def test_nothing_is_listed_of_an_account_that_nobody_ever_had(portal: Portal, na
     listed = getattr(portal.cashier, name)
     assert listed(account="page") == []
 
-    with pytest.raises(UnknownGateway, match="'ghost'; it knows: card, page") as caught:
+    with pytest.raises(GatewayNotFound, match="'ghost'; it knows: card, page") as caught:
         listed(account="ghost")
 
     assert caught.value.argument == "account"
@@ -485,9 +485,9 @@ def test_there_are_no_dead_letters_of_a_sink_that_never_read(portal: Portal) -> 
     assert portal.cashier.replay_dead_letters("crm") == 0
     assert portal.cashier.dead_letters(sink="crm") == []
 
-    with pytest.raises(NotFoundError, match=r"no sink 'ghost'.*: crm"):
+    with pytest.raises(RecordNotFound, match=r"no sink 'ghost'.*: crm"):
         portal.cashier.replay_dead_letters("ghost")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RecordNotFound):
         portal.cashier.dead_letters(sink="ghost")
 
 
@@ -612,7 +612,7 @@ def test_what_is_due_is_no_instant(portal: Portal) -> None:
 
 @pytest.mark.parametrize("name", ["payments", "invoices", "open_invoices", "chargebacks"])
 def test_no_page_begins_behind_what_is_not_there(portal: Portal, name: str) -> None:
-    with pytest.raises(NotFoundError, match="no page begins"):
+    with pytest.raises(RecordNotFound, match="no page begins"):
         LISTINGS[name](portal.cashier, after="pay_nobody_made")
 
 

@@ -30,7 +30,7 @@ for number in "ABC":
 paid = cashier.collect("A", via="card", method="tok_visa", key="a", save_method=True)
 cashier.collect("B", via="far", method="pm_card_visa", key="b")
 page = cashier.collect("C", via="page", key="c", return_url="https://shop.example/")
-cashier.close_page(cashier.complete(page).payment)
+cashier.withdraw_page(cashier.complete(page).payment)
 cashier.refund(paid, key="d")
 cashier.record("C", by="check", key="e")
 cashier.recover()

@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 from paygate import Cashier, Customer, Money, PaymentStatus
 from paygate.cashier.verbs import each_verb
 from paygate.domain.invoice import Share
-from paygate.domain.outcome import Closed, Closing
-from paygate.errors import InvalidValue, UnknownInvoice
+from paygate.domain.outcome import Ended, Ending
+from paygate.errors import InvalidValue, InvoiceNotFound
 from paygate.testing import FakeClock, FakeGateway
 
 COMPOSED, DECOMPOSED = "RÈGLE-3", "RE\u0300GLE-3"
@@ -159,7 +159,7 @@ NEEDS: dict[str, Any] = {
     "key": "k",
     "payment": "PAID",
     "write_off_": "w",
-    "outcome": Closed(how=Closing.CANCELED),
+    "outcome": Ended(how=Ending.CANCELED),
     "change": "c",
     "invoices": (),
     "amount": usd("1.00"),
@@ -216,7 +216,7 @@ def test_what_cannot_be_printed_is_refused_by_its_argument(
 def test_a_look_up_of_what_cannot_be_printed_finds_nothing(till: Cashier) -> None:
     issue(till)
 
-    with pytest.raises(UnknownInvoice) as refused:
+    with pytest.raises(InvoiceNotFound) as refused:
         till.invoice(BAD)
     assert str(refused.value).isprintable()
     assert till.customer(BAD) is None

@@ -13,7 +13,7 @@ from paygate import Cashier, Money
 from paygate.dialogue import Dialogue
 from paygate.domain.money import AMOUNT_MAX
 from paygate.domain.outcome import Finding
-from paygate.errors import InvalidAmount, NoReply
+from paygate.errors import InvalidAmount, NoResponse
 from paygate.gateway import Inquiry
 from paygate.testing import FakeGateway
 from tests.cli.conftest import CSV, Run
@@ -176,7 +176,7 @@ def test_an_inquiry_without_an_answer_stops_a_script(
     imported: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look_up(self: FakeGateway, inquiry: Inquiry) -> Dialogue[Finding]:
-        raise NoReply("nothing within 30 s")
+        raise NoResponse("nothing within 30 s")
 
     made = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_pending", "--json")
     monkeypatch.setattr(FakeGateway, "look_up", look_up)
@@ -376,14 +376,14 @@ def test_a_check_for_a_paid_invoice_is_credit_and_says_so(imported: Run) -> None
 @pytest.mark.parametrize(
     ("arguments", "code", "kind"),
     [
-        (("invoice", "show", "nope"), 2, "UnknownInvoice"),
-        (("payment", "show", "nope"), 2, "UnknownPayment"),
+        (("invoice", "show", "nope"), 2, "InvoiceNotFound"),
+        (("payment", "show", "nope"), 2, "PaymentNotFound"),
         (("record", "A-1", "--by", "gold", "--key", "k"), 2, "InvalidValue"),
         (("record", "A-1", "--by", "cash", "--key", "k", "--amount", "1.234"), 2, "InvalidAmount"),
         (("record", "A-1", "--by", "cash", "--key", "k", "--on", "soon"), 2, "InvalidValue"),
         (("record", "--by", "cash", "--key", "k", "--amount", "1"), 2, "InvalidValue"),
-        (("collect", "A-1", "--via", "nope", "--key", "k"), 2, "UnknownGateway"),
-        (("collect", "A-9", *COLLECT, "--key", "k", "--method", TOKEN), 2, "UnknownInvoice"),
+        (("collect", "A-1", "--via", "nope", "--key", "k"), 2, "GatewayNotFound"),
+        (("collect", "A-9", *COLLECT, "--key", "k", "--method", TOKEN), 2, "InvoiceNotFound"),
         (("publish",), 2, "InvalidValue"),
         (("fsck", "--ledger", "sqlite:///nowhere.db"), 2, "InvalidValue"),
         (("fsck", "--ledger", "oracle://x"), 2, "InvalidValue"),

@@ -13,7 +13,7 @@ from paygate import Cashier, Money
 from paygate.cli.app import app
 from paygate.cli.demo import screen
 from paygate.cli.demo.cast import CHECK, KINDS, LOST
-from paygate.cli.demo.till import Balance, Till
+from paygate.cli.demo.till import Till, TillBalance
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.payment import PaymentStatus
 from paygate.ledger.book import Violation
@@ -170,7 +170,7 @@ def test_it_does_not_run_in_production(run: Run, folder: Path) -> None:
 
 def test_a_difference_from_the_processor_fails_it() -> None:
     shown = screen.Screen(Console(quiet=True))
-    balance = Balance(Money("USD", 5), Money("USD", 4))
+    balance = TillBalance(Money("USD", 5), Money("USD", 4))
 
     assert not shown.checked([], [balance], [])
 

@@ -25,7 +25,7 @@ def test_what_is_built_in_is_in_order(run: Run) -> None:
     assert stripe["package"] == "paygate-sdk"
     assert stripe["target"] == "paygate.drivers.stripe:Stripe"
     abilities = {each["kind"]: each for each in stripe["abilities"]}
-    assert abilities["redirect"]["operations"] == ["charge", "close", "complete", "refund"]
+    assert abilities["redirect"]["operations"] == ["charge", "complete", "refund", "withdraw"]
     assert "USD" in abilities["card"]["currencies"]
 
 

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from paygate import Cashier, Money
 from paygate.cli import show, timeline
 from paygate.cli.exits import tell
-from paygate.errors import UnknownInvoice
+from paygate.errors import InvoiceNotFound
 from paygate.testing import FakeGateway
 from tests.cli.conftest import Run
 
@@ -126,7 +126,7 @@ def test_markup_of_a_stranger_is_text() -> None:
 
 
 def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    error = UnknownInvoice(f"there is no {STRANGE}", invoice=STRANGE)
+    error = InvoiceNotFound(f"there is no {STRANGE}", invoice=STRANGE)
 
     tell(error, as_json=False, hidden=[])
     tell(error, as_json=True, hidden=[])

@@ -85,7 +85,7 @@ def test_a_strangers_driver_is_played_by_its_name(
     assert told["played"] == {
         "card": ["authorize", "capture", "charge", "enroll", "forget", "refund", "void"],
         "e_check": ["charge", "refund"],
-        "redirect": ["charge", "close", "complete"],
+        "redirect": ["charge", "complete", "withdraw"],
     }
     assert told["not_played"] == {}
     assert told["driver_called"] is False
@@ -129,7 +129,7 @@ def test_an_account_of_the_hosts_own_program_is_played(
     asked = ("simulate", "--via", "slips", "--app", "slip_shop:open_cashier")
     told = run(*asked, "--seeds", "3", "--json").json["simulation"]
 
-    assert told["played"] == {"voucher": ["charge", "close"]}
+    assert told["played"] == {"voucher": ["charge", "withdraw"]}
     assert told["violations"] == 0
 
 
@@ -153,13 +153,13 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
 @pytest.mark.parametrize(
     ("asked", "kind", "told"),
     [
-        (["--driver", "nope"], "UnknownGateway", "no installed package brings a driver 'nope'"),
+        (["--driver", "nope"], "GatewayNotFound", "no installed package brings a driver 'nope'"),
         (
             ["--driver", "authorize_net"],
             "InvalidSettings",
             "an be made of the examples in its settings; name an account with its settings: --via",
         ),
-        (["--via", "page"], "UnknownGateway", "there is no gateway account 'page'"),
+        (["--via", "page"], "GatewayNotFound", "there is no gateway account 'page'"),
         (["--driver", "fake", "--via", "page"], "InvalidValue", "leave --driver out"),
         (["--gateways", "gateways.toml"], "InvalidValue", "--via finds its account; name one"),
     ],

@@ -77,7 +77,7 @@ def refund(amount: str, to: str | None = None) -> Start:
 
 cancel = does("cancel")
 complete = does("complete")
-close = does("close_page")
+close = does("withdraw_page")
 
 
 def reverse(cashier: Cashier, payment: str, key: str) -> Runner:
@@ -133,7 +133,7 @@ PAIRS: dict[str, tuple[Callable[[Shop], str], int, Start, int, Start]] = {
     "void and reversal": (charged, 5, cancel, 1, reverse),
     "completion and a card": (paid_page, 3, complete, 3, pay_by_card),
     "two completions": (paid_page, 3, complete, 3, complete),
-    "completion and closing": (paid_page, 3, complete, 3, close),
+    "completion and withdrawal": (paid_page, 3, complete, 3, close),
 }
 
 

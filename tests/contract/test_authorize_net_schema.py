@@ -13,7 +13,7 @@ from lxml import etree
 
 from paygate.dialogue import Request, Response
 from paygate.domain.charging import ChargeLine, ChargeReason
-from paygate.domain.customer import Address, Browser, Customer
+from paygate.domain.customer import Browser, Customer, PostalAddress
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
@@ -232,7 +232,7 @@ payers = st.builds(
     name=texts,
     phone=texts,
     address=st.builds(
-        Address,
+        PostalAddress,
         line1=texts,
         line2=texts,
         city=texts,

@@ -20,7 +20,7 @@ from lxml import etree
 from paygate import AsyncCashier, Cashier, Money, OneTimeToken, PaymentStatus, Secret
 from paygate.domain.action import PostForm
 from paygate.domain.attempt import AttemptState
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.method import Mandate
 from paygate.domain.movement import MovementKind
 from paygate.domain.payment import Payment
@@ -33,7 +33,7 @@ ADA = Customer(
     "C-1",
     name="Ada Lovelace",
     email="ada@example.org",
-    address=Address(line1="12 St James's Sq", postal_code="98004", country="US"),
+    address=PostalAddress(line1="12 St James's Sq", postal_code="98004", country="US"),
 )
 VISA = {"cardNumber": "4111111111111111", "expirationDate": "2030-12", "cardCode": "900"}
 BANK = {
@@ -320,7 +320,7 @@ def test_wrong_credentials_blame_no_card(shop: Shop) -> None:
 
 def test_a_prepaid_card_pays_what_it_has(shop: Shop) -> None:
     shop.reopen(partial_approvals=True)
-    poor = replace(ADA, address=Address(postal_code="46225"))
+    poor = replace(ADA, address=PostalAddress(postal_code="46225"))
 
     payment = shop.pay("30.00", payer=poor)
 

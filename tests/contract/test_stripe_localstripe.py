@@ -34,7 +34,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.testing.play import converse, play
 from paygate.testing.replay import read_cassette
 from paygate.transport import AsyncHttpTransport, HttpTransport
@@ -174,7 +174,7 @@ def test_the_key_is_accepted(stripe: Stripe, respond: Respond) -> None:
 
 
 def test_an_intent_of_another_account_is_no_finding(stripe: Stripe, respond: Respond) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         converse(stripe.look_up(inquiry(reference="pi_of_another")), respond)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.domain.charging import ChargeLine, ChargeReason
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
@@ -29,12 +29,12 @@ from tests.drivers.stripe.conftest import (
 from tests.drivers.stripe.test_followups import (
     capture,
     captured,
-    closing,
     completion,
     held,
     refund,
     refunding,
     voiding,
+    withdrawal,
 )
 from tests.drivers.stripe.test_sessions import asked, page
 from tests.drivers.stripe.test_stored import enrollment, forgetting, session, setup
@@ -109,7 +109,7 @@ def followed(stripe: Stripe) -> list[Request]:
     back = "https://shop.example/back"
     customer = answers({"id": "cus_1", "object": "customer", "livemode": False})
     begun = answers(setup("requires_payment_method", payment_method=None))
-    where = Address(
+    where = PostalAddress(
         line1="4 Elm Row",
         line2="back door",
         city="Ely",
@@ -135,8 +135,8 @@ def followed(stripe: Stripe) -> list[Request]:
         play(stripe.refund(refunding(reason="duplicate")), answers(refund())),
         play(stripe.refund(refunding(reason="no reason", movement_id="")), answers(refund())),
         play(stripe.complete(completion()), CREATED, PAID),
-        play(stripe.close(closing()), answers(intent("canceled"))),
-        play(stripe.close(closing(reference="cs_1")), answers(page("expired"))),
+        play(stripe.withdraw(withdrawal()), answers(intent("canceled"))),
+        play(stripe.withdraw(withdrawal(reference="cs_1")), answers(page("expired"))),
         play(stripe.charge(asked(payer=payer, description="Rent")), answers(page())),
         play(stripe.charge(asked(store_method=True, invoices=("INV-7",))), answers(page())),
         play(stripe.charge(keeping), customer, CREATED, PAID),
@@ -168,7 +168,7 @@ def test_every_follow_up_is_what_stripe_takes(stripe_form_problems: Check) -> No
     assert steps == {
         "capture",
         "charge",
-        "close",
+        "withdraw",
         "complete",
         "confirm",
         "create",
@@ -200,7 +200,7 @@ def test_what_we_ask_for_is_what_stripe_answers(protocols: Path) -> None:
         *play(stripe.look_up(inquiry(reference="cs_1")), answers(page())).requests,
         *play(stripe.look_up(of(Operation.ENROLL, "seti_1")), answers(setup())).requests,
         *play(stripe.look_up(of(Operation.ENROLL, "cs_1")), answers(session())).requests,
-        *play(stripe.look_up(of(Operation.CLOSE, "cs_1")), answers(page())).requests,
+        *play(stripe.look_up(of(Operation.WITHDRAW, "cs_1")), answers(page())).requests,
         *play(stripe.look_up(of(Operation.REFUND, "re_1")), answers(refund())).requests,
         *play(stripe.look_up(of(Operation.REFUND, "ch_1")), page_of({"id": "re_9"}), last).requests,
         *play(stripe.look_up(of(Operation.REFUND, "")), page_of({"id": "re_9"}), last).requests,

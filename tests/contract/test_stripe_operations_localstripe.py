@@ -30,10 +30,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     RejectCause,
     Rejected,
@@ -44,13 +44,13 @@ from paygate.errors import NotAuthentic
 from paygate.gateway import (
     Callback,
     Capture,
-    ClosingUp,
     Completion,
     Enrollment,
     Forgetting,
     Refunding,
     StoredToken,
     Voiding,
+    Withdrawal,
 )
 from paygate.testing.play import Played, converse, play
 from paygate.transport import HttpTransport
@@ -161,7 +161,7 @@ def test_a_hold_is_released(stripe: Stripe, talk: Talk, held: str) -> None:
 
     assert talk(stripe.void(voiding)).outcome == Approved(reference=held)
 
-    gone = Closed(how=Closing.CANCELED, reference=held)
+    gone = Ended(how=Ending.CANCELED, reference=held)
     for operation, finding in (
         (Operation.AUTHORIZE, gone),
         (Operation.CAPTURE, gone),
@@ -257,10 +257,10 @@ def test_a_card_that_waits_for_the_payer_is_withdrawn(stripe: Stripe, talk: Talk
     asked = charge(method=talk.card(THREE_D_SECURE))
     reference = talk(stripe.charge(asked)).notes[0]
 
-    closed = talk(stripe.close(ClosingUp(**ALL, reference=reference))).outcome
+    closed = talk(stripe.withdraw(Withdrawal(**ALL, reference=reference))).outcome
 
     assert closed == Approved(reference=reference)
-    assert isinstance(talk(stripe.look_up(inquiry(reference=reference))).outcome, Closed)
+    assert isinstance(talk(stripe.look_up(inquiry(reference=reference))).outcome, Ended)
 
 
 # --- Stored cards ----------------------------------------------------------------------

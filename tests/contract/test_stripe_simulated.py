@@ -15,7 +15,6 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import (
-    Address,
     Cashier,
     Customer,
     Mandate,
@@ -24,6 +23,7 @@ from paygate import (
     Payment,
     PaymentMethod,
     PaymentStatus,
+    PostalAddress,
     Redirect,
 )
 from paygate.domain.attempt import AttemptState
@@ -37,7 +37,7 @@ ADA = Customer(
     name="Ada Lovelace",
     email="ada@example.org",
     phone="+44 1353 660",
-    address=Address(line1="12 St James's Sq", postal_code="SW1Y", country="GB"),
+    address=PostalAddress(line1="12 St James's Sq", postal_code="SW1Y", country="GB"),
 )
 MANDATE = Mandate(
     text_version="2026-1", accepted_at=datetime(2026, 1, 1, tzinfo=UTC), reference="M-1"
@@ -592,7 +592,7 @@ def test_a_page_is_paid(shop: Shop) -> None:
 def test_a_page_that_is_closed_is_not_paid(shop: Shop) -> None:
     payment, url = shop.page()
 
-    shop.cashier.close_page(payment, key="close")
+    shop.cashier.withdraw_page(payment, key="withdraw")
 
     assert "expired" in answer(url, number="4242424242424242").text
     assert shop.now(payment).status is PaymentStatus.CANCELED

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from paygate import Money
 from paygate.domain.action import Redirect
 from paygate.domain.attempt import AttemptState
-from paygate.domain.decide import Absence, Changes, Facts, Source, decide
+from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
 from paygate.domain.kind import Operation
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
@@ -18,10 +18,10 @@ from paygate.domain.outcome import (
     Answer,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Pending,
     RejectCause,
@@ -45,19 +45,19 @@ ANSWERS: dict[str, Answer] = {
     "pending": Pending(),
     "authorised": Authorized(amount=TEN),
     "success": APPROVED,
-    "no reply": Unknown(reason="timeout"),
-    "closed": Closed(how=Closing.EXPIRED),
+    "no response": Unknown(reason="timeout"),
+    "ended": Ended(how=Ending.EXPIRED),
     "not found": NotFound(),
 }
 
 
-def facts(state: AttemptState, **more: object) -> Facts:
-    return replace(Facts(operation=Operation.CHARGE, state=state, asked=TEN), **more)  # type: ignore[arg-type]
+def facts(state: AttemptState, **more: object) -> AttemptFacts:
+    return replace(AttemptFacts(operation=Operation.CHARGE, state=state, asked=TEN), **more)  # type: ignore[arg-type]
 
 
 # From the design, row by row: what each answer to the first and only sending changes.
 TABLE = """
-               |unsent|rejected|declined|declined for good|action         |pending|authorised|success       |no reply|closed
+               |unsent|rejected|declined|declined for good|action         |pending|authorised|success       |no response|ended
 SENDING        |FAILED|FAILED  |DECLINED|DECLINED         |REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED     |UNKNOWN |EXPIRED
 UNKNOWN        |FAILED|FAILED  |DECLINED|DECLINED         |REQUIRES_ACTION|PENDING|AUTHORIZED|SUCCEEDED     |no-op   |EXPIRED
 REQUIRES_ACTION|no-op |no-op   |noted   |DECLINED         |new action     |PENDING|AUTHORIZED|SUCCEEDED     |no-op   |EXPIRED
@@ -83,7 +83,7 @@ _PAGE_LATER = {
 }
 OTHERWISE: dict[Operation, dict[tuple[str, str], str]] = {
     Operation.COMPLETE: {**_NO_PAGE, **_OPEN_STILL, **_PAGE_LATER},
-    Operation.CLOSE: {**_NO_PAGE, **_OPEN_STILL, **_PAGE_LATER},
+    Operation.WITHDRAW: {**_NO_PAGE, **_OPEN_STILL, **_PAGE_LATER},
     Operation.CAPTURE: _NO_PAGE,
     Operation.VOID: _NO_PAGE,
     Operation.REFUND: _NO_PAGE,
@@ -162,9 +162,9 @@ def test_money_on_its_way_after_the_end_is_held_once_and_let_go_by_the_next_word
     assert first.hold_late
     assert first.alerts
     assert not decide(waiting, ANSWERS["pending"], Source.CALLBACK).hold_late
-    for answer in ("success", "authorised", "declined", "rejected late", "closed"):
+    for answer in ("success", "authorised", "declined", "rejected late", "ended"):
         assert decide(waiting, ANSWERS[answer], Source.INQUIRY).let_go
-    for answer in ("pending", "no reply", "unsent", "action", "rejected", "not found"):
+    for answer in ("pending", "no response", "unsent", "action", "rejected", "not found"):
         assert not decide(waiting, ANSWERS[answer], Source.INQUIRY).let_go
 
 
@@ -172,7 +172,7 @@ def test_money_on_its_way_after_the_end_is_held_once_and_let_go_by_the_next_word
 @pytest.mark.parametrize("source", [Source.INQUIRY, Source.CALLBACK, Source.REPORT])
 @pytest.mark.parametrize(
     ("answer", "then"),
-    [("rejected late", S.FAILED), ("declined", S.DECLINED), ("closed", S.EXPIRED)],
+    [("rejected late", S.FAILED), ("declined", S.DECLINED), ("ended", S.EXPIRED)],
 )
 def test_what_was_accepted_and_ends_badly_has_ended(
     operation: Operation, source: Source, answer: str, then: AttemptState
@@ -601,7 +601,7 @@ def test_money_beyond_what_was_asked_for_does_not_hold_the_rest_back() -> None:
 
 
 answers = st.sampled_from(
-    [*ANSWERS.values(), Closed(how=Closing.EXPIRED), Closed(how=Closing.CANCELED)]
+    [*ANSWERS.values(), Ended(how=Ending.EXPIRED), Ended(how=Ending.CANCELED)]
 )
 sources = st.sampled_from(list(Source))
 
@@ -617,7 +617,7 @@ def test_what_we_know_only_grows(told: list[tuple[Answer, Source]]) -> None:
             now = replace(now, state=changes.state)
 
 
-@pytest.mark.parametrize("first", ["declined", "pending", "action", "no reply"])
+@pytest.mark.parametrize("first", ["declined", "pending", "action", "no response"])
 def test_answers_in_any_order_end_the_same(first: str) -> None:
     told = [ANSWERS[first], ANSWERS["pending"], APPROVED, APPROVED, Unknown(reason="late 500")]
     ends: set[tuple[AttemptState, int]] = set()

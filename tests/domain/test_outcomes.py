@@ -11,17 +11,17 @@ import pytest
 from paygate import Money
 from paygate.domain.action import Redirect
 from paygate.domain.attempt import AttemptState
-from paygate.domain.decide import Absence, Facts, Source, decide
+from paygate.domain.decide import Absence, AttemptFacts, Source, decide
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Pending,
     RejectCause,
@@ -57,11 +57,11 @@ EXCEPT = {
     (Operation.CAPTURE, Shown.HELD): NOTHING_DONE,
     (Operation.VOID, Shown.HELD): NOTHING_DONE,
     (Operation.COMPLETE, Shown.WAITS): NOTHING_DONE,
-    (Operation.CLOSE, Shown.WAITS): NOTHING_DONE,
+    (Operation.WITHDRAW, Shown.WAITS): NOTHING_DONE,
     (Operation.VOID, Shown.CANCELED): AttemptState.SUCCEEDED,
     (Operation.VOID, Shown.EXPIRED): AttemptState.SUCCEEDED,
-    (Operation.CLOSE, Shown.CANCELED): AttemptState.SUCCEEDED,
-    (Operation.CLOSE, Shown.EXPIRED): AttemptState.SUCCEEDED,
+    (Operation.WITHDRAW, Shown.CANCELED): AttemptState.SUCCEEDED,
+    (Operation.WITHDRAW, Shown.EXPIRED): AttemptState.SUCCEEDED,
     (Operation.FORGET, Shown.ABSENT): AttemptState.SUCCEEDED,
 }
 CELLS = [(operation, shown) for operation, row in OUTCOMES.items() for shown in row]
@@ -72,18 +72,18 @@ def example(operation: Operation, shown: Shown) -> Any:
     outcome = OUTCOMES[operation][shown]
     if outcome is Approved:
         kind = BROUGHT.get(operation, MovementKind.CHARGE)
-        moved = operation not in (Operation.CLOSE, Operation.ENROLL, Operation.FORGET)
+        moved = operation not in (Operation.WITHDRAW, Operation.ENROLL, Operation.FORGET)
         movement = Movement(movement_id="m", amount=TEN, kind=kind)
         nothing_moved = shown in (Shown.CANCELED, Shown.EXPIRED)
         return Approved(movements=(movement,) if moved and not nothing_moved else ())
-    page = operation in (Operation.COMPLETE, Operation.CLOSE)
+    page = operation in (Operation.COMPLETE, Operation.WITHDRAW)
     return {
         Authorized: Authorized(amount=TEN),
         Pending: Pending(),
         ActionRequired: ActionRequired(action=None if page else Redirect(url="https://x.example")),
         Declined: Declined(code=DeclineCode.GENERIC, raw_code="1", retryable=False, final=True),
         Rejected: Rejected(cause=RejectCause.VALIDATION, retryable=False),
-        Closed: Closed(how=Closing.EXPIRED if shown is Shown.EXPIRED else Closing.CANCELED),
+        Ended: Ended(how=Ending.EXPIRED if shown is Shown.EXPIRED else Ending.CANCELED),
         NotFound: NotFound(),
         Unknown: Unknown(reason="?"),
     }[outcome]
@@ -104,7 +104,9 @@ def test_the_door_admits_what_the_table_names(operation: Operation) -> None:
 def test_the_engine_concludes_from_each_cell_what_the_processor_shows(
     operation: Operation, shown: Shown
 ) -> None:
-    facts = Facts(operation=operation, state=AttemptState.SENDING, asked=TEN, absence=Absence.FINAL)
+    facts = AttemptFacts(
+        operation=operation, state=AttemptState.SENDING, asked=TEN, absence=Absence.FINAL
+    )
     answer = example(operation, shown)
     source = Source.INQUIRY if isinstance(answer, NotFound) else Source.RESPONSE
 

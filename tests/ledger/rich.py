@@ -20,7 +20,7 @@ from paygate.domain.outcome import (
     Outcome,
     Pending,
 )
-from paygate.gateway import Callback, Charge, Inquiry, Notice, PlacePer
+from paygate.gateway import AddressPer, Callback, Charge, Inquiry, Notice
 from paygate.ledger import customers, feeds
 from paygate.testing import FakeClock, FakeGateway
 
@@ -54,7 +54,7 @@ class Wallet(FakeGateway):
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(Kind.REDIRECT, clock=clock, merchant_account="wallet")
-        rail = replace(self._traits.rails[Kind.REDIRECT], place_per=PlacePer.PAYER)
+        rail = replace(self._traits.rails[Kind.REDIRECT], address_per=AddressPer.PAYER)
         self._traits = replace(self._traits, rails={Kind.REDIRECT: rail})
 
     notice: Notice
@@ -65,9 +65,9 @@ class Wallet(FakeGateway):
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         action = PayToAddress(
-            address=f"bc1{charge.place}",
+            address=f"bc1{charge.address_index}",
             amount=Money("BTC", 40_000),
-            uri=f"bitcoin:bc1{charge.place}",
+            uri=f"bitcoin:bc1{charge.address_index}",
             enough=Money("BTC", 39_500),
             rate="52500.00",
             rate_source="simulated",
@@ -75,7 +75,7 @@ class Wallet(FakeGateway):
         assert charge.asked_at is not None
         asked = ActionRequired(
             action=action,
-            reference=f"place-{charge.place}",
+            reference=f"place-{charge.address_index}",
             expires_at=charge.asked_at + timedelta(minutes=15),
         )
         return at_once(asked)
@@ -250,7 +250,7 @@ def _pages(office: Office) -> None:
             case 3:
                 cashier.record(invoice, by="cash", key=office.key())
             case 4:
-                cashier.close_page(page, key=office.key())
+                cashier.withdraw_page(page, key=office.key())
             case _:
                 pass
         office.hear()
@@ -397,11 +397,13 @@ def _wallet(office: Office) -> None:
         if customer == "C-2":
             part = Sighting(name="tx:1", quantity=Money("BTC", 10_000), confirmations=1, needed=3)
             seen = Pending(reference=page.reference, amount=part.quantity)
-            office.tell("wallet", "seen", page.reference, answer=seen, place=1, sighting=part)
+            office.tell(
+                "wallet", "seen", page.reference, answer=seen, address_index=1, sighting=part
+            )
         if customer == "C-3":
             came = Movement(movement_id="tx:0", amount=coins, settled=coins)
             answer = Approved(movements=(came,), reference=page.reference)
-            office.tell("wallet", "confirmed", page.reference, answer=answer, place=2)
+            office.tell("wallet", "confirmed", page.reference, answer=answer, address_index=2)
 
 
 def _numbers(office: Office) -> None:

@@ -28,7 +28,7 @@ KINDS = (
     "reason",
     "cause",
     "name",
-    "place",
+    "address",
 )
 """Columns that tell kinds of rows apart: one row of each combination is tampered with."""
 

@@ -20,7 +20,7 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaygateError, driving
 from paygate.cashier import aio
-from paygate.errors import NotAllowedHere, UnknownInvoice
+from paygate.errors import InvoiceNotFound, NotAllowedHere
 from paygate.ledger import (
     customers,
     forking,
@@ -140,7 +140,7 @@ def look(shop: Shop) -> None:
 
 
 def look_for_nothing(shop: Shop) -> None:
-    with suppress(UnknownInvoice):
+    with suppress(InvoiceNotFound):
         shop.cashier.invoice("NOBODY'S")
 
 

@@ -60,7 +60,7 @@ EXCEPTIONS = {
     "methods._NAMED": "sorts the stored methods that a processor calls by one name",
     "attempts._UNATTENDED": "reads what is to be inquired about",
     "outbox._REVIVE": "changes all dead letters of a sink, and reads what else is set aside for it",
-    "places._AT": "sorts the attempts at one address",
+    "addresses._AT": "sorts the attempts at one address",
     "quotes._OFFERS": "sorts the quotes at one address",
     "receipts._HELD": "groups the receipts of one payment by currency",
     "allocations._OF_PAYMENT": "sorts the allocations of one payment",
@@ -86,13 +86,13 @@ DO_NOT_GROW = {
     "paygate_sink": "a row for each sink",
     "paygate_account": "a row for each gateway account",
     "paygate_refused_callback": "a row for each account and reason of a refusal",
-    "paygate_place_count": "a row for each wallet",
+    "paygate_address_count": "a row for each wallet",
 }
 
 # What many rows have in common: to find rows by these alone is to read a great part of a table.
 COMMON = {
     *("tenant", "account", "kind", "operation", "currency", "status", "state", "standing"),
-    *("source", "sink", "inward", "needs_review", "name", "place"),
+    *("source", "sink", "inward", "needs_review", "name", "origin", "address_index"),
 }
 
 

@@ -25,8 +25,8 @@ ALWAYS_NULL = {
     "paygate_item.assignment_key": "nothing writes it yet",
     "paygate_item.method": "nothing writes it yet",
     "paygate_mandate.revoked_at": "nothing writes it yet",
-    "paygate_place_count.told_limit": "no wallet here has come near its limit",
-    "paygate_place_count.told_reached": "no wallet here has come near its limit",
+    "paygate_address_count.told_limit": "no wallet here has come near its limit",
+    "paygate_address_count.told_reached": "no wallet here has come near its limit",
     "paygate_sink.lease_until": "nobody reads for a sink just now",
     "paygate_write_off.payment": "nothing writes it yet",
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from paygate.testing.simulation import Violation, run
+from paygate.testing.simulation import BrokenRule, run
 from tests.service.test_properties import Machine
 from tests.support.mutants import Mutant, MutantGone
 from tests.sweep import run as sweeping
@@ -30,7 +30,7 @@ def by_simulator(mutant: Mutant, seeds: int) -> tuple[int, str]:
     return 0, ""
 
 
-def _shown(mutant: Mutant, violation: Violation) -> Violation:
+def _shown(mutant: Mutant, violation: BrokenRule) -> BrokenRule:
     """Return *violation*, unless it comes from a patch that no longer fits the engine."""
     if violation.rule == "errors" and any(error in violation.detail for error in _MISFITS):
         raise MutantGone(f"{mutant.name} does not fit any more: {violation.detail}")

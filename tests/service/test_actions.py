@@ -29,7 +29,7 @@ from paygate.domain.action import (
     with_secret,
 )
 from paygate.domain.outcome import ActionRequired, DeclineCode, Declined, Finding, Outcome
-from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
+from paygate.errors import InvalidSettings, NotPayable, PaymentNotFound, SecretNotKept
 from paygate.gateway import (
     Callback,
     Charge,
@@ -218,7 +218,7 @@ def test_a_page_that_turns_out_to_have_ended_gives_no_secret(
         with pytest.raises(NotPayable, match="is declined and waits for no payer"):
             cashier.action_of(payment)
 
-        with pytest.raises(UnknownPayment):
+        with pytest.raises(PaymentNotFound):
             cashier.action_of("pay_of_nobody")
 
 

@@ -9,7 +9,7 @@ import pytest
 from paygate import Cashier, Money, Payment
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Closed, Closing
+from paygate.domain.outcome import Approved, Ended, Ending
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable, OutcomeDoesNotFit
 from paygate.gateway import Callback, Notice
@@ -150,7 +150,7 @@ def test_a_person_cannot_resolve_a_refund_with_the_one_before(shop: Shop) -> Non
         shop.cashier.resolve(paid, the_first, evidence="dashboard")
 
     assert shop.cashier.payment(paid).needs_review
-    ended = shop.cashier.resolve(paid, Closed(how=Closing.CANCELED), evidence="dashboard")
+    ended = shop.cashier.resolve(paid, Ended(how=Ending.CANCELED), evidence="dashboard")
     assert (ended.needs_review, ended.returned) == (False, nok("25"))
     shop.card.said = (moved("re3", "55", K.REFUND),)
     assert shop.cashier.refund(paid, amount=nok("55"), key="r3").payment.returned == nok("80")

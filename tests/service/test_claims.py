@@ -77,7 +77,7 @@ def test_coins_on_their_way_to_an_invoice_that_was_paid_meanwhile_become_credit(
 ) -> None:
     cashier = prepare(world)
     page = by_bitcoin(cashier)
-    world.fakes[page.account].script("unknown_lost", operation="close")
+    world.fakes[page.account].script("unknown_lost", operation="withdraw")
     by_card(cashier)
 
     payer_sends(world, cashier, page)

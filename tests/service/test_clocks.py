@@ -10,7 +10,7 @@ import pytest
 from paygate import Cashier, Kind
 from paygate.dialogue import Request
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import NoReply
+from paygate.errors import NoResponse
 from paygate.gateway import DedupWindow, InquiryBy, Keyed, NotIdempotent
 from paygate.ledger.elapsed import Mark
 from paygate.service.flow import Exchange, Step
@@ -71,7 +71,7 @@ class Slow(Cashier):
     def _do(self, step: Step) -> object:
         if isinstance(step, Exchange) and step.request.moves_money:
             self.on_its_way.append(step.request)
-            raise NoReply("no answer came in time")
+            raise NoResponse("no answer came in time")
         return super()._do(step)
 
 

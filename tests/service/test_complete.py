@@ -6,7 +6,7 @@ import pytest
 
 from paygate import Cashier, CreditReason, Kind, Money, OperationState, Payment, PaymentStatus
 from paygate.dialogue import Dialogue, at_once
-from paygate.domain.outcome import Closed, Closing, Finding, Pending
+from paygate.domain.outcome import Ended, Ending, Finding, Pending
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.gateway import Inquiry, InquiryBy
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -24,9 +24,9 @@ class Shop:
     def __init__(self) -> None:
         clock = FakeClock()
         self.clock = clock
-        self.form = FakeGateway(Kind.REDIRECT, clock=clock, closable=False)
+        self.form = FakeGateway(Kind.REDIRECT, clock=clock, withdrawable=False)
         self.waits = FakeGateway(
-            Kind.REDIRECT, clock=clock, closable=False, habits=Habits(needs_complete=True)
+            Kind.REDIRECT, clock=clock, withdrawable=False, habits=Habits(needs_complete=True)
         )
         self.card = FakeGateway(Kind.CARD, clock=clock)
         self.cashier = self.open(form=self.form, waits=self.waits, card=self.card)
@@ -137,7 +137,7 @@ def test_the_refusal_says_that_the_gateway_did_not_answer(shop: Shop) -> None:
 
 def test_a_gateway_that_cannot_be_asked_is_said_to_be_so() -> None:
     shop = Shop()
-    form = FakeGateway(Kind.REDIRECT, clock=shop.clock, closable=False, inquiry=InquiryBy.NONE)
+    form = FakeGateway(Kind.REDIRECT, clock=shop.clock, withdrawable=False, inquiry=InquiryBy.NONE)
     shop.cashier.close()
     shop.cashier = shop.open(form=form)
     page = shop.shown()
@@ -161,7 +161,7 @@ class OnItsWay(FakeGateway):
 def test_money_on_its_way_to_a_page_that_was_taken_over_is_pending() -> None:
     shop = Shop()
     shop.cashier.close()
-    shop.cashier = shop.open(form=OnItsWay(Kind.REDIRECT, clock=shop.clock, closable=False))
+    shop.cashier = shop.open(form=OnItsWay(Kind.REDIRECT, clock=shop.clock, withdrawable=False))
     page = shop.shown()
     shop.cashier.record("A", by="cash", key="till")
 
@@ -177,7 +177,7 @@ def test_money_on_its_way_to_a_page_that_was_taken_over_is_pending() -> None:
 
 def test_money_paid_on_a_page_that_was_resolved_as_closed_is_booked(shop: Shop) -> None:
     page = shop.shown()
-    shop.cashier.resolve(page, Closed(how=Closing.CANCELED), evidence="the payer said so")
+    shop.cashier.resolve(page, Ended(how=Ending.CANCELED), evidence="the payer said so")
     shop.form.pay(page.reference)
 
     result = shop.cashier.complete(page)
@@ -188,7 +188,7 @@ def test_money_paid_on_a_page_that_was_resolved_as_closed_is_booked(shop: Shop) 
 
 def test_a_page_that_ended_unpaid_says_so(shop: Shop) -> None:
     page = shop.shown()
-    shop.cashier.resolve(page, Closed(how=Closing.CANCELED), evidence="the payer said so")
+    shop.cashier.resolve(page, Ended(how=Ending.CANCELED), evidence="the payer said so")
 
     result = shop.cashier.complete(page)
 
@@ -197,7 +197,7 @@ def test_a_page_that_ended_unpaid_says_so(shop: Shop) -> None:
 
 
 def test_a_completion_that_was_overtaken_by_a_part_says_how_much_came(shop: Shop) -> None:
-    form = FakeGateway(Kind.REDIRECT, clock=shop.clock, closable=False, variable_amount=True)
+    form = FakeGateway(Kind.REDIRECT, clock=shop.clock, withdrawable=False, variable_amount=True)
     with shop.open(form=form) as cashier:
         page = cashier.collect("A", via="form", key="page", return_url=BACK)
         cashier.record("A", by="cash", key="till")

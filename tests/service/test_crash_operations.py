@@ -181,7 +181,7 @@ def complete(cashier: Cashier, payment: str, key: str) -> Payment:
 
 
 def close(cashier: Cashier, payment: str, key: str) -> Payment:
-    return cashier.close_page(payment, key=key).payment
+    return cashier.withdraw_page(payment, key=key).payment
 
 
 STORIES = [
@@ -213,7 +213,7 @@ STORIES = [
     Story("cancel a charge", 5, cancel, given_charge),
     Story("cancel a charge too late to void", 9, cancel, given_settled_charge),
     Story("cancel a page", 5, cancel, given_page),
-    Story("close a page", 4, close, given_page),
+    Story("withdraw a page", 4, close, given_page),
     Story("complete what was paid", 4, complete, given_paid_page),
     Story("complete what was not paid yet", 4, complete, given_page),
 ]

@@ -9,7 +9,7 @@ import pytest
 from paygate import Cashier, Money
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.outcome import Fault, Finding, Outcome, RejectCause, Rejected
-from paygate.errors import BadReply, CredentialsRejected
+from paygate.errors import BadResponse, CredentialsRejected
 from paygate.gateway import AccountFacts, Charge, FeedPage, Inquiry
 from paygate.ledger import accounts
 from paygate.testing import FakeClock, FakeGateway
@@ -54,7 +54,7 @@ class Shop:
         self.cashier.issue(number=number, customer="K-1", total=total, due="2031-03-01")
         return self.cashier.collect(number, via="card", method=method, key=number).id
 
-    def known(self) -> accounts.Known:
+    def known(self) -> accounts.KnownAccount:
         [known] = self.cashier._store.read(self.cashier._context, accounts.all_known)
         return known
 
@@ -118,7 +118,7 @@ def test_a_check_says_whose_credentials_are_wrong_and_remembers_it(shop: Shop) -
     shop.card.good = True
     shop.cashier.check("card")
 
-    assert (no.value.account, isinstance(no.value, BadReply)) == ("card", True)
+    assert (no.value.account, isinstance(no.value, BadResponse)) == ("card", True)
     assert "E00007" in no.value.message
     assert rejected is not None
     assert shop.known().rejected_since is None
@@ -151,6 +151,6 @@ def test_a_key_that_a_callback_proves_nothing_about_stays_rejected(shop: Shop) -
 def test_wrong_credentials_are_a_silence_of_their_own() -> None:
     assert [each for each in Fault if each.silent] == [
         Fault.NOT_SENT,
-        Fault.NO_REPLY,
+        Fault.NO_RESPONSE,
         Fault.CREDENTIALS,
     ]

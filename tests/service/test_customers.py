@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaymentStatus
-from paygate.domain.customer import Address, Customer, PayerField
+from paygate.domain.customer import Customer, PayerField, PostalAddress
 from paygate.errors import InvalidValue, MissingPayerField
 from paygate.testing import FakeGateway
 
@@ -18,7 +18,7 @@ ADA = Customer(
     name="Ada Example",
     email="ada@example.org",
     phone="+1 202 555 0143",
-    address=Address(
+    address=PostalAddress(
         line1="1 Main Street",
         line2="Floor 2",
         city="Springfield",
@@ -41,7 +41,7 @@ def test_what_is_remembered_is_read_again_by_another_process(tmp_path: Path) -> 
 
 
 def test_facts_that_are_given_replace_all_that_were_there() -> None:
-    moved = Customer("C-1", name="Ada Moved", address=Address(line1="9 Hill Road"))
+    moved = Customer("C-1", name="Ada Moved", address=PostalAddress(line1="9 Hill Road"))
     with Cashier.in_memory() as cashier:
         cashier.save_customer(ADA)
 

@@ -8,7 +8,7 @@ import pytest
 from paygate import Cashier, InboxState, StoredCallback
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.movement import Movement
-from paygate.errors import InvalidValue, NotFoundError, NothingToDismiss
+from paygate.errors import InvalidValue, NothingToDismiss, RecordNotFound
 from paygate.gateway import Callback, Notice
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import assert_sound, usd
@@ -118,7 +118,7 @@ def test_only_what_is_stuck_is_dismissed(desk: Desk) -> None:
         with pytest.raises(NothingToDismiss) as refused:
             desk.clerk.dismiss_callback(wrong, reason="x")
         assert (refused.value.callback, refused.value.state) == (ignored.id, "ignored")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RecordNotFound):
         desk.clerk.dismiss_callback(99, reason="x")
     with pytest.raises(InvalidValue, match="reason"):
         desk.clerk.dismiss_callback(desk.hear(FAILED), reason=" ")

@@ -104,7 +104,7 @@ def test_a_lost_dispute_is_a_loss_and_not_owed(shop: Shop) -> None:
     assert shop.open() == "0.00"
     found = shop.chargeback()
     assert (found.state, found.lost) == ("lost", usd("30"))
-    assert found.closed_at == shop.clock.now()
+    assert found.ended_at == shop.clock.now()
     assert (shop.ledger("chargeback_loss"), shop.ledger("write_off")) == (3000, 0)
     assert shop.events().count("payment.chargeback_lost") == 1
 

@@ -23,9 +23,9 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
     DeclineCode,
     Declined,
+    Ended,
     NotFound,
     Pending,
     Rejected,
@@ -103,7 +103,7 @@ NONSENSE: dict[str, Any] = {
     "a code of its own": replace(DECLINE, code="no_money"),  # type: ignore[arg-type]
     "perhaps": replace(DECLINE, retryable="perhaps"),  # type: ignore[arg-type]
     "a cause of its own": Rejected(cause="busy", retryable=True),  # type: ignore[arg-type]
-    "closed somehow": Closed(how="somehow"),  # type: ignore[arg-type]
+    "closed somehow": Ended(how="somehow"),  # type: ignore[arg-type]
     "no reason": Unknown(reason=None),  # type: ignore[arg-type]
     "no action": ActionRequired(action=None),
     "an action that is a text": ActionRequired(action=BACK),  # type: ignore[arg-type]
@@ -322,13 +322,13 @@ def test_what_is_done_to_a_payment_can_be_done_again(
     shop.works_elsewhere()
 
 
-@pytest.mark.parametrize("operation", ["complete", "close"])
+@pytest.mark.parametrize("operation", ["complete", "withdraw"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_page_stays_as_it_is(operation: str, fault: str, shop: Shop) -> None:
     page = shop.pay("page")
     setattr(shop.page, operation, FAULTS[fault])
 
-    verb = shop.cashier.complete if operation == "complete" else shop.cashier.close_page
+    verb = shop.cashier.complete if operation == "complete" else shop.cashier.withdraw_page
     after = verb(page).payment
 
     assert after.status is PaymentStatus.REQUIRES_ACTION
@@ -384,7 +384,7 @@ NOTICES: dict[str, Any] = {
     "money at the end of time": Notice(
         event_id="e", type="t", movements=(replace(MOVED, settled=SUM, settled_on=date.max),)
     ),
-    "a place below zero": Notice(event_id="e", type="t", place=-1),
+    "a place below zero": Notice(event_id="e", type="t", address_index=-1),
 }
 
 
@@ -460,11 +460,11 @@ def test_a_reply_that_is_none_is_a_plain_one(made: Any, shop: Shop) -> None:
     [None, "yes", AccountFacts(merchant_account="m", live="no")],  # type: ignore[arg-type]
 )
 def test_facts_of_an_account_that_do_not_fit_are_a_bad_reply(told: Any, shop: Shop) -> None:
-    from paygate.errors import BadReply
+    from paygate.errors import BadResponse
 
     shop.odd.check = at_end(told)
 
-    with pytest.raises(BadReply, match="odd"):
+    with pytest.raises(BadResponse, match="odd"):
         shop.cashier.check("odd")
 
 

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Address, Browser, Cashier, Customer, Kind, Money, PaymentStatus, Timing
+from paygate import Browser, Cashier, Customer, Kind, Money, PaymentStatus, PostalAddress, Timing
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.outcome import DeclineCode, Declined, Finding, Outcome, Unknown
 from paygate.driving import relay
@@ -29,7 +29,7 @@ OTTOLINE = Customer(
     name="Ottoline Vranjic",
     email="ottoline@mail.example",
     phone="+15550177",
-    address=Address(
+    address=PostalAddress(
         line1="17 Larkspur Walk",
         line2="Flat 9c",
         city="Quillhaven",

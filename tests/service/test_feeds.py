@@ -9,7 +9,7 @@ import pytest
 
 from paygate import Cashier
 from paygate.dialogue import Dialogue, at_once
-from paygate.errors import BadReply, StillCatchingUp
+from paygate.errors import BadResponse, StillCatchingUp
 from paygate.gateway import FeedPage, Notice
 from paygate.ledger import inbox
 from paygate.service.account import Timing
@@ -33,7 +33,7 @@ class Told(FakeGateway):
         self.read.append(self.called)
         self.ticking.advance(seconds=self.page_takes_s)
         if self.closed:
-            raise BadReply("the events of this account may not be read (403)")
+            raise BadResponse("the events of this account may not be read (403)")
         done = int(cursor or 0)
         notice = Notice(event_id=f"{self.called}-{done}", type="something")
         some = (notice,) if done < self.pages else ()

@@ -12,7 +12,7 @@ import paygate
 from paygate import Cashier
 from paygate.dialogue import Dialogue, Note, Request, Response, at_once
 from paygate.domain.outcome import Fault, Pending, Unknown, Unsent
-from paygate.errors import BadReply, CredentialsRejected, InvalidSettings, NoReply, NotSent
+from paygate.errors import BadResponse, CredentialsRejected, InvalidSettings, NoResponse, NotSent
 from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
 from paygate.logs import About
@@ -48,8 +48,8 @@ def run(flow: Flow[object], *answers: Response | Exception) -> object:
 
 FAULTS = [
     NotSent("dns"),
-    NoReply("timeout"),
-    BadReply("html"),
+    NoResponse("timeout"),
+    BadResponse("html"),
     CredentialsRejected("status 401"),
     RuntimeError("bug of a library"),
 ]
@@ -80,11 +80,11 @@ def test_a_driver_may_answer_a_fault_itself() -> None:
     def patient() -> Dialogue[Pending]:
         try:
             yield PAY
-        except NoReply:
+        except NoResponse:
             yield TELL
         return Pending(reference="found")
 
-    assert run(ask("card", patient()), NoReply("timeout"), OK) == Pending(reference="found")
+    assert run(ask("card", patient()), NoResponse("timeout"), OK) == Pending(reference="found")
 
 
 BUGS: dict[str, Callable[[Response], object]] = {
@@ -193,8 +193,8 @@ class Unreachable(FakeGateway):
     ("error", "raised"),
     [
         (NotSent("the name api.example does not resolve"), NotSent),
-        (BadReply("not sent: says the processor about its own mail"), BadReply),
-        (NoReply("nothing within 30 s"), BadReply),
+        (BadResponse("not sent: says the processor about its own mail"), BadResponse),
+        (NoResponse("nothing within 30 s"), BadResponse),
     ],
 )
 def test_a_check_raises_by_the_class_of_the_fault_and_not_by_its_words(

@@ -16,12 +16,12 @@ from cryptography.fernet import Fernet
 
 import paygate
 from paygate import (
-    Address,
     Cashier,
     Customer,
     Kind,
     Money,
     OneTimeToken,
+    PostalAddress,
     RawBankAccount,
     RawCard,
     Secret,
@@ -36,10 +36,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Outcome,
     Pending,
     RejectCause,
@@ -47,7 +47,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.secret import DOTS
-from paygate.errors import BadReply, PaygateError
+from paygate.errors import BadResponse, PaygateError
 from paygate.gateway import AccountFacts, Callback, Charge, Notice, StoredToken
 from paygate.service.flow import ask
 from paygate.service.hiding import Hidden
@@ -97,7 +97,7 @@ ANSWERS: dict[str, Callable[[str], Any]] = {
     "a voucher": lambda said: ActionRequired(
         action=ShowVoucher(reference=said, instructions=said, barcode=said), reference=said
     ),
-    "closed": lambda said: Closed(how=Closing.EXPIRED, reference=said),
+    "closed": lambda said: Ended(how=Ending.EXPIRED, reference=said),
     "unknown": lambda said: Unknown(reason=said, reference=said),
 }
 
@@ -122,14 +122,14 @@ class Parrot(FakeGateway):
                 said = " | ".join(OF_THE_ACCOUNT)
         if self.fails:
             yield Note(f"noted {said}")
-            raise BadReply(said)
+            raise BadResponse(said)
         return (yield from at_once(ANSWERS[self.answer_with](said)))
 
     charge = authorize = capture = void = refund = complete = close = _says  # type: ignore[assignment]
     enroll = forget = look_up = _says  # type: ignore[assignment]
 
     def check(self) -> Dialogue[AccountFacts]:
-        raise BadReply(KEY)
+        raise BadResponse(KEY)
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         said = f"{callback.path} {' | '.join(OF_THE_ACCOUNT)}"
@@ -281,7 +281,7 @@ PAYER = Customer(
     name="Ida Brontolo",
     email="ida@post.example",
     phone="+1 (555) 017-7444",
-    address=Address(line1="4 Elm Row", city="Ely", postal_code="QX9"),
+    address=PostalAddress(line1="4 Elm Row", city="Ely", postal_code="QX9"),
 )
 
 

@@ -20,10 +20,10 @@ from paygate.domain.outcome import (
     Answer,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Finding,
     Outcome,
     Pending,
@@ -57,7 +57,7 @@ ENDS: dict[str, tuple[Finding, AttemptState]] = {
         Declined(code=DeclineCode.GENERIC, raw_code="R9", retryable=False),
         AttemptState.DECLINED,
     ),
-    "closed": (Closed(how=Closing.CANCELED), AttemptState.CANCELED),
+    "closed": (Ended(how=Ending.CANCELED), AttemptState.CANCELED),
 }
 
 
@@ -166,7 +166,7 @@ def test_a_capture_that_finds_the_hold_over_ends_it(clock: FakeClock) -> None:
     shop = Shop(clock, card=card)
     shop.issue("N-1")
     payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
-    card.says = {"capture": Closed(how=Closing.EXPIRED)}
+    card.says = {"capture": Ended(how=Ending.EXPIRED)}
 
     after = shop.cashier.capture(payment, key="b").payment
 
@@ -184,7 +184,7 @@ def test_a_capture_that_was_called_off_leaves_the_hold(pending: bool, clock: Fak
     shop = Shop(clock, card=card)
     shop.issue("N-1")
     payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
-    called_off = Closed(how=Closing.CANCELED)
+    called_off = Ended(how=Ending.CANCELED)
     card.says = {"capture": Pending(reference="cp") if pending else called_off}
     card.finds = {Operation.CAPTURE: called_off}
     shop.cashier.capture(payment, key="b")
@@ -204,7 +204,7 @@ def test_a_hold_ends_with_the_last_capture_that_found_it_over(clock: FakeClock) 
     payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
     part = Money.of("USD", "20.00")
     shop.cashier.capture(payment, amount=part, final=False, key="b")
-    card.says = {"capture": Closed(how=Closing.EXPIRED)}
+    card.says = {"capture": Ended(how=Ending.EXPIRED)}
 
     after = shop.cashier.capture(payment, amount=part, key="c").payment
 
@@ -355,7 +355,7 @@ def test_a_page_that_stays_open_is_not_asked_about_without_end(
     assert asked < 45
     assert len(slow.asked) == asked
     assert shop.events("payment.needs_review") == 1
-    ended = shop.cashier.resolve(page, Closed(how=Closing.EXPIRED), evidence="seen there")
+    ended = shop.cashier.resolve(page, Ended(how=Ending.EXPIRED), evidence="seen there")
     assert (ended.status, ended.needs_review) == (PaymentStatus.EXPIRED, False)
 
 
@@ -371,7 +371,7 @@ def _accepted(what: str, shop: Shop, via: Scripted, pending: Pending) -> Payment
     if what == "refund":
         shop.cashier.refund(payment, key="r")
     if what == "late":
-        shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="their dashboard")
+        shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="their dashboard")
         via.says["look_up"] = pending
         shop.cashier.inquire(payment)
     via.says["look_up"] = Unknown(reason="the gateway does not say")
@@ -398,7 +398,7 @@ def test_what_is_accepted_and_never_decided_is_flagged_once_and_resolved(
     assert not early
     assert [each.id for each in shop.cashier.payments(needs_review=True)] == [payment.id]
     assert shop.events("payment.needs_review") == 1
-    after = shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="by phone")
+    after = shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="by phone")
     assert not after.needs_review
     assert shop.claimed("N-4") == "0.00 USD"
     assert shop.cashier.fsck() == []
@@ -647,7 +647,7 @@ def test_a_debit_that_cannot_be_voided_names_what_can_be_done(clock: FakeClock) 
     assert shop.claimed("N-7") == "0.00 USD"
 
 
-# --- A page is closed before its items are charged --------------------------------------------
+# --- A page is withdrawn before its items are charged --------------------------------------------
 
 
 class Pages(Shop):
@@ -699,7 +699,7 @@ def test_without_the_payer_nothing_is_charged_while_the_closing_is_unknown(
     clock: FakeClock,
 ) -> None:
     shop = Pages(clock)
-    shop.site.script("unknown_lost", operation="close")
+    shop.site.script("unknown_lost", operation="withdraw")
 
     with pytest.raises(ItemAlreadyBeingPaid) as caught:
         shop.by_us()
@@ -713,7 +713,7 @@ def test_without_the_payer_nothing_is_charged_while_the_closing_is_unknown(
 
 def test_a_payer_does_not_wait_for_a_closing_that_is_unknown(clock: FakeClock) -> None:
     shop = Pages(clock)
-    shop.site.script("unknown_lost", operation="close")
+    shop.site.script("unknown_lost", operation="withdraw")
 
     paid = shop.by_payer()
 
@@ -728,7 +728,7 @@ def test_a_payer_does_not_wait_for_a_closing_that_is_unknown(clock: FakeClock) -
 
 def test_a_page_that_was_superseded_is_closed_before_the_next_charge(clock: FakeClock) -> None:
     shop = Pages(clock)
-    shop.site.script("rejected_rate_limit", operation="close")
+    shop.site.script("rejected_rate_limit", operation="withdraw")
     shop.card.script("declined")
     assert shop.by_payer().status is PaymentStatus.DECLINED
 
@@ -753,10 +753,10 @@ def test_a_charge_that_is_refused_closes_no_page(clock: FakeClock) -> None:
 
 
 def ended(shop: Shop, via: Scripted) -> Payment:
-    """A page that was closed, whose payer is then said to have paid."""
+    """A page that was withdrawn, whose payer is then said to have paid."""
     shop.issue("N-9")
     payment = shop.page("N-9", "via")
-    via.says = {"look_up": Closed(how=Closing.EXPIRED)}
+    via.says = {"look_up": Ended(how=Ending.EXPIRED)}
     assert shop.cashier.inquire(payment).status is PaymentStatus.EXPIRED
     via.says = {"look_up": Pending(reference=payment.reference)}
     return shop.cashier.inquire(payment)
@@ -784,7 +784,7 @@ def test_money_on_its_way_after_the_end_holds_what_is_free(
 LATE_ENDS: dict[str, Finding] = {
     "declined": Declined(code=DeclineCode.GENERIC, raw_code="R1", retryable=False),
     "rejected": Rejected(cause=RejectCause.STATE, retryable=False),
-    "closed": Closed(how=Closing.CANCELED),
+    "closed": Ended(how=Ending.CANCELED),
 }
 
 
@@ -822,17 +822,17 @@ def test_a_person_ends_the_wait_for_late_money(late: Scripted, clock: FakeClock)
     shop = Shop(clock, via=late)
     payment = ended(shop, late)
 
-    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="their dashboard")
+    shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="their dashboard")
 
     assert shop.claimed("N-9") == "0.00 USD"
     assert shop.cashier.fsck() == []
 
 
 def superseded(shop: Shop, via: Scripted, declined: bool) -> Payment:
-    """A page that could not be closed when the payer tried a card."""
+    """A page that could not be withdrawn when the payer tried a card."""
     shop.issue("N-9")
     payment = shop.page("N-9", "via")
-    via.script("rejected_rate_limit", operation="close")
+    via.script("rejected_rate_limit", operation="withdraw")
     token = "tok_declined" if declined else "tok_visa"
     shop.cashier.collect("N-9", via="card", method=token, key="b")
     assert shop.cashier.payment(payment).superseded

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate import Address, Cashier, Customer, Money
+from paygate import Cashier, Customer, Money, PostalAddress
 from paygate.errors import ImportRejected, InvalidValue
 from paygate.service.import_invoices import read_sheet
 
@@ -298,12 +298,14 @@ def test_a_file_of_another_delimiter_encoding_and_decimal_mark_is_read(cashier: 
     assert cashier.customer("C-1") == Customer(
         "C-1",
         name="Jörg",
-        address=Address(line1="Hauptstraße 7", postal_code="10115", city="Berlin", country="DE"),
+        address=PostalAddress(
+            line1="Hauptstraße 7", postal_code="10115", city="Berlin", country="DE"
+        ),
     )
 
 
 def test_a_column_of_an_address_leaves_the_rest_of_it(cashier: Cashier) -> None:
-    address = Address(line1="Old Road 1", line2="Rear", city="York", country="GB")
+    address = PostalAddress(line1="Old Road 1", line2="Rear", city="York", country="GB")
     cashier.save_customer(Customer("C-1", phone="+15550111", address=address))
 
     cashier.import_invoices(f"{HEAD},line1,line2\nA-1,C-1,USD,1,2026-12-01,New Road 2,\n")

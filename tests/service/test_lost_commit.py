@@ -16,21 +16,21 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import CommitUnknown, ItemAlreadyBeingPaid, StoreError, StoreFull
 from paygate.ledger.sqlite import SqliteStore
 from paygate.service.flow import Exchange, Step, Write
-from paygate.testing.simulation.faults import Fault
-from paygate.testing.simulation.ledger import Connection
+from paygate.testing.simulation.faults import PlannedFault
+from paygate.testing.simulation.ledger import WatchedConnection
 from tests.service.world import PAYER, World, assert_sound, assert_truth, state_of, usd
 from tests.stores import sqlite_of
 
 LOST = [
-    pytest.param(Fault.COMMIT_LIES, id="it took effect"),
-    pytest.param(Fault.COMMIT_FAILS, id="it did not"),
+    pytest.param(PlannedFault.COMMIT_LIES, id="it took effect"),
+    pytest.param(PlannedFault.COMMIT_FAILS, id="it did not"),
 ]
 
 
 class Faulty(Cashier):
     """A cashier of which the COMMIT number *at* is answered by *fault*."""
 
-    fault: Fault
+    fault: PlannedFault
     at: int
     steps: list[Step]
 
@@ -39,21 +39,21 @@ class Faulty(Cashier):
         writes = sum(isinstance(each, Write) for each in self.steps)
         if isinstance(step, Write) and writes == self.at:
             connection = sqlite_of(self)._writer()
-            assert isinstance(connection, Connection)
+            assert isinstance(connection, WatchedConnection)
             connection.arm(self.fault, 0)
         return super()._do(step)
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(SqliteStore, "connection_class", Connection)
+    monkeypatch.setattr(SqliteStore, "connection_class", WatchedConnection)
     world = World(tmp_path)
     world.add("card", Kind.CARD)
     yield world
     world.close()
 
 
-def faulty(world: World, fault: Fault, at: int = 1) -> Faulty:
+def faulty(world: World, fault: PlannedFault, at: int = 1) -> Faulty:
     process = world.start(Faulty)
     process.fault, process.at, process.steps = fault, at, []
     return process
@@ -74,7 +74,7 @@ def exchanges(process: Faulty) -> int:
 @pytest.mark.parametrize("at", [1, 2], ids=["the intent", "the answer"])
 @pytest.mark.parametrize("fault", LOST)
 def test_a_collect_whose_commit_was_lost_charges_once_and_ends(
-    world: World, fault: Fault, at: int
+    world: World, fault: PlannedFault, at: int
 ) -> None:
     bill(world.process())
     process = faulty(world, fault, at)
@@ -90,7 +90,7 @@ def test_a_collect_whose_commit_was_lost_charges_once_and_ends(
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_refund_whose_commit_was_lost_is_sent_once(world: World, fault: Fault) -> None:
+def test_a_refund_whose_commit_was_lost_is_sent_once(world: World, fault: PlannedFault) -> None:
     bill(world.process())
     paid = pay(world.process())
     process = faulty(world, fault)
@@ -124,8 +124,8 @@ class AlwaysFaulty(Cashier):
     def _do(self, step: Step) -> Any:
         if isinstance(step, Write):
             connection = sqlite_of(self)._writer()
-            assert isinstance(connection, Connection)
-            connection.arm(Fault.COMMIT_FAILS, 0)
+            assert isinstance(connection, WatchedConnection)
+            connection.arm(PlannedFault.COMMIT_FAILS, 0)
         return super()._do(step)
 
 
@@ -146,7 +146,12 @@ def test_an_intent_that_another_process_stored_meanwhile_is_not_sent_again(world
     other = world.process()
     world.running.clear()
     process = world.start(Overtaken)
-    process.fault, process.at, process.steps, process.other = Fault.COMMIT_FAILS, 1, [], other
+    process.fault, process.at, process.steps, process.other = (
+        PlannedFault.COMMIT_FAILS,
+        1,
+        [],
+        other,
+    )
 
     payment = pay(process)
 
@@ -175,7 +180,9 @@ VERBS = [
 
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_a_verb_that_may_be_repeated_is_repeated(world: World, verb: Verb, fault: Fault) -> None:
+def test_a_verb_that_may_be_repeated_is_repeated(
+    world: World, verb: Verb, fault: PlannedFault
+) -> None:
     cashier = world.process()
     bill(cashier)
     cashier.record([], by="transfer", key="top", amount=usd("50.00"), customer=PAYER)
@@ -195,7 +202,7 @@ def test_another_verb_says_that_nobody_knows(world: World) -> None:
     cashier = world.process()
     bill(cashier)
     check = cashier.record("INV-1", by="check", key="r")
-    process = faulty(world, Fault.COMMIT_LIES)
+    process = faulty(world, PlannedFault.COMMIT_LIES)
 
     with pytest.raises(CommitUnknown, match="not known whether this step was written") as raised:
         process.reverse(check, reason="bounced")
@@ -208,7 +215,7 @@ def test_another_verb_says_that_nobody_knows(world: World) -> None:
 
 def test_a_full_disk_at_the_commit_is_known_to_have_written_nothing(world: World) -> None:
     bill(world.process())
-    process = faulty(world, Fault.DISK_FULL)
+    process = faulty(world, PlannedFault.DISK_FULL)
 
     with pytest.raises(StoreFull, match="nothing of this step was written"):
         pay(process)
@@ -222,7 +229,7 @@ class Late(BaseException):
     """What a signal handler raises just when COMMIT has taken effect."""
 
 
-class Interrupted(Connection):
+class Interrupted(WatchedConnection):
     """A connection whose COMMIT takes effect, and then a signal comes."""
 
     signal = False
@@ -276,7 +283,7 @@ class Signalled(Cashier):
 
 @pytest.mark.parametrize("fault", LOST)
 def test_under_asyncio_each_unit_of_a_group_whose_commit_was_lost_goes_on(
-    world: World, fault: Fault
+    world: World, fault: PlannedFault
 ) -> None:
     numbers = [f"INV-{number}" for number in range(5)]
     cashier = world.process()
@@ -287,7 +294,7 @@ def test_under_asyncio_each_unit_of_a_group_whose_commit_was_lost_goes_on(
         url = f"sqlite:///{world.folder / 'ledger.db'}"
         async with AsyncCashier.open(url, gateways=world.gateways, clock=world.clock) as face:
             connection = sqlite_of(face)._writer()
-            assert isinstance(connection, Connection)
+            assert isinstance(connection, WatchedConnection)
             connection.arm(fault, 0)
             verbs = [face.collect(n, via="card", method="tok_visa", key=n) for n in numbers]
             paid = await asyncio.gather(*verbs)

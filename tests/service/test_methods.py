@@ -14,18 +14,18 @@ import pytest
 from cryptography.fernet import Fernet
 
 from paygate import (
-    Address,
     AsyncCashier,
     Cashier,
     ChargeReason,
     Customer,
     Kind,
     Mandate,
-    MethodChange,
+    MethodRequest,
     Money,
     Payment,
     PaymentMethod,
     PaymentStatus,
+    PostalAddress,
     Secret,
 )
 from paygate.dialogue import Dialogue, at_once
@@ -39,11 +39,11 @@ from paygate.errors import (
     InvalidSettings,
     InvalidValue,
     KeyReused,
+    MethodNotFound,
     MethodNotUsable,
     NotEnrollable,
     TokenKeysMissing,
     TokenUnreadable,
-    UnknownMethod,
     Unsupported,
 )
 from paygate.gateway import Callback, CallbackStyle, Charge, Enrollment, FeedPage, Notice
@@ -124,7 +124,7 @@ class Shop:
         self.cashier.issue(number=number, customer=customer, total=usd("30"), due="2026-02-01")
         return number
 
-    def enroll(self, token: str = "tok_visa", key: str = "e", **more: Any) -> MethodChange:
+    def enroll(self, token: str = "tok_visa", key: str = "e", **more: Any) -> MethodRequest:
         return self.cashier.enroll("C-1", via="card", method=token, key=key, **more)
 
     def stored(self, token: str = "tok_visa", key: str = "e", **more: Any) -> PaymentMethod:
@@ -549,7 +549,7 @@ def test_to_forget_twice_is_harmless(shop: Shop) -> None:
 
     assert shop.cashier.forget_method(method, key="f") == first
     assert shop.cashier.forget_method(method.id, key="g") == first
-    with pytest.raises(UnknownMethod):
+    with pytest.raises(MethodNotFound):
         shop.cashier.forget_method("met_0", key="h")
 
 
@@ -917,7 +917,7 @@ def test_what_a_host_says_of_a_charge_reaches_the_driver_also_when_it_is_sent_ag
         statement_suffix="ROW 12",
         receipt_email="desk@club.example",
         metadata={"boat": "Ida"},
-        ship_to=Customer("C-9", name="Bo", address=Address(line1="Pier 4", country="CH")),
+        ship_to=Customer("C-9", name="Bo", address=PostalAddress(line1="Pier 4", country="CH")),
         moto=True,
     )
     shop.recover()

@@ -20,7 +20,7 @@ from paygate.dialogue import Request, Response
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
 from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Closed, Closing
+from paygate.domain.outcome import Approved, Ended, Ending
 from paygate.errors import (
     HasRefunds,
     InvalidAmount,
@@ -332,7 +332,7 @@ def test_an_authorisation_that_comes_too_late_is_voided_by_itself(shop: Shop) ->
     shop.invoice()
     shop.card.script("unknown_executed", operation="authorize")
     payment = shop.cashier.authorize("A", via="card", method="tok_visa", key="auth")
-    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the payer left")
+    shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="the payer left")
 
     late = shop.cashier.inquire(payment)  # and the processor has held it all the time
     shop.cashier.recover()
@@ -944,14 +944,14 @@ def test_a_completion_is_done_when_the_hold_it_was_for_is_known() -> None:
 
 def test_a_superseded_page_is_never_completed_by_us(shop: Shop) -> None:
     waiting = page(shop)
-    shop.page.script("rejected_rate_limit", operation="close")
+    shop.page.script("rejected_rate_limit", operation="withdraw")
     shop.cashier.collect("A", via="card", method="tok_visa", key="card")
     shop.page.pay(waiting.reference)
 
     with pytest.raises(ItemAlreadyBeingPaid) as caught:
         shop.cashier.complete(waiting)
 
-    assert caught.value.ways == {waiting.id: ["close_page", "resolve"]}
+    assert caught.value.ways == {waiting.id: ["withdraw_page", "resolve"]}
     assert shop.page.processor.moved("USD") == usd("0")
 
 
@@ -970,12 +970,12 @@ def test_a_completion_whose_answer_is_lost_keeps_the_invoice_held(shop: Shop) ->
 def test_a_page_is_closed(shop: Shop) -> None:
     waiting = page(shop)
 
-    closed = shop.cashier.close_page(waiting).payment
+    closed = shop.cashier.withdraw_page(waiting).payment
 
     assert closed.status is PaymentStatus.CANCELED
-    assert shop.cashier.close_page(waiting).payment == closed
+    assert shop.cashier.withdraw_page(waiting).payment == closed
     with pytest.raises(NotPayable):
-        shop.cashier.close_page(shop.charge("B"))
+        shop.cashier.withdraw_page(shop.charge("B"))
 
 
 async def test_the_same_awaited() -> None:

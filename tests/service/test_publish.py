@@ -8,7 +8,7 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import BadReply, NoReply, NotSent, UsageError
+from paygate.errors import BadResponse, NoResponse, NotSent, UsageError
 from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, Published
 from paygate.testing import FakeClock
 
@@ -181,7 +181,7 @@ class Crm:
             method="POST", url="http://crm.invalid/events", step="deliver", body=event.id.encode()
         )
         if response.status != 200:
-            raise BadReply(f"the CRM answered {response.status}")
+            raise BadResponse(f"the CRM answered {response.status}")
 
 
 def test_a_sink_is_a_dialogue(
@@ -218,7 +218,7 @@ class Away:
     def deliver(self, event: Event) -> Dialogue[None]:
         yield from ()
         self.asked += 1
-        raise NoReply(f"nothing within 30 s for {event.type}")
+        raise NoResponse(f"nothing within 30 s for {event.type}")
 
 
 class Hasty:
@@ -251,7 +251,7 @@ def test_a_sink_that_does_not_answer_waits_for_the_next_pass_and_the_others_go_o
     assert away.asked == 3  # the same event, and another one: it could be that one's fault
 
 
-@pytest.mark.parametrize("fault", [NoReply("no answer"), NotSent("no route"), ConnectionError()])
+@pytest.mark.parametrize("fault", [NoResponse("no answer"), NotSent("no route"), ConnectionError()])
 def test_a_system_that_is_down_for_a_fortnight_has_missed_nothing(
     fault: Exception, cashier: Cashier, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

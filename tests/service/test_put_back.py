@@ -14,10 +14,10 @@ from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     Approved,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Finding,
     Unknown,
 )
@@ -392,7 +392,7 @@ def test_a_person_finishes_a_review_that_nothing_else_ends(shop: Shop) -> None:
     shop.cashier.refund(payment, to="reopen", key="back")
     shop.taken(payment)
     with pytest.raises(AlreadyFinal):
-        shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="e")
+        shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="e")
 
     clerk = shop.cashier.acting_as("anna@till-2")
     done = clerk.reviewed(payment, reason="the bank will not give it back")
@@ -928,7 +928,7 @@ def came_back(shop: Shop, payment: Payment, amount: str = "51") -> Payment:
 def test_what_no_charge_brought_is_sent_back_by_hand(shop: Shop) -> None:
     payment = on_its_way(shop)
     assert came_back(shop, payment).received == cad("51")
-    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+    shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="the bank says so")
 
     with pytest.raises(NotRefundable, match="record_refund"):
         shop.cashier.refund(payment, key="back")
@@ -965,7 +965,7 @@ def test_a_charge_that_is_resolved_as_canceled_is_canceled_though_money_came_bac
     payment = on_its_way(shop)
     came_back(shop, payment, "17")
 
-    after = shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+    after = shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="the bank says so")
 
     assert (after.status, after.received, after.needs_review) == ("canceled", cad("17"), True)
     assert shop.events(payment).count("payment.needs_review") == 1
@@ -974,7 +974,7 @@ def test_a_charge_that_is_resolved_as_canceled_is_canceled_though_money_came_bac
 
 def test_money_that_comes_back_after_its_charge_was_canceled_is_looked_at(shop: Shop) -> None:
     payment = on_its_way(shop)
-    shop.cashier.resolve(payment, Closed(how=Closing.CANCELED), evidence="the bank says so")
+    shop.cashier.resolve(payment, Ended(how=Ending.CANCELED), evidence="the bank says so")
 
     after = came_back(shop, payment, "17")
 

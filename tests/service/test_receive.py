@@ -23,7 +23,7 @@ from paygate.domain.method import StoredMethod
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import Approved, DeclineCode, Declined, Finding, Pending, Unknown
 from paygate.domain.secret import Secret
-from paygate.errors import BadReply, NotAuthentic, NotFoundError, UnknownGateway, Unsupported
+from paygate.errors import BadResponse, GatewayNotFound, NotAuthentic, RecordNotFound, Unsupported
 from paygate.gateway import (
     Applied,
     Callback,
@@ -367,7 +367,7 @@ def test_accounts_that_take_no_callbacks_say_so() -> None:
 
     with pytest.raises(Unsupported):
         cashier.receive("none", callback)
-    with pytest.raises(UnknownGateway):
+    with pytest.raises(GatewayNotFound):
         cashier.receive("other", callback)
 
 
@@ -409,7 +409,7 @@ def test_an_unknown_reference_waits_becomes_an_orphan_and_can_be_replayed(shop: 
     assert "callback.orphaned" in shop.events()
     assert shop.cashier.replay_callback(orphan).state is InboxState.NEW
     assert shop.cashier.receipts(shop.collect()) != []
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RecordNotFound):
         shop.cashier.replay_callback(4711)
 
 
@@ -715,7 +715,7 @@ def test_ready_does_not_complete_what_another_payment_took_over() -> None:
     shop = Shop(ready=page)
     payment = shop.collect("ready", None)
     page.pay(payment.reference)
-    page.script("rejected_rate_limit", operation="close")
+    page.script("rejected_rate_limit", operation="withdraw")
     shop.cashier.collect("A", via="card", method="tok_visa", key="card", payer=PAYER)
     shop.deliver("ready")
 
@@ -833,7 +833,7 @@ def test_an_open_slip_may_be_paid_and_a_withdrawn_one_may_not() -> None:
 
     before = may_be_paid(shop, payment.reference)
     again = may_be_paid(shop, payment.reference)
-    shop.cashier.close_page(payment)
+    shop.cashier.withdraw_page(payment)
     after = may_be_paid(shop, payment.reference)
 
     assert before == again == (200, Applied.OPEN)
@@ -851,7 +851,7 @@ def test_a_slip_that_was_paid_is_not_paid_again() -> None:
 
 
 def test_a_slip_whose_invoice_another_payment_took_over_may_not_be_paid() -> None:
-    shop, _, payment = counter(closable=False)
+    shop, _, payment = counter(withdrawable=False)
     shop.cashier.collect("A", via="card", method="tok_visa", key="other")
 
     assert may_be_paid(shop, payment.reference) == (410, Applied.WITHDRAWN)
@@ -1076,7 +1076,7 @@ class Paged(FakeGateway):
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         if int(cursor or 0) >= self.broken_after:
-            raise BadReply("the report is not there yet")
+            raise BadResponse("the report is not there yet")
         page = yield from super().feed(cursor)
         after = int(cursor or 0) + len(page.notices[:1])
         more = len(page.notices) > 1 or page.more

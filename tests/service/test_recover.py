@@ -13,7 +13,7 @@ from paygate import Cashier, Money, Payment, PaymentStatus
 from paygate.dialogue import Dialogue
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Finding
-from paygate.errors import NoReply, UnknownGateway
+from paygate.errors import GatewayNotFound, NoResponse
 from paygate.gateway import Callback, Inquiry, Notice
 from paygate.service import merge
 from paygate.service.account import Timing
@@ -35,7 +35,7 @@ class Spoken(FakeGateway):
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         self.asked.append(inquiry.our_ref)
         if self.away:
-            raise NoReply("nothing within 30 s")
+            raise NoResponse("nothing within 30 s")
         return (yield from super().look_up(inquiry))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
@@ -291,7 +291,7 @@ def test_who_asks_about_a_payment_hears_that_its_account_is_not_configured(
     owner, other = office.process("sick"), office.process("well")
     payment = office.doubtful(owner, "sick", "N-9")
 
-    with pytest.raises(UnknownGateway, match="'sick' is not configured here"):
+    with pytest.raises(GatewayNotFound, match="'sick' is not configured here"):
         other.inquire(payment)
 
     assert owner.payment(payment) == payment

@@ -9,19 +9,19 @@ from datetime import timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Kind, MethodChange, Payment, PaymentStatus, Secret
+from paygate import Cashier, Kind, MethodRequest, Payment, PaymentStatus, Secret
 from paygate.domain.attempt import Attempt, AttemptState
 from paygate.domain.method import StoredMethod
 from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
+from paygate.domain.outcome import Approved, Authorized, DeclineCode, Declined, Ended, Ending
 from paygate.errors import (
     AlreadyFinal,
+    AttemptNotFound,
     InvalidValue,
+    MethodNotFound,
     OutcomeDoesNotFit,
     SeveralInDoubt,
     TokenKeysMissing,
-    UnknownAttempt,
-    UnknownMethod,
 )
 from paygate.gateway import InquiryBy, NotIdempotent
 from paygate.testing import FakeClock, FakeGateway
@@ -70,7 +70,7 @@ class Shop:
             self.clock.advance(timedelta(days=1))
             self.cashier.recover()
 
-    def enroll(self) -> MethodChange:
+    def enroll(self) -> MethodRequest:
         return self.cashier.enroll("C-1", via="card", method="tok_unknown_executed", key="e")
 
     def told(self, type_: str) -> list[object]:
@@ -139,9 +139,9 @@ def test_an_attempt_of_another_payment_or_one_that_ended_is_not_resolved(shop: S
 
     with pytest.raises(AlreadyFinal):
         shop.cashier.resolve(payment, NO, evidence=SEEN, attempt=capture)
-    with pytest.raises(UnknownAttempt):
+    with pytest.raises(AttemptNotFound):
         shop.cashier.resolve(payment, NO, evidence=SEEN, attempt="att_elsewhere")
-    ended = Closed(how=Closing.EXPIRED)
+    ended = Ended(how=Ending.EXPIRED)
     closed = shop.cashier.resolve(payment, ended, evidence=SEEN, attempt=main)
     assert closed.status is PaymentStatus.EXPIRED
 
@@ -250,7 +250,7 @@ def test_what_makes_no_sense_of_a_method_is_refused(shop: Shop) -> None:
             shop.cashier.resolve_method(change, outcome, evidence=SEEN)
     with pytest.raises(InvalidValue):
         shop.cashier.resolve_method(change, NO, evidence=" ")
-    with pytest.raises(UnknownMethod):
+    with pytest.raises(MethodNotFound):
         shop.cashier.resolve_method("att_elsewhere", NO, evidence=SEEN)
     with pytest.raises(InvalidValue):
         shop.cashier.resolve(in_doubt_after(shop, "collect"), NO, evidence="")

@@ -17,8 +17,8 @@ from paygate.domain.action import PayToAddress
 from paygate.domain.kind import Kind
 from paygate.domain.movement import Sighting
 from paygate.domain.outcome import ActionRequired, Outcome, Pending
-from paygate.errors import BadReply, NotPayable, UnknownGateway
-from paygate.gateway import Charge, FeedPage, Limits, Notice, PlacePer, Remainder, Traits
+from paygate.errors import BadResponse, GatewayNotFound, NotPayable
+from paygate.gateway import AddressPer, Charge, FeedPage, Limits, Notice, Remainder, Traits
 from paygate.testing import FakeClock, FakeGateway
 
 ASKED = 100_000
@@ -40,7 +40,7 @@ class Places(FakeGateway):
         fake = super().traits
         rail = replace(
             fake.rails[Kind.BITCOIN],
-            place_per=PlacePer.INVOICE,
+            address_per=AddressPer.INVOICE,
             variable_amount=True,
             limits={"BTC": Limits(1000, None)},
         )
@@ -48,7 +48,7 @@ class Places(FakeGateway):
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         assert charge.asked_at is not None
-        place = f"place-{charge.place}"
+        place = f"address-{charge.address_index}"
         action = PayToAddress(
             address=place, amount=btc(ASKED), uri="", rate="50000", rate_source="us"
         )
@@ -60,9 +60,9 @@ class Places(FakeGateway):
         part = Notice(
             event_id="seen",
             type="seen",
-            reference="place-0",
-            place=0,
-            answer=Pending(reference="place-0", amount=btc(PART)),
+            reference="address-0",
+            address_index=0,
+            answer=Pending(reference="address-0", amount=btc(PART)),
             sighting=seen,
         )
         return at_once(FeedPage(notices=() if cursor else (part,), cursor="1", more=False))
@@ -122,11 +122,11 @@ def test_the_gateway_is_asked_for_what_is_left_at_the_quote(shop: Shop) -> None:
     with cashier:
         rest = cashier.action_of(payment)
 
-    assert rest == PayToAddress(address="place-0", amount=btc(ASKED - PART), uri="rest")
+    assert rest == PayToAddress(address="address-0", amount=btc(ASKED - PART), uri="rest")
     assert gateway.heard == [
         Remainder(
-            reference="place-0",
-            place=0,
+            reference="address-0",
+            address_index=0,
             amount=btc(40_000),
             enough=btc(40_000),
             rate="50000",
@@ -149,7 +149,7 @@ def test_what_no_driver_may_say_is_a_fault_of_the_driver(
 ) -> None:
     cashier, payment = shop.partly_paid(Asking(shop.clock, answer))
 
-    with cashier, pytest.raises(BadReply, match="does not say how to pay the rest"):
+    with cashier, pytest.raises(BadResponse, match="does not say how to pay the rest"):
         cashier.action_of(payment)
 
 
@@ -157,5 +157,5 @@ def test_a_process_without_the_account_cannot_ask(shop: Shop) -> None:
     cashier, payment = shop.partly_paid(Asking(shop.clock, plain))
     cashier.close()
 
-    with shop.open(gateways={"other": FakeGateway()}) as other, pytest.raises(UnknownGateway):
+    with shop.open(gateways={"other": FakeGateway()}) as other, pytest.raises(GatewayNotFound):
         other.action_of(payment.id)

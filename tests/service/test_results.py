@@ -30,12 +30,12 @@ from paygate.domain.kind import Operation
 from paygate.domain.outcome import ActionRequired, Outcome
 from paygate.errors import (
     AlreadyPaid,
+    GatewayNotFound,
+    InvalidCurrency,
     InvalidSettings,
     ItemAlreadyBeingPaid,
     KeyReused,
-    UnknownCurrency,
-    UnknownGateway,
-    UnknownPayment,
+    PaymentNotFound,
 )
 from paygate.gateway import Charge, Completion
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -268,10 +268,10 @@ def test_a_cancellation_in_doubt_is_no_cancellation(portal: Portal) -> None:
 def test_a_page_that_was_closed_says_so_each_time(portal: Portal) -> None:
     payment = portal.shown()
 
-    result = portal.cashier.close_page(payment)
-    again = portal.cashier.close_page(payment)
+    result = portal.cashier.withdraw_page(payment)
+    again = portal.cashier.withdraw_page(payment)
 
-    assert (result.operation, result.ok, result.repeated) == (Operation.CLOSE, True, False)
+    assert (result.operation, result.ok, result.repeated) == (Operation.WITHDRAW, True, False)
     assert (again.ok, again.attempts, again.repeated) == (True, (), True)
     assert again.payment.status is PaymentStatus.CANCELED
 
@@ -300,7 +300,7 @@ def test_a_completion_that_a_callback_has_overtaken_tells_how_the_payment_ended(
 
 def test_a_completion_of_a_page_that_has_ended_is_none(portal: Portal) -> None:
     payment = portal.shown()
-    portal.cashier.close_page(payment)
+    portal.cashier.withdraw_page(payment)
 
     result = portal.cashier.complete(payment)
 
@@ -374,7 +374,7 @@ def test_another_account_under_a_used_key_is_a_mistake(portal: Portal) -> None:
 
 def test_who_comes_back_to_a_page_that_was_taken_over_is_told_by_whom(portal: Portal) -> None:
     page = portal.shown()
-    portal.page.script("unsent", operation="close")
+    portal.page.script("unsent", operation="withdraw")
     other = portal.cashier.collect("A", via="card", method="tok_unknown_executed", key="other")
 
     with pytest.raises(ItemAlreadyBeingPaid) as caught:
@@ -382,7 +382,7 @@ def test_who_comes_back_to_a_page_that_was_taken_over_is_told_by_whom(portal: Po
 
     assert (caught.value.item, caught.value.payments) == ("A", [other.id])
     assert portal.cashier.invoice("A").claimed_by == (other.id,)
-    assert "close_page" in caught.value.ways[page.id]
+    assert "withdraw_page" in caught.value.ways[page.id]
 
 
 def test_who_comes_back_to_a_page_whose_invoice_was_paid_is_told_by_which_payment(
@@ -401,7 +401,7 @@ def test_who_comes_back_to_a_page_whose_invoice_was_paid_is_told_by_which_paymen
 def test_a_charge_without_the_payer_names_the_invoice_that_a_page_may_still_pay(
     portal: Portal,
 ) -> None:
-    slip = FakeGateway(Kind.VOUCHER, clock=portal.clock, closable=False)
+    slip = FakeGateway(Kind.VOUCHER, clock=portal.clock, withdrawable=False)
     card = FakeGateway(Kind.CARD, clock=portal.clock)
     with Cashier.in_memory(
         gateways={"slip": slip, "card": card}, clock=portal.clock, token_keys=[KEY]
@@ -496,7 +496,7 @@ def test_a_balance_in_a_currency_without_entries_is_zero(portal: Portal) -> None
 
     assert balance["CAD"] == cad("0")
     assert dict(balance) == {}
-    with pytest.raises(UnknownCurrency):
+    with pytest.raises(InvalidCurrency):
         balance["dollars"]
 
 
@@ -505,7 +505,7 @@ def test_a_payment_that_is_not_there_is_an_error_to_each_reader(portal: Portal, 
     argument: dict[str, str] = {"payment": "pay_0"} if read == "chargebacks" else {}
     arguments = () if argument else ("pay_0",)
 
-    with pytest.raises(UnknownPayment):
+    with pytest.raises(PaymentNotFound):
         getattr(portal.cashier, read)(*arguments, **argument)
 
 
@@ -517,7 +517,7 @@ def test_a_page_gets_the_publishable_key_of_an_account(portal: Portal) -> None:
     with Cashier.in_memory(gateways={"fake": portal.card, "stripe": settings}) as cashier:
         assert cashier.public_settings("fake") == {"publishable_key": "pk_fake"}
         assert cashier.public_settings("stripe") == {"publishable_key": "pk_test_1"}
-        with pytest.raises(UnknownGateway):
+        with pytest.raises(GatewayNotFound):
             cashier.public_settings("strip")
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from paygate import Cashier, Kind, Money, Payment, ReviewCause
 from paygate.dialogue import Dialogue
-from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Finding
+from paygate.domain.outcome import DeclineCode, Declined, Ended, Ending, Finding
 from paygate.domain.review import REVIEWS
-from paygate.errors import NoReply, NothingToReverse
+from paygate.errors import NoResponse, NothingToReverse
 from paygate.gateway import Inquiry
 from paygate.ledger import attempts, payments, reviews
 from paygate.ledger.tx import Tx
@@ -292,7 +292,7 @@ ENDS: dict[str, Callable[[Shop, Payment], object]] = {
     "cancel": lambda shop, payment: shop.cashier.cancel(payment, key="end"),
     "inquire": lambda shop, payment: shop.cashier.inquire(payment),
     "resolve": lambda shop, payment: shop.cashier.resolve(
-        payment, Closed(how=Closing.CANCELED), evidence="their dashboard"
+        payment, Ended(how=Ending.CANCELED), evidence="their dashboard"
     ),
     "reviewed": lambda shop, payment: shop.cashier.reviewed(payment, reason="it is right"),
     "undo_reversal": lambda shop, payment: shop.cashier.undo_reversal(payment, reason="misread"),
@@ -354,7 +354,7 @@ class Away(FakeGateway):
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         if self.away:
-            raise NoReply("nothing within 30 s")
+            raise NoResponse("nothing within 30 s")
         return super().look_up(inquiry)
 
 

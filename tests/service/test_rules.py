@@ -38,9 +38,11 @@ from paygate.errors import (
     BadReversalDate,
     CreditConsumed,
     CurrencyMismatch,
+    GatewayNotFound,
     InvalidAmount,
     InvalidValue,
     InvoiceIsVoid,
+    InvoiceNotFound,
     ItemAlreadyBeingPaid,
     KeyReused,
     LiveModeMismatch,
@@ -52,9 +54,7 @@ from paygate.errors import (
     NumberReused,
     OutcomeDoesNotFit,
     OutcomeUnknown,
-    UnknownGateway,
-    UnknownInvoice,
-    UnknownPayment,
+    PaymentNotFound,
     Unsupported,
     UsageError,
 )
@@ -436,7 +436,7 @@ def test_what_cannot_be_paid_is_refused_before_anything_is_written(shop: Shop) -
     shop.cashier.void(shop.invoice("V"), reason="mistake")
     shop.cashier.record(shop.invoice("P"), by="cash", key="p")
 
-    refused(shop, UnknownInvoice, "nope")
+    refused(shop, InvoiceNotFound, "nope")
     refused(shop, InvoiceIsVoid, "V")
     refused(shop, AlreadyPaid, "P")
     refused(shop, CurrencyMismatch, invoice, euros)
@@ -451,7 +451,7 @@ def test_what_cannot_be_paid_is_refused_before_anything_is_written(shop: Shop) -
     refused(shop, InvalidAmount, Share("A", usd("0")))
     refused(shop, NotEnoughOpen, Share("A", usd("31")))
     refused(shop, NotEnoughCredit, invoice, credit=usd("5"))
-    refused(shop, UnknownGateway, invoice, via="paypal")
+    refused(shop, GatewayNotFound, invoice, via="paypal")
     refused(shop, InvalidValue, invoice, key="")
     refused(shop, InvalidValue, invoice, key="k" * 256)
     refused(shop, InvalidValue, invoice, kind="gold")
@@ -546,7 +546,7 @@ def test_an_abandoned_page_does_not_lock_its_invoice(shop: Shop) -> None:
 def test_a_page_that_cannot_be_closed_is_superseded(shop: Shop) -> None:
     shop.invoice("A")
     abandoned = page(shop, "A", "page")
-    shop.page.script("unknown_lost", operation="close")
+    shop.page.script("unknown_lost", operation="withdraw")
 
     paid = shop.pay("A", key="card")
 
@@ -557,7 +557,7 @@ def test_a_page_that_cannot_be_closed_is_superseded(shop: Shop) -> None:
 def test_money_on_a_superseded_page_becomes_credit_and_an_alert(shop: Shop) -> None:
     shop.invoice("A")
     abandoned = page(shop, "A", "page")
-    shop.page.script("unknown_lost", operation="close")
+    shop.page.script("unknown_lost", operation="withdraw")
     shop.pay("A", key="card")
 
     shop.page.pay(abandoned.reference)
@@ -776,9 +776,9 @@ def test_a_reversal_is_refused_where_it_would_be_wrong(shop: Shop) -> None:
         shop.cashier.reverse(paid, reason="")
     with pytest.raises(InvalidAmount):
         shop.cashier.reverse(paid, reason="r", fee=usd("0"))
-    with pytest.raises(UnknownPayment, match=r"in this ledger$"):
+    with pytest.raises(PaymentNotFound, match=r"in this ledger$"):
         shop.cashier.reverse("pay_nope", reason="r")
-    with pytest.raises(UnknownPayment, match="payment_by_key"):
+    with pytest.raises(PaymentNotFound, match="payment_by_key"):
         shop.cashier.reverse("c", reason="r")
 
     assert [shop.open(number) for number in "ABC"] == ["30.00", "30.00", "0.00"]

@@ -22,7 +22,7 @@ from paygate.errors import InvalidSettings, ItemAlreadyBeingPaid
 from paygate.gateway import CallbackStyle, DedupWindow, InquiryBy
 from paygate.ledger.tx import Tx
 from paygate.service import merge
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 from paygate.testing import FakeClock, FakeGateway, Habits
 
 BACK = "https://shop.example/back"
@@ -435,7 +435,7 @@ def merged(shop: Shop, payment: Payment, **told: Any) -> Receipt:
     movement = Movement(movement_id=booked.movement_id, amount=booked.amount, **told)
     answer = Approved(reference=payment.reference, movements=(movement,))
     attempt = shop.cashier.attempts(payment)[0].id
-    shop.cashier._run(merge.merge(attempt, answer, Reading(source=Source.REPORT)))
+    shop.cashier._run(merge.merge(attempt, answer, AnswerSource(source=Source.REPORT)))
     return shop.cashier.receipts(payment)[0]
 
 
@@ -534,7 +534,7 @@ def test_money_told_after_what_went_back_of_it_holds_no_invoice(shop: Shop) -> N
     back = Movement(movement_id="m-2", amount=usd("30"), kind=MovementKind.VOID, undoes="m-1")
 
     for answer in (Moved(movements=(back,)), Approved(reference="ch", movements=(came,))):
-        shop.cashier._run(merge.merge(charge.id, answer, Reading(source=Source.CALLBACK)))
+        shop.cashier._run(merge.merge(charge.id, answer, AnswerSource(source=Source.CALLBACK)))
 
     payment = shop.cashier.payment(payment)
     assert (payment.received, payment.returned, payment.awaiting) == (

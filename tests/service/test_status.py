@@ -13,7 +13,7 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.outcome import Finding, Outcome, RejectCause, Rejected
 from paygate.domain.status import Concern, LedgerStatus
-from paygate.errors import BadReply, NoReply, NotAuthentic
+from paygate.errors import BadResponse, NoResponse, NotAuthentic
 from paygate.gateway import Callback, Charge, FeedPage, Inquiry, Notice
 from paygate.service.publish import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway
@@ -35,11 +35,11 @@ class Moody(FakeGateway):
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         if self.reachable:
             return super().look_up(inquiry)
-        raise NoReply("nothing within 30 s")
+        raise NoResponse("nothing within 30 s")
 
     def feed(self, _: str) -> Dialogue[FeedPage]:
         if not self.feed_good:
-            raise BadReply("the processor's events cannot be read (403)")
+            raise BadResponse("the processor's events cannot be read (403)")
         return at_once(FeedPage(notices=self.told, cursor="1", more=False))
 
 

@@ -16,12 +16,12 @@ from paygate import Cashier, Customer, Kind, Mandate, Money, Timing
 from paygate.cashier.verbs import each_verb
 from paygate.domain.invoice import Share
 from paygate.domain.method import MandateScope
-from paygate.domain.outcome import Approved, Closed, Closing
-from paygate.errors import PaygateError, UnknownPayment
+from paygate.domain.outcome import Approved, Ended, Ending
+from paygate.errors import PaygateError, PaymentNotFound
 from paygate.gateway import Gateway
 from paygate.testing import FakeClock, FakeGateway
 
-CANCELED = Closed(how=Closing.CANCELED)
+CANCELED = Ended(how=Ending.CANCELED)
 BACK = "https://shop.example/back"
 
 
@@ -182,7 +182,7 @@ CALLS: dict[str, list[Call]] = {
     "resolve": [
         lambda c, n: c.resolve(n.unknown, CANCELED, evidence="their page"),
         lambda c, n: c.resolve(
-            n.payment, Closed(how=Closing.CANCELED), evidence="x", attempt=n.attempt
+            n.payment, Ended(how=Ending.CANCELED), evidence="x", attempt=n.attempt
         ),
     ],
     "resolve_method": [lambda c, n: c.resolve_method(n.change, Approved(), evidence="their page")],
@@ -224,7 +224,7 @@ CALLS: dict[str, list[Call]] = {
     "cancel": [lambda c, n: c.cancel(n.payment, key="s-11")],
     "complete": [lambda c, n: c.complete(n.page), lambda c, n: c.complete(n.page, key="s-12")],
     "action_of": [lambda c, n: c.action_of(n.page), lambda c, n: c.action_of(n.change)],
-    "close_page": [lambda c, n: c.close_page(n.page)],
+    "withdraw_page": [lambda c, n: c.withdraw_page(n.page)],
     "enroll": [
         lambda c, n: c.enroll("C-south", via="card", key="s-13", from_payment=n.payment),
     ],
@@ -291,7 +291,7 @@ OWN = {
     "rotate_keys",
     "receive",
     "read_feeds",
-    "places",  # of the wallet, whoever uses it
+    "addresses",  # of the wallet, whoever uses it
     "rescan",
     "subscribe",
     "publish",
@@ -355,5 +355,5 @@ def test_a_list_holds_nothing_of_another_merchant(two: Two, verb: str) -> None:
 
 def test_attempts_and_receipts_of_an_unknown_payment_are_refused(two: Two) -> None:
     for read in (two.south.attempts, two.south.receipts, two.south.history):
-        with pytest.raises(UnknownPayment):
+        with pytest.raises(PaymentNotFound):
             read(two.names.payment)

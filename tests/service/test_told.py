@@ -12,7 +12,7 @@ from paygate.dialogue import Dialogue, Request, Response, at_once
 from paygate.domain.callback import InboxState
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import Finding
-from paygate.errors import BadReply, NoReply, NotAuthentic, NotSent, NotVerified
+from paygate.errors import BadResponse, NoResponse, NotAuthentic, NotSent, NotVerified
 from paygate.gateway import (
     Applied,
     Callback,
@@ -286,8 +286,8 @@ def test_a_signed_hint_that_comes_again_is_a_repetition(desk: Desk) -> None:
     "fault",
     [
         NotSent("the name api.example does not resolve"),
-        NoReply("nothing within 30 s"),
-        BadReply("status 503"),
+        NoResponse("nothing within 30 s"),
+        BadResponse("status 503"),
         KeyError("certificate"),
     ],
 )

@@ -19,9 +19,9 @@ from paygate.domain.outcome import Approved, Outcome, Pending
 from paygate.errors import (
     InvalidValue,
     ItemAlreadyBeingPaid,
-    NotFoundError,
     NothingToAssign,
     PayerNumberTaken,
+    RecordNotFound,
     StillAtGateway,
     StillToDecide,
 )
@@ -674,7 +674,7 @@ def test_a_number_is_one_customers_until_it_is_released(branch: Branch) -> None:
         "payer_number.released",
         "payer_number.assigned",
     ]
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RecordNotFound):
         cashier.release_payer_number("nope", via="bank", reason="x")
 
 

@@ -12,7 +12,7 @@ from paygate import Cashier, Kind, Payment
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
-from paygate.domain.outcome import Closed, Closing, DeclineCode, Declined, Finding, Unknown
+from paygate.domain.outcome import DeclineCode, Declined, Ended, Ending, Finding, Unknown
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, NotRefundable
 from paygate.gateway import DedupWindow, Inquiry, InquiryBy, Keyed, NotIdempotent
@@ -528,7 +528,7 @@ def test_other_money_waits_for_a_person_whatever_else_he_decides(world: World) -
     world.fakes["card"].script("unknown_lost", operation="void")
     cashier.cancel(payment, key="void")
 
-    void = Closed(how=Closing.CANCELED)
+    void = Ended(how=Ending.CANCELED)
     resolved = cashier.resolve(payment, void, evidence="no void on their dashboard")
 
     assert resolved.conflicted
@@ -571,7 +571,7 @@ class TellsNothingOfClosing(FakeGateway):
     """A processor that shows its slips, and not who asked to close one."""
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        if inquiry.operation is Operation.CLOSE:
+        if inquiry.operation is Operation.WITHDRAW:
             return at_once(Unknown(reason="closing is not shown"))
         return super().look_up(inquiry)
 
@@ -591,7 +591,7 @@ def test_a_slip_is_asked_about_though_nobody_can_ask_about_closing_it(
     issue(first)
     slip = first.collect("INV-1", via="it", key="k1")
     with pytest.raises(PowerCut):
-        world.doomed(dies_at, lost=False).close_page(slip)
+        world.doomed(dies_at, lost=False).withdraw_page(slip)
 
     slips.pay(slip.reference)
     cashier = world.process()

@@ -9,7 +9,7 @@ import pytest
 from paygate import Cashier, Kind, Payment
 from paygate.dialogue import Dialogue
 from paygate.domain.outcome import Finding
-from paygate.errors import InvalidSettings, NoReply
+from paygate.errors import InvalidSettings, NoResponse
 from paygate.gateway import Inquiry
 from paygate.testing import FakeClock, FakeGateway, Habits
 from tests.service.world import PAYER, assert_sound, usd
@@ -26,7 +26,7 @@ class Asked(FakeGateway):
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         self.asked += 1
         if self.away:
-            raise NoReply("nothing within 30 s")
+            raise NoResponse("nothing within 30 s")
         return super().look_up(inquiry)
 
 

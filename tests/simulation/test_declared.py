@@ -38,13 +38,13 @@ TRAITS = Traits(
     rails=MappingProxyType(
         {
             Kind.CARD: Rail(
-                operations=frozenset({Operation.CHARGE, Operation.REFUND, Operation.CLOSE}),
+                operations=frozenset({Operation.CHARGE, Operation.REFUND, Operation.WITHDRAW}),
                 currencies=frozenset({"EUR"}),
                 limits=MappingProxyType({"EUR": Limits(minimum_minor=50)}),
                 methods=frozenset({OneTimeToken, own_type()}),
                 partial_refund=False,
             ),
-            Kind.E_CHECK: Rail(operations=frozenset({Operation.CHARGE, Operation.CLOSE})),
+            Kind.E_CHECK: Rail(operations=frozenset({Operation.CHARGE, Operation.WITHDRAW})),
             Kind.REDIRECT: Rail(operations=frozenset({Operation.COMPLETE})),
             Kind.TERMINAL: Rail(operations=frozenset({Operation.CHARGE})),
         }
@@ -107,7 +107,7 @@ def test_what_is_played_is_as_declared() -> None:
 
 def test_what_is_not_played_is_told() -> None:
     assert left_out(TRAITS) == {
-        Kind.E_CHECK: [Operation.CLOSE],
+        Kind.E_CHECK: [Operation.WITHDRAW],
         Kind.REDIRECT: [Operation.COMPLETE],
         Kind.TERMINAL: [Operation.CHARGE],
     }

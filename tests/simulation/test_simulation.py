@@ -15,9 +15,9 @@ from paygate.domain.decide import Absence
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service import inquire, merge
 from paygate.testing.fake import FakeGateway
-from paygate.testing.simulation import Result, Summary, Violation, run, shrink, sweep
+from paygate.testing.simulation import BrokenRule, Result, Summary, run, shrink, sweep
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from paygate.testing.simulation.moves import ACTIONS, draw_moves
 from tests.support.mutants import MUTANTS
 
@@ -57,7 +57,7 @@ def test_a_hold_that_is_over_is_not_forgotten_while_a_capture_is_in_doubt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bias = Bias(
-        faults={Fault.ANSWER_SLOW: 0.4, Fault.ANSWER_LOST: 0.2},
+        faults={PlannedFault.ANSWER_SLOW: 0.4, PlannedFault.ANSWER_LOST: 0.2},
         actions={
             "pay": 2,
             "hold": 8,
@@ -79,7 +79,7 @@ def test_a_hold_that_is_over_is_not_forgotten_while_a_capture_is_in_doubt(
     assert run(seed, bias=bias).violations == ()
 
 
-def first_broken(bias: Bias) -> tuple[int, Violation]:
+def first_broken(bias: Bias) -> tuple[int, BrokenRule]:
     """Return the first seed that breaks a rule, and how; a change of anything moves it."""
     for seed in range(300):
         result = run(seed, bias=bias)
@@ -89,7 +89,7 @@ def first_broken(bias: Bias) -> tuple[int, Violation]:
 
 
 def test_every_fault_strikes() -> None:
-    missing = {fault for fault in Fault if not played().covered[f"fault:{fault}"]}
+    missing = {fault for fault in PlannedFault if not played().covered[f"fault:{fault}"]}
 
     assert missing == set()
 
@@ -101,7 +101,7 @@ def test_every_actor_acts() -> None:
         *("collect", "authorize", "top_up", "click again", "come back", "pay_from_credit"),
         *("page pay", "page try", "page cancel", "page other", "enroll", "forget_method"),
         *("capture", "cancel", "refund", "reverse", "record", "write_off", "undo_write_off"),
-        *("void", "issue", "close_page", "assign", "record_refund", "undo_record_refund"),
+        *("void", "issue", "withdraw_page", "assign", "record_refund", "undo_record_refund"),
         *("stop_sending", "resume_sending", "reviewed", "page last try"),
         *("callback", "inquire", "recover", "read_feeds", "publish"),
         *("kill", "restart", "time passes"),

@@ -216,7 +216,7 @@ def both(first: Act, second: Act) -> Act:
     def act(world: InMemory, cashier: Cashier, key: str) -> Any:
         told = first(world, cashier, key)
         paid = told.payment if isinstance(told, OperationResult) else told
-        if not cashier.attempts(paid)[-1].state.closed:
+        if not cashier.attempts(paid)[-1].state.ended:
             with suppress(Refused):
                 second(world, cashier, f"{key}, again")
         return told
@@ -404,7 +404,7 @@ STORIES = [
         given("collect"),
     ),
     Story("complete", of_paid("complete"), approve),
-    Story("close", of_paid("close_page"), given("collect", "redirect")),
+    Story("withdraw", of_paid("withdraw_page"), given("collect", "redirect")),
     Story("enroll", enroll, given_invoice),
     Story("forget", forget, given_method),
     Story("recover", recover, given("collect", method="tok_unknown_executed")),

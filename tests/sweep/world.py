@@ -19,13 +19,13 @@ from cryptography.fernet import Fernet
 from paygate import Cashier
 from paygate.dialogue import Response
 from paygate.domain.outcome import RejectCause
-from paygate.errors import NoReply, NotSent
+from paygate.errors import NoResponse, NotSent
 from paygate.gateway import Callback
 from paygate.ledger.sqlite import SqliteStore
 from paygate.ledger.tx import Tx
 from paygate.service.account import GatewayAccount, Timing
 from paygate.service.flow import Exchange, Read, Step, Write
-from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.checks import ProcessorRefusal
 from paygate.testing.processor.faults import server_error
 from paygate.testing.processor.keys import refuse
 from tests.service.world import C, PowerCut, World
@@ -51,7 +51,7 @@ STEP_RULES = {
         SELECT id FROM paygate_payment WHERE voiding = 1 AND capturing_minor > 0""",
     "more of a credit is used and reserved than there is": """
         SELECT id FROM paygate_credit
-        WHERE amount_minor > 0 AND used_minor + reserved_minor + closed_minor > amount_minor""",
+        WHERE amount_minor > 0 AND used_minor + reserved_minor + canceled_minor > amount_minor""",
     "a payment that may have been made holds nothing": """
         SELECT p.id FROM paygate_payment p
         WHERE p.status = 'unknown' AND EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id)
@@ -230,20 +230,20 @@ class InMemory(World):
         key = request.headers.get("idempotency-key", "")
         if request.method == "GET":
             if self.heals_at is not None and self.clock.now() < self.heals_at:
-                raise NoReply("the inquiry is lost")
+                raise NoResponse("the inquiry is lost")
             return do(step)
         if path == "open":
             return do(step)
         if self.fault == "then refused" and self.hit == (path, key):
             self.fault = "answered"
-            return refuse(Refusal(RejectCause.RATE_LIMIT, "too many requests"), 429)
+            return refuse(ProcessorRefusal(RejectCause.RATE_LIMIT, "too many requests"), 429)
         fault, self.fault = self.fault, "answered"
         self.hit = (path, key)
         match fault:
             case "unsent":
                 raise NotSent("the connection was refused")
             case "request lost":
-                raise NoReply("the request was lost")
+                raise NoResponse("the request was lost")
             case "request late":
                 self.fakes[step.account].script("timeout_late")
             case "500, nothing done":
@@ -255,13 +255,13 @@ class InMemory(World):
         response: Response = do(step)
         match fault:
             case "answer lost":
-                raise NoReply("the answer was lost")
+                raise NoResponse("the answer was lost")
             case "answer lost, then inquiries":
                 self.heals_at = self.clock.now() + OUTAGE
-                raise NoReply("the answer was lost")
+                raise NoResponse("the answer was lost")
             case "answer lost, then refused":
                 self.fault = "then refused"
-                raise NoReply("the answer was lost")
+                raise NoResponse("the answer was lost")
             case "garbage":
                 return Response(status=200, body=b"<html>\xff this is not what you asked for")
             case "truncated":

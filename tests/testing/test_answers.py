@@ -1,4 +1,4 @@
-"""Whatever bytes come back, they read as an outcome or raise `BadReply`."""
+"""Whatever bytes come back, they read as an outcome or raise `BadResponse`."""
 
 import json
 from typing import Any, get_args
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from paygate.dialogue import Response
 from paygate.domain.outcome import NotFound, Outcome, Rejected, Unknown
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.gateway import AccountFacts, FeedPage, Notice
 from paygate.testing.fake import answers
 
@@ -38,7 +38,7 @@ responses = st.builds(Response, status=st.integers(100, 599) | st.just(200), bod
 def test_an_answer_is_an_outcome_or_a_bad_reply(response: Response, *, moved: bool) -> None:
     try:
         outcome = answers.parse_outcome(response, moved=moved)
-    except BadReply:
+    except BadResponse:
         return
     assert isinstance(outcome, get_args(Outcome))
     assert moved or not isinstance(outcome, Unknown)
@@ -48,7 +48,7 @@ def test_an_answer_is_an_outcome_or_a_bad_reply(response: Response, *, moved: bo
 def test_an_inquirys_answer_is_a_finding_or_a_bad_reply(response: Response) -> None:
     try:
         finding = answers.parse_finding(response)
-    except BadReply:
+    except BadResponse:
         return
     assert isinstance(finding, FINDINGS)
     assert not isinstance(finding, Rejected)
@@ -66,7 +66,7 @@ def test_everything_else_reads_or_is_a_bad_reply(response: Response) -> None:
     for parse, expected in parsers:
         try:
             value = parse(response)
-        except BadReply:
+        except BadResponse:
             continue
         assert isinstance(value, expected)
 
@@ -80,7 +80,7 @@ def test_a_damaged_answer_reads_or_is_a_bad_reply(cut: int, noise: bytes, at: in
 
     try:
         outcome = answers.parse_outcome(Response(status=200, body=raw[:at] + noise + raw[at:]))
-    except BadReply:
+    except BadResponse:
         return
     assert isinstance(outcome, get_args(Outcome))
 
@@ -96,10 +96,10 @@ def test_an_amount_that_is_no_whole_number_of_minor_units_is_a_bad_reply(minor: 
     }
     body = json.dumps({"state": "approved", "reference": "ch_1", "movements": [row]}).encode()
 
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         answers.parse_outcome(Response(status=200, body=body))
 
 
 def test_a_page_of_another_server_is_no_finding() -> None:
-    with pytest.raises(BadReply, match="404"):
+    with pytest.raises(BadResponse, match="404"):
         answers.parse_finding(Response(status=404, body=b'{"orders": []}'))

@@ -17,9 +17,9 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Pending,
     RejectCause,
@@ -36,7 +36,6 @@ from paygate.gateway import (
     CarriesProcessor,
     Charge,
     Checks,
-    ClosingUp,
     Completion,
     Enrollment,
     Feeds,
@@ -49,6 +48,7 @@ from paygate.gateway import (
     StoredToken,
     Verifies,
     Voiding,
+    Withdrawal,
 )
 from paygate.registry import build
 from paygate.testing import FakeGateway, FakeProcessor, Habits, LoopbackGateway, fake_traits
@@ -161,7 +161,7 @@ def test_a_canceled_page_closes() -> None:
 
     till.fake.cancel(till.charge().reference)
 
-    assert till.look_up().how is Closing.CANCELED
+    assert till.look_up().how is Ending.CANCELED
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_nobody_pays_expires_and_late_money_still_comes(kind: Kind, hours: 
     reference = till.charge().reference
 
     till.clock.advance(hours=hours)
-    assert till.look_up().how is Closing.EXPIRED
+    assert till.look_up().how is Ending.EXPIRED
     till.fake.pay(reference)
     till.clock.advance(hours=1)
 
@@ -261,10 +261,10 @@ def test_a_closed_page_is_canceled_and_closing_twice_is_fine(kind: Kind) -> None
     till = Till(kind)
     reference = till.charge().reference
 
-    assert isinstance(till.do("close", ClosingUp, reference=reference), Approved)
-    assert isinstance(till.do("close", ClosingUp, reference=reference), Approved)
+    assert isinstance(till.do("withdraw", Withdrawal, reference=reference), Approved)
+    assert isinstance(till.do("withdraw", Withdrawal, reference=reference), Approved)
 
-    assert till.look_up().how is Closing.CANCELED
+    assert till.look_up().how is Ending.CANCELED
 
 
 def test_a_paid_page_is_not_closed_any_more() -> None:
@@ -272,14 +272,14 @@ def test_a_paid_page_is_not_closed_any_more() -> None:
     reference = till.charge().reference
     till.fake.pay(reference)
 
-    assert rejected(till.do("close", ClosingUp, reference=reference)) is RejectCause.STATE
+    assert rejected(till.do("withdraw", Withdrawal, reference=reference)) is RejectCause.STATE
 
 
 def test_what_cannot_be_withdrawn_is_not() -> None:
-    till = Till(Kind.VOUCHER, closable=False)
+    till = Till(Kind.VOUCHER, withdrawable=False)
     reference = till.charge().reference
 
-    assert rejected(till.do("close", ClosingUp, reference=reference)) is RejectCause.PERMISSION
+    assert rejected(till.do("withdraw", Withdrawal, reference=reference)) is RejectCause.PERMISSION
 
 
 @pytest.mark.parametrize(("kind", "token"), [(Kind.REDIRECT, ""), (Kind.CARD, "tok_action")])
@@ -374,7 +374,7 @@ def test_what_is_taken_after_another_dispute_was_opened_is_taken_for_that_one() 
     ("plan", "outcome"),
     [
         (Plan(verdict=Verdict.WAIT, ends=Verdict.REJECT, code="state"), Rejected),
-        (Plan(verdict=Verdict.WAIT, ends=Verdict.CLOSE), Closed),
+        (Plan(verdict=Verdict.WAIT, ends=Verdict.WITHDRAW), Ended),
         (Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic"), Declined),
     ],
 )
@@ -440,8 +440,8 @@ def test_a_hold_expires() -> None:
 
     till.clock.advance(days=7)
 
-    assert till.look_up(operation=Operation.AUTHORIZE) == Closed(
-        how=Closing.EXPIRED, reference=held.reference
+    assert till.look_up(operation=Operation.AUTHORIZE) == Ended(
+        how=Ending.EXPIRED, reference=held.reference
     )
     late = till.do("capture", Capture, reference=held.reference, amount=usd("1.00"))
     assert rejected(late) is RejectCause.STATE
@@ -732,7 +732,7 @@ def test_gateways_of_several_kinds_share_a_processor() -> None:
     with pytest.raises(InvalidValue, match="serves"):
         FakeGateway("bitcoin", processor=processor)
     with pytest.raises(InvalidValue, match="set them there"):
-        FakeGateway(processor=processor, closable=False)
+        FakeGateway(processor=processor, withdrawable=False)
 
 
 def test_a_feed_tells_only_of_orders_of_its_own_kind() -> None:

@@ -16,7 +16,6 @@ from paygate.testing.conformance import (
     CaptureConformance,
     ChargeConformance,
     CheckConformance,
-    CloseConformance,
     CompleteConformance,
     EnrollConformance,
     FeedConformance,
@@ -26,6 +25,7 @@ from paygate.testing.conformance import (
     RefundConformance,
     Subject,
     VoidConformance,
+    WithdrawConformance,
 )
 from paygate.testing.fake import FakeGateway, LoopbackGateway
 
@@ -79,7 +79,7 @@ class TestRefund(Cards, RefundConformance):
     pass
 
 
-class TestClose(Cards, CloseConformance):
+class TestWithdraw(Cards, WithdrawConformance):
     pass
 
 
@@ -115,8 +115,8 @@ class TestFoundRefund(Cards, LookUpConformance):
     operation = Operation.REFUND
 
 
-class TestFoundClosing(Cards, LookUpConformance):
-    operation = Operation.CLOSE
+class TestFoundWithdrawal(Cards, LookUpConformance):
+    operation = Operation.WITHDRAW
 
 
 class TestFoundStoredMethod(Cards, LookUpConformance):
@@ -178,7 +178,7 @@ class TestPages:
             "settings": {"kind": str(kind), "signing_key": SIGNING},
             "transcripts": TRANSCRIPTS / kind,
         }
-        classes: list[type[Subject]] = [ChargeConformance, CloseConformance]
+        classes: list[type[Subject]] = [ChargeConformance, WithdrawConformance]
         if kind is Kind.REDIRECT:
             classes += [CompleteConformance, RefundConformance]
         ran = 0

@@ -18,7 +18,7 @@ from paygate.dialogue import Request, Response
 from paygate.domain.kind import Kind
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Approved, NotFound, Unknown
-from paygate.errors import BadReply, InvalidValue, LiveModeMismatch, NoReply
+from paygate.errors import BadResponse, InvalidValue, LiveModeMismatch, NoResponse
 from paygate.testing import FakeClock, FakeProcessor, LoopbackGateway, read_journal
 from paygate.testing.fake import requests
 from paygate.testing.fake_callbacks import Pusher
@@ -37,9 +37,9 @@ def send(request: Request) -> Response:
         answer = connection.getresponse()
         return Response(status=answer.status, body=answer.read())
     except http.client.IncompleteRead as broken:
-        raise BadReply("the answer broke off") from broken
+        raise BadResponse("the answer broke off") from broken
     except (ConnectionError, http.client.HTTPException, TimeoutError) as fault:
-        raise NoReply("no answer came") from fault
+        raise NoResponse("no answer came") from fault
     finally:
         connection.close()
 
@@ -82,12 +82,12 @@ def test_a_charge_over_loopback_is_the_same_as_in_memory(server: FakeServer) -> 
 @pytest.mark.parametrize(
     ("token", "fault", "executed"),
     [
-        ("tok_unsent", NoReply, False),
-        ("tok_unknown_lost", NoReply, False),
-        ("tok_unknown_executed", NoReply, True),
-        ("tok_garbage", BadReply, True),
-        ("tok_truncated", BadReply, True),
-        ("tok_10mb", BadReply, True),
+        ("tok_unsent", NoResponse, False),
+        ("tok_unknown_lost", NoResponse, False),
+        ("tok_unknown_executed", NoResponse, True),
+        ("tok_garbage", BadResponse, True),
+        ("tok_truncated", BadResponse, True),
+        ("tok_10mb", BadResponse, True),
     ],
 )
 def test_faults_are_real_on_the_wire(
@@ -150,7 +150,7 @@ def test_the_truth_survives_kill_9_of_the_processor(tmp_path: Path) -> None:
     with process(journal) as (running, url):
         gateway = LoopbackGateway(url=url)
         paid = send(requests.build_charge(url, first))
-        with pytest.raises(NoReply):
+        with pytest.raises(NoResponse):
             drive(gateway.charge(charge_of("tok_unknown_executed", "b")), send)
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
@@ -173,7 +173,7 @@ def test_kill_9_amid_a_run_loses_no_answer_and_doubles_no_charge(tmp_path: Path)
     def charge_all(url: str) -> None:
         for number in range(200):
             key = f"k{number}"
-            with suppress(NoReply):
+            with suppress(NoResponse):
                 first[key] = send(requests.build_charge(url, charge_of(key=key)))
                 answered.release()
 

@@ -10,9 +10,9 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    Closed,
     DeclineCode,
     Declined,
+    Ended,
     NotFound,
     Pending,
     RejectCause,
@@ -20,7 +20,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
-from paygate.errors import BadReply, InvalidValue, NoReply, NotSent
+from paygate.errors import BadResponse, InvalidValue, NoResponse, NotSent
 from paygate.gateway import StoredToken
 from paygate.testing.processor.magic import (
     ACCOUNT_NUMBERS,
@@ -42,13 +42,13 @@ ROWS = [
 
 FAULTS: dict[Wire, type[Exception]] = {
     Wire.UNSENT: NotSent,
-    Wire.REQUEST_LOST: NoReply,
-    Wire.REQUEST_LATE: NoReply,
-    Wire.ANSWER_LOST: NoReply,
-    Wire.ANSWER_LATE: NoReply,
-    Wire.GARBAGE: BadReply,
-    Wire.TRUNCATED: BadReply,
-    Wire.HUGE: BadReply,
+    Wire.REQUEST_LOST: NoResponse,
+    Wire.REQUEST_LATE: NoResponse,
+    Wire.ANSWER_LOST: NoResponse,
+    Wire.ANSWER_LATE: NoResponse,
+    Wire.GARBAGE: BadResponse,
+    Wire.TRUNCATED: BadResponse,
+    Wire.HUGE: BadResponse,
 }
 NEVER_EXECUTED = {Wire.UNSENT, Wire.REQUEST_LOST, Wire.ERROR_BEFORE}
 
@@ -83,7 +83,7 @@ def test_the_answer_to_a_magic_value_is_what_its_row_says(kind: Kind, row: Magic
 @pytest.mark.parametrize(("kind", "row"), ROWS)
 def test_what_becomes_of_a_magic_value_is_what_its_row_says(kind: Kind, row: Magic) -> None:
     till, plan = Till(kind), row.plan
-    with suppress(NotSent, NoReply, BadReply):
+    with suppress(NotSent, NoResponse, BadResponse):
         till.charge(row.token)
 
     till.clock.advance(days=10)
@@ -92,7 +92,7 @@ def test_what_becomes_of_a_magic_value_is_what_its_row_says(kind: Kind, row: Mag
     if plan.wire in NEVER_EXECUTED or plan.verdict is Verdict.REJECT:
         assert finding == NotFound()
     elif plan.verdict is Verdict.ASK_PAYER:
-        assert isinstance(finding, Closed)
+        assert isinstance(finding, Ended)
     elif plan.verdict is Verdict.DECLINE or plan.ends is Verdict.DECLINE:
         assert isinstance(finding, Declined)
     else:
@@ -160,7 +160,7 @@ def test_a_stored_token_may_be_named_without_storing_it_first() -> None:
 
 def test_a_lost_request_goes_through_when_it_is_sent_again() -> None:
     till = Till()
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.charge("tok_unknown_lost")
 
     assert isinstance(till.charge("tok_unknown_lost"), Approved)
@@ -178,7 +178,7 @@ def test_an_unsent_request_stays_unsent() -> None:
 
 def test_a_late_request_is_not_found_before_it_arrives() -> None:
     till = Till()
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.charge("tok_timeout_late")
 
     assert till.look_up() == NotFound()
@@ -189,7 +189,7 @@ def test_a_late_request_is_not_found_before_it_arrives() -> None:
 
 def test_a_late_request_does_nothing_if_its_repetition_came_first() -> None:
     till = Till()
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.charge("tok_timeout_late")
     till.charge("tok_timeout_late")
 
@@ -232,11 +232,11 @@ def test_a_script_reaches_inquiries_only_by_name() -> None:
     till.fake.script("declined")
     till.fake.script("unknown_lost", "garbage", "500", operation="look_up")
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.look_up()
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         till.look_up()
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         till.look_up()
     assert isinstance(till.look_up(), Approved)
     assert isinstance(till.charge(key="b"), Declined)
@@ -246,7 +246,7 @@ def test_a_fault_before_the_debit_leaves_an_e_check_that_nobody_finds() -> None:
     till = Till(Kind.E_CHECK)
     till.fake.script("unknown_executed", operation="open")
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.charge("tok_bank")
 
     till.clock.advance(days=10)

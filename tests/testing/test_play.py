@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paygate.dialogue import Dialogue, Note, Request, Response
-from paygate.errors import NoReply
+from paygate.errors import NoResponse
 from paygate.testing.play import play
 from paygate.testing.replay import replay
 
@@ -20,7 +20,7 @@ def conversation() -> Dialogue[str]:
     yield Note("ref_1")
     try:
         second = yield ask("second")
-    except NoReply:
+    except NoResponse:
         return "lost"
     return f"{first.status} {second.status}"
 
@@ -34,12 +34,12 @@ def test_a_dialogue_is_answered_in_turn_and_its_notes_are_taken_down() -> None:
 
 
 def test_an_exception_is_thrown_in_at_its_place() -> None:
-    assert play(conversation(), Response(status=200), NoReply("x")).outcome == "lost"
+    assert play(conversation(), Response(status=200), NoResponse("x")).outcome == "lost"
 
 
 def test_what_a_dialogue_does_not_answer_passes_through() -> None:
-    with pytest.raises(NoReply):
-        play(conversation(), NoReply("x"))
+    with pytest.raises(NoResponse):
+        play(conversation(), NoResponse("x"))
 
 
 def test_too_few_and_too_many_answers_are_noticed() -> None:

@@ -20,7 +20,7 @@ from paygate.domain.outcome import (
     Rejected,
     Unknown,
 )
-from paygate.errors import GatewayError, NoReply, StoreError
+from paygate.errors import GatewayError, NoResponse, StoreError
 from paygate.gateway import DedupWindow, Keyed, NotIdempotent, Refunding
 from paygate.testing import FakeClock, FakeProcessor, read_journal
 from paygate.testing.fake import requests
@@ -118,7 +118,7 @@ def test_not_idempotent_the_same_key_moves_money_twice_and_an_inquiry_shows_both
 
 def test_not_idempotent_a_late_request_doubles_its_repetition() -> None:
     till = Till(idempotency=NotIdempotent())
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         till.charge("tok_timeout_late")
     till.charge("tok_timeout_late")
     till.clock.advance(minutes=2)

@@ -98,7 +98,7 @@ def test_a_fault_that_somebody_else_plays_is_not_called_unsent(
 ) -> None:
     import httpx
 
-    from paygate.errors import NoReply
+    from paygate.errors import NoResponse
 
     def play(*_: object) -> None:
         raise httpx.ReadTimeout("played")
@@ -109,5 +109,5 @@ def test_a_fault_that_somebody_else_plays_is_not_called_unsent(
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", play)
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", async_play)
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         transporting()(Request(method="POST", url="http://localhost:1/", step="charge"))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from paygate.dialogue import BODY_BYTES_MAX, Request
-from paygate.errors import BadReply, GatewayError, NoReply
+from paygate.errors import BadResponse, GatewayError, NoResponse
 from tests.transport.conftest import Exchange, Server, answer, read_request
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -138,7 +138,7 @@ def test_what_breaks_the_rules_is_a_bad_reply(
 ) -> None:
     server = serve(saying(told))
 
-    with pytest.raises(BadReply, match="not HTTP"):
+    with pytest.raises(BadResponse, match="not HTTP"):
         exchange(post(server.url))
 
 
@@ -154,7 +154,7 @@ def test_after_an_answer_with_two_lengths_the_connection_is_closed(
 ) -> None:
     server = serve(saying(OK + told), saying(answer(b"another payment's")))
 
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         exchange(post(server.url))
     second = exchange(post(server.url))
 
@@ -183,7 +183,7 @@ def test_an_answer_cut_short_is_no_reply(
 ) -> None:
     server = serve(saying(torn, then_close=True))
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         exchange(post(server.url))
 
 
@@ -211,7 +211,7 @@ def test_headers_without_an_end_are_not_read_on(
     with pytest.raises(GatewayError) as caught:
         exchange(post(server.url))
     server.close()
-    assert isinstance(caught.value, BadReply)
+    assert isinstance(caught.value, BadResponse)
     assert sum(sent) < 50_000_000
 
 
@@ -224,7 +224,7 @@ def test_provisional_answers_without_an_end_are_no_answer(
             connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
 
     # Each is whole and small, so in sync only the deadline ends it.
-    fault = NoReply if face == "sync" else BadReply
+    fault = NoResponse if face == "sync" else BadResponse
     with pytest.raises(fault):
         transporting(timeout_s=0.5)(post(serve(endless).url))
 
@@ -242,7 +242,7 @@ def test_a_body_without_an_end_is_not_read_on(
 
     server = serve(endless)
 
-    with pytest.raises(BadReply, match=str(BODY_BYTES_MAX)):
+    with pytest.raises(BadResponse, match=str(BODY_BYTES_MAX)):
         exchange(post(server.url))
     server.close()
     assert sum(sent) < 50_000_000
@@ -265,7 +265,7 @@ def test_async_refuses_what_sync_still_reads(
     if face == "sync":
         assert exchange(post(server.url)).body == b"paid"
     else:
-        with pytest.raises(BadReply):
+        with pytest.raises(BadResponse):
             exchange(post(server.url))
 
 

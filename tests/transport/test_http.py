@@ -16,10 +16,10 @@ import pytest
 
 from paygate.dialogue import BODY_BYTES_MAX, Request
 from paygate.errors import (
-    BadReply,
+    BadResponse,
     InvalidSettings,
     InvalidValue,
-    NoReply,
+    NoResponse,
     NotAllowedHere,
     NotSent,
 )
@@ -244,7 +244,7 @@ def test_a_connection_closed_before_the_request_was_read_is_no_reply(
 ) -> None:
     server = serve(lambda connection: connection.shutdown(socket.SHUT_WR))
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         exchange(post(server.url))
 
 
@@ -255,7 +255,7 @@ def test_a_connection_reset_before_the_request_was_read_is_no_reply_or_unsent(
     # as an answer, and bytes that were written must not be called unsent.
     server = serve(reset)
 
-    with pytest.raises((NoReply, NotSent)):
+    with pytest.raises((NoResponse, NotSent)):
         exchange(post(server.url))
 
 
@@ -267,7 +267,7 @@ def test_a_connection_closed_after_the_request_was_read_is_no_reply(
         read_request(connection)
         leave(connection)
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         exchange(post(serve(part).url))
 
 
@@ -289,7 +289,7 @@ def test_an_answer_that_breaks_off_is_no_reply(
         connection.sendall(torn)
         leave(connection)
 
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         exchange(post(serve(part).url))
 
 
@@ -322,7 +322,7 @@ def test_a_kept_connection_that_ends_while_we_send_is_not_called_unsent(
     server = serve(once)
 
     assert exchange(post(server.url)).body == b"1"
-    with pytest.raises(NoReply):
+    with pytest.raises(NoResponse):
         exchange(post(server.url))
 
 
@@ -366,7 +366,7 @@ def test_a_server_that_drips_hits_the_deadline(
     server = serve(part)
 
     try:
-        with pytest.raises(NoReply, match="deadline"):
+        with pytest.raises(NoResponse, match="deadline"):
             transporting(timeout_s=0.3)(post(server.url))
     finally:
         stop.set()
@@ -377,7 +377,7 @@ def test_a_request_can_have_its_own_deadline(serve: Serve, exchange: Exchange) -
     server = serve(lambda _: stop.wait(20) and None)
 
     try:
-        with pytest.raises(NoReply, match="deadline"):
+        with pytest.raises(NoResponse, match="deadline"):
             exchange(post(server.url, timeout_s=0.1))
     finally:
         stop.set()
@@ -407,7 +407,7 @@ def test_garbage_is_a_bad_reply(serve: Serve, exchange: Exchange, garbage: bytes
     server = serve(part)
 
     try:
-        with pytest.raises(BadReply, match="not HTTP"):
+        with pytest.raises(BadResponse, match="not HTTP"):
             exchange(post(server.url))
     finally:
         stop.set()
@@ -424,7 +424,7 @@ def test_ten_megabytes_are_a_bad_reply_and_are_not_read(serve: Serve, exchange: 
 
     server = serve(part)
 
-    with pytest.raises(BadReply, match=str(BODY_BYTES_MAX)):
+    with pytest.raises(BadResponse, match=str(BODY_BYTES_MAX)):
         exchange(post(server.url))
     server.close()
     assert sum(sent) < 10_000_000
@@ -444,7 +444,7 @@ def test_an_encoding_that_cannot_be_undone_is_a_bad_reply(
 ) -> None:
     server = answering(answer(body, headers=b"Content-Encoding: %s\r\n" % encoding))
 
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         exchange(post(server.url))
 
 
@@ -462,7 +462,7 @@ def test_a_request_may_expect_a_larger_answer(
     assert exchange(expecting).body == whole
 
     short = replace(expecting, url=answering(answer(body, headers=headers)).url)
-    with pytest.raises(BadReply, match=str(len(whole) - 1)):
+    with pytest.raises(BadResponse, match=str(len(whole) - 1)):
         exchange(replace(short, answer_bytes_max=len(whole) - 1))
 
 

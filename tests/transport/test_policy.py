@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate.dialogue import Request, Response
-from paygate.errors import BadReply, GatewayError, InvalidSettings, NoReply, NotSent
+from paygate.errors import BadResponse, GatewayError, InvalidSettings, NoResponse, NotSent
 from paygate.transport.policy import BUSY, PAUSE_S, RETRY_AFTER_MAX_S, TRIES_MAX, UNAUTHORIZED
 from tests.transport.script import Carried, Part, Signer, Told, request
 
@@ -35,8 +35,8 @@ def busy(after: str = "", status: int = 503) -> Response:
 TABLE: list[tuple[Told, set[str]]] = [
     # what happened, and which kinds of request are sent again
     (NotSent("refused"), {"plain", "repeatable", "money", "money marked"}),
-    (NoReply("lost"), {"repeatable"}),
-    (BadReply("garbage"), {"repeatable"}),
+    (NoResponse("lost"), {"repeatable"}),
+    (BadResponse("garbage"), {"repeatable"}),
     *[(busy(status=status), {"repeatable"}) for status in sorted(BUSY)],
     *[
         (Response(status=status), set[str]())
@@ -104,7 +104,7 @@ def test_what_was_refused_before_it_left_is_not_tried_again(face: str) -> None:
     assert carried.pauses == []
 
 
-@pytest.mark.parametrize("fault", [NotSent("refused"), NoReply("lost"), busy()])
+@pytest.mark.parametrize("fault", [NotSent("refused"), NoResponse("lost"), busy()])
 def test_a_few_tries_are_enough(face: str, fault: Told) -> None:
     carried = Carried(face, repeat(fault))
 
@@ -124,14 +124,14 @@ def test_the_pauses_grow_and_are_never_the_same_for_all(face: str) -> None:
 
 
 def test_a_later_try_that_did_not_leave_does_not_unsay_an_earlier_one(face: str) -> None:
-    lost = NoReply("lost")
+    lost = NoResponse("lost")
     carried = Carried(face, chain([lost], repeat(NotSent("refused"))))
 
     assert carried.told(REPEATABLE) is lost
 
 
 def test_money_that_left_after_all_is_no_longer_unsent(face: str) -> None:
-    lost = NoReply("lost")
+    lost = NoResponse("lost")
     carried = Carried(face, iter([NotSent("refused"), lost]))
 
     assert carried.told(MONEY) is lost
@@ -216,7 +216,7 @@ def test_all_tries_share_one_deadline(face: str, deadline_s: float | None) -> No
 
 
 def test_what_used_up_its_deadline_is_not_tried_again(face: str) -> None:
-    lost = NoReply("lost")
+    lost = NoResponse("lost")
     carried = Carried(face, iter([taking(lambda: carried, 30, lost)]))
 
     assert carried.told(REPEATABLE) is lost
@@ -254,8 +254,8 @@ def test_a_process_that_was_stopped_in_a_pause_does_not_send_late(face: str) -> 
 TOLD = st.sampled_from(
     [
         NotSent("refused"),
-        NoReply("lost"),
-        BadReply("garbage"),
+        NoResponse("lost"),
+        BadResponse("garbage"),
         *[Response(status=status) for status in (200, 401, 402, 409, 429, 500, 502, 503, 504)],
     ]
 )

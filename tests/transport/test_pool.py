@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from paygate.dialogue import Request
-from paygate.errors import NoReply, NotSent
+from paygate.errors import NoResponse, NotSent
 from paygate.transport import AsyncHttpTransport, aio
 from paygate.transport.pool import IDLE_MAX
 from tests.transport.conftest import answer
@@ -129,7 +129,7 @@ async def test_a_failed_exchange_gives_its_turn_back() -> None:
     async with busy() as server:
         transport = AsyncHttpTransport(timeout_s=20)
         for _ in range(7):
-            with pytest.raises(NoReply):
+            with pytest.raises(NoResponse):
                 await transport.exchange(ask(server, timeout_s=0.03))
         before = len(server.asked)
         task = asyncio.ensure_future(transport.exchange(ask(server)))

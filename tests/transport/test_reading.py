@@ -10,8 +10,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.errors import BadReply
-from paygate.transport.reading import Answer, Reading
+from paygate.errors import BadResponse
+from paygate.transport.reading import ResponseReader, WholeResponse
 
 
 @dataclass
@@ -26,8 +26,8 @@ def read(*parts: bytes, ended: bool = True) -> Read:
     """Read *parts* as they arrive; whatever they are, nothing but a protocol error is raised."""
     loop = asyncio.new_event_loop()
     try:
-        told: asyncio.Future[Answer] = loop.create_future()
-        reading = Reading(told, bodiless=False)
+        told: asyncio.Future[WholeResponse] = loop.create_future()
+        reading = ResponseReader(told, bodiless=False)
         for part in parts:
             reading.feed(part)
         if ended:
@@ -35,7 +35,7 @@ def read(*parts: bytes, ended: bool = True) -> Read:
         if not told.done():
             return Read(None, reusable=False)
         if error := told.exception():
-            assert isinstance(error, httpx.RemoteProtocolError | BadReply)
+            assert isinstance(error, httpx.RemoteProtocolError | BadResponse)
             assert not reading.reusable
             return Read(None, reusable=False)
         answer = told.result()

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from paygate.dialogue import Request, Response
-from paygate.errors import BadReply, PaygateError
+from paygate.errors import BadResponse, PaygateError
 from paygate.transport import AsyncCourier, AsyncHttpTransport, Courier, HttpTransport
 from paygate.transport.redact import place, tell_answer, tell_fault
 from tests.transport.conftest import PATIENCE_S, Exchange, Server, answer, read_request
@@ -163,13 +163,13 @@ def test_a_fault_is_told_once_and_plainly(
     caplog.set_level(logging.INFO)
     server = serve(part_of(GARBAGE))
 
-    with pytest.raises(BadReply) as caught:
+    with pytest.raises(BadResponse) as caught:
         exchange(Request(method="GET", url=server.url, step="look_up"))
 
     assert caught.value.facts["step"] == "look_up"
     (line,) = [record for record in caplog.records if record.name == "paygate.transport"]
     assert line.levelno == logging.INFO
-    assert line.getMessage().startswith("exchange.failed: BadReply after ")
+    assert line.getMessage().startswith("exchange.failed: BadResponse after ")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_an_address_and_a_fault_are_escaped_in_the_log(caplog: pytest.LogCapture
     request = Request(method="GET", url="https://x.example/a%1b/\x1b[2J\u202e", step="look")
 
     tell_answer(request, Response(status=200), 0.1)
-    tell_fault(request, BadReply("it said \x1b]8;;http://evil\x07\r\nfake line"), 0.1)
+    tell_fault(request, BadResponse("it said \x1b]8;;http://evil\x07\r\nfake line"), 0.1)
 
     assert "x.example/a%1b/\\x1b[2J\\u202e" in caplog.text
     assert "it said \\x1b]8;;http://evil\\x07\\r\\nfake line" in caplog.text

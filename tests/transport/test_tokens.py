@@ -14,7 +14,7 @@ import pytest
 
 from paygate.dialogue import NOTED, Dialogue, Note, Request, Response
 from paygate.domain.secret import Secret
-from paygate.errors import BadReply, InvalidSettings, NoReply, NotSent, Unsupported
+from paygate.errors import BadResponse, InvalidSettings, NoResponse, NotSent, Unsupported
 from paygate.gateway import AccessToken
 from paygate.testing import FakeClock
 from paygate.transport import AsyncCourier, Courier, tokens
@@ -289,7 +289,7 @@ def test_a_refusal_of_what_needs_no_token_is_the_answer(face: str) -> None:
     assert carried.exchange(request(moves_money=True)) is EXPIRED
 
 
-@pytest.mark.parametrize("refuses", [NotSent("down"), NoReply("down"), Response(status=500)])
+@pytest.mark.parametrize("refuses", [NotSent("down"), NoResponse("down"), Response(status=500)])
 def test_where_no_other_token_is_given_the_refusal_stands(face: str, refuses: Told) -> None:
     processor = Processor()
     carried = Carried(face, processor.parts(), Signer())
@@ -317,8 +317,8 @@ async def test_many_refusals_of_one_token_replace_it_once() -> None:
     ("refuses", "reason"),
     [
         (NotSent("refused"), "refused"),
-        (NoReply("lost"), "lost"),
-        (BadReply("garbage"), "garbage"),
+        (NoResponse("lost"), "lost"),
+        (BadResponse("garbage"), "garbage"),
         (Response(status=401, body=b"client-secret is wrong"), "JSON"),
         (Response(status=200, body=b"{}"), "KeyError"),
     ],
@@ -412,7 +412,7 @@ def test_a_failure_is_shared_by_all_who_wait_for_it_and_not_remembered(
             return self.tell(request)
 
     processor, clock = Processor(), FakeClock()
-    processor.refuses = NoReply("lost")
+    processor.refuses = NoResponse("lost")
     script = Slow(processor.parts(), clock)
     courier = Courier(script, Signer(), now=clock.now)
 
@@ -522,8 +522,8 @@ def test_a_token_is_in_no_log_no_repr_and_no_error(
     carried.exchange(WANTS_TOKEN)
     processor.revoked = 1
     carried.exchange(WANTS_TOKEN)
-    carried.script._parts = iter([NoReply("lost")])
-    with pytest.raises(NoReply) as caught:
+    carried.script._parts = iter([NoResponse("lost")])
+    with pytest.raises(NoResponse) as caught:
         carried.exchange(MONEY)
 
     shown = [caplog.text, repr(caught.value), repr(carried.sent)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paygate.dialogue import Request
 from paygate.errors import InvalidSettings, InvalidValue
 from paygate.transport.http import _message, _wire_request
-from paygate.transport.pool import Clock
+from paygate.transport.pool import Deadline
 from paygate.transport.writing import place_of, written
 from tests.transport.conftest import Server, answer
 
@@ -25,7 +25,7 @@ SEGMENT = st.text(st.sampled_from("az09_-.~=:@,%/?&# \\é\"'[]+*"), max_size=12)
 
 def by_httpx(request: Request) -> bytes:
     """Write *request* as httpx and h11 do."""
-    wire = _wire_request(request, Clock(1.0))
+    wire = _wire_request(request, Deadline(1.0))
     connection = h11.Connection(h11.CLIENT)
     try:
         head = connection.send(

@@ -15,9 +15,9 @@ from unittest import mock
 import httpx
 import pytest
 
-from paygate import AsyncCashier, Cashier, Closed, Closing, Kind, Money, Payment, PaymentStatus
+from paygate import AsyncCashier, Cashier, Ended, Ending, Kind, Money, Payment, PaymentStatus
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import MissingExtra, NoReply, StoreBusy
+from paygate.errors import MissingExtra, NoResponse, StoreBusy
 from paygate.gateway import Callback, CallbackStyle, Charge, Notice
 from paygate.testing import FakeClock, FakeGateway, FakeProcessor, Habits, LoopbackGateway
 from paygate.testing.fake_server import FakeServer
@@ -123,7 +123,7 @@ async def test_what_cannot_be_verified_now_is_asked_for_again(
     [told] = page.callbacks()
 
     def verify(callback: Callback) -> Dialogue[list[Notice]]:
-        raise NoReply(f"the certificate for {callback.path} did not come within 30 s")
+        raise NoResponse(f"the certificate for {callback.path} did not come within 30 s")
 
     async with portal.client() as client:
         with monkeypatch.context() as patched:
@@ -222,7 +222,7 @@ async def test_a_payer_who_paid_a_page_that_we_think_ended_unpaid_reads_that_it_
     portal: Portal,
 ) -> None:
     payment = await portal.page()
-    closed = Closed(how=Closing.CANCELED)
+    closed = Ended(how=Ending.CANCELED)
     await portal.call("resolve", payment, closed, evidence="the processor's page shows nothing")
     portal.fakes["page"].pay(payment.reference)
 
@@ -235,7 +235,7 @@ async def test_a_payer_who_paid_a_page_that_we_think_ended_unpaid_reads_that_it_
 
 async def test_a_page_that_ended_and_was_not_paid_says_so(portal: Portal) -> None:
     payment = await portal.page()
-    await portal.call("close_page", payment)
+    await portal.call("withdraw_page", payment)
 
     async with portal.client() as client:
         told = await client.get(f"/page/return?payment={payment.id}")

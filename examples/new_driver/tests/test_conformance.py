@@ -14,7 +14,6 @@ from paygate.testing.conformance import (
     CaptureConformance,
     ChargeConformance,
     CheckConformance,
-    CloseConformance,
     CompleteConformance,
     EnrollConformance,
     FeedConformance,
@@ -24,6 +23,7 @@ from paygate.testing.conformance import (
     RefundConformance,
     Subject,
     VoidConformance,
+    WithdrawConformance,
 )
 
 KEY = "seal-9Zt4Qw"
@@ -145,7 +145,7 @@ class TestPaidPage(Pages, CompleteConformance):
     pass
 
 
-class TestClosedPage(Pages, CloseConformance):
+class TestWithdrawnPage(Pages, WithdrawConformance):
     pass
 
 
@@ -157,5 +157,5 @@ class TestFoundPaidPage(Pages, LookUpConformance):
     operation = Operation.COMPLETE
 
 
-class TestFoundClosedPage(Pages, LookUpConformance):
-    operation = Operation.CLOSE
+class TestFoundEndedPage(Pages, LookUpConformance):
+    operation = Operation.WITHDRAW

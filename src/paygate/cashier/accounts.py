@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate.cashier.base import OnAccounts
 from paygate.cashier.verbs import verb
-from paygate.errors import BadReply, CredentialsRejected, LiveModeMismatch, NotSent, Unsupported
+from paygate.errors import BadResponse, CredentialsRejected, LiveModeMismatch, NotSent, Unsupported
 from paygate.service.flow import ask, look, transact
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Accounts(OnAccounts):
         Ask a gateway whether it accepts the credentials of account *via*; no money moves.
 
         Raises `Unsupported` if the driver cannot, `CredentialsRejected` if the credentials
-        are wrong, `NotSent` or `BadReply` if the gateway cannot be reached or its answer cannot
+        are wrong, `NotSent` or `BadResponse` if the gateway cannot be reached or its answer cannot
         be read, `LiveModeMismatch` if the account is live and the settings are not, or the
         reverse.
         """
@@ -37,7 +37,7 @@ class Accounts(OnAccounts):
         Return the settings of account *via* that the payer's browser needs, by name.
 
         That is a publishable key, say, for the processor's script in your page. Nothing that
-        the account keeps secret is ever among them. Raises `UnknownGateway`.
+        the account keeps secret is ever among them. Raises `GatewayNotFound`.
         """
         return dict(self._account(via).public)
 
@@ -69,7 +69,7 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
             account=account.name,
         )
     if isinstance(facts, Unsent | Unknown):
-        raise BadReply(f"the check of account {account.name!r} failed: {facts.reason}")
+        raise BadResponse(f"the check of account {account.name!r} failed: {facts.reason}")
     if (yield from look(lambda tx: accounts.are_rejected(tx, account.name))):
         yield from transact(lambda tx: accounts.accept(tx, account.name))
     if facts.live is not account.traits.live:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate.cashier import arguments
 from paygate.cashier.verbs import Verbs
-from paygate.errors import UnknownGateway
+from paygate.errors import GatewayNotFound
 from paygate.printing import shown
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class OnAccounts(OnLedger):
         found = self._accounts.get(arguments.named(via, "via"))
         if found is None:
             known = sorted(self._accounts)
-            raise UnknownGateway(
+            raise GatewayNotFound(
                 f"there is no gateway account {shown(via)}; configured are: "
                 f"{', '.join(known) or 'none'}",
                 name=via,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow
 
 
-class Books(OnLedger):
+class BookVerbs(OnLedger):
     """Verbs about the ledger as a whole."""
 
     @verb

@@ -88,7 +88,7 @@ class Collecting(OnAccounts):
         from paygate.service import collect
 
         account = self._account(via)
-        order = collect.Order(
+        order = collect.CollectOrder(
             items=arguments.items(items, "items"),
             account=account,
             key=arguments.key(key),
@@ -147,7 +147,7 @@ class Collecting(OnAccounts):
         from paygate.service import collect
 
         account = self._account(via)
-        order = collect.Order(
+        order = collect.CollectOrder(
             items=arguments.items(items, "items"),
             account=account,
             key=arguments.key(key),
@@ -200,7 +200,7 @@ class Collecting(OnAccounts):
         from paygate.service import collect
 
         account = self._account(via)
-        order = collect.Order(
+        order = collect.CollectOrder(
             items=(),
             account=account,
             key=arguments.key(key),

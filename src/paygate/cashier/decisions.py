@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from paygate.domain.attempt import Attempt
     from paygate.domain.customer import Customer
     from paygate.domain.invoice import Invoice
-    from paygate.domain.method import MethodChange
-    from paygate.domain.outcome import Approved, Closed, Declined
+    from paygate.domain.method import MethodRequest
+    from paygate.domain.outcome import Approved, Declined, Ended
     from paygate.domain.payment import Payment
     from paygate.service.flow import Flow
     from paygate.service.resolve import Resolution
@@ -76,11 +76,11 @@ class Decisions(OnLedger):
     @verb
     def resolve_method(
         self,
-        change: MethodChange | str,
-        outcome: Approved | Declined | Closed,
+        change: MethodRequest | str,
+        outcome: Approved | Declined | Ended,
         *,
         evidence: str,
-    ) -> Flow[MethodChange]:
+    ) -> Flow[MethodRequest]:
         """
         Say how storing (or deleting) a method ended that we could not find out about.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paygate.cashier.accounts import Accounts
-from paygate.cashier.books import Books
+from paygate.cashier.books import BookVerbs
 from paygate.cashier.by_hand import ByHand
 from paygate.cashier.callbacks import Callbacks, Inbox
 from paygate.cashier.collecting import Collecting
@@ -12,7 +12,7 @@ from paygate.cashier.customers import Customers
 from paygate.cashier.decisions import Decisions
 from paygate.cashier.enrolling import Enrolling
 from paygate.cashier.events import Outbox, Publishing
-from paygate.cashier.feeds import Feeds
+from paygate.cashier.feeds import FeedVerbs
 from paygate.cashier.invoices import Invoices
 from paygate.cashier.methods import Methods
 from paygate.cashier.operations import Operations
@@ -38,7 +38,7 @@ class BookDesk(
     Inbox,
     Halting,
     Outbox,
-    Books,
+    BookVerbs,
 ):
     """The verbs that send nothing: they only write to the ledger, or read it."""
 
@@ -49,7 +49,7 @@ class Desk(
     Enrolling,
     PayerNumbers,
     Callbacks,
-    Feeds,
+    FeedVerbs,
     Recovery,
     Publishing,
     Accounts,

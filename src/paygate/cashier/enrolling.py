@@ -11,7 +11,7 @@ from paygate.cashier.verbs import verb
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
     from paygate.domain.kind import Kind
-    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
+    from paygate.domain.method import Mandate, MethodRequest, PaymentMethod
     from paygate.domain.payment import Payment
     from paygate.domain.words import KindWord
     from paygate.gateway import Method
@@ -35,7 +35,7 @@ class Enrolling(OnAccounts):
         mandate: Mandate | None = None,
         kind: Kind | KindWord | None = None,
         currency: str = "",
-    ) -> Flow[MethodChange]:
+    ) -> Flow[MethodRequest]:
         """
         Store a customer's method at the gateway account *via*; no money moves.
 
@@ -68,7 +68,7 @@ class Enrolling(OnAccounts):
         return (yield from enroll.enroll(wish, self._timing))
 
     @verb
-    def forget_method(self, method: PaymentMethod | str, *, key: str) -> Flow[MethodChange]:
+    def forget_method(self, method: PaymentMethod | str, *, key: str) -> Flow[MethodRequest]:
         """
         Charge a stored method no more, and have the gateway delete it.
 
@@ -84,7 +84,7 @@ class Enrolling(OnAccounts):
         )
 
     @verb
-    def inquire_method(self, change: MethodChange | str) -> Flow[MethodChange]:
+    def inquire_method(self, change: MethodRequest | str) -> Flow[MethodRequest]:
         """Ask the gateway how storing (or deleting) a method stands, by the id of the change."""
         from paygate.service import inquire
 

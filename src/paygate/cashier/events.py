@@ -41,7 +41,7 @@ class Outbox(OnLedger):
 
         The oldest comes first, because who reads them goes forward: pass the last one's
         position as *after* for the next page. With *aggregate* (or its id, or an invoice's number)
-        only those about one payment, invoice or stored method; raises `NotFoundError` if there
+        only those about one payment, invoice or stored method; raises `RecordNotFound` if there
         is none of that id.
         """
         from paygate.ledger import outbox
@@ -61,7 +61,7 @@ class Outbox(OnLedger):
         """
         List events that were given up for *sink*, or for any, the oldest of each first.
 
-        Raises `NotFoundError` if no sink of that name ever read.
+        Raises `RecordNotFound` if no sink of that name ever read.
         """
         from paygate.ledger import outbox
         from paygate.service import finding
@@ -80,7 +80,7 @@ class Outbox(OnLedger):
         """
         Let *sink* try its dead letters again at the next `publish`; return how many.
 
-        Raises `NotFoundError` if no sink of that name ever read.
+        Raises `RecordNotFound` if no sink of that name ever read.
         """
         from paygate.ledger import outbox
         from paygate.service import finding

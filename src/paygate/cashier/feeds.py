@@ -11,12 +11,12 @@ from paygate.cashier.verbs import verb
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
-    from paygate.ledger.places import PlaceCounts
+    from paygate.ledger.addresses import AddressCounts
     from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.flow import Flow
 
 
-class Feeds(OnAccounts):
+class FeedVerbs(OnAccounts):
     """Verbs that read feeds."""
 
     @verb
@@ -44,7 +44,7 @@ class Feeds(OnAccounts):
         left out are not read. The event ``feed.rescanned`` says who did it.
 
         Raises `Unsupported` if the account watches no chain, `FeedBusy` if another process
-        reads it, and `BadReply` if the node does not have the block.
+        reads it, and `BadResponse` if the node does not have the block.
         """
         from paygate.service import feed
 
@@ -52,9 +52,9 @@ class Feeds(OnAccounts):
         return (yield from feed.rescan(self._account(via), first))
 
     @verb
-    def places(self, via: str) -> Flow[PlaceCounts]:
+    def addresses(self, via: str) -> Flow[AddressCounts]:
         """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
-        from paygate.ledger import places
+        from paygate.ledger import addresses
 
         source = self._account(via).traits.merchant_account
-        return (yield from look(lambda tx: places.counts(tx, source)))
+        return (yield from look(lambda tx: addresses.counts(tx, source)))

@@ -104,7 +104,7 @@ class Invoices(OnLedger):
 
     @verb
     def invoice(self, number: str) -> Flow[Invoice]:
-        """Read an invoice by number (or id), or raise `UnknownInvoice`."""
+        """Read an invoice by number (or id), or raise `InvoiceNotFound`."""
         from paygate.service import finding
 
         which = arguments.named(number, "number")

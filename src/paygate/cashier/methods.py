@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.customer import Customer
-    from paygate.domain.method import Mandate, MethodChange, PaymentMethod
+    from paygate.domain.method import Mandate, MethodRequest, PaymentMethod
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
 
@@ -39,7 +39,7 @@ class Methods(OnLedger):
 
     @verb
     def method(self, id_: str) -> Flow[PaymentMethod]:
-        """Read a stored method, also one that was forgotten, or raise `UnknownMethod`."""
+        """Read a stored method, also one that was forgotten, or raise `MethodNotFound`."""
         from paygate.service import finding
 
         which = arguments.stored(id_, "id_")
@@ -53,9 +53,9 @@ class Methods(OnLedger):
         since: date | str | None = None,
         until: date | str | None = None,
         oldest_first: bool = False,
-        after: MethodChange | str = "",
+        after: MethodRequest | str = "",
         limit: int = 100,
-    ) -> Flow[list[MethodChange]]:
+    ) -> Flow[list[MethodRequest]]:
         """
         List what was asked of gateways about methods alone: to store one, to delete one.
 
@@ -74,7 +74,7 @@ class Methods(OnLedger):
             until=until,
         )
 
-        def work(tx: Tx) -> list[MethodChange]:
+        def work(tx: Tx) -> list[MethodRequest]:
             found = attempts.changes_page(tx, needs_review=flagged, which=page)
             return [keeping.change_of(tx, id_) for id_ in found]
 
@@ -85,7 +85,7 @@ class Methods(OnLedger):
         """
         Return what the payer allowed us to collect from *method* (or its id); None if nothing.
 
-        Raises `UnknownMethod`.
+        Raises `MethodNotFound`.
         """
         from paygate.ledger import methods
         from paygate.service import finding

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.action import Action
     from paygate.domain.invoice import Invoice, Share
-    from paygate.domain.method import MethodChange
+    from paygate.domain.method import MethodRequest
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.domain.result import OperationResult
@@ -47,9 +47,9 @@ class Operations(OnAccounts):
         being voided.
         """
         from paygate.service import operate
-        from paygate.service.tasks import Task
+        from paygate.service.tasks import OperateOrder
 
-        task = Task(
+        task = OperateOrder(
             operation=Operation.CAPTURE,
             payment=arguments.payment(payment, "payment"),
             key=arguments.key(key),
@@ -92,9 +92,9 @@ class Operations(OnAccounts):
         why it is sent all the same. A bounced check is no refund: see `reverse`.
         """
         from paygate.service import operate, taking
-        from paygate.service.tasks import Task
+        from paygate.service.tasks import OperateOrder
 
-        task = Task(
+        task = OperateOrder(
             operation=Operation.REFUND,
             payment=arguments.payment(payment, "payment"),
             key=arguments.key(key),
@@ -113,7 +113,7 @@ class Operations(OnAccounts):
         """
         Undo *payment* in the cheapest way that still works.
 
-        A page is closed, an authorisation is voided, a charge is voided while the
+        A page is withdrawn, an authorisation is voided, a charge is voided while the
         gateway can, and refunded after. Returns what became of the last of them; its
         `operation` says which that was. Raises `NotCancelable`, and `NotYetRefundable`
         if only a refund is left and the bank can still return the money, unless
@@ -149,12 +149,12 @@ class Operations(OnAccounts):
         `ItemAlreadyBeingPaid`. Raises `NotPayable` if nothing waits.
         """
         from paygate.service import complete
-        from paygate.service.tasks import Task
+        from paygate.service.tasks import OperateOrder
 
         # The faces seal it; a flow that is made without a face does not.
         given = cast("object", parameters)
         sealed = cast("Any", given if given is None or isinstance(given, Sealed) else Sealed(given))
-        task = Task(
+        task = OperateOrder(
             operation=Operation.COMPLETE,
             payment=arguments.payment(payment, "payment"),
             key=None if key is None else arguments.key(key),
@@ -163,7 +163,7 @@ class Operations(OnAccounts):
         return (yield from complete.complete(task, self._accounts, self._timing))
 
     @verb
-    def action_of(self, payment: Payment | MethodChange | str) -> Flow[Action]:
+    def action_of(self, payment: Payment | MethodRequest | str) -> Flow[Action]:
         """
         Return what the payer is to do for *payment*, with what only their browser may see.
 
@@ -172,7 +172,7 @@ class Operations(OnAccounts):
         If a part has come to the address of a `PayToAddress`, or was seen on its way there, the
         result asks for the rest, to the same address and at the same price, while the quote is
         good and the invoices have as much open.
-        For a method that is being stored, give its `MethodChange`. The secret is kept
+        For a method that is being stored, give its `MethodRequest`. The secret is kept
         under the ``token_keys``; without them the gateway is asked for it again. Raises
         `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer,
         `InvalidSettings` if the account has no publishable key for the script of the step.
@@ -186,7 +186,7 @@ class Operations(OnAccounts):
         )
 
     @verb
-    def close_page(
+    def withdraw_page(
         self, payment: Payment | str, *, key: str | None = None
     ) -> Flow[OperationResult]:
         """
@@ -195,10 +195,10 @@ class Operations(OnAccounts):
         Returns what became of it: until its `state` is ``succeeded`` the payer can pay.
         """
         from paygate.service import operate
-        from paygate.service.tasks import Task
+        from paygate.service.tasks import OperateOrder
 
-        task = Task(
-            operation=Operation.CLOSE,
+        task = OperateOrder(
+            operation=Operation.WITHDRAW,
             payment=arguments.payment(payment, "payment"),
             key=None if key is None else arguments.key(key),
         )

@@ -8,7 +8,7 @@ from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import UnknownPayment
+from paygate.errors import PaymentNotFound
 from paygate.printing import shown
 from paygate.service.flow import look
 
@@ -31,7 +31,7 @@ class Payments(OnLedger):
 
     @verb
     def payment(self, id_: Payment | str) -> Flow[Payment]:
-        """Read a payment as it now stands, or raise `UnknownPayment`."""
+        """Read a payment as it now stands, or raise `PaymentNotFound`."""
         from paygate.service import finding
 
         which = arguments.payment(id_, "id_")
@@ -44,7 +44,7 @@ class Payments(OnLedger):
 
         *verb* is the verb that was called with it: a key is used once for each of them. It
         finds a payment whose id was lost, say because the process ended before it was saved.
-        Raises `UnknownPayment` if no call of *verb* used the key: nothing was stored or sent
+        Raises `PaymentNotFound` if no call of *verb* used the key: nothing was stored or sent
         then.
         """
         from paygate.ledger import payments
@@ -55,7 +55,7 @@ class Payments(OnLedger):
         def work(tx: Tx) -> Payment:
             found = payments.by_key(tx, operations, name)
             if found is None:
-                raise UnknownPayment(
+                raise PaymentNotFound(
                     f"no payment was made with the key {shown(name)} by {verb}", key=name
                 )
             return found
@@ -90,7 +90,7 @@ class Payments(OnLedger):
         A page has *limit* of them, 1 to 1,000. Pass the last one (or its id) as *after* for the
         next page; when a page is not full there is no next one. The hundredth page costs no more
         than the first, and payments that are made meanwhile shift nothing. Raises `InvalidValue`
-        for what means nothing, `UnknownInvoice`, `UnknownGateway`, and `UnknownPayment` for an
+        for what means nothing, `InvoiceNotFound`, `GatewayNotFound`, and `PaymentNotFound` for an
         *after* that is not there.
         """
         from paygate.ledger import payments
@@ -110,7 +110,7 @@ class Payments(OnLedger):
         )
 
         def work(tx: Tx) -> list[Payment]:
-            which = payments.Wanted(
+            which = payments.PaymentFilter(
                 customer=who,
                 account=of_account,
                 status=wanted,
@@ -125,7 +125,7 @@ class Payments(OnLedger):
     def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
         """List what was asked of gateways for a payment, the oldest first.
 
-        Raises `UnknownPayment`.
+        Raises `PaymentNotFound`.
         """
         from paygate.ledger import attempts
         from paygate.service import finding
@@ -158,6 +158,6 @@ def _operations_of(verb: str) -> Sequence[str]:
 _KEPT_AS: Mapping[str, Sequence[str]] = {
     **{name: (name,) for name in ("collect", "authorize", "top_up", "record", "pay_from_credit")},
     **{name: (name,) for name in ("capture", "refund", "complete")},
-    "close_page": ("close",),
-    "cancel": ("void", "refund", "close"),
+    "withdraw_page": ("withdraw",),
+    "cancel": ("void", "refund", "withdraw"),
 }

@@ -25,7 +25,7 @@ class Receipts(OnLedger):
 
     @verb
     def receipts(self, payment: Payment | str) -> Flow[list[Receipt]]:
-        """List the money that moved for a payment, in and out; raises `UnknownPayment`."""
+        """List the money that moved for a payment, in and out; raises `PaymentNotFound`."""
         from paygate.ledger import receipts
         from paygate.service import finding
 

@@ -63,7 +63,7 @@ class Recovery(OnAccounts):
         Ask the gateway how *payment* stands, and write down what it says.
 
         If it does not answer, the payment is what was known before, and its `unanswered` says why.
-        Raises `UnknownGateway` if the payment's account is not configured here.
+        Raises `GatewayNotFound` if the payment's account is not configured here.
         """
         from paygate.service import inquire
 

@@ -103,7 +103,7 @@ class Reversals(OnLedger):
 
         Those of a *payment*, of a gateway *account*, and in a *state*: ``"opened"``, ``"lost"``
         or ``"won"``. The dates, the order and the pages are those of `payments`. Raises
-        `UnknownPayment`.
+        `PaymentNotFound`.
         """
         from paygate.domain.chargeback import DisputeState
         from paygate.ledger import chargebacks

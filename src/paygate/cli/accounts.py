@@ -11,7 +11,7 @@ from paygate import registry
 from paygate.cli import show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, from_app, with_gateways, without_missing_ledger
-from paygate.errors import PaygateError, UnknownGateway, Unsupported
+from paygate.errors import GatewayNotFound, PaygateError, Unsupported
 from paygate.printing import shown
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _chosen(accounts: Mapping[str, object], only: str | None) -> list[str]:
     asked = (
         f"there is no gateway account {shown(only)}" if only else "no gateway account is configured"
     )
-    raise UnknownGateway(
+    raise GatewayNotFound(
         f"{asked}; name accounts in a file for --gateways, or by --app; there are: "
         f"{', '.join(known) or 'none'}",
         name=only or "",

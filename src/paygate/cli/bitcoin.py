@@ -10,7 +10,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where, without_missing_ledger
-from paygate.errors import InvalidValue, PaygateError, UnknownGateway
+from paygate.errors import GatewayNotFound, InvalidValue, PaygateError
 from paygate.printing import counted
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _chosen(cashier: Cashier, only: str | None) -> list[str]:
         return known
     if only in known:
         return [only]
-    raise UnknownGateway(
+    raise GatewayNotFound(
         f"there is no Bitcoin account {only or ''}".rstrip()
         + f"; there are: {', '.join(known) or 'none'}",
         name=only or "",
@@ -169,7 +169,7 @@ def _finding(cashier: Cashier, name: str) -> dict[str, Any]:
 
     gateway = cashier.gateways[name].gateway
     assert isinstance(gateway, Bitcoin)  # noqa: S101  (only these are chosen)
-    counted = cashier.places(name)
+    counted = cashier.addresses(name)
     found: dict[str, Any] = {
         "account": name,
         "wallet": gateway.wallet.identity,

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CommandLocation:
     """Where a command, or a group of commands, is defined, and its line in the list."""
 
     module: str
@@ -34,8 +34,8 @@ class Place:
         return typer.main.get_group(around).commands[name]
 
 
-def _at(module: str, name: str, summary: str) -> Place:
-    return Place(f"paygate.cli.{module}", name, summary)
+def _at(module: str, name: str, summary: str) -> CommandLocation:
+    return CommandLocation(f"paygate.cli.{module}", name, summary)
 
 
 COMMANDS: Final = {
@@ -93,7 +93,7 @@ COMMANDS: Final = {
 class Deferred(TyperCommand):
     """A command that stands in the list, and is imported when its arguments are read."""
 
-    def __init__(self, name: str, place: Place) -> None:
+    def __init__(self, name: str, place: CommandLocation) -> None:
         super().__init__(name, short_help=place.summary, rich_markup_mode=None)
         self._place = place
 

@@ -12,7 +12,7 @@ from paygate.cli import facts, options, pages, payments, show
 from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.kind import Operation
 from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
+from paygate.domain.outcome import Approved, Authorized, DeclineCode, Declined, Ended, Ending
 from paygate.errors import InvalidValue
 from paygate.service.resolve import MOVES
 
@@ -38,13 +38,13 @@ class End(StrEnum):
 EndOption = Annotated[End, typer.Option("--ended", help="How it ended.")]
 
 
-def not_done(ended: End) -> Declined | Closed:
+def not_done(ended: End) -> Declined | Ended:
     """Say that nothing came of it."""
     match ended:
         case End.CANCELED:
-            return Closed(how=Closing.CANCELED)
+            return Ended(how=Ending.CANCELED)
         case End.EXPIRED:
-            return Closed(how=Closing.EXPIRED)
+            return Ended(how=Ending.EXPIRED)
         case _:
             return Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
 
@@ -70,7 +70,7 @@ def resolve(
     with where.open() as cashier:
         asked = _asked(cashier, payment, attempt)
         money = asked.amount if amount is None else read_amount(cashier, amount)
-        outcome: Approved | Authorized | Declined | Closed
+        outcome: Approved | Authorized | Declined | Ended
         match ended:
             case End.SUCCEEDED if asked.moves and not movement:
                 raise InvalidValue(

@@ -13,12 +13,12 @@ from paygate.cli.opening import KEYS_VARIABLE, Where, with_gateways, with_ledger
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import StoredMethod
-from paygate.domain.outcome import Approved, Closed, Declined
+from paygate.domain.outcome import Approved, Declined, Ended
 from paygate.domain.secret import Secret
 from paygate.errors import TokenKeysMissing
 
 if TYPE_CHECKING:
-    from paygate.domain.method import MethodChange, PaymentMethod
+    from paygate.domain.method import MethodRequest, PaymentMethod
     from paygate.domain.words import KindWord
 
 methods = typer.Typer(no_args_is_help=True, help="Store, list, choose and forget methods.")
@@ -112,7 +112,7 @@ def changes(
     """List what was asked of gateways about methods, the newest first: to store, to delete one."""
     with where.open() as cashier:
 
-        def list_changes(behind: str, most: int) -> list[MethodChange]:
+        def list_changes(behind: str, most: int) -> list[MethodRequest]:
             return cashier.method_changes(
                 needs_review=review or None,
                 since=since,
@@ -157,7 +157,7 @@ def resolve(
     hide(where.ctx, method)
     decisions.check_held(ended)
     with where.open() as cashier:
-        outcome: Approved | Declined | Closed = decisions.not_done(ended)
+        outcome: Approved | Declined | Ended = decisions.not_done(ended)
         if ended is decisions.End.SUCCEEDED:
             stored = None
             if method is not None:
@@ -228,7 +228,7 @@ def _write(of: PaymentMethod) -> None:
     )
 
 
-def _tell(where: Where, change: MethodChange, *, stop: bool = True) -> None:
+def _tell(where: Where, change: MethodRequest, *, stop: bool = True) -> None:
     """Tell a change, and stop a script where it is not done."""
     change = replace(change, reason=without_secrets(where.ctx, change.reason))
     if where.as_json:
@@ -239,7 +239,7 @@ def _tell(where: Where, change: MethodChange, *, stop: bool = True) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def _write_change(of: MethodChange) -> None:
+def _write_change(of: MethodRequest) -> None:
     done = of.state is AttemptState.SUCCEEDED
     deletes = of.operation is Operation.FORGET
     show.write_sheet(
@@ -255,12 +255,12 @@ def _write_change(of: MethodChange) -> None:
     )
 
 
-def _next_step(of: MethodChange, *, deletes: bool) -> dict[str, object]:
+def _next_step(of: MethodRequest, *, deletes: bool) -> dict[str, object]:
     """Return rows that say what is to be done about a change, if anything is."""
     if of.action is not None:
         return steps.rows(of.action)
     if of.state.final:
-        failed = deletes and of.state.closed
+        failed = deletes and of.state.ended
         return {"Next": "a person must delete it at the gateway" if failed else None}
     if of.needs_review:
         return {"Next": "a person must look at it: 'paygate methods resolve'"}

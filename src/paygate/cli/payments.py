@@ -365,7 +365,7 @@ def rows(of: Payment) -> dict[str, object]:
         or show.amount(of.received),
         "Seen": of.seen or None,
         "Made up of": "\n".join(map(_sighting, of.sightings)) or None,
-        "Address number": of.place,
+        "Address number": of.address_index,
         "Being captured": of.capturing or None,
         "Returned": _amounts([of.returned, *(each.returned for each in of.foreign)]) or None,
         "Being refunded": of.refunding or None,

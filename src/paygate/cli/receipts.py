@@ -160,7 +160,12 @@ def _row(one: ReceiptLine) -> tuple[str, ...]:
         *_amount(made.fee),
         "" if quantity is None else str(_towards(one, quantity).minor),
         "" if quantity is None else quantity.currency,
-        *(made.rate, one.address, "" if one.place is None else str(one.place), one.transaction),
+        *(
+            made.rate,
+            one.address,
+            "" if one.address_index is None else str(one.address_index),
+            one.transaction,
+        ),
     )
 
 

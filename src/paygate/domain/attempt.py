@@ -33,7 +33,7 @@ class AttemptState(StrEnum):
         return _RANKS[self]
 
     @property
-    def closed(self) -> bool:
+    def ended(self) -> bool:
         """Whether it ended without money."""
         return _RANKS[self] == 5
 
@@ -66,7 +66,7 @@ NOT_FINISHED: Final = "not_finished"
 """The code of a completion that found the payer still on the page."""
 
 STILL_OPEN: Final = "still_open"
-"""The code of a closing that found the page still open."""
+"""The code of a withdrawal that found the page still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

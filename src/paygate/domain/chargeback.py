@@ -97,7 +97,7 @@ class Chargeback:
     taken: Money
     lost: Money
     opened_at: datetime
-    closed_at: datetime | None = None
+    ended_at: datetime | None = None
     fee: Money | None = None
     reason: str = ""
     respond_by: datetime | None = None

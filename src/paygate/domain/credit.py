@@ -35,7 +35,7 @@ class Balance(dict[str, Money]):
     """A customer's free credit by currency; zero in a currency in which nothing stands."""
 
     def __missing__(self, currency: str) -> Money:
-        """Return zero, or raise `UnknownCurrency` for what is no currency."""
+        """Return zero, or raise `InvalidCurrency` for what is no currency."""
         return Money.of(currency, 0)
 
 

@@ -7,7 +7,7 @@ cannot be money here.
 
 from __future__ import annotations
 
-from paygate.errors import UnknownCurrency
+from paygate.errors import InvalidCurrency
 from paygate.printing import told
 
 _CODES_BY_SCALE: dict[int, str] = {
@@ -40,11 +40,11 @@ SCALES: dict[str, int] = {
 
 
 def scale_of(currency: str) -> int:
-    """Tell how many digits *currency* has after the point, or raise `UnknownCurrency`."""
+    """Tell how many digits *currency* has after the point, or raise `InvalidCurrency`."""
     try:
         return SCALES[currency]
     except (KeyError, TypeError):
-        raise UnknownCurrency(
+        raise InvalidCurrency(
             f"{told(currency)} is not an ISO 4217 currency code (three capital letters) nor BTC",
             currency=currency,
         ) from None

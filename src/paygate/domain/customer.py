@@ -12,7 +12,7 @@ from paygate.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class PostalAddress:
     """A postal address; `country` is ISO 3166-1 alpha-2."""
 
     line1: str = ""
@@ -35,7 +35,7 @@ class Customer:
     name: str = ""
     email: str = ""
     phone: str = ""
-    address: Address = field(default_factory=Address)
+    address: PostalAddress = field(default_factory=PostalAddress)
     zone: str = ""
     language: str = ""
 

@@ -41,9 +41,9 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     Moved,
     NotFound,
     Pending,
@@ -91,7 +91,7 @@ class Absence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class AttemptFacts:
     """What we know of an attempt before the answer.
 
     `sends` counts how often its request may have left; `action` is what the payer was
@@ -178,7 +178,7 @@ KEY_MISMATCH: Final = "key_mismatch"
 _PAGES = frozenset({Operation.CHARGE, Operation.AUTHORIZE, Operation.ENROLL})
 """Operations whose page, slip or address stays payable after a declined try."""
 
-_ABOUT_PAGE = frozenset({Operation.COMPLETE, Operation.CLOSE})
+_ABOUT_PAGE = frozenset({Operation.COMPLETE, Operation.WITHDRAW})
 """Operations on a page: what they show of its money is news of the attempt that made it."""
 
 _KNOWS_KEY = frozenset({RejectCause.KEY_IN_USE, RejectCause.KEY_MISMATCH})
@@ -209,7 +209,7 @@ _MAY_MOVE_NOTHING = frozenset({Operation.VOID})
 """Operations of `SHOWN_BY` that are done without a movement, if nothing had moved before."""
 
 
-def decide(facts: Facts, answer: Answer, source: Source) -> Changes:
+def decide(facts: AttemptFacts, answer: Answer, source: Source) -> Changes:
     """Return what *answer* from *source* changes, given *facts*."""
     changes = _alerted(_decide(facts, answer, source), answer)
     if facts.late_pending and _ends_wait(facts, answer, source):
@@ -227,12 +227,12 @@ def _alerted(changes: Changes, answer: Answer) -> Changes:
             return changes
 
 
-def _ends_wait(facts: Facts, answer: Answer, source: Source) -> bool:
+def _ends_wait(facts: AttemptFacts, answer: Answer, source: Source) -> bool:
     """Return whether money that was on its way after the end does not come, or has come."""
     match answer:
         case Approved():
             return _is_shown(facts, answer)
-        case Authorized() | Declined() | Closed():
+        case Authorized() | Declined() | Ended():
             return True
         case Rejected():
             return not _about_question(facts, answer, source)
@@ -242,7 +242,7 @@ def _ends_wait(facts: Facts, answer: Answer, source: Source) -> bool:
             return False
 
 
-def _decide(facts: Facts, answer: Answer, source: Source) -> Changes:
+def _decide(facts: AttemptFacts, answer: Answer, source: Source) -> Changes:
     match answer:
         case Approved():
             return _approved(facts, answer)
@@ -256,8 +256,8 @@ def _decide(facts: Facts, answer: Answer, source: Source) -> Changes:
             return _pending(facts, answer)
         case ActionRequired():
             return _action(facts, answer)
-        case Closed():
-            how = AttemptState.EXPIRED if answer.how is Closing.EXPIRED else AttemptState.CANCELED
+        case Ended():
+            how = AttemptState.EXPIRED if answer.how is Ending.EXPIRED else AttemptState.CANCELED
             return _forward(facts, how, reference=answer.reference)
         case Unknown():
             return _unknown(facts, answer)
@@ -271,14 +271,16 @@ def _decide(facts: Facts, answer: Answer, source: Source) -> Changes:
             assert_never(answer)
 
 
-def _forward(facts: Facts, state: AttemptState, *, reference: str, reason: str = "") -> Changes:
+def _forward(
+    facts: AttemptFacts, state: AttemptState, *, reference: str, reason: str = ""
+) -> Changes:
     """Move to *state* if that is more than we know."""
     if state.rank <= facts.state.rank:
         return Changes(reference=reference)
     return Changes(state=state, reference=reference, reason=reason)
 
 
-def _unknown(facts: Facts, answer: Unknown) -> Changes:
+def _unknown(facts: AttemptFacts, answer: Unknown) -> Changes:
     changes = _forward(
         facts, AttemptState.UNKNOWN, reference=answer.reference, reason=answer.reason
     )
@@ -287,12 +289,12 @@ def _unknown(facts: Facts, answer: Unknown) -> Changes:
     return changes
 
 
-def _pending(facts: Facts, answer: Pending) -> Changes:
+def _pending(facts: AttemptFacts, answer: Pending) -> Changes:
     """Go on to pending, unless too little is on its way to hold anything for it."""
     changes = _forward(facts, AttemptState.PENDING, reference=answer.reference)
     seen = answer.amount if _of_asked(facts, answer.amount) else None
     enough = seen is None or _is_enough(facts, seen)
-    if facts.state.closed:
+    if facts.state.ended:
         return _pending_late(facts, changes, seen, enough=enough)
     if seen is None or facts.state.rank > AttemptState.PENDING.rank:
         return changes
@@ -301,16 +303,18 @@ def _pending(facts: Facts, answer: Pending) -> Changes:
     return replace(changes, seen=seen)
 
 
-def _of_asked(facts: Facts, amount: Money | None) -> bool:
+def _of_asked(facts: AttemptFacts, amount: Money | None) -> bool:
     return amount is not None and amount.currency == facts.asked.currency
 
 
-def _is_enough(facts: Facts, seen: Money) -> bool:
+def _is_enough(facts: AttemptFacts, seen: Money) -> bool:
     """Return whether so much of what was asked for is on its way that it is held for it."""
     return seen.minor > 0 and seen.minor * 100 >= facts.asked.minor * facts.held_from_percent
 
 
-def _pending_late(facts: Facts, changes: Changes, seen: Money | None, *, enough: bool) -> Changes:
+def _pending_late(
+    facts: AttemptFacts, changes: Changes, seen: Money | None, *, enough: bool
+) -> Changes:
     """Hold again what money on its way after the end can still pay."""
     changes = replace(changes, log=f"accepted, after it had ended as {facts.state}")
     collects = facts.operation in (Operation.CHARGE, Operation.AUTHORIZE)
@@ -324,12 +328,12 @@ def _pending_late(facts: Facts, changes: Changes, seen: Money | None, *, enough:
     return replace(changes, hold_late=True, seen=seen, alerts=(text,))
 
 
-def _action(facts: Facts, answer: ActionRequired) -> Changes:
+def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
     """Ask the payer for *answer*, or for this instead of what they were asked for before."""
     if facts.operation in _ABOUT_PAGE and not facts.state.final:
         # The page is still open: to complete or to close it has come to nothing. What the
         # payer is to do is news of the attempt that made the page.
-        open_still = facts.operation is Operation.CLOSE
+        open_still = facts.operation is Operation.WITHDRAW
         return Changes(
             state=AttemptState.FAILED,
             reference=answer.reference,
@@ -349,7 +353,7 @@ def _action(facts: Facts, answer: ActionRequired) -> Changes:
     return replace(changes, action=answer.action if news else None, expires_at=answer.expires_at)
 
 
-def _approved(facts: Facts, answer: Approved) -> Changes:
+def _approved(facts: AttemptFacts, answer: Approved) -> Changes:
     if not answer.movements and not _is_shown(facts, answer):
         # Without a movement id the money could be booked twice; ask again instead.
         return _forward(
@@ -364,10 +368,10 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     changes = _other_amount(facts, answer, changes)
     if facts.state is AttemptState.SUCCEEDED:
         return changes
-    if facts.state.closed and facts.operation in _ABOUT_PAGE:
+    if facts.state.ended and facts.operation in _ABOUT_PAGE:
         # That it came to nothing then says nothing of the page, which was paid later.
         return replace(changes, state=AttemptState.SUCCEEDED)
-    if facts.state.closed:
+    if facts.state.ended:
         text = f"the gateway approved a payment that had ended as {facts.state}"
         return replace(
             changes, state=AttemptState.SUCCEEDED, late=True, alerts=(*changes.alerts, text)
@@ -375,7 +379,7 @@ def _approved(facts: Facts, answer: Approved) -> Changes:
     return replace(changes, state=AttemptState.SUCCEEDED)
 
 
-def _is_shown(facts: Facts, answer: Approved) -> bool:
+def _is_shown(facts: AttemptFacts, answer: Approved) -> bool:
     """Return whether *answer* shows the money that the operation was to move."""
     kinds = SHOWN_BY.get(facts.operation)
     if kinds is None:
@@ -386,7 +390,7 @@ def _is_shown(facts: Facts, answer: Approved) -> bool:
     return any(movement.kind in kinds for movement in news)
 
 
-def _of_this(facts: Facts, answer: Approved) -> list[Movement]:
+def _of_this(facts: AttemptFacts, answer: Approved) -> list[Movement]:
     """Return what *answer* tells beside the money of others, which was booked before."""
     if facts.operation in _PAGES:
         # A gateway may take a charge for a duplicate, and answer for another payment.
@@ -395,7 +399,7 @@ def _of_this(facts: Facts, answer: Approved) -> list[Movement]:
     return [each for each in _once(answer) if (each.kind, each.movement_id) not in repeated]
 
 
-def _not_shown(facts: Facts, changes: Changes) -> Changes:
+def _not_shown(facts: AttemptFacts, changes: Changes) -> Changes:
     """Leave open how the operation ended, and ask for a review."""
     text = f"the gateway approved to {facts.operation}, and shows only other money; ask it"
     unknown = AttemptState.UNKNOWN.rank > facts.state.rank
@@ -409,7 +413,7 @@ def _not_shown(facts: Facts, changes: Changes) -> Changes:
     )
 
 
-def _other_amount(facts: Facts, answer: Approved, changes: Changes) -> Changes:
+def _other_amount(facts: AttemptFacts, answer: Approved, changes: Changes) -> Changes:
     """Ask for a review of a refund or capture that was not as much as was asked for."""
     if facts.operation not in (Operation.REFUND, Operation.CAPTURE):
         return changes
@@ -439,7 +443,7 @@ def _once(answer: Approved | Moved) -> list[Movement]:
     )[::-1]
 
 
-def _booked(facts: Facts, answer: Approved | Moved) -> Changes:
+def _booked(facts: AttemptFacts, answer: Approved | Moved) -> Changes:
     """Book what is new of the money that moved; the state is another question."""
     new: list[Movement] = []
     settle: list[Movement] = []
@@ -490,7 +494,7 @@ def _with(movement: Movement, known: Settlement) -> Movement:
     return replace(movement, settled=known.settled, fee=known.fee, settled_on=known.on)
 
 
-def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
+def _not_asked_for(facts: AttemptFacts, answer: Approved | Moved) -> list[Movement]:
     """
     Tell the money in another currency, and what comes beyond the amount that was asked for.
 
@@ -515,10 +519,10 @@ def _not_asked_for(facts: Facts, answer: Approved | Moved) -> list[Movement]:
     return beyond
 
 
-def _authorized(facts: Facts, answer: Authorized) -> Changes:
-    if facts.state.closed and facts.operation in _ABOUT_PAGE:
+def _authorized(facts: AttemptFacts, answer: Authorized) -> Changes:
+    if facts.state.ended and facts.operation in _ABOUT_PAGE:
         return Changes(reference=answer.reference)
-    if facts.state.closed:
+    if facts.state.ended:
         text = f"an amount was authorised on a payment that had ended as {facts.state}"
         return Changes(reference=answer.reference, alerts=(text,), void_late=True)
     changes = _forward(facts, AttemptState.AUTHORIZED, reference=answer.reference)
@@ -531,7 +535,7 @@ def _authorized(facts: Facts, answer: Authorized) -> Changes:
     return replace(changes, authorized=answer.amount)
 
 
-def _declined(facts: Facts, answer: Declined, source: Source) -> Changes:
+def _declined(facts: AttemptFacts, answer: Declined, source: Source) -> Changes:
     told = Changes(
         reference=answer.reference,
         code=str(answer.code),
@@ -571,7 +575,7 @@ def _of_earlier_try(reference: str) -> Changes:
     return Changes(reference=reference, review=text, alerts=(text,))
 
 
-def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
+def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
     told = Changes(
         state=AttemptState.FAILED,
         reference=answer.reference,
@@ -601,14 +605,14 @@ def _rejected(facts: Facts, answer: Rejected, source: Source) -> Changes:
             return nothing
 
 
-def _about_question(facts: Facts, answer: Rejected, source: Source) -> bool:
+def _about_question(facts: AttemptFacts, answer: Rejected, source: Source) -> bool:
     """Return whether only an inquiry, or a repetition, was refused, and not the operation."""
     if source is Source.RESPONSE:
         return facts.sends > 1
     return source is Source.INQUIRY and answer.cause in ABOUT_QUESTION
 
 
-def _key_known(facts: Facts, answer: Rejected) -> Changes:
+def _key_known(facts: AttemptFacts, answer: Rejected) -> Changes:
     """
     Read that our key is known already: something was sent under it, and may move money.
 
@@ -630,7 +634,7 @@ def _key_known(facts: Facts, answer: Rejected) -> Changes:
     return replace(told, code=KEY_MISMATCH, review=text, alerts=(text,))
 
 
-def _unsent(facts: Facts, answer: Unsent, source: Source) -> Changes:
+def _unsent(facts: AttemptFacts, answer: Unsent, source: Source) -> Changes:
     if facts.state.in_doubt and _about_first_sending(facts, source):
         alerts = (answer.reason,) if answer.flagged else ()
         return Changes(
@@ -645,11 +649,11 @@ def _unsent(facts: Facts, answer: Unsent, source: Source) -> Changes:
     return Changes()
 
 
-def _about_first_sending(facts: Facts, source: Source) -> bool:
+def _about_first_sending(facts: AttemptFacts, source: Source) -> bool:
     return source is Source.OPERATOR or (source is Source.RESPONSE and facts.sends == 1)
 
 
-def _not_found(facts: Facts) -> Changes:
+def _not_found(facts: AttemptFacts) -> Changes:
     text = "the gateway does not know this operation"
     match facts.state, facts.absence:
         case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL) if facts.key_known:

@@ -127,6 +127,6 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "credit.created": "A customer got credit.",
     "credit.used": "Credit of a customer was put on an invoice.",
     "credit.returned": "A use of credit was undone.",
-    "credit.closed": "Credit ceased to be, because the payment that made it was reversed.",
+    "credit.canceled": "Credit ceased to be, because the payment that made it was reversed.",
 }
 """Every event type that this version emits, with its meaning."""

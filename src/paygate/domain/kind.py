@@ -66,7 +66,7 @@ class Operation(StrEnum):
     """Undo a charge before it settles, or let go of what is held."""
     REFUND = "refund"
     """Send money back."""
-    CLOSE = "close"
+    WITHDRAW = "withdraw"
     """Make a page or slip unpayable."""
     ENROLL = "enroll"
     """Store a method."""

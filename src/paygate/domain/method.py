@@ -200,7 +200,7 @@ class Mandate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MethodChange:
+class MethodRequest:
     """What became of storing a method, or of deleting one at its gateway.
 
     `state` is ``succeeded`` when it is done; then, and only then, a method that was to

@@ -47,7 +47,7 @@ class Money:
         """Read a human amount: ``Money.of("USD", "12.50")``.
 
         Raises `InvalidAmount` for a float, for text that is no plain decimal
-        number, and for more digits than the currency has; `UnknownCurrency`
+        number, and for more digits than the currency has; `InvalidCurrency`
         for a code that ISO 4217 does not list.
         """
         scale = scale_of(currency)

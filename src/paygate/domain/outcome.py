@@ -178,7 +178,7 @@ class Pending:
 class ActionRequired:
     """The payer must do something: follow a link, pay a slip, pay an address.
 
-    A completion or closing that only finds the page still open, and cannot show it again,
+    A completion or withdrawal that only finds the page still open, and cannot show it again,
     says so without an `action`: what the payer was asked to do before still stands.
     """
 
@@ -187,7 +187,7 @@ class ActionRequired:
     expires_at: datetime | None = None
 
 
-class Closing(StrEnum):
+class Ending(StrEnum):
     """How a page, slip or authorisation ended without money."""
 
     EXPIRED = "expired"
@@ -197,10 +197,10 @@ class Closing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
+class Ended:
     """The page, slip or authorisation can no longer be paid; nobody was declined."""
 
-    how: Closing
+    how: Ending
     reference: str = ""
 
 
@@ -209,9 +209,9 @@ class Fault(StrEnum):
 
     NOT_SENT = "not_sent"
     """The request never left."""
-    NO_REPLY = "no_reply"
+    NO_RESPONSE = "no_response"
     """It left, and no answer came."""
-    BAD_REPLY = "bad_reply"
+    BAD_RESPONSE = "bad_response"
     """An answer came, and it cannot be read."""
     CREDENTIALS = "credentials"
     """The other side does not accept who we are."""
@@ -221,7 +221,7 @@ class Fault(StrEnum):
     @property
     def silent(self) -> bool:
         """Return whether the other side said nothing at all of what it was asked."""
-        return self in (Fault.NOT_SENT, Fault.NO_REPLY, Fault.CREDENTIALS)
+        return self in (Fault.NOT_SENT, Fault.NO_RESPONSE, Fault.CREDENTIALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ class Unknown:
 
 
 Outcome: TypeAlias = (
-    Approved | Authorized | Declined | Rejected | Pending | ActionRequired | Closed | Unknown
+    Approved | Authorized | Declined | Rejected | Pending | ActionRequired | Ended | Unknown
 )
 
 

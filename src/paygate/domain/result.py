@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class OperationState(StrEnum):
-    """How a refund, capture, cancellation, completion or closing stands."""
+    """How a refund, capture, cancellation, completion or withdrawal stands."""
 
     SUCCEEDED = "succeeded"
     """It was done: no less moved than was asked for."""
@@ -59,17 +59,17 @@ class OperationState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
     """
-    What became of a refund, capture, cancellation, completion or closing.
+    What became of a refund, capture, cancellation, completion or withdrawal.
 
     `state` says how it stands, and `payment` what the payment is after it. `operation` is
-    what was asked for: a `cancel` is a closing, a void or a refund. `amount` was asked for;
+    what was asked for: a `cancel` is a withdrawal, a void or a refund. `amount` was asked for;
     `succeeded` is what moved, `under_way` what may still move. A processor may move another
     amount than was asked for: `code` is then ``other_amount``, and the payment is under review.
     Otherwise `code`, `raw_code` and `reason` say why it was not done, or why that is not known;
     `retryable` that the same may be asked for again, with a new key.
 
     `attempts` are the requests that it consists of, the oldest first. There are none if it
-    was over before this call: a callback was faster than the payer, or the page was closed
+    was over before this call: a callback was faster than the payer, or the page was withdrawn
     already. `repeated` says that this call sent nothing, because the key was used before or
     it was over: the result is of the first time.
     """

@@ -43,7 +43,7 @@ class PaymentTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flagged:
+class FlaggedPayments:
     """Payments that are flagged for review: how many, and the ids of the oldest of them.
 
     `conflicts` counts those of them to which other money came than was asked for,
@@ -138,7 +138,7 @@ class LedgerStatus:
     concerns: Sequence[Concern]
     invoices: Sequence[InvoiceTotals]
     payments: Sequence[PaymentTotals]
-    reviews: Flagged
+    reviews: FlaggedPayments
     methods_need_review: Sequence[str]
     unknown: UnknownOutcomes
     accounts: Sequence[AccountStatus]

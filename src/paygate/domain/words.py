@@ -113,7 +113,7 @@ KeyedVerb: TypeAlias = Literal[
     "capture",
     "refund",
     "complete",
-    "close_page",
+    "withdraw_page",
     "cancel",
 ]
 """The verbs whose payment is found by the key of a call."""

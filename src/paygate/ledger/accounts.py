@@ -43,7 +43,7 @@ _WHY_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAccount:
     """What the ledger knows of an account: its driver, and since when it rejects credentials."""
 
     name: str
@@ -75,7 +75,7 @@ def see(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> None:
         tx.run(_SEEN, params | {"driver": driver, "has_feed": int(has_feed)})
 
 
-def all_known(tx: Tx) -> list[Known]:
+def all_known(tx: Tx) -> list[KnownAccount]:
     """Return the accounts that processes were opened with, by name."""
     return [_known(row) for row in tx.all(_ALL, {"tenant": tx.tenant})]
 
@@ -111,8 +111,8 @@ def _tell(tx: Tx, type_: str, name: str, why: str) -> None:
     outbox.emit(tx, type_, f"account:{name}", {"account": name, "reason": why[:_WHY_MAX]})
 
 
-def _known(row: Row) -> Known:
-    return Known(
+def _known(row: Row) -> KnownAccount:
+    return KnownAccount(
         name=row["name"],
         driver=row["driver"],
         has_feed=bool(row["has_feed"]),

@@ -53,7 +53,7 @@ def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
     Put secrets of actions, of attempts after id *after*, under the first key, at most *limit*.
 
     Return what `methods.reseal_page` does. A secret that none of the keys opens stays
-    as it is: it is good for as long as a page is, and the page can be closed.
+    as it is: it is good for as long as a page is, and the page can be withdrawn.
     """
     vault = vault_of(tx)
     rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})

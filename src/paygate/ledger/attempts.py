@@ -12,7 +12,7 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.status import Unattended
-from paygate.errors import SendingStopped, UnknownMethod
+from paygate.errors import MethodNotFound, SendingStopped
 from paygate.ledger import actions, checksums, codec, paging, sending, stored_requests
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.elapsed import Lease, read_mark
@@ -44,12 +44,12 @@ INSERT INTO paygate_attempt (
   id, tenant, payment, method, operation, account, kind, driver, driver_version, livemode,
   merchant_account, gateway_key, key, currency, amount_minor, final, movement, about, refund_to,
   method_plan, state, sends, sent_at, sent_mark, lease_until, next_check_at, created_at,
-  created_mark, actor, offers, method_facts, place, checksum, answer_checksum)
+  created_mark, actor, offers, method_facts, address_index, checksum, answer_checksum)
 SELECT
   :id, :tenant, :payment, :method, :operation, :account, :kind, :driver, :driver_version, :livemode,
   :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :refund_to,
   :method_plan, 'sending', :sends, :at, :mark, :lease_until, :lease_until, :at,
-  :mark, :actor, :offers, :method_facts, :place, :checksum, :answer_checksum
+  :mark, :actor, :offers, :method_facts, :address_index, :checksum, :answer_checksum
 WHERE :sends = 0 AND :reported OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
@@ -147,7 +147,7 @@ _CHANGES = paging.listing(
         AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
     """,
     noun="change of a method",
-    missing=UnknownMethod,
+    missing=MethodNotFound,
 )
 _CHANGES_TO_REVIEW = """
 SELECT id FROM paygate_attempt
@@ -248,7 +248,7 @@ def insert(
     method: str | None = None,
     offers: Collection[Operation] = (),
     method_facts: MethodFacts | None = None,
-    place: int | None = None,
+    address_index: int | None = None,
     reported: bool = False,
 ) -> None:
     """
@@ -260,8 +260,8 @@ def insert(
     method that it is about, or is to make; one about a method alone has no *payment*, and
     *method_plan* says whose the method is.
     *request* is what is needed to send it again, and *person* whose facts are in that. One
-    that a gateway *reported* was never to be sent: its money came by itself. *place* is the
-    number of the place to pay to, if it has one.
+    that a gateway *reported* was never to be sent: its money came by itself. *address_index* is the
+    number of the address_index to pay to, if it has one.
 
     Raise `SendingStopped` while nothing is sent from this ledger.
     """
@@ -293,7 +293,7 @@ def insert(
         "actor": tx.actor,
         "offers": " ".join(sorted(offers)),
         "method_facts": codec.write_method_facts(method_facts),
-        "place": place,
+        "address_index": address_index,
         "reported": reported,
     }
     signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))

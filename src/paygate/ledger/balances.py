@@ -39,7 +39,7 @@ BALANCES: Final = (
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
         FROM (
-          SELECT id, id AS subject, amount_minor - used_minor - closed_minor AS stored, 0 AS found
+          SELECT id, id AS subject, amount_minor - used_minor - canceled_minor AS stored, 0 AS found
           FROM paygate_credit WHERE tenant = :tenant
           UNION ALL
           SELECT credit, NULL, 0, -amount_minor FROM paygate_posting
@@ -240,7 +240,7 @@ BALANCES: Final = (
           FROM paygate_allocation a JOIN paygate_item i ON i.id = a.item
           WHERE a.tenant = :tenant
           UNION ALL
-          SELECT customer, currency, 0, amount_minor - used_minor - closed_minor
+          SELECT customer, currency, 0, amount_minor - used_minor - canceled_minor
           FROM paygate_credit WHERE tenant = :tenant)
         GROUP BY customer, currency HAVING sum(received) <> sum(accounted)
         """,
@@ -260,7 +260,7 @@ BALANCES: Final = (
           SELECT payment, currency, 0, amount_minor FROM paygate_allocation
           WHERE tenant = :tenant AND receipt IS NOT NULL AND payment IS NOT NULL
           UNION ALL
-          SELECT coalesce(c.payment, r.payment), c.currency, 0, c.amount_minor - c.closed_minor
+          SELECT coalesce(c.payment, r.payment), c.currency, 0, c.amount_minor - c.canceled_minor
           FROM paygate_credit c LEFT JOIN paygate_receipt r ON r.id = c.receipt
           WHERE c.tenant = :tenant AND coalesce(c.payment, r.payment) IS NOT NULL)
         GROUP BY payment, currency HAVING sum(held) <> sum(accounted)

@@ -85,7 +85,7 @@ UPDATE paygate_chargeback SET
 WHERE id = :id
 """
 _SET_STATE = """
-UPDATE paygate_chargeback SET state = :state, closed_at = :at WHERE id = :id
+UPDATE paygate_chargeback SET state = :state, ended_at = :at WHERE id = :id
 """
 _TAKE = """
 INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor, checksum)
@@ -116,7 +116,7 @@ WHERE chargeback = :chargeback AND item = :item
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenByDispute:
     """What a chargeback keeps off one invoice, and the write-off of it, where it was lost."""
 
     item: str
@@ -200,7 +200,7 @@ def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownDispute:
     """What is known of a dispute: how often its money moved, and what was reported of it."""
 
     taken: int
@@ -216,11 +216,11 @@ def report(tx: Tx, chargeback: str, state: DisputeState) -> None:
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
-def known(tx: Tx, chargeback: str) -> Known:
+def known(tx: Tx, chargeback: str) -> KnownDispute:
     """Read what is known of a dispute."""
     row = tx.one(_KNOWN, {"id": chargeback})
     assert row is not None, f"chargeback {chargeback} was just read"
-    return Known(
+    return KnownDispute(
         row["times_taken"],
         row["times_given_back"],
         bool(row["reported_lost"]),
@@ -246,10 +246,10 @@ def put_back(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
-def taken(tx: Tx, chargeback: str) -> list[Taken]:
+def taken(tx: Tx, chargeback: str) -> list[TakenByDispute]:
     """Read what a chargeback keeps off invoices."""
     rows = tx.all(_ITEMS, {"chargeback": chargeback})
-    return [Taken(row["item"], row["amount_minor"], row["write_off"]) for row in rows]
+    return [TakenByDispute(row["item"], row["amount_minor"], row["write_off"]) for row in rows]
 
 
 def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
@@ -271,7 +271,7 @@ def chargeback_of(row: Row) -> Chargeback:
         taken=Money(currency, row["taken_minor"]),
         lost=Money(currency, row["lost_minor"]),
         opened_at=read_instant(row["opened_at"]),
-        closed_at=read_instant_or_none(row["closed_at"]),
+        ended_at=read_instant_or_none(row["ended_at"]),
         fee=read_money_or_none(row["fee_currency"], row["fee_minor"]),
         reason=row["reason"],
         respond_by=read_instant_or_none(row["respond_by"]),

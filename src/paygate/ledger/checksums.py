@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CoveredColumns:
     """The columns that a checksum covers, the key of its row first."""
 
     table: str
@@ -41,11 +41,11 @@ class Facts:
         return " || ' ' || ".join(f"t.{name}" for name in self.key)
 
 
-def _facts(table: str, text: str, checksum: str = "checksum") -> Facts:
+def _facts(table: str, text: str, checksum: str = "checksum") -> CoveredColumns:
     """Read *text*: the columns, each with the name of its parameter if that is another one."""
     key, _, rest = text.partition(";")
     names = [each.partition("=") for each in (*key.split(), *rest.split())]
-    return Facts(
+    return CoveredColumns(
         table=f"paygate_{table}",
         key=tuple(each.partition("=")[0] for each in key.split()),
         columns=tuple(column for column, _, _ in names),
@@ -77,7 +77,7 @@ ATTEMPT: Final = _facts(
     "attempt",
     "id; tenant payment method operation account kind driver driver_version livemode "
     "merchant_account gateway_key key currency amount_minor=amount final movement about "
-    "refund_to method_plan created_at=at created_mark=mark actor offers place",
+    "refund_to method_plan created_at=at created_mark=mark actor offers address_index",
 )
 ANSWER: Final = _facts(
     "attempt",
@@ -100,7 +100,7 @@ EARLY_RETURN: Final = _facts(
     "tenant account movement_id; payment undoes currency amount_minor=amount code effective "
     "kept_at=at",
 )
-TAKEN: Final = _facts("taken", "receipt position; place name amount_minor=amount back_minor")
+TAKEN: Final = _facts("taken", "receipt position; origin name amount_minor=amount back_minor")
 ALLOCATION: Final = _facts(
     "allocation",
     "id; tenant item currency amount_minor=amount payment receipt credit cancels effective "
@@ -125,7 +125,7 @@ REVERSAL: Final = _facts(
 CHARGEBACK: Final = _facts(
     "chargeback",
     "id; tenant payment account reference state reported_lost reported_won currency amount_minor "
-    "reason respond_by opened_at closed_at",
+    "reason respond_by opened_at ended_at",
 )
 CHARGEBACK_ITEM: Final = _facts("chargeback_item", "chargeback item; amount_minor write_off")
 POSTING: Final = _facts(
@@ -154,7 +154,7 @@ INBOX: Final = _facts(
 )
 FEED: Final = _facts("feed", "tenant account; cursor since_stop")
 FEED_MEMORY: Final = _facts("feed_memory", "tenant account name; value")
-PLACE: Final = _facts("place", "source number; tenant account owner created_at=at")
+ADDRESS: Final = _facts("address", "source number; tenant account owner created_at=at")
 QUOTE: Final = _facts(
     "quote",
     "attempt; currency amount_minor=amount enough_minor=enough rate rate_source good_until "
@@ -197,7 +197,7 @@ ALL: Final = (
     INBOX,
     FEED,
     FEED_MEMORY,
-    PLACE,
+    ADDRESS,
     QUOTE,
     ARRIVAL,
     OUTBOX,
@@ -214,13 +214,13 @@ def of(values: Sequence[Any]) -> int:
     return crc32(("%s\x1f" * len(values) % tuple(values)).encode())
 
 
-def signed(facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
+def signed(facts: CoveredColumns, params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of an INSERT with the checksum of the row that they make."""
     params[facts.checksum] = of(facts.values(params))
     return params
 
 
-def renew(tx: Tx, facts: Facts, *key: Any) -> None:
+def renew(tx: Tx, facts: CoveredColumns, *key: Any) -> None:
     """Write the checksum of one row anew, after a statement that changed some of its columns."""
     where = " AND ".join(f"{name} = :{name}" for name in facts.key)
     params: dict[str, Any] = dict(zip(facts.key, key, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from paygate.domain.customer import Address, Customer, zone_of
+from paygate.domain.customer import Customer, PostalAddress, zone_of
 from paygate.domain.text import identifier
 from paygate.errors import InvalidValue
 from paygate.ledger import checksums
@@ -96,7 +96,7 @@ def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
         return
     row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
     known: dict[str, Any] = json.loads(row["facts"]) if row and row["facts"] else {}
-    parts = {each.name for each in fields(Address)}
+    parts = {each.name for each in fields(PostalAddress)}
     address = known.get("address", {}) | {
         name: facts[name] for name in sorted(parts & facts.keys())
     }
@@ -192,4 +192,4 @@ def customer_of(facts: dict[str, Any]) -> Customer:
     """Build a customer from id, zone and contact facts."""
     rest = dict(facts)
     address: dict[str, str] = rest.pop("address", {})
-    return Customer(**rest, address=Address(**address))
+    return Customer(**rest, address=PostalAddress(**address))

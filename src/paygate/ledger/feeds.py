@@ -139,14 +139,14 @@ def remember(tx: Tx, account: str, changes: Mapping[str, bytes | None]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FeedEnd:
     """How the feed stood before a reading ended: failing since then, and whether that was told."""
 
     since: datetime | None
     alerted: bool
 
 
-def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> Ended:
+def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> FeedEnd:
     """Write how a reading that *began* then has ended; return how the feed stood before."""
     params = {"tenant": tx.tenant, "account": account}
     before = tx.one(_FEED, params)
@@ -154,9 +154,9 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> E
     tx.run(_END, params | more)
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     if before is None:
-        return Ended(None, alerted=False)
+        return FeedEnd(None, alerted=False)
     since = read_instant_or_none(before["failing_since"])
-    return Ended(since, alerted=before["alerted_at"] is not None)
+    return FeedEnd(since, alerted=before["alerted_at"] is not None)
 
 
 def let_go(tx: Tx, account: str) -> None:

@@ -50,8 +50,8 @@ _COUNTED: Final = [
     "outbox",
     "payer_number",
     "payment",
-    "place",
-    "place_count",
+    "address",
+    "address_count",
     "posting",
     "quote",
     "receipt",
@@ -98,7 +98,7 @@ _OWNERS: Final = {
 }
 
 
-def _with_checksum(facts: checksums.Facts) -> str:
+def _with_checksum(facts: checksums.CoveredColumns) -> str:
     owner = _OWNERS.get(facts.table)
     mine = "t" if owner is None else "o"
     # Nobody checks the books of a tenant that is not there: whoever checks does it for that, too.
@@ -400,7 +400,7 @@ _BY_HAND: Final = f"'{RECORDED}', 'credit'"
 _CALLS: Final = (
     Rule(
         "keys-are-kept",
-        "every payment, capture, refund, void and closing has the key that its call used, so that "
+        "every payment, capture, refund, void and withdrawal has the key that its call used, so that "
         "the same call again does nothing, and a key names what came of its call",
         (
             """
@@ -415,7 +415,7 @@ _CALLS: Final = (
             FROM paygate_attempt a LEFT JOIN (
               SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = a.id
             WHERE a.tenant = :tenant AND a.gateway_key NOT LIKE '%-late'
-              AND a.operation IN ('capture', 'refund', 'void', 'close', 'complete', 'enroll',
+              AND a.operation IN ('capture', 'refund', 'void', 'withdraw', 'complete', 'enroll',
                 'forget')
             GROUP BY coalesce(a.payment, a.id), a.operation, a.created_at HAVING count(k.result) = 0
             """,

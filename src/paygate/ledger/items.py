@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
-from paygate.errors import UnknownInvoice
+from paygate.errors import InvoiceNotFound
 from paygate.ledger import checksums, paging
 from paygate.ledger.codec import read_date, read_instant, write_date
 
@@ -84,7 +84,7 @@ _LISTING = paging.listing(
     rest="(:customer IS NULL OR i.customer = :customer)"
     " AND (:standing IS NULL OR i.standing = :standing)",
     noun="invoice",
-    missing=UnknownInvoice,
+    missing=InvoiceNotFound,
 )
 _IS_OWED = """
 i.tenant = :tenant AND i.kind = 'invoice' AND i.status = 'open'
@@ -100,7 +100,7 @@ _OWED = paging.listing(
         "paygate_item_owed_by_customer": f"{_IS_OWED} AND i.customer = :customer",
     },
     noun="invoice",
-    missing=UnknownInvoice,
+    missing=InvoiceNotFound,
 )
 
 

@@ -24,21 +24,21 @@ VALUES (
 _FREE = """
 SELECT * FROM paygate_credit
 WHERE tenant = :tenant AND customer = :customer AND currency = :currency
-  AND amount_minor - used_minor - closed_minor <> 0
-  AND amount_minor - used_minor - reserved_minor - closed_minor > 0
+  AND amount_minor - used_minor - canceled_minor <> 0
+  AND amount_minor - used_minor - reserved_minor - canceled_minor > 0
 ORDER BY created_at, id
 """
 # A lot on which nothing is left adds nothing, and is in no index of those that stand.
 _SPENDABLE = """
-SELECT coalesce(sum(amount_minor - used_minor - reserved_minor - closed_minor), 0) AS minor
+SELECT coalesce(sum(amount_minor - used_minor - reserved_minor - canceled_minor), 0) AS minor
 FROM paygate_credit
 WHERE tenant = :tenant AND customer = :customer AND currency = :currency
-  AND amount_minor - used_minor - closed_minor <> 0
+  AND amount_minor - used_minor - canceled_minor <> 0
 """
 _FREE_IN = """
-SELECT currency, amount_minor - used_minor - reserved_minor - closed_minor AS minor
+SELECT currency, amount_minor - used_minor - reserved_minor - canceled_minor AS minor
 FROM paygate_credit
-WHERE tenant = :tenant AND customer = :customer AND amount_minor - used_minor - closed_minor <> 0
+WHERE tenant = :tenant AND customer = :customer AND amount_minor - used_minor - canceled_minor <> 0
 ORDER BY created_at, id
 """
 _STANDING = paging.listing(
@@ -49,7 +49,7 @@ _STANDING = paging.listing(
     where={
         "paygate_credit_standing": (
             "c.tenant = :tenant AND c.customer = :customer"
-            " AND c.amount_minor - c.used_minor - c.closed_minor <> 0"
+            " AND c.amount_minor - c.used_minor - c.canceled_minor <> 0"
         ),
     },
     noun="credit",
@@ -57,13 +57,13 @@ _STANDING = paging.listing(
 _OF_PAYMENT = "SELECT * FROM paygate_credit WHERE payment = :payment ORDER BY created_at, id"
 _DEBITS_OF = """
 SELECT c.* FROM paygate_receipt r JOIN paygate_credit c ON c.receipt = r.id
-WHERE r.payment = :payment AND c.amount_minor < 0 AND c.amount_minor <> c.closed_minor
+WHERE r.payment = :payment AND c.amount_minor < 0 AND c.amount_minor <> c.canceled_minor
 ORDER BY c.created_at, c.id
 """
 _BY_ID = "SELECT * FROM paygate_credit WHERE tenant = :tenant AND id = :id"
 _RESERVE = """
 UPDATE paygate_credit SET reserved_minor = reserved_minor + :amount
-WHERE id = :id AND amount_minor - used_minor - reserved_minor - closed_minor >= :amount
+WHERE id = :id AND amount_minor - used_minor - reserved_minor - canceled_minor >= :amount
 """
 _RELEASE = "UPDATE paygate_credit SET reserved_minor = reserved_minor - :amount WHERE id = :id"
 _USE_RESERVED = """
@@ -71,7 +71,7 @@ UPDATE paygate_credit
 SET reserved_minor = reserved_minor - :amount, used_minor = used_minor + :amount WHERE id = :id
 """
 _GIVE_BACK = "UPDATE paygate_credit SET used_minor = used_minor - :amount WHERE id = :id"
-_CLOSE = "UPDATE paygate_credit SET closed_minor = closed_minor + :amount WHERE id = :id"
+_CLOSE = "UPDATE paygate_credit SET canceled_minor = canceled_minor + :amount WHERE id = :id"
 
 
 def insert(
@@ -166,7 +166,7 @@ def give_back(tx: Tx, credit: str, minor: int) -> None:
     tx.run(_GIVE_BACK, {"id": credit, "amount": minor})
 
 
-def close(tx: Tx, credit: str, minor: int) -> None:
+def cancel(tx: Tx, credit: str, minor: int) -> None:
     """Take *minor* of a lot away: the money behind it is gone; less than zero puts it back."""
     tx.run(_CLOSE, {"id": credit, "amount": minor})
 
@@ -177,7 +177,7 @@ def credit_of(row: Row) -> Credit:
     return Credit(
         id=row["id"],
         customer=row["customer"],
-        amount=Money(currency, row["amount_minor"] - row["closed_minor"]),
+        amount=Money(currency, row["amount_minor"] - row["canceled_minor"]),
         used=Money(currency, row["used_minor"]),
         reserved=Money(currency, row["reserved_minor"]),
         reason=CreditReason(row["reason"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paygate.domain.kind import Kind
 from paygate.domain.method import Mandate, MandateScope, PaymentMethod
-from paygate.errors import InvalidValue, TokenKeysMissing, TokenUnreadable, UnknownMethod
+from paygate.errors import InvalidValue, MethodNotFound, TokenKeysMissing, TokenUnreadable
 from paygate.ledger import checksums, paging
 from paygate.ledger.codec import (
     read_date_or_none,
@@ -49,7 +49,7 @@ _LISTING = paging.listing(
         ),
     },
     noun="stored method",
-    missing=UnknownMethod,
+    missing=MethodNotFound,
 )
 _SAME = """
 SELECT id, fingerprint, token_encrypted FROM paygate_method

@@ -262,7 +262,7 @@ def delay(
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class SetAside:
     """An event that was set aside: how often it was refused, and how often nobody was reached."""
 
     event: Event
@@ -270,10 +270,10 @@ class Waiting:
     silences: int
 
 
-def due(tx: Tx, sink: str, limit: int) -> list[Waiting]:
+def due(tx: Tx, sink: str, limit: int) -> list[SetAside]:
     """Return set-aside events that may be tried now, the first of each aggregate."""
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "limit": limit}
-    return [Waiting(event_of(row), row["tries"], row["silences"]) for row in tx.all(_DUE, params)]
+    return [SetAside(event_of(row), row["tries"], row["silences"]) for row in tx.all(_DUE, params)]
 
 
 def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> bool:

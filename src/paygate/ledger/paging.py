@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.errors import NotFoundError
+from paygate.errors import RecordNotFound
 from paygate.printing import told
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Page:
 class Listing:
     """A listing: a statement for each of its indexes and both directions.
 
-    *place* finds the instant of a row by its id; if there is no such row, *missing* is raised.
+    *position* finds the instant of a row by its id; if there is no such row, *missing* is raised.
     """
 
     statements: Mapping[tuple[str, bool], str]
-    place: str
+    position: str
     noun: str
-    missing: type[NotFoundError] = NotFoundError
+    missing: type[RecordNotFound] = RecordNotFound
 
     def read(self, tx: Tx, index: str, page: Page, **values: Any) -> Sequence[Row]:
         """Read the rows of *page*, in the order of *index*; *values* are those it is to find."""
@@ -70,7 +70,7 @@ class Listing:
         first = page.since if page.oldest_first else page.until or _LAST
         if not page.after:
             return first, nothing
-        row = tx.one(self.place, {"tenant": tx.tenant, "id": page.after})
+        row = tx.one(self.position, {"tenant": tx.tenant, "id": page.after})
         if row is None:
             raise self.missing(
                 f"there is no {self.noun} {told(page.after)} in this ledger, so no page begins "
@@ -93,7 +93,7 @@ def listing(
     where: Mapping[str, str],
     rest: str = "TRUE",
     noun: str,
-    missing: type[NotFoundError] = NotFoundError,
+    missing: type[RecordNotFound] = RecordNotFound,
 ) -> Listing:
     """
     Return the listing of *table*, which *select* reads as *alias*, by the column *at*.
@@ -118,5 +118,5 @@ def listing(
             f"{found} AND {own}{at} < :until AND {row} > (:at, :id)"
             f" ORDER BY {own}{at}, {own}id LIMIT :limit"
         )
-    place = f"SELECT {at} AS at FROM {table} WHERE tenant = :tenant AND id = :id"
-    return Listing(statements=statements, place=place, noun=noun, missing=missing)
+    position = f"SELECT {at} AS at FROM {table} WHERE tenant = :tenant AND id = :id"
+    return Listing(statements=statements, position=position, noun=noun, missing=missing)

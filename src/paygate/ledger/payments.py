@@ -15,7 +15,7 @@ from paygate.domain.payment import ForeignMoney, Payment, PaymentItem, PaymentSt
 from paygate.domain.review import Review
 from paygate.domain.settlement import CreditOn
 from paygate.domain.under_review import FlaggedAttempt, reviews_of
-from paygate.errors import UnknownPayment
+from paygate.errors import PaymentNotFound
 from paygate.ledger import actions, attempts, checksums, codec, paging
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.tx import in_turns
@@ -48,12 +48,12 @@ AND NOT EXISTS (
 # invoice is named once, in the order of the claims; one that was chosen later comes last.
 _SELECT = f"""
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
-  a.expires_at, a.method_facts, a.verified, a.place, a.offers,
+  a.expires_at, a.method_facts, a.verified, a.address_index, a.offers,
   (SELECT json_group_array(
      json_array(sighting, currency, quantity_minor, confirmations, needed)) FROM (
      SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20))
     AS sightings,
-  (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
+  (SELECT coalesce(sum(amount_minor - canceled_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency = p.currency)
     AS credited_minor,
   (SELECT coalesce(sum(unallocated_minor), 0) FROM paygate_receipt r
@@ -72,7 +72,7 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
           AS went
       FROM paygate_receipt r WHERE r.payment = p.id AND r.currency <> p.currency
       UNION ALL
-      SELECT currency, 0, amount_minor - closed_minor, 0, 0 FROM paygate_credit c
+      SELECT currency, 0, amount_minor - canceled_minor, 0, 0 FROM paygate_credit c
       WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency <> p.currency)
     GROUP BY currency)) AS foreign_money,
   (SELECT json_group_array(json_array(w.id, w.operation, w.state, w.late_pending))
@@ -134,7 +134,7 @@ _LISTING = paging.listing(
     },
     rest=_MORE,
     noun="payment",
-    missing=UnknownPayment,
+    missing=PaymentNotFound,
 )
 _OF_ITEM = f"""
 {_SELECT}
@@ -285,7 +285,7 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PaymentFilter:
     """Which payments are listed; None for all."""
 
     customer: str | None = None
@@ -295,7 +295,7 @@ class Wanted:
     item: str | None = None
 
 
-def page(tx: Tx, wanted: Wanted, which: Page) -> list[Payment]:
+def page(tx: Tx, wanted: PaymentFilter, which: Page) -> list[Payment]:
     """Read a page of the payments that are *wanted*, the newest first unless it says otherwise."""
     rows = _LISTING.read(
         tx,
@@ -310,7 +310,7 @@ def page(tx: Tx, wanted: Wanted, which: Page) -> list[Payment]:
     return [payment_of(row) for row in rows]
 
 
-def _index_for(wanted: Wanted) -> str:
+def _index_for(wanted: PaymentFilter) -> str:
     """Return the index that leaves the fewest rows to look at; empty for those of an invoice."""
     if wanted.item is not None:
         return ""
@@ -379,19 +379,19 @@ def set_status(
 def clear_review(tx: Tx, payment: str, attempt: str) -> None:
     """Note that a person has looked at one attempt of a payment."""
     attempts.clear_review(tx, attempt)
-    settle_doubt(tx, payment)
+    clear_doubt(tx, payment)
 
 
-def settle_doubt(tx: Tx, payment: str) -> None:
+def clear_doubt(tx: Tx, payment: str) -> None:
     """Note that we were told what a person was to find out."""
     tx.run(_SETTLE_DOUBT, {"id": payment})
 
 
-def settle_conflict(tx: Tx, payment: str) -> None:
+def clear_conflict(tx: Tx, payment: str) -> None:
     """Note that a person has decided about money that was not what was asked for."""
     tx.run(_SETTLE_CONFLICT, {"id": payment})
     attempts.clear_reviews_of(tx, payment)
-    settle_doubt(tx, payment)
+    clear_doubt(tx, payment)
 
 
 def add_moved(
@@ -536,7 +536,7 @@ def payment_of(row: Row) -> Payment:
         superseded=bool(row["superseded"]),
         seen=Money(currency, row["seen_minor"]),
         sightings=_read_sightings(row["sightings"]),
-        place=row["place"],
+        address_index=row["address_index"],
         disputed=bool(row["disputed"]),
         authorized=Money(currency, row["authorized_minor"]),
         reversal=row["reversal"],

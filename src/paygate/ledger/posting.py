@@ -47,7 +47,7 @@ class LedgerAccount(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PostingLine:
     """One line of an entry: so much on this account."""
 
     account: LedgerAccount
@@ -74,22 +74,22 @@ WHERE payment = :payment AND customer = ''
 """
 
 
-def of_nobody(tx: Tx, payment: str) -> dict[str, list[Line]]:
+def of_nobody(tx: Tx, payment: str) -> dict[str, list[PostingLine]]:
     """Return by currency what stands posted for *payment* to no customer."""
     sums: dict[tuple[str, str, str | None, str | None], int] = {}
     for row in tx.all(_OF_NOBODY, {"payment": payment}):
         place = (row["currency"], row["account"], row["receipt"], row["credit"])
         sums[place] = sums.get(place, 0) + row["amount_minor"]
-    found: dict[str, list[Line]] = {}
+    found: dict[str, list[PostingLine]] = {}
     for (currency, account, receipt, credit), minor in sums.items():
-        line = Line(LedgerAccount(account), minor, receipt=receipt, credit=credit)
+        line = PostingLine(LedgerAccount(account), minor, receipt=receipt, credit=credit)
         found.setdefault(currency, []).append(line)
     return found
 
 
 def post(
     tx: Tx,
-    lines: Sequence[Line],
+    lines: Sequence[PostingLine],
     *,
     entry: str,
     currency: str,

@@ -66,7 +66,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class BookedQuote:
     """As what a movement was booked, how much of the other currency came, and at which price."""
 
     amount: Money
@@ -149,7 +149,7 @@ def counted(tx: Tx, attempt: str, currency: str) -> list[Counted]:
     return [Counted(row["cost"], row["quantity"], row["booked"]) for row in rows]
 
 
-def booked(tx: Tx, account: str, movement_id: str, *kinds: MovementKind) -> Booked | None:
+def booked(tx: Tx, account: str, movement_id: str, *kinds: MovementKind) -> BookedQuote | None:
     """Return as what a movement of one of *kinds* was booked, if it was."""
     params = {"tenant": tx.tenant, "account": account, "movement_id": movement_id}
     for kind in kinds:
@@ -159,7 +159,7 @@ def booked(tx: Tx, account: str, movement_id: str, *kinds: MovementKind) -> Book
     return None
 
 
-def _booked_of(row: Row) -> Booked:
+def _booked_of(row: Row) -> BookedQuote:
     quantity = None
     if row["settled_minor"] is not None:
         quantity = Money(row["settled_currency"], row["settled_minor"])
@@ -168,4 +168,4 @@ def _booked_of(row: Row) -> Booked:
         cost = Money(quantity.currency, row["cost_minor"])
         price = Price(cost=cost, rate=row["rate"], source=row["rate_source"])
         valued = Valuation(price=price)
-    return Booked(Money(row["currency"], row["amount_minor"]), quantity, valued)
+    return BookedQuote(Money(row["currency"], row["amount_minor"]), quantity, valued)

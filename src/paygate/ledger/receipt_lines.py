@@ -18,9 +18,9 @@ _LISTING = paging.listing(
     SELECT r.*,
       (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation a
        WHERE a.receipt = r.id) AS allocated_minor,
-      (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
+      (SELECT coalesce(sum(amount_minor - canceled_minor), 0) FROM paygate_credit c
        WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor,
-      t.driver, t.action, t.place, t.reference AS attempt_reference,
+      t.driver, t.action, t.address_index, t.reference AS attempt_reference,
       p.reference AS payment_reference,
       (SELECT u.code FROM paygate_receipt u
        WHERE u.tenant = r.tenant AND u.account = r.account AND u.kind = 'refund'
@@ -46,7 +46,7 @@ WHERE a.receipt = :receipt AND a.amount_minor > 0
 """
 _TAKEN_OFF = """
 SELECT i.number FROM paygate_taken t JOIN paygate_item i ON i.id = t.name
-WHERE t.receipt = :receipt AND t.place = 'item' ORDER BY t.position
+WHERE t.receipt = :receipt AND t.origin = 'item' ORDER BY t.position
 """
 _OUTPOINT: Final = re.compile(r"([0-9a-f]{64}):\d+(?::.*)?")
 
@@ -64,7 +64,7 @@ def _line_of(tx: Tx, row: Row) -> ReceiptLine:
     elif row["undone_reference"] is not None:
         reference = row["undone_reference"]
     address = ""
-    if row["place"] is not None:
+    if row["address_index"] is not None:
         action = actions.read(row["action"])
         address = action.address if isinstance(action, PayToAddress) else reference
     found = _OUTPOINT.fullmatch(row["movement_id"])
@@ -75,7 +75,7 @@ def _line_of(tx: Tx, row: Row) -> ReceiptLine:
         invoices=_invoices(tx, row["id"]),
         reference=reference,
         address=address,
-        place=row["place"],
+        address_index=row["address_index"],
         transaction="" if found is None else found[1],
     )
 

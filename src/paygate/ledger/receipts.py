@@ -47,7 +47,7 @@ _SELECT = """
 SELECT r.*,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation a
    WHERE a.receipt = r.id) AS allocated_minor,
-  (SELECT coalesce(sum(amount_minor - closed_minor), 0) FROM paygate_credit c
+  (SELECT coalesce(sum(amount_minor - canceled_minor), 0) FROM paygate_credit c
    WHERE c.receipt = r.id AND c.reason <> 'invoice_voided') AS credited_minor
 FROM paygate_receipt r
 """
@@ -272,23 +272,23 @@ def names_of(tx: Tx, payment: str) -> frozenset[tuple[MovementKind, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReceiptPart:
     """So much of a receipt."""
 
     receipt: str
     minor: int
 
 
-def unallocated(tx: Tx, payment: str, currency: str) -> list[Part]:
+def unallocated(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
     """Read what of a payment waits for a person's decision, the oldest first."""
     rows = tx.all(_UNALLOCATED, {"payment": payment, "currency": currency})
-    return [Part(row["id"], row["minor"]) for row in rows]
+    return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
-def overdrawn(tx: Tx, payment: str, currency: str) -> list[Part]:
+def overdrawn(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
     """Read what went out beyond what a payment had and nobody is known to owe, below zero."""
     rows = tx.all(_OVERDRAWN, {"payment": payment, "currency": currency})
-    return [Part(row["id"], row["minor"]) for row in rows]
+    return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
 def waits(tx: Tx, payment: str) -> bool:
@@ -296,10 +296,10 @@ def waits(tx: Tx, payment: str) -> bool:
     return tx.one(_WAITS, {"payment": payment}) is not None
 
 
-def awaiting(tx: Tx, payment: str, currency: str) -> list[Part]:
+def awaiting(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
     """Read what of a payment counts only when it has settled, the oldest first."""
     rows = tx.all(_AWAITING, {"payment": payment, "currency": currency})
-    return [Part(row["id"], row["minor"]) for row in rows]
+    return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
 def awaiting_in_all(tx: Tx, payment: str, currency: str) -> int:
@@ -309,7 +309,7 @@ def awaiting_in_all(tx: Tx, payment: str, currency: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedMoney:
     """Money that an attempt moved."""
 
     kind: MovementKind
@@ -317,11 +317,11 @@ class Moved:
     minor: int
 
 
-def moved_by(tx: Tx, payment: str) -> dict[str, list[Moved]]:
+def moved_by(tx: Tx, payment: str) -> dict[str, list[MovedMoney]]:
     """Read what is booked for each attempt of a payment, by its id."""
-    found: dict[str, list[Moved]] = {}
+    found: dict[str, list[MovedMoney]] = {}
     for row in tx.all(_MOVED_BY, {"payment": payment}):
-        one = Moved(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
+        one = MovedMoney(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
         found.setdefault(row["attempt"], []).append(one)
     return found
 

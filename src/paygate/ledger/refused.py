@@ -27,7 +27,7 @@ SELECT * FROM paygate_refused_callback WHERE tenant = :tenant ORDER BY account, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class RefusedBatch:
     """Callbacks that were refused for one reason, between two instants."""
 
     why: Refusal
@@ -38,7 +38,7 @@ class Batch:
     event_id: str = ""
 
 
-def count(tx: Tx, account: str, batch: Batch) -> None:
+def count(tx: Tx, account: str, batch: RefusedBatch) -> None:
     """Add *batch* to what was counted for an account."""
     params = {
         "tenant": tx.tenant,

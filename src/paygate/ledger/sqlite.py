@@ -102,7 +102,7 @@ class SqliteStore(Store):
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Do *work* in one transaction that is durable on return, or not at all."""
-        said: list[logs.Line] = []
+        said: list[logs.LogLine] = []
 
         def unit(connection: sqlite3.Connection) -> T:
             tx = Tx(Session(connection), context)
@@ -130,7 +130,7 @@ class SqliteStore(Store):
         error of the transaction itself is raised, and then nothing was done. If nobody
         knows whether it was, each unit gets a `CommitUnknown` with its own result.
         """
-        said: list[logs.Line] = []
+        said: list[logs.LogLine] = []
 
         def units(connection: sqlite3.Connection) -> list[tuple[Any, BaseException | None]]:
             return [self._unit(connection, context, work, said) for context, work in group]
@@ -343,7 +343,7 @@ class SqliteStore(Store):
         connection: sqlite3.Connection,
         context: Context,
         work: Callable[[Tx], Any],
-        said: list[logs.Line],
+        said: list[logs.LogLine],
     ) -> tuple[Any, BaseException | None]:
         connection.execute("SAVEPOINT unit")
         tx = Tx(Session(connection), context)

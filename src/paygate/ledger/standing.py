@@ -9,7 +9,7 @@ from paygate.domain.callback import InboxState
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.status import (
-    Flagged,
+    FlaggedPayments,
     InvoiceTotals,
     PaymentTotals,
     SinkStatus,
@@ -130,12 +130,12 @@ def payments(tx: Tx) -> list[PaymentTotals]:
     ]
 
 
-def reviews(tx: Tx, limit: int) -> Flagged:
+def reviews(tx: Tx, limit: int) -> FlaggedPayments:
     """Return how many payments are flagged for review, and the oldest of them."""
     row = tx.one(_REVIEWS, {"tenant": tx.tenant})
     assert row is not None, "an aggregate gives a row"
     oldest = tx.all(_TO_REVIEW, {"tenant": tx.tenant, "limit": limit})
-    return Flagged(
+    return FlaggedPayments(
         count=row["count"],
         conflicts=row["conflicts"],
         unidentified=row["unidentified"],

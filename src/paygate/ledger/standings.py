@@ -359,10 +359,10 @@ STANDINGS: Final = (
         SELECT name, 'nothing is counted under this name' FROM paygate_sequence
         WHERE tenant = :tenant AND name <> 'reversal'
         UNION ALL
-        SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', and place ' || p.last
+        SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', and address ' || p.last
           || ' was given away'
-        FROM (SELECT source, max(number) AS last FROM paygate_place GROUP BY source) p
-        LEFT JOIN paygate_place_count c ON c.source = p.source
+        FROM (SELECT source, max(number) AS last FROM paygate_address GROUP BY source) p
+        LEFT JOIN paygate_address_count c ON c.source = p.source
         WHERE coalesce(c.allotted, 0) <> max(p.last, coalesce(c.reached, -1)) + 1 OR c.reached < -1
         """,
         cheap=False,

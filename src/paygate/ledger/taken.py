@@ -11,16 +11,16 @@ from paygate.ledger.posting import LedgerAccount
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.ledger.posting import Line
+    from paygate.ledger.posting import PostingLine
     from paygate.ledger.tx import Tx
 
 _INSERT = """
-INSERT INTO paygate_taken (receipt, position, place, name, amount_minor, checksum)
-VALUES (:receipt, :position, :place, :name, :amount, :checksum)
+INSERT INTO paygate_taken (receipt, position, origin, name, amount_minor, checksum)
+VALUES (:receipt, :position, :origin, :name, :amount, :checksum)
 """
 _COUNT = "SELECT count(*) AS number FROM paygate_taken WHERE receipt = :receipt"
 _OF_RECEIPT = """
-SELECT position, place, name, amount_minor - back_minor AS minor FROM paygate_taken
+SELECT position, origin, name, amount_minor - back_minor AS minor FROM paygate_taken
 WHERE receipt = :receipt AND amount_minor > back_minor ORDER BY position DESC
 """
 _PUT_BACK = """
@@ -39,7 +39,7 @@ class Taken:
     minor: int
 
 
-def insert(tx: Tx, receipt: str, lines: Iterable[Line]) -> None:
+def insert(tx: Tx, receipt: str, lines: Iterable[PostingLine]) -> None:
     """Write where *receipt* took its money from, which is what its *lines* debit."""
     for line in lines:
         name = _name(line)
@@ -49,7 +49,7 @@ def insert(tx: Tx, receipt: str, lines: Iterable[Line]) -> None:
         params = {
             "receipt": receipt,
             "position": 0 if before is None else before["number"],
-            "place": _PLACES[line.account],
+            "origin": _ORIGINS[line.account],
             "name": name,
             "amount": line.minor,
             "back_minor": 0,
@@ -58,20 +58,20 @@ def insert(tx: Tx, receipt: str, lines: Iterable[Line]) -> None:
 
 
 def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
-    """Read what *receipt* took and nobody put back, the last place first."""
+    """Read what *receipt* took and nobody put back, the last origin first."""
     rows = tx.all(_OF_RECEIPT, {"receipt": receipt})
     return [
-        Taken(row["position"], _ACCOUNTS[row["place"]], row["name"], row["minor"]) for row in rows
+        Taken(row["position"], _ACCOUNTS[row["origin"]], row["name"], row["minor"]) for row in rows
     ]
 
 
-def put_back(tx: Tx, receipt: str, place: Taken, minor: int) -> None:
+def put_back(tx: Tx, receipt: str, origin: Taken, minor: int) -> None:
     """Write that *minor* of what *receipt* took is back in its place."""
-    tx.run(_PUT_BACK, {"receipt": receipt, "position": place.position, "amount": minor})
-    checksums.renew(tx, checksums.TAKEN, receipt, place.position)
+    tx.run(_PUT_BACK, {"receipt": receipt, "position": origin.position, "amount": minor})
+    checksums.renew(tx, checksums.TAKEN, receipt, origin.position)
 
 
-def _name(line: Line) -> str | None:
+def _name(line: PostingLine) -> str | None:
     match line.account:
         case LedgerAccount.RECEIVABLE:
             return line.item
@@ -83,10 +83,10 @@ def _name(line: Line) -> str | None:
             return None
 
 
-_PLACES = {
+_ORIGINS = {
     LedgerAccount.RECEIVABLE: "item",
     LedgerAccount.CUSTOMER_CREDIT: "credit",
     LedgerAccount.SUSPENSE: "suspense",
     LedgerAccount.AWAITING: "awaiting",
 }
-_ACCOUNTS = {place: account for account, place in _PLACES.items()}
+_ACCOUNTS = {origin: account for account, origin in _ORIGINS.items()}

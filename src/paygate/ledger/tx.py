@@ -142,7 +142,7 @@ class Tx:
         self.actor = context.actor
         self.vault = context.vault
         self.zone = context.zone
-        self.lines: list[logs.Line] = []
+        self.lines: list[logs.LogLine] = []
         self.now = context.clock.now()
         self.at = write_instant(self.now)
 
@@ -169,7 +169,7 @@ class Tx:
         loud = logs.level_of(name) if level is None else level
         if logs.wanted(LOGGER, loud):
             self.lines.append(
-                logs.Line(LOGGER, name, loud, text, replace(about, tenant=self.tenant))
+                logs.LogLine(LOGGER, name, loud, text, replace(about, tenant=self.tenant))
             )
 
     @property

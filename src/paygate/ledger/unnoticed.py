@@ -99,9 +99,9 @@ UNNOTICED: Final[dict[str, str]] = {
         "charged."
     ),
     "paygate_method.holder": _ERASED,
-    "paygate_place_count.told_reached": "Whether that was told; it may be told once more.",
-    "paygate_place_count.told_limit": "Whether that was told; it may be told once more.",
-    "paygate_place_count.reached": (
+    "paygate_address_count.told_reached": "Whether that was told; it may be told once more.",
+    "paygate_address_count.told_limit": "Whether that was told; it may be told once more.",
+    "paygate_address_count.reached": (
         "Only the wallet knows which places were paid to. A place is never given away twice "
         "whatever it says."
     ),

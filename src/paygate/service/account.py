@@ -50,7 +50,7 @@ _SETTLE_DAYS_MAX: Final = 366
 
 _INSTEAD: Final = {
     Operation.REFUND: "; send the money back another way, and record that with record_refund",
-    Operation.CLOSE: "; it stays payable, and money that comes too late becomes credit",
+    Operation.WITHDRAW: "; it stays payable, and money that comes too late becomes credit",
 }
 """What can be done if a gateway does not offer an operation."""
 
@@ -266,9 +266,9 @@ class GatewayAccount:
         return operation in self.operations and self.traits.offers(kind, operation)
 
     def offered(self, rail: Rail) -> frozenset[Operation]:
-        """Return what this account can do on *rail*; to close a page only if it lets pages go."""
+        """Return what this account can do on *rail*; to withdraw a page only if it lets pages go."""
         offered = self.operations & rail.operations
-        return offered if rail.closable else offered - {Operation.CLOSE}
+        return offered if rail.withdrawable else offered - {Operation.WITHDRAW}
 
     def check(
         self,

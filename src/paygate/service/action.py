@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.action import ScriptStep, lacks_secret
 from paygate.domain.attempt import AttemptState
 from paygate.domain.outcome import ActionRequired
-from paygate.errors import InvalidSettings, NotPayable, SecretNotKept, UnknownPayment
+from paygate.errors import InvalidSettings, NotPayable, PaymentNotFound, SecretNotKept
 from paygate.ledger import actions, attempts, payments
 from paygate.printing import shown
 from paygate.service import inquire, rest
@@ -97,7 +97,7 @@ def _attempt(tx: Tx, id_: str) -> AttemptRow:
         return attempts.main_of(tx, id_)
     row = attempts.by_id(tx, id_)
     if row is None or row.attempt.payment:
-        raise UnknownPayment(
+        raise PaymentNotFound(
             f"there is no payment and no change of a method {shown(id_)} in this ledger"
         )
     return row

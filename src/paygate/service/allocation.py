@@ -15,7 +15,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
 from paygate.ledger import allocations, claims, items, lots, outbox, posting, reversals
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,9 +40,9 @@ def by_hand(kind: Kind) -> LedgerAccount:
 
 def use_reserved_credit(
     tx: Tx, payment: str, its_claims: Iterable[Claim], *, currency: str, on: date
-) -> list[Line]:
+) -> list[PostingLine]:
     """Use the credit that *payment* reserved, on the invoices it was reserved for."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     for claim in its_claims:
         if claim.credit is None or claim.state != "hard":
             continue
@@ -58,8 +58,8 @@ def use_reserved_credit(
         )
         claims.set_state(tx, payment, claim, "used")
         lines += [
-            Line(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
-            Line(LedgerAccount.RECEIVABLE, -claim.minor, item=claim.item),
+            PostingLine(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
+            PostingLine(LedgerAccount.RECEIVABLE, -claim.minor, item=claim.item),
         ]
     return lines
 
@@ -79,7 +79,7 @@ def place(
     amount: Money,
     claims: Sequence[Claim],
     *,
-    source: Line,
+    source: PostingLine,
     on: date,
     entry: str | None = None,
     keep_rest: bool = False,
@@ -129,7 +129,7 @@ def _put_on_items(
     *,
     on: date,
     keep_rest: bool,
-) -> tuple[list[Line], int, CreditReason | None]:
+) -> tuple[list[PostingLine], int, CreditReason | None]:
     """
     Put the money of *receipt* on what its payment is for, in order.
 
@@ -139,7 +139,7 @@ def _put_on_items(
     Returns the lines, what is left over, and why an invoice took less than the
     payment was to bring, if one did.
     """
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     left = amount.minor
     short: CreditReason | None = None
     brought: dict[str, int] | None = None
@@ -172,7 +172,7 @@ def _put_on_items(
             receipt=receipt,
             effective=on,
         )
-        lines.append(Line(LedgerAccount.RECEIVABLE, -take, item=claim.item))
+        lines.append(PostingLine(LedgerAccount.RECEIVABLE, -take, item=claim.item))
     return lines, left, short
 
 
@@ -215,7 +215,7 @@ def make_credit(
     payment: str | None,
     receipt: str | None,
     item: str | None = None,
-) -> Line:
+) -> PostingLine:
     """Turn *amount* into credit of *customer*."""
     assert customer, "money of which nobody knows whose it is waits in suspense"
     credit = lots.insert(
@@ -240,7 +240,7 @@ def make_credit(
             "payment": payment,
         },
     )
-    return Line(LedgerAccount.CUSTOMER_CREDIT, -amount.minor, credit=credit)
+    return PostingLine(LedgerAccount.CUSTOMER_CREDIT, -amount.minor, credit=credit)
 
 
 def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
@@ -294,9 +294,9 @@ def release(tx: Tx, payment: str, its_claims: Iterable[Claim]) -> None:
             claims.set_state(tx, payment, claim, "released")
 
 
-def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line], list[str]]:
+def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[PostingLine], list[str]]:
     """Take the credit that *payment* used off its invoices and give it back to its lots."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     touched: list[str] = []
     for allocation in allocations.standing_of_payment(tx, payment.id):
         if allocation.credit is None:
@@ -307,8 +307,8 @@ def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line],
         lots.give_back(tx, allocation.credit, minor)
         touched.append(allocation.invoice)
         lines += [
-            Line(LedgerAccount.RECEIVABLE, minor, item=allocation.invoice),
-            Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
+            PostingLine(LedgerAccount.RECEIVABLE, minor, item=allocation.invoice),
+            PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
         ]
     if lines:
         outbox.emit(
@@ -327,10 +327,10 @@ def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Line],
 
 def take_off_items(
     tx: Tx, payment: Payment, inward: Iterable[Receipt], *, on: date
-) -> tuple[list[Line], list[str]]:
+) -> tuple[list[PostingLine], list[str]]:
     """Take the money of the *inward* receipts of a payment off its invoices."""
     ids = {receipt.id for receipt in inward}
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     touched: list[str] = []
     for allocation in allocations.standing_of_payment(tx, payment.id):
         if allocation.receipt not in ids:
@@ -339,21 +339,21 @@ def take_off_items(
         items.empty(tx, allocation.invoice, allocation.amount.minor)
         touched.append(allocation.invoice)
         lines.append(
-            Line(LedgerAccount.RECEIVABLE, allocation.amount.minor, item=allocation.invoice)
+            PostingLine(LedgerAccount.RECEIVABLE, allocation.amount.minor, item=allocation.invoice)
         )
     return lines, touched
 
 
-def undo_write_offs(tx: Tx, payment: Payment) -> tuple[list[Line], list[str]]:
+def undo_write_offs(tx: Tx, payment: Payment) -> tuple[list[PostingLine], list[str]]:
     """Undo the write-offs that *payment* caused."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     touched: list[str] = []
     for write_off in reversals.write_offs_of_payment(tx, payment.id):
         reversals.mark_undone(tx, write_off.id)
         items.undo_write_off(tx, write_off.invoice, write_off.amount.minor)
         touched.append(write_off.invoice)
         lines += [
-            Line(LedgerAccount.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
-            Line(reversals.posted_to(tx, write_off.id), -write_off.amount.minor),
+            PostingLine(LedgerAccount.RECEIVABLE, write_off.amount.minor, item=write_off.invoice),
+            PostingLine(reversals.posted_to(tx, write_off.id), -write_off.amount.minor),
         ]
     return lines, touched

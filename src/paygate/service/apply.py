@@ -51,7 +51,7 @@ from paygate.printing import shown
 from paygate.service import door, inquire, keeping, merge, notices, operate, quotes, told, unasked
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.known import (
-    Known,
+    KnownOperation,
     besides_answer,
     contradicts,
     find_out,
@@ -60,8 +60,8 @@ from paygate.service.known import (
     known_of,
     question_about,
 )
-from paygate.service.reading import Reading
-from paygate.service.tasks import Task
+from paygate.service.reading import AnswerSource
+from paygate.service.tasks import OperateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from paygate.ledger.inbox import InboxRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount, Timing
-    from paygate.service.inquire import Case
+    from paygate.service.inquire import InquiryCase
 
 
 RETRY_PLAN: Final = tuple(timedelta(seconds=each) for each in (60, 300, 900, 3600, 21600, 86400))
@@ -198,7 +198,7 @@ def _follow(
 
 
 def _price(
-    row: InboxRow, notice: Notice, known: Known, account: GatewayAccount
+    row: InboxRow, notice: Notice, known: KnownOperation, account: GatewayAccount
 ) -> Flow[PriceOf | None]:
     """Ask what the amount of a payment costs now, if its money came late."""
     case, prices = known.case, account.prices
@@ -222,8 +222,8 @@ class _Matter:
 
     row: InboxRow
     notice: Notice
-    known: Known
-    share: unasked.Share
+    known: KnownOperation
+    share: unasked.NoticeShare
     account: GatewayAccount
     finding: Answer | None
     timing: Timing
@@ -256,7 +256,7 @@ def apply_in(
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
     known = known_of(account.name, notice, row.callback.received_at)(tx)
-    share = known.share or unasked.Share(notice)
+    share = known.share or unasked.NoticeShare(notice)
     matter = _Matter(
         row=row,
         notice=share.notice,
@@ -283,7 +283,7 @@ def apply_in(
 # --- About a payment -------------------------------------------------------------------------
 
 
-def _of_payment(tx: Tx, matter: _Matter, case: Case, before: Payment) -> Done:
+def _of_payment(tx: Tx, matter: _Matter, case: InquiryCase, before: Payment) -> Done:
     """Merge what is told, or was found out, about the payment *before*."""
     row, notice, account = matter.row, matter.notice, matter.account
     heard_at = row.callback.received_at
@@ -311,7 +311,7 @@ def _of_payment(tx: Tx, matter: _Matter, case: Case, before: Payment) -> Done:
 
 
 def _merge_told(
-    tx: Tx, matter: _Matter, case: Case, before: Payment, arrival: Arrival | None
+    tx: Tx, matter: _Matter, case: InquiryCase, before: Payment, arrival: Arrival | None
 ) -> None:
     """Merge the answer of a notice, and then its movements and disputes."""
     row, notice, account, known = matter.row, matter.notice, matter.account, matter.known
@@ -354,7 +354,7 @@ def _put_off(tx: Tx, matter: _Matter) -> None:
         _wait(tx, row, why, InboxState.FAILED)
 
 
-def _of_movements(notice: Notice, known: Known) -> list[Answer]:
+def _of_movements(notice: Notice, known: KnownOperation) -> list[Answer]:
     """Make answers of the movements that are told without one."""
     moved = tuple(besides_answer(notice))
     disputes = notice.disputes
@@ -379,9 +379,9 @@ def _why(finding: Answer | None) -> str:
     return finding.reason if isinstance(finding, Unknown | Unsent) else "the gateway has no news"
 
 
-def _reading(case: Case, account: GatewayAccount, timing: Timing) -> Reading:
+def _reading(case: InquiryCase, account: GatewayAccount, timing: Timing) -> AnswerSource:
     rail = account.traits.rails.get(case.row.kind)
-    return Reading(
+    return AnswerSource(
         source=Source.CALLBACK,
         variable_amount=rail is not None and rail.variable_amount,
         held_from_percent=0 if rail is None else rail.held_from_percent,
@@ -393,7 +393,7 @@ def _reading(case: Case, account: GatewayAccount, timing: Timing) -> Reading:
 # --- About a method --------------------------------------------------------------------------
 
 
-def _of_method(tx: Tx, matter: _Matter, case: Case) -> Done:
+def _of_method(tx: Tx, matter: _Matter, case: InquiryCase) -> Done:
     """
     Merge what is told, or was found out, about storing or deleting a method.
 
@@ -481,8 +481,8 @@ def _unreadable(tx: Tx, row: InboxRow, notice: Notice) -> Done:
 def _complete(
     row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    """Complete a payment whose payer has approved; close the page where others took over."""
-    task = Task(operation=Operation.COMPLETE, payment=payment.id, key=None)
+    """Complete a payment whose payer has approved; withdraw the page where others took over."""
+    task = OperateOrder(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
         payment = (yield from operate.operate(task, accounts, timing)).payment
@@ -523,7 +523,7 @@ def _unsent(tx: Tx, payment: Payment) -> str:
 def _close(
     payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    task = Task(operation=Operation.CLOSE, payment=payment.id, key=None)
+    task = OperateOrder(operation=Operation.WITHDRAW, payment=payment.id, key=None)
     try:
         return (yield from operate.operate(task, accounts, timing)).payment
     except (Refused, UsageError):

@@ -8,7 +8,7 @@ from paygate.domain.customer import Customer
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
 from paygate.ledger import claims, customers, payments, posting, receipts, reviews
 from paygate.ledger.claims import Claim
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
 from paygate.service import allocation, finding, identifying, settle, taking, telling
 from paygate.service.flow import Flow, transact
@@ -66,7 +66,7 @@ def assign_in(
         allocation.tell_items(tx, touched)
     identifying.follow_up(tx, payment)
     reviews.decide(tx, payment.id, reason)
-    payments.settle_conflict(tx, payment.id)
+    payments.clear_conflict(tx, payment.id)
     found = finding.payment(tx, payment.id)
     telling.emit(tx, "payment.assigned", found, why=reason)
     return found
@@ -113,7 +113,7 @@ def _owe(tx: Tx, payment: Payment, receipt: Receipt) -> None:
     receipts.set_unallocated(tx, receipt.id, 0)
     lines = [
         taking.owe(tx, payment, receipt.id, owed),
-        Line(LedgerAccount.SUSPENSE, -owed.minor, receipt=receipt.id),
+        PostingLine(LedgerAccount.SUSPENSE, -owed.minor, receipt=receipt.id),
     ]
     posting.post(
         tx,
@@ -149,7 +149,7 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
         made.append(Claim(position + len(made), now.id, now.open.minor, None, "released"))
     claims.insert(tx, payment.id, made)
     receipts.set_unallocated(tx, receipt.id, 0)
-    source = Line(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt.id)
+    source = PostingLine(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt.id)
     on, entry = customers.today(tx, payment.customer), f"assign:{receipt.id}"
     if settle.still_waits(tx, payment, receipt):
         settle.accept(tx, payment, amount, on, source, entry=entry)

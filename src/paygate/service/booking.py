@@ -73,7 +73,7 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
     operation = row.attempt.operation
     if operation in _COLLECTS:
         # The rest of an authorisation ran out; what was captured of it before stays.
-        partly = state.closed and under_way.of_payment(tx, payment.id).collected
+        partly = state.ended and under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
     if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
         return payment.status
@@ -111,7 +111,7 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
                 _end_hold(tx, payment)
         case Operation.REFUND:
             _end_refund(tx, row, payment, done=done)
-        case Operation.CLOSE | Operation.COMPLETE | Operation.ENROLL | Operation.FORGET:
+        case Operation.WITHDRAW | Operation.COMPLETE | Operation.ENROLL | Operation.FORGET:
             pass  # they hold nothing
         case _:
             assert_never(row.attempt.operation)
@@ -287,5 +287,5 @@ def end_conflict(tx: Tx, payment: Payment) -> bool:
     if not payment.conflicted or not gone or not over:
         return False
     allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
-    payments.settle_conflict(tx, payment.id)
+    payments.clear_conflict(tx, payment.id)
     return True

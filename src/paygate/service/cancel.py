@@ -12,7 +12,7 @@ from paygate.errors import NotCancelable
 from paygate.ledger import attempts, keys
 from paygate.service import finding, operate, tasks, ways
 from paygate.service.flow import Flow, look
-from paygate.service.tasks import Task
+from paygate.service.tasks import OperateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def cancel(
     """
     Undo a payment in the cheapest way that still works.
 
-    A page is closed, an authorisation voided, a charge voided while that is
+    A page is withdrawn, an authorisation voided, a charge voided while that is
     possible and refunded after. A void of unknown outcome is left alone. The result is
     of the last that was asked.
     """
@@ -48,7 +48,7 @@ def cancel(
     account = operate.account_of(found, accounts)
     match found.status:
         case PaymentStatus.REQUIRES_ACTION:
-            first = Operation.CLOSE
+            first = Operation.WITHDRAW
         case PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
             first = Operation.VOID
         case PaymentStatus.PROCESSING if account.offers(found.kind, Operation.VOID):
@@ -60,13 +60,13 @@ def cancel(
     refundable = found.status is PaymentStatus.SUCCEEDED
     voidable = account.offers(found.kind, first) and not in_part
     if voidable or not refundable:
-        task = Task(operation=first, payment=payment, key=key)
+        task = OperateOrder(operation=first, payment=payment, key=key)
         result = yield from operate.operate(task, accounts, timing)
         # What never reached the gateway can be asked for again.
         refused = result.state.failed and not result.retryable
         if not (refused and refundable):
             return result
-    back = Task(
+    back = OperateOrder(
         operation=Operation.REFUND,
         payment=payment,
         key=key,
@@ -103,10 +103,10 @@ def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
 
 def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
     """Return what has undone *payment*, if that was asked for under *key*, or else that it is."""
-    for operation in (Operation.VOID, Operation.CLOSE):
+    for operation in (Operation.VOID, Operation.WITHDRAW):
         before = [row.attempt for row in operate.asked_before(tx, payment, operation, key)]
         if before:
             return operate.made_of(tx, payment, operation, before, repeated=True)
     rows = attempts.of_payment(tx, payment.id)
     voided = any(row.attempt.operation is Operation.VOID for row in rows)
-    return result_of(payment, Operation.VOID if voided else Operation.CLOSE, [], repeated=True)
+    return result_of(payment, Operation.VOID if voided else Operation.WITHDRAW, [], repeated=True)

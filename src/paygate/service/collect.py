@@ -27,30 +27,30 @@ from paygate.errors import (
     InvalidAmount,
     InvalidValue,
     InvoiceDisputed,
+    MethodNotFound,
     MethodNotUsable,
     NotEnrollable,
     OpenAmountChanged,
-    UnknownMethod,
     Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
 from paygate.ledger import attempts, chargebacks, claims, customers, keys, methods, payments
 from paygate.printing import shown
 from paygate.service import (
+    addresses,
     claiming,
-    closing,
     dialogues,
     door,
     finding,
     merge,
-    places,
     requests,
     return_address,
     telling,
+    withdrawing,
 )
 from paygate.service.claiming import ClaimPlan
 from paygate.service.flow import Flow, Heard, ask, intend
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class CollectOrder:
     """What a host wants collected; `amount` is None for all that is open."""
 
     items: Sequence[Invoice | Share | str]
@@ -107,11 +107,13 @@ class Opened:
     payer: Customer | None = None
 
 
-def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]) -> Flow[Payment]:
+def collect(
+    order: CollectOrder, timing: Timing, accounts: Mapping[str, GatewayAccount]
+) -> Flow[Payment]:
     """
     Collect once, however often this is called or interrupted, and return the payment.
 
-    Pages on which the same items could be paid are closed first: see `closing`.
+    Pages on which the same items could be paid are closed first: see `withdrawing`.
     """
     account = order.account
     kind = _kind_of(order)
@@ -123,16 +125,16 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         opened = open_payment(tx, order, kind, rail, timing)
         if opened.dialogue is not None:
             wanted = [claim.item for claim in claims.of_payment(tx, opened.payment.id)]
-            closing.check(tx, wanted, accounts, tried, payer_present=order.payer_present)
+            withdrawing.check(tx, wanted, accounts, tried, payer_present=order.payer_present)
         return opened
 
     opened: Opened | None = None
     while opened is None:
         try:
             opened = yield from intend(store, lambda opened: opened.attempt)
-        except closing.OpenPages as found:
+        except withdrawing.OpenPages as found:
             tried |= set(found.pages)
-            yield from closing.close_pages(found.pages, accounts, timing)
+            yield from withdrawing.withdraw_pages(found.pages, accounts, timing)
     if opened.dialogue is None:
         return opened.payment
     heard = Heard()
@@ -150,7 +152,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
         heard=heard,
         lease=opened.lease,
     )
-    reading = Reading(
+    reading = AnswerSource(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
@@ -160,7 +162,7 @@ def collect(order: Order, timing: Timing, accounts: Mapping[str, GatewayAccount]
     return (yield from merge.merge(opened.attempt, answer, reading))
 
 
-def _kind_of(order: Order) -> Kind:
+def _kind_of(order: CollectOrder) -> Kind:
     """Tell the kind of payment: a stored method says itself what it is."""
     method, account = order.method, order.account
     if not isinstance(method, PaymentMethod):
@@ -177,7 +179,7 @@ def _kind_of(order: Order) -> Kind:
     return method.kind
 
 
-def _check_saving(order: Order, kind: Kind, rail: Rail) -> None:
+def _check_saving(order: CollectOrder, kind: Kind, rail: Rail) -> None:
     """Refuse to store what is stored, and to charge by ourselves what needs the payer."""
     stored = isinstance(order.method, PaymentMethod | StoredToken)
     if order.mandate is not None and not order.save_method:
@@ -211,11 +213,11 @@ def _check_saving(order: Order, kind: Kind, rail: Rail) -> None:
             raise InvalidValue("without the payer only a stored method can be charged")
 
 
-def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> PaymentMethod:
+def _usable(tx: Tx, order: CollectOrder, method: PaymentMethod, customer: str) -> PaymentMethod:
     """Read the stored method as it is now; refuse one that cannot pay this."""
     found = methods.by_id(tx, method.id)
     if found is None:
-        raise UnknownMethod(f"there is no stored method {shown(method.id)} in this ledger")
+        raise MethodNotFound(f"there is no stored method {shown(method.id)} in this ledger")
     why = ""
     payers = {customer} if order.payer is None else {customer, order.payer.id}
     if found.customer not in payers or found.account != order.account.name:
@@ -242,7 +244,7 @@ def _usable(tx: Tx, order: Order, method: PaymentMethod, customer: str) -> Payme
     raise MethodNotUsable(f"method {found.id} {text}", method=found.id, why=why)
 
 
-def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -> Opened:
+def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Timing) -> Opened:
     """Check, claim and store the intent in this transaction; send nothing."""
     id_ = tx.new_id("pay")
     before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
@@ -298,7 +300,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         browser=order.browser,
         store_method=order.save_method,
         payer_present=order.payer_present,
-        place=places.allot(tx, order.account, rail, payment, plan.claims, order.key),
+        address_index=addresses.allot(tx, order.account, rail, payment, plan.claims, order.key),
         asked_at=tx.now,
         reason=order.reason,
         lines=_lines(plan),
@@ -335,7 +337,7 @@ def open_payment(tx: Tx, order: Order, kind: Kind, rail: Rail, timing: Timing) -
         person=payment.payer,
         offers=order.account.offered(rail),
         method_facts=_facts_of(order.method),
-        place=charge.place,
+        address_index=charge.address_index,
     )
     telling.emit(tx, "payment.started", payment)
     return Opened(
@@ -361,7 +363,9 @@ def _lines(plan: ClaimPlan) -> tuple[ChargeLine, ...]:
     )
 
 
-def _method(tx: Tx, order: Order, customer: str) -> tuple[Method | None, str | None, str | None]:
+def _method(
+    tx: Tx, order: CollectOrder, customer: str
+) -> tuple[Method | None, str | None, str | None]:
     """Tell what is charged, and the ids of the stored method and of the payer's mandate."""
     if order.save_method:
         methods.vault_of(tx)
@@ -398,7 +402,7 @@ def _facts_of(method: Method | PaymentMethod | None) -> MethodFacts | None:
             return None
 
 
-def _reserve(tx: Tx, order: Order, plan: ClaimPlan) -> int:
+def _reserve(tx: Tx, order: CollectOrder, plan: ClaimPlan) -> int:
     """Reserve the credit that is to be used beside the gateway's money; tell how much."""
     if order.credit is None:
         return 0
@@ -407,7 +411,7 @@ def _reserve(tx: Tx, order: Order, plan: ClaimPlan) -> int:
     return used
 
 
-def _fingerprint(order: Order, kind: Kind) -> str:
+def _fingerprint(order: CollectOrder, kind: Kind) -> str:
     """Tell what makes this call the same call again; a one-time token does not count."""
     payer = None if order.payer is None else order.payer.id
     customer = order.customer.id if isinstance(order.customer, Customer) else order.customer
@@ -430,7 +434,7 @@ def _fingerprint(order: Order, kind: Kind) -> str:
     )
 
 
-def _check_expected(order: Order, plan: ClaimPlan) -> None:
+def _check_expected(order: CollectOrder, plan: ClaimPlan) -> None:
     """Refuse to charge on a picture that is stale: the page showed another open amount."""
     there = Money(plan.currency, plan.open_minor)
     if order.expect is not None and order.expect != there:

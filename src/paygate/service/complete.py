@@ -18,7 +18,7 @@ from paygate.domain.result import result_of
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.service import inquire, operate
 from paygate.service.flow import Flow
-from paygate.service.tasks import Task
+from paygate.service.tasks import OperateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def complete(
-    task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing
+    task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[OperationResult]:
     """Complete once, however often this is called; where it is too late, book what came."""
     refusal: ItemAlreadyBeingPaid | None = None

@@ -13,12 +13,12 @@ from paygate.errors import Unsupported
 from paygate.gateway import (
     Capture,
     Charge,
-    ClosingUp,
     Completion,
     Enrollment,
     Forgetting,
     Refunding,
     Voiding,
+    Withdrawal,
 )
 from paygate.service.requests import Extras
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
         Authorizes,
         Captures,
         Charges,
-        Closes,
         Completes,
         Enrolls,
         Gateway,
         Refunds,
         Voids,
+        Withdraws,
     )
     from paygate.ledger.attempts import AttemptRow
     from paygate.service.requests import SentRequest
@@ -98,9 +98,9 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
                 reason=extras.reason,
             )
             return cast("Refunds", gateway).refund(refunding)
-        case Operation.CLOSE:
-            closing = ClosingUp(key=key, our_ref=our_ref, payment=payment, reference=about)
-            return cast("Closes", gateway).close(closing)
+        case Operation.WITHDRAW:
+            withdrawal = Withdrawal(key=key, our_ref=our_ref, payment=payment, reference=about)
+            return cast("Withdraws", gateway).withdraw(withdrawal)
         case Operation.COMPLETE:
             completion = Completion(
                 key=key,

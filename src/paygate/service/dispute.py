@@ -35,7 +35,7 @@ from paygate.ledger import (
     reversals,
     reviews,
 )
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, finding
 from paygate.service.telling import alert, emit, of_movement
 
@@ -63,7 +63,7 @@ def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
     _advance(tx, payment, found)
 
 
-def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
+def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingLine]) -> None:
     """Write what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
     if found is None:
@@ -96,7 +96,7 @@ def given_back(tx: Tx, payment: Payment, movement: Movement) -> None:
         _advance(tx, payment, found)
 
 
-def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]) -> None:
+def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingLine]) -> None:
     """Write on which invoices the money is again; when all is back, none is kept off any."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
     if found is None:
@@ -107,7 +107,7 @@ def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[Line]
         chargebacks.put_back(tx, found.id, item, abs(minor))
 
 
-def _by_item(lines: Iterable[Line]) -> Counter[str]:
+def _by_item(lines: Iterable[PostingLine]) -> Counter[str]:
     off = Counter[str]()
     for line in lines:
         if line.item is not None:
@@ -228,8 +228,8 @@ def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
 
 def _post(tx: Tx, payment: Payment, invoice: Invoice, entry: str, minor: int) -> None:
     lines = [
-        Line(LedgerAccount.CHARGEBACK_LOSS, minor, item=invoice.id),
-        Line(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
+        PostingLine(LedgerAccount.CHARGEBACK_LOSS, minor, item=invoice.id),
+        PostingLine(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
     ]
     posting.post(
         tx,

@@ -68,7 +68,7 @@ ADMITTED: Final[Mapping[Operation, frozenset[type]]] = {
     Operation.CAPTURE: ENDS,
     Operation.VOID: ENDS,
     Operation.REFUND: ENDS | {ActionRequired},
-    Operation.CLOSE: ENDS | {ActionRequired, Authorized},
+    Operation.WITHDRAW: ENDS | {ActionRequired, Authorized},
     Operation.ENROLL: ENDS | {ActionRequired},
     Operation.FORGET: ENDS,
 }
@@ -77,7 +77,7 @@ ADMITTED: Final[Mapping[Operation, frozenset[type]]] = {
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})
 """They are about a method alone, and no money moves."""
 
-_OF_PAGES: Final = frozenset({Operation.COMPLETE, Operation.CLOSE})
+_OF_PAGES: Final = frozenset({Operation.COMPLETE, Operation.WITHDRAW})
 """They may find that the page is still open, which says nothing new of what it asks for."""
 
 
@@ -99,14 +99,14 @@ def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AdmittedPage:
     """A page of a feed whose notices can be kept; `wrong` says what else of it does not fit."""
 
     page: FeedPage
     wrong: str = ""
 
 
-def page(account: GatewayAccount) -> Door[Told]:
+def page(account: GatewayAccount) -> Door[AdmittedPage]:
     """Admit a page of a feed; a notice in it that cannot be read becomes one that says so."""
     return Door(account.gateway.name, lambda value: _page(account, value), account.hidden)
 
@@ -237,7 +237,7 @@ def _one(value: object, kind: type[T]) -> T:
     return value
 
 
-def _page(account: GatewayAccount, value: object) -> Told:
+def _page(account: GatewayAccount, value: object) -> AdmittedPage:
     from dataclasses import replace
 
     if type(value) is not FeedPage:
@@ -247,7 +247,7 @@ def _page(account: GatewayAccount, value: object) -> Told:
     readable = tuple(notices(account, value.notices))
     told = replace(value, notices=readable, read=read, behind=behind)
     check_fields(told)
-    return Told(told, wrong_read or wrong_behind)
+    return AdmittedPage(told, wrong_read or wrong_behind)
 
 
 def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, str]:

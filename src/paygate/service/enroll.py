@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from paygate import logs
 from paygate.domain.decide import Source
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.method import Mandate, MethodChange
+from paygate.domain.method import Mandate, MethodRequest
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import InvalidValue, MethodNotUsable, NotEnrollable, UnknownGateway
+from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
 from paygate.gateway import Enrollment, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods
 from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ class EnrollOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredEnrollment:
     """A stored intent; no `dialogue` where nothing is to be sent."""
 
     attempt: str
@@ -90,7 +90,7 @@ class Rotated:
 # --- Storing ---------------------------------------------------------------------------
 
 
-def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodChange]:
+def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodRequest]:
     """Store a method once, however often this is called or interrupted."""
     account = wish.account
     kind = wish.kind or _kind_of(wish)
@@ -133,12 +133,12 @@ def _check(wish: EnrollOrder, kind: Kind) -> Rail:
     return rail
 
 
-def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> Stored:
+def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> StoredEnrollment:
     """Check and store the intent in this transaction; send nothing."""
     account, id_ = wish.account, tx.new_id("att")
     before = keys.take(tx, "enroll", wish.key, _fingerprint(wish, kind), id_)
     if before is not None:
-        return Stored(attempt=before, operation=Operation.ENROLL)
+        return StoredEnrollment(attempt=before, operation=Operation.ENROLL)
     methods.vault_of(tx)
     customer = customers.find(tx, customers.save(tx, wish.customer))
     assert customer is not None, "the customer was just saved"
@@ -175,7 +175,7 @@ def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> 
         request=None if wish.method is not None else requests.write_enrollment(enrollment),
         person=customer.id,
     )
-    return Stored(
+    return StoredEnrollment(
         attempt=id_,
         operation=Operation.ENROLL,
         dialogue=dialogue,
@@ -224,12 +224,12 @@ def _fingerprint(wish: EnrollOrder, kind: Kind) -> str:
 
 def forget(
     method: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
-) -> Flow[MethodChange]:
+) -> Flow[MethodRequest]:
     """Forget a method: charge it no more, and have the gateway delete it."""
     found = yield from look(lambda tx: finding.method(tx, method))
     account = accounts.get(found.account)
     if account is None:
-        raise UnknownGateway(
+        raise GatewayNotFound(
             f"method {found.id} is stored at account {found.account!r}, which is not configured "
             "here",
             name=found.account,
@@ -243,12 +243,12 @@ def forget(
 
 def _open_forget(
     tx: Tx, method: PaymentMethod, account: GatewayAccount, key: str, timing: Timing
-) -> Stored:
+) -> StoredEnrollment:
     id_ = tx.new_id("att")
     live = _deletion(tx, method.id)
     before = keys.take(tx, "forget", key, keys.fingerprint(method=method.id), live or id_)
     if before is not None or live is not None:
-        return Stored(attempt=before or live or "", operation=Operation.FORGET)
+        return StoredEnrollment(attempt=before or live or "", operation=Operation.FORGET)
     account.rail(method.kind, Operation.FORGET)
     forgetting = requests.forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
     dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, forgetting))
@@ -268,7 +268,7 @@ def _open_forget(
         lease=lease,
         request=None,
     )
-    return Stored(
+    return StoredEnrollment(
         attempt=id_,
         operation=Operation.FORGET,
         dialogue=dialogue,
@@ -281,7 +281,7 @@ def _deletion(tx: Tx, method: str) -> str | None:
     """Find the deletion that is under way, or done; one that failed may be tried anew."""
     for row in reversed(attempts.of_method(tx, method)):
         if row.attempt.operation is Operation.FORGET:
-            return None if row.attempt.state.closed else row.attempt.id
+            return None if row.attempt.state.ended else row.attempt.id
     return None
 
 
@@ -325,7 +325,7 @@ def _insert(
     )
 
 
-def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[MethodChange]:
+def _ask(stored: StoredEnrollment, account: GatewayAccount, timing: Timing) -> Flow[MethodRequest]:
     if stored.dialogue is not None:
         heard = Heard()
         answer = yield from ask(
@@ -340,7 +340,7 @@ def _ask(stored: Stored, account: GatewayAccount, timing: Timing) -> Flow[Method
             lease=stored.lease,
             all_matter=True,
         )
-        reading = Reading(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
+        reading = AnswerSource(source=Source.RESPONSE, request_id=heard.request_id, timing=timing)
         yield from merge.merge_any(stored.attempt, answer, reading)
     return (yield from look(lambda tx: keeping.change_of(tx, stored.attempt)))
 

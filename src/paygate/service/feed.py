@@ -17,9 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Fault, Unknown, Unsent
-from paygate.errors import BadReply, FeedBusy, LedgerCorrupt, PaygateError, StoreError, Unsupported
+from paygate.errors import (
+    BadResponse,
+    FeedBusy,
+    LedgerCorrupt,
+    PaygateError,
+    StoreError,
+    Unsupported,
+)
 from paygate.gateway import Rescans
-from paygate.ledger import accounts, feeds, outbox, places
+from paygate.ledger import accounts, addresses, feeds, outbox
 from paygate.service import door, notices, told
 from paygate.service.flow import Flow, ask, look, transact
 
@@ -162,7 +169,7 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
     told_of = yield from ask(account.name, asked, door=door.page(account))
     if isinstance(told_of, Unsent | Unknown):
         yield from transact(partial(_let_go, reading=begun))
-        raise BadReply(
+        raise BadResponse(
             f"account {account.name!r} cannot be read from block {start}: {told_of.reason}"
         )
     page = told_of.page
@@ -267,11 +274,11 @@ def _tell(tx: Tx, type_: str, name: str, **more: str) -> None:
     outbox.emit(tx, type_, f"feed:{name}", {"account": name} | more)
 
 
-def _page(reading: _Reading) -> Flow[door.Told | Unsent | Unknown]:
+def _page(reading: _Reading) -> Flow[door.AdmittedPage | Unsent | Unknown]:
     account, cursor = reading.account, reading.began.cursor
     asked: Dialogue[Any]  # what a driver returns is a page, and what gets through the door is more
     if account.watch is not None:
-        count = yield from look(lambda tx: places.counts(tx, _source(account)).allotted)
+        count = yield from look(lambda tx: addresses.counts(tx, _source(account)).allotted)
         memory = MappingProxyType(reading.memory)
         asked = deferred(partial(account.watch.watch, cursor, count, memory))
     else:
@@ -286,12 +293,14 @@ def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> i
     if not feeds.advance(tx, account.name, version=version, after=page.cursor, until=until):
         return None
     feeds.remember(tx, account.name, page.memory)
-    ours = [each for each in page.notices if places.ours(tx, _source(account), each.place)]
+    ours = [
+        each for each in page.notices if addresses.ours(tx, _source(account), each.address_index)
+    ]
     for notice in ours:
-        if notice.place is not None:
-            places.reach(tx, _source(account), notice.place)
+        if notice.address_index is not None:
+            addresses.reach(tx, _source(account), notice.address_index)
             if notice.movements:
-                places.take(tx, _source(account), account.name, notice.place)
+                addresses.take(tx, _source(account), account.name, notice.address_index)
     count: Counter[str] = Counter()
     kept = 0
     for notice in ours:

@@ -10,11 +10,11 @@ from paygate.domain.invoice import Invoice
 from paygate.domain.payment import RECORDED
 from paygate.domain.text import spelled_alike
 from paygate.errors import (
-    NotFoundError,
-    UnknownGateway,
-    UnknownInvoice,
-    UnknownMethod,
-    UnknownPayment,
+    GatewayNotFound,
+    InvoiceNotFound,
+    MethodNotFound,
+    PaymentNotFound,
+    RecordNotFound,
 )
 from paygate.ledger import accounts, items, methods, outbox, payments, reversals
 from paygate.printing import shown
@@ -31,13 +31,13 @@ T = TypeVar("T")
 
 
 def payment(tx: Tx, which: str) -> Payment:
-    """Return a payment, or raise `UnknownPayment`."""
+    """Return a payment, or raise `PaymentNotFound`."""
     found = payments.by_id(tx, which)
     if found is None:
         # A host's own key is what is most often given in the place of an id.
         hint = "; payment_by_key, or 'paygate payment show --key', finds one by its key"
         hint = "" if which.startswith("pay_") else hint
-        raise UnknownPayment(
+        raise PaymentNotFound(
             f"there is no payment {shown(which)} in this ledger{hint}", payment=which
         )
     return found
@@ -52,7 +52,7 @@ def payment_again(tx: Tx, which: str) -> Payment:
 
 
 def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
-    """Return an invoice by number or id, or raise `UnknownInvoice`, which names the *argument*."""
+    """Return an invoice by number or id, or raise `InvoiceNotFound`, which names the *argument*."""
     if isinstance(which, Invoice):
         found = items.by_id(tx, which.id)
     else:
@@ -60,25 +60,25 @@ def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
         found = items.by_number(tx, number) or items.by_id(tx, number)
     if found is None:
         name = which.number if isinstance(which, Invoice) else which
-        raise UnknownInvoice(
+        raise InvoiceNotFound(
             f"there is no invoice {shown(name)} in this ledger", invoice=name, argument=argument
         )
     return found
 
 
 def method(tx: Tx, id_: str) -> PaymentMethod:
-    """Return a stored method, also one that was forgotten, or raise `UnknownMethod`."""
+    """Return a stored method, also one that was forgotten, or raise `MethodNotFound`."""
     found = methods.by_id(tx, id_)
     if found is None:
-        raise UnknownMethod(f"there is no stored method {shown(id_)} in this ledger")
+        raise MethodNotFound(f"there is no stored method {shown(id_)} in this ledger")
     return found
 
 
 def write_off(tx: Tx, which: str) -> WriteOff:
-    """Return a write-off, or raise `NotFoundError`."""
+    """Return a write-off, or raise `RecordNotFound`."""
     found = reversals.write_off(tx, which)
     if found is None:
-        raise NotFoundError(f"there is no write-off {shown(which)} in this ledger")
+        raise RecordNotFound(f"there is no write-off {shown(which)} in this ledger")
     return found
 
 
@@ -86,7 +86,7 @@ def aggregate(tx: Tx, written: str) -> str:
     """
     Return the id of what events are about: a payment, a method, an invoice by number or id.
 
-    Raises `NotFoundError` if there is nothing of that id, and no event about it.
+    Raises `RecordNotFound` if there is nothing of that id, and no event about it.
     """
     number = spelled_alike(written)
     invoice = items.by_number(tx, number) or items.by_id(tx, number)
@@ -98,7 +98,7 @@ def aggregate(tx: Tx, written: str) -> str:
         or outbox.of_aggregate(tx, written, 0, 1)
     )
     if not known:
-        raise NotFoundError(
+        raise RecordNotFound(
             f"there is no payment, invoice or stored method {shown(written)} in this ledger",
             argument="aggregate",
         )
@@ -109,13 +109,13 @@ def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
     """
     Return what was *found* of a gateway account.
 
-    Raises `UnknownGateway` if there is nothing, and no process was ever opened with that account:
+    Raises `GatewayNotFound` if there is nothing, and no process was ever opened with that account:
     a name that was mistyped would be shown as an account without payments.
     """
     if account not in (None, RECORDED) and not found:
         known = [each.name for each in accounts.all_known(tx)]
         if account not in known:
-            raise UnknownGateway(
+            raise GatewayNotFound(
                 f"this ledger has nothing of a gateway account {shown(account)}; it knows: "
                 f"{', '.join(known) or 'none'}",
                 name=account,
@@ -126,10 +126,10 @@ def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
 
 
 def sink(tx: Tx, name: str) -> str:
-    """Return *name* if a sink or subscriber of that name ever read, or raise `NotFoundError`."""
+    """Return *name* if a sink or subscriber of that name ever read, or raise `RecordNotFound`."""
     known = outbox.sinks(tx)
     if name not in known:
-        raise NotFoundError(
+        raise RecordNotFound(
             f"there is no sink {shown(name)} in this ledger; there are: "
             f"{', '.join(known) or 'none'}",
             argument="sink",

@@ -33,10 +33,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Fault,
     NotFound,
     Pending,
@@ -58,7 +58,7 @@ _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 """Days are counted on from what a driver says, and at the ends of the calendar none are left."""
 
-ENDS: Final = frozenset({Approved, Declined, Rejected, Pending, Closed, Unknown})
+ENDS: Final = frozenset({Approved, Declined, Rejected, Pending, Ended, Unknown})
 """What any operation may come to."""
 
 
@@ -249,7 +249,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "reference": REFERENCE,
         "expires_at": _or_none(_INSTANT),
     },
-    Closed: {"how": _member(Closing), "reference": REFERENCE},
+    Ended: {"how": _member(Ending), "reference": REFERENCE},
     Unknown: {
         "reason": _TEXT,
         "reference": REFERENCE,
@@ -342,7 +342,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "disputes": _all_of(Dispute),
         "occurred_at": _or_none(_INSTANT),
         "signed_at": _or_none(_INSTANT),
-        "place": _or_none(_number(0, 2**31)),
+        "address_index": _or_none(_number(0, 2**31)),
         "sighting": _or_none(_SIGHTING),
         "foreign": _YES_NO,
         "method": _or_none(_NEWS),

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 from paygate import logs
 from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.errors import (
-    BadReply,
+    BadResponse,
     CommitUnknown,
     CredentialsRejected,
     GatewayError,
-    NoReply,
+    NoResponse,
     NotSent,
     PaygateError,
     UsageError,
@@ -257,8 +257,8 @@ def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
 
 _SAYS: Final = {
     Fault.NOT_SENT: "not sent",
-    Fault.NO_REPLY: "no reply",
-    Fault.BAD_REPLY: "unreadable answer",
+    Fault.NO_RESPONSE: "no response",
+    Fault.BAD_RESPONSE: "unreadable answer",
     Fault.CREDENTIALS: "wrong credentials",
     Fault.OTHER: "fault",
 }
@@ -268,12 +268,12 @@ def _fault_of(error: PaygateError) -> Fault:
     match error:
         case NotSent():
             return Fault.NOT_SENT
-        case NoReply():
-            return Fault.NO_REPLY
+        case NoResponse():
+            return Fault.NO_RESPONSE
         case CredentialsRejected():
             return Fault.CREDENTIALS
-        case BadReply():
-            return Fault.BAD_REPLY
+        case BadResponse():
+            return Fault.BAD_RESPONSE
         case _:
             return Fault.OTHER
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.callback import Refusal
-    from paygate.ledger.refused import Batch
+    from paygate.ledger.refused import RefusedBatch
 
 WRITES_AT_ONCE: Final = 20
 """So many refusals are written down one by one, before they are gathered."""
@@ -29,11 +29,11 @@ class Refusals:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[Refusal, Batch] = {}
+        self._waiting: dict[Refusal, RefusedBatch] = {}
         self._left = float(WRITES_AT_ONCE)
         self._filled_at: datetime | None = None
 
-    def add(self, batch: Batch) -> list[Batch]:
+    def add(self, batch: RefusedBatch) -> list[RefusedBatch]:
         """Count *batch*, and return what is to be written down now, if anything."""
         with self._lock:
             self._gather(batch)
@@ -43,23 +43,23 @@ class Refusals:
             self._left -= 1
             return self._take()
 
-    def take(self) -> list[Batch]:
+    def take(self) -> list[RefusedBatch]:
         """Return all that waits."""
         with self._lock:
             return self._take()
 
-    def give_back(self, batches: list[Batch]) -> None:
+    def give_back(self, batches: list[RefusedBatch]) -> None:
         """Let *batches* wait again: they could not be written down."""
         with self._lock:
             for batch in batches:
                 self._gather(batch)
 
-    def _take(self) -> list[Batch]:
+    def _take(self) -> list[RefusedBatch]:
         taken = list(self._waiting.values())
         self._waiting.clear()
         return taken
 
-    def _gather(self, new: Batch) -> None:
+    def _gather(self, new: RefusedBatch) -> None:
         old = self._waiting.get(new.why)
         if old is None:
             self._waiting[new.why] = new

@@ -37,7 +37,7 @@ class History:
 
 
 def of(tx: Tx, which: str) -> History:
-    """Read the history of a payment, or raise `UnknownPayment`."""
+    """Read the history of a payment, or raise `PaymentNotFound`."""
     payment = finding.payment(tx, which)
     put = allocations.of_payment(tx, payment.id)
     numbers: dict[str, str] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.ledger import customers, payments, posting, receipts, reviews
-from paygate.ledger.posting import Line
+from paygate.ledger.posting import PostingLine
 from paygate.service import telling
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
         receipts.set_customer(tx, receipt, whose)
     for currency, lines in posting.of_nobody(tx, payment.id).items():
         back = [
-            Line(one.account, -one.minor, receipt=one.receipt, credit=one.credit) for one in lines
+            PostingLine(one.account, -one.minor, receipt=one.receipt, credit=one.credit)
+            for one in lines
         ]
         _post(tx, payment, back, f"nobodys:{payment.id}", currency, "", whose)
         _post(tx, payment, lines, f"identified:{payment.id}", currency, whose, whose)
@@ -59,7 +60,7 @@ def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
 def _post(
     tx: Tx,
     payment: Payment,
-    lines: Iterable[Line],
+    lines: Iterable[PostingLine],
     entry: str,
     currency: str,
     customer: str,

@@ -16,15 +16,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from paygate.domain.currency import SCALES
-from paygate.domain.customer import Address
+from paygate.domain.customer import PostalAddress
 from paygate.domain.money import Money, written
 from paygate.domain.text import identifier
 from paygate.errors import (
     ImportRejected,
     InvalidAmount,
+    InvalidCurrency,
     InvalidValue,
     NumberReused,
-    UnknownCurrency,
     UsageError,
 )
 from paygate.ledger import customers
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 NEEDED: Final = ("number", "customer", "currency", "total", "due")
 """The columns that every file has, in any order."""
 
-IN_ADDRESS: Final = tuple(field.name for field in fields(Address))
+IN_ADDRESS: Final = tuple(field.name for field in fields(PostalAddress))
 OPTIONAL: Final = ("name", "email", "phone", *IN_ADDRESS)
 """The columns that a file may have: contact facts of the customer, from known invoices too.
 
@@ -65,7 +65,7 @@ class ImportProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GoodRow:
     """
     A good row: the bill that it makes, and the line on which it begins.
 
@@ -81,7 +81,7 @@ class Row:
 class Sheet:
     """What a file holds: the rows that can be issued, and what is wrong with the others."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[GoodRow, ...]
     problems: tuple[ImportProblem, ...]
 
 
@@ -137,12 +137,12 @@ def read_sheet(
     """
     records = _records(_text(content, encoding), delimiter)
     names = _header(next(records, None), delimiter)
-    rows: list[Row] = []
+    rows: list[GoodRow] = []
     problems: list[ImportProblem] = []
     lines: dict[str, int] = {}
     for line, record in records:
         row = record if isinstance(record, str) else _row(line, names, record, decimal)
-        if isinstance(row, Row) and row.bill.number in lines:
+        if isinstance(row, GoodRow) and row.bill.number in lines:
             number = row.bill.number
             row = f"invoice {number} is on line {lines[number]} already"
         if isinstance(row, str):
@@ -158,13 +158,13 @@ def read_sheet(
 
 def _compare(
     tx: Tx, sheet: Sheet, *, skip_bad: bool
-) -> tuple[list[Row], tuple[Invoice, ...], tuple[ImportProblem, ...]]:
+) -> tuple[list[GoodRow], tuple[Invoice, ...], tuple[ImportProblem, ...]]:
     """
     Return the rows that are new, the invoices that exist, and all problems by line.
 
     Raises `ImportRejected` for problems, unless bad rows are to be skipped.
     """
-    new: list[Row] = []
+    new: list[GoodRow] = []
     known: list[Invoice] = []
     problems = list(sheet.problems)
     for row in sheet.rows:
@@ -277,7 +277,7 @@ def _header(first: tuple[int, list[str] | str] | None, delimiter: str) -> list[s
 _COLUMNS = f"{', '.join(NEEDED)} (and {', '.join(OPTIONAL)})"
 
 
-def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -> Row | str:
+def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -> GoodRow | str:
     """Read a row, or return everything that is wrong with it."""
     if len(record) != len(names):
         return f"the row has {len(record)} fields, the first line names {len(names)}"
@@ -296,7 +296,7 @@ def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -
         issue.check(bill)
     except UsageError as error:
         return error.message
-    return Row(line, bill, contact)
+    return GoodRow(line, bill, contact)
 
 
 def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
@@ -326,7 +326,7 @@ def _total(fields: Mapping[str, str], decimal: str) -> Money:
                 f"write thousands without a mark, or say decimal={other!r}"
             )
         return written(currency, total.replace(decimal, "."))
-    except UnknownCurrency as error:
+    except InvalidCurrency as error:
         raise InvalidValue(f"currency: {error.message}") from None
     except UsageError as error:
         raise InvalidValue(f"total: {error.message}") from None

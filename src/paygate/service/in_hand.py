@@ -37,7 +37,7 @@ class InHand:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InvoicePart:
     """An invoice, the part of it that is said to be paid, and how much it can take."""
 
     invoice: Invoice
@@ -86,9 +86,9 @@ def plan(
     return InHand(made, whole, {each.number: _why_short(tx, each) for each in named})
 
 
-def _wanted(invoice: Invoice, share: Money | None, amount: Money | None) -> Wanted:
+def _wanted(invoice: Invoice, share: Money | None, amount: Money | None) -> InvoicePart:
     told = amount is not None or share is not None
-    return Wanted(invoice, share, invoice.open.minor - (invoice.claimed.minor if told else 0))
+    return InvoicePart(invoice, share, invoice.open.minor - (invoice.claimed.minor if told else 0))
 
 
 def _claim(
@@ -113,7 +113,7 @@ def _claim(
 
 def _plan_room(
     tx: Tx,
-    found: Sequence[Wanted],
+    found: Sequence[InvoicePart],
     amount: Money | None,
     beyond: int,
     customer: Customer | str | None,
@@ -149,7 +149,7 @@ def _not_adding_up(amount: Money | None) -> InvalidAmount:
     )
 
 
-def _remember_short(made: ClaimPlan, short: Sequence[Wanted], left: int) -> list[Invoice]:
+def _remember_short(made: ClaimPlan, short: Sequence[InvoicePart], left: int) -> list[Invoice]:
     """Name what took less among what the payment is for, each with its part; return them."""
     named: list[Invoice] = []
     for each in short:
@@ -167,7 +167,7 @@ def _claimed(made: ClaimPlan) -> int:
     return sum(claim.minor for claim in made.claims)
 
 
-def _require_amount(short: Sequence[Wanted]) -> None:
+def _require_amount(short: Sequence[InvoicePart]) -> None:
     for each in short:
         if each.share is not None:
             continue

@@ -21,20 +21,20 @@ from paygate.domain.decide import ABOUT_QUESTION, KEY_MISMATCH, Absence, Source
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
-from paygate.errors import LedgerCorrupt, PaygateError, StoreError, UnknownGateway
+from paygate.errors import GatewayNotFound, LedgerCorrupt, PaygateError, StoreError
 from paygate.gateway import DedupWindow, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
 from paygate.service import dialogues, door, finding, keeping, merge, requests, telling
 from paygate.service.flow import Flow, Heard, ask, look, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.dialogue import Dialogue
-    from paygate.domain.method import MethodChange
+    from paygate.domain.method import MethodRequest
     from paygate.domain.movement import MovementKind
     from paygate.domain.outcome import Answer, Outcome
     from paygate.domain.payment import Payment
@@ -57,18 +57,18 @@ _NOTHING = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class BookedFacts:
     """What of a payment is in the books: the names of its movements, and how much was collected."""
 
     names: frozenset[tuple[MovementKind, str]] = frozenset()
     collected: Money | None = None
 
 
-NOTHING_BOOKED: Final = Books()
+NOTHING_BOOKED: Final = BookedFacts()
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class InquiryCase:
     """An attempt to inquire about, with what is needed to send it again."""
 
     row: AttemptRow
@@ -76,7 +76,7 @@ class Case:
     now: datetime
     mark: Mark | None = None
     stopped: bool = False
-    books: Books = NOTHING_BOOKED
+    books: BookedFacts = NOTHING_BOOKED
 
     def lease_left(self, timing: Timing) -> timedelta:
         """Tell how much longer the request may leave; nothing or less after its lease."""
@@ -93,7 +93,7 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     Ask the gateway about every attempt of *payment* and return the payment's current state.
 
     Its `unanswered` says why if one of them got no answer.
-    Raises `UnknownGateway` if its account is not configured here: nobody would be asked.
+    Raises `GatewayNotFound` if its account is not configured here: nobody would be asked.
     """
 
     def read(tx: Tx) -> list[AttemptRow]:
@@ -142,7 +142,7 @@ def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
 
 def follow(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
-) -> Flow[MethodChange]:
+) -> Flow[MethodRequest]:
     """Ask the gateway how storing, or deleting, a method stands."""
     found = yield from look(lambda tx: keeping.change_of(tx, attempt))
     if not found.state.final:
@@ -173,10 +173,10 @@ def ask_again(
 
 
 def require(account: str, accounts: Mapping[str, GatewayAccount]) -> None:
-    """Raise `UnknownGateway` if *account* is not configured here."""
+    """Raise `GatewayNotFound` if *account* is not configured here."""
     if account not in accounts:
         known = sorted(accounts)
-        raise UnknownGateway(
+        raise GatewayNotFound(
             f"the gateway account {account!r} is not configured here, so nobody was asked; "
             f"configured are: {', '.join(known) or 'none'}",
             name=account,
@@ -273,7 +273,7 @@ def is_silence(answer: Answer | None) -> bool:
     return fault is not None and fault.silent
 
 
-def inquiry_about(row: AttemptRow, books: Books = NOTHING_BOOKED) -> Inquiry:
+def inquiry_about(row: AttemptRow, books: BookedFacts = NOTHING_BOOKED) -> Inquiry:
     """Make the question what became of an attempt of a payment that *books* know so much of."""
     return Inquiry(
         operation=row.attempt.operation,
@@ -291,21 +291,21 @@ def inquiry_about(row: AttemptRow, books: Books = NOTHING_BOOKED) -> Inquiry:
     )
 
 
-def _case(tx: Tx, attempt: str) -> Case:
+def _case(tx: Tx, attempt: str) -> InquiryCase:
     row = attempts.by_id(tx, attempt)
     if row is None:
         raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
     stopped = sending.stopped(tx) is not None
-    return Case(row, requests.rebuild(tx, row), tx.now, tx.mark, stopped, books_of(tx, row))
+    return InquiryCase(row, requests.rebuild(tx, row), tx.now, tx.mark, stopped, books_of(tx, row))
 
 
-def books_of(tx: Tx, row: AttemptRow) -> Books:
+def books_of(tx: Tx, row: AttemptRow) -> BookedFacts:
     """Return what of the attempt's payment is in the books."""
     if not row.attempt.payment:
         return NOTHING_BOOKED
     now = under_way.of_payment(tx, row.attempt.payment)
     collected = Money(now.received.currency, now.collected)
-    return Books(receipts.names_of(tx, row.attempt.payment), collected)
+    return BookedFacts(receipts.names_of(tx, row.attempt.payment), collected)
 
 
 def _news(answer: Answer) -> Answer:
@@ -315,7 +315,7 @@ def _news(answer: Answer) -> Answer:
     return answer
 
 
-def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
+def _sendable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> bool:
     """Tell whether the same request may be sent again now without risk of doing it twice."""
     left = case.lease_left(timing)
     if isinstance(account.traits.idempotency, DedupWindow) and case.row.sends:
@@ -325,7 +325,7 @@ def _sendable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
     return left <= _NOTHING and _repeatable(case, account, timing)
 
 
-def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
+def _repeatable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> bool:
     """Tell whether the same request could be sent again, if nobody were sending it."""
     row = case.row
     if row.attempt.operation not in account.operations:
@@ -345,7 +345,7 @@ def _repeatable(case: Case, account: GatewayAccount, timing: Timing) -> bool:
 
 
 def _send_again(
-    case: Case, account: GatewayAccount, timing: Timing, silent: set[str]
+    case: InquiryCase, account: GatewayAccount, timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
     row = case.row
 
@@ -373,7 +373,7 @@ def _send_again(
     )
     if is_silence(answer):
         silent.add(account.name)
-    reading = Reading(
+    reading = AnswerSource(
         source=Source.RESPONSE,
         variable_amount=_is_variable(row, account),
         can_inquire=True,
@@ -387,7 +387,7 @@ def _payment_of(tx: Tx, row: AttemptRow) -> Payment | None:
     return finding.payment(tx, row.attempt.payment) if row.attempt.payment else None
 
 
-def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
+def _begin(case: InquiryCase, account: GatewayAccount) -> Dialogue[Outcome]:
     """Begin the dialogue again, with the same key and the same request."""
     if case.request is None:
         raise LedgerCorrupt("a request that cannot be built again is not sent again")
@@ -395,19 +395,19 @@ def _begin(case: Case, account: GatewayAccount) -> Dialogue[Outcome]:
 
 
 def _merge(
-    case: Case, account: GatewayAccount, answer: Answer, timing: Timing
+    case: InquiryCase, account: GatewayAccount, answer: Answer, timing: Timing
 ) -> Flow[Payment | None]:
     reading = replace(reading_of(case, account, timing), answered=not is_silence(answer))
     return (yield from merge.merge_any(case.row.attempt.id, answer, reading))
 
 
-def reading_of(case: Case, account: GatewayAccount, timing: Timing) -> Reading:
+def reading_of(case: InquiryCase, account: GatewayAccount, timing: Timing) -> AnswerSource:
     """Tell how to read what an inquiry about *case* found."""
     # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
     waits = timedelta(seconds=timing.deadline_s)
     traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     rail = account.traits.rails.get(case.row.kind)
-    return Reading(
+    return AnswerSource(
         source=Source.INQUIRY,
         variable_amount=_is_variable(case.row, account),
         held_from_percent=0 if rail is None else rail.held_from_percent,
@@ -422,7 +422,7 @@ def _is_variable(row: AttemptRow, account: GatewayAccount) -> bool:
     return rail is not None and rail.variable_amount
 
 
-def absence(case: Case, traits: Traits, timing: Timing) -> Absence:
+def absence(case: InquiryCase, traits: Traits, timing: Timing) -> Absence:
     """Tell what "not found" means for this attempt now."""
     if traits.not_found_is_final_after is None:
         return Absence.NEVER
@@ -437,7 +437,7 @@ def absence(case: Case, traits: Traits, timing: Timing) -> Absence:
     return Absence.FINAL if row.absences + 1 >= _AGREEING else Absence.ONCE
 
 
-def _leave(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
+def _leave(case: InquiryCase, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
     """Plan the next look, or ask for a review, because nobody can be asked now."""
     # While another process may be sending, its answer may come, and nobody sends again; after
     # that somebody can.
@@ -447,6 +447,6 @@ def _leave(case: Case, account: GatewayAccount, timing: Timing) -> Flow[Payment 
     reason = f"the gateway of account {account.name!r} cannot be asked"
     if case.stopped:
         reason = "nothing is sent from this ledger until a person resumes it"
-    reading = Reading(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
+    reading = AnswerSource(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
     payment = yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading)
     return None if payment is None else replace(payment, unanswered=reason)

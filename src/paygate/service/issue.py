@@ -12,7 +12,7 @@ from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.text import identifier, spelled_alike
 from paygate.errors import InvalidAmount, InvalidValue, NumberReused
 from paygate.ledger import allocations, claims, customers, items, lots, outbox, posting, reversals
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, claiming, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
 
@@ -65,8 +65,8 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         assert found is not None, "the number is taken"
         return found
     lines = [
-        Line(LedgerAccount.RECEIVABLE, bill.total.minor, item=id_),
-        Line(LedgerAccount.BILLED, -bill.total.minor, item=id_),
+        PostingLine(LedgerAccount.RECEIVABLE, bill.total.minor, item=id_),
+        PostingLine(LedgerAccount.BILLED, -bill.total.minor, item=id_),
     ]
     posting.post(
         tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
@@ -131,11 +131,11 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     for holder in claims.soft_on(tx, invoice.id):
         claiming.supersede(tx, holder)
     lines = [
-        Line(LedgerAccount.RECEIVABLE, -invoice.open.minor, item=invoice.id),
-        Line(LedgerAccount.BILLED, invoice.total.minor, item=invoice.id),
+        PostingLine(LedgerAccount.RECEIVABLE, -invoice.open.minor, item=invoice.id),
+        PostingLine(LedgerAccount.BILLED, invoice.total.minor, item=invoice.id),
     ]
     for account, minor in reversals.given_up(tx, invoice.id).items():
-        lines.append(Line(account, -minor, item=invoice.id))
+        lines.append(PostingLine(account, -minor, item=invoice.id))
     lines += _money_to_credit(tx, invoice)
     posting.post(
         tx,
@@ -151,15 +151,17 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     return voided
 
 
-def _money_to_credit(tx: Tx, invoice: Invoice) -> list[Line]:
-    lines: list[Line] = []
+def _money_to_credit(tx: Tx, invoice: Invoice) -> list[PostingLine]:
+    lines: list[PostingLine] = []
     for standing in allocations.standing_of_item(tx, invoice.id):
         allocations.cancel(tx, standing, customers.today(tx, invoice.customer))
         items.empty(tx, invoice.id, standing.amount.minor)
         if standing.credit is not None:
             lots.give_back(tx, standing.credit, standing.amount.minor)
             lines.append(
-                Line(LedgerAccount.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit)
+                PostingLine(
+                    LedgerAccount.CUSTOMER_CREDIT, -standing.amount.minor, credit=standing.credit
+                )
             )
             continue
         lines.append(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Changes
 from paygate.domain.kind import Operation
-from paygate.domain.method import MethodChange
+from paygate.domain.method import MethodRequest
 from paygate.domain.outcome import (
     Approved,
     Authorized,
@@ -25,7 +25,7 @@ from paygate.domain.outcome import (
     Unknown,
     Unsent,
 )
-from paygate.errors import UnknownMethod
+from paygate.errors import MethodNotFound
 from paygate.ledger import attempts, customers, methods, outbox, payments, stored_requests
 from paygate.printing import shown
 from paygate.service import telling
@@ -210,13 +210,13 @@ def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -
     outbox.emit(tx, type_, row.attempt.method, facts, row.in_log)
 
 
-def change_of(tx: Tx, attempt: str) -> MethodChange:
-    """Read how storing, or deleting, a method stands; raises `UnknownMethod`."""
+def change_of(tx: Tx, attempt: str) -> MethodRequest:
+    """Read how storing, or deleting, a method stands; raises `MethodNotFound`."""
     row = attempts.by_id(tx, attempt)
     if row is None or row.attempt.payment:
-        raise UnknownMethod(f"nothing was stored or deleted under the id {shown(attempt)}")
+        raise MethodNotFound(f"nothing was stored or deleted under the id {shown(attempt)}")
     one = row.attempt
-    return MethodChange(
+    return MethodRequest(
         id=one.id,
         operation=one.operation,
         customer=read_plan(row)["customer"],

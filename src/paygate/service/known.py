@@ -20,7 +20,7 @@ from paygate.domain.outcome import Approved, Declined, Rejected
 from paygate.ledger import attempts, payments, receipts
 from paygate.service import door, inquire, keeping, quotes, unasked
 from paygate.service.flow import ask, look
-from paygate.service.inquire import Case
+from paygate.service.inquire import InquiryCase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ _COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownOperation:
     """What we know of the operation that a notice is about; `early`: its money is not there yet.
 
     `change` names one that stores or deletes a method, and is of no payment, `booked`
@@ -48,20 +48,20 @@ class Known:
     `ambiguous` says that several payments go by the name that the notice gives.
     """
 
-    case: Case | None = None
+    case: InquiryCase | None = None
     payment: Payment | None = None
     early: bool = False
     change: str = ""
     booked: frozenset[tuple[MovementKind, str]] = frozenset()
-    share: unasked.Share | None = None
+    share: unasked.NoticeShare | None = None
     ambiguous: bool = False
 
 
-def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], Known]:
+def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], KnownOperation]:
     """Return the work that finds what *notice* is about."""
 
-    def work(tx: Tx) -> Known:
-        if notice.place is None:
+    def work(tx: Tx) -> KnownOperation:
+        if notice.address_index is None:
             row = attempts.named(
                 tx, account, our_ref=notice.our_ref, reference=notice.reference
             ) or attempts.named(tx, account, our_ref="", reference=notice.earlier_reference)
@@ -70,11 +70,11 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
         else:
             row, ambiguous = quotes.attempt_at(tx, account, notice, heard_at), False
         if row is not None and not row.attempt.payment:
-            return Known(case=Case(row, None, tx.now), change=row.attempt.id)
+            return KnownOperation(case=InquiryCase(row, None, tx.now), change=row.attempt.id)
         payment = None if row is None else payments.by_id(tx, row.attempt.payment)
         share = unasked.share_of(tx, account, notice, row)
         if row is None or payment is None:
-            return Known(share=share, ambiguous=ambiguous)
+            return KnownOperation(share=share, ambiguous=ambiguous)
         told = besides_answer(share.notice)
         taken = {each.movement_id for each in told if each.kind not in _GIVES_BACK}
         early = any(
@@ -84,8 +84,8 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
         )
         booked = receipts.booked(tx, account, told)
         names = {name for name, each in booked.items() if each.payment == payment.id}
-        case = Case(row, None, tx.now)
-        return Known(case, payment, early, booked=frozenset(names), share=share)
+        case = InquiryCase(row, None, tx.now)
+        return KnownOperation(case, payment, early, booked=frozenset(names), share=share)
 
     return work
 
@@ -96,7 +96,7 @@ def is_hint(notice: Notice) -> bool:
     return not told and not notice.ready and notice.method is None
 
 
-def contradicts(notice: Notice, known: Known) -> bool:
+def contradicts(notice: Notice, known: KnownOperation) -> bool:
     """
     Return whether a decline may be about an earlier try than the one that we know to have worked.
 
@@ -105,7 +105,7 @@ def contradicts(notice: Notice, known: Known) -> bool:
     """
     if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
         return False
-    if notice.place is not None:
+    if notice.address_index is not None:
         return False  # a feed about places tells in order, and nobody else could be asked
     row = known.case.row
     if row.attempt.state is AttemptState.PENDING:
@@ -140,7 +140,7 @@ def _is_named(tx: Tx, payment: Payment, movement_id: str) -> bool:
     return receipts.is_named(tx, payment.account, payment.id, movement_id)
 
 
-def is_booked(movement: Movement, known: Known) -> bool:
+def is_booked(movement: Movement, known: KnownOperation) -> bool:
     """Return whether *movement* of the notice is in the books."""
     return (movement.kind, movement.movement_id) in known.booked
 
@@ -154,7 +154,9 @@ class Question:
     row: AttemptRow
 
 
-def question_about(notice: Notice, known: Known, account: GatewayAccount) -> Question | None:
+def question_about(
+    notice: Notice, known: KnownOperation, account: GatewayAccount
+) -> Question | None:
     """Return what to ask if a notice is only a hint; None if it says enough, or nobody answers."""
     wanted = is_hint(notice) or known.early or contradicts(notice, known)
     if known.case is not None and known.payment is not None:

@@ -10,7 +10,7 @@ the rest is written together: the attempt, and only if it is still as it was rea
 The rule: facts are ordered by rank, and a fact of lower rank changes nothing. A movement is a fact
 of its own: it is booked once, whatever the state. A fault is no news of the money.
 
-An answer may say something of another attempt: completing or closing shows how its page ended, a
+An answer may say something of another attempt: completing or withdrawal shows how its page ended, a
 void that a pending debit is over, a last capture that its hold is. That is merged into the other
 attempt in the same transaction.
 
@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paygate.domain.attempt import AttemptState
-from paygate.domain.decide import KEY_MISMATCH, Changes, Facts, Source, decide
+from paygate.domain.decide import KEY_MISMATCH, AttemptFacts, Changes, Source, decide
 from paygate.domain.kind import Operation
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
@@ -34,9 +34,9 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     Fault,
     Moved,
     NotFound,
@@ -59,7 +59,7 @@ from paygate.ledger import (
 )
 from paygate.service import allocation, announcing, booking, claiming, keeping, quotes, watching
 from paygate.service.flow import Flow, transact
-from paygate.service.reading import Reading, completed, unnamed, used_up, withdrawn
+from paygate.service.reading import AnswerSource, completed, unnamed, used_up, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ _FIRST_CAME: dict[Operation, tuple[MovementKind, ...]] = {
 }
 
 
-def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
+def merge(attempt: str, answer: Answer, reading: AnswerSource) -> Flow[Payment]:
     """
     Merge *answer*, trying the transaction again while the ledger cannot be written.
 
@@ -91,7 +91,7 @@ def merge(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment]:
     return _of_payment((yield from merge_any(attempt, answer, reading)), attempt)
 
 
-def merge_any(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment | None]:
+def merge_any(attempt: str, answer: Answer, reading: AnswerSource) -> Flow[Payment | None]:
     """Merge *answer* as `merge` does; there is no payment where it is about a method alone."""
     for remaining in reversed(range(_TRIES)):
         try:
@@ -104,7 +104,7 @@ def merge_any(attempt: str, answer: Answer, reading: Reading) -> Flow[Payment | 
     raise AssertionError("the last try returns or raises")
 
 
-def merge_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment:
+def merge_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) -> Payment:
     """Merge *answer* in this transaction, and return the current state of the payment."""
     return _of_payment(merge_any_in(tx, attempt, answer, reading), attempt)
 
@@ -115,7 +115,7 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
     return payment
 
 
-def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Payment | None:
+def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) -> Payment | None:
     """Merge *answer* in this transaction; return the payment, if the attempt is of one."""
     while True:
         before = attempts.by_id(tx, attempt)
@@ -132,7 +132,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
         movements = answer.movements if isinstance(answer, Approved | Moved) else ()
         booked = receipts.booked(tx, before.attempt.account, movements)
         collected, authorized = _held_and_come(tx, before) if movements else (None, None)
-        facts = Facts(
+        facts = AttemptFacts(
             operation=before.attempt.operation,
             state=before.attempt.state,
             asked=before.attempt.amount,
@@ -182,7 +182,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: Reading) -> Paym
             )
 
 
-def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: Reading) -> None:
+def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSource) -> None:
     """Write down whether the gateway that answered accepts who we are."""
     if reading.source not in (Source.RESPONSE, Source.INQUIRY):
         return
@@ -198,7 +198,7 @@ def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: Reading)
             accounts.accept(tx, account)
 
 
-def _named(before: AttemptRow, reading: Reading) -> AttemptRow:
+def _named(before: AttemptRow, reading: AnswerSource) -> AttemptRow:
     """Return what was known before, with what the processor calls the request, for the log."""
     if not reading.request_id:
         return before
@@ -233,7 +233,7 @@ def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | No
     return Money(currency, now.collected), Money(currency, minor)
 
 
-def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> None:
+def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> None:
     """Book the money of a pending debit that a void names as undone: it came, and was not told."""
     if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
         return
@@ -287,7 +287,9 @@ def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
     return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
 
 
-def _end_debit(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -> Payment | None:
+def _end_debit(
+    tx: Tx, before: AttemptRow, changes: Changes, reading: AnswerSource
+) -> Payment | None:
     """End a debit that was withdrawn while it was pending; money that comes of it is late."""
     done = changes.state is AttemptState.SUCCEEDED
     if before.attempt.operation is not Operation.VOID or not done:
@@ -295,18 +297,18 @@ def _end_debit(tx: Tx, before: AttemptRow, changes: Changes, reading: Reading) -
     main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.state is not AttemptState.PENDING:
         return None
-    over = Closed(how=Closing.CANCELED)
+    over = Ended(how=Ending.CANCELED)
     return merge_in(tx, main.attempt.id, over, replace(reading, source=Source.CALLBACK))
 
 
 def _end_hold(
-    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: AnswerSource
 ) -> Payment | None:
     """End a hold that is over: the capture *before* found it so, or was what it waited for."""
     if before.attempt.operation is not Operation.CAPTURE or changes.state is None:
         return None
     # What ran out is the hold. What was canceled may be the capture alone, and the hold stands.
-    ran_out = isinstance(answer, Closed) and answer.how is Closing.EXPIRED
+    ran_out = isinstance(answer, Ended) and answer.how is Ending.EXPIRED
     if ran_out:
         under_way.note_hold_over(tx, before.attempt.payment)
     now = under_way.of_payment(tx, before.attempt.payment)
@@ -315,16 +317,16 @@ def _end_hold(
     over = now.hold_over and known and not now.capturing
     if not over or main.attempt.state is not AttemptState.AUTHORIZED:
         return None
-    over_now = Closed(how=Closing.EXPIRED)
+    over_now = Ended(how=Ending.EXPIRED)
     return merge_in(tx, main.attempt.id, over_now, replace(reading, source=Source.CALLBACK))
 
 
 def _pass_on(
-    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: Reading
+    tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: AnswerSource
 ) -> Payment | None:
-    """Merge what completing or closing has shown into the attempt that was to bring the money."""
+    """Merge what completing or withdrawal has shown into the attempt that was to bring the money."""
     operation = before.attempt.operation
-    if operation not in (Operation.COMPLETE, Operation.CLOSE) or changes.state is None:
+    if operation not in (Operation.COMPLETE, Operation.WITHDRAW) or changes.state is None:
         return None
     main = attempts.main_of(tx, before.attempt.payment)
     # That nobody can ask about closing a page says nothing of the page itself.
@@ -337,15 +339,15 @@ def _pass_on(
     return payment
 
 
-def _about_main(before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
-    """Return what the answer to a completion or closing says of the page itself."""
+def _about_main(before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
+    """Return what the answer to a completion or withdrawal says of the page itself."""
     operation = before.attempt.operation
-    closing = operation is Operation.CLOSE
+    closing = operation is Operation.WITHDRAW
     was_accepted = before.attempt.state is AttemptState.PENDING
     ended_late = was_accepted and reading.source is not Source.RESPONSE
     match answer:
         case Approved(movements=()) if closing:
-            return Closed(how=Closing.CANCELED)
+            return Ended(how=Ending.CANCELED)
         case ActionRequired(action=None):
             return Unknown(reason="the page is still open")
         case NotFound():
@@ -365,7 +367,7 @@ def _write_attempt(
     before: AttemptRow,
     changes: Changes,
     answer: Answer,
-    reading: Reading,
+    reading: AnswerSource,
     next_check_at: datetime | None,
     overdue_at: datetime | None,
 ) -> bool:
@@ -415,14 +417,14 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     if changes.state is not None and (state.final or _is_answered(before, state)):
         stored_requests.forget(tx, attempt.id)
     if attempt.needs_review and watching.found_out(before, changes):
-        payments.settle_doubt(tx, payment.id)
+        payments.clear_doubt(tx, payment.id)
     _write_status(tx, before, payment, changes)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
     announcing.announce(tx, before, payment, found, changes)
     allocation.tell_items(tx, touched)
     went = any(not movement.kind.inward for movement in changes.book)
-    let_go = attempt.state is AttemptState.AUTHORIZED and state.closed
+    let_go = attempt.state is AttemptState.AUTHORIZED and state.ended
     over = went or let_go or attempt.operation is Operation.VOID
     if over and booking.end_conflict(tx, found):
         found = payments.by_id(tx, payment.id)

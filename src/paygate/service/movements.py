@@ -36,7 +36,7 @@ from paygate.ledger import (
     reviews,
     under_way,
 )
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, dispute, identifying, returned, settle, taking
 from paygate.service.taking import Outgo, RefundTo
 from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
@@ -167,7 +167,7 @@ def _inward(
         return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):
         # What went back before this was told is owed: that debt is canceled, and the rest waits.
-        cash = Line(allocation.cash_account(payment), amount.minor, receipt=receipt)
+        cash = PostingLine(allocation.cash_account(payment), amount.minor, receipt=receipt)
         canceled = taking.cancel_debits(tx, payment, amount)
         rest = Money(amount.currency, amount.minor + sum(line.minor for line in canceled))
         settle.accept(tx, payment, rest, on, cash, *canceled)
@@ -178,7 +178,7 @@ def _inward(
         receipt,
         amount,
         claims,
-        source=Line(allocation.cash_account(payment), amount.minor, receipt=receipt),
+        source=PostingLine(allocation.cash_account(payment), amount.minor, receipt=receipt),
         on=on,
         # The last capture lets go of the rest when it ends, in `_end`.
         keep_rest=row.attempt.operation is Operation.CAPTURE,
@@ -254,7 +254,7 @@ def _back(
     if back.left.minor and (held or back.other or not payment.customer):
         _suspend(tx, payment, receipt, replace(movement, amount=back.left))
     elif back.left.minor and settle.waits(tx, payment, movement):
-        source = Line(cash, back.left.minor, receipt=receipt)
+        source = PostingLine(cash, back.left.minor, receipt=receipt)
         settle.accept(tx, payment, back.left, on, source)
     elif back.left.minor:
         # What is held waits for money that is still to come.
@@ -265,7 +265,7 @@ def _back(
             receipt,
             back.left,
             its_claims,
-            source=Line(cash, back.left.minor, receipt=receipt),
+            source=PostingLine(cash, back.left.minor, receipt=receipt),
             on=on,
             entry=f"{receipt}:rest",
         )
@@ -302,7 +302,7 @@ def _outward(
     return []
 
 
-def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[Line]:
+def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[PostingLine]:
     """Book money that goes out from *cash*, with all that follows; return the lines of it."""
     receipt, amount, on, to = out.receipt, out.amount, out.on, out.to
     lines, owed = taking.take_off(tx, payment, out)
@@ -311,7 +311,7 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[
         who = "the customer" if payment.customer else "whoever is found to have paid it"
         alert(tx, payment, f"more went back than this payment still has; {who} owes it")
     _review_excess(tx, payment)
-    lines.append(Line(cash, -amount.minor, receipt=receipt))
+    lines.append(PostingLine(cash, -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
     # What awaited settlement and went back frees the invoices that were held for it.
     waited = any(line.account is LedgerAccount.AWAITING for line in lines)
@@ -390,8 +390,8 @@ def _give_up(
             receipt=receipt,
         )
         note = [
-            Line(LedgerAccount.BILLED, minor, item=item),
-            Line(LedgerAccount.RECEIVABLE, -minor, item=item),
+            PostingLine(LedgerAccount.BILLED, minor, item=item),
+            PostingLine(LedgerAccount.RECEIVABLE, -minor, item=item),
         ]
         _post(tx, payment, id_, currency, note, on)
     return given_up
@@ -411,7 +411,7 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list
     What the customer was made to owe for this payment is canceled first: of money that
     came after more went out, only the rest is held, and only the rest can wait.
     """
-    cash = Line(allocation.cash_account(payment), movement.amount.minor, receipt=receipt)
+    cash = PostingLine(allocation.cash_account(payment), movement.amount.minor, receipt=receipt)
     canceled = taking.cancel_debits(tx, payment, movement.amount)
     minor = movement.amount.minor + sum(line.minor for line in canceled)
     lines = [cash, *canceled]
@@ -419,13 +419,15 @@ def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list
         booked = receipts.by_id(tx, receipt)
         assert booked is not None, "it was just booked"
         receipts.set_unallocated(tx, receipt, booked.unallocated.minor + minor)
-        lines.append(Line(LedgerAccount.SUSPENSE, -minor, receipt=receipt))
+        lines.append(PostingLine(LedgerAccount.SUSPENSE, -minor, receipt=receipt))
     on = customers.date_of(tx, payment.customer, movement.effective)
     _post(tx, payment, receipt, movement.amount.currency, lines, on)
     return []
 
 
-def _post(tx: Tx, payment: Payment, entry: str, currency: str, lines: list[Line], on: date) -> None:
+def _post(
+    tx: Tx, payment: Payment, entry: str, currency: str, lines: list[PostingLine], on: date
+) -> None:
     posting.post(
         tx,
         lines,

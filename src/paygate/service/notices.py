@@ -36,9 +36,9 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     each.__name__: each
     for each in (
         *(outcome.Approved, outcome.Authorized, outcome.Declined, outcome.Rejected),
-        *(outcome.Pending, outcome.ActionRequired, outcome.Closed, outcome.Unknown),
+        *(outcome.Pending, outcome.ActionRequired, outcome.Ended, outcome.Unknown),
         *get_args(Action),
-        *(movement.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Closing),
+        *(movement.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Ending),
         outcome.Fault,
         *(movement.Movement, movement.Sighting, Money, Notice, Dispute, DisputeState),
         *(Kind, MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
@@ -72,7 +72,13 @@ def digest_of(notice: Notice) -> str:
 
 def digest_of_names(notice: Notice) -> str:
     """Return a digest of what *notice* is about, whatever it says of it."""
-    names = notice.our_ref, notice.reference, notice.earlier_reference, notice.place, notice.ready
+    names = (
+        notice.our_ref,
+        notice.reference,
+        notice.earlier_reference,
+        notice.address_index,
+        notice.ready,
+    )
     return digest(json.dumps(names))
 
 

@@ -23,15 +23,15 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed
-from paygate.errors import NotCancelable, NotCapturable, NotEnoughCredit, UnknownGateway
+from paygate.errors import GatewayNotFound, NotCancelable, NotCapturable, NotEnoughCredit
 from paygate.gateway import digest_key
 from paygate.ledger import attempts, keys, lots, receipts, refunding
 from paygate.service import claiming, dialogues, door, finding, merge, refunds, requests, tasks
 from paygate.service.flow import Flow, Heard, ask, intend, look, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 from paygate.service.requests import Extras
 from paygate.service.taking import RefundTo
-from paygate.service.tasks import Step, Task
+from paygate.service.tasks import OperateOrder, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredOperation:
     """A stored intent and the ids of its attempts.
 
     There are no `rows` if nothing is to be sent: the key was used before, or it was over.
@@ -61,7 +61,7 @@ class Stored:
 
 
 def operate(
-    task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing
+    task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[OperationResult]:
     """Do *task* once, however often this is called or interrupted; return what became of it."""
     stored = yield from intend(
@@ -73,7 +73,7 @@ def operate(
     return (yield from look(lambda tx: _result(tx, stored)))
 
 
-def _result(tx: Tx, stored: Stored) -> OperationResult:
+def _result(tx: Tx, stored: StoredOperation) -> OperationResult:
     """Return what has become of a stored intent by now."""
     payment = finding.payment(tx, stored.payment)
     rows = [attempts.by_id(tx, each) for each in stored.attempts]
@@ -97,7 +97,7 @@ def made_of(
     return result_of(payment, operation, attempts, moved=moved, repeated=repeated)
 
 
-def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
+def _send(row: AttemptRow, stored: StoredOperation, timing: Timing) -> Flow[None]:
     account = stored.account
 
     def take_lease(tx: Tx) -> Lease | None:
@@ -117,7 +117,7 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
         heard=heard,
         lease=lease,
     )
-    reading = Reading(
+    reading = AnswerSource(
         source=Source.RESPONSE,
         can_inquire=account.can_be_asked,
         request_id=heard.request_id,
@@ -127,10 +127,10 @@ def _send(row: AttemptRow, stored: Stored, timing: Timing) -> Flow[None]:
 
 
 def account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> GatewayAccount:
-    """Return the account that *payment* went through, or raise `UnknownGateway`."""
+    """Return the account that *payment* went through, or raise `GatewayNotFound`."""
     account = accounts.get(payment.account)
     if account is None:
-        raise UnknownGateway(
+        raise GatewayNotFound(
             f"payment {payment.id} went through account {payment.account!r}, which is not "
             "configured here",
             name=payment.account,
@@ -139,12 +139,14 @@ def account_of(payment: Payment, accounts: Mapping[str, GatewayAccount]) -> Gate
     return account
 
 
-def _store(tx: Tx, task: Task, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Stored:
+def _store(
+    tx: Tx, task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
+) -> StoredOperation:
     """Check, count and store the intent in this transaction; send nothing."""
     payment = finding.payment(tx, task.payment)
     tasks.check_rail(payment, task.operation)
     account = account_of(payment, accounts)
-    stored = Stored(payment=payment.id, operation=task.operation, account=account)
+    stored = StoredOperation(payment=payment.id, operation=task.operation, account=account)
     if _done_already(task, payment):
         return stored
     id_ = tx.new_id("att")
@@ -231,7 +233,7 @@ def _gateway_key(tx: Tx, operation: Operation, key: str, number: int) -> str:
     return digest_key(tx.tenant, operation, key, *part)
 
 
-def _next_key(tx: Tx, task: Task, payment: Payment) -> str:
+def _next_key(tx: Tx, task: OperateOrder, payment: Payment) -> str:
     """Make a key of how often this came to an end before: while it has not, it is the same."""
     ended = sum(
         row.attempt.operation is task.operation and row.attempt.state.final
@@ -240,7 +242,7 @@ def _next_key(tx: Tx, task: Task, payment: Payment) -> str:
     return f"{payment.id}:{ended}"
 
 
-def _done_already(task: Task, payment: Payment) -> bool:
+def _done_already(task: OperateOrder, payment: Payment) -> bool:
     """Tell whether a callback was faster than the payer's way back, or the page has ended."""
     match task.operation:
         case Operation.COMPLETE:
@@ -249,7 +251,7 @@ def _done_already(task: Task, payment: Payment) -> bool:
                 PaymentStatus.PROCESSING,
                 PaymentStatus.UNKNOWN,
             )
-        case Operation.CLOSE:
+        case Operation.WITHDRAW:
             return payment.status in (PaymentStatus.CANCELED, PaymentStatus.EXPIRED)
         case _:
             return False

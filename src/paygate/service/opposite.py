@@ -26,7 +26,7 @@ from paygate.ledger import (
     receipts,
     reversals,
 )
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
 from paygate.service import allocation, issue, taking
 
@@ -88,8 +88,8 @@ def document(
     fee_item = _issue_fee(tx, payment, number, on, wish)
     if wish.bank_charge is not None:
         charge = [
-            Line(LedgerAccount.BANK_CHARGE, wish.bank_charge.minor),
-            Line(LedgerAccount.SETTLED, -wish.bank_charge.minor),
+            PostingLine(LedgerAccount.BANK_CHARGE, wish.bank_charge.minor),
+            PostingLine(LedgerAccount.SETTLED, -wish.bank_charge.minor),
         ]
         post(tx, payment, charge, f"{reversal}:bank", wish.bank_charge.currency, on)
     came = {receipt.amount.currency for receipt in inward}
@@ -145,7 +145,7 @@ def _take_back(
     brought: Sequence[Receipt],
     back: int,
     outward: str | None,
-) -> tuple[list[Line], list[str]]:
+) -> tuple[list[PostingLine], list[str]]:
     """Take back what the money in one currency did; return its lines, and the invoices."""
     booked = [receipt for receipt in inward if receipt.amount.currency == currency]
     lines, touched = allocation.take_off_items(tx, payment, booked, on=on)
@@ -160,13 +160,13 @@ def _take_back(
         lines += _let_go(tx, receipt)
     cash = allocation.cash_account(payment)
     lines += [
-        Line(cash, -receipt.amount.minor, receipt=receipt.id)
+        PostingLine(cash, -receipt.amount.minor, receipt=receipt.id)
         for receipt in brought
         if receipt.amount.currency == currency
     ]
-    lines += _close_credits(tx, payment, currency, outward)
+    lines += _cancel_credits(tx, payment, currency, outward)
     if back and booked:
-        lines.append(Line(cash, back))
+        lines.append(PostingLine(cash, back))
         lines += _balance(tx, payment, lines, currency)
     return lines, touched
 
@@ -176,24 +176,30 @@ def _release(tx: Tx, payment: Payment) -> None:
     if payment.conflicted or payment.awaiting.minor:
         allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     if payment.conflicted:
-        payments.settle_conflict(tx, payment.id)
+        payments.clear_conflict(tx, payment.id)
 
 
-def _let_go(tx: Tx, receipt: Receipt) -> list[Line]:
+def _let_go(tx: Tx, receipt: Receipt) -> list[PostingLine]:
     """Take the money of a receipt off what awaits settlement or waits for a decision."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     if receipt.awaiting.minor:
         receipts.set_awaiting(tx, receipt.id, 0)
-        lines.append(Line(LedgerAccount.AWAITING, receipt.awaiting.minor, receipt=receipt.id))
+        lines.append(
+            PostingLine(LedgerAccount.AWAITING, receipt.awaiting.minor, receipt=receipt.id)
+        )
     if receipt.unallocated.minor:
         receipts.set_unallocated(tx, receipt.id, 0)
-        lines.append(Line(LedgerAccount.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id))
+        lines.append(
+            PostingLine(LedgerAccount.SUSPENSE, receipt.unallocated.minor, receipt=receipt.id)
+        )
     return lines
 
 
-def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None) -> list[Line]:
+def _cancel_credits(
+    tx: Tx, payment: Payment, currency: str, outward: str | None
+) -> list[PostingLine]:
     """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     for credit in lots.of_payment(tx, payment.id):
         if credit.amount.currency != currency:
             continue
@@ -201,8 +207,8 @@ def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None)
         if free.minor <= 0 and not gone.minor:
             continue
         if free.minor:
-            lots.close(tx, credit.id, free.minor)
-            lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, free.minor, credit=credit.id))
+            lots.cancel(tx, credit.id, free.minor)
+            lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, free.minor, credit=credit.id))
         if gone.minor:
             lines.append(
                 allocation.make_credit(
@@ -216,7 +222,7 @@ def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None)
             )
         outbox.emit(
             tx,
-            "credit.closed",
+            "credit.canceled",
             f"customer:{payment.customer}",
             {
                 "customer": payment.customer,
@@ -230,7 +236,9 @@ def _close_credits(tx: Tx, payment: Payment, currency: str, outward: str | None)
     return lines
 
 
-def _balance(tx: Tx, payment: Payment, lines: Sequence[Line], currency: str) -> list[Line]:
+def _balance(
+    tx: Tx, payment: Payment, lines: Sequence[PostingLine], currency: str
+) -> list[PostingLine]:
     """Cancel what the customer was made to owe when more went back than was there."""
     rest = sum(line.minor for line in lines)
     if not rest:
@@ -272,7 +280,7 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: ReverseOrd
 
 
 def post(
-    tx: Tx, payment: Payment, lines: Sequence[Line], entry: str, currency: str, on: date
+    tx: Tx, payment: Payment, lines: Sequence[PostingLine], entry: str, currency: str, on: date
 ) -> None:
     """Post *lines* as an entry of *payment*."""
     posting.post(

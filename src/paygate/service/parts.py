@@ -76,7 +76,7 @@ def _left(tx: Tx, payment: Payment, came: list[Receipt]) -> dict[str, int]:
         if row.attempt.operation is Operation.REFUND and row.movement in left
     }
     for row in asked.values():
-        if not row.attempt.state.closed:
+        if not row.attempt.state.ended:
             left[row.movement] -= row.attempt.amount.minor
     for gone in receipts.taken_back(tx, payment.id):
         ours = asked.get(gone.attempt)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.errors import NoReply, NotSent
+from paygate.errors import NoResponse, NotSent
 from paygate.ledger import outbox
 from paygate.ledger.codec import write_instant
 from paygate.service.flow import Flow, Tell, ask, look, transact
@@ -153,7 +153,7 @@ def _next_batch(
             if failure is None:  # it waits behind another one of its aggregate
                 outbox.delay(tx, name, event)
             else:
-                _set_aside(tx, name, outbox.Waiting(event, 0, 0), failure)
+                _set_aside(tx, name, outbox.SetAside(event, 0, 0), failure)
         return True
 
     if not (yield from transact(advance)):
@@ -217,7 +217,7 @@ def _done(sink: str, event: Event) -> Callable[[Tx], None]:
     return lambda tx: outbox.done(tx, sink, event)
 
 
-def _set_aside(tx: Tx, name: str, of: outbox.Waiting, why: _Failure) -> bool:
+def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
     """Keep an event for later, or give it up after its last refusal; return whether that."""
     tries, silences = of.tries, of.silences
     if why.silent:
@@ -249,7 +249,7 @@ def _in_log(why: _Failure) -> str:
     return why.logged or why.error
 
 
-_UNREACHED: Final = (NotSent, NoReply, ConnectionError, TimeoutError)
+_UNREACHED: Final = (NotSent, NoResponse, ConnectionError, TimeoutError)
 """What a subscriber raises if the system behind it is out of reach."""
 
 

@@ -16,7 +16,7 @@ from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind, Sighting
 from paygate.domain.outcome import Approved, Declined, Moved, Pending
 from paygate.domain.quoting import Counted, Price, Valuation
-from paygate.ledger import arrivals, attempts, payments, places, quotes
+from paygate.ledger import addresses, arrivals, attempts, payments, quotes
 from paygate.ledger.arrivals import Arrival, ArrivalState
 from paygate.service.telling import alert
 
@@ -53,7 +53,7 @@ def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> Atte
     It is the one of which the money was seen or booked before, else the one whose quote it
     pays, else the one that expects money most.
     """
-    booked = places.attempt_of_booked(tx, account, notice.movements)
+    booked = addresses.attempt_of_booked(tx, account, notice.movements)
     if booked is not None:
         return booked
     sighting = _sighting(notice)
@@ -66,7 +66,7 @@ def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> Atte
         chosen = _chosen(tx, account, notice.reference, sighting.quantity, seen_at)
         if chosen is not None:
             return attempts.by_id(tx, chosen)
-    return places.attempt_expecting(tx, account, notice.reference)
+    return addresses.attempt_expecting(tx, account, notice.reference)
 
 
 def to_be_priced(
@@ -188,7 +188,7 @@ def _known(tx: Tx, account: str, sighting: Sighting) -> Arrival | None:
 
 def _sighting(notice: Notice) -> Sighting | None:
     """Return what *notice* sees; money that comes without being announced is seen as it comes."""
-    if notice.place is None or notice.sighting is not None:
+    if notice.address_index is None or notice.sighting is not None:
         return notice.sighting
     came = next((each for each in notice.movements if each.kind in _BRINGS), None)
     return None if came is None else Sighting(name=came.movement_id, quantity=came.amount)

@@ -15,7 +15,7 @@ from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence
 from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import Approved, Authorized, Closed, Closing, NotFound
+from paygate.domain.outcome import Approved, Authorized, Ended, Ending, NotFound
 from paygate.ledger import attempts, customers, payments, stored_requests, under_way
 from paygate.service import keeping, requests
 from paygate.service.account import Timing
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class AnswerSource:
     """
     How to read an answer: who gave it, and what the account's traits say about it.
 
@@ -71,7 +71,7 @@ def unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     return hidden.about(*known, *requests.people_in(request)).blot(answer)
 
 
-def completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> Answer:
+def completed(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
     """
     Read the end of a completion off the hold that it was for, if that is known already.
 
@@ -94,7 +94,7 @@ def completed(tx: Tx, before: AttemptRow, answer: Answer, reading: Reading) -> A
     )
 
 
-def _is_reached(answer: Answer, reading: Reading) -> bool:
+def _is_reached(answer: Answer, reading: AnswerSource) -> bool:
     """Return whether *answer* leaves a completion with nothing of its own to bring."""
     match answer:
         case Approved():
@@ -117,7 +117,7 @@ def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         # Nobody may ever tell it again, so it must be known when the last capture has ended.
         under_way.note_hold_over(tx, before.attempt.payment)
     elif now.collected:
-        return Closed(how=Closing.EXPIRED, reference=answer.reference)
+        return Ended(how=Ending.EXPIRED, reference=answer.reference)
     return answer
 
 

@@ -11,7 +11,7 @@ from paygate.domain.movement import Movement
 from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import claims, customers, keys, payments, receipts
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, claiming, finding, in_hand, telling
 from paygate.service.flow import Flow, repeatable
 
@@ -129,7 +129,7 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Credit
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor
     payments.add_moved(tx, payment.id, received=minor, collected=minor)
-    source = Line(allocation.cash_account(payment), minor, receipt=receipt)
+    source = PostingLine(allocation.cash_account(payment), minor, receipt=receipt)
     placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     telling.tell_receipt(tx, payment, receipt, movement)
     return placed.credited

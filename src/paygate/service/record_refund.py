@@ -22,8 +22,8 @@ from paygate.errors import (
     InvalidAmount,
     InvalidValue,
     NotEnoughCredit,
-    NotFoundError,
     NotRefundable,
+    RecordNotFound,
     Refused,
 )
 from paygate.ledger import customers, keys, lots, payments, receipts, reversals, under_way
@@ -115,7 +115,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
         )
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
-        raise NotFoundError(f"there is no recorded refund {shown(which)} in this ledger")
+        raise RecordNotFound(f"there is no recorded refund {shown(which)} in this ledger")
     payment = finding.payment(tx, found.payment)
     movement = Movement(
         movement_id=f"{found.movement_id}:undone",

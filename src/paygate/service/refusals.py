@@ -19,7 +19,7 @@ from paygate.domain.callback import Refusal
 from paygate.domain.private import CARD_NUMBER
 from paygate.errors import StoreError
 from paygate.ledger import refused
-from paygate.ledger.refused import Batch
+from paygate.ledger.refused import RefusedBatch
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _SAYS: Final[Mapping[Refusal, str]] = {
 def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> Flow[None]:
     """Count a callback of *account* that was refused with *error*, and say so in the log."""
     type_, event_id = _called(callback.body)
-    batch = Batch(
+    batch = RefusedBatch(
         why=_why(error),
         times=1,
         first_at=callback.received_at,
@@ -67,7 +67,7 @@ def write_down(account: GatewayAccount) -> Flow[None]:
     yield from _write(account, account.refusals.take())
 
 
-def _write(account: GatewayAccount, batches: list[Batch]) -> Flow[None]:
+def _write(account: GatewayAccount, batches: list[RefusedBatch]) -> Flow[None]:
     if not batches:
         return
 
@@ -83,7 +83,7 @@ def _write(account: GatewayAccount, batches: list[Batch]) -> Flow[None]:
         account.refusals.give_back(batches)
 
 
-def _told(account: str, batch: Batch) -> str:
+def _told(account: str, batch: RefusedBatch) -> str:
     called = " ".join(each for each in (batch.type, batch.event_id) if each)
     many = f"{batch.times} callbacks of account" if batch.times > 1 else "a callback of account"
     return f"{many} {account}, {batch.why}: {_SAYS[batch.why]}" + (f" ({called})" if called else "")

@@ -74,7 +74,7 @@ def rebuild(tx: Tx, row: AttemptRow) -> SentRequest | None:
             Operation.CAPTURE
             | Operation.VOID
             | Operation.REFUND
-            | Operation.CLOSE
+            | Operation.WITHDRAW
             | Operation.COMPLETE
         ):
             return _rebuild_extras(tx, row.attempt.id)
@@ -127,7 +127,7 @@ def write_charge(charge: Charge, stored: str | None) -> str:
             "return_url": charge.return_url,
             "store_method": charge.store_method,
             "payer_present": charge.payer_present,
-            "place": charge.place,
+            "address_index": charge.address_index,
             "stored": stored,
             "browser": None
             if browser is None

@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from paygate.domain.decide import Source
 from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import Approved, Authorized, Closed, Declined
+from paygate.domain.outcome import Approved, Authorized, Declined, Ended
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
     AlreadyFinal,
+    AttemptNotFound,
     InvalidValue,
     OutcomeDoesNotFit,
     SeveralInDoubt,
     StillToDecide,
-    UnknownAttempt,
 )
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
 from paygate.printing import shown
 from paygate.service import allocation, door, finding, keeping, merge, telling, ways
 from paygate.service.fitting import Foreign
 from paygate.service.flow import Flow, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paygate.domain.method import MethodChange
+    from paygate.domain.method import MethodRequest
     from paygate.domain.money import Money
     from paygate.domain.payment import Payment
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
 
-Resolution: TypeAlias = Approved | Authorized | Declined | Closed
+Resolution: TypeAlias = Approved | Authorized | Declined | Ended
 """What a person can say of how an attempt ended."""
 
 MOVES: Final[Mapping[Operation, MovementKind | None]] = {
@@ -47,7 +47,7 @@ MOVES: Final[Mapping[Operation, MovementKind | None]] = {
     Operation.CAPTURE: MovementKind.CAPTURE,
     Operation.REFUND: MovementKind.REFUND,
     Operation.VOID: MovementKind.VOID,
-    Operation.CLOSE: None,
+    Operation.WITHDRAW: None,
     Operation.ENROLL: None,
     Operation.FORGET: None,
 }
@@ -66,7 +66,7 @@ def resolve(
         _check_fit(row, outcome, _does(tx, row))
         # Recovery goes on to ask about what is held; about what has ended nobody is asked.
         held = isinstance(outcome, Authorized)
-        reading = Reading(source=Source.OPERATOR, can_inquire=held)
+        reading = AnswerSource(source=Source.OPERATOR, can_inquire=held)
         resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
         _check_ended(tx, row, outcome)
         reviews.decide(tx, found.id, evidence)
@@ -171,11 +171,11 @@ def _waiting(tx: Tx, payment: Payment) -> list[Money]:
 
 
 def resolve_method(
-    change: str, outcome: Approved | Declined | Closed, *, evidence: str
-) -> Flow[MethodChange]:
+    change: str, outcome: Approved | Declined | Ended, *, evidence: str
+) -> Flow[MethodRequest]:
     """Merge what an operator found out about a method that was to be stored, or deleted."""
 
-    def work(tx: Tx) -> MethodChange:
+    def work(tx: Tx) -> MethodRequest:
         _check_evidence(evidence)
         found = keeping.change_of(tx, change)
         row = attempts.by_id(tx, found.id)
@@ -187,7 +187,7 @@ def resolve_method(
         _check_fit(row, outcome, found.operation)
         if isinstance(outcome, Approved) and found.operation is Operation.ENROLL:
             methods.vault_of(tx)
-        reading = Reading(source=Source.OPERATOR, can_inquire=False)
+        reading = AnswerSource(source=Source.OPERATOR, can_inquire=False)
         merge.merge_any_in(tx, found.id, outcome, reading)
         attempts.clear_review(tx, found.id)
         outbox.emit(
@@ -221,7 +221,7 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
     if named is not None:
         row = next((row for row in rows if row.attempt.id == named), None)
         if row is None:
-            raise UnknownAttempt(f"payment {payment.id} has no attempt {shown(named)}")
+            raise AttemptNotFound(f"payment {payment.id} has no attempt {shown(named)}")
         if row.attempt.state.final and not row.late_pending:
             raise AlreadyFinal(
                 f"the {row.attempt.operation} {named} is {row.attempt.state}; "

@@ -17,7 +17,7 @@ from paygate.dialogue import deferred
 from paygate.domain.attempt import AttemptState
 from paygate.domain.money import Money
 from paygate.domain.outcome import Unknown, Unsent
-from paygate.errors import BadReply, NotPayable, UnknownGateway
+from paygate.errors import BadResponse, GatewayNotFound, NotPayable
 from paygate.gateway import Remainder
 from paygate.ledger import claims, items, payments, quotes
 from paygate.service import door
@@ -37,7 +37,7 @@ _STANDS = (AttemptState.REQUIRES_ACTION, AttemptState.PENDING, AttemptState.SUCC
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PartlyPaid:
     """A payment of which a part has come, and what is left of it."""
 
     row: AttemptRow
@@ -56,14 +56,14 @@ class _Asked:
     source: str = ""
 
 
-def begun(tx: Tx, row: AttemptRow) -> Begun | None:
+def begun(tx: Tx, row: AttemptRow) -> PartlyPaid | None:
     """
     Return what is left of the payment of *row*; None if nothing of it has come to a place.
 
     Raise `NotPayable` if the rest cannot be asked for.
     """
     payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
-    if payment is None or payment.place is None or row.attempt.state not in _STANDS:
+    if payment is None or payment.address_index is None or row.attempt.state not in _STANDS:
         return None
     asked = _asked(tx, row, payment)
     if asked.come <= 0:
@@ -73,22 +73,22 @@ def begun(tx: Tx, row: AttemptRow) -> Begun | None:
         raise _refusal(payment.id, why_not)
     remainder = Remainder(
         reference=row.attempt.reference,
-        place=payment.place,
+        address_index=payment.address_index,
         amount=Money(asked.cost.currency, asked.cost.minor - asked.come),
         enough=Money(asked.cost.currency, asked.enough - asked.come),
         rate=asked.rate,
         rate_source=asked.source,
         invoices=tuple(dict.fromkeys(item.invoice for item in payment.items)),
     )
-    return Begun(row, remainder)
+    return PartlyPaid(row, remainder)
 
 
-def ask_for(part: Begun, accounts: Mapping[str, GatewayAccount]) -> Flow[PayToAddress]:
+def ask_for(part: PartlyPaid, accounts: Mapping[str, GatewayAccount]) -> Flow[PayToAddress]:
     """Return how the payer pays what is left."""
     attempt = part.row.attempt
     account = accounts.get(attempt.account)
     if account is None:
-        raise UnknownGateway(
+        raise GatewayNotFound(
             f"payment {attempt.payment} went through account {attempt.account!r}, which is not "
             "configured here",
             name=attempt.account,
@@ -106,7 +106,7 @@ def ask_for(part: Begun, accounts: Mapping[str, GatewayAccount]) -> Flow[PayToAd
     through = door.place_to_pay(account)
     answer = yield from ask(account.name, asking, door=through, about=part.row.in_log)
     if isinstance(answer, Unsent | Unknown):
-        raise BadReply(
+        raise BadResponse(
             f"account {account.name!r} does not say how to pay the rest: {answer.reason}"
         )
     return answer

@@ -19,7 +19,7 @@ from paygate.ledger import (
     reviews,
     transit,
 )
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import (
     allocation,
     finding,
@@ -93,7 +93,7 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
         return movement.amount
     on = customers.date_of(tx, payment.customer, movement.effective)
     cash = allocation.cash_account(payment)
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     for each in receipts.of_payment(tx, payment.id):
         ours = each.movement_id.startswith(f"{reversal[0].id}:")
         if each.kind is not MovementKind.REVERSAL or not ours:
@@ -121,7 +121,10 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
             payments.add_moved(tx, payment.id, returned=-minor)
         if cash is LedgerAccount.IN_TRANSIT:
             transit.set_minor(tx, each.id, each.in_transit.minor + minor)
-        lines += [Line(cash, minor, receipt=each.id), Line(cash, -minor, receipt=receipt)]
+        lines += [
+            PostingLine(cash, minor, receipt=each.id),
+            PostingLine(cash, -minor, receipt=receipt),
+        ]
         left -= minor
     if lines:
         opposite.post(tx, payment, lines, f"{receipt}:confirms", movement.amount.currency, on)
@@ -133,7 +136,7 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
 def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> None:
     lines = [
         taking.owe(tx, payment, receipt, amount),
-        Line(allocation.cash_account(payment), -amount.minor, receipt=receipt),
+        PostingLine(allocation.cash_account(payment), -amount.minor, receipt=receipt),
     ]
     opposite.post(tx, payment, lines, receipt, amount.currency, on)
     if reviews.raise_(tx, payment.id, reviews.EXCESS):

@@ -37,7 +37,7 @@ from paygate.ledger import (
     transit,
     under_way,
 )
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, claiming
 from paygate.service.telling import emit, tell_credited
 
@@ -78,7 +78,12 @@ def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
 
 
 def accept(
-    tx: Tx, payment: Payment, amount: Money, on: date, *sources: Line, entry: str | None = None
+    tx: Tx,
+    payment: Payment,
+    amount: Money,
+    on: date,
+    *sources: PostingLine,
+    entry: str | None = None,
 ) -> None:
     """
     Book that *amount* was accepted, and hold what it is to pay until it settles.
@@ -92,21 +97,21 @@ def accept(
     lines = list(sources)
     if amount.minor:
         receipts.set_awaiting(tx, booked.id, booked.awaiting.minor + amount.minor)
-        lines.append(Line(LedgerAccount.AWAITING, -amount.minor, receipt=booked.id))
+        lines.append(PostingLine(LedgerAccount.AWAITING, -amount.minor, receipt=booked.id))
     _post(tx, payment, lines, entry or booked.id, amount.currency, on)
     hold_again(tx, payment, still_to_come(tx, payment))
 
 
-def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
+def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
     """Take up to *wanted* off what awaits settlement: it goes back before it counted."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     minor = wanted.minor
     for waiting in receipts.awaiting(tx, payment.id, wanted.currency):
         take = min(minor, waiting.minor)
         if take <= 0:
             break
         receipts.set_awaiting(tx, waiting.receipt, waiting.minor - take)
-        lines.append(Line(LedgerAccount.AWAITING, take, receipt=waiting.receipt))
+        lines.append(PostingLine(LedgerAccount.AWAITING, take, receipt=waiting.receipt))
         minor -= take
     return lines
 
@@ -267,30 +272,30 @@ def watch_refunds(tx: Tx, payment: str) -> None:
 
 def _moves(
     movement: Movement, receipt: Receipt, known: Settlement, news: Settlement, left: int
-) -> dict[str, list[Line]]:
+) -> dict[str, list[PostingLine]]:
     """Make the lines of what is new, by currency: out of transit, into settled and fees."""
     sign = 1 if movement.kind.inward else -1
     own = movement.amount.currency
-    lines: dict[str, list[Line]] = {own: []}
+    lines: dict[str, list[PostingLine]] = {own: []}
     if news.settled is not None:
         before = 0 if known.settled is None else known.settled.minor
         came = sign * (news.settled.minor - before)
         there = lines.setdefault(news.settled.currency, [])
-        there.append(Line(LedgerAccount.SETTLED, came, receipt=receipt.id))
+        there.append(PostingLine(LedgerAccount.SETTLED, came, receipt=receipt.id))
         if news.settled.currency != own:
-            there.append(Line(LedgerAccount.EXCHANGE, -came, receipt=receipt.id))
+            there.append(PostingLine(LedgerAccount.EXCHANGE, -came, receipt=receipt.id))
     if news.fee is not None:
         kept = news.fee.minor - (0 if known.fee is None else known.fee.minor)
         there = lines.setdefault(news.fee.currency, [])
-        there.append(Line(LedgerAccount.FEES, kept, receipt=receipt.id))
+        there.append(PostingLine(LedgerAccount.FEES, kept, receipt=receipt.id))
         if news.fee.currency != own:
-            there.append(Line(LedgerAccount.EXCHANGE, -kept, receipt=receipt.id))
+            there.append(PostingLine(LedgerAccount.EXCHANGE, -kept, receipt=receipt.id))
     lines[own].append(
-        Line(LedgerAccount.IN_TRANSIT, left - receipt.in_transit.minor, receipt=receipt.id)
+        PostingLine(LedgerAccount.IN_TRANSIT, left - receipt.in_transit.minor, receipt=receipt.id)
     )
     # What left transit without arriving in its own currency arrived in another.
     rest = -sum(line.minor for line in lines[own])
-    lines[own].append(Line(LedgerAccount.EXCHANGE, rest, receipt=receipt.id))
+    lines[own].append(PostingLine(LedgerAccount.EXCHANGE, rest, receipt=receipt.id))
     return lines
 
 
@@ -316,7 +321,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         settled.receipt,
         settled.amount,
         sorted(its_claims, key=lambda claim: claim.state != "hard"),
-        source=Line(LedgerAccount.AWAITING, minor, receipt=settled.receipt),
+        source=PostingLine(LedgerAccount.AWAITING, minor, receipt=settled.receipt),
         on=on,
         entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",
         keep_rest=True,
@@ -347,7 +352,9 @@ def _tell(tx: Tx, payment: Payment, receipt: Receipt, news: Settlement) -> None:
     outbox.emit(tx, "receipt.settled", payment.id, data)
 
 
-def _post(tx: Tx, payment: Payment, lines: list[Line], entry: str, currency: str, on: date) -> None:
+def _post(
+    tx: Tx, payment: Payment, lines: list[PostingLine], entry: str, currency: str, on: date
+) -> None:
     posting.post(
         tx,
         lines,

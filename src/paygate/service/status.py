@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.callback import RefusedCallbacks
-    from paygate.domain.status import Flagged, SinkStatus, UnknownOutcomes
+    from paygate.domain.status import FlaggedPayments, SinkStatus, UnknownOutcomes
     from paygate.ledger.sending import Stopped
     from paygate.ledger.tx import Tx
 
@@ -176,7 +176,7 @@ def _of_unknown(unknown: UnknownOutcomes, now: datetime) -> Iterator[Concern]:
         yield Concern(name="outcome-unknown", text=text, since=since)
 
 
-def _of_reviews(reviews: Flagged, changes: list[str]) -> Iterator[Concern]:
+def _of_reviews(reviews: FlaggedPayments, changes: list[str]) -> Iterator[Concern]:
     named = ", ".join(reviews.oldest)
     if reviews.count:
         more = f", {reviews.conflicts} of them with other money" if reviews.conflicts else ""

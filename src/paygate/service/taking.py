@@ -27,7 +27,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
 from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, settle
 from paygate.service.telling import tell_credited
 
@@ -74,27 +74,27 @@ class Outgo:
 # --- Out ---------------------------------------------------------------------------------
 
 
-def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
+def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[PostingLine], int]:
     """Take money of *payment* off where it is; return the lines, and what the customer owes."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     left = out.amount.minor
     if out.attempt is not None:
         lines += _from_holds(tx, out.attempt)
     for credit, minor in out.credits:
-        lots.close(tx, credit, minor)
-        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, minor, credit=credit))
+        lots.cancel(tx, credit, minor)
+        lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, minor, credit=credit))
     left -= sum(line.minor for line in lines)
     for item, minor in out.items:
         found = _off(tx, payment, Money(out.amount.currency, min(minor, left)), out.on, item)
         lines += found
         left -= sum(line.minor for line in found)
-    places: list[Callable[[Tx, Payment, Money, date], list[Line]]]
+    places: list[Callable[[Tx, Payment, Money, date], list[PostingLine]]]
     places = [_from_awaiting, _from_suspense, _from_items, _from_lots]
     if out.to is RefundTo.FROM_CREDIT:
         places = [_from_awaiting, _from_suspense, _from_lots, _from_items]
-    for place in places:
+    for take in places:
         if left > 0:
-            found = place(tx, payment, Money(out.amount.currency, left), out.on)
+            found = take(tx, payment, Money(out.amount.currency, left), out.on)
             lines += found
             left -= sum(line.minor for line in found)
     taken.insert(tx, out.receipt, lines)
@@ -103,11 +103,11 @@ def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[Line], int]:
     return lines, max(left, 0)
 
 
-def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
+def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> PostingLine:
     """Make the customer owe *amount*, which the outward *receipt* took and nobody had."""
     if not payment.customer:
         receipts.set_unallocated(tx, receipt, -amount.minor)
-        return Line(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt)
+        return PostingLine(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt)
     return allocation.make_credit(
         tx,
         customer=payment.customer,
@@ -118,53 +118,55 @@ def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> Line:
     )
 
 
-def _from_holds(tx: Tx, attempt: str) -> list[Line]:
-    lines: list[Line] = []
+def _from_holds(tx: Tx, attempt: str) -> list[PostingLine]:
+    lines: list[PostingLine] = []
     for credit, held in refunding.held_by(tx, attempt):
         lots.release(tx, credit, held)
-        lots.close(tx, credit, held)
-        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, held, credit=credit))
+        lots.cancel(tx, credit, held)
+        lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, held, credit=credit))
     refunding.end_holds(tx, attempt, "used")
     return lines
 
 
-def _from_awaiting(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
+def _from_awaiting(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[PostingLine]:
     return settle.take_off(tx, payment, wanted)
 
 
-def _from_suspense(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
-    lines: list[Line] = []
+def _from_suspense(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[PostingLine]:
+    lines: list[PostingLine] = []
     left = wanted.minor
     for waiting in receipts.unallocated(tx, payment.id, wanted.currency):
         take = min(left, waiting.minor)
         if take <= 0:
             break
         receipts.set_unallocated(tx, waiting.receipt, waiting.minor - take)
-        lines.append(Line(LedgerAccount.SUSPENSE, take, receipt=waiting.receipt))
+        lines.append(PostingLine(LedgerAccount.SUSPENSE, take, receipt=waiting.receipt))
         left -= take
     return lines
 
 
-def _from_lots(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[Line]:
-    lines: list[Line] = []
+def _from_lots(tx: Tx, payment: Payment, wanted: Money, _: date) -> list[PostingLine]:
+    lines: list[PostingLine] = []
     left = wanted.minor
     for lot in lots.of_payment(tx, payment.id):
         take = min(left, lot.free.minor)
         if take <= 0 or lot.amount.currency != wanted.currency:
             continue
-        lots.close(tx, lot.id, take)
-        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, take, credit=lot.id))
+        lots.cancel(tx, lot.id, take)
+        lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, take, credit=lot.id))
         left -= take
     return lines
 
 
-def _from_items(tx: Tx, payment: Payment, wanted: Money, on: date) -> list[Line]:
+def _from_items(tx: Tx, payment: Payment, wanted: Money, on: date) -> list[PostingLine]:
     return _off(tx, payment, wanted, on)
 
 
-def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = None) -> list[Line]:
+def _off(
+    tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = None
+) -> list[PostingLine]:
     """Take money off *item*, or off the invoices of *payment*, the last one first."""
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     left = wanted.minor
     for standing in reversed(allocations.standing_of_payment(tx, payment.id)):
         take = min(left, standing.amount.minor)
@@ -183,7 +185,7 @@ def _off(tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = N
                 effective=on,
             )
         items.empty(tx, standing.invoice, take)
-        lines.append(Line(LedgerAccount.RECEIVABLE, take, item=standing.invoice))
+        lines.append(PostingLine(LedgerAccount.RECEIVABLE, take, item=standing.invoice))
         left -= take
     return lines
 
@@ -208,12 +210,12 @@ class PutBack:
 
     receipt: str
     left: Money
-    lines: list[Line] = field(default_factory=list[Line])
+    lines: list[PostingLine] = field(default_factory=list[PostingLine])
     items: list[str] = field(default_factory=list[str])
     waits: bool = False
     other: bool = False
 
-    def add(self, line: Line) -> None:
+    def add(self, line: PostingLine) -> None:
         """Count money as put back, which is what the *line* credits."""
         self.lines.append(line)
         self.left = Money(self.left.currency, self.left.minor + line.minor)
@@ -230,15 +232,15 @@ def put_back(
     taken_from = None if undone is None else receipts.by_id(tx, undone)
     back.other = taken_from is not None and taken_from.amount.currency != movement.amount.currency
     if undone is not None and not back.other:
-        for place in taken.of_receipt(tx, undone):
-            minor = min(place.minor, back.left.minor)
-            if minor > 0 and _put(tx, payment, place, minor, back, on):
-                taken.put_back(tx, undone, place, minor)
+        for origin in taken.of_receipt(tx, undone):
+            minor = min(origin.minor, back.left.minor)
+            if minor > 0 and _put(tx, payment, origin, minor, back, on):
+                taken.put_back(tx, undone, origin, minor)
     if back.lines:
         moved = -sum(line.minor for line in back.lines)
         posting.post(
             tx,
-            [Line(cash, moved, receipt=receipt), *back.lines],
+            [PostingLine(cash, moved, receipt=receipt), *back.lines],
             entry=receipt,
             currency=movement.amount.currency,
             customer=payment.customer,
@@ -248,23 +250,23 @@ def put_back(
     return back
 
 
-def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[Line]:
+def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
     """Cancel what the customer, or nobody yet, was made to owe for *payment*, up to *wanted*."""
-    nobodys: list[Line] = []
+    nobodys: list[PostingLine] = []
     left = wanted.minor
     for part in receipts.overdrawn(tx, payment.id, wanted.currency):
         minor = min(-part.minor, left)
         if minor > 0:
             receipts.set_unallocated(tx, part.receipt, part.minor + minor)
-            nobodys.append(Line(LedgerAccount.SUSPENSE, -minor, receipt=part.receipt))
+            nobodys.append(PostingLine(LedgerAccount.SUSPENSE, -minor, receipt=part.receipt))
             left -= minor
-    lines: list[Line] = []
+    lines: list[PostingLine] = []
     for debit in lots.debits_of(tx, payment.id):
         minor = min(-debit.amount.minor, left)
         if minor <= 0 or debit.amount.currency != wanted.currency:
             continue
-        lots.close(tx, debit.id, -minor)
-        lines.append(Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=debit.id))
+        lots.cancel(tx, debit.id, -minor)
+        lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=debit.id))
         left -= minor
     _tell_credit(tx, payment, lines, wanted.currency)
     return [*nobodys, *lines]
@@ -275,17 +277,17 @@ def _cancel_debits(tx: Tx, payment: Payment, back: PutBack) -> None:
         back.add(line)
 
 
-def _put(tx: Tx, payment: Payment, place: Taken, minor: int, back: PutBack, on: date) -> bool:
+def _put(tx: Tx, payment: Payment, origin: Taken, minor: int, back: PutBack, on: date) -> bool:
     """Put *minor* back in one place; return False if that waits for a rule of other money."""
     currency = back.left.currency
-    match place.account:
+    match origin.account:
         case LedgerAccount.CUSTOMER_CREDIT:
-            lots.close(tx, place.name, -minor)
-            line = Line(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=place.name)
+            lots.cancel(tx, origin.name, -minor)
+            line = PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=origin.name)
             back.add(line)
             _tell_credit(tx, payment, [line], currency)
         case LedgerAccount.RECEIVABLE:
-            _put_on_item(tx, payment, place.name, minor, back, on)
+            _put_on_item(tx, payment, origin.name, minor, back, on)
         case LedgerAccount.SUSPENSE:
             suspend(tx, back, minor)
         case _:
@@ -301,7 +303,7 @@ def suspend(tx: Tx, back: PutBack, minor: int) -> None:
         if line.account is LedgerAccount.SUSPENSE and line.receipt == back.receipt
     )
     receipts.set_unallocated(tx, back.receipt, waiting + minor)
-    back.add(Line(LedgerAccount.SUSPENSE, -minor, receipt=back.receipt))
+    back.add(PostingLine(LedgerAccount.SUSPENSE, -minor, receipt=back.receipt))
     back.waits = True
 
 
@@ -318,7 +320,7 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
             receipt=back.receipt,
             effective=on,
         )
-        back.add(Line(LedgerAccount.RECEIVABLE, -take, item=item))
+        back.add(PostingLine(LedgerAccount.RECEIVABLE, -take, item=item))
         back.items.append(item)
     if take == minor:
         return
@@ -339,7 +341,7 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
     tell_credited(tx, payment, reason)
 
 
-def _tell_credit(tx: Tx, payment: Payment, lines: Iterable[Line], currency: str) -> None:
+def _tell_credit(tx: Tx, payment: Payment, lines: Iterable[PostingLine], currency: str) -> None:
     minor = -sum(line.minor for line in lines)
     if not minor:
         return

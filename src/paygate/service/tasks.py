@@ -43,7 +43,7 @@ _UNDOES = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class OperateOrder:
     """
     What is to be done to a payment; *amount* is None for all of it.
 
@@ -108,7 +108,7 @@ def check_own(
         )
 
 
-def begin_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
+def begin_capture(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> Money:
     """Count a capture as under way, and return how much it takes; refuse what is not left."""
     now = under_way.of_payment(tx, payment.id)
     left = now.authorized - now.collected - now.capturing
@@ -135,7 +135,7 @@ def begin_capture(tx: Tx, payment: Payment, task: Task, rail: Rail) -> Money:
 
 
 def begin_refund(
-    tx: Tx, payment: Payment, task: Task, rail: Rail, wanted: list[tuple[str, int]]
+    tx: Tx, payment: Payment, task: OperateOrder, rail: Rail, wanted: list[tuple[str, int]]
 ) -> tuple[list[Step], RefundTo]:
     """Count a refund as under way, and return its parts and where it is taken from first."""
     now = under_way.of_payment(tx, payment.id)
@@ -204,7 +204,7 @@ def begin_void(tx: Tx, payment: Payment) -> None:
         )
 
 
-def check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
+def check_page(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> None:
     """Check that a page or slip waits for the payer; to complete it, hold its invoices again."""
     if payment.status is not PaymentStatus.REQUIRES_ACTION:
         raise NotPayable(
@@ -215,8 +215,8 @@ def check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
             f"payment {payment.id} is being completed or closed right now; inquire",
             payment=payment.id,
         )
-    if task.operation is Operation.CLOSE:
-        if not rail.closable:
+    if task.operation is Operation.WITHDRAW:
+        if not rail.withdrawable:
             raise Unsupported(
                 f"pages of the account {payment.account!r} cannot be closed; wait until this one "
                 "ends, or resolve it as closed"
@@ -226,7 +226,7 @@ def check_page(tx: Tx, payment: Payment, task: Task, rail: Rail) -> None:
     if payment.superseded or not claiming.harden(tx, payment.id, its_claims):
         # One whose claims were taken over still names what it was to pay.
         wanted = dict.fromkeys(claim.item for claim in its_claims if claim.state != "used")
-        raise ways.taken_over(tx, payment, list(wanted), closable=rail.closable)
+        raise ways.taken_over(tx, payment, list(wanted), withdrawable=rail.withdrawable)
 
 
 def _check_amount(payment: Payment, amount: Money) -> None:

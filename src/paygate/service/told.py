@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Authorized, Declined, Rejected, Unknown
-from paygate.errors import NotFoundError
+from paygate.errors import RecordNotFound
 from paygate.ledger import inbox, outbox
 from paygate.service import notices
 
@@ -84,10 +84,10 @@ def keep(
 
 
 def find(tx: Tx, id_: int) -> InboxRow:
-    """Return a callback by its number, or raise `NotFoundError`."""
+    """Return a callback by its number, or raise `RecordNotFound`."""
     row = inbox.by_id(tx, id_)
     if row is None:
-        raise NotFoundError(f"there is no callback {id_} in this ledger")
+        raise RecordNotFound(f"there is no callback {id_} in this ledger")
     return row
 
 

@@ -27,9 +27,10 @@ from paygate.domain.outcome import Approved, Moved
 from paygate.domain.payer_number import Pays
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import spelled_alike
-from paygate.errors import InvalidValue, NotFoundError, PayerNumberTaken
+from paygate.errors import InvalidValue, PayerNumberTaken, RecordNotFound
 from paygate.gateway import digest_key
 from paygate.ledger import (
+    addresses,
     attempts,
     claims,
     customers,
@@ -38,7 +39,6 @@ from paygate.ledger import (
     outbox,
     payer_numbers,
     payments,
-    places,
     receipts,
     reviews,
     under_way,
@@ -48,7 +48,7 @@ from paygate.ledger.paging import Page
 from paygate.printing import shown
 from paygate.service import claiming, merge, telling
 from paygate.service.flow import Flow, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,7 +129,7 @@ def _own(notice: Notice) -> list[Movement]:
 def _booked(tx: Tx, account: str, movements: Iterable[Movement]) -> AttemptRow | None:
     """Return the attempt of money for a payer's number that the first of *movements* is about."""
     for movement in movements:
-        found = places.attempt_of_booked(tx, account, [movement])
+        found = addresses.attempt_of_booked(tx, account, [movement])
         if found is not None and _is_for_number(tx, found):
             return found
         if movement.kind in _COMES:
@@ -147,7 +147,7 @@ def _is_for_number(tx: Tx, row: AttemptRow) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class NoticeShare:
     """
     What of a notice is about one attempt.
 
@@ -160,10 +160,10 @@ class Share:
     twice: tuple[tuple[Movement, MovementKind], ...] = ()
 
 
-def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> Share:
+def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> NoticeShare:
     """Return what of *notice* is about *row*, or about new money for a payer's number."""
     if money_of(notice) is None if row is None else not _is_unasked(tx, row):
-        return Share(notice)
+        return NoticeShare(notice)
     here = "" if row is None else row.attempt.payment
     others: list[tuple[str, Movement]] = []
     twice: list[tuple[Movement, MovementKind]] = []
@@ -185,7 +185,7 @@ def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> Sh
     if isinstance(answer, Approved):
         answer = replace(answer, movements=kept(answer.movements))
     own = replace(notice, answer=answer, movements=kept(notice.movements))
-    return Share(own, tuple(others), tuple(twice))
+    return NoticeShare(own, tuple(others), tuple(twice))
 
 
 def _kind_booked(tx: Tx, account: str, movement: Movement) -> MovementKind | None:
@@ -199,7 +199,7 @@ def _kind_booked(tx: Tx, account: str, movement: Movement) -> MovementKind | Non
 
 
 def follow_up(
-    tx: Tx, account: GatewayAccount, share: Share, payment: Payment, timing: Timing
+    tx: Tx, account: GatewayAccount, share: NoticeShare, payment: Payment, timing: Timing
 ) -> None:
     """Merge what a notice told of other money, and flag *payment* if it contradicts the books."""
     for attempt, movement in share.others:
@@ -216,8 +216,8 @@ def follow_up(
         telling.emit(tx, "payment.needs_review", payment, reason=text)
 
 
-def _reading(account: GatewayAccount, timing: Timing) -> Reading:
-    return Reading(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
+def _reading(account: GatewayAccount, timing: Timing) -> AnswerSource:
+    return AnswerSource(source=Source.CALLBACK, can_inquire=account.can_be_asked, timing=timing)
 
 
 def book(
@@ -255,7 +255,7 @@ def book(
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
     # A place is no name of this money: more may come to it, and a payer may be asked to pay there.
-    name = notice.reference if notice.place is None else ""
+    name = notice.reference if notice.address_index is None else ""
     answer = Approved(
         reference=name or movement.movement_id,
         movements=tuple(_own(notice)),
@@ -385,7 +385,7 @@ def release_in(tx: Tx, number: str, account: str, reason: str) -> PayerNumber:
         )
     found = payer_numbers.find(tx, account, number)
     if found is None:
-        raise NotFoundError(
+        raise RecordNotFound(
             f"nobody has payer number {shown(number)} at account {account!r}", number=number
         )
     payer_numbers.release(tx, found.id, reason)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import Timing
-    from paygate.service.reading import Reading
+    from paygate.service.reading import AnswerSource
 
-ABOUT_PAGE: Final = (Operation.COMPLETE, Operation.CLOSE)
+ABOUT_PAGE: Final = (Operation.COMPLETE, Operation.WITHDRAW)
 """What is done to a page: how it ends shows on the attempt that made the page."""
 
 
@@ -39,7 +39,7 @@ def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
     """
     Return whether the gateway has accepted it, and its end is still to come.
 
-    How a completion or a closing ends shows on the page, which is watched for itself.
+    How a completion or a withdrawal ends shows on the page, which is watched for itself.
     """
     if before.attempt.operation in ABOUT_PAGE:
         return False
@@ -90,7 +90,7 @@ def found_out(before: AttemptRow, changes: Changes) -> bool:
     return before.attempt.state.in_doubt
 
 
-def absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
+def absences(before: AttemptRow, answer: Answer, reading: AnswerSource) -> int:
     """Count inquiries in a row that did not find it; those that came too early do not count."""
     if not reading.answered:
         return before.absences
@@ -98,7 +98,7 @@ def absences(before: AttemptRow, answer: Answer, reading: Reading) -> int:
     return before.absences + 1 if counts else 0
 
 
-def checks(tx: Tx, before: AttemptRow, reading: Reading) -> int:
+def checks(tx: Tx, before: AttemptRow, reading: AnswerSource) -> int:
     """Count how often we tried to find out: by an inquiry, or by the same request once more."""
     repeated = reading.source is Source.RESPONSE and before.sends > 1
     asked = reading.source is Source.INQUIRY and reading.answered and not _ahead_of_plan(tx, before)
@@ -114,7 +114,7 @@ def given_up(
     tx: Tx,
     before: AttemptRow,
     changes: Changes,
-    reading: Reading,
+    reading: AnswerSource,
     next_check_at: datetime | None,
 ) -> Changes:
     """Ask for a review of what is not final, and asking about which does not help any more."""
@@ -134,7 +134,7 @@ def given_up(
     return replace(changes, review=changes.review or text)
 
 
-def _nobody_answers(tx: Tx, before: AttemptRow, reading: Reading) -> bool:
+def _nobody_answers(tx: Tx, before: AttemptRow, reading: AnswerSource) -> bool:
     """Return whether inquiries were not answered for as long as the whole plan takes."""
     waited = tx.now - before.attempt.created_at
     return not reading.answered and waited >= reading.timing.plan_length
@@ -156,7 +156,7 @@ def next_check(
     before: AttemptRow,
     changes: Changes,
     answer: Answer,
-    reading: Reading,
+    reading: AnswerSource,
     overdue: datetime | None,
 ) -> datetime | None:
     """Return when to inquire next; None if nothing is expected, or a person must look."""

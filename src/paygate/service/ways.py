@@ -63,7 +63,7 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
         case AttemptState.REQUIRES_ACTION:
             can = [
                 "complete" if main.offers_to(Operation.COMPLETE) else "",
-                "close_page" if main.offers_to(Operation.CLOSE) else "",
+                "withdraw_page" if main.offers_to(Operation.WITHDRAW) else "",
                 "resolve",
             ]
             return Ways(tuple(filter(None, can)), main.expires_at)
@@ -128,14 +128,14 @@ def _soonest(rows: Sequence[AttemptRow]) -> datetime | None:
 
 
 def taken_over(
-    tx: Tx, page: Payment, items_: Sequence[str], *, closable: bool
+    tx: Tx, page: Payment, items_: Sequence[str], *, withdrawable: bool
 ) -> ItemAlreadyBeingPaid:
     """Make the error that says who took over what *page* was to pay, and what ends the page."""
     invoices = [invoice for each in items_ if (invoice := items.by_id(tx, each)) is not None]
     others = {invoice.number: _others_on(tx, invoice, page) for invoice in invoices}
     taken = [number for number, found in others.items() if found] or list(others)
     holders = list(dict.fromkeys(each for found in others.values() for each in found))
-    can = ["close_page", "resolve"] if closable else ["resolve"]
+    can = ["withdraw_page", "resolve"] if withdrawable else ["resolve"]
     by = f"is paid, or being paid, by {' and '.join(holders)}" if holders else "is open no more"
     return ItemAlreadyBeingPaid(
         f"invoice {', '.join(taken)}, which payment {page.id} was to pay, {by}; "

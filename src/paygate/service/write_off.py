@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.invoice import InvoiceStatus
 from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, InvoiceIsVoid, NotEnoughOpen
 from paygate.ledger import customers, items, keys, outbox, posting, reversals
-from paygate.ledger.posting import LedgerAccount, Line
+from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, finding
 from paygate.service.flow import Flow, look, repeatable, transact
 
@@ -114,8 +114,8 @@ def _post(
     account: LedgerAccount = LedgerAccount.WRITE_OFF,
 ) -> None:
     lines = [
-        Line(account, minor, item=invoice.id),
-        Line(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
+        PostingLine(account, minor, item=invoice.id),
+        PostingLine(LedgerAccount.RECEIVABLE, -minor, item=invoice.id),
     ]
     posting.post(
         tx,

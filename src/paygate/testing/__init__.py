@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from paygate.testing.clock import Clock, FakeClock, WallClock
+    from paygate.testing.clock import FakeClock, ProcessorClock, WallClock
     from paygate.testing.fake import FakeGateway, LoopbackGateway
     from paygate.testing.processor import FakeProcessor
     from paygate.testing.processor.journal import Entry, read_journal
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAGIC",
-    "Clock",
     "Entry",
     "FakeClock",
     "FakeGateway",
@@ -22,6 +21,7 @@ __all__ = [
     "Habits",
     "LoopbackGateway",
     "Plan",
+    "ProcessorClock",
     "Verdict",
     "WallClock",
     "Wire",
@@ -31,7 +31,7 @@ __all__ = [
 
 _HOMES: Final = {
     "MAGIC": "processor.magic",
-    "Clock": "clock",
+    "ProcessorClock": "clock",
     "Entry": "processor.journal",
     "FakeClock": "clock",
     "FakeGateway": "fake",

@@ -9,7 +9,7 @@ START: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 """Where a `FakeClock` starts unless it is told otherwise."""
 
 
-class Clock(Protocol):
+class ProcessorClock(Protocol):
     """Tells the time, in UTC."""
 
     def now(self) -> datetime:

@@ -28,7 +28,7 @@ from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.fake_callbacks import Pusher
 from paygate.testing.fake_pages import Pages
 from paygate.testing.processor import FakeProcessor
-from paygate.testing.processor.faults import Late
+from paygate.testing.processor.faults import LateAnswer
 from paygate.testing.processor.keys import JSON_HEADERS
 from paygate.testing.processor.rails import Habits
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paygate.gateway import Traits
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
 
 LATE_S: Final = 5.0
 """How long the server holds back an answer that should come late."""
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(method=self.command, url=self.path, step="", headers=headers, body=body)
         try:
             self._send(self.server.processor.handle(request))
-        except Late as late:
+        except LateAnswer as late:
             self.server.stopping.wait(self.server.late_s)
             self._send(late.response)
         except GatewayError:
@@ -158,7 +158,7 @@ def serve(
     late_s: float = LATE_S,
     traits: Traits | None = None,
     habits: Habits | None = None,
-    clock: Clock | None = None,
+    clock: ProcessorClock | None = None,
     callbacks_to: str = "",
 ) -> None:
     """

@@ -31,7 +31,7 @@ def play(dialogue: Dialogue[T], *responses: Response | Exception) -> Played[T]:
     Answer the requests of *dialogue* with *responses*, in order, and tell how it went.
 
     An exception among them is thrown in at that place, as the core throws
-    `NotSent`, `NoReply` and `BadReply`. What the dialogue raises passes through.
+    `NotSent`, `NoResponse` and `BadResponse`. What the dialogue raises passes through.
     Asking more or less often than there are responses fails.
 
         >>> from paygate.dialogue import at_once

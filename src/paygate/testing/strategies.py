@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 
 from paygate.domain.action import Redirect
 from paygate.domain.currency import SCALES
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Pending,
     RejectCause,
     Rejected,
@@ -72,11 +72,11 @@ def money(
     return st.builds(Money, codes, st.integers(minor_min, minor_max))
 
 
-def addresses() -> SearchStrategy[Address]:
+def addresses() -> SearchStrategy[PostalAddress]:
     """Draw an address, of which every part may be missing."""
     some = st.one_of(st.just(""), _NAMES)
     return st.builds(
-        Address,
+        PostalAddress,
         line1=some,
         line2=some,
         city=some,
@@ -175,7 +175,7 @@ def outcomes(amount: Money | None = None) -> SearchStrategy[Outcome]:
             action=_IDS.map(lambda each: Redirect(url=f"https://pay.example/{each}")),
             reference=_IDS,
         ),
-        st.builds(Closed, how=st.sampled_from(Closing), reference=_IDS),
+        st.builds(Ended, how=st.sampled_from(Ending), reference=_IDS),
         st.builds(Unknown, reason=_NAMES, reference=_IDS),
     )
 

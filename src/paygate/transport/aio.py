@@ -17,8 +17,8 @@ import httpx
 from typing_extensions import override
 
 from paygate.transport.network import ProxyRefused, opened
-from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Clock, clock_of
-from paygate.transport.reading import Answer, Reading
+from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Deadline, clock_of
+from paygate.transport.reading import ResponseReader, WholeResponse
 from paygate.transport.writing import written
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class AsyncLine(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.idle_since = 0.0
         self._loop = loop
-        self._reading: Reading | None = None
-        self._clock: Clock | None = None
+        self._reading: ResponseReader | None = None
+        self._clock: Deadline | None = None
         self.ended = False
         self._transport: asyncio.Transport | None = None
 
@@ -84,12 +84,12 @@ class AsyncLine(asyncio.Protocol):
 
     # --- what the pool calls ---
 
-    async def ask(self, message: bytes, clock: Clock) -> Answer:
+    async def ask(self, message: bytes, clock: Deadline) -> WholeResponse:
         """Write *message* and read its answer whole, by the deadline."""
         assert self._transport is not None  # noqa: S101  (it is connected)
         left_s = clock.left()
-        told: asyncio.Future[Answer] = self._loop.create_future()
-        reading = self._reading = Reading(
+        told: asyncio.Future[WholeResponse] = self._loop.create_future()
+        reading = self._reading = ResponseReader(
             told, bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
         )
         self._clock = clock
@@ -135,7 +135,7 @@ class AsyncLine(asyncio.Protocol):
             self._transport.abort()
 
 
-def _too_late(reading: Reading) -> None:
+def _too_late(reading: ResponseReader) -> None:
     reading.fail(TimeoutError("the deadline of the exchange has passed"))
 
 
@@ -179,7 +179,7 @@ class AsyncPool:
         self._closed = False
         self.loop = asyncio.get_running_loop()
 
-    async def exchange(self, address: Address, message: bytes, clock: Clock) -> Answer:
+    async def exchange(self, address: Address, message: bytes, clock: Deadline) -> WholeResponse:
         """Send *message* on a connection of its own, and read the answer."""
         if self._turns.locked():
             async with asyncio.timeout(clock.left()):
@@ -250,7 +250,7 @@ class AsyncPool:
     def _old(self, line: AsyncLine) -> bool:
         return self.loop.time() - line.idle_since > IDLE_S
 
-    async def _connect(self, address: Address, clock: Clock) -> AsyncLine:
+    async def _connect(self, address: Address, clock: Deadline) -> AsyncLine:
         """Connect to the first address of a host that answers; TCP_NODELAY is the default."""
         scheme, host, port = address
         if self._tunnel is not None:

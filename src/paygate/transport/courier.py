@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 from paygate.driving import drive, drive_async
 from paygate.transport import redact
-from paygate.transport.errand import Errand, Limits, Pause, Send, Token
+from paygate.transport.errand import Errand, Pause, Send, TimeLimits, Token
 from paygate.transport.policy import carry
 from paygate.transport.tokens import AsyncTokens, Tokens
 
@@ -35,7 +35,7 @@ class Sends(Protocol):
         ...
 
     def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
         ...
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class SendsAsync(Protocol):
         ...
 
     async def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
         ...
 
     async def aclose(self) -> None:
@@ -75,9 +75,9 @@ class _Timed:
         self._now = now
         self._seconds = seconds
 
-    def _limits(self, timeout_s: float, request: Request, not_after: datetime | None) -> Limits:
+    def _limits(self, timeout_s: float, request: Request, not_after: datetime | None) -> TimeLimits:
         may_take_s = timeout_s if request.timeout_s is None else request.timeout_s
-        return Limits(self._seconds() + may_take_s, not_after, self._now, self._seconds)
+        return TimeLimits(self._seconds() + may_take_s, not_after, self._now, self._seconds)
 
 
 class Courier(_Timed):
@@ -103,7 +103,7 @@ class Courier(_Timed):
 
     def exchange(self, request: Request, *, not_after: datetime | None = None) -> Response:
         """
-        Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`.
+        Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`.
 
         Nothing is sent again after *not_after*, the end of the lease to send.
         """
@@ -118,11 +118,11 @@ class Courier(_Timed):
         """Forget the connections of the parent process, in a forked child."""
         self._transport.abandon()
 
-    def _run(self, errand: Errand[T], limits: Limits) -> T:
+    def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
         telling = redact.Telling(self._seconds)
         return drive(errand, lambda step: self._do(step, limits), telling)
 
-    def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
+    def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:
             case Send():
                 return self._transport.exchange(step.request)
@@ -163,11 +163,11 @@ class AsyncCourier(_Timed):
         await self._tokens.aclose()
         await self._transport.aclose()
 
-    async def _run(self, errand: Errand[T], limits: Limits) -> T:
+    async def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
         telling = redact.Telling(self._seconds)
         return await drive_async(errand, lambda step: self._do(step, limits), telling)
 
-    async def _do(self, step: Send | Pause | Token, limits: Limits) -> Any:
+    async def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:
             case Send():
                 return await self._transport.exchange(step.request)

@@ -57,7 +57,7 @@ Errand: TypeAlias = Generator[Send | Pause | Token, Any, T]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TimeLimits:
     """Until when an exchange may take, by *seconds*, and until when it may be sent, by *now*."""
 
     ends_s: float

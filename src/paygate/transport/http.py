@@ -4,10 +4,10 @@ What a fault proves decides what happens to the money:
 
 - `NotSent`: not one byte of the request was handed to a connection: name look-up,
   connecting or TLS failed, or the deadline passed before.
-- `NoReply`: bytes may have left, and the connection or the deadline ended before
+- `NoResponse`: bytes may have left, and the connection or the deadline ended before
   a whole answer came. A kept-alive connection that the server had already closed
   ends here too, since nothing proves that the server did not read the request.
-- `BadReply`: an answer came and cannot be read: no HTTP, an unknown or broken
+- `BadResponse`: an answer came and cannot be read: no HTTP, an unknown or broken
   content encoding, or more bytes than any processor's answer has.
 
 The deadline is for the whole exchange. No redirect is followed, no cookie kept,
@@ -34,18 +34,18 @@ import httpx
 from paygate._version import __version__
 from paygate.dialogue import Request, Response
 from paygate.errors import (
-    BadReply,
+    BadResponse,
     GatewayError,
     InvalidSettings,
     InvalidValue,
-    NoReply,
+    NoResponse,
     NotAllowedHere,
     NotSent,
     PaygateError,
 )
 from paygate.transport import redact
 from paygate.transport.aio import AsyncPool
-from paygate.transport.pool import Clock, Pool
+from paygate.transport.pool import Deadline, Pool
 from paygate.transport.reading import too_large
 from paygate.transport.writing import place_of, written
 
@@ -100,11 +100,11 @@ class HttpTransport:
         return self._timeout_s
 
     def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
         _check_open(closed=self._closed)
         if self._process != os.getpid():
             self.abandon()
-        clock = Clock(
+        clock = Deadline(
             _deadline_s(request, self._timeout_s),
             body_follows=bool(request.body),
             answer_bytes_max=request.answer_bytes_max,
@@ -173,10 +173,10 @@ class AsyncHttpTransport:
         return self._timeout_s
 
     async def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoReply` or `BadReply`."""
+        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
         _check_open(closed=self._closed)
         pool = self._pool_here()
-        clock = Clock(
+        clock = Deadline(
             _deadline_s(request, self._timeout_s), answer_bytes_max=request.answer_bytes_max
         )
         if _is_replaced():
@@ -243,12 +243,12 @@ def _is_replaced() -> bool:
     )
 
 
-async def _ask(pool: AsyncPool, address: Address, message: bytes, clock: Clock) -> Response:
+async def _ask(pool: AsyncPool, address: Address, message: bytes, clock: Deadline) -> Response:
     answer = await pool.exchange(address, message, clock)
     return _response(answer.status, answer.headers, answer.body, clock.answer_bytes_max)
 
 
-async def _ask_through_httpx(pool: AsyncPool, wire: httpx.Request, clock: Clock) -> Response:
+async def _ask_through_httpx(pool: AsyncPool, wire: httpx.Request, clock: Deadline) -> Response:
     async with asyncio.timeout(clock.left()):
         answer = await _AsyncWire(pool).handle_async_request(wire)
         body = _Body(clock.answer_bytes_max)
@@ -276,7 +276,7 @@ def _deadline_s(request: Request, default_s: float) -> float:
     return default_s if request.timeout_s is None else request.timeout_s
 
 
-def _wire_request(request: Request, clock: Clock) -> httpx.Request:
+def _wire_request(request: Request, clock: Deadline) -> httpx.Request:
     """Make httpx's request of ours, or raise `InvalidSettings` or `InvalidValue`."""
     problem: PaygateError
     try:
@@ -399,15 +399,15 @@ def _unpacked(body: bytes, encodings: str, bytes_max: int) -> bytes:
             case "deflate":
                 unpack = zlib.decompressobj()
             case _:
-                raise BadReply("the answer is in a content encoding that was not asked for")
+                raise BadResponse("the answer is in a content encoding that was not asked for")
         try:
             body = unpack.decompress(body, bytes_max + 1)
         except zlib.error:
-            raise BadReply("the answer's content encoding is broken") from None
+            raise BadResponse("the answer's content encoding is broken") from None
         if len(body) > bytes_max:
             raise too_large(bytes_max)
         if not unpack.eof:
-            raise BadReply("the answer's content encoding is broken off")
+            raise BadResponse("the answer's content encoding is broken off")
     return body
 
 
@@ -423,7 +423,7 @@ _ON_ITS_WAY: Final = (
 )
 
 
-def _fault(request: Request, clock: Clock, error: Exception) -> PaygateError:
+def _fault(request: Request, clock: Deadline, error: Exception) -> PaygateError:
     """Tell what *error* means for the money."""
     where = redact.place(request.url)
     facts: dict[str, Any] = {"step": request.step, "cause": type(error).__name__}
@@ -434,8 +434,8 @@ def _fault(request: Request, clock: Clock, error: Exception) -> PaygateError:
             return _uncarried(request)
         return NotSent(f"{request.step}: nothing was sent to {where}: {_reason(error)}", **facts)
     if isinstance(error, httpx.RemoteProtocolError) and not clock.ended:
-        return BadReply(f"{request.step}: what {where} answered is not HTTP", **facts)
-    return NoReply(f"{request.step}: no whole answer from {where}: {_reason(error)}", **facts)
+        return BadResponse(f"{request.step}: what {where} answered is not HTTP", **facts)
+    return NoResponse(f"{request.step}: no whole answer from {where}: {_reason(error)}", **facts)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 | what happened | marked `repeatable` | moves money | neither |
 |---|---|---|---|
 | `NotSent`: not one byte left | again | again | again |
-| `NoReply`, `BadReply` | again | never | no |
+| `NoResponse`, `BadResponse` | again | never | no |
 | status 409, 429, 502, 503, 504 | again | never | no |
 | status 409 or 429 with `retry_header` true: turned away | again | again | again |
 | any status with `retry_header` false | no | no | no |
@@ -27,7 +27,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from paygate.dialogue import Response
-from paygate.errors import BadReply, GatewayError, NoReply, NotSent
+from paygate.errors import BadResponse, GatewayError, NoResponse, NotSent
 from paygate.transport import redact
 from paygate.transport.errand import Pause, Send, Token
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paygate.dialogue import Request
-    from paygate.transport.errand import Errand, HeldToken, Limits
+    from paygate.transport.errand import Errand, HeldToken, TimeLimits
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ BUSY: Final = TURNED_AWAY | {502, 503, 504}
 UNAUTHORIZED: Final = 401
 
 
-def carry(request: Request, limits: Limits) -> Errand[Response]:
+def carry(request: Request, limits: TimeLimits) -> Errand[Response]:
     """Send *request*, signed in if it asks for that, as often as that is safe."""
     if not request.sign_in:
         return (yield from deliver(request, limits))
@@ -72,7 +72,7 @@ def carry(request: Request, limits: Limits) -> Errand[Response]:
         return answer  # it stands: the processor refused, and nothing was done
 
 
-def deliver(request: Request, limits: Limits) -> Errand[Response]:
+def deliver(request: Request, limits: TimeLimits) -> Errand[Response]:
     """Send *request* as it is, as often as that is safe."""
     told = yield from _try(request)
     if may_repeat(request, told):
@@ -105,7 +105,7 @@ def _advice(request: Request, told: Response | GatewayError) -> str:
     return told.headers.get(request.retry_header.lower(), "").strip().lower()
 
 
-_NO_NEWS: Final = (NoReply, BadReply)
+_NO_NEWS: Final = (NoResponse, BadResponse)
 
 
 def _try(request: Request) -> Errand[Response | GatewayError]:
@@ -116,7 +116,7 @@ def _try(request: Request) -> Errand[Response | GatewayError]:
 
 
 def _again(
-    request: Request, told: Response | GatewayError, limits: Limits
+    request: Request, told: Response | GatewayError, limits: TimeLimits
 ) -> Errand[Response | GatewayError]:
     # Entered after a failure only, so that what always works never loads it.
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential

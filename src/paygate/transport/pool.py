@@ -44,7 +44,7 @@ IDLE_S = 15.0
 """How long an unused connection is trusted; load balancers drop them after 60 s and more."""
 
 
-class Clock(float):
+class Deadline(float):
     """The deadline of one exchange, and how far the exchange got.
 
     It is handed to httpcore as the timeout, because that is what httpcore passes
@@ -74,7 +74,7 @@ class Clock(float):
         *,
         body_follows: bool = False,  # noqa: ARG004
         answer_bytes_max: int = BODY_BYTES_MAX,  # noqa: ARG004
-    ) -> Clock:
+    ) -> Deadline:
         return super().__new__(cls, timeout_s)
 
     def left(self) -> float:
@@ -103,14 +103,14 @@ class Clock(float):
         return data
 
 
-def clock_of(timeout: float | None) -> Clock:
+def clock_of(timeout: float | None) -> Deadline:
     """Take the clock out of the timeout that httpcore passed down."""
-    if isinstance(timeout, Clock):
+    if isinstance(timeout, Deadline):
         return timeout
     raise TypeError("an exchange has a clock; use HttpTransport")
 
 
-class Line(httpcore.NetworkStream):
+class PooledConnection(httpcore.NetworkStream):
     """One connection, read and written by the clock of the exchange that has it."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
@@ -147,7 +147,7 @@ class Line(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Shake hands, and verify whom we speak to."""
         left = clock_of(timeout).left()
-        return Line(self._stream.start_tls(ssl_context, server_hostname, left))
+        return PooledConnection(self._stream.start_tls(ssl_context, server_hostname, left))
 
     @override
     def get_extra_info(self, info: str) -> Any:
@@ -174,7 +174,7 @@ class Dialer(httpcore.NetworkBackend):
         """Connect to *host*, through the proxy if there is one."""
         clock = clock_of(timeout)
         if self._tunnel is None:
-            return Line(self._connect(host, port, clock, local_address, socket_options))
+            return PooledConnection(self._connect(host, port, clock, local_address, socket_options))
         stream = self._connect(
             self._tunnel.host, self._tunnel.port, clock, local_address, socket_options
         )
@@ -190,13 +190,13 @@ class Dialer(httpcore.NetworkBackend):
         except BaseException:
             stream.close()
             raise
-        return Line(stream)
+        return PooledConnection(stream)
 
     def _connect(
         self,
         host: str,
         port: int,
-        clock: Clock,
+        clock: Deadline,
         local_address: str | None,
         socket_options: SocketOptions,
     ) -> httpcore.NetworkStream:

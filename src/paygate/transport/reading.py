@@ -13,7 +13,7 @@ import httptools
 import httpx
 
 from paygate.dialogue import BODY_BYTES_MAX
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,7 +28,7 @@ _SIZED: Final = frozenset({"content-length", "transfer-encoding"})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
-class Answer:
+class WholeResponse:
     """A whole answer; header names are in lower case, and texts of one name joined."""
 
     __slots__ = ("body", "headers", "status", "version")
@@ -40,7 +40,7 @@ class Answer:
         self.body = body
 
 
-class Reading:
+class ResponseReader:
     """The answer to one request; *told* is sent it, or what is wrong with it."""
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Reading:
 
     def __init__(
         self,
-        told: asyncio.Future[Answer],
+        told: asyncio.Future[WholeResponse],
         *,
         bodiless: bool,
         bytes_max: int = BODY_BYTES_MAX,
@@ -164,7 +164,7 @@ class Reading:
         self._parser = None
         if not self.told.done():
             self.told.set_result(
-                Answer(
+                WholeResponse(
                     parser.get_status_code(),
                     parser.get_http_version(),
                     self._headers,
@@ -173,9 +173,9 @@ class Reading:
             )
 
 
-def too_large(bytes_max: int) -> BadReply:
+def too_large(bytes_max: int) -> BadResponse:
     """Say that an answer is larger than its request expects."""
-    return BadReply(f"the answer has more than {bytes_max} bytes; the rest was not read")
+    return BadResponse(f"the answer has more than {bytes_max} bytes; the rest was not read")
 
 
 def _not_http() -> httpx.RemoteProtocolError:

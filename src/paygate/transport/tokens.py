@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Request, Response
     from paygate.gateway import SignsIn
-    from paygate.transport.errand import Errand, Limits
+    from paygate.transport.errand import Errand, TimeLimits
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ MARGIN_MAX: Final = timedelta(seconds=60)
 _MARGIN_SHARE = 5  # of a short-lived token it is a fifth
 
 
-def signing_in(gateway: SignsIn, limits: Limits) -> Errand[HeldToken]:
+def signing_in(gateway: SignsIn, limits: TimeLimits) -> Errand[HeldToken]:
     """Get a token; whatever goes wrong, what waits for the token was not sent."""
     since = limits.now()  # it may have been made as soon as we asked
     try:
@@ -51,7 +51,7 @@ def signing_in(gateway: SignsIn, limits: Limits) -> Errand[HeldToken]:
     raise NotSent(f"could not sign in: {reason}")
 
 
-def _answer(step: Request | Note, limits: Limits) -> Errand[Response]:
+def _answer(step: Request | Note, limits: TimeLimits) -> Errand[Response]:
     if isinstance(step, Note):
         return NOTED
     if step.sign_in:
@@ -70,7 +70,7 @@ class _Purse:
     def _serves(self, held: HeldToken, stale: HeldToken | None) -> bool:
         return held is not stale and held.usable(self._now())
 
-    def _signing_in(self, limits: Limits) -> Errand[HeldToken]:
+    def _signing_in(self, limits: TimeLimits) -> Errand[HeldToken]:
         if self._gateway is None:
             raise Unsupported("a request asks for an access token, and its driver cannot sign in")
         return signing_in(self._gateway, limits)
@@ -88,7 +88,10 @@ class Tokens(_Purse):
         self._under_way: dict[tuple[int, int], Future[HeldToken]] = {}
 
     def get(
-        self, stale: HeldToken | None, limits: Limits, run: Callable[[Errand[HeldToken]], HeldToken]
+        self,
+        stale: HeldToken | None,
+        limits: TimeLimits,
+        run: Callable[[Errand[HeldToken]], HeldToken],
     ) -> HeldToken:
         """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
         replaced = self._held
@@ -133,7 +136,7 @@ class AsyncTokens(_Purse):
         super().__init__(gateway, now)
         self._under_way: asyncio.Task[HeldToken] | None = None
 
-    async def get(self, stale: HeldToken | None, limits: Limits, run: RunAsync) -> HeldToken:
+    async def get(self, stale: HeldToken | None, limits: TimeLimits, run: RunAsync) -> HeldToken:
         """Get a token other than *stale*, signing in by *run* unless somebody is at it."""
         held = self._held
         if held is not None and self._serves(held, stale):
@@ -158,7 +161,7 @@ class AsyncTokens(_Purse):
             task.cancel()
             await asyncio.wait((task,))
 
-    async def _renew(self, limits: Limits, run: RunAsync) -> HeldToken:
+    async def _renew(self, limits: TimeLimits, run: RunAsync) -> HeldToken:
         held = self._held = await run(self._signing_in(limits))
         return held
 

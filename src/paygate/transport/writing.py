@@ -31,7 +31,7 @@ _PLAIN: Final = re.compile(
 ).fullmatch
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a request goes: to which server, what it calls itself, and what is asked of it."""
 
     address: Address
@@ -39,7 +39,7 @@ class Place(NamedTuple):
     target: bytes
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> Destination:
     """Read *url* as httpx does, or raise `httpx.InvalidURL`; no host, no place to send to."""
     plain = _PLAIN(url)
     if plain is None:
@@ -50,14 +50,14 @@ def place_of(url: str) -> Place:
 
 # Reading an address takes a fifth of an exchange, and an account has one or two servers.
 @lru_cache(maxsize=64)
-def _origin(origin: str) -> Place:
+def _origin(origin: str) -> Destination:
     return _read(origin)
 
 
-def _read(text: str) -> Place:
+def _read(text: str) -> Destination:
     url = httpx.URL(text)
     port = url.port or _PORTS.get(url.raw_scheme, 0)
-    return Place((url.raw_scheme, url.raw_host, port), url.netloc, url.raw_path)
+    return Destination((url.raw_scheme, url.raw_host, port), url.netloc, url.raw_path)
 
 
 def written(

@@ -21,13 +21,13 @@ from urllib.parse import parse_qsl
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
+    GatewayNotFound,
     MissingExtra,
     NotAuthentic,
-    NotFoundError,
     NotVerified,
+    RecordNotFound,
     Refused,
     StoreError,
-    UnknownGateway,
     Unsupported,
     UsageError,
 )
@@ -174,7 +174,7 @@ class _Desk:
             reply = await _call(self._callback_threads(), self._cashier.receive, account, callback)
         except NotAuthentic:
             return _plain(400, "refused")
-        except (Unsupported, UnknownGateway):
+        except (Unsupported, GatewayNotFound):
             return _plain(404, "not found")
         except (NotVerified, StoreError):
             return _plain(503, "try again later")
@@ -217,7 +217,7 @@ class _Desk:
             return None
         try:
             payment: Payment = await self._run(self._cashier.payment, named)
-        except NotFoundError:
+        except RecordNotFound:
             return None
         return payment
 

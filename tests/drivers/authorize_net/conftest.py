@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from paygate.dialogue import Request, Response
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.secret import OneTimeToken, Secret
@@ -25,7 +25,7 @@ PAYER = Customer(
     name="Ada King Lovelace",
     email="ada@example.org",
     phone="+1 206 555 0100",
-    address=Address(
+    address=PostalAddress(
         line1="12 St James's Sq",
         line2="Flat 3",
         city="Bellevue",

@@ -13,7 +13,7 @@ from paygate.domain.method import MethodNews
 from paygate.domain.movement import MovementKind
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import BadReply, NotAuthentic
+from paygate.errors import BadResponse, NotAuthentic
 from paygate.gateway import Applied, Callback, CallbackStyle, Notice, Reply
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import SENT_AT, T, details, refuses, settings, usd
@@ -210,7 +210,7 @@ def test_a_refund_of_somebody_else_belongs_to_what_it_takes_back() -> None:
 
 
 def test_a_webhook_that_cannot_be_asked_about_is_not_taken() -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         read(callback(event()), refuses("E00053"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from paygate.dialogue import Response
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeLine, ChargeReason
-from paygate.domain.customer import Address, Browser, Customer
+from paygate.domain.customer import Browser, Customer, PostalAddress
 from paygate.domain.kind import Kind
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
@@ -27,7 +27,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import BadReply, InvalidValue, NoReply, UsageError
+from paygate.errors import BadResponse, InvalidValue, NoResponse, UsageError
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import (
     OK,
@@ -354,7 +354,7 @@ def test_what_may_be_shortened_is(net: AuthorizeNet) -> None:
     payer = Customer(
         "C" * 21,
         name="Wolfeschlegelsteinhausenbergerdorff " * 3,
-        address=Address(line1="x" * 61, city="y" * 41, region="z" * 41, country="w" * 61),
+        address=PostalAddress(line1="x" * 61, city="y" * 41, region="z" * 41, country="w" * 61),
     )
 
     told = body_of(charged(net, made(), payer=payer, description="d" * 300).requests[0])
@@ -377,7 +377,7 @@ def test_what_may_be_shortened_is(net: AuthorizeNet) -> None:
         Customer("C", email=f"{'a' * 250}@b.org"),
         Customer("C", email="no address"),
         Customer("C", phone="1" * 26),
-        Customer("C", address=Address(postal_code="9" * 21)),
+        Customer("C", address=PostalAddress(postal_code="9" * 21)),
     ],
 )
 def test_what_would_mean_something_else_is_refused(net: AuthorizeNet, payer: Customer) -> None:
@@ -390,7 +390,7 @@ GOODS_TO = Customer(
     name="Grace Hopper",
     email="grace@example.org",
     phone="+1 206 555 0199",
-    address=Address(
+    address=PostalAddress(
         line1="1 Pier", line2="Shed 2", city="Ballard", postal_code="98107", country="US"
     ),
 )
@@ -433,7 +433,7 @@ def test_a_recipient_without_a_name_and_an_address_is_not_sent(net: AuthorizeNet
 def test_a_postal_code_of_a_recipient_that_does_not_fit_is_refused(
     net: AuthorizeNet, kind: str
 ) -> None:
-    recipient = Customer("F-2", address=Address(postal_code="9" * 21))
+    recipient = Customer("F-2", address=PostalAddress(postal_code="9" * 21))
     given: dict[str, Any] = {"kind": Kind(kind), "ship_to": recipient}
     if kind == "redirect":
         given |= {"method": None, "return_url": "https://shop.example/back"}
@@ -907,7 +907,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("reply", GARBAGE)
 def test_what_is_no_answer_says_nothing_about_the_money(net: AuthorizeNet, reply: Response) -> None:
-    with pytest.raises(BadReply) as caught:
+    with pytest.raises(BadResponse) as caught:
         charged(net, reply)
 
     assert "passwd" not in str(caught.value)
@@ -919,18 +919,18 @@ def test_an_approval_that_leans_on_an_entity_is_no_answer(net: AuthorizeNet) -> 
     body = told.replace(b"?>", declared, 1).replace(b">60012345678<", b">&id;<")
     assert body.count(b"&id;") == 1
 
-    with pytest.raises(BadReply, match="document type"):
+    with pytest.raises(BadResponse, match="document type"):
         charged(net, Response(status=200, body=body))
 
 
 def test_the_answer_to_another_call_is_not_believed(net: AuthorizeNet) -> None:
-    with pytest.raises(BadReply, match="another call"):
+    with pytest.raises(BadResponse, match="another call"):
         charged(net, made(ref="pg-somebody-else"))
 
 
 def test_silence_gets_through_to_the_core(net: AuthorizeNet) -> None:
-    with pytest.raises(NoReply):
-        charged(net, NoReply("no answer in 60 s"))
+    with pytest.raises(NoResponse):
+        charged(net, NoResponse("no answer in 60 s"))
 
 
 def test_nothing_secret_is_in_what_is_printed() -> None:

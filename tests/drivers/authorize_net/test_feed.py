@@ -9,7 +9,7 @@ from paygate.dialogue import Response
 from paygate.domain.movement import MovementKind
 from paygate.drivers.authorize_net import AuthorizeNet, reports
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.gateway import FeedPage
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import (
@@ -313,5 +313,5 @@ def test_an_old_batch_is_read_again_when_its_counts_change(net: AuthorizeNet) ->
 def test_without_their_clock_there_is_no_feed(net: AuthorizeNet) -> None:
     silent = answers("getSettledBatchListResponse", {"messages": OK}, date="")
 
-    with pytest.raises(BadReply, match="what time"):
+    with pytest.raises(BadResponse, match="what time"):
         read(net, "", silent)

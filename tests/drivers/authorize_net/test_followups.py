@@ -9,9 +9,9 @@ from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     Approved,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     RejectCause,
     Rejected,
@@ -19,7 +19,7 @@ from paygate.domain.outcome import (
 )
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import NoReply, UsageError
+from paygate.errors import NoResponse, UsageError
 from paygate.gateway import Capture, Refunding, Voiding
 from paygate.testing.play import play
 from tests.drivers.authorize_net.conftest import (
@@ -131,8 +131,8 @@ def test_what_it_cannot_capture_is_refused_at_once(
         ("authorizedPendingCapture", NotFound),
         ("capturedPendingSettlement", Approved),
         ("settledSuccessfully", Approved),
-        ("voided", Closed),
-        ("expired", Closed),
+        ("voided", Ended),
+        ("expired", Ended),
         ("settlementError", Declined),
         ("couldNotVoid", Unknown),
     ],
@@ -219,8 +219,8 @@ def test_a_void_that_came_too_late_is_refused(net: AuthorizeNet) -> None:
 
 def test_a_lost_void_is_found_with_what_it_took_back(net: AuthorizeNet) -> None:
     dialogue = net.void(voiding())
-    with pytest.raises(NoReply):
-        play(dialogue, details("capturedPendingSettlement"), NoReply("lost"))
+    with pytest.raises(NoResponse):
+        play(dialogue, details("capturedPendingSettlement"), NoResponse("lost"))
     asked = inquiry(operation=Operation.VOID, reference=f"void-{T}-1250")
 
     finding = play(net.look_up(asked), details("voided", settleAmount="0.00")).outcome
@@ -386,7 +386,7 @@ def test_a_refund_that_a_bank_gave_back_failed_after_all(net: AuthorizeNet) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "closed"), [("voided", Closed), ("declined", Declined), ("generalError", Declined)]
+    ("status", "closed"), [("voided", Ended), ("declined", Declined), ("generalError", Declined)]
 )
 def test_a_refund_that_ended_otherwise_says_how(
     net: AuthorizeNet, status: str, closed: type[object]
@@ -397,7 +397,7 @@ def test_a_refund_that_ended_otherwise_says_how(
     finding = play(net.look_up(asked), told).outcome
 
     assert type(finding) is closed
-    assert not isinstance(finding, Closed) or finding.how is Closing.CANCELED
+    assert not isinstance(finding, Ended) or finding.how is Ending.CANCELED
 
 
 def test_a_refund_that_is_booked_and_was_voided_came_back(net: AuthorizeNet) -> None:

@@ -11,8 +11,8 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    Closed,
     Declined,
+    Ended,
     Outcome,
     RejectCause,
     Rejected,
@@ -21,7 +21,7 @@ from paygate.domain.secret import Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
 from paygate.drivers.authorize_net.hosted import COMMUNICATOR_PAGE
-from paygate.errors import BadReply, UsageError
+from paygate.errors import BadResponse, UsageError
 from paygate.gateway import Charge, Completion
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import (
@@ -144,8 +144,8 @@ def test_the_communicator_passes_on_to_its_own_origin_only() -> None:
 def test_a_form_cannot_be_closed(net: AuthorizeNet) -> None:
     rail = net.traits.rails[Kind.REDIRECT]
 
-    assert not rail.closable
-    assert not net.traits.offers(Kind.REDIRECT, Operation.CLOSE)
+    assert not rail.withdrawable
+    assert not net.traits.offers(Kind.REDIRECT, Operation.WITHDRAW)
     assert rail.payer_present
 
 
@@ -166,7 +166,7 @@ def test_a_form_that_is_refused_says_why(net: AuthorizeNet, code: str, cause: Re
 
 
 def test_a_form_without_a_token_is_none(net: AuthorizeNet) -> None:
-    with pytest.raises(BadReply, match="token"):
+    with pytest.raises(BadResponse, match="token"):
         play(net.charge(asked()), answers("getHostedPaymentPageResponse", {"messages": OK}))
 
 
@@ -229,7 +229,7 @@ def test_a_declined_try_is_told(net: AuthorizeNet) -> None:
 TRIED = entry("declined", invoiceNumber=ORDER)
 
 
-@pytest.mark.parametrize(("hours", "type_"), [(1, Declined), (3, Closed)])
+@pytest.mark.parametrize(("hours", "type_"), [(1, Declined), (3, Ended)])
 def test_a_form_on_which_every_try_was_declined_ends(
     net: AuthorizeNet, hours: int, type_: type[Outcome]
 ) -> None:

@@ -11,17 +11,17 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import (
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Pending,
     Unknown,
 )
 from paygate.drivers.authorize_net import AuthorizeNet, lists
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.testing.play import play
 from tests.drivers.authorize_net.conftest import (
     BANK,
@@ -168,17 +168,17 @@ def test_a_form_is_found_by_its_own_name(net: AuthorizeNet) -> None:
     ],
 )
 def test_a_refused_inquiry_finds_nothing_out(net: AuthorizeNet, reply: Any) -> None:
-    with pytest.raises(BadReply, match="did not answer the inquiry"):
+    with pytest.raises(BadResponse, match="did not answer the inquiry"):
         play(net.look_up(inquiry()), reply)
 
 
 def test_what_they_named_and_do_not_know_is_another_accounts(net: AuthorizeNet) -> None:
-    with pytest.raises(BadReply, match="another account"):
+    with pytest.raises(BadResponse, match="another account"):
         play(net.look_up(inquiry(reference=T)), refuses("E00040"))
 
 
 def test_the_details_of_another_transaction_are_not_believed(net: AuthorizeNet) -> None:
-    with pytest.raises(BadReply, match="another transaction"):
+    with pytest.raises(BadResponse, match="another transaction"):
         play(net.look_up(inquiry(reference=T)), details("voided", transId="1"))
 
 
@@ -201,7 +201,7 @@ MEANING: list[tuple[str, Any]] = [
     ("generalError", Declined),
     ("communicationError", Declined),
     ("failedReview", Declined),
-    ("expired", Closed),
+    ("expired", Ended),
     ("voided", Approved),
     ("authorizedPendingCapture", Unknown),
     ("authorizedPendingRelease", Unknown),
@@ -232,8 +232,8 @@ def test_every_state_of_the_schema_is_in_the_table() -> None:
     [
         ("authorizedPendingCapture", Authorized),
         ("capturedPendingSettlement", Approved),
-        ("voided", Closed),
-        ("expired", Closed),
+        ("voided", Ended),
+        ("expired", Ended),
     ],
 )
 def test_a_hold_is_told_as_what_became_of_it(
@@ -246,8 +246,8 @@ def test_a_hold_is_told_as_what_became_of_it(
     assert type(finding) is type_
     if isinstance(finding, Approved):
         assert finding.movements[0].kind is MovementKind.CAPTURE
-    if isinstance(finding, Closed):
-        assert finding.how is (Closing.EXPIRED if status == "expired" else Closing.CANCELED)
+    if isinstance(finding, Ended):
+        assert finding.how is (Ending.EXPIRED if status == "expired" else Ending.CANCELED)
 
 
 def test_a_decline_is_told_with_its_reason(net: AuthorizeNet) -> None:
@@ -435,7 +435,7 @@ def test_a_dispute_that_was_won_is_both(net: AuthorizeNet) -> None:
     ],
 )
 def test_what_cannot_be_is_not_believed(net: AuthorizeNet, told: Any) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(net.look_up(inquiry(reference=T)), told)
 
 

@@ -22,7 +22,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
-from paygate.errors import BadReply, NoReply, UsageError
+from paygate.errors import BadResponse, NoResponse, UsageError
 from paygate.gateway import Enrollment, Forgetting, StoredToken
 from paygate.testing.play import play
 from tests.drivers.authorize_net.conftest import (
@@ -438,7 +438,7 @@ def test_a_charge_stores_what_paid_it(net: AuthorizeNet) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [NoReply("lost"), refuses("E00053"), Response(status=500, body=b"")]
+    "broken", [NoResponse("lost"), refuses("E00053"), Response(status=500, body=b"")]
 )
 def test_money_that_came_is_told_though_nothing_was_stored(
     net: AuthorizeNet, broken: Response | Exception
@@ -617,5 +617,5 @@ def test_a_token_of_another_driver_is_refused(net: AuthorizeNet) -> None:
 
 
 def test_a_profile_without_its_id_is_not_believed(net: AuthorizeNet) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(net.enroll(enrollment()), NEW, profile_made(""))

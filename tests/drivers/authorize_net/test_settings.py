@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from paygate import registry
 from paygate.domain.kind import Kind
 from paygate.drivers.authorize_net import AuthorizeNet
-from paygate.errors import BadReply, CredentialsRejected, InvalidSettings
+from paygate.errors import BadResponse, CredentialsRejected, InvalidSettings
 from paygate.gateway import AccountFacts
 from paygate.testing.play import play
 from tests.drivers.authorize_net.conftest import OK, answers, refuses, settings
@@ -118,5 +118,5 @@ def test_wrong_credentials_are_a_reason_of_their_own(net: AuthorizeNet) -> None:
     ],
 )
 def test_what_is_wrong_with_an_account_is_said(net: AuthorizeNet, reply: Any, says: str) -> None:
-    with pytest.raises(BadReply, match=says):
+    with pytest.raises(BadResponse, match=says):
         play(net.check(), reply)

@@ -21,10 +21,10 @@ from paygate.drivers.bitcoin import CalledRates, HttpRates, Rate
 from paygate.drivers.bitcoin.blocks import named, read_block, read_transaction
 from paygate.drivers.bitcoin.rates import PriceRefused, enough, quote, read_json
 from paygate.errors import (
-    BadReply,
+    BadResponse,
     CredentialsRejected,
     GatewayError,
-    NoReply,
+    NoResponse,
     NotSent,
     Unsupported,
     UsageError,
@@ -204,7 +204,7 @@ def _fault(shop: Shop) -> str:
 @given(st.binary(max_size=400))
 def test_bytes_that_are_no_block_raise_nothing_but_a_bad_reply(data: bytes) -> None:
     for read in (read_block, read_transaction):
-        with suppress(BadReply):
+        with suppress(BadResponse):
             read(data, {}, frozenset())
 
 
@@ -214,11 +214,11 @@ def test_a_block_that_was_cut_or_changed_is_noticed_or_harmless(
 ) -> None:
     raw = chain(1).mine(pay((DECOY, 7)), pay((DECOY, 8), segwit=False)).raw
     cut = raw[: at % len(raw)]
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         read_block(cut, {}, frozenset())
     changed = bytearray(raw)
     changed[at % len(raw)] ^= data.draw(st.integers(1, 255))
-    with suppress(BadReply):
+    with suppress(BadResponse):
         # What is left of it is another block's header.
         assert read_block(bytes(changed), {DECOY: 1}, frozenset()).hash != named(raw[:80])
 
@@ -454,7 +454,7 @@ def test_a_price_is_kept_for_seconds_and_for_minutes_while_nobody_gives_one(shop
     assert servers.ask("INV-4") == "unavailable, retryable True"
 
 
-@pytest.mark.parametrize("fault", [NotSent("refused"), NoReply("closed")])
+@pytest.mark.parametrize("fault", [NotSent("refused"), NoResponse("closed")])
 def test_the_only_server_that_does_not_answer_is_no_fault_of_the_payer(
     shop: Shop, fault: GatewayError
 ) -> None:
@@ -522,7 +522,7 @@ def test_an_amount_below_what_is_taken_is_refused_before_the_payer_sees_it(shop:
     "body", [b"1.5e400000000000000000000", b"{", b"\xff", b"[" * 100_000, b"NaN"]
 )
 def test_foreign_json_raises_nothing_but_a_bad_reply(body: bytes) -> None:
-    with suppress(BadReply):
+    with suppress(BadResponse):
         assert not isinstance(read_json(body), float)
 
 

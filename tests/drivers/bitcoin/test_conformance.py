@@ -43,7 +43,7 @@ class Coins(Subject):
     transcripts = Path(__file__).parent / "transcripts"
 
     def charge(self, **given: Any) -> Charge:
-        return super().charge(**{"place": 7, "asked_at": self.now, **given})
+        return super().charge(**{"address_index": 7, "asked_at": self.now, **given})
 
 
 class TestGateway(Coins, GatewayConformance):
@@ -67,7 +67,7 @@ class TestCharge(Coins, ChargeConformance):
 
     def test_amounts_that_it_cannot_write_are_refused(self) -> None:
         with pytest.raises(Unsupported):
-            self.gateway().charge(self.charge(place=None))  # type: ignore[attr-defined]
+            self.gateway().charge(self.charge(address_index=None))  # type: ignore[attr-defined]
 
     def test_two_amounts_never_look_alike(self) -> None:
         links = {self.link(Money("USD", minor)) for minor in range(1000, 1200)}

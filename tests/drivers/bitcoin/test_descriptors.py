@@ -9,10 +9,10 @@ import pytest
 import wallycore
 
 from paygate.drivers.bitcoin.descriptors import checksum_of, read_wallet, without_checksum
-from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.networks import BitcoinNetwork
 from paygate.errors import InvalidSettings, PaygateError
 
-MAIN, TEST, REGTEST = Network.MAIN, Network.TEST, Network.REGTEST
+MAIN, TEST, REGTEST = BitcoinNetwork.MAIN, BitcoinNetwork.TEST, BitcoinNetwork.REGTEST
 
 # BIP 84, 86, 49 and 44: the account keys and their first addresses.
 ZPUB = (
@@ -76,7 +76,7 @@ def account(path: list[int], version: str, words: str = SEED) -> str:
     ],
 )
 def test_the_addresses_are_those_of_the_bips(
-    text: str, form: str, network: Network, addresses: list[str]
+    text: str, form: str, network: BitcoinNetwork, addresses: list[str]
 ) -> None:
     wallet = read_wallet(text, network, form)
 
@@ -214,7 +214,7 @@ def test_spellings_that_change_no_address_name_the_same_wallet() -> None:
     ],
 )
 def test_what_cannot_be_watched_is_refused_with_the_reason(
-    text: str, network: Network, says: str
+    text: str, network: BitcoinNetwork, says: str
 ) -> None:
     with pytest.raises(InvalidSettings, match=says):
         read_wallet(text, network)
@@ -258,8 +258,8 @@ def test_a_form_that_contradicts_is_refused() -> None:
 def test_a_host_that_makes_warnings_errors_ends_well() -> None:
     program = (
         "from paygate.drivers.bitcoin.descriptors import read_wallet\n"
-        "from paygate.drivers.bitcoin.networks import Network\n"
-        f"print(read_wallet({ZPUB!r}, Network.MAIN).address(0))"
+        "from paygate.drivers.bitcoin.networks import BitcoinNetwork\n"
+        f"print(read_wallet({ZPUB!r}, BitcoinNetwork.MAIN).address(0))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False

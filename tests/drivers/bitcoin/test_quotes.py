@@ -63,7 +63,7 @@ def test_a_line_of_a_receipt_names_the_address_its_number_and_the_transaction(sh
 
     [line] = shop.cashier.receipt_lines()
 
-    assert (line.address, line.place) == (asked.address, payment.place)
+    assert (line.address, line.address_index) == (asked.address, payment.address_index)
     assert line.transaction == sent.id
     assert (line.driver, line.customer, line.invoices) == ("bitcoin", "C-1", ("INV-1",))
     assert line.receipt == shop.receipts(payment)[0]

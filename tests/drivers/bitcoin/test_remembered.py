@@ -261,13 +261,13 @@ def test_every_address_given_away_is_watched_and_a_thousand_more(shop: Shop) -> 
 
     coins = [name for name in memory_of(shop) if name.startswith("coin ")]
     assert len(coins) == 3
-    assert shop.cashier.places("bitcoin").reached == 5_320
+    assert shop.cashier.addresses("bitcoin").reached == 5_320
 
 
 def _allot(shop: Shop, count: int) -> None:
     shop.ask("FIRST")
     with closing(sqlite3.connect(shop.folder / "ledger.db")) as ledger, ledger:
-        ledger.execute("UPDATE paygate_place_count SET allotted = ?", [count])
+        ledger.execute("UPDATE paygate_address_count SET allotted = ?", [count])
 
 
 def test_another_wallet_at_the_same_account_is_not_watched_for_the_first(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paygate import Cashier
-from paygate.errors import BadReply, FeedBusy, Unsupported
+from paygate.errors import BadResponse, FeedBusy, Unsupported
 from paygate.testing import FakeGateway
 from tests.drivers.bitcoin.conftest import Shop, usd
 from tests.drivers.bitcoin.node import chain, pay
@@ -23,7 +23,7 @@ def test_a_node_that_lacks_blocks_is_read_on_from_those_it_has(shop: Shop) -> No
     shop.node.mine_many(200)
     shop.node.info.update(pruned=True, pruneheight=300)
     assert "rescan --from 300" in failing(shop)
-    with pytest.raises(BadReply, match="deleted the blocks"):
+    with pytest.raises(BadResponse, match="deleted the blocks"):
         shop.cashier.rescan("bitcoin", start=200)
 
     moved = shop.cashier.rescan("bitcoin", start=300)
@@ -101,7 +101,7 @@ def test_a_start_before_what_was_read_is_refused_and_says_how_it_is_done(shop: S
 
 def test_nobody_moves_a_feed_that_is_being_read_or_has_no_blocks(shop: Shop) -> None:
     shop.look()
-    with pytest.raises(BadReply, match="newest block is 119"):
+    with pytest.raises(BadResponse, match="newest block is 119"):
         shop.cashier.rescan("bitcoin", start=500)
     with Cashier.in_memory(gateways={"card": FakeGateway()}) as cashier, pytest.raises(Unsupported):
         cashier.rescan("card", start=0)

@@ -138,7 +138,7 @@ def test_an_accountant_reads_at_which_rate_and_where(shop: Shop) -> None:
     )
     assert receipt.movement_id == f"{tx.id}:0"
     now = shop.payment(payment)
-    assert (now.reference, now.place) == (shop.gateway.wallet.address(1), 1)
+    assert (now.reference, now.address_index) == (shop.gateway.wallet.address(1), 1)
 
 
 def test_what_was_seen_and_is_applied_again_after_it_was_booked_is_not_on_its_way(

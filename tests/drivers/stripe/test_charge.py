@@ -9,7 +9,7 @@ from paygate.dialogue import Request, Response
 from paygate.domain.action import Redirect, ScriptStep
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeReason
-from paygate.domain.customer import Address, Customer
+from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.kind import Kind
 from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
@@ -18,10 +18,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Outcome,
     Pending,
     RejectCause,
@@ -31,7 +31,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import OneTimeToken, RawCard, Secret
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.wire import STRIPE_JS
-from paygate.errors import BadReply, GatewayError, NoReply, NotSent, Unsupported
+from paygate.errors import BadResponse, GatewayError, NoResponse, NotSent, Unsupported
 from paygate.gateway import Charge, Method, StoredToken
 from paygate.testing.play import Played, play
 from tests.drivers.stripe.conftest import (
@@ -189,7 +189,9 @@ ADA = Customer(
     name="Ada",
     email="ada@example.com",
     phone="+44 1353 660",
-    address=Address(line1="4 Elm Row", city="Ely", region="Cambs", postal_code="CB7", country="GB"),
+    address=PostalAddress(
+        line1="4 Elm Row", city="Ely", region="Cambs", postal_code="CB7", country="GB"
+    ),
 )
 WHERE = {
     "name": "Ada",
@@ -309,7 +311,7 @@ def test_the_confirmation_says_where_the_payer_is(
         {"amount": Money("MGA", 150)},
         {"amount": Money("CUP", 100)},
         {"ship_to": Customer("C-9", name="Ada")},
-        {"ship_to": Customer("C-9", address=Address(line1="4 Elm Row"))},
+        {"ship_to": Customer("C-9", address=PostalAddress(line1="4 Elm Row"))},
     ],
 )
 def test_what_stripe_cannot_charge_is_refused_before_anything_is_sent(
@@ -396,11 +398,11 @@ def test_a_part_that_was_received_is_what_is_booked(stripe: Stripe) -> None:
             intent("requires_capture", amount_capturable=1099),
             Authorized(amount=Money("USD", 1099), reference="pi_1"),
         ),
-        (intent("canceled"), Closed(how=Closing.CANCELED, reference="pi_1")),
+        (intent("canceled"), Ended(how=Ending.CANCELED, reference="pi_1")),
         *(
             (
                 intent("canceled", cancellation_reason=reason),
-                Closed(how=Closing.EXPIRED, reference="pi_1"),
+                Ended(how=Ending.EXPIRED, reference="pi_1"),
             )
             for reason in ("automatic", "expired")
         ),
@@ -501,7 +503,7 @@ def test_a_decline_keeps_stripes_code_and_says_ours(
 def test_a_decline_in_the_wrong_mode_is_not_believed(stripe: Stripe) -> None:
     reply = refuses(402, code="card_declined", payment_intent=intent("x", livemode=True))
 
-    with pytest.raises(BadReply, match="mode"):
+    with pytest.raises(BadResponse, match="mode"):
         confirmed(stripe, reply)
 
 
@@ -621,7 +623,7 @@ WRONG: list[object] = [
 def test_an_answer_that_is_not_what_was_asked_for_is_a_bad_reply(
     stripe: Stripe, body: object
 ) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         confirmed(stripe, answers(body))
 
 
@@ -642,14 +644,14 @@ def test_an_answer_that_is_not_what_was_asked_for_is_a_bad_reply(
 def test_an_answer_that_is_none_of_stripes_is_a_bad_reply(
     stripe: Stripe, reply: Response, at_create: bool
 ) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.charge(charge()), *([reply] if at_create else [CREATED, reply]))
 
 
 def test_a_live_key_wants_live_answers() -> None:
     live = Stripe(settings(secret_key="sk_live_1"))
 
-    with pytest.raises(BadReply, match="live"):
+    with pytest.raises(BadResponse, match="live"):
         play(live.charge(charge()), CREATED)
     played = play(
         live.charge(charge()),
@@ -659,7 +661,7 @@ def test_a_live_key_wants_live_answers() -> None:
     assert isinstance(played.outcome, Approved)
 
 
-@pytest.mark.parametrize("fault", [NotSent("x"), NoReply("x"), BadReply("x")])
+@pytest.mark.parametrize("fault", [NotSent("x"), NoResponse("x"), BadResponse("x")])
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_fault_passes_through(stripe: Stripe, fault: GatewayError, before: int) -> None:
     with pytest.raises(type(fault)):

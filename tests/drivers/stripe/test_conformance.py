@@ -17,7 +17,6 @@ from paygate.testing.conformance import (
     CaptureConformance,
     ChargeConformance,
     CheckConformance,
-    CloseConformance,
     CompleteConformance,
     EnrollConformance,
     FeedConformance,
@@ -27,6 +26,7 @@ from paygate.testing.conformance import (
     RefundConformance,
     Subject,
     VoidConformance,
+    WithdrawConformance,
 )
 
 SIGNING = "whsec_8Hq2vB"
@@ -112,7 +112,7 @@ class TestRefund(Cards, RefundConformance):
     pass
 
 
-class TestClose(Cards, CloseConformance):
+class TestWithdraw(Cards, WithdrawConformance):
     pass
 
 
@@ -148,7 +148,7 @@ class TestPaidPage(Pages, CompleteConformance):
     pass
 
 
-class TestClosedPage(Pages, CloseConformance):
+class TestWithdrawnPage(Pages, WithdrawConformance):
     pass
 
 
@@ -176,8 +176,8 @@ class TestFoundRefund(Cards, LookUpConformance):
     operation = Operation.REFUND
 
 
-class TestFoundClosedPage(Cards, LookUpConformance):
-    operation = Operation.CLOSE
+class TestFoundEndedPage(Cards, LookUpConformance):
+    operation = Operation.WITHDRAW
 
 
 class TestFoundStoredCard(Cards, LookUpConformance):

@@ -15,7 +15,7 @@ from paygate import Cashier
 from paygate.dialogue import Dialogue, Request, Response, at_once
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.events import TYPES
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.gateway import FeedPage
 from paygate.testing import FakeClock
 from paygate.testing.play import play
@@ -191,7 +191,7 @@ def test_a_refund_of_another_system_does_not_blind_the_account() -> None:
 def test_a_refusal_leaves_the_cursor(stripe: Stripe, status: int) -> None:
     told = {"error": {"type": "api_error", "message": "no"}}
 
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.feed("evt_1"), Response(status=status, body=json.dumps(told).encode()))
 
 

@@ -14,10 +14,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Finding,
     NotFound,
     Outcome,
@@ -27,8 +27,8 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply, NoReply, Unsupported
-from paygate.gateway import Capture, ClosingUp, Completion, Refunding, Voiding
+from paygate.errors import BadResponse, NoResponse, Unsupported
+from paygate.gateway import Capture, Completion, Refunding, Voiding, Withdrawal
 from paygate.testing.play import Played, play
 from tests.drivers.stripe.conftest import (
     CREATED,
@@ -85,9 +85,9 @@ def voiding(**given: Any) -> Voiding:
     return Voiding(**{**asked, "amount": Money("USD", 1099), **given})
 
 
-def closing(**given: Any) -> ClosingUp:
+def withdrawal(**given: Any) -> Withdrawal:
     asked = {"key": "k7", "our_ref": "att_2", "payment": "pay_1", "reference": "pi_1"}
-    return ClosingUp(**{**asked, **given})
+    return Withdrawal(**{**asked, **given})
 
 
 def completion(**given: Any) -> Completion:
@@ -163,7 +163,7 @@ def test_an_authorisation_that_ran_out_is_expired(stripe: Stripe) -> None:
 
     found = play(stripe.look_up(inquiry(operation=Operation.AUTHORIZE)), answers(told)).outcome
 
-    assert found == Closed(how=Closing.EXPIRED, reference="pi_1")
+    assert found == Ended(how=Ending.EXPIRED, reference="pi_1")
 
 
 # --- Capture ---------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_what_a_capture_does_not_tell_was_taken_as_asked(stripe: Stripe) -> None
     ("told", "finding"),
     [
         (held(), NotFound()),
-        ({**held(), "status": "canceled"}, Closed(how=Closing.CANCELED, reference="pi_1")),
+        ({**held(), "status": "canceled"}, Ended(how=Ending.CANCELED, reference="pi_1")),
         ({**held(), "status": "odd"}, Unknown(reason="Stripe says 'odd'", reference="pi_1")),
     ],
 )
@@ -271,7 +271,7 @@ def test_a_void_that_stripe_refuses_for_another_reason_keeps_that_reason(stripe:
     assert outcome.raw_code == "odd"
 
 
-@pytest.mark.parametrize("operation", [Operation.VOID, Operation.CLOSE])
+@pytest.mark.parametrize("operation", [Operation.VOID, Operation.WITHDRAW])
 def test_a_lost_void_shows_in_its_intent(stripe: Stripe, operation: Operation) -> None:
     asked = inquiry(operation=operation, our_ref="att_2")
 
@@ -284,17 +284,17 @@ def test_a_lost_void_shows_in_its_intent(stripe: Stripe, operation: Operation) -
 
 
 def test_an_intent_that_waits_for_the_payer_is_withdrawn(stripe: Stripe) -> None:
-    played = play(stripe.close(closing()), answers(intent("canceled")))
+    played = play(stripe.withdraw(withdrawal()), answers(intent("canceled")))
 
     assert not played.requests[0].moves_money
-    assert played.requests[0].headers["Idempotency-Key"] == "k7-close"
+    assert played.requests[0].headers["Idempotency-Key"] == "k7-withdraw"
     assert played.outcome == Approved(reference="pi_1")
 
 
 def test_an_intent_that_was_paid_meanwhile_is_not_withdrawn(stripe: Stripe) -> None:
     reply = refuses(400, code="payment_intent_unexpected_state")
 
-    outcome = play(stripe.close(closing()), reply, PAID).outcome
+    outcome = play(stripe.withdraw(withdrawal()), reply, PAID).outcome
 
     assert isinstance(outcome, Rejected)
     assert outcome.cause is RejectCause.STATE
@@ -396,7 +396,7 @@ def test_what_is_no_charge_is_not_refunded(stripe: Stripe) -> None:
     [
         (refund("pending"), Pending(reference="re_1")),
         (refund("requires_action"), Pending(reference="re_1")),
-        (refund("canceled"), Closed(how=Closing.CANCELED, reference="re_1")),
+        (refund("canceled"), Ended(how=Ending.CANCELED, reference="re_1")),
         (refund("odd"), Unknown(reason="Stripe says 'odd' of a refund", reference="re_1")),
     ],
 )
@@ -470,7 +470,7 @@ def test_a_refund_whose_answer_is_in_doubt_is_unknown(stripe: Stripe, reply: Res
 def test_a_refund_that_is_not_what_was_asked_for_is_a_bad_reply(
     stripe: Stripe, told: dict[str, Any]
 ) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.refund(refunding()), answers(told))
 
 
@@ -535,7 +535,7 @@ def test_a_capture_without_a_name_is_looked_for_under_its_authorisation(stripe: 
 
 @pytest.mark.parametrize(
     "operation",
-    [Operation.CAPTURE, Operation.VOID, Operation.CLOSE, Operation.COMPLETE, Operation.FORGET],
+    [Operation.CAPTURE, Operation.VOID, Operation.WITHDRAW, Operation.COMPLETE, Operation.FORGET],
 )
 def test_what_was_never_named_was_never_sent(stripe: Stripe, operation: Operation) -> None:
     assert play(stripe.look_up(inquiry(operation=operation, reference=""))).outcome == NotFound()
@@ -577,26 +577,26 @@ def begun(stripe: Stripe, operation: str, reference: str = "pi_1") -> Dialogue[O
             return stripe.capture(capture(reference=reference))
         case "void":
             return stripe.void(voiding(reference=reference))
-        case "close":
-            return stripe.close(closing(reference=reference))
+        case "withdraw":
+            return stripe.withdraw(withdrawal(reference=reference))
         case "complete":
             return stripe.complete(completion(reference=reference))
         case _:
             return stripe.refund(refunding(movement_id="", reference=reference))
 
 
-@pytest.mark.parametrize("operation", ["capture", "void", "close", "complete", "refund"])
+@pytest.mark.parametrize("operation", ["capture", "void", "withdraw", "complete", "refund"])
 def test_a_fault_passes_through(stripe: Stripe, operation: str) -> None:
-    with pytest.raises(NoReply):
-        play(begun(stripe, operation), NoReply("x"))
+    with pytest.raises(NoResponse):
+        play(begun(stripe, operation), NoResponse("x"))
 
 
 @pytest.mark.parametrize("reference", ["", "../x", "a/b", "a?b"])
-@pytest.mark.parametrize("operation", ["capture", "void", "close", "complete", "refund"])
+@pytest.mark.parametrize("operation", ["capture", "void", "withdraw", "complete", "refund"])
 def test_a_reference_that_is_no_id_is_not_put_into_an_address(
     stripe: Stripe, operation: str, reference: str
 ) -> None:
-    with pytest.raises((BadReply, Unsupported)):
+    with pytest.raises((BadResponse, Unsupported)):
         play(begun(stripe, operation, reference))
 
 

@@ -18,7 +18,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply, CredentialsRejected
+from paygate.errors import BadResponse, CredentialsRejected
 from paygate.testing.play import play
 from tests.drivers.stripe.conftest import (
     NOON,
@@ -90,12 +90,12 @@ def test_a_charge_that_is_on_its_way_is_pending(stripe: Stripe) -> None:
 )
 def test_an_inquiry_that_is_refused_finds_nothing_out(stripe: Stripe, reply: Response) -> None:
     # An intent that Stripe named and now does not know belongs to another account's key.
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         look_up(stripe, reply)
 
 
 def test_a_reference_that_is_no_id_is_not_put_into_an_address(stripe: Stripe) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.look_up(inquiry(reference="../balance")))
 
 
@@ -167,7 +167,7 @@ def test_a_scan_without_end_is_unknown_and_not_absence(stripe: Stripe) -> None:
     ],
 )
 def test_a_page_that_cannot_be_trusted_is_a_bad_reply(stripe: Stripe, reply: Response) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.look_up(inquiry(reference="")), reply)
 
 
@@ -207,5 +207,5 @@ def test_a_key_that_is_not_accepted_is_a_reason_of_its_own(stripe: Stripe) -> No
     [refuses(401), answers({"object": "balance", "livemode": True}), answers({}), refuses(503)],
 )
 def test_a_key_that_is_not_accepted_proves_nothing(stripe: Stripe, reply: Response) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.check(), reply)

@@ -1,4 +1,4 @@
-"""Whatever comes back, reading it gives an outcome or a `BadReply`, and nothing else."""
+"""Whatever comes back, reading it gives an outcome or a `BadResponse`, and nothing else."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.outcome import Approved, DeclineCode
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.testing.play import converse, play
 from tests.drivers.stripe.conftest import (
     CREATED,
@@ -32,11 +32,11 @@ from tests.drivers.stripe.conftest import (
 from tests.drivers.stripe.test_followups import (
     capture,
     captured,
-    closing,
     completion,
     refund,
     refunding,
     voiding,
+    withdrawal,
 )
 from tests.drivers.stripe.test_sessions import PAID, asked, page
 from tests.drivers.stripe.test_stored import enrollment, forgetting, session, setup
@@ -131,8 +131,8 @@ def every_reading(response: Response) -> None:
         (STRIPE.refund(refunding()), [refuses(400, code="charge_already_refunded"), response]),
         (STRIPE.complete(completion()), [response]),
         (STRIPE.complete(completion(reference="cs_1")), [response]),
-        (STRIPE.close(closing()), [response]),
-        (STRIPE.close(closing(reference="cs_1")), [response]),
+        (STRIPE.withdraw(withdrawal()), [response]),
+        (STRIPE.withdraw(withdrawal(reference="cs_1")), [response]),
         (STRIPE.enroll(enrollment()), [response]),
         (STRIPE.enroll(enrollment()), [*after, begun, response]),
         (STRIPE.enroll(enrollment(method=None, return_url="https://x/")), [*after, response]),
@@ -153,7 +153,7 @@ def every_reading(response: Response) -> None:
         waiting = iter([*responses, answers(paid()), answers(paid())])
         try:
             ended = str(converse(dialogue, partial(answer_in_turn, waiting)).outcome)
-        except (BadReply, StopIteration) as error:
+        except (BadResponse, StopIteration) as error:
             ended = str(error)  # a conversation that goes on without end is not one of reading
         assert ended.encode()
 
@@ -179,7 +179,7 @@ def test_no_change_of_an_answer_makes_more_money_than_was_asked_in_another_curre
 ) -> None:
     try:
         played = converse(STRIPE.look_up(inquiry()), lambda _: answers(body))
-    except BadReply:
+    except BadResponse:
         return
     if isinstance(played.outcome, Approved):
         for movement in played.outcome.movements:
@@ -199,7 +199,7 @@ def test_a_text_that_no_store_takes_is_made_one(text: str) -> None:
 
 
 def test_a_hundred_thousand_brackets_are_a_bad_reply() -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(STRIPE.check(), Response(status=200, body=b"[" * 100_000))
 
 

@@ -9,10 +9,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Pending,
     RejectCause,
     Rejected,
@@ -24,13 +24,13 @@ from tests.drivers.stripe.conftest import CREATED, PAID, answers, charge, intent
 from tests.drivers.stripe.test_followups import (
     capture,
     captured,
-    closing,
     completion,
     held,
     page,
     refund,
     refunding,
     voiding,
+    withdrawal,
 )
 from tests.drivers.stripe.test_stored import BEGUN, CUSTOMER, enrollment, setup
 
@@ -80,13 +80,13 @@ def test_what_follows_a_charge_and_is_locked_is_looked_at(stripe: Stripe) -> Non
     done = {
         "capture": play(stripe.capture(capture()), LOCKED, answers(captured())),
         "void": play(stripe.void(voiding()), LOCKED, answers(intent("canceled"))),
-        "close": play(stripe.close(closing()), LOCKED, answers(intent("canceled"))),
+        "withdraw": play(stripe.withdraw(withdrawal()), LOCKED, answers(intent("canceled"))),
         "refund": play(stripe.refund(refunding()), LOCKED, page(refund())),
     }
     not_done = {
         "capture": play(stripe.capture(capture()), LOCKED, answers(held())),
         "void": play(stripe.void(voiding()), LOCKED, answers(held())),
-        "close": play(stripe.close(closing()), LOCKED, WAITS),
+        "withdraw": play(stripe.withdraw(withdrawal()), LOCKED, WAITS),
         "refund": play(stripe.refund(refunding()), LOCKED, page()),
     }
 
@@ -287,7 +287,7 @@ def test_a_hold_that_ran_out_before_its_capture_is_over(stripe: Stripe, code: st
 
     outcome = play(stripe.capture(capture()), refuses(400, code=code), gone).outcome
 
-    assert outcome == Closed(how=Closing.EXPIRED, reference="pi_1")
+    assert outcome == Ended(how=Ending.EXPIRED, reference="pi_1")
 
 
 def test_a_hold_that_somebody_canceled_is_not_captured(stripe: Stripe) -> None:
@@ -296,7 +296,7 @@ def test_a_hold_that_somebody_canceled_is_not_captured(stripe: Stripe) -> None:
 
     outcome = play(stripe.capture(capture()), reply, gone).outcome
 
-    assert outcome == Closed(how=Closing.CANCELED, reference="pi_1")
+    assert outcome == Ended(how=Ending.CANCELED, reference="pi_1")
 
 
 def test_an_expired_hold_that_stripe_still_shows_is_refused(stripe: Stripe) -> None:

@@ -17,9 +17,9 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     Finding,
     NotFound,
     Pending,
@@ -29,8 +29,8 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.secret import OneTimeToken
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply, Unsupported
-from paygate.gateway import Charge, ClosingUp, Completion
+from paygate.errors import BadResponse, Unsupported
+from paygate.gateway import Charge, Completion, Withdrawal
 from paygate.testing.play import play
 from tests.drivers.stripe.conftest import NOON, answers, charge, inquiry, intent, paid, refuses
 from tests.drivers.stripe.test_charge import ADA, WHERE, of_shipping
@@ -184,7 +184,7 @@ def test_a_page_that_stripe_does_not_open_is_a_rejection(stripe: Stripe) -> None
     ("told", "finding"),
     [
         (page(), OPEN),
-        (page("expired", url=None), Closed(how=Closing.EXPIRED, reference="cs_1")),
+        (page("expired", url=None), Ended(how=Ending.EXPIRED, reference="cs_1")),
         (
             page("complete", payment_intent=intent("processing")),
             Pending(reference="pi_1"),
@@ -246,7 +246,7 @@ def test_a_page_whose_payment_failed_is_declined(stripe: Stripe) -> None:
 def test_a_page_that_is_not_what_was_asked_for_is_a_bad_reply(
     stripe: Stripe, told: dict[str, Any]
 ) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         play(stripe.look_up(inquiry(reference="cs_1")), answers(told))
 
 
@@ -264,12 +264,12 @@ def test_the_payer_coming_back_proves_nothing_by_itself(stripe: Stripe) -> None:
     assert isinstance(play(stripe.complete(completion), answers(PAID)).outcome, Approved)
 
 
-def closing() -> ClosingUp:
-    return ClosingUp(key="k8", our_ref="att_2", payment="pay_1", reference="cs_1")
+def withdrawal() -> Withdrawal:
+    return Withdrawal(key="k8", our_ref="att_2", payment="pay_1", reference="cs_1")
 
 
 def test_a_page_is_closed(stripe: Stripe) -> None:
-    played = play(stripe.close(closing()), answers(page("expired")))
+    played = play(stripe.withdraw(withdrawal()), answers(page("expired")))
 
     assert urlsplit(played.requests[0].url).path == "/v1/checkout/sessions/cs_1/expire"
     assert played.notes == ["cs_1"]
@@ -277,20 +277,20 @@ def test_a_page_is_closed(stripe: Stripe) -> None:
 
 
 def test_a_page_that_ended_by_itself_is_closed(stripe: Stripe) -> None:
-    outcome = play(stripe.close(closing()), refuses(400), answers(page("expired"))).outcome
+    outcome = play(stripe.withdraw(withdrawal()), refuses(400), answers(page("expired"))).outcome
 
     assert outcome == Approved(reference="cs_1")
 
 
 def test_a_page_that_was_paid_meanwhile_is_not_closed(stripe: Stripe) -> None:
-    outcome = play(stripe.close(closing()), refuses(400), answers(PAID)).outcome
+    outcome = play(stripe.withdraw(withdrawal()), refuses(400), answers(PAID)).outcome
 
     assert isinstance(outcome, Rejected)
     assert outcome.cause is RejectCause.STATE
 
 
 def test_a_lost_closing_shows_on_the_page(stripe: Stripe) -> None:
-    lost = inquiry(operation=Operation.CLOSE, reference="cs_1")
+    lost = inquiry(operation=Operation.WITHDRAW, reference="cs_1")
 
     assert play(stripe.look_up(lost), answers(page("expired"))).outcome == Approved(
         reference="cs_1"

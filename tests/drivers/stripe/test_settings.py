@@ -141,7 +141,7 @@ def test_a_page_needs_an_address_to_come_back_to_and_no_card() -> None:
     page = Stripe(settings()).traits.rails[Kind.REDIRECT]
 
     assert page.needs_return_url
-    assert page.closable
+    assert page.withdrawable
     assert page.payer_present
     assert not page.methods
     assert not page.variable_amount

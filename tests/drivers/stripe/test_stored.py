@@ -16,9 +16,9 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     NotFound,
     Outcome,
     Pending,
@@ -28,7 +28,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.secret import OneTimeToken, Secret
 from paygate.drivers.stripe import Stripe
-from paygate.errors import BadReply, Unsupported
+from paygate.errors import BadResponse, Unsupported
 from paygate.gateway import Enrollment, Forgetting, StoredToken
 from paygate.testing.play import Played, play
 from tests.drivers.stripe.conftest import CREATED, NOON, answers, charge, inquiry, paid, refuses
@@ -166,7 +166,7 @@ def test_the_page_for_a_card_is_told_the_currency_of_later_charges(stripe: Strip
             ActionRequired(action=Redirect(url="https://bank/"), reference="seti_1"),
         ),
         (setup("processing"), Pending(reference="seti_1")),
-        (setup("canceled"), Closed(how=Closing.CANCELED, reference="seti_1")),
+        (setup("canceled"), Ended(how=Ending.CANCELED, reference="seti_1")),
         (setup("odd"), Unknown(reason="Stripe says 'odd'", reference="seti_1")),
         (
             setup("requires_confirmation"),
@@ -247,7 +247,7 @@ def test_what_cannot_be_stored_is_refused_before_anything_is_sent(
 def test_an_answer_that_is_not_what_was_asked_for_is_a_bad_reply(
     stripe: Stripe, told: dict[str, Any]
 ) -> None:
-    with pytest.raises(BadReply):
+    with pytest.raises(BadResponse):
         enrolled(stripe, CUSTOMER, BEGUN, answers(told))
 
 
@@ -287,7 +287,7 @@ def test_a_card_is_stored_on_stripes_page(stripe: Stripe) -> None:
     [
         (session(), ActionRequired),
         (session("complete", setup_intent=setup()), Approved),
-        (session("expired", url=None), Closed),
+        (session("expired", url=None), Ended),
         (session("odd"), Unknown),
     ],
 )

@@ -13,7 +13,7 @@ from paygate.domain.outcome import Approved, NotFound, Rejected, Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _failure_keeps(original: Any) -> Any:
 
 def _late_success_is_nothing(original: Any) -> Any:
     def decide(facts: Any, answer: Any, source: Any) -> Any:
-        if facts.state.closed and isinstance(answer, Approved):
+        if facts.state.ended and isinstance(answer, Approved):
             return Changes(reference=answer.reference)
         return original(facts, answer, source)
 
@@ -150,7 +150,7 @@ MUTANTS: Final = (
         shows="a host whose clock is behind sends, and the request is long on its way",
         patches=(Patch("service.inquire", "_case", _clock_is_believed),),
         bias=Bias(
-            faults={Fault.REQUEST_LATE: 0.9, Fault.CLOCK_BACK: 0.9},
+            faults={PlannedFault.REQUEST_LATE: 0.9, PlannedFault.CLOCK_BACK: 0.9},
             actions={
                 "clock": 6,
                 "poller": 6,
@@ -175,7 +175,7 @@ MUTANTS: Final = (
         shows="the answer is lost, and then the inquiries are",
         patches=(Patch("service.inquire", "_news", _fault_is_absence),),
         bias=Bias(
-            faults={Fault.ANSWER_LOST: 0.5, Fault.CONNECT: 0.3},
+            faults={PlannedFault.ANSWER_LOST: 0.5, PlannedFault.CONNECT: 0.3},
             actions={"time passes": 3, "poller": 4},
             rules=frozenset({"not_idempotent"}),
             inquiries=frozenset({InquiryBy.OUR_REF, InquiryBy.LIST_SCAN}),
@@ -189,7 +189,7 @@ MUTANTS: Final = (
         shows="the answer is lost, and the repetition meets a rate limit",
         patches=(Patch("service.merge", "decide", _refused_again_is_failure),),
         bias=Bias(
-            faults={Fault.ANSWER_LOST: 0.15, Fault.TOO_MANY: 0.4},
+            faults={PlannedFault.ANSWER_LOST: 0.15, PlannedFault.TOO_MANY: 0.4},
             actions={"store method": 6, "pay": 3, "refund": 6, "time passes": 3, "poller": 8},
             kinds=frozenset({Kind.CARD, Kind.E_CHECK}),
             rules=frozenset({"keyed", "keyed_without_errors"}),
@@ -210,7 +210,7 @@ MUTANTS: Final = (
         shows="the processor is slow, and cannot be asked again",
         patches=(Patch("service.merge", "merge_any_in", _fence),),
         bias=Bias(
-            faults={Fault.ANSWER_SLOW: 0.4},
+            faults={PlannedFault.ANSWER_SLOW: 0.4},
             inquiries=frozenset({InquiryBy.NONE}),
         ),
     ),

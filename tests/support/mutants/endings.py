@@ -14,14 +14,14 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Declined, RejectCause, Rejected
 from paygate.gateway import InquiryBy
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, without
 
 if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _ALL_ACCOUNTS = "SELECT DISTINCT account FROM {} WHERE tenant = :tenant ORDER BY account"
-_QUIET: Final = {Fault.BUSY: 0.001}
+_QUIET: Final = {PlannedFault.BUSY: 0.001}
 
 
 def _nothing(original: Any) -> Any:
@@ -178,7 +178,7 @@ MUTANTS: Final = (
         shows="an older version of us has sent the same request",
         patches=(Patch("service.merge", "decide", _used_key_is_refusal),),
         bias=Bias(
-            faults={Fault.KEY_SEEN: 0.4},
+            faults={PlannedFault.KEY_SEEN: 0.4},
             actions={"pay": 4},
             kinds=frozenset({Kind.CARD}),
             rules=frozenset({"keyed", "keyed_without_errors"}),
@@ -190,7 +190,7 @@ MUTANTS: Final = (
         breaks="§3: an inquiry whose account this process does not have changes nothing",
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(Patch("ledger.attempts", "due", _of_every_account("paygate_attempt")),),
-        bias=Bias(faults={Fault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
+        bias=Bias(faults={PlannedFault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
     Mutant(
         name="stranger-applies-callbacks",
@@ -225,7 +225,7 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={Fault.CONNECT: 0.5, Fault.REQUEST_LOST: 0.2},
+            faults={PlannedFault.CONNECT: 0.5, PlannedFault.REQUEST_LOST: 0.2},
             actions={
                 "stop sending": 40,
                 "feeds": 16,
@@ -257,7 +257,9 @@ MUTANTS: Final = (
         shows="a driver says that money moved, and no amount",
         patches=(Patch("service.fitting", "_is_money", _any_amount),),
         bias=Bias(
-            faults={Fault.DRIVER_NONSENSE: 0.5}, actions={"pay": 4}, kinds=frozenset({Kind.CARD})
+            faults={PlannedFault.DRIVER_NONSENSE: 0.5},
+            actions={"pay": 4},
+            kinds=frozenset({Kind.CARD}),
         ),
     ),
     Mutant(
@@ -292,7 +294,7 @@ MUTANTS: Final = (
         shows="a capture is refused",
         patches=(Patch("ledger.under_way", "end_capture", _nothing),),
         bias=Bias(
-            faults={Fault.CONNECT: 0.3},
+            faults={PlannedFault.CONNECT: 0.3},
             actions={"hold": 6, "capture": 8},
             kinds=frozenset({Kind.CARD}),
         ),
@@ -304,7 +306,7 @@ MUTANTS: Final = (
         shows="a refund is refused",
         patches=(Patch("ledger.under_way", "end_refund", _nothing),),
         bias=Bias(
-            faults={Fault.CONNECT: 0.3},
+            faults={PlannedFault.CONNECT: 0.3},
             actions={"refund": 12, "pay": 3},
             kinds=frozenset({Kind.CARD}),
         ),
@@ -315,6 +317,6 @@ MUTANTS: Final = (
         breaks="§3: nothing is held open; each transaction is done, or undone",
         shows="a signal's handler raises inside a write, and the process goes on",
         patches=(Patch("ledger.sqlite", "_has", _never),),
-        bias=Bias(faults={Fault.SIGNAL: 0.1}),
+        bias=Bias(faults={PlannedFault.SIGNAL: 0.1}),
     ),
 )

@@ -16,7 +16,7 @@ from paygate.domain.settlement import NOTHING_SETTLED, Settlement
 from paygate.gateway import CallbackStyle
 from paygate.service.flow import Write, transact
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, rewritten, without
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ MUTANTS: Final = (
         shows="callbacks overtake each other",
         patches=(Patch("service.merge", "decide", _last_word_wins),),
         bias=Bias(
-            faults={Fault.REORDERED: 0.7, Fault.DUPLICATED: 0.4},
+            faults={PlannedFault.REORDERED: 0.7, PlannedFault.DUPLICATED: 0.4},
             actions={"callbacks arrive": 8, "pay": 3, "time passes": 3, "page": 3},
             callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
         ),
@@ -186,7 +186,7 @@ MUTANTS: Final = (
         shows="a page is paid twice",
         patches=(Patch("service.merge", "decide", _first_money_only),),
         bias=Bias(
-            faults={Fault.BUSY: 0.001},
+            faults={PlannedFault.BUSY: 0.001},
             actions={"page": 12, "pay": 3},
             kinds=frozenset({Kind.REDIRECT, Kind.VOUCHER}),
             late=True,
@@ -205,7 +205,7 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={Fault.ANSWER_SLOW: 0.6},
+            faults={PlannedFault.ANSWER_SLOW: 0.6},
             actions={"pay": 2, "refund": 20, **dict.fromkeys(_ELSEWHERE, 0)},
             kinds=frozenset({Kind.CARD}),
         ),
@@ -230,7 +230,7 @@ MUTANTS: Final = (
         shows="a void is in doubt, and somebody captures",
         patches=(Patch("ledger.under_way", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
         bias=Bias(
-            faults={Fault.ANSWER_SLOW: 0.5, Fault.ANSWER_LOST: 0.2},
+            faults={PlannedFault.ANSWER_SLOW: 0.5, PlannedFault.ANSWER_LOST: 0.2},
             actions={"hold": 6, "capture": 6, "cancel": 8},
             kinds=frozenset({Kind.CARD}),
         ),
@@ -253,7 +253,7 @@ MUTANTS: Final = (
         shows="the payer approves an old page after a new payment began",
         patches=(Patch("service.apply", "_complete", _approval_overrules),),
         bias=Bias(
-            faults={Fault.REQUEST_LOST: 0.35},
+            faults={PlannedFault.REQUEST_LOST: 0.35},
             actions={"saga": 4, "page": 10, "pay": 8, "callbacks arrive": 6, "come back": 0},
             kinds=frozenset({Kind.REDIRECT}),
             callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
@@ -266,7 +266,7 @@ MUTANTS: Final = (
         shows="a refund from credit never leaves, or is lost",
         patches=(Patch("service.booking", "_end", _keep_the_hold),),
         bias=Bias(
-            faults={Fault.CONNECT: 0.2, Fault.TOO_MANY: 0.2},
+            faults={PlannedFault.CONNECT: 0.2, PlannedFault.TOO_MANY: 0.2},
             actions={"top up": 10, "refund": 6},
         ),
     ),
@@ -277,7 +277,7 @@ MUTANTS: Final = (
         shows="a process dies between the two",
         patches=(Patch("service.reverse", "reverse", _fee_apart),),
         bias=Bias(
-            faults={Fault.CRASH: 0.1, Fault.CRASH_AFTER_COMMIT: 0.2},
+            faults={PlannedFault.CRASH: 0.1, PlannedFault.CRASH_AFTER_COMMIT: 0.2},
             actions={"record": 3, "reverse": 6},
         ),
     ),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.domain.kind import Kind
 from paygate.driving import relay
-from paygate.errors import CommitUnknown, NoReply
+from paygate.errors import CommitUnknown, NoResponse
 from paygate.service.flow import look, transact
-from paygate.service.reading import Reading
+from paygate.service.reading import AnswerSource
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, without
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _send_before_intent(original: Any) -> Any:
         )
         answer = yield from asking
         yield from transact(lambda tx: intent(tx, only_look=False))
-        reading = Reading(
+        reading = AnswerSource(
             source=service.Source.RESPONSE,
             variable_amount=order.account.traits.rails[
                 vars(service)["_kind_of"](order)
@@ -139,7 +139,7 @@ def _new_key(original: Any) -> Any:
 def _twice(step: Request | Note) -> Dialogue[Response]:
     try:
         return (yield step)
-    except NoReply:
+    except NoResponse:
         return (yield step)  # what retries holds the call that moves money
 
 
@@ -254,7 +254,7 @@ MUTANTS: Final = (
         shows="a charge of a stored method is lost on its way",
         patches=(Patch("service.requests", "rebuild_charge", _without_token),),
         bias=Bias(
-            faults={Fault.REQUEST_LOST: 0.3},
+            faults={PlannedFault.REQUEST_LOST: 0.3},
             actions={"store method": 4, "pay": 2, "poller": 3},
             kinds=frozenset({Kind.CARD, Kind.E_CHECK}),
             rules=frozenset({"keyed", "keyed_without_errors"}),
@@ -279,7 +279,7 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={Fault.ANSWER_SLOW: 0.3}, actions={"pay": 8, "time passes": 0, "clock": 0}
+            faults={PlannedFault.ANSWER_SLOW: 0.3}, actions={"pay": 8, "time passes": 0, "clock": 0}
         ),
     ),
 )

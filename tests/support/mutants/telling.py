@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from paygate.gateway import CallbackStyle, InquiryBy
 from paygate.service.flow import Write, look, transact
 from paygate.testing.simulation.bias import Bias
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, rewritten
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ MUTANTS: Final = (
         shows="a process dies between the two",
         patches=(Patch("service.feed", "_read_page", _cursor_first),),
         bias=Bias(
-            faults={Fault.CRASH_AFTER_COMMIT: 0.3, Fault.COMMIT_FAILS: 0.1},
+            faults={PlannedFault.CRASH_AFTER_COMMIT: 0.3, PlannedFault.COMMIT_FAILS: 0.1},
             actions={
                 "feeds": 10,
                 "return check": 3,

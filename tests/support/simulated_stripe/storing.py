@@ -112,7 +112,7 @@ class Storing(Payments):
         return session
 
     def expire_session(self, id_: str) -> Json:
-        """Close a page that nobody has finished."""
+        """Withdraw a page that nobody has finished."""
         session = self.find("checkout.session", id_)
         if session["status"] != "open":
             raise invalid("", f"The session is {session['status']}.", param="session")

@@ -21,10 +21,10 @@ from paygate.domain.outcome import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Finding,
     NotFound,
     Outcome,
@@ -34,7 +34,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
-from paygate.errors import BadReply, NotAuthentic, PaygateError, Unsupported
+from paygate.errors import BadResponse, NotAuthentic, PaygateError, Unsupported
 from paygate.gateway import (
     AccessToken,
     AccountFacts,
@@ -44,7 +44,6 @@ from paygate.gateway import (
     CallbackStyle,
     Capture,
     Charge,
-    ClosingUp,
     Completion,
     DedupWindow,
     Enrollment,
@@ -62,6 +61,7 @@ from paygate.gateway import (
     StoredToken,
     Traits,
     Voiding,
+    Withdrawal,
 )
 from paygate.settings import Settings
 
@@ -186,9 +186,9 @@ class Paper:
         self.read(paid, lambda told: text(told, "id"))
         return {"movement": refunding.movement_id, "why": refunding.reason}
 
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
-        body = {"about": closing.reference, "ref": closing.our_ref}
-        return (yield from self.ask("close", closing.key, body, moves=False))
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
+        body = {"about": withdrawal.reference, "ref": withdrawal.our_ref}
+        return (yield from self.ask("withdraw", withdrawal.key, body, moves=False))
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         body = {
@@ -302,11 +302,11 @@ class Paper:
         if response.status != 200:
             if moved:
                 return Unknown(reason=f"Paper answered with status {response.status}")
-            raise BadReply(f"Paper answered with status {response.status}")
+            raise BadResponse(f"Paper answered with status {response.status}")
         found = self.read(response, self.order)
         amounts = [each.amount for each in getattr(found, "movements", ())]
         if asked is not None and any(each != asked for each in amounts):
-            raise BadReply("Paper moved another amount than was asked for")
+            raise BadResponse("Paper moved another amount than was asked for")
         return found
 
     def order(self, told: Mapping[str, Any]) -> Outcome:
@@ -322,7 +322,7 @@ class Paper:
                     method=self.stored(told),
                 )
             case "expired" | "canceled" as how:
-                return Closed(how=Closing(how), reference=name)
+                return Ended(how=Ending(how), reference=name)
             case "held":
                 return Authorized(amount=amount(told), reference=name)
             case "declined":
@@ -377,7 +377,7 @@ class Paper:
         try:
             return reader(response.json_object())
         except (LookupError, TypeError, ValueError, PaygateError) as error:
-            raise BadReply("Paper's answer does not read") from error
+            raise BadResponse("Paper's answer does not read") from error
 
     # --- Finding out ----------------------------------------------------------------------------
 
@@ -401,13 +401,13 @@ class Paper:
 
     def finding(self, response: Response, inquiry: Inquiry) -> Finding:
         if response.status != 200:
-            raise BadReply("Paper did not answer the inquiry")
+            raise BadResponse("Paper did not answer the inquiry")
         orders = self.read(response, lambda told: cast("list[Any]", told["orders"]))
         try:
             mine = [each for each in orders if self.is_ours(each, inquiry)]
             return self.order(mine[0]) if mine else NotFound()
         except (AttributeError, LookupError, TypeError, ValueError, PaygateError) as error:
-            raise BadReply("Paper's answer does not read") from error
+            raise BadResponse("Paper's answer does not read") from error
 
     def is_ours(self, order: Any, inquiry: Inquiry) -> bool:
         return bool(order.get("ref") == inquiry.our_ref)
@@ -415,7 +415,7 @@ class Paper:
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         response = yield self.get("events", after=cursor)
         if response.status != 200:
-            raise BadReply("Paper told no events")
+            raise BadResponse("Paper told no events")
 
         def page(told: Mapping[str, Any]) -> FeedPage:
             return FeedPage(
@@ -434,7 +434,7 @@ class Paper:
             headers=self.headers(),
         )
         if response.status != 200:
-            raise BadReply("Paper lets us not in")
+            raise BadResponse("Paper lets us not in")
 
         def token(told: Mapping[str, Any]) -> AccessToken:
             return AccessToken(
@@ -446,7 +446,7 @@ class Paper:
     def check(self) -> Dialogue[AccountFacts]:
         response = yield self.get("account")
         if response.status != 200:
-            raise BadReply("Paper does not say whose account it is")
+            raise BadResponse("Paper does not say whose account it is")
 
         def facts(told: Mapping[str, Any]) -> AccountFacts:
             return AccountFacts(merchant_account=text(told, "merchant"), live=told["live"] is True)

@@ -6,9 +6,9 @@ import pytest
 
 from paygate.driver import (
     Approved,
-    BadReply,
-    Closed,
-    Closing,
+    BadResponse,
+    Ended,
+    Ending,
     Money,
     Movement,
     Request,
@@ -40,9 +40,9 @@ def test_values_are_shown_without_their_defaults() -> None:
     assert explain.brief(Approved(movements=(moved,))) == (
         "Approved(movements=[Movement(movement_id='mv_9', amount=19.99 USD)])"
     )
-    assert explain.brief(Closed(how=Closing.EXPIRED)) == "Closed(how=expired)"
+    assert explain.brief(Ended(how=Ending.EXPIRED)) == "Ended(how=expired)"
     assert explain.brief("no method") == "no method"
-    assert explain.brief(BadReply("what?")) == "BadReply: what?"
+    assert explain.brief(BadResponse("what?")) == "BadResponse: what?"
 
 
 def test_a_value_that_hides_something_goes_on_hiding_it() -> None:

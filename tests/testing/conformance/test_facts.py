@@ -8,10 +8,10 @@ import pytest
 from paygate.domain.method import MethodNews
 from paygate.driver import (
     Approved,
-    Closed,
-    Closing,
     Dispute,
     DisputeState,
+    Ended,
+    Ending,
     Money,
     Movement,
     MovementKind,
@@ -113,7 +113,7 @@ def test_answers_and_disputes_have_the_words_of_a_transcript() -> None:
 
     assert facts.word_of(None) == "none"
     assert facts.word_of(Approved()) == "approved"
-    assert facts.word_of(Closed(how=Closing.EXPIRED)) == "closed expired"
+    assert facts.word_of(Ended(how=Ending.EXPIRED)) == "ended expired"
     assert facts.told_disputes([dispute]) == "dp_1 lost"
     assert facts.told_disputes([]) == "none"
 

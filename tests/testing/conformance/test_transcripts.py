@@ -7,7 +7,7 @@ import pytest
 from paygate.dialogue import Response
 from paygate.domain.money import Money
 from paygate.gateway import Rail
-from paygate.testing.conformance.amounts import FRAGILE, Row, read_amounts, stands_in
+from paygate.testing.conformance.amounts import FRAGILE, AmountRow, read_amounts, stands_in
 from paygate.testing.conformance.transcripts import (
     Transcript,
     TranscriptError,
@@ -183,8 +183,8 @@ def test_amounts_that_floats_write_rightly_are_not_enough(tmp_path: Path) -> Non
 
 def test_the_fragile_amounts_are_those_that_floats_lose_a_part_of() -> None:
     for currency, amounts in (("USD", FRAGILE[2]), ("KWD", FRAGILE[3])):
-        assert all(Row(Money.of(currency, each), "x").fragile for each in amounts)
-    assert not Row(Money.of("USD", "10.99"), "x").fragile
+        assert all(AmountRow(Money.of(currency, each), "x").fragile for each in amounts)
+    assert not AmountRow(Money.of("USD", "10.99"), "x").fragile
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from typing import Final
 
 from paygate.driver import (
-    Closing,
     DeclineCode,
     DisputeState,
+    Ending,
     MovementKind,
     RejectCause,
 )
@@ -44,6 +44,6 @@ DISPUTED: Final = {
     "won": DisputeState.WON,
 }
 
-SHUT: Final = {"late": Closing.EXPIRED, "shop": Closing.CANCELED}
+SHUT: Final = {"late": Ending.EXPIRED, "shop": Ending.CANCELED}
 
 RAILS: Final = {"card": "card", "e_check": "debit"}

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from paygate.driver import (
     AccountFacts,
     Applied,
-    BadReply,
+    BadResponse,
     Callback,
     CallbackStyle,
     Capture,
     Charge,
-    ClosingUp,
     Completion,
     Dialogue,
     Enrollment,
@@ -36,13 +35,14 @@ from paygate.driver import (
     Traits,
     Unsupported,
     Voiding,
+    Withdrawal,
 )
 from paygate_harbour import codes, wire
 from paygate_harbour.settings import Settings
 
-_CARD = frozenset(Operation) - {Operation.COMPLETE, Operation.CLOSE}
+_CARD = frozenset(Operation) - {Operation.COMPLETE, Operation.WITHDRAW}
 _DEBIT = frozenset({Operation.CHARGE, Operation.REFUND})
-_PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE})
+_PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW})
 
 
 class Harbour:
@@ -105,10 +105,10 @@ class Harbour:
         request = wire.build(self._settings, "take", completion.key, form, moves_money=True)
         return wire.parse(self._settings, (yield request), completion.amount)
 
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
-        form = {"page": closing.reference, "ref": closing.our_ref}
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
+        form = {"page": withdrawal.reference, "ref": withdrawal.our_ref}
         return wire.parse(
-            self._settings, (yield wire.build(self._settings, "shut", closing.key, form))
+            self._settings, (yield wire.build(self._settings, "shut", withdrawal.key, form))
         )
 
     def capture(self, capture: Capture) -> Dialogue[Outcome]:
@@ -164,7 +164,7 @@ class Harbour:
             raise NotAuthentic("the seal is not Harbour Pay's")
         try:
             found = wire.notices(self._settings, callback.body)
-        except BadReply as error:
+        except BadResponse as error:
             raise NotAuthentic("the webhook is sealed, and does not read") from error
         signed_at = datetime.fromtimestamp(int(instant), UTC)
         return [replace(each, signed_at=signed_at) for each in found]

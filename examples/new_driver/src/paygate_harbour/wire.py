@@ -9,12 +9,12 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
-    BadReply,
-    Closed,
+    BadResponse,
     Customer,
     DeclineCode,
     Declined,
     Dispute,
+    Ended,
     FeedPage,
     Finding,
     Inquiry,
@@ -78,46 +78,46 @@ def write_payer(payer: Customer | None) -> dict[str, str]:
 
 
 def read(body: bytes) -> dict[str, str]:
-    """Return the lines of an answer; raise `BadReply` for anything else."""
+    """Return the lines of an answer; raise `BadResponse` for anything else."""
     try:
         lines = body.decode("ascii").split("\n")
     except UnicodeDecodeError as error:
-        raise BadReply("Harbour Pay answers in ASCII") from error
+        raise BadResponse("Harbour Pay answers in ASCII") from error
     told = dict(line.split("=", 1) for line in lines if "=" in line)
     if len(told) != len(lines) or not all(value.isprintable() for value in told.values()):
-        raise BadReply("the answer is not made of lines with a name and a value")
+        raise BadResponse("the answer is not made of lines with a name and a value")
     return told
 
 
 def need(told: Mapping[str, str], name: str) -> str:
     """Return what must be there."""
     if not told.get(name):
-        raise BadReply(f"Harbour Pay gives no {name}")
+        raise BadResponse(f"Harbour Pay gives no {name}")
     return told[name]
 
 
 def read_amount(text: str, currency: str) -> Money:
-    """Return "19,99" as Money, or raise `BadReply`."""
+    """Return "19,99" as Money, or raise `BadResponse`."""
     try:
         return Money.of(currency, Decimal(text.replace(",", ".")))
     except (InvalidOperation, UsageError) as error:
-        raise BadReply("Harbour Pay names no amount") from error
+        raise BadResponse("Harbour Pay names no amount") from error
 
 
 def parse(settings: Settings, response: Response, asked: Money | None = None) -> Outcome:
     """Return the outcome of an operation in which *asked* was to move."""
     if response.status != 200:
-        raise BadReply(f"Harbour Pay answered with status {response.status}")
+        raise BadResponse(f"Harbour Pay answered with status {response.status}")
     told = read(response.body)
     if told.get("mode", settings.mode) != settings.mode:
-        raise BadReply("Harbour Pay answered in its other mode")
+        raise BadResponse("Harbour Pay answered in its other mode")
     outcome = _outcome(told)
     moved = movements(told) if isinstance(outcome, Approved) else ()
     if asked is not None and [each.amount for each in moved[:1]] != [asked]:
         if isinstance(outcome, Approved):
-            raise BadReply("another amount moved than was asked for")
+            raise BadResponse("another amount moved than was asked for")
         if isinstance(outcome, Authorized) and outcome.amount != asked:
-            raise BadReply("another amount is held than was asked for")
+            raise BadResponse("another amount is held than was asked for")
     return outcome
 
 
@@ -141,9 +141,9 @@ def _outcome(told: Mapping[str, str]) -> Outcome:
         case "go" if need(told, "where").startswith("https://"):
             return ActionRequired(action=Redirect(url=told["where"]), reference=need(told, "id"))
         case "shut" if need(told, "why") in codes.SHUT:
-            return Closed(how=codes.SHUT[told["why"]], reference=need(told, "id"))
+            return Ended(how=codes.SHUT[told["why"]], reference=need(told, "id"))
         case _:
-            raise BadReply("Harbour Pay says what it never said before")
+            raise BadResponse("Harbour Pay says what it never said before")
 
 
 def _approved(told: Mapping[str, str]) -> Approved:
@@ -171,11 +171,11 @@ def movements(told: Mapping[str, str]) -> tuple[Movement, ...]:
 
 def _movement(line: str, currency: str) -> Movement:
     if line.count(";") != 3:
-        raise BadReply("Harbour Pay tells of money in parts that are not four")
+        raise BadResponse("Harbour Pay tells of money in parts that are not four")
     word, name, amount, undone = line.split(";")
     kind = codes.MOVED.get(word)
     if kind is None or not name:
-        raise BadReply("Harbour Pay moved money in a way that is new to us")
+        raise BadResponse("Harbour Pay moved money in a way that is new to us")
     money = read_amount(amount, currency)
     return Movement(movement_id=name, amount=money, kind=kind, undoes=undone or None)
 
@@ -186,20 +186,20 @@ def disputes(told: Mapping[str, str]) -> tuple[Dispute, ...]:
         return ()
     state = codes.DISPUTED.get(need(told, "stands"))
     if state is None:
-        raise BadReply("Harbour Pay has a dispute that stands in a way that is new to us")
+        raise BadResponse("Harbour Pay has a dispute that stands in a way that is new to us")
     amount = read_amount(need(told, "disputed"), need(told, "cur"))
     return (Dispute(reference=need(told, "dispute"), state=state, amount=amount),)
 
 
 def parse_found(settings: Settings, response: Response, inquiry: Inquiry) -> Finding:
-    """Return what an inquiry found; raise `BadReply` if Harbour Pay refuses to look."""
+    """Return what an inquiry found; raise `BadResponse` if Harbour Pay refuses to look."""
     told = read(response.body)
     if response.status == 200 and need(told, "result") == "none":
         return NotFound()
     outcome = parse(settings, response)
     if isinstance(outcome, Rejected) or need(told, "ref") != inquiry.our_ref:
-        raise BadReply("that is no answer to the inquiry")
-    if inquiry.operation is Operation.CLOSE and isinstance(outcome, ActionRequired):
+        raise BadResponse("that is no answer to the inquiry")
+    if inquiry.operation is Operation.WITHDRAW and isinstance(outcome, ActionRequired):
         return NotFound()
     return outcome
 
@@ -213,7 +213,7 @@ def notices(settings: Settings, body: bytes) -> list[Notice]:
     for part in body.split(b"\n%\n"):
         told = read(part)
         if need(told, "merchant") != settings.merchant or need(told, "mode") != settings.mode:
-            raise BadReply("the webhook is another merchant's, or of the other mode")
+            raise BadResponse("the webhook is another merchant's, or of the other mode")
         found.append(notice(told))
     return found
 
@@ -237,10 +237,10 @@ def notice(told: Mapping[str, str]) -> Notice:
 def parse_news(response: Response, cursor: str) -> FeedPage:
     """Return a page of events; the last part says where the next one begins."""
     if response.status != 200:
-        raise BadReply(f"Harbour Pay answered with status {response.status}")
+        raise BadResponse(f"Harbour Pay answered with status {response.status}")
     *parts, last = response.body.split(b"\n%\n")
     end = read(last)
     if need(end, "result") != "ok" or need(end, "more") not in ("yes", "no"):
-        raise BadReply("the news do not end as they should")
+        raise BadResponse("the news do not end as they should")
     found = tuple(replace(notice(read(part)), signed_at=None) for part in parts)
     return FeedPage(notices=found, cursor=end.get("next") or cursor, more=end["more"] == "yes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from paygate.cashier.arguments.plain import refuse
-from paygate.domain.customer import Address, Browser, Customer, zone_of
+from paygate.domain.customer import Browser, Customer, PostalAddress, zone_of
 from paygate.domain.method import Mandate
 from paygate.domain.text import LENGTH_MAX, encodable, identifier, line
 from paygate.errors import InvalidValue
@@ -36,7 +36,7 @@ def person(value: object, name: str) -> Customer:
     if value.zone:
         _ = zone_of(value.zone)
     address = cast("object", value.address)
-    if not isinstance(address, Address):
+    if not isinstance(address, PostalAddress):
         refuse(f"{name}.address", "an Address", address)
     for field in ("line1", "line2", "city", "region", "postal_code", "country"):
         _fact(getattr(address, field), f"{name}.address.{field}", name)

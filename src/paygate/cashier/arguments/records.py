@@ -11,8 +11,8 @@ from paygate.cashier.arguments.plain import named, refuse, whole
 from paygate.domain.attempt import Attempt
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, Share
-from paygate.domain.method import MethodChange, PaymentMethod
-from paygate.domain.outcome import Approved, Authorized, Closed, Declined
+from paygate.domain.method import MethodRequest, PaymentMethod
+from paygate.domain.outcome import Approved, Authorized, Declined, Ended
 from paygate.domain.payment import Payment
 from paygate.errors import InvalidValue
 
@@ -62,12 +62,12 @@ def stored(value: object, name: str) -> str:
 
 def change(value: object, name: str) -> str:
     """Return the id of what was asked about a method."""
-    return _id(value, name, MethodChange)
+    return _id(value, name, MethodRequest)
 
 
 def actionable(value: object, name: str) -> str:
     """Return the id of what may wait for the payer: a payment, or a change of a method."""
-    return _id(value, name, Payment, MethodChange)
+    return _id(value, name, Payment, MethodRequest)
 
 
 def callback_id(value: object, name: str) -> int:
@@ -166,17 +166,17 @@ def _item(value: object, name: str) -> Invoice | Share | str:
     return value
 
 
-def outcome(value: object, name: str) -> Approved | Authorized | Declined | Closed:
+def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ended:
     """Return what a person can say of how an operation ended."""
     if type(value) is Authorized:
         return value
-    if type(value) not in (Approved, Declined, Closed):
-        refuse(name, "an Approved, Authorized, Declined or Closed", value)
-    return cast("Approved | Declined | Closed", value)
+    if type(value) not in (Approved, Declined, Ended):
+        refuse(name, "an Approved, Authorized, Declined or Ended", value)
+    return cast("Approved | Declined | Ended", value)
 
 
-def outcome_of_method(value: object, name: str) -> Approved | Declined | Closed:
+def outcome_of_method(value: object, name: str) -> Approved | Declined | Ended:
     """Return what a person can say of how storing, or deleting, a method ended."""
-    if type(value) not in (Approved, Declined, Closed):
-        refuse(name, "an Approved, Declined or Closed", value)
-    return cast("Approved | Declined | Closed", value)
+    if type(value) not in (Approved, Declined, Ended):
+        refuse(name, "an Approved, Declined or Ended", value)
+    return cast("Approved | Declined | Ended", value)

@@ -67,7 +67,7 @@ CHECK: Final = "INV-2026-0043"
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class TillVisit:
     """One payer at the till: an invoice, and how it is to be paid."""
 
     invoice: Invoice
@@ -75,7 +75,7 @@ class Visit:
     token: str | None = None
 
 
-def visits(invoices: Sequence[Invoice]) -> Iterator[Visit]:
+def visits(invoices: Sequence[Invoice]) -> Iterator[TillVisit]:
     """Tell for every invoice but the paper check's who pays it how, always the same."""
     cards, banks = cycle(_CARDS), cycle(_BANKS)
     turn: Counter[str] = Counter()
@@ -84,14 +84,14 @@ def visits(invoices: Sequence[Invoice]) -> Iterator[Visit]:
         if invoice.number == CHECK:
             continue
         if invoice.number in LOST:
-            yield Visit(invoice, Kind.CARD, LOST[invoice.number].token)
+            yield TillVisit(invoice, Kind.CARD, LOST[invoice.number].token)
             continue
         kind = _RAILS[currency][turn[currency] % len(_RAILS[currency])]
         turn[currency] += 1
         match kind:
             case Kind.CARD:
-                yield Visit(invoice, kind, next(cards))
+                yield TillVisit(invoice, kind, next(cards))
             case Kind.E_CHECK:
-                yield Visit(invoice, kind, next(banks))
+                yield TillVisit(invoice, kind, next(banks))
             case _:
-                yield Visit(invoice, kind)
+                yield TillVisit(invoice, kind)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from paygate.cli.demo.till import Balance, Bounced, Lost, Overpaid
+    from paygate.cli.demo.till import Bounced, Lost, Overpaid, TillBalance
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
     from paygate.errors import Refused
@@ -233,7 +233,10 @@ class Screen:
         self._print(table)
 
     def checked(
-        self, violations: Sequence[Violation], balances: Sequence[Balance], found: Sequence[Lost]
+        self,
+        violations: Sequence[Violation],
+        balances: Sequence[TillBalance],
+        found: Sequence[Lost],
     ) -> bool:
         """Show whether the books are right, by our own rules and by the processor's journal."""
         self._begin(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paygate.service.import_invoices import Imported
 
 
-class HasId(Protocol):
+class Listed(Protocol):
     """A row of a listing."""
 
     @property
@@ -42,7 +42,7 @@ class HasId(Protocol):
         ...
 
 
-T = TypeVar("T", bound=HasId)
+T = TypeVar("T", bound=Listed)
 
 OPENS: Final = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
 """When the demo's clock starts; it moves only when the demo moves it."""
@@ -55,7 +55,7 @@ _MINUTES_ASKED: Final = (1, 2, 5, 15)
 _DAYS: Final = 4
 
 
-class Counted:
+class DemoIds:
     """Ids that count, so that the demo's ledger is the same each time."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Bounced:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class TillBalance:
     """What the processor moved in one currency by its own journal, and what we booked."""
 
     processor: Money
@@ -125,7 +125,7 @@ class Till:
             gateways={str(kind): gateway for kind, gateway in self.gateways.items()},
             actor="demo",
             clock=self.clock,
-            ids=Counted(),
+            ids=DemoIds(),
         )
         self._lost: dict[str, Payment] = {}
 
@@ -251,7 +251,7 @@ class Till:
         """Check every rule of the ledger."""
         return self.cashier.fsck()
 
-    def compare(self) -> list[Balance]:
+    def compare(self) -> list[TillBalance]:
         """Compare the processor's journal with our receipts, by currency."""
         booked: Counter[str] = Counter()
         for payment in self.payments():
@@ -262,7 +262,7 @@ class Till:
                 booked[receipt.amount.currency] += sign * receipt.amount.minor
         currencies = sorted({entry.currency for entry in self.processor.journal} | set(booked))
         return [
-            Balance(self.processor.moved(currency), Money(currency, booked[currency]))
+            TillBalance(self.processor.moved(currency), Money(currency, booked[currency]))
             for currency in currencies
         ]
 

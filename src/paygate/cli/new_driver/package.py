@@ -77,10 +77,10 @@ _FILES: Final[Sequence[tuple[str, str, str]]] = (
     ("page_charge.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@charge.txt"),
     ("page_complete.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@complete.txt"),
     ("slip_charge.txt", "voucher", f"{_TRANSCRIPTS}/charge.txt"),
-    ("page_close.txt", "away", f"{_TRANSCRIPTS}/@AWAY@close.txt"),
+    ("page_withdraw.txt", "away", f"{_TRANSCRIPTS}/@AWAY@withdraw.txt"),
     ("away_look_up.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up.txt"),
     ("away_look_up_complete.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@look_up_complete.txt"),
-    ("away_look_up_close.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up_close.txt"),
+    ("away_look_up_withdraw.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up_withdraw.txt"),
 )
 """Each file of the template: what must be asked for, and where it is written."""
 

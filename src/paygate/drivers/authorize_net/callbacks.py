@@ -29,7 +29,7 @@ ID_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class WebhookEvent:
     """What a webhook tells: about a *transaction*, or a stored *method* that was deleted."""
 
     id: str
@@ -45,14 +45,14 @@ class Event:
         return self.type == "net.authorize.payment.refund.created"
 
 
-class Verifier:
+class AuthorizeNetVerifier:
     """Reads webhooks that are signed with one of the account's keys."""
 
     def __init__(self, settings: AuthorizeNetSettings) -> None:
         # The text of the key signs, not the bytes that its digits stand for.
         self._keys = [Secret(key.reveal().encode()) for key in settings.signature_keys]
 
-    def read(self, callback: Callback) -> Event | None:
+    def read(self, callback: Callback) -> WebhookEvent | None:
         """
         Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`.
 
@@ -79,7 +79,7 @@ class Verifier:
             )
 
 
-def _read(told: object) -> Event | None:
+def _read(told: object) -> WebhookEvent | None:
     if not isinstance(told, dict):
         return None
     event = cast("dict[str, Any]", told)
@@ -91,7 +91,7 @@ def _read(told: object) -> Event | None:
     transaction = _text(facts, "id") if facts.get("entityName") == "transaction" else ""
     deleted = _text(facts, "id") if type_ == METHOD_DELETED else ""
     orders = (_text(facts, "merchantReferenceId"), _text(facts, "invoiceNumber"))
-    return Event(
+    return WebhookEvent(
         id=identity,
         type=type_,
         at=instant(_text(event, "eventDate")),

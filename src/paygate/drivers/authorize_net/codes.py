@@ -98,7 +98,7 @@ def alert_of(reason: str, transaction: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedCode:
     """Why a request was refused before anything was done, and whether it may be made again."""
 
     cause: RejectCause
@@ -164,8 +164,8 @@ _FOR_NOW: Final[dict[tuple[RejectCause, str], str]] = {
     (RejectCause.UNAVAILABLE, "the encryption failed; it was not processed"): "261",
 }
 
-REJECTS: Final[dict[str, Refused]] = {
-    raw: Refused(cause=cause, retryable=retryable, why=why)
+REJECTS: Final[dict[str, RefusedCode]] = {
+    raw: RefusedCode(cause=cause, retryable=retryable, why=why)
     for table, retryable in ((_FOR_NOW, True), (_FOR_GOOD, False))
     for (cause, why), raws in table.items()
     for raw in raws.split()
@@ -192,7 +192,7 @@ UNKNOWN: Final[dict[str, str]] = {raw: why for why, raws in _UNCERTAIN for raw i
 NOT_CLASSIFIED: Final = "no code that is known to mean a refusal"
 
 
-def reject_of(code: str) -> Refused | None:
+def reject_of(code: str) -> RefusedCode | None:
     """Return what a refusal with *code* means, or None if the code does not mean a refusal."""
     return REJECTS.get(code)
 

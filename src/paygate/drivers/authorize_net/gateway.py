@@ -18,14 +18,14 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
-    BadReply,
+    BadResponse,
     CallbackProof,
     CallbackStyle,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
     DedupWindow,
+    Ended,
+    Ending,
     InquiryBy,
     Kind,
     Limits,
@@ -62,7 +62,7 @@ from paygate.drivers.authorize_net import (
 )
 from paygate.drivers.authorize_net.inquiry import Asked
 from paygate.drivers.authorize_net.markup import each, text
-from paygate.drivers.authorize_net.messages import Channel, Refusal
+from paygate.drivers.authorize_net.messages import CallRefusal, Channel
 from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ if TYPE_CHECKING:
         StoredMethod,
         Voiding,
     )
-    from paygate.drivers.authorize_net.callbacks import Event
-    from paygate.drivers.authorize_net.inquiry import Details
-    from paygate.drivers.authorize_net.transactions import Told
+    from paygate.drivers.authorize_net.callbacks import WebhookEvent
+    from paygate.drivers.authorize_net.inquiry import TransactionDetails
+    from paygate.drivers.authorize_net.transactions import TransactionFacts
 
 DRIVER_VERSION: Final = "1"
 """Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
@@ -115,7 +115,7 @@ class AuthorizeNet:
     def __init__(self, settings: AuthorizeNetSettings) -> None:
         self._settings = settings
         self._channel = Channel(settings)
-        self._verifier = callbacks.Verifier(settings)
+        self._verifier = callbacks.AuthorizeNetVerifier(settings)
         self._traits = Traits(
             live=settings.live,
             merchant_account=settings.account,
@@ -170,7 +170,7 @@ class AuthorizeNet:
         channel, order = self._channel, fields.order_number(charge.key)
         reply = yield transactions.build_charge(channel, charge, hold=hold)
         told = transactions.parse_charge(channel, charge, reply)
-        if not isinstance(told, transactions.Told):
+        if not isinstance(told, transactions.TransactionFacts):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
             operation = Operation.AUTHORIZE if hold else Operation.CHARGE
@@ -187,7 +187,7 @@ class AuthorizeNet:
     def _asked(self, operation: Operation, amount: Money) -> Asked:
         return Asked(operation=operation, amount=amount, partial=self._settings.partial_approvals)
 
-    def _first_of(self, order: str, told: Told, asked: Asked) -> Dialogue[Outcome]:
+    def _first_of(self, order: str, told: TransactionFacts, asked: Asked) -> Dialogue[Outcome]:
         """Adopt the transaction that ours is a duplicate of: an earlier sending of the same."""
         if not told.transaction:
             return Unknown(reason="it was sent before, and Authorize.Net does not say as what")
@@ -202,14 +202,14 @@ class AuthorizeNet:
             return Unknown(reason="it was sent before, and is another thing", reference=order)
         return outcome
 
-    def _end_partial(self, told: Told, *, hold: bool) -> Dialogue[Outcome]:
+    def _end_partial(self, told: TransactionFacts, *, hold: bool) -> Dialogue[Outcome]:
         """Keep the part that was approved, or let it go; nothing settles before that is said."""
         keep = self._settings.partial_approvals
         part = self._channel.money(told.approved)
         if told.split:
             reply = yield transactions.build_end_split(self._channel, told.split, keep=keep)
             ended = self._channel.answer("updateSplitTenderGroup", reply)
-            if isinstance(ended, Refusal):
+            if isinstance(ended, CallRefusal):
                 reason = f"{part} was approved, and could not be ended: {ended.code}"
                 return Unknown(reason=reason, reference=told.transaction)
         elif not keep:
@@ -239,7 +239,7 @@ class AuthorizeNet:
         """Find out what the payer did on the form; what the browser says only shortens the way."""
         order = _order_of(completion.reference, completion.key)
         named = completion.parameters.get("transId", "")
-        found: Details | None = None
+        found: TransactionDetails | None = None
         if fields.is_number(named):
             found = yield from self._details(named)
         if found is None or found.order != order:
@@ -249,7 +249,7 @@ class AuthorizeNet:
             return ActionRequired(action=None, reference=completion.reference)
         return _still_open(finding, completion.reference)
 
-    def _newest(self, reference: str) -> Dialogue[Details | None]:
+    def _newest(self, reference: str) -> Dialogue[TransactionDetails | None]:
         """Find what was paid on a form; how long ago that was opened is not known here."""
         if fields.is_number(reference):
             return (yield from self._details(reference))
@@ -276,7 +276,7 @@ class AuthorizeNet:
         reply = yield transactions.build_capture(self._channel, capture)
         order = fields.order_number(capture.key)
         told = transactions.parse(self._channel, reply, order)
-        if not isinstance(told, transactions.Told):
+        if not isinstance(told, transactions.TransactionFacts):
             return told
         if told.code == "1" and told.reason in codes.DONE_BEFORE:
             found = yield from self._details(capture.reference)
@@ -309,7 +309,7 @@ class AuthorizeNet:
         reply = yield transactions.build_void(self._channel, voiding.key, transaction)
         order = fields.order_number(voiding.key)
         told = transactions.parse(self._channel, reply, order)
-        if not isinstance(told, transactions.Told):
+        if not isinstance(told, transactions.TransactionFacts):
             return told
         done = Approved(reference=note, movements=_taken_back(transaction, taken))
         # A void is found again by its note; the answer names the transaction that it undoes.
@@ -342,7 +342,7 @@ class AuthorizeNet:
         request = transactions.build_refund(self._channel, refunding, about, found.paid_with())
         order = fields.order_number(refunding.key)
         told = transactions.parse(self._channel, (yield request), order)
-        if not isinstance(told, transactions.Told):
+        if not isinstance(told, transactions.TransactionFacts):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
             asked = self._asked(Operation.REFUND, refunding.amount)
@@ -369,14 +369,14 @@ class AuthorizeNet:
         kept = yield from profiles.keep_from_transaction(
             self._channel, reference, enrollment.customer, enrollment.customer_reference
         )
-        if isinstance(kept, Refusal):
+        if isinstance(kept, CallRefusal):
             return kept.outcome(reference=reference)
         return Approved(reference=reference, method=kept)
 
     def _enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         channel, order = self._channel, fields.order_number(enrollment.key)
         found = yield from self._profile_of(enrollment, order)
-        if isinstance(found, Refusal):
+        if isinstance(found, CallRefusal):
             return found.outcome()
         if not isinstance(found, profiles.Profile):
             return found
@@ -395,7 +395,7 @@ class AuthorizeNet:
 
     def _profile_of(
         self, enrollment: Enrollment, order: str
-    ) -> Dialogue[profiles.Profile | Refusal | Outcome]:
+    ) -> Dialogue[profiles.Profile | CallRefusal | Outcome]:
         """Find the customer's profile, or make one."""
         channel, customer = self._channel, enrollment.customer
         found = yield from profiles.find_profile(channel, customer, enrollment.customer_reference)
@@ -457,7 +457,9 @@ class AuthorizeNet:
         if fields.is_number(inquiry_.reference):
             found = yield from self._details(inquiry_.reference)
             if found is None:
-                raise BadReply("Authorize.Net does not know what it named; is it another account?")
+                raise BadResponse(
+                    "Authorize.Net does not know what it named; is it another account?"
+                )
             return (yield from self._tell(found, asked))
         order = _order_of(inquiry_.reference, inquiry_.key)
         searched = yield from lists.search(self._channel, order, inquiry_.sent_at)
@@ -472,14 +474,14 @@ class AuthorizeNet:
             and not finding.final
             and hosted.has_ended(inquiry_.sent_at, searched.at)
         ):
-            return Closed(how=Closing.EXPIRED, reference=reference)
+            return Ended(how=Ending.EXPIRED, reference=reference)
         return _still_open(finding, reference)
 
-    def _details(self, transaction: str) -> Dialogue[Details | None]:
+    def _details(self, transaction: str) -> Dialogue[TransactionDetails | None]:
         reply = yield inquiry.build_details(self._channel, transaction)
         return inquiry.parse_details(self._channel, transaction, reply)
 
-    def _tell(self, found: Details | None, asked: Asked) -> Dialogue[Finding]:
+    def _tell(self, found: TransactionDetails | None, asked: Asked) -> Dialogue[Finding]:
         """Tell what was found; with the method that was stored on the way, if one was."""
         if found is None:
             return NotFound()
@@ -491,7 +493,7 @@ class AuthorizeNet:
             return finding
         reply = yield profiles.build_get_method(self._channel, profile, method)
         told = self._channel.answer("getCustomerPaymentProfile", reply)
-        if isinstance(told, Refusal):
+        if isinstance(told, CallRefusal):
             return finding  # it was deleted since
         return _with(finding, profiles.parse_get_method(self._channel, profile, reply))
 
@@ -526,11 +528,11 @@ class AuthorizeNet:
         told = self._channel.expect("getMerchantDetails", reply)
         currencies = tuple(one.text or "" for one in each(told, "currencies/currency"))
         if currencies and self._settings.currency not in currencies:
-            raise BadReply(
+            raise BadResponse(
                 f"the account takes {', '.join(currencies)}, and not {self._settings.currency}"
             )
         if text(told, "isTestMode") == "true":
-            raise BadReply(
+            raise BadResponse(
                 "the account is in Test Mode, where it approves everything and charges nothing; "
                 "switch that off in the Merchant Interface"
             )
@@ -551,7 +553,7 @@ class AuthorizeNet:
             return [Notice(event_id="", type="", unreadable=text)]
         return [(yield from self._notice(event))]
 
-    def _notice(self, event: Event) -> Dialogue[Notice]:
+    def _notice(self, event: WebhookEvent) -> Dialogue[Notice]:
         """Tell which operation of ours an event is about, asking for it where that is not said."""
         bare = Notice(event_id=event.id, type=event.type, occurred_at=event.at)
         if event.deleted_method:
@@ -651,7 +653,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             currencies=currencies,
             limits=limits,
             methods=stored | raw_card,
-            closable=False,
+            withdrawable=False,
             partial_capture=True,
             refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
@@ -670,7 +672,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             currencies=currencies,
             limits=limits,
             methods=stored | raw_bank,
-            closable=False,
+            withdrawable=False,
             refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
             settles_within=BANK_SETTLES_WITHIN,
@@ -684,7 +686,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
             needs_return_url=not settings.communicator_url,
             immediate=False,
             payer_present=True,
-            closable=False,
+            withdrawable=False,
             refund_window=timedelta(days=settings.refund_days),
             tells_settlement=True,
             settles_within=BANK_SETTLES_WITHIN,

@@ -11,10 +11,10 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import ActionRequired, BadReply, Kind, PostForm, Secret, Unsupported
+from paygate.driver import ActionRequired, BadResponse, Kind, PostForm, Secret, Unsupported
 from paygate.drivers.authorize_net import fields, transactions
 from paygate.drivers.authorize_net.markup import leaf, long_text, node
-from paygate.drivers.authorize_net.messages import Refusal, busy, now_of
+from paygate.drivers.authorize_net.messages import CallRefusal, busy, now_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -192,11 +192,11 @@ def _form(
     if refused is not None:
         return refused
     told = channel.answer(name, response, order=order)
-    if isinstance(told, Refusal):
+    if isinstance(told, CallRefusal):
         return told.outcome()
     token = long_text(told, "token")
     if not token or not (token.isascii() and token.isprintable()):
-        raise BadReply("Authorize.Net opened a form without a token")
+        raise BadResponse("Authorize.Net opened a form without a token")
     now = now_of(response)
     return ActionRequired(
         # "token" is the name of the form's field.

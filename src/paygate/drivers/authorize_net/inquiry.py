@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from paygate.driver import (
     Approved,
     Authorized,
-    BadReply,
+    BadResponse,
     CardChecks,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     MethodFacts,
     Money,
     Movement,
@@ -26,7 +26,7 @@ from paygate.driver import (
 )
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, instant, unanswered
+from paygate.drivers.authorize_net.messages import CallRefusal, instant, unanswered
 from paygate.drivers.authorize_net.transactions import declined_as, facts_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class TransactionDetails:
     """A transaction as it is now."""
 
     transaction: str
@@ -108,19 +108,21 @@ def build_details(channel: Channel, transaction: str, *, step: str = "look_up") 
     return channel.call("getTransactionDetails", leaf("transId", transaction), step=step)
 
 
-def parse_details(channel: Channel, transaction: str, response: Response) -> Details | None:
+def parse_details(
+    channel: Channel, transaction: str, response: Response
+) -> TransactionDetails | None:
     """Read one transaction; None where the account has none of that id."""
     root = channel.answer("getTransactionDetails", response)
-    if isinstance(root, Refusal):
+    if isinstance(root, CallRefusal):
         if root.code == codes.NOTHING_FOUND:
             return None
         raise unanswered(root)
     told = find(root, "transaction")
     if text(told, "transId") != transaction:
-        raise BadReply("Authorize.Net answered with another transaction than was asked for")
+        raise BadResponse("Authorize.Net answered with another transaction than was asked for")
     bank = find(told, "payment/bankAccount")
     settled_at = instant(text(told, "batch/settlementTimeUTC"))
-    return Details(
+    return TransactionDetails(
         transaction=transaction,
         order=text(told, "order/invoiceNumber"),
         our_reference=text(root, "transrefId"),
@@ -160,7 +162,7 @@ def parse_details(channel: Channel, transaction: str, response: Response) -> Det
 def _returned(told: Element) -> Returned:
     identity, at = text(told, "id"), instant(text(told, "dateUTC"))
     if not fields.is_number(identity):
-        raise BadReply("a returned item without its id")
+        raise BadResponse("a returned item without its id")
     return Returned(id=identity, code=text(told, "code"), on=None if at is None else at.date())
 
 
@@ -185,7 +187,7 @@ class Asked:
         return amount == self.amount or (self.partial and amount < self.amount)
 
 
-def outcome_of(found: Details, asked: Asked) -> Finding:
+def outcome_of(found: TransactionDetails, asked: Asked) -> Finding:
     """Return what the state of a transaction means for the operation that made it."""
     match asked.operation:
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE:
@@ -198,11 +200,11 @@ def outcome_of(found: Details, asked: Asked) -> Finding:
             return NotFound()
 
 
-def _collected(found: Details, asked: Asked) -> Finding:
+def _collected(found: TransactionDetails, asked: Asked) -> Finding:
     reference, status = found.transaction, found.status
     hold = asked.operation is Operation.AUTHORIZE
     if found.is_refund:
-        raise BadReply("Authorize.Net tells of a refund where a payment was asked for")
+        raise BadResponse("Authorize.Net tells of a refund where a payment was asked for")
     if status in codes.HELD:
         return Pending(reference=reference)
     took = status in codes.CAPTURED or found.has_settled
@@ -232,7 +234,7 @@ def _collected(found: Details, asked: Asked) -> Finding:
     return _ended(found)
 
 
-def _taken_of_hold(found: Details, asked: Asked) -> Money | None:
+def _taken_of_hold(found: TransactionDetails, asked: Asked) -> Money | None:
     """Return what of a hold that is voided now was captured, None if nothing was.
 
     What it would have settled shows no more, so the books are believed. Authorize.Net captures
@@ -242,7 +244,7 @@ def _taken_of_hold(found: Details, asked: Asked) -> Money | None:
     return asked.collected if knew else None
 
 
-def _other_amount(found: Details, amount: Money, asked: Asked) -> Unknown:
+def _other_amount(found: TransactionDetails, amount: Money, asked: Asked) -> Unknown:
     """Return that it may be another's: ours has the amount that was asked for."""
     return Unknown(
         reason=f"Authorize.Net has {found.transaction} with {amount}, "
@@ -251,20 +253,20 @@ def _other_amount(found: Details, amount: Money, asked: Asked) -> Unknown:
     )
 
 
-def _voided(found: Details, taken: Money | None, kind: MovementKind) -> Finding:
+def _voided(found: TransactionDetails, taken: Money | None, kind: MovementKind) -> Finding:
     """Return what was undone: money that was *taken* goes out again, a hold just ends."""
     if taken is None:
-        return Closed(how=Closing.CANCELED, reference=found.transaction)
+        return Ended(how=Ending.CANCELED, reference=found.transaction)
     return Approved(
         reference=found.transaction,
         movements=(_movement(found, kind, taken), void_of(found.transaction, taken)),
     )
 
 
-def _ended(found: Details) -> Finding:
+def _ended(found: TransactionDetails) -> Finding:
     """Return how a transaction ended without money."""
     if found.status == "expired":
-        return Closed(how=Closing.EXPIRED, reference=found.transaction)
+        return Ended(how=Ending.EXPIRED, reference=found.transaction)
     if found.status not in codes.FAILED:
         # A void that failed, or something new: a person must look.
         return Unknown(
@@ -281,7 +283,7 @@ def _ended(found: Details) -> Finding:
     return replace(declined, raw_code=raw_code, method_facts=found.facts, checks=found.checks)
 
 
-def _not_settled(found: Details) -> Declined:
+def _not_settled(found: TransactionDetails) -> Declined:
     """Return that the money did not come: it was approved, and no settlement took it."""
     return Declined(
         code=DeclineCode.GENERIC,
@@ -294,7 +296,7 @@ def _not_settled(found: Details) -> Declined:
     )
 
 
-def _captured(found: Details, asked: Asked) -> Finding:
+def _captured(found: TransactionDetails, asked: Asked) -> Finding:
     if found.status in codes.CAPTURED or found.has_settled:
         captured = _inward(found, MovementKind.CAPTURE)
         back = taken_back(found, asked.booked)
@@ -308,9 +310,9 @@ def _captured(found: Details, asked: Asked) -> Finding:
     return _ended(found)
 
 
-def _refunded(found: Details, asked: Asked) -> Finding:
+def _refunded(found: TransactionDetails, asked: Asked) -> Finding:
     if not found.is_refund:
-        raise BadReply("Authorize.Net tells of a payment where a refund was asked for")
+        raise BadResponse("Authorize.Net tells of a payment where a refund was asked for")
     if found.status in codes.CAPTURED or found.has_settled:
         if not asked.fits(found.settled):
             return _other_amount(found, found.settled, asked)
@@ -323,23 +325,23 @@ def _refunded(found: Details, asked: Asked) -> Finding:
     return _ended(found)
 
 
-def _refund_voided(found: Details, asked: Asked) -> Finding:
+def _refund_voided(found: TransactionDetails, asked: Asked) -> Finding:
     """Return that a refund was voided: what is booked of it comes back, and else nothing went."""
     name = found.transaction
     if (MovementKind.REFUND, name) not in asked.booked:
-        return Closed(how=Closing.CANCELED, reference=name)
+        return Ended(how=Ending.CANCELED, reference=name)
     went = _movement(found, MovementKind.REFUND, asked.amount)
     came = replace(went, kind=MovementKind.REFUND_FAILED, undoes=name, code=found.status)
     return Approved(reference=name, movements=(replace(went, undoes=found.related or None), came))
 
 
-def _inward(found: Details, kind: MovementKind) -> Movement:
+def _inward(found: TransactionDetails, kind: MovementKind) -> Movement:
     return _movement(found, kind, found.settled)
 
 
-def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
+def _movement(found: TransactionDetails, kind: MovementKind, amount: Money) -> Movement:
     if not amount.minor:
-        raise BadReply("Authorize.Net says that money moved, and that it is none")
+        raise BadResponse("Authorize.Net says that money moved, and that it is none")
     return Movement(
         movement_id=found.transaction,
         amount=amount,
@@ -350,7 +352,7 @@ def _movement(found: Details, kind: MovementKind, amount: Money) -> Movement:
     )
 
 
-def voidable(found: Details) -> Money:
+def voidable(found: TransactionDetails) -> Money:
     """Tell what goes out again with a void: a hold moved nothing, and a charge all of it.
 
     One that somebody voided before us does not show its amount to settle any more.
@@ -369,13 +371,13 @@ def void_of(transaction: str, amount: Money) -> Movement:
     )
 
 
-def refund_of(found: Details) -> Movement:
+def refund_of(found: TransactionDetails) -> Movement:
     """Tell the money that a refund sent back."""
     movement = _movement(found, MovementKind.REFUND, found.settled)
     return replace(movement, undoes=found.related or None)
 
 
-def refunded_of(channel: Channel, found: Details) -> Dialogue[str]:
+def refunded_of(channel: Channel, found: TransactionDetails) -> Dialogue[str]:
     """Return the payment of ours that a refund made elsewhere takes back, or "" if it is not ours.
 
     The Merchant Interface copies the invoice number of what is refunded, unless a clerk
@@ -389,7 +391,7 @@ def refunded_of(channel: Channel, found: Details) -> Dialogue[str]:
 
 
 def taken_back(
-    found: Details, booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    found: TransactionDetails, booked: frozenset[tuple[MovementKind, str]] = frozenset()
 ) -> tuple[Movement, ...]:
     """Return what the payer's bank did to a transaction after it had settled."""
     kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
@@ -417,7 +419,9 @@ def taken_back(
 # its taking. What comes before the number that is told is told again, and is booked already.
 
 
-def _disputed(found: Details, booked: frozenset[tuple[MovementKind, str]]) -> list[Movement]:
+def _disputed(
+    found: TransactionDetails, booked: frozenset[tuple[MovementKind, str]]
+) -> list[Movement]:
     taken = _count(MovementKind.CHARGEBACK, found.transaction, booked)
     given = _count(MovementKind.CHARGEBACK_WON, found.transaction, booked)
     match found.status:
@@ -449,7 +453,7 @@ def _turn(transaction: str, number: int) -> str:
     return transaction if number == 1 else f"{transaction}#{number}"
 
 
-def _dispute(found: Details, kind: MovementKind, number: int) -> Movement:
+def _dispute(found: TransactionDetails, kind: MovementKind, number: int) -> Movement:
     name = _turn(found.transaction, number)
     return Movement(
         movement_id=name,

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadReply
+from paygate.driver import BadResponse
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import each, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, instant, now_of, unanswered, wire_time
+from paygate.drivers.authorize_net.messages import (
+    CallRefusal,
+    instant,
+    now_of,
+    unanswered,
+    wire_time,
+)
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -37,7 +43,7 @@ PERIOD_MAX: Final = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ListedTransaction:
     """A transaction as a list shows it."""
 
     transaction: str
@@ -100,21 +106,21 @@ def _page(page: int, limit: int) -> str:
     return node("paging", leaf("limit", str(limit)), leaf("offset", str(page)))
 
 
-def parse_list(channel: Channel, name: str, response: Response) -> list[Entry]:
+def parse_list(channel: Channel, name: str, response: Response) -> list[ListedTransaction]:
     """Read a page of a list; an empty one may be an error of theirs that says so."""
     root = channel.answer(name, response)
-    if isinstance(root, Refusal):
+    if isinstance(root, CallRefusal):
         if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
             return []
         raise unanswered(root)
     return [_entry(one) for one in each(root, "transactions/transaction")]
 
 
-def _entry(told: Element) -> Entry:
+def _entry(told: Element) -> ListedTransaction:
     transaction, status = text(told, "transId"), text(told, "transactionStatus")
     if not fields.is_number(transaction) or not status:
-        raise BadReply("Authorize.Net lists a transaction without its id or its status")
-    return Entry(
+        raise BadResponse("Authorize.Net lists a transaction without its id or its status")
+    return ListedTransaction(
         transaction=transaction,
         order=text(told, "invoiceNumber"),
         status=status,
@@ -130,14 +136,14 @@ def _entry(told: Element) -> Entry:
 class Searched:
     """What a search found, of those that got furthest if there are two, and when it was."""
 
-    entry: Entry | None
+    entry: ListedTransaction | None
     at: datetime | None
 
 
 def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched]:
     """Find the transaction that carries our name."""
     begun = sent_at - CLOCKS_APART
-    found: list[Entry] = []
+    found: list[ListedTransaction] = []
     now: datetime | None = None
     for page in range(1, PAGES_MAX + 1):
         reply = yield build_unsettled(channel, page)
@@ -148,7 +154,7 @@ def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched
         if len(entries) < PAGE or (oldest is not None and oldest < begun):
             break
     else:
-        raise BadReply("too many transactions since then to find this one among them")
+        raise BadResponse("too many transactions since then to find this one among them")
     if not any(entry.lives for entry in found):
         # A declined try on a form never settles, and what was paid on it later may have.
         found += yield from _search_batches(channel, order, begun, now)
@@ -157,9 +163,9 @@ def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched
 
 def _search_batches(
     channel: Channel, order: str, begun: datetime, now: datetime | None
-) -> Dialogue[list[Entry]]:
+) -> Dialogue[list[ListedTransaction]]:
     """Search what settled meanwhile; a batch may close a minute after we sent."""
-    found: list[Entry] = []
+    found: list[ListedTransaction] = []
     for batch in (yield from batches_between(channel, begun, now or begun + PERIOD_MAX)):
         for page in range(1, PAGES_MAX + 1):
             reply = yield build_batch(channel, batch.id, page)
@@ -210,7 +216,7 @@ def build_batches(channel: Channel, first: datetime, last: datetime) -> Request:
 def parse_batches(channel: Channel, response: Response) -> list[Batch]:
     """Read the batches."""
     root = channel.answer("getSettledBatchList", response)
-    if isinstance(root, Refusal):
+    if isinstance(root, CallRefusal):
         if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
             return []
         raise unanswered(root)
@@ -230,7 +236,7 @@ _BACK: Final = (
 def _batch(told: Element) -> Batch:
     identity = text(told, "batchId")
     if not fields.is_number(identity):
-        raise BadReply("Authorize.Net lists a batch without its id")
+        raise BadResponse("Authorize.Net lists a batch without its id")
     counts = [text(one, name) for one in each(told, "statistics/statistic") for name in _BACK]
     return Batch(
         id=identity,

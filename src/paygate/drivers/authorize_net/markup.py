@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from paygate.driver import BadReply
+from paygate.driver import BadResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,18 +54,18 @@ def document(root: str, *children: str) -> bytes:
 
 
 def read(body: bytes) -> Element:
-    """Read an answer, or raise `BadReply`; the error never quotes the body."""
+    """Read an answer, or raise `BadResponse`; the error never quotes the body."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadReply(f"{len(body)} bytes that are no UTF-8") from None
+        raise BadResponse(f"{len(body)} bytes that are no UTF-8") from None
     if "<!DOCTYPE" in text:
-        raise BadReply("an answer with a document type, which Authorize.Net never sends")
+        raise BadResponse("an answer with a document type, which Authorize.Net never sends")
     try:
         # It is text by now, so that no declaration in it can name another encoding.
         return fromstring(text)  # noqa: S314  (there is no document type, so there are no entities)
     except (ParseError, ValueError):
-        raise BadReply(f"expected XML, got {len(body)} other bytes") from None
+        raise BadResponse(f"expected XML, got {len(body)} other bytes") from None
 
 
 def name_of(element: Element) -> str:

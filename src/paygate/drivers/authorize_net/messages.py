@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
-    BadReply,
+    BadResponse,
     CredentialsRejected,
     InvalidAmount,
     Money,
@@ -77,51 +77,53 @@ class Channel:
             timeout_s=TIMEOUT_S,
         )
 
-    def answer(self, name: str, response: Response, *, order: str = "") -> Element | Refusal:
-        """Read the answer to the call *name*; `BadReply` for what is none."""
+    def answer(self, name: str, response: Response, *, order: str = "") -> Element | CallRefusal:
+        """Read the answer to the call *name*; `BadResponse` for what is none."""
         if response.status != 200:
-            raise BadReply(f"status {response.status} instead of an answer", status=response.status)
+            raise BadResponse(
+                f"status {response.status} instead of an answer", status=response.status
+            )
         root = read(response.body)
         told = name_of(root)
         if told not in (f"{name}Response", "ErrorResponse"):
-            raise BadReply(f"the answer to {name} is another one")
+            raise BadResponse(f"the answer to {name} is another one")
         result = text(root, "messages/resultCode")
         if result not in ("Ok", "Error"):
-            raise BadReply("an answer that does not say whether it is one")
+            raise BadResponse("an answer that does not say whether it is one")
         echoed = text(root, "refId")
         if order and echoed and echoed != order:
-            raise BadReply("the answer to another call")
+            raise BadResponse("the answer to another call")
         if told == "ErrorResponse" or result == "Error":
             code, message = message_of(root)
-            return Refusal(code, message, None if told == "ErrorResponse" else root)
+            return CallRefusal(code, message, None if told == "ErrorResponse" else root)
         return root
 
     def expect(self, name: str, response: Response, *, order: str = "") -> Element:
         """Read the answer to an inquiry, which finds nothing out where it is refused."""
         told = self.answer(name, response, order=order)
-        if isinstance(told, Refusal):
+        if isinstance(told, CallRefusal):
             raise unanswered(told)
         return told
 
     def money(self, amount: str) -> Money:
-        """Read an amount in the account's currency, or raise `BadReply`."""
+        """Read an amount in the account's currency, or raise `BadResponse`."""
         try:
             return Money.of(self.settings.currency, amount)
         except InvalidAmount:
-            raise BadReply("an amount that is none in the account's currency") from None
+            raise BadResponse("an amount that is none in the account's currency") from None
 
 
-def unanswered(told: Refusal) -> BadReply:
+def unanswered(told: CallRefusal) -> BadResponse:
     """Return the error of an inquiry that was refused: nothing was found out by it."""
     refused = codes.reject_of(told.code)
     said = f"{told.code} {told.message}"
     if refused is not None and refused.cause is RejectCause.CREDENTIALS:
         return CredentialsRejected(f"Authorize.Net does not accept the credentials: {said}")
-    return BadReply(f"Authorize.Net did not answer the inquiry: {said}")
+    return BadResponse(f"Authorize.Net did not answer the inquiry: {said}")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CallRefusal:
     """A call that was answered with an error; `root` holds what else came with it."""
 
     code: str
@@ -140,11 +142,13 @@ class Refusal:
         if refused is None:
             unsettled = self.code in codes.UNKNOWN
             cause = RejectCause.UNAVAILABLE if unsettled else RejectCause.VALIDATION
-            refused = codes.Refused(cause=cause, retryable=unsettled, why=codes.doubt_of(self.code))
+            refused = codes.RefusedCode(
+                cause=cause, retryable=unsettled, why=codes.doubt_of(self.code)
+            )
         return rejected(refused, self.code, self.message, reference)
 
 
-def rejected(refused: codes.Refused, code: str, message: str, reference: str) -> Rejected:
+def rejected(refused: codes.RefusedCode, code: str, message: str, reference: str) -> Rejected:
     """Return the outcome of a refusal."""
     alert = codes.alert_of(code, reference)
     return Rejected(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
     Approved,
-    BadReply,
+    BadResponse,
     DeclineCode,
     Declined,
     GatewayError,
@@ -32,7 +32,7 @@ from paygate.driver import (
 )
 from paygate.drivers.authorize_net import codes, fields, transactions
 from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
-from paygate.drivers.authorize_net.messages import Refusal, busy, unanswered
+from paygate.drivers.authorize_net.messages import CallRefusal, busy, unanswered
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -95,16 +95,16 @@ def parse_profile(channel: Channel, response: Response, order: str) -> tuple[str
     if refused is not None:
         return refused
     told = channel.answer("createCustomerProfile", response, order=order)
-    if isinstance(told, Refusal):
+    if isinstance(told, CallRefusal):
         there = _named(told)
         return (there, True) if there else told.outcome()
     identity = text(told, "customerProfileId")
     if not fields.is_number(identity):
-        raise BadReply("Authorize.Net made a profile and does not say which")
+        raise BadResponse("Authorize.Net made a profile and does not say which")
     return identity, False
 
 
-def _named(refusal: Refusal) -> str:
+def _named(refusal: CallRefusal) -> str:
     """Read which profile is there already."""
     if refusal.code != codes.EXISTS:
         return ""
@@ -141,14 +141,14 @@ class Profile:
     methods: list[StoredMethod]
 
 
-def read_profile(channel: Channel, response: Response) -> Profile | Refusal | None:
+def read_profile(channel: Channel, response: Response) -> Profile | CallRefusal | None:
     """Read a profile, or why it was not told; None if there is none."""
     told = channel.answer("getCustomerProfile", response)
-    if isinstance(told, Refusal):
+    if isinstance(told, CallRefusal):
         return None if told.code == codes.NOTHING_FOUND else told
     profile = text(told, "profile/customerProfileId")
     if not fields.is_number(profile):
-        raise BadReply("Authorize.Net tells of a profile without its id")
+        raise BadResponse("Authorize.Net tells of a profile without its id")
     stored = [_stored(profile, one) for one in each(told, "profile/paymentProfiles")]
     return Profile(profile, sorted(stored, key=number_of))
 
@@ -156,14 +156,14 @@ def read_profile(channel: Channel, response: Response) -> Profile | Refusal | No
 def parse_get_profile(channel: Channel, response: Response) -> list[StoredMethod]:
     """Read what a customer stored, in the order that it was; nothing if there is no profile."""
     found = read_profile(channel, response)
-    if isinstance(found, Refusal):
+    if isinstance(found, CallRefusal):
         raise unanswered(found)
     return [] if found is None else found.methods
 
 
 def find_profile(
     channel: Channel, customer: Customer, known: str
-) -> Dialogue[Profile | Refusal | Rejected | None]:
+) -> Dialogue[Profile | CallRefusal | Rejected | None]:
     """Return the profile of *customer*: by the name *known* from before, else by our id of them."""
     asked = [build_get_profile(channel, known)] if fields.is_number(known) else []
     for request in (*asked, build_find_profile(channel, customer.id)):
@@ -220,17 +220,17 @@ def parse_method(channel: Channel, response: Response, order: str) -> str | Outc
     if refused is not None:
         return refused
     told = channel.answer("createCustomerPaymentProfile", response, order=order)
-    root = told.root if isinstance(told, Refusal) else told
+    root = told.root if isinstance(told, CallRefusal) else told
     identity = text(root, "customerPaymentProfileId")
-    if isinstance(told, Refusal):
+    if isinstance(told, CallRefusal):
         there = told.code == codes.EXISTS and fields.is_number(identity)
         return identity if there else _not_stored(told)
     if not fields.is_number(identity):
-        raise BadReply("Authorize.Net stored a method and does not say which")
+        raise BadResponse("Authorize.Net stored a method and does not say which")
     return identity
 
 
-def _not_stored(refusal: Refusal) -> Outcome:
+def _not_stored(refusal: CallRefusal) -> Outcome:
     """Tell why nothing was stored: a card is tried with nothing, and the bank may say no."""
     if refusal.code != "E00027":
         return refusal.outcome()
@@ -248,7 +248,7 @@ def _not_stored(refusal: Refusal) -> Outcome:
     rest = told[said.end() :].split(between)
     transaction = rest[3] if len(rest) > 3 and fields.is_number(rest[3]) else ""
     if reason in codes.REJECTS or (code != "2" and reason not in codes.DECLINES):
-        return Refusal(reason, rest[0]).outcome()
+        return CallRefusal(reason, rest[0]).outcome()
     declined = transactions.declined_as(reason, rest[0], transaction)
     # What was tried is no payment, and its id no name of what was to be stored.
     return replace(declined, reference="", alert="")
@@ -270,14 +270,14 @@ def parse_get_method(channel: Channel, profile: str, response: Response) -> Stor
     told = channel.expect("getCustomerPaymentProfile", response)
     found = find(told, "paymentProfile")
     if found is None:
-        raise BadReply("Authorize.Net answered with no payment profile")
+        raise BadResponse("Authorize.Net answered with no payment profile")
     return _stored(profile, found)
 
 
 def _stored(profile: str, told: Element) -> StoredMethod:
     identity = text(told, "customerPaymentProfileId")
     if not (fields.is_number(identity) and fields.is_number(profile)):
-        raise BadReply("Authorize.Net tells of a stored method without its ids")
+        raise BadResponse("Authorize.Net tells of a stored method without its ids")
     token = Secret(f"{profile}/{identity}")
     bank = find(told, "payment/bankAccount")
     if bank is not None:
@@ -327,23 +327,27 @@ def build_from_transaction(
 
 def keep_from_transaction(
     channel: Channel, transaction: str, customer: Customer | None, known: str
-) -> Dialogue[StoredMethod | Refusal]:
+) -> Dialogue[StoredMethod | CallRefusal]:
     """Store what paid a transaction, and tell what it is; *known* is the profile told before."""
     told = None
     if fields.is_number(known):
         told = yield from _keep_in(channel, transaction, customer, known)
-    if told is None or (isinstance(told, Refusal) and told.code == codes.NOTHING_FOUND):
+    if told is None or (isinstance(told, CallRefusal) and told.code == codes.NOTHING_FOUND):
         found = None if customer is None else (yield from find_profile(channel, customer, ""))
-        if isinstance(found, Refusal | Rejected):
-            return found if isinstance(found, Refusal) else Refusal(found.raw_code, found.message)
+        if isinstance(found, CallRefusal | Rejected):
+            return (
+                found
+                if isinstance(found, CallRefusal)
+                else CallRefusal(found.raw_code, found.message)
+            )
         profile = "" if found is None else found.id
         told = yield from _keep_in(channel, transaction, customer, profile)
-    if isinstance(told, Refusal) and not _ids(told.root) and (profile := _named(told)):
+    if isinstance(told, CallRefusal) and not _ids(told.root) and (profile := _named(told)):
         told = yield from _keep_in(channel, transaction, customer, profile)
-    root = told.root if isinstance(told, Refusal) else told
+    root = told.root if isinstance(told, CallRefusal) else told
     ids = _ids(root)
-    if ids is None or (isinstance(told, Refusal) and told.code != codes.EXISTS):
-        return told if isinstance(told, Refusal) else Refusal("no id", "nothing was stored")
+    if ids is None or (isinstance(told, CallRefusal) and told.code != codes.EXISTS):
+        return told if isinstance(told, CallRefusal) else CallRefusal("no id", "nothing was stored")
     profile, method = ids
     reply = yield build_get_method(channel, profile, method)
     return parse_get_method(channel, profile, reply)
@@ -351,7 +355,7 @@ def keep_from_transaction(
 
 def _keep_in(
     channel: Channel, transaction: str, customer: Customer | None, profile: str
-) -> Dialogue[Element | Refusal]:
+) -> Dialogue[Element | CallRefusal]:
     reply = yield build_from_transaction(channel, transaction, customer=customer, profile=profile)
     # The answer has the name of another call, because a profile is what it makes.
     return channel.answer("createCustomerProfile", reply)
@@ -372,7 +376,7 @@ def try_to_keep(
         kept = yield from keep_from_transaction(channel, transaction, customer, known)
     except GatewayError as error:
         return f"what paid was not stored: {error}"
-    if isinstance(kept, Refusal):
+    if isinstance(kept, CallRefusal):
         return f"what paid was not stored: Authorize.Net answered {kept.code} {kept.message}"
     return kept
 
@@ -417,6 +421,6 @@ def parse_delete(channel: Channel, response: Response, order: str) -> Outcome:
     if refused is not None:
         return refused
     told = channel.answer("deleteCustomerPaymentProfile", response, order=order)
-    if isinstance(told, Refusal) and told.code != codes.NOTHING_FOUND:
+    if isinstance(told, CallRefusal) and told.code != codes.NOTHING_FOUND:
         return told.outcome()
     return Approved()

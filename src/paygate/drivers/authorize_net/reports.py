@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.driver import BadReply, FeedPage, Notice
+from paygate.driver import BadResponse, FeedPage, Notice
 from paygate.drivers.authorize_net import fields, inquiry, lists
 from paygate.drivers.authorize_net.messages import now_of
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paygate.driver import Dialogue, Movement, Request
-    from paygate.drivers.authorize_net.lists import Batch, Entry
+    from paygate.drivers.authorize_net.lists import Batch, ListedTransaction
     from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 100
@@ -60,7 +60,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FeedPosition:
     """How far the feed was read: until when, on which day for returns, and what is planned.
 
     `counts` are those of money taken back, of batches that are not young any more.
@@ -95,12 +95,12 @@ def build_today(channel: Channel) -> Request:
     return channel.call("getSettledBatchList", step="batches")
 
 
-def _look_around(channel: Channel, place: Place) -> Dialogue[Place]:
+def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition]:
     reply = yield build_today(channel)
     latest = lists.parse_batches(channel, reply)
     now = now_of(reply)
     if now is None:
-        raise BadReply("Authorize.Net does not say what time it is")
+        raise BadResponse("Authorize.Net does not say what time it is")
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
     found = {batch.id: batch for batch in latest}
     found |= {batch.id: batch for batch in (yield from lists.batches_between(channel, since, now))}
@@ -118,7 +118,7 @@ def _look_around(channel: Channel, place: Place) -> Dialogue[Place]:
         if batch.settled_at is None or batch.settled_at > now - 3 * OVERLAP
     }
     recent |= {_read_as(batch) for batch in new}
-    return Place(
+    return FeedPosition(
         until=now,
         swept=swept,
         recent=tuple(sorted(recent - {""})),
@@ -139,7 +139,7 @@ def _number(batch: Batch) -> int:
 
 
 def _sweep(
-    channel: Channel, place: Place, now: datetime
+    channel: Channel, place: FeedPosition, now: datetime
 ) -> Dialogue[tuple[list[Visit], dict[str, int]]]:
     """Plan to read again what may have been taken back, and count what old batches say of it."""
     settings, swept = channel.settings, place.swept
@@ -190,7 +190,7 @@ def _visit(
     return tuple(notices), len(entries) == PAGE
 
 
-def _hint(type_: str, entry: Entry, turn: str = "") -> Notice:
+def _hint(type_: str, entry: ListedTransaction, turn: str = "") -> Notice:
     """Return a hint: what it means, only the operation and the books know."""
     return Notice(
         event_id=f"{type_}-{entry.transaction}{turn}",
@@ -200,7 +200,7 @@ def _hint(type_: str, entry: Entry, turn: str = "") -> Notice:
     )
 
 
-def _refunded(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
+def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
     """Tell a refund of ours, or one that somebody made of a payment of ours."""
     reply = yield inquiry.build_details(channel, entry.transaction)
     found = inquiry.parse_details(channel, entry.transaction, reply)
@@ -212,7 +212,7 @@ def _refunded(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
     return [_moved(payment, inquiry.refund_of(found))] if payment else []
 
 
-def _taken_back(channel: Channel, entry: Entry) -> Dialogue[list[Notice]]:
+def _taken_back(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
     """Ask what a bank did to a transaction: the list only says that it did."""
     reply = yield inquiry.build_details(channel, entry.transaction)
     found = inquiry.parse_details(channel, entry.transaction, reply)
@@ -237,7 +237,7 @@ def _moved(reference: str, movement: Movement, order: str = "") -> Notice:
 # --- The cursor ------------------------------------------------------------------------------
 
 
-def _write_cursor(place: Place) -> str:
+def _write_cursor(place: FeedPosition) -> str:
     return json.dumps(
         {
             "until": None if place.until is None else place.until.isoformat(),
@@ -250,11 +250,11 @@ def _write_cursor(place: Place) -> str:
     )
 
 
-def _read_cursor(cursor: str) -> Place:
+def _read_cursor(cursor: str) -> FeedPosition:
     if not cursor:
-        return Place()
+        return FeedPosition()
     told = cast("dict[str, Any]", json.loads(cursor))
-    return Place(
+    return FeedPosition(
         until=None
         if told["until"] is None
         else datetime.fromisoformat(told["until"]).astimezone(UTC),

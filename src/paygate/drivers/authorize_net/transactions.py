@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.driver import (
     Approved,
     Authorized,
-    BadReply,
+    BadResponse,
     CardChecks,
     ChargeReason,
     DeclineCode,
@@ -34,7 +34,7 @@ from paygate.driver import (
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
 from paygate.drivers.authorize_net.messages import (
-    Refusal,
+    CallRefusal,
     busy,
     message_of,
     now_of,
@@ -438,7 +438,7 @@ def build_end_split(channel: Channel, split: str, *, keep: bool) -> Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class TransactionFacts:
     """What Authorize.Net tells of a transaction that it made, or looked at."""
 
     code: str
@@ -479,10 +479,12 @@ def declined_as(reason: str, message: str, transaction: str) -> Declined:
     )
 
 
-def parse_charge(channel: Channel, charge: Charge, response: Response) -> Told | Outcome:
+def parse_charge(
+    channel: Channel, charge: Charge, response: Response
+) -> TransactionFacts | Outcome:
     """Read the answer to a charge; see `parse`."""
     told = parse(channel, response, fields.order_number(charge.key))
-    if isinstance(told, Told) and isinstance(charge.method, RawCard):
+    if isinstance(told, TransactionFacts) and isinstance(charge.method, RawCard):
         return replace(told, expired=_has_expired(charge.method, now_of(response)))
     return told
 
@@ -492,33 +494,33 @@ def _has_expired(card: RawCard, now: datetime | None) -> bool:
     return now is not None and (card.expires_year, card.expires_month) < (now.year, now.month)
 
 
-def parse(channel: Channel, response: Response, order: str) -> Told | Outcome:
+def parse(channel: Channel, response: Response, order: str) -> TransactionFacts | Outcome:
     """
     Read the answer to a transaction, or why there is none.
 
-    What is not an answer of theirs is `BadReply`, which makes an unknown of the operation.
+    What is not an answer of theirs is `BadResponse`, which makes an unknown of the operation.
     """
     turned_away = busy(response)
     if turned_away is not None:
         return turned_away
     root = channel.answer("createTransaction", response, order=order)
-    refused = root if isinstance(root, Refusal) else None
-    found = find(root.root if isinstance(root, Refusal) else root, "transactionResponse")
+    refused = root if isinstance(root, CallRefusal) else None
+    found = find(root.root if isinstance(root, CallRefusal) else root, "transactionResponse")
     code = text(found, "responseCode")
     if found is None or not code:
         if refused is None:
-            raise BadReply("an answer to a transaction without its response code")
+            raise BadResponse("an answer to a transaction without its response code")
         return refused.outcome(money_may_move=True)
     return _told(found, code, refused)
 
 
-def _told(found: Element, code: str, refused: Refusal | None) -> Told:
+def _told(found: Element, code: str, refused: CallRefusal | None) -> TransactionFacts:
     reason = text(found, "errors/error/errorCode") or text(found, "messages/message/code")
     message = text(found, "errors/error/errorText") or text(found, "messages/message/description")
     if not reason and refused is not None:
         reason, message = message_of(refused.root)
     transaction = text(found, "transId")
-    return Told(
+    return TransactionFacts(
         code=code,
         reason=reason,
         message=message,
@@ -552,7 +554,7 @@ def _less(approved: str, requested: str) -> str:
         return ""
 
 
-def outcome_of(told: Told, done: Outcome) -> Outcome:
+def outcome_of(told: TransactionFacts, done: Outcome) -> Outcome:
     """Tell what an answer means; *done* is what the operation comes to if it was approved."""
     match told.code:
         case "1":
@@ -561,7 +563,7 @@ def outcome_of(told: Told, done: Outcome) -> Outcome:
             return _refused(told)
         case "4":
             if not told.transaction:
-                raise BadReply("a transaction is held for review, and it is not said which")
+                raise BadResponse("a transaction is held for review, and it is not said which")
             return Pending(reference=told.transaction)
         case _:
             return Unknown(
@@ -570,7 +572,7 @@ def outcome_of(told: Told, done: Outcome) -> Outcome:
             )
 
 
-def _refused(told: Told) -> Outcome:
+def _refused(told: TransactionFacts) -> Outcome:
     """Return what a decline or an error means: some declines are the account's own fault."""
     refused = codes.reject_of(told.reason)
     if refused is not None:
@@ -580,7 +582,7 @@ def _refused(told: Told) -> Outcome:
     return uncertain(told.reason, told.message, told.transaction)
 
 
-def in_test_mode(told: Told) -> Rejected:
+def in_test_mode(told: TransactionFacts) -> Rejected:
     """Tell that nothing was charged: an account in test mode approves, and stores nothing."""
     return Rejected(
         cause=RejectCause.PERMISSION,
@@ -590,7 +592,7 @@ def in_test_mode(told: Told) -> Rejected:
     )
 
 
-def charged(told: Told, amount: Money, *, hold: bool) -> Outcome:
+def charged(told: TransactionFacts, amount: Money, *, hold: bool) -> Outcome:
     """Tell what an approved charge comes to; a bank account's may still be returned."""
     if hold:
         return Authorized(
@@ -609,7 +611,9 @@ def charged(told: Told, amount: Money, *, hold: bool) -> Outcome:
     )
 
 
-def moved(told: Told, amount: Money, kind: MovementKind, *, undoes: str | None = None) -> Approved:
+def moved(
+    told: TransactionFacts, amount: Money, kind: MovementKind, *, undoes: str | None = None
+) -> Approved:
     """Tell that money moved with an approved capture or refund."""
     movement = Movement(movement_id=told.transaction, amount=amount, kind=kind, undoes=undoes)
     return Approved(reference=told.transaction, movements=(movement,))

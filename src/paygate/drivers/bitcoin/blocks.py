@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadReply
+from paygate.driver import BadResponse
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FINAL: Final = 0xFFFFFFFE
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class AddressOutput:
     """An output that pays to one of our places."""
 
     output: int
@@ -44,7 +44,7 @@ class Transaction:
     """A transaction that concerns us: what it pays us, and which outputs it spends."""
 
     id: str
-    payments: tuple[Payment, ...]
+    payments: tuple[AddressOutput, ...]
     spends: tuple[bytes, ...]
     coinbase: bool
     replaceable: bool
@@ -75,9 +75,9 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
     except IndexError:
         at = -1
     if at != len(raw) or not leaves.ids:
-        raise BadReply("the node sent a block that ends in the middle")
+        raise BadResponse("the node sent a block that ends in the middle")
     if _root(leaves.ids) != header[36:68] or not _witnessed(raw, first, leaves):
-        raise BadReply("the node sent a block whose transactions are not those of its header")
+        raise BadResponse("the node sent a block whose transactions are not those of its header")
     return Block(
         hash=named(header),
         previous=header[4:36][::-1].hex(),
@@ -96,7 +96,7 @@ def read_transaction(
     except IndexError:
         at = -1
     if at != len(raw):
-        raise BadReply("the node sent a transaction that ends in the middle")
+        raise BadResponse("the node sent a transaction that ends in the middle")
     return found[0] if found else None
 
 
@@ -153,7 +153,7 @@ def _has_witnesses(raw: bytes, at: int) -> bool:
     if raw[at] != 0:
         return False
     if raw[at + 1] != 1:  # no hash covers it in the first transaction
-        raise BadReply("the node sent a transaction with a flag that nobody knows")
+        raise BadResponse("the node sent a transaction with a flag that nobody knows")
     return True
 
 
@@ -215,7 +215,7 @@ def _transaction(
             length, at = _count(raw, end)
             at += length + 4
     count, at = _count(raw, at)
-    payments: list[Payment] | None = None
+    payments: list[AddressOutput] | None = None
     for number in range(count):
         length = raw[at + 8]
         begin = at + 9
@@ -226,10 +226,10 @@ def _transaction(
         if place is not None:
             satoshis = int.from_bytes(raw[at : at + 8], "little")
             if satoshis > COINS_MAX:
-                raise BadReply("the node shows more bitcoin than there can be")
+                raise BadResponse("the node shows more bitcoin than there can be")
             payments = payments or []
             if satoshis:
-                payments.append(Payment(number, satoshis, place))
+                payments.append(AddressOutput(number, satoshis, place))
         at = end
     outside = at
     if segwit:

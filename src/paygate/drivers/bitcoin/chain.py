@@ -31,7 +31,7 @@ class Chain(Protocol):
         ...
 
     def tip(self, next_height: int | None) -> Dialogue[Tip]:
-        """Return the newest block; raise `BadReply` if blocks from *next_height* on are lacking.
+        """Return the newest block; raise `BadResponse` if blocks from *next_height* on are lacking.
 
         That is so if the node is on another network, is still catching up, or has deleted
         old blocks.

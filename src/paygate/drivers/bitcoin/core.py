@@ -11,9 +11,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.driver import BadReply, CredentialsRejected, InvalidSettings, Request
+from paygate.driver import BadResponse, CredentialsRejected, InvalidSettings, Request
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
-from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.networks import BitcoinNetwork
 from paygate.drivers.bitcoin.rates import read_json
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ BATCH_BYTES_MAX: Final = 20_000_000
 _COOKIE: Final = re.compile(r"__cookie__:[\x21-\x7e]{1,200}")
 
 _CHAINS: Final = {
-    Network.MAIN: "main",
-    Network.TEST: "test",
-    Network.SIGNET: "signet",
-    Network.REGTEST: "regtest",
+    BitcoinNetwork.MAIN: "main",
+    BitcoinNetwork.TEST: "test",
+    BitcoinNetwork.SIGNET: "signet",
+    BitcoinNetwork.REGTEST: "regtest",
 }
 _WARMING_UP: Final = -28
 
@@ -53,14 +53,16 @@ class CoreChain:
         facts = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         chain, wanted = facts.get("chain"), _CHAINS[self._settings.network]
         if chain != wanted:
-            raise BadReply(f"the node is on network {str(chain)[:20]!r}, the settings say {wanted}")
+            raise BadResponse(
+                f"the node is on network {str(chain)[:20]!r}, the settings say {wanted}"
+            )
         height = whole(facts.get("blocks"), "height")
         if facts.get("initialblockdownload") is True and self._settings.live:
             headers = whole(facts.get("headers"), "height")
-            raise BadReply(f"the node is still catching up: block {height} of {headers}")
+            raise BadResponse(f"the node is still catching up: block {height} of {headers}")
         pruned: object = facts.get("pruneheight") if facts.get("pruned") is True else None
         if next_height is not None and type(pruned) is int and next_height < pruned <= height:
-            raise BadReply(
+            raise BadResponse(
                 f"the node has deleted the blocks before {pruned}, and {next_height} is the next "
                 "to read; use a node that has it, or go on without those in between: paygate "
                 f"bitcoin rescan --from {pruned}, and compare the addresses with the wallet by hand"
@@ -82,7 +84,7 @@ class CoreChain:
         """Ask ``getrawmempool``."""
         answer = yield from self._one("getrawmempool", bytes_max=MEMPOOL_BYTES_MAX)
         if not isinstance(answer, list):
-            raise BadReply("the node's answer to getrawmempool is no list")
+            raise BadResponse("the node's answer to getrawmempool is no list")
         return [name_of(each) for each in cast("list[object]", answer)]
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
@@ -104,7 +106,7 @@ class CoreChain:
         response = yield self._request(step, body, BATCH_BYTES_MAX)
         by_id = {entry.get("id"): entry for entry in _entries(response)}
         if set(by_id) != set(range(len(calls))):
-            raise BadReply(f"the node did not answer each part of {step}")
+            raise BadResponse(f"the node did not answer each part of {step}")
         return [_result(by_id[number], step, lenient=lenient) for number in range(len(calls))]
 
     def _request(self, step: str, body: object, bytes_max: int) -> Request:
@@ -153,7 +155,7 @@ def _entries(response: Response) -> list[dict[str, Any]]:
     if isinstance(answer, list):
         entries[:] = answer
     if not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise BadReply(f"status {response.status}: the node's answer is no JSON-RPC")
+        raise BadResponse(f"status {response.status}: the node's answer is no JSON-RPC")
     return entries
 
 
@@ -161,17 +163,17 @@ def _result(entry: dict[str, Any], method: str, *, lenient: bool = False) -> Any
     error = entry.get("error")
     if error is None:
         if "result" not in entry:
-            raise BadReply(f"the node's answer to {method} is no JSON-RPC")
+            raise BadResponse(f"the node's answer to {method} is no JSON-RPC")
         return entry["result"]
     if lenient:
         return None
     facts = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
     code, text = facts.get("code"), str(facts.get("message", ""))[:200]
     if code == _WARMING_UP:
-        raise BadReply(f"the node is starting: {text}")
+        raise BadResponse(f"the node is starting: {text}")
     if "prune" in text.lower():
-        raise BadReply("the node has deleted this block (pruned); use one that has it")
-    raise BadReply(f"the node refuses {method}: {code} {text}")
+        raise BadResponse("the node has deleted this block (pruned); use one that has it")
+    raise BadResponse(f"the node refuses {method}: {code} {text}")
 
 
 # --- What a node may answer ---------------------------------------------------------------------
@@ -180,14 +182,14 @@ def _result(entry: dict[str, Any], method: str, *, lenient: bool = False) -> Any
 def name_of(answer: object) -> str:
     """Read the name of a block or transaction."""
     if not isinstance(answer, str) or not HASH.fullmatch(answer):
-        raise BadReply("the node names a block or transaction by something else than its hash")
+        raise BadResponse("the node names a block or transaction by something else than its hash")
     return answer
 
 
 def whole(answer: object, what: str) -> int:
     """Read a height."""
     if type(answer) is not int or not 0 <= answer < HEIGHT_MAX:
-        raise BadReply(f"the node gives a {what} that cannot be")
+        raise BadResponse(f"the node gives a {what} that cannot be")
     return answer
 
 
@@ -196,4 +198,4 @@ def unhex(answer: object) -> bytes:
     try:
         return bytes.fromhex(answer if isinstance(answer, str) else "-")
     except ValueError:
-        raise BadReply("the node sent something else than bytes in hex") from None
+        raise BadResponse("the node sent something else than bytes in hex") from None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.driver import InvalidSettings, MissingExtra
-from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.networks import BitcoinNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ class Wallet:
     """
 
     descriptor: str
-    network: Network
+    network: BitcoinNetwork
     form: str
     depth: int
     _native: Any = field(repr=False, compare=False)
@@ -158,7 +158,7 @@ class Wallet:
         return [self.address(number) for number in range(count)]
 
 
-def read_wallet(text: str, network: Network, form: str = "") -> Wallet:
+def read_wallet(text: str, network: BitcoinNetwork, form: str = "") -> Wallet:
     """
     Read a descriptor, or the key of an account, of *network*.
 
@@ -192,7 +192,7 @@ def read_wallet(text: str, network: Network, form: str = "") -> Wallet:
     return _made(parts["form"], parts["key"], _steps(parts["path"]), network)
 
 
-def _read_bare(key: str, network: Network, form: str) -> Wallet:
+def _read_bare(key: str, network: BitcoinNetwork, form: str) -> Wallet:
     _, meant = _version_of(_decoded(key), network)
     if meant and form and meant != form:
         raise InvalidSettings(f"the key is for {meant}) by its prefix, and the form says another")
@@ -226,7 +226,7 @@ def _steps(path: str) -> str:
     return "/".join(str(int(step)) if step != "*" else step for step in kept)
 
 
-def _made(form: str, key: str, path: str, network: Network) -> Wallet:
+def _made(form: str, key: str, path: str, network: BitcoinNetwork) -> Wallet:
     wally, raw = _wally(), _decoded(key)
     main, _ = _version_of(raw, network)
     plain = _PLAIN_VERSION[main] + raw[4:]
@@ -253,7 +253,7 @@ def _decoded(key: str) -> bytes:
     return raw
 
 
-def _version_of(raw: bytes, network: Network) -> tuple[bool, str]:
+def _version_of(raw: bytes, network: BitcoinNetwork) -> tuple[bool, str]:
     """Return the network and the form that the prefix of a key means."""
     if raw[:4] not in _VERSIONS:
         raise InvalidSettings("the key is no xpub, ypub or zpub, nor one of a test network")
@@ -266,11 +266,11 @@ def _version_of(raw: bytes, network: Network) -> tuple[bool, str]:
     return main, form
 
 
-def _native_network(network: Network) -> int:
+def _native_network(network: BitcoinNetwork) -> int:
     wally = _wally()
     found: int = {
-        Network.MAIN: wally.WALLY_NETWORK_BITCOIN_MAINNET,
-        Network.REGTEST: wally.WALLY_NETWORK_BITCOIN_REGTEST,
+        BitcoinNetwork.MAIN: wally.WALLY_NETWORK_BITCOIN_MAINNET,
+        BitcoinNetwork.REGTEST: wally.WALLY_NETWORK_BITCOIN_REGTEST,
     }.get(network, wally.WALLY_NETWORK_BITCOIN_TESTNET)
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.driver import BadReply, Request
+from paygate.driver import BadResponse, Request
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
 from paygate.drivers.bitcoin.core import MEMPOOL_BYTES_MAX, name_of, unhex, whole
 from paygate.drivers.bitcoin.rates import read_json
@@ -35,13 +35,13 @@ class EsploraChain:
         del next_height  # such a server has all blocks
         genesis = yield from self._text("/block-height/0", "genesis")
         if genesis != self._settings.network.genesis:
-            raise BadReply(f"the server is not on network {self._settings.network}")
+            raise BadResponse(f"the server is not on network {self._settings.network}")
         hash_ = name_of((yield from self._text("/blocks/tip/hash", "tip")))
         response = yield self._get(f"/block/{hash_}", "tip_block", 100_000)
         answer = read_json(_ok(response).body)
         facts = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
         if facts.get("id") != hash_:
-            raise BadReply("the server answered with another block than was asked for")
+            raise BadResponse("the server answered with another block than was asked for")
         return Tip(whole(facts.get("height"), "height"), hash_)
 
     def hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
@@ -61,7 +61,7 @@ class EsploraChain:
         response = yield self._get("/mempool/txids", "mempool", MEMPOOL_BYTES_MAX)
         answer = read_json(_ok(response).body)
         if not isinstance(answer, list):
-            raise BadReply("the server's answer is not a list of transactions")
+            raise BadResponse("the server's answer is not a list of transactions")
         return [name_of(each) for each in cast("list[object]", answer)]
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
@@ -89,9 +89,11 @@ class EsploraChain:
 
 def _ok(response: Response) -> Response:
     if response.status == 429:
-        raise BadReply("the server answers no more for now: too many requests", status=429)
+        raise BadResponse("the server answers no more for now: too many requests", status=429)
     if response.status != 200:
-        raise BadReply(f"the server answered with status {response.status}", status=response.status)
+        raise BadResponse(
+            f"the server answered with status {response.status}", status=response.status
+        )
     return response
 
 

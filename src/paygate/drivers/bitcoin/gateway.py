@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.driver import (
     AccountFacts,
     ActionRequired,
-    BadReply,
+    BadResponse,
     FeedPage,
     InquiryBy,
     InvalidSettings,
@@ -23,7 +23,7 @@ from paygate.driver import (
     Kind,
     LateRule,
     Limits,
-    NoReply,
+    NoResponse,
     NotFound,
     NotSent,
     Operation,
@@ -94,9 +94,9 @@ class Bitcoin:
                     payer_present=True,
                     variable_amount=True,
                     held_from_percent=settings.hold_from_percent,
-                    closable=False,
-                    place_per=settings.address_per,
-                    places_unused_max=settings.gap_limit,
+                    withdrawable=False,
+                    address_per=settings.address_per,
+                    addresses_unused_max=settings.gap_limit,
                     late=LateRule(
                         settings.late, settings.late_drift_percent, settings.rate_factor_max
                     ),
@@ -124,16 +124,16 @@ class Bitcoin:
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         """Return the address to pay to and how much, and until when the quote is good."""
-        if charge.place is None:
+        if charge.address_index is None:
             raise Unsupported("an address needs a number that the core allots")
-        return self._charge(charge, charge.place)
+        return self._charge(charge, charge.address_index)
 
     def _charge(self, charge: Charge, place: int) -> Dialogue[Outcome]:
         asked, source, price = charge.amount, "", ""
         if charge.amount.currency != "BTC":
             try:
                 quoted = yield from self._quoted(charge.amount, charge.asked_at)
-            except (rates.PriceRefused, NotSent, NoReply) as fault:
+            except (rates.PriceRefused, NotSent, NoResponse) as fault:
                 # Nothing but the price was asked for, so no money can be on its way.
                 return Rejected(
                     cause=RejectCause.UNAVAILABLE, retryable=True, message=fault.message
@@ -165,9 +165,11 @@ class Bitcoin:
         """Return the same address, and how much is left to be sent to it."""
         return at_once(
             PayToAddress(
-                address=self._wallet.address(remainder.place),
+                address=self._wallet.address(remainder.address_index),
                 amount=remainder.amount,
-                uri=self._link(remainder.place, remainder.amount, list_of(remainder.invoices)),
+                uri=self._link(
+                    remainder.address_index, remainder.amount, list_of(remainder.invoices)
+                ),
                 enough=remainder.enough if remainder.rate else None,
                 rate=remainder.rate,
                 rate_source=remainder.rate_source,
@@ -261,7 +263,7 @@ class Bitcoin:
         watch = Watch.read(cursor, wallet, memory) if cursor else Watch(start, began=start)
         tip = yield from self._chain.tip(start)
         if start > tip.height + 1:
-            raise BadReply(f"the node's newest block is {tip.height}")
+            raise BadResponse(f"the node's newest block is {tip.height}")
         watch.begin_again(start)
         after, changes = watch.write(wallet, memory)
         behind = tip.height - watch.height
@@ -272,7 +274,7 @@ class Bitcoin:
             return True
         if tip.height < watch.height:
             if common_height(watch, tip.height, [tip.hash]) is not None:
-                raise BadReply(
+                raise BadResponse(
                     f"the node is at block {tip.height}, and {watch.height} was read before: it is "
                     "behind; nothing is changed until it has caught up"
                 )
@@ -293,7 +295,7 @@ class Bitcoin:
                 watch.go_back_to(common)
                 return
             end = first - 1
-        raise BadReply(
+        raise BadResponse(
             f"the chain of the node has none of the {len(watch.hashes)} blocks that were read "
             "last: it is another chain, or changed deeper than reorg_depth; nothing is changed. If "
             "the chain is the right one, run paygate bitcoin rescan --from HEIGHT, with a height "
@@ -308,7 +310,7 @@ class Bitcoin:
             raw = yield from self._chain.block(hash_)
             block = blocks.read_block(raw, self._scripts.places, watch.spent)
             if block.hash != hash_:
-                raise BadReply("the node sent another block than was asked for")
+                raise BadResponse("the node sent another block than was asked for")
             if watch.hashes and block.previous != watch.hashes[-1]:
                 return  # the chain changed just now; the next page goes back first
             watch.connect(block, self._settings.reorg_depth)
@@ -316,7 +318,7 @@ class Bitcoin:
     def _hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
         found = yield from self._chain.hashes(first, count)
         if len(found) != count:
-            raise BadReply("the node named another number of blocks than was asked for")
+            raise BadResponse("the node named another number of blocks than was asked for")
         return found
 
     def _meet_waiting(

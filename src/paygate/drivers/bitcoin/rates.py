@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from paygate.driver import (
-    BadReply,
+    BadResponse,
     Money,
-    NoReply,
+    NoResponse,
     NotSent,
     Request,
     UsageError,
@@ -48,10 +48,10 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not self.value.is_finite() or not 0 < self.value < _RATE_MAX:
-            raise BadReply(f"{self.source} gives no price of a bitcoin that can be")
+            raise BadResponse(f"{self.source} gives no price of a bitcoin that can be")
 
 
-class PriceRefused(BadReply):
+class PriceRefused(BadResponse):
     """Nobody gives us a price that we take; the payer is not to blame."""
 
 
@@ -59,7 +59,7 @@ class RateSource(Protocol):
     """Says what one bitcoin costs."""
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Return the price in *currency* now, which is *at* if that is known; or `BadReply`."""
+        """Return the price in *currency* now, which is *at* if that is known; or `BadResponse`."""
         ...
 
 
@@ -73,7 +73,7 @@ class FixedRates:
         """Return the price in the settings."""
         del at
         if currency not in self._rates:
-            raise BadReply(f"the settings have no price of a bitcoin in {currency}")
+            raise BadResponse(f"the settings have no price of a bitcoin in {currency}")
         return at_once(Rate(self._rates[currency], "settings"))
 
 
@@ -121,7 +121,7 @@ class HttpRates:
         )
         if response.status != 200:
             text = f"{source} gives no price: status {response.status}"
-            refused = PriceRefused if 400 <= response.status < 500 else BadReply
+            refused = PriceRefused if 400 <= response.status < 500 else BadResponse
             raise refused(text, status=response.status)
         found = read_json(response.body)
         rate = Rate(_number(_at(found, self._path, currency), source), source)
@@ -165,7 +165,7 @@ class CheckedRates:
             try:
                 rate = yield from source.rate(currency, at)
                 self._check(currency, rate)
-            except (BadReply, NotSent, NoReply) as fault:
+            except (BadResponse, NotSent, NoResponse) as fault:
                 faults.append(fault)
             else:
                 if at is not None:
@@ -223,11 +223,11 @@ class LastRates:
 
 
 def read_json(body: bytes) -> Any:
-    """Read JSON without a float in it, or raise `BadReply`."""
+    """Read JSON without a float in it, or raise `BadResponse`."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError, InvalidOperation):
-        raise BadReply(f"expected JSON, got {len(body)} other bytes") from None
+        raise BadResponse(f"expected JSON, got {len(body)} other bytes") from None
 
 
 def _no_number(text: str) -> Any:
@@ -252,7 +252,7 @@ def _number(found: Any, source: str) -> Decimal:
     """Read a price: a number, or digits in a text. ``1_000`` and other scripts' are neither."""
     if type(found) in (int, Decimal) or (isinstance(found, str) and _DIGITS.fullmatch(found)):
         return Decimal(found)
-    raise BadReply(f"{source} gives no price where the settings say it is")
+    raise BadResponse(f"{source} gives no price where the settings say it is")
 
 
 def _instant(found: Any, source: str) -> datetime:
@@ -264,7 +264,7 @@ def _instant(found: Any, source: str) -> datetime:
     except (ValueError, OverflowError, OSError):
         at = None
     if at is None or at.utcoffset() is None:
-        raise BadReply(f"{source} does not say of when its price is where the settings say it")
+        raise BadResponse(f"{source} does not say of when its price is where the settings say it")
     return at
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.driver import SCALES, Late, PaygateError, PlacePer, Secret, Settings
+from paygate.driver import SCALES, AddressPer, Late, PaygateError, Secret, Settings
 from paygate.drivers.bitcoin.descriptors import Wallet, read_wallet
-from paygate.drivers.bitcoin.networks import Network
+from paygate.drivers.bitcoin.networks import BitcoinNetwork
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class RateServer(Settings):
 class BitcoinSettings(Settings):
     """Settings of one wallet on one network; no key in them can spend."""
 
-    network: Network = Field(description="main, test, signet or regtest")
+    network: BitcoinNetwork = Field(description="main, test, signet or regtest")
     wallet: str = Field(
         description="The wallet's output descriptor, such as wpkh([…]xpub…/0/*)#…, or the public "
         "key of its account (xpub, ypub, zpub)",
@@ -65,8 +65,8 @@ class BitcoinSettings(Settings):
     cookie_file: Path | None = Field(
         default=None, description="The node's .cookie instead; it is read for every request"
     )
-    address_per: PlacePer = Field(
-        default=PlacePer.INVOICE,
+    address_per: AddressPer = Field(
+        default=AddressPer.INVOICE,
         description="An address for each set of invoices of a payer, or one for each payer",
     )
     gap_limit: int = Field(

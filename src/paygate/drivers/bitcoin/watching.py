@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.driver import (
-    BadReply,
+    BadResponse,
     DeclineCode,
     Declined,
     InvalidSettings,
@@ -144,7 +144,9 @@ class Watch:
         """Read what `write` wrote; raise `InvalidSettings` if it is about another wallet."""
         facts: dict[str, Any] = json.loads(cursor)
         if facts.get("v") != _VERSION:
-            raise BadReply("the position of the feed was written by another version of this driver")
+            raise BadResponse(
+                "the position of the feed was written by another version of this driver"
+            )
         if facts["wallet"] != wallet:
             raise InvalidSettings(
                 f"this account watches the wallet {facts['wallet']}, and the settings name "
@@ -461,7 +463,7 @@ class _About:
             event_id=f"{event_id}@{self.scans}" if self.scans else event_id,
             type=type_,
             reference=self.address,
-            place=self.coin.place,
+            address_index=self.coin.place,
             # If nobody was asked to pay there, the money is booked all the same.
             payer_number=self.address,
             occurred_at=self._block_time,

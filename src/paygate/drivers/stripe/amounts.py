@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paygate.driver import MINOR_MAX, SCALES, BadReply, Money, Unsupported
+from paygate.driver import MINOR_MAX, SCALES, BadResponse, Money, Unsupported
 from paygate.drivers.stripe import codes
 
 
@@ -23,11 +23,11 @@ def to_stripe(money: Money) -> int:
 
 
 def from_stripe(currency: str, amount: int) -> Money:
-    """Read Stripe's *amount*, or raise `BadReply` for one that our money cannot be."""
+    """Read Stripe's *amount*, or raise `BadResponse` for one that our money cannot be."""
     shift = SCALES[currency] - codes.DIGITS[currency]
     minor, rest = (amount * 10**shift, 0) if shift >= 0 else divmod(amount, 10**-shift)
     if rest or not 0 <= minor <= MINOR_MAX:
-        raise BadReply(f"Stripe names an amount that is none in {currency}")
+        raise BadResponse(f"Stripe names an amount that is none in {currency}")
     return Money(currency, minor)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from pydantic_core import from_json
 
 from paygate.driver import (
-    BadReply,
+    BadResponse,
     Dispute,
     DisputeState,
     MethodFacts,
@@ -53,7 +53,7 @@ TOLERANCE_S: Final = 300
 """How far the signature's clock may be from ours, either way: an older one is a recording."""
 
 
-class Verifier:
+class StripeVerifier:
     """Reads webhooks that are signed with one of the account's secrets."""
 
     def __init__(self, settings: StripeSettings) -> None:
@@ -113,7 +113,7 @@ def read_event(event: object, *, live: bool, account: str) -> Notice:
     unreadable = ""
     try:
         reference, our_ref, movements = reader(type_, about, data)
-    except BadReply as error:
+    except BadResponse as error:
         unreadable, movements = error.message, ()
         our_ref = text(about, "metadata", "paygate_attempt")
         reference = text(about, "id") if our_ref else _by_intent(about)
@@ -225,7 +225,7 @@ def _dispute(type_: str, dispute: object, data: object) -> _Concerns:
     if not moved and type_ not in _DISPUTES:
         return _by_intent(dispute), "", ()
     if not ID.fullmatch(text(dispute, "id")):
-        raise BadReply("Stripe tells of a dispute without its id")
+        raise BadResponse("Stripe tells of a dispute without its id")
     if not moved:
         by_event = _turn(dispute, _DISPUTES[type_], 1, refunds.read_amount(dispute))
         return _by_intent(dispute), "", (by_event,)
@@ -301,7 +301,7 @@ def _fee(entry: object) -> Money | None:
         return None
     try:
         return refunds.read_amount({"currency": text(entry, "currency"), "amount": fee})
-    except BadReply:
+    except BadResponse:
         return None  # the dispute is what matters
 
 
@@ -334,7 +334,7 @@ def _stands(told: object) -> tuple[Dispute, ...]:
         return ()
     try:
         amount = refunds.read_amount(told)
-    except BadReply:
+    except BadResponse:
         return ()
     stands = Dispute(
         reference=identity,

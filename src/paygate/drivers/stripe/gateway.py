@@ -30,9 +30,9 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     CallbackStyle,
-    Closed,
-    Closing,
     Declined,
+    Ended,
+    Ending,
     InquiryBy,
     Keyed,
     Kind,
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
         Callback,
         Capture,
         Charge,
-        ClosingUp,
         Completion,
         Customer,
         Dialogue,
@@ -77,6 +76,7 @@ if TYPE_CHECKING:
         Refunding,
         Response,
         Voiding,
+        Withdrawal,
     )
 
 DRIVER_VERSION: Final = "3"
@@ -96,7 +96,7 @@ class Stripe:
 
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings
-        self._verifier = callbacks.Verifier(settings)
+        self._verifier = callbacks.StripeVerifier(settings)
         self._traits = Traits(
             live=settings.live,
             merchant_account=settings.account,
@@ -210,22 +210,22 @@ class Stripe:
         reply = yield wire.build_complete(self._settings, completion.key, reference)
         return (yield from self._adopt(completion.amount, reference, reply))
 
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         """Make a page unpayable, or an intent that waits for the payer."""
-        yield Note(closing.reference)
-        if sessions.is_session(closing.reference):
-            return (yield from self._expire(closing))
+        yield Note(withdrawal.reference)
+        if sessions.is_session(withdrawal.reference):
+            return (yield from self._expire(withdrawal))
         request = wire.build_cancel(
-            self._settings, closing.key, closing.reference, step="close", moves_money=False
+            self._settings, withdrawal.key, withdrawal.reference, step="withdraw", moves_money=False
         )
         answer = wire.parse_cancel(
-            self._settings, closing.reference, (yield request), money_may_move=False
+            self._settings, withdrawal.reference, (yield request), money_may_move=False
         )
-        return (yield from self._canceled_otherwise(closing.reference, answer))
+        return (yield from self._canceled_otherwise(withdrawal.reference, answer))
 
-    def _expire(self, closing: ClosingUp) -> Dialogue[Outcome]:
-        reference = closing.reference
-        reply = yield sessions.build_expire(self._settings, closing.key, reference)
+    def _expire(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
+        reference = withdrawal.reference
+        reply = yield sessions.build_expire(self._settings, withdrawal.key, reference)
         answer = sessions.parse_expire(self._settings, reference, reply)
         if not isinstance(answer, wire.Elsewhere):
             return answer
@@ -248,8 +248,8 @@ class Stripe:
             return answer
         reply = yield wire.build_get(self._settings, capture.reference)
         found = wire.captured_of(self._settings, capture.amount, capture.reference, reply)
-        if isinstance(found, Closed) and answer.refusal.raw_code in codes.HOLD_OVER:
-            return replace(found, how=Closing.EXPIRED)
+        if isinstance(found, Ended) and answer.refusal.raw_code in codes.HOLD_OVER:
+            return replace(found, how=Ending.EXPIRED)
         return answer.unless_moved(found)
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
@@ -398,7 +398,7 @@ class Stripe:
             case Operation.CAPTURE if reference:
                 reply = yield wire.build_get(self._settings, reference)
                 return wire.captured_of(self._settings, inquiry.amount, reference, reply)
-            case Operation.VOID | Operation.CLOSE if reference:
+            case Operation.VOID | Operation.WITHDRAW if reference:
                 return (yield from self._find_closed(reference))
             case Operation.REFUND:
                 return (yield from self._find_refund(inquiry))
@@ -511,7 +511,7 @@ def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
                     Operation.CAPTURE,
                     Operation.VOID,
                     Operation.REFUND,
-                    Operation.CLOSE,
+                    Operation.WITHDRAW,
                     Operation.ENROLL,
                     Operation.FORGET,
                 }
@@ -523,7 +523,7 @@ def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
         ),
         Kind.REDIRECT: Rail(
             operations=frozenset(
-                {Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE, Operation.REFUND}
+                {Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW, Operation.REFUND}
             ),
             currencies=codes.CURRENCIES,
             limits=limits,

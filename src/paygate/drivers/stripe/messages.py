@@ -1,6 +1,6 @@
 """How any message to Stripe is written, and any answer of Stripe's is read.
 
-What an answer must have is checked; what disagrees is a `BadReply`, never a
+What an answer must have is checked; what disagrees is a `BadResponse`, never a
 guess. What only informs is read if it is there.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlencode
 
 from paygate.driver import (
-    BadReply,
+    BadResponse,
     CardCheck,
     CardChecks,
     CheckResult,
@@ -142,7 +142,7 @@ def person(who: Customer, within: str = "") -> Form:
 def named(reference: str) -> str:
     """Make sure that *reference* can be a part of an address."""
     if not ID.fullmatch(reference):
-        raise BadReply(f"{reference[:40]!r} is no id of Stripe's")
+        raise BadResponse(f"{reference[:40]!r} is no id of Stripe's")
     return reference
 
 
@@ -191,7 +191,7 @@ def long_text(told: object, *path: str) -> str:
 def whole(told: object, *path: str) -> int:
     number = at(told, *path)
     if type(number) is not int:
-        raise BadReply(f"Stripe gives no whole number as {path[-1]}")
+        raise BadResponse(f"Stripe gives no whole number as {path[-1]}")
     return number
 
 
@@ -206,12 +206,12 @@ def instant(told: object, *path: str) -> datetime | None:
 def read_object(
     settings: StripeSettings, told: dict[str, Any], kind: str, reference: str = ""
 ) -> str:
-    """Read the id of an object, or raise `BadReply` where it is not the one that was asked for."""
+    """Read the id of an object, or raise `BadResponse` where it is not the one that was asked for."""
     identity = text(told, "id")
     if told.get("object") != kind or not ID.fullmatch(identity):
-        raise BadReply(f"Stripe answered a {kind} with something else")
+        raise BadResponse(f"Stripe answered a {kind} with something else")
     if reference and identity != reference:
-        raise BadReply(f"Stripe answered with another {kind} than was asked for")
+        raise BadResponse(f"Stripe answered with another {kind} than was asked for")
     if "livemode" in told or kind not in _WITHOUT_MODE:
         check_live(settings, told)
     return identity
@@ -226,7 +226,7 @@ def read_page(response: Response) -> tuple[list[object], str]:
     page = expect_ok(response)
     entries: Any = page.get("data")
     if page.get("object") != "list" or not isinstance(entries, list):
-        raise BadReply("Stripe answered a list with something else")
+        raise BadResponse("Stripe answered a list with something else")
     found = cast("list[object]", entries)
     match page.get("has_more"):
         case False:
@@ -234,10 +234,10 @@ def read_page(response: Response) -> tuple[list[object], str]:
         case True:
             last = text(found[-1] if found else None, "id")
             if not ID.fullmatch(last):
-                raise BadReply("Stripe says that more follow, and not after what")
+                raise BadResponse("Stripe says that more follow, and not after what")
             return found, last
         case _:
-            raise BadReply("Stripe does not say whether more follow")
+            raise BadResponse("Stripe does not say whether more follow")
 
 
 def read_id(told: object, *path: str) -> str:
@@ -247,7 +247,7 @@ def read_id(told: object, *path: str) -> str:
 
 def check_live(settings: StripeSettings, told: dict[str, Any]) -> None:
     if told.get("livemode") is not settings.live:
-        raise BadReply(
+        raise BadResponse(
             "Stripe answered in the wrong mode: the key is for "
             f"{'live' if settings.live else 'test'} payments"
         )
@@ -272,7 +272,7 @@ def refusal(
     done: Collection[str] = (),
 ) -> Outcome:
     """
-    Return what an error means for the money, or raise `BadReply` if it is none of Stripe's.
+    Return what an error means for the money, or raise `BadResponse` if it is none of Stripe's.
 
     A decline that shows its own intent in one of the states *done* contradicts itself, and is no
     decline before the intent was looked at: a second charge would take the money twice.
@@ -403,7 +403,7 @@ def expiry_of(card: object) -> tuple[int | None, int | None]:
 def error_of(response: Response) -> dict[str, Any]:
     error = response.json_object().get("error")
     if not isinstance(error, dict):
-        raise BadReply(f"status {response.status} without an error of Stripe's")
+        raise BadResponse(f"status {response.status} without an error of Stripe's")
     return cast("dict[str, Any]", error)
 
 
@@ -415,5 +415,5 @@ def expect_ok(response: Response) -> dict[str, Any]:
         cause = codes.CAUSES.get(code) or codes.REJECTS.get(response.status)
         if cause is not None and cause[0] is RejectCause.CREDENTIALS:
             raise CredentialsRejected(f"Stripe does not accept the key: {said}")
-        raise BadReply(f"Stripe did not answer the inquiry: {said}", status=response.status)
+        raise BadResponse(f"Stripe did not answer the inquiry: {said}", status=response.status)
     return response.json_object()

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from paygate.driver import (
     Approved,
-    BadReply,
-    Closed,
-    Closing,
+    BadResponse,
     DeclineCode,
     Declined,
+    Ended,
+    Ending,
     Movement,
     MovementKind,
     NotFound,
@@ -134,7 +134,7 @@ def parse_list(response: Response) -> tuple[list[dict[str, Any]], str]:
     entries, last = read_page(response)
     refunds = [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
     if len(refunds) != len(entries):
-        raise BadReply("Stripe lists as a refund what is none")
+        raise BadResponse("Stripe lists as a refund what is none")
     return refunds, last
 
 
@@ -157,7 +157,7 @@ def outcome_of(
     """Tell what the state of a refund means for the one that asked for it."""
     identity = read_object(settings, refund, "refund", reference)
     if read_amount(refund) != asked:
-        raise BadReply("Stripe sends back another amount or currency than was asked for")
+        raise BadResponse("Stripe sends back another amount or currency than was asked for")
     match text(refund, "status"):
         case "succeeded":
             return Approved(reference=identity, movements=(_sent_back(refund, identity),))
@@ -175,7 +175,7 @@ def outcome_of(
                 reference=identity,
             )
         case "canceled":
-            return Closed(how=Closing.CANCELED, reference=identity)
+            return Ended(how=Ending.CANCELED, reference=identity)
         case status:
             return Unknown(reason=f"Stripe says {status[:40]!r} of a refund", reference=identity)
 
@@ -207,7 +207,7 @@ def movements_of(refund: dict[str, Any], *, failed_later: bool = False) -> tuple
 
 def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
     if not ID.fullmatch(identity):
-        raise BadReply("Stripe tells of a refund without its id")
+        raise BadResponse("Stripe tells of a refund without its id")
     return Movement(
         movement_id=identity,
         amount=read_amount(refund),
@@ -218,11 +218,11 @@ def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
 
 
 def read_amount(told: object) -> Money:
-    """Read the amount of a refund or dispute, or raise `BadReply`."""
+    """Read the amount of a refund or dispute, or raise `BadResponse`."""
     currency = text(told, "currency").upper()
     if currency not in codes.CURRENCIES:
-        raise BadReply("Stripe names a currency that it is not known to use")
+        raise BadResponse("Stripe names a currency that it is not known to use")
     money = from_stripe(currency, whole(told, "amount"))
     if not money.minor:
-        raise BadReply("Stripe says that money moved, and that it is none")
+        raise BadResponse("Stripe says that money moved, and that it is none")
     return money

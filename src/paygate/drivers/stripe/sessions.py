@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from paygate.driver import (
     ActionRequired,
     Approved,
-    BadReply,
-    Closed,
-    Closing,
+    BadResponse,
+    Ended,
+    Ending,
     Kind,
     NotFound,
     Pending,
@@ -131,7 +131,7 @@ def parse_payment(settings: StripeSettings, charge: Charge, response: Response) 
         return refusal(settings, response, money_may_move=False)
     outcome = paid_of(settings, charge.amount, "", response)
     if isinstance(outcome, NotFound):
-        raise BadReply("Stripe opened a page that it does not know")
+        raise BadResponse("Stripe opened a page that it does not know")
     return outcome
 
 
@@ -160,7 +160,7 @@ def parse_setup(settings: StripeSettings, response: Response) -> Outcome:
         return refusal(settings, response, money_may_move=False)
     outcome = kept_of(settings, "", response)
     if isinstance(outcome, NotFound):
-        raise BadReply("Stripe opened a page that it does not know")
+        raise BadResponse("Stripe opened a page that it does not know")
     return outcome
 
 
@@ -200,24 +200,24 @@ def paid_of(
     identity = read_object(settings, session, "checkout.session", reference)
     theirs = text(session, "currency").upper()
     if (whole(session, "amount_total"), theirs) != (to_stripe(asked), asked.currency):
-        raise BadReply("Stripe's page asks for another amount or currency than was asked for")
+        raise BadResponse("Stripe's page asks for another amount or currency than was asked for")
     told = session.get("payment_intent")
     match text(session, "status"):
         case "open":
             return _action(settings, session, identity)
         case "expired":
-            return Closed(how=Closing.EXPIRED, reference=identity)
+            return Ended(how=Ending.EXPIRED, reference=identity)
         case "complete" if isinstance(told, dict):
             intent = wire.read_intent(settings, cast("dict[str, Any]", told), asked=asked)
             outcome = wire.outcome_of(settings, intent)
             paid = text(session, "payment_status") == "paid"
             if paid and not isinstance(outcome, Approved):
-                raise BadReply("Stripe's page is paid, and its payment is not")
+                raise BadResponse("Stripe's page is paid, and its payment is not")
             if isinstance(outcome, NotFound):
                 return Pending(reference=identity)
             return outcome
         case "complete":
-            raise BadReply("Stripe's page is complete, and does not show its payment")
+            raise BadResponse("Stripe's page is complete, and does not show its payment")
         case status:
             return Unknown(reason=f"Stripe says {status[:40]!r} of a page", reference=identity)
 
@@ -231,11 +231,11 @@ def kept_of(settings: StripeSettings, reference: str, response: Response) -> Out
         case "open":
             return _action(settings, session, identity)
         case "expired":
-            return Closed(how=Closing.EXPIRED, reference=identity)
+            return Ended(how=Ending.EXPIRED, reference=identity)
         case "complete" if isinstance(told, dict):
             return stored.outcome_of(settings, cast("dict[str, Any]", told))
         case "complete":
-            raise BadReply("Stripe's page is complete, and does not show its card")
+            raise BadResponse("Stripe's page is complete, and does not show its card")
         case status:
             return Unknown(reason=f"Stripe says {status[:40]!r} of a page", reference=identity)
 
@@ -243,7 +243,7 @@ def kept_of(settings: StripeSettings, reference: str, response: Response) -> Out
 def _action(settings: StripeSettings, session: dict[str, Any], reference: str) -> ActionRequired:
     url = long_text(session, "url")
     if not url:
-        raise BadReply("Stripe opened a page, and does not say where")
+        raise BadResponse("Stripe opened a page, and does not say where")
     return ActionRequired(
         action=Redirect(url=wire.safe(settings, url)),
         reference=reference,
@@ -255,9 +255,9 @@ def _action(settings: StripeSettings, session: dict[str, Any], reference: str) -
 
 
 def build_expire(settings: StripeSettings, key: str, reference: str) -> Request:
-    """Close a page that nobody should pay any more."""
+    """Withdraw a page that nobody should pay any more."""
     path = f"/v1/checkout/sessions/{named(reference)}/expire"
-    return post(settings, path, [], key=key, step="close")
+    return post(settings, path, [], key=key, step="withdraw")
 
 
 def parse_expire(
@@ -283,7 +283,7 @@ def closed_of(settings: StripeSettings, reference: str, response: Response) -> A
 
 
 def complete(reference: str) -> Rejected:
-    """Say why a page cannot be closed."""
+    """Say why a page cannot be withdrawn."""
     return Rejected(
         cause=RejectCause.STATE,
         retryable=False,

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from paygate.driver import (
     Approved,
-    BadReply,
-    Closed,
-    Closing,
+    BadResponse,
+    Ended,
+    Ending,
     Kind,
     NotFound,
     OneTimeToken,
@@ -193,20 +193,20 @@ def outcome_of(
                 holder=text(card, "billing_details", "name"),
             )
             if method is None:
-                raise BadReply("Stripe says that it keeps a card, and not which")
+                raise BadResponse("Stripe says that it keeps a card, and not which")
             return Approved(reference=identity, method=method)
         case "processing":
             return Pending(reference=identity)
         case "requires_action":
             return wire.action_of(settings, setup, identity)
         case "canceled":
-            return Closed(how=Closing.CANCELED, reference=identity)
+            return Ended(how=Ending.CANCELED, reference=identity)
         case "requires_payment_method":
             error = setup.get("last_setup_error")
             if error is None:
                 return NotFound()
             if not text(error, "code") and not text(error, "type"):
-                raise BadReply("Stripe tells of a failed try, and not what failed")
+                raise BadResponse("Stripe tells of a failed try, and not what failed")
             return declined(error, identity)
         case "requires_confirmation":
             return NotFound()

@@ -15,10 +15,10 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
-    BadReply,
+    BadResponse,
     ChargeReason,
-    Closed,
-    Closing,
+    Ended,
+    Ending,
     Kind,
     Movement,
     MovementKind,
@@ -485,7 +485,7 @@ def build_check(settings: StripeSettings) -> Request:
 
 
 def parse_check(settings: StripeSettings, response: Response) -> AccountFacts:
-    """Read whose money it is, or raise `BadReply` with what Stripe says against us."""
+    """Read whose money it is, or raise `BadResponse` with what Stripe says against us."""
     balance = expect_ok(response)
     check_live(settings, balance)
     available = balance.get("available")
@@ -528,15 +528,15 @@ def read_intent(
     currency: str = "",
     held: bool = False,
 ) -> Intent:
-    """Read an intent, or raise `BadReply` where it is not the one that was asked for."""
+    """Read an intent, or raise `BadResponse` where it is not the one that was asked for."""
     identity = read_object(settings, told, "payment_intent", reference)
     status, theirs = text(told, "status"), text(told, "currency").upper()
     if not status:
-        raise BadReply("Stripe tells of a PaymentIntent without its state")
+        raise BadResponse("Stripe tells of a PaymentIntent without its state")
     if asked is not None and (whole(told, "amount"), theirs) != (to_stripe(asked), asked.currency):
-        raise BadReply("Stripe names another amount or currency than was asked for")
+        raise BadResponse("Stripe names another amount or currency than was asked for")
     if theirs not in codes.CURRENCIES or currency not in ("", theirs):
-        raise BadReply("Stripe names another currency than was asked for")
+        raise BadResponse("Stripe names another currency than was asked for")
     held = held or told.get("capture_method") == "manual"
     return Intent(id=identity, status=status, currency=theirs, held=held, told=told)
 
@@ -560,7 +560,7 @@ def outcome_of(settings: StripeSettings, intent: Intent) -> Outcome | NotFound:
             if error is None:
                 return NotFound()
             if not text(error, "code") and not text(error, "type"):
-                raise BadReply("Stripe tells of a failed try, and not what failed")
+                raise BadResponse("Stripe tells of a failed try, and not what failed")
             return declined(error, intent.id)
         case "requires_confirmation":
             return NotFound()
@@ -570,10 +570,10 @@ def outcome_of(settings: StripeSettings, intent: Intent) -> Outcome | NotFound:
 
 def _approved(intent: Intent, captured: Money | None = None) -> Approved:
     if not ID.fullmatch(intent.charge_id):
-        raise BadReply("Stripe says that money moved, and does not name the charge")
+        raise BadResponse("Stripe says that money moved, and does not name the charge")
     received = _received(intent, captured)
     if not received.minor:
-        raise BadReply("Stripe says that money moved, and that it is none")
+        raise BadResponse("Stripe says that money moved, and that it is none")
     charge = intent.told.get("latest_charge")
     return Approved(
         reference=intent.id,
@@ -602,7 +602,7 @@ def _received(intent: Intent, captured: Money | None) -> Money:
     if captured is not None:
         return captured  # what we said to capture, and Stripe took no other way
     if intent.held:
-        raise BadReply("Stripe says that a hold was captured, and not how much of it")
+        raise BadResponse("Stripe says that a hold was captured, and not how much of it")
     return from_stripe(intent.currency, whole(told, "amount"))
 
 
@@ -621,10 +621,10 @@ def _authorized(intent: Intent) -> Authorized:
     )
 
 
-def _closed(intent: Intent) -> Closed:
+def _closed(intent: Intent) -> Ended:
     reason = text(intent.told, "cancellation_reason")
-    how = Closing.EXPIRED if reason in codes.RAN_OUT else Closing.CANCELED
-    return Closed(how=how, reference=intent.id)
+    how = Ending.EXPIRED if reason in codes.RAN_OUT else Ending.CANCELED
+    return Ended(how=how, reference=intent.id)
 
 
 CARD: Final = ("payment_method_details", "card")
@@ -679,7 +679,7 @@ def action_of(settings: StripeSettings, told: dict[str, Any], reference: str) ->
         return ActionRequired(action=Redirect(url=safe(settings, url)), reference=reference)
     client_secret = text(told, "client_secret")
     if not client_secret:
-        raise BadReply("Stripe wants the payer to act, and does not say how")
+        raise BadResponse("Stripe wants the payer to act, and does not say how")
     step = ScriptStep(
         script_url=STRIPE_JS,
         publishable_key=settings.publishable_key,
@@ -689,7 +689,7 @@ def action_of(settings: StripeSettings, told: dict[str, Any], reference: str) ->
 
 
 def safe(settings: StripeSettings, url: str) -> str:
-    """Let the payer be sent to *url*, or raise `BadReply`."""
+    """Let the payer be sent to *url*, or raise `BadResponse`."""
     if not url.startswith(("https://", f"{settings.api_base}/")):
-        raise BadReply("Stripe sends the payer to an address that is not https")
+        raise BadResponse("Stripe sends the payer to an address that is not https")
     return url

@@ -219,7 +219,7 @@ CREATE TABLE paygate_attempt (
   late_pending INTEGER NOT NULL DEFAULT 0, -- money is on its way, though it had ended
   overdue_at TEXT, -- when a person must look at what was accepted and is not decided
   offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
-  place INTEGER, -- the number of the place to pay to
+  address_index INTEGER, -- of the address to pay to
   version INTEGER NOT NULL DEFAULT 0,
   checksum INTEGER NOT NULL,
   answer_checksum INTEGER NOT NULL, -- of what is known of its end
@@ -376,7 +376,7 @@ CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, m
 CREATE TABLE paygate_taken (
   receipt TEXT NOT NULL REFERENCES paygate_receipt (id),
   position INTEGER NOT NULL,
-  place TEXT NOT NULL CHECK (place IN ('item', 'credit', 'suspense', 'awaiting')),
+  origin TEXT NOT NULL CHECK (origin IN ('item', 'credit', 'suspense', 'awaiting')),
   name TEXT NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   back_minor INTEGER NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
@@ -409,7 +409,7 @@ CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE
 CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
   WHERE credit IS NOT NULL;
 
--- Lots of customer balance. closed_minor is what ceased to be: its receipt was reversed.
+-- Lots of customer balance. canceled_minor is what ceased to be: its receipt was reversed.
 CREATE TABLE paygate_credit (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -418,7 +418,7 @@ CREATE TABLE paygate_credit (
   amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
   used_minor INTEGER NOT NULL DEFAULT 0 CHECK (used_minor >= 0),
   reserved_minor INTEGER NOT NULL DEFAULT 0 CHECK (reserved_minor >= 0),
-  closed_minor INTEGER NOT NULL DEFAULT 0,
+  canceled_minor INTEGER NOT NULL DEFAULT 0,
   reason TEXT NOT NULL,
   payment TEXT,
   receipt TEXT,
@@ -426,12 +426,12 @@ CREATE TABLE paygate_credit (
   created_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   checksum INTEGER NOT NULL,
-  CHECK (amount_minor < 0 OR used_minor + reserved_minor + closed_minor <= amount_minor)
+  CHECK (amount_minor < 0 OR used_minor + reserved_minor + canceled_minor <= amount_minor)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_credit_standing ON paygate_credit (tenant, customer, created_at, id)
-  WHERE amount_minor - used_minor - closed_minor <> 0;
+  WHERE amount_minor - used_minor - canceled_minor <> 0;
 CREATE INDEX paygate_credit_by_payment
-  ON paygate_credit (payment, created_at, id, reason, amount_minor, closed_minor)
+  ON paygate_credit (payment, created_at, id, reason, amount_minor, canceled_minor)
   WHERE payment IS NOT NULL;
 CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
 
@@ -497,7 +497,7 @@ CREATE TABLE paygate_chargeback (
   reason TEXT NOT NULL,
   respond_by TEXT,
   opened_at TEXT NOT NULL,
-  closed_at TEXT,
+  ended_at TEXT,
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, reference)
 ) STRICT, WITHOUT ROWID;
@@ -714,7 +714,7 @@ CREATE TABLE paygate_refused_callback (
 
 -- Numbers of places to pay to, such as addresses of a wallet (the source). They are counted for
 -- the wallet, whoever uses it: a number that was given to somebody is never another's.
-CREATE TABLE paygate_place_count (
+CREATE TABLE paygate_address_count (
   source TEXT PRIMARY KEY,
   allotted INTEGER NOT NULL DEFAULT 0,
   reached INTEGER NOT NULL DEFAULT -1, -- the highest number that was ever paid to
@@ -722,7 +722,7 @@ CREATE TABLE paygate_place_count (
   told_limit INTEGER -- how many were allowed then
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE paygate_place (
+CREATE TABLE paygate_address (
   source TEXT NOT NULL,
   number INTEGER NOT NULL CHECK (number >= 0),
   tenant TEXT NOT NULL,
@@ -853,11 +853,11 @@ BEGIN SELECT RAISE(ABORT, 'what was seen stays written'); END;
 CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
   attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
 BEGIN SELECT RAISE(ABORT, 'the price of money that was seen does not change'); END;
-CREATE TRIGGER paygate_place_no_update BEFORE UPDATE ON paygate_place
+CREATE TRIGGER paygate_address_no_update BEFORE UPDATE ON paygate_address
 BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
-CREATE TRIGGER paygate_place_no_delete BEFORE DELETE ON paygate_place
+CREATE TRIGGER paygate_address_no_delete BEFORE DELETE ON paygate_address
 BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
-CREATE TRIGGER paygate_place_count_no_way_back BEFORE UPDATE ON paygate_place_count
+CREATE TRIGGER paygate_address_count_no_way_back BEFORE UPDATE ON paygate_address_count
 WHEN NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached
 BEGIN SELECT RAISE(ABORT, 'places are counted upwards only'); END;
 CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
@@ -892,8 +892,8 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_outbox', 0),
   ('paygate_payer_number', 0),
   ('paygate_payment', 0),
-  ('paygate_place', 0),
-  ('paygate_place_count', 0),
+  ('paygate_address', 0),
+  ('paygate_address_count', 0),
   ('paygate_posting', 0),
   ('paygate_quote', 0),
   ('paygate_receipt', 0),
@@ -944,10 +944,10 @@ CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payer_number'; END;
 CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payment'; END;
-CREATE TRIGGER paygate_place_counted AFTER INSERT ON paygate_place
-BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_place'; END;
-CREATE TRIGGER paygate_place_count_counted AFTER INSERT ON paygate_place_count
-BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_place_count'; END;
+CREATE TRIGGER paygate_address_counted AFTER INSERT ON paygate_address
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_address'; END;
+CREATE TRIGGER paygate_address_count_counted AFTER INSERT ON paygate_address_count
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_address_count'; END;
 CREATE TRIGGER paygate_posting_counted AFTER INSERT ON paygate_posting
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_posting'; END;
 CREATE TRIGGER paygate_quote_counted AFTER INSERT ON paygate_quote

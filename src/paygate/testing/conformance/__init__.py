@@ -27,7 +27,6 @@ from paygate.testing.conformance.callbacks import CallbackConformance
 from paygate.testing.conformance.capture import CaptureConformance
 from paygate.testing.conformance.charge import ChargeConformance
 from paygate.testing.conformance.check import CheckConformance
-from paygate.testing.conformance.close import CloseConformance
 from paygate.testing.conformance.complete import CompleteConformance
 from paygate.testing.conformance.enroll import EnrollConformance
 from paygate.testing.conformance.feed import FeedConformance
@@ -39,6 +38,7 @@ from paygate.testing.conformance.sign_in import SignInConformance
 from paygate.testing.conformance.subject import ACCOUNT, CARD, NOW, PAYER, Subject
 from paygate.testing.conformance.transcripts import TranscriptError
 from paygate.testing.conformance.void import VoidConformance
+from paygate.testing.conformance.withdraw import WithdrawConformance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,6 @@ __all__ = [
     "CaptureConformance",
     "ChargeConformance",
     "CheckConformance",
-    "CloseConformance",
     "CompleteConformance",
     "EnrollConformance",
     "FeedConformance",
@@ -67,6 +66,7 @@ __all__ = [
     "Subject",
     "TranscriptError",
     "VoidConformance",
+    "WithdrawConformance",
 ]
 
 OPERATIONS: Final[Mapping[Operation, type[Subject]]] = {
@@ -76,7 +76,7 @@ OPERATIONS: Final[Mapping[Operation, type[Subject]]] = {
     Operation.CAPTURE: CaptureConformance,
     Operation.VOID: VoidConformance,
     Operation.REFUND: RefundConformance,
-    Operation.CLOSE: CloseConformance,
+    Operation.WITHDRAW: WithdrawConformance,
     Operation.ENROLL: EnrollConformance,
     Operation.FORGET: ForgetConformance,
 }

@@ -35,7 +35,7 @@ _ROW: Final = re.compile(r"([A-Z]{3}) +([0-9.]+) +(\S.*?) *")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AmountRow:
     """One row: an amount, and how it is written; empty if it is refused."""
 
     money: Money
@@ -53,7 +53,7 @@ class Row:
         return int(float(self.money.decimal) * 10**scale) != self.money.minor
 
 
-def read_amounts(path: Path, rail: Rail) -> list[Row]:
+def read_amounts(path: Path, rail: Rail) -> list[AmountRow]:
     """Return the rows; each scale of the rail's currencies needs one that is not refused."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -64,7 +64,7 @@ def read_amounts(path: Path, rail: Rail) -> list[Row]:
             file=str(path),
             lacks="amounts",
         ) from None
-    rows: list[Row] = []
+    rows: list[AmountRow] = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -74,18 +74,18 @@ def read_amounts(path: Path, rail: Rail) -> list[Row]:
     return rows
 
 
-def _row(path: Path, number: int, line: str) -> Row:
+def _row(path: Path, number: int, line: str) -> AmountRow:
     row = _ROW.fullmatch(line)
     problem = "expected 'USD 19.99   how it is written' or '… refused'"
     if row is not None:
         try:
-            return Row(Money.of(row[1], row[2]), "" if row[3] == "refused" else row[3])
+            return AmountRow(Money.of(row[1], row[2]), "" if row[3] == "refused" else row[3])
         except UsageError as error:
             problem = error.message
     raise TranscriptError(f"{path}, line {number}: {problem}", file=str(path), line=number)
 
 
-def _require_scales(path: Path, rail: Rail, rows: list[Row]) -> None:
+def _require_scales(path: Path, rail: Rail, rows: list[AmountRow]) -> None:
     wanted = {SCALES[each] for each in rail.currencies or () if each in SCALES}
     lacking = wanted - {SCALES[row.money.currency] for row in rows if not row.refused}
     if lacking or not rows:
@@ -98,7 +98,7 @@ def _require_scales(path: Path, rail: Rail, rows: list[Row]) -> None:
         )
 
 
-def _require_fragile(path: Path, rows: list[Row]) -> None:
+def _require_fragile(path: Path, rows: list[AmountRow]) -> None:
     taken = [row for row in rows if not row.refused]
     there = sum(row.fragile for row in taken)
     if any(SCALES[row.money.currency] == 2 for row in taken) and there < FRAGILE_ROWS:

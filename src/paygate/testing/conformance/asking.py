@@ -36,7 +36,7 @@ SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
     "from_reference": "a method of a payment is stored instead of `method`",
     "parameters": "test_the_payers_own_word_is_not_believed",
     "final": "test_only_the_last_capture_lets_go_of_the_rest",
-    "place": "the payer is told it, and not the processor",
+    "address_index": "the payer is told it, and not the processor",
     "asked_at": "the payer is told the quote of that instant",
     **dict.fromkeys(
         (

@@ -31,7 +31,7 @@ from paygate.testing.conformance.facts import (
     wanted_movements,
     word_of,
 )
-from paygate.testing.conformance.held import Held, hold
+from paygate.testing.conformance.held import HeldDialogue, hold
 from paygate.testing.conformance.later import ENDS, LATER, WITHOUT_SETTLEMENT
 from paygate.testing.conformance.showing import overheard, shown
 from paygate.testing.conformance.spoiling import GARBAGE, made_up
@@ -93,7 +93,7 @@ class CallbackConformance(Subject):
         gateway: Any = None,
         case: Case | None = None,
         money: Money | None = None,
-    ) -> Held[list[Notice]]:
+    ) -> HeldDialogue[list[Notice]]:
         """Let the driver verify *callback*, which is that of *case*."""
         at: Any = gateway or self.gateway()
         return hold(lambda: at.verify(callback), partial(self.fetched, case, money))

@@ -12,8 +12,8 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
-    Closed,
     Declined,
+    Ended,
     MovementKind,
     Operation,
     Pending,
@@ -88,8 +88,8 @@ class ChargeConformance(DeclinesConformance):
         for case in cases:
             answer = self.concluded(then_silence(case.responses(self.values(case))))
             require(
-                not isinstance(answer, (Approved, Authorized, Declined, Rejected, Closed)),
-                expected="charge, case 'new_state': BadReply, Unknown or Pending",
+                not isinstance(answer, (Approved, Authorized, Declined, Rejected, Ended)),
+                expected="charge, case 'new_state': BadResponse, Unknown or Pending",
                 got=answer,
                 why="what is taken for done ships goods for nothing, and what is taken for a no "
                 "is charged once more",
@@ -106,7 +106,7 @@ class ChargeConformance(DeclinesConformance):
             answer = self.concluded(then_silence(case.responses(self.values(case))))
             require(
                 isinstance(answer, (Unknown, Unsent)),
-                expected="charge, case 'other_mode': BadReply or Unknown",
+                expected="charge, case 'other_mode': BadResponse or Unknown",
                 got=answer,
                 why="play money pays real invoices",
                 read=PROTOCOL,

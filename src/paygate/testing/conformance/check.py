@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from paygate.driver import AccountFacts, BadReply
+from paygate.driver import AccountFacts, BadResponse
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
@@ -46,8 +46,8 @@ class CheckConformance(Conversation):
         replies = case.responses(self.values(case))
         held = hold(self.opened, then_silence(replies))
         require(
-            isinstance(held.raised, BadReply),
-            expected="check, case 'refuse': BadReply",
+            isinstance(held.raised, BadResponse),
+            expected="check, case 'refuse': BadResponse",
             got=held.raised or held.outcome,
             why="the operator sees 'accepted', and the first payer sees the failure",
             read=PROTOCOL,

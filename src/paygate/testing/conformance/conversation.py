@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate.dialogue import NOTED, deferred
-from paygate.driver import BadReply, NoReply, Note, Request, Response
+from paygate.driver import BadResponse, NoResponse, Note, Request, Response
 from paygate.testing.conformance.explain import (
     DIALOGUES,
     PROTOCOL,
@@ -23,7 +23,7 @@ from paygate.testing.conformance.explain import (
     require,
 )
 from paygate.testing.conformance.held import (
-    Held,
+    HeldDialogue,
     HostStops,
     heard_all,
     hold,
@@ -74,7 +74,7 @@ class Conversation(Subject):
         answered: Money | None = None,
         said: dict[str, str] | None = None,
         **given_: Any,
-    ) -> Held[Any]:
+    ) -> HeldDialogue[Any]:
         """Hold the dialogue with *case*: every answer is heard, and nothing else is asked."""
         money = answered or given_.get("amount")
         replies = case.responses(self.values(case, money, **(said or {})))
@@ -182,19 +182,19 @@ class Conversation(Subject):
     # --- What comes back ----------------------------------------------------------------
 
     def test_whatever_comes_back_is_read_or_is_a_bad_reply(self) -> None:
-        """Any bytes give an outcome or `BadReply`, at each request of the dialogue."""
+        """Any bytes give an outcome or `BadResponse`, at each request of the dialogue."""
         case = self.good()
         replies = case.responses(self.values(case))
 
         def check(at: int, reply: Response) -> None:
             held = hold(self.opened, spoiled(case, replies, at, reply))
             require(
-                held.raised is None or isinstance(held.raised, (BadReply, NoReply)),
-                expected=f"{self.about}: an outcome or BadReply for a spoiled answer to request "
+                held.raised is None or isinstance(held.raised, (BadResponse, NoResponse)),
+                expected=f"{self.about}: an outcome or BadResponse for a spoiled answer to request "
                 f"{at + 1}",
                 got=f"{type(held.raised).__name__}: {held.raised}\n"
                 f"                for status {reply.status} and the body {reply.body[:300]!r}",
-                why="the core makes 'unknown' of BadReply and inquires; any other exception is "
+                why="the core makes 'unknown' of BadResponse and inquires; any other exception is "
                 "a bug that tells the person on call nothing about the money",
                 read=UNKNOWN,
             )
@@ -232,7 +232,7 @@ class Conversation(Subject):
                             expected=f"{self.about}: texts without NUL and half characters",
                             got=f"{text[:60]!r}, out of {body[:200]!r}",
                             why="no store takes it, so the outcome of a payment that did happen "
-                            "can't be written down: refuse the answer (BadReply), or clean it",
+                            "can't be written down: refuse the answer (BadResponse), or clean it",
                             read=PROTOCOL,
                         )
 

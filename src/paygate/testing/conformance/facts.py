@@ -9,7 +9,7 @@ id and its amount, ``all`` being what was asked for; what else a driver must tel
 ``disputes`` lists how disputes stand, and ``answer`` what was decided::
 
     disputes = dp_1 lost
-    answer = closed expired
+    answer = ended expired
 
 ``method`` says what became of a stored method, by the reference of its `StoredMethod`::
 
@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paygate.driver import Closed, Money, MovementKind, UsageError
+from paygate.driver import Ended, Money, MovementKind, UsageError
 from paygate.testing.conformance.transcripts import TranscriptError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _WORDS = ("undoes", "settled", "fee")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedMovement:
     """A movement that a case asks for; what is empty is not compared."""
 
     kind: MovementKind
@@ -79,18 +79,18 @@ def _written(
     return text + (f" fee {fee}" if fee is not None else "")
 
 
-def wanted_movements(case: Case, asked: Money) -> list[Wanted]:
+def wanted_movements(case: Case, asked: Money) -> list[WantedMovement]:
     """Return the movements that *case* asks for if *asked* is charged."""
     text = case.facts.get("movements", "none")
     return [] if text == "none" else [_wanted(case, each, asked) for each in text.split(", ")]
 
 
-def _wanted(case: Case, text: str, asked: Money) -> Wanted:
+def _wanted(case: Case, text: str, asked: Money) -> WantedMovement:
     kind, name, amount, *more = [*text.split(), "", "", ""][: max(3, len(text.split()))]
     said = dict(zip(more[::2], more[1::2], strict=False))
     if kind not in set(MovementKind) or not amount or len(more) % 2 or not set(said) <= set(_WORDS):
         raise _wrong(case, "movements", f"expected 'charge mv_1 all' or the like, and not {text!r}")
-    return Wanted(
+    return WantedMovement(
         kind=MovementKind(kind),
         movement_id=name,
         amount=_money(case, amount, asked),
@@ -130,7 +130,7 @@ def movements_of(notice: Notice) -> tuple[Movement, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def difference(told: Iterable[Movement], wanted: list[Wanted]) -> tuple[str, str]:
+def difference(told: Iterable[Movement], wanted: list[WantedMovement]) -> tuple[str, str]:
     """
     Return what is wanted and what is told, as texts that are equal if the two agree.
 
@@ -158,13 +158,13 @@ def told_disputes(disputes: Iterable[Dispute]) -> str:
 
 
 def word_of(answer: Any) -> str:
-    """Return what was decided, in the words of a transcript: ``approved``, ``closed expired``."""
+    """Return what was decided, in the words of a transcript: ``approved``, ``ended expired``."""
     if answer is None:
         return "none"
     name = "".join(
         f"_{each.lower()}" if each.isupper() else each for each in type(answer).__name__
     ).lstrip("_")
-    return f"{name} {answer.how}" if isinstance(answer, Closed) else name
+    return f"{name} {answer.how}" if isinstance(answer, Ended) else name
 
 
 def told_methods(notices: Iterable[Notice]) -> str:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from paygate.dialogue import NOTED, deferred
-from paygate.driver import NoReply, Note, Request, Response
+from paygate.driver import NoResponse, Note, Request, Response
 from paygate.service.flow import Exchange, ask
 from paygate.testing.conformance.explain import DIALOGUES, TRANSCRIPTS, fail
 from paygate.testing.play import Player
@@ -27,7 +27,7 @@ REQUESTS_MAX = 1_000
 
 
 @dataclass(slots=True)
-class Held(Generic[T]):
+class HeldDialogue(Generic[T]):
     """A dialogue as it went: what it asked and noted, in order, and how it ended."""
 
     steps: list[Request | Note] = field(default_factory=list[Request | Note])
@@ -48,7 +48,7 @@ class Held(Generic[T]):
 
 def hold(
     begin: Callable[[], Dialogue[T]], respond: Callable[[int, Request], Response | Exception]
-) -> Held[T]:
+) -> HeldDialogue[T]:
     """Hold the dialogue that *begin* begins to its end, whatever that is."""
     numbers = count()
 
@@ -66,7 +66,7 @@ def hold(
         return respond(number, step)
 
     player = Player(reply)
-    held: Held[T] = Held(player.steps)
+    held: HeldDialogue[T] = HeldDialogue(player.steps)
     try:
         held.outcome = player.play(deferred(begin))
     except AssertionError:
@@ -129,7 +129,7 @@ def spoiled(
     def respond(number: int, request: Request) -> Response | Exception:
         if number < at:
             return good(number, request)
-        return reply if number == at else NoReply("the kit answers no more")
+        return reply if number == at else NoResponse("the kit answers no more")
 
     return respond
 
@@ -157,12 +157,12 @@ def then_silence(
     """Answer with *replies*, and not at all after them."""
 
     def respond(number: int, _: Request) -> Response | Exception:
-        return replies[number] if number < len(replies) else NoReply("the kit answers no more")
+        return replies[number] if number < len(replies) else NoResponse("the kit answers no more")
 
     return respond
 
 
-def heard_all(case: Case, held: Held[T]) -> Held[T]:
+def heard_all(case: Case, held: HeldDialogue[T]) -> HeldDialogue[T]:
     """Fail where the dialogue ended before it had heard every answer of *case*."""
     if len(held.requests) < len(case.messages):
         fail(

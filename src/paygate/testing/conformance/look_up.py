@@ -11,12 +11,12 @@ from paygate.domain.outcome import Unsent
 from paygate.driver import (
     Approved,
     Authorized,
-    BadReply,
-    Closed,
+    BadResponse,
     Declined,
+    Ended,
     InquiryBy,
     MovementKind,
-    NoReply,
+    NoResponse,
     NotFound,
     NotSent,
     Operation,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paygate.driver import Dialogue, Money, Movement
-    from paygate.testing.conformance.facts import Wanted
+    from paygate.testing.conformance.facts import WantedMovement
     from paygate.testing.conformance.transcripts import Case
 
 _MOVED: Final[Mapping[Operation, frozenset[MovementKind]]] = {
@@ -58,7 +58,7 @@ _MOVED: Final[Mapping[Operation, frozenset[MovementKind]]] = {
 
 _DONE: Final[Mapping[Operation, tuple[type, ...]]] = {
     Operation.AUTHORIZE: (Authorized,),
-    Operation.CLOSE: (Approved, Closed),
+    Operation.WITHDRAW: (Approved, Ended),
 }
 """How an operation ended that went well; all others are approved."""
 
@@ -162,7 +162,7 @@ class LookUpConformance(Conversation):
         names = [each.__name__ for each in _DONE.get(self.operation, (Approved,))]
         return " or ".join(names)
 
-    def _wanted(self, case: Case, told: tuple[Movement, ...], money: Money) -> list[Wanted]:
+    def _wanted(self, case: Case, told: tuple[Movement, ...], money: Money) -> list[WantedMovement]:
         """Return the movements that *case* asks for, or else those of the operation's own file."""
         if "movements" in case.facts:
             return wanted_movements(case, money)
@@ -275,7 +275,7 @@ class LookUpConformance(Conversation):
         cases = self._those(ENDS, demanded=demanded)
         applies(cases, "it does not end without money, or an inquiry does not tell it (untold)")
         for case in cases:
-            answer, wanted = self.concluded(case), f"closed {case.name}"
+            answer, wanted = self.concluded(case), f"ended {case.name}"
             require(
                 word_of(answer) == wanted,
                 expected=f"{self.about}, case {case.name!r}: {wanted}",
@@ -339,7 +339,7 @@ class LookUpConformance(Conversation):
         answer = self.found("refuse", "the processor refuses the inquiry, by bad credentials, say")
         require(
             isinstance(answer, (Unknown, Unsent)),
-            expected=f"{self.about}, case 'refuse': BadReply or Unknown",
+            expected=f"{self.about}, case 'refuse': BadResponse or Unknown",
             got=answer,
             why="as Rejected or NotFound it would end a charge that may well have gone through",
             read=UNKNOWN,
@@ -350,7 +350,7 @@ class LookUpConformance(Conversation):
         answer = self.found("error", "the processor is in trouble: a status of 500 or above")
         require(
             isinstance(answer, (Unknown, Unsent)),
-            expected=f"{self.about}, case 'error': BadReply or Unknown",
+            expected=f"{self.about}, case 'error': BadResponse or Unknown",
             got=answer,
             why="while it is in trouble it also forgets to show what it has",
             read=UNKNOWN,
@@ -367,7 +367,7 @@ class LookUpConformance(Conversation):
             answer = self.concluded(case)
             require(
                 isinstance(answer, (Unknown, Unsent)),
-                expected=f"{self.about}, case 'other_mode': BadReply or Unknown",
+                expected=f"{self.about}, case 'other_mode': BadResponse or Unknown",
                 got=answer,
                 why="play money pays real invoices",
                 read=UNKNOWN,
@@ -385,7 +385,7 @@ class LookUpConformance(Conversation):
                 answer = conclude(self.opened, spoiled(case, replies, at, reply))
                 require(
                     isinstance(answer, (Unknown, Unsent)),
-                    expected=f"{self.about}: BadReply or Unknown out of an answer that can't be "
+                    expected=f"{self.about}: BadResponse or Unknown out of an answer that can't be "
                     "read",
                     got=f"{answer!r} out of {body[:60]!r}",
                     why="an empty page taken for 'no such charge' makes the core charge again",
@@ -397,7 +397,7 @@ class LookUpConformance(Conversation):
         case = self.good()
         replies = case.responses(self.values(case))
         for at in range(len(replies)):
-            for fault in (NotSent("the kit"), NoReply("the kit"), BadReply("the kit")):
+            for fault in (NotSent("the kit"), NoResponse("the kit"), BadResponse("the kit")):
                 answer = conclude(self.opened, spoiled(case, replies, at, fault))
                 require(
                     isinstance(answer, (Unknown, Unsent)),

@@ -18,15 +18,15 @@ from paygate.driver import (
     Approved,
     ApproveElsewhere,
     Authorized,
-    BadReply,
-    Closed,
+    BadResponse,
     Declined,
     DedupWindow,
+    Ended,
     InquiryBy,
     Keyed,
     Money,
     MovementKind,
-    NoReply,
+    NoResponse,
     Note,
     NotSent,
     Operation,
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})
 _REFERENCES: Final = (InquiryBy.OUR_REF, InquiryBy.LIST_SCAN)
-_DECIDED: Final = (Approved, Authorized, Declined, Closed, Pending, ActionRequired)
+_DECIDED: Final = (Approved, Authorized, Declined, Ended, Pending, ActionRequired)
 
 
 class OperationConformance(Conversation):
@@ -298,7 +298,7 @@ class OperationConformance(Conversation):
         require(
             isinstance(answer, (Unknown, Unsent))
             or (isinstance(answer, Rejected) and answer.retryable and self._before_money(case)),
-            expected=f"{self.about}, case 'error': Unknown, or BadReply (before the request that "
+            expected=f"{self.about}, case 'error': Unknown, or BadResponse (before the request that "
             "moves money also Rejected, retryable)",
             got=answer,
             why="the processor may have done it before it failed; whoever calls that declined "
@@ -336,7 +336,7 @@ class OperationConformance(Conversation):
         )
         case, replies, money = self._with_money()
         for at in range(len(replies) if money is None else money):
-            for fault in (NotSent("the kit"), NoReply("the kit"), BadReply("the kit")):
+            for fault in (NotSent("the kit"), NoResponse("the kit"), BadResponse("the kit")):
                 answer = self.concluded(spoiled(case, replies, at, fault))
                 require(
                     isinstance(answer, Unsent)
@@ -440,7 +440,7 @@ class MoneyConformance(OperationConformance):
         case, replies, money = self._with_money()
         applies(money is not None, f"{self.about} moves no money at this rail")
         assert money is not None
-        for fault in (NoReply("the kit"), BadReply("the kit")):
+        for fault in (NoResponse("the kit"), BadResponse("the kit")):
             answer = self.concluded(spoiled(case, replies, money, fault))
             require(
                 isinstance(answer, Unknown),
@@ -566,7 +566,7 @@ class MoneyConformance(OperationConformance):
         require(
             isinstance(answer, (Unknown, Unsent))
             or (bool(amounts) and all(each == told for each in amounts)),
-            expected=f"{self.about}: {told} in the movement, or BadReply, where the processor "
+            expected=f"{self.about}: {told} in the movement, or BadResponse, where the processor "
             f"names {what} than the {self.amount} that was asked",
             got=answer,
             why="booked as asked, the invoice counts as paid while other money came",

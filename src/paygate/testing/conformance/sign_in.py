@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from paygate.driver import AccessToken, BadReply
+from paygate.driver import AccessToken, BadResponse
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import hold, then_silence
@@ -67,8 +67,8 @@ class SignInConformance(Conversation):
         replies = case.responses(self.values(case))
         held = hold(self.opened, then_silence(replies))
         require(
-            isinstance(held.raised, BadReply),
-            expected="sign_in, case 'refuse': BadReply",
+            isinstance(held.raised, BadResponse),
+            expected="sign_in, case 'refuse': BadResponse",
             got=held.raised or held.outcome,
             why="a token of thin air turns each payment into a refusal that nobody can explain",
             read=PROTOCOL,

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from paygate.driver import (
-    Address,
     Capture,
     Charge,
-    ClosingUp,
     Completion,
     Customer,
     Enrollment,
@@ -22,12 +20,14 @@ from paygate.driver import (
     Money,
     OneTimeToken,
     Operation,
+    PostalAddress,
     RawBankAccount,
     RawCard,
     Refunding,
     Secret,
     StoredToken,
     Voiding,
+    Withdrawal,
 )
 from paygate.testing.conformance.amounts import read_amounts
 from paygate.testing.conformance.explain import does_not_apply
@@ -56,7 +56,7 @@ OTHER_PAYER: Final = Customer(
     name="Grace Other",
     email="grace@example.com",
     phone="+1 202 555 0199",
-    address=Address(
+    address=PostalAddress(
         line1="2 Side Street",
         city="Shelbyville",
         region="IL",
@@ -73,7 +73,7 @@ PAYER: Final = Customer(
     name="Ada Example",
     email="ada@example.com",
     phone="+1 202 555 0143",
-    address=Address(
+    address=PostalAddress(
         line1="1 Main Street",
         city="Springfield",
         region="IL",
@@ -187,11 +187,11 @@ class Subject:
         facts |= {"movement_id": of, "reason": "requested_by_customer"}
         return Refunding(**{**facts, **given})
 
-    def closing(self, **given: Any) -> ClosingUp:
-        """Make the closing of a page that is tried."""
-        facts: dict[str, Any] = self._follow("close")
+    def withdrawal(self, **given: Any) -> Withdrawal:
+        """Make the withdrawal of a page that is tried."""
+        facts: dict[str, Any] = self._follow("withdraw")
         del facts["amount"]
-        return ClosingUp(**{**facts, **given})
+        return Withdrawal(**{**facts, **given})
 
     def enrollment(self, **given: Any) -> Enrollment:
         """Make the storing of a method that is tried."""

@@ -1,6 +1,6 @@
 """Answers of the fake's protocol: one parser for each request of `requests`.
 
-Whatever bytes come back, parsing gives an outcome or raises `BadReply`.
+Whatever bytes come back, parsing gives an outcome or raises `BadResponse`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from paygate.driver import (
     Approved,
     ApproveElsewhere,
     Authorized,
-    BadReply,
+    BadResponse,
     CardCheck,
     CardChecks,
     CheckResult,
-    Closed,
-    Closing,
     DeclineCode,
     Declined,
     Dispute,
     DisputeState,
+    Ended,
+    Ending,
     FeedPage,
     Kind,
     MethodFacts,
@@ -71,7 +71,7 @@ def parse_opened(response: Response) -> str | Rejected:
 
 
 def parse_outcome(response: Response, *, moved: bool = True) -> Outcome:
-    """Read what became of an operation; trouble before money could move is a `BadReply`."""
+    """Read what became of an operation; trouble before money could move is a `BadResponse`."""
     if response.status >= 500 and moved:
         return Unknown(reason=f"the processor answered with status {response.status}")
     if 400 <= response.status < 500:
@@ -144,24 +144,24 @@ def parse_check(response: Response) -> AccountFacts:
 
 def _require_ok(response: Response) -> None:
     if response.status != 200:
-        raise BadReply(
+        raise BadResponse(
             f"the processor answered with status {response.status}", status=response.status
         )
 
 
 def _read(response: Response, reader: Callable[[Mapping[str, Any]], T]) -> T:
-    """Let *reader* make sense of the body; what it cannot read is a `BadReply`."""
+    """Let *reader* make sense of the body; what it cannot read is a `BadResponse`."""
     if len(response.body) > BODY_BYTES_MAX:
-        raise BadReply(
+        raise BadResponse(
             f"an answer of {len(response.body)} bytes is not read", status=response.status
         )
     body = response.json_object()
     try:
         return reader(body)
-    except BadReply:
+    except BadResponse:
         raise
     except (LookupError, TypeError, ValueError, OverflowError, PaygateError) as error:
-        raise BadReply(
+        raise BadResponse(
             f"status {response.status}: the answer does not read as the protocol says: {error!r}",
             status=response.status,
         ) from error
@@ -226,7 +226,7 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 expires_at=_instant(order, "expires_at"),
             )
         case "expired" | "canceled":
-            return Closed(how=Closing(state), reference=reference)
+            return Ended(how=Ending(state), reference=reference)
         case _:
             raise ValueError(f"no such state: {state!r}")
 

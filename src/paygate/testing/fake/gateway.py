@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         Callback,
         Capture,
         Charge,
-        ClosingUp,
         Completion,
         Dialogue,
         Enrollment,
@@ -51,8 +50,9 @@ if TYPE_CHECKING:
         Response,
         Traits,
         Voiding,
+        Withdrawal,
     )
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
     from paygate.testing.fake.settings import FakeSettings, LoopbackSettings
     from paygate.testing.processor.rails import Habits, Overrides
 
@@ -125,9 +125,9 @@ class FakeDialogues:
         """Send all or part of a receipt back."""
         return answers.parse_outcome((yield requests.build_refund(self._base, refunding)))
 
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         """Make a page or slip unpayable."""
-        response = yield requests.build_close(self._base, closing)
+        response = yield requests.build_withdraw(self._base, withdrawal)
         return answers.parse_outcome(response, moved=False)
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
@@ -199,7 +199,7 @@ class FakeGateway(FakeDialogues, Controls):
         *,
         processor: FakeProcessor | None = None,
         traits: Traits | None = None,
-        clock: Clock | None = None,
+        clock: ProcessorClock | None = None,
         habits: Habits | None = None,
         journal: Path | str | None = None,
         signing_key: str = SIGNING_KEY,
@@ -226,7 +226,7 @@ class FakeGateway(FakeDialogues, Controls):
         self.processor = processor
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> ProcessorClock:
         """The processor's clock."""
         return self.processor.clock
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from paygate.driver import (
         Capture,
         Charge,
-        ClosingUp,
         Completion,
         Customer,
         Enrollment,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         Method,
         Refunding,
         Voiding,
+        Withdrawal,
     )
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -83,14 +83,14 @@ def build_refund(base: str, refunding: Refunding) -> Request:
     return _post(base, "refund", refunding.key, body)
 
 
-def build_close(base: str, closing: ClosingUp) -> Request:
+def build_withdraw(base: str, withdrawal: Withdrawal) -> Request:
     """Withdraw a page or slip."""
     body = {
-        "about": closing.reference,
-        "our_ref": closing.our_ref,
-        "payment": closing.payment,
+        "about": withdrawal.reference,
+        "our_ref": withdrawal.our_ref,
+        "payment": withdrawal.payment,
     }
-    return _post(base, "close", closing.key, body, moves_money=False)
+    return _post(base, "withdraw", withdrawal.key, body, moves_money=False)
 
 
 def build_enroll(base: str, enrollment: Enrollment) -> Request:

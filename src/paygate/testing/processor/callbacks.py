@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.dialogue import Response
-from paygate.errors import BadReply, NotAuthentic
+from paygate.errors import BadResponse, NotAuthentic
 from paygate.gateway import Applied, Callback, CallbackStyle, Reply
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
 
     try:
         notice = parse_notice(Response(status=200, body=callback.body))
-    except BadReply as error:
+    except BadResponse as error:
         raise NotAuthentic("the callback is signed, and does not read as an event") from error
     return [replace(notice, signed_at=signed_at)]
 

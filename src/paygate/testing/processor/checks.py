@@ -32,7 +32,7 @@ DEFAULT_TOKENS: Final = {Kind.CARD: "tok_visa", Kind.E_CHECK: "tok_bank"}
 """What a payer who fills in the fake's own page pays with."""
 
 
-class Refusal(Exception):
+class ProcessorRefusal(Exception):
     """The request is refused, and nothing was changed."""
 
     def __init__(self, cause: RejectCause, message: str, raw_code: str = "") -> None:
@@ -45,7 +45,7 @@ class Refusal(Exception):
         }
 
 
-class Checks:
+class Admission:
     """Everything that the processor asks before it acts."""
 
     def __init__(self, truth: Truth, traits: Traits, habits: Habits) -> None:
@@ -57,7 +57,7 @@ class Checks:
             "capture": self._capture,
             "void": self._void,
             "refund": self._refund,
-            "close": self._close,
+            "withdraw": self._close,
         }
 
     def usual(self, operation: str, body: Mapping[str, Any], now: datetime) -> tuple[str, Plan]:
@@ -66,22 +66,28 @@ class Checks:
         kind = Kind(about.kind if about else body["kind"])
         rail = self._traits.rails.get(kind)
         if rail is None or operation not in rail.operations:
-            raise Refusal(RejectCause.PERMISSION, f"this account does not {operation} by {kind}")
+            raise ProcessorRefusal(
+                RejectCause.PERMISSION, f"this account does not {operation} by {kind}"
+            )
         match Operation(operation):
             case Operation.CHARGE | Operation.AUTHORIZE:
                 if about is None:
                     return self._charge(kind, rail, body)
                 if about.state is not State.OPENED:
-                    raise Refusal(RejectCause.STATE, f"the e-check was debited: {about.state}")
+                    raise ProcessorRefusal(
+                        RejectCause.STATE, f"the e-check was debited: {about.state}"
+                    )
                 return about.token, MAGIC[about.token].plan
             case Operation.ENROLL:
                 return self._enroll(kind, body)
             case Operation.FORGET:
                 if body["token"] not in self._truth.methods:
-                    raise Refusal(RejectCause.METHOD_GONE, "no such method is stored")
+                    raise ProcessorRefusal(RejectCause.METHOD_GONE, "no such method is stored")
             case _:
                 if about is None:
-                    raise Refusal(RejectCause.VALIDATION, f"{operation} what? about is missing")
+                    raise ProcessorRefusal(
+                        RejectCause.VALIDATION, f"{operation} what? about is missing"
+                    )
                 self._of_followups[operation](rail, about, body, now)
         return "", Plan()
 
@@ -91,7 +97,9 @@ class Checks:
             return None
         about = self._truth.orders.get(reference)
         if about is None:
-            raise Refusal(RejectCause.STATE, f"{operation}: there is no charge {shown(reference)}")
+            raise ProcessorRefusal(
+                RejectCause.STATE, f"{operation}: there is no charge {shown(reference)}"
+            )
         return about
 
     # --- What comes first ---------------------------------------------------------------
@@ -99,19 +107,21 @@ class Checks:
     def _charge(self, kind: Kind, rail: Rail, body: Mapping[str, Any]) -> tuple[str, Plan]:
         currency, minor = body["currency"], body["minor"]
         if rail.currencies is not None and currency not in rail.currencies:
-            raise Refusal(RejectCause.VALIDATION, f"this account does not take {currency}")
+            raise ProcessorRefusal(RejectCause.VALIDATION, f"this account does not take {currency}")
         limits = rail.limits.get(currency)
         low = (limits and limits.minimum_minor) or 1
         high = limits and limits.maximum_minor
         if minor < low or (high is not None and minor > high):
-            raise Refusal(
+            raise ProcessorRefusal(
                 RejectCause.VALIDATION, f"{minor} minor units of {currency} are outside the limits"
             )
         missing = rail.payer_fields - set(body.get("payer", ()))
         if missing:
-            raise Refusal(RejectCause.VALIDATION, f"the payer lacks {', '.join(sorted(missing))}")
+            raise ProcessorRefusal(
+                RejectCause.VALIDATION, f"the payer lacks {', '.join(sorted(missing))}"
+            )
         if rail.needs_return_url and not body.get("return_url"):
-            raise Refusal(RejectCause.VALIDATION, "return_url is missing")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "return_url is missing")
         if not rail.methods:
             return "", Plan()
         token = self._token(kind, body.get("method"))
@@ -121,11 +131,13 @@ class Checks:
         if body.get("from_reference"):
             charge = self._truth.orders.get(str(body["from_reference"]))
             if charge is None or not charge.token:
-                raise Refusal(RejectCause.STATE, "from_reference is no charge with a method")
+                raise ProcessorRefusal(
+                    RejectCause.STATE, "from_reference is no charge with a method"
+                )
             return charge.token, Plan()
         if body.get("method") is None:
             if not body.get("return_url"):
-                raise Refusal(RejectCause.VALIDATION, "method or return_url is missing")
+                raise ProcessorRefusal(RejectCause.VALIDATION, "method or return_url is missing")
             return DEFAULT_TOKENS.get(kind, ""), Plan(verdict=Verdict.ASK_PAYER)
         token = self._token(kind, body["method"])
         plan = MAGIC[token].plan
@@ -135,18 +147,18 @@ class Checks:
     def _token(self, kind: Kind, method: Mapping[str, Any] | None) -> str:
         """Find the magic token that *method* is, was stored from, or behaves like."""
         if not isinstance(method or {}, dict):
-            raise Refusal(RejectCause.VALIDATION, "method is no object")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "method is no object")
         token = _plain_token(method or {})
         if token in self._truth.methods:
             token = self._truth.methods[token]
             if not token:
-                raise Refusal(RejectCause.METHOD_GONE, "that method was deleted")
+                raise ProcessorRefusal(RejectCause.METHOD_GONE, "that method was deleted")
         elif token.startswith("pm_"):
             token = f"tok_{token[3:]}"
         row = MAGIC.get(token)
         if row is None or kind not in row.kinds:
             # The token itself is not repeated: it might be a real one, given by mistake.
-            raise Refusal(
+            raise ProcessorRefusal(
                 RejectCause.VALIDATION,
                 f"this is not a magic value of the fake for {kind}; {LISTED}",
                 "unknown_magic_value",
@@ -157,45 +169,53 @@ class Checks:
 
     def _complete(self, _: Rail, about: Order, body: Mapping[str, Any], __: datetime) -> None:
         if body["currency"] != about.currency or not 0 < body["minor"] <= about.minor:
-            raise Refusal(RejectCause.VALIDATION, "that is not what the payer approved")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "that is not what the payer approved")
 
     def _capture(self, rail: Rail, about: Order, body: Mapping[str, Any], _: datetime) -> None:
         rest = about.minor - about.told.get("captured", 0)
         if about.state is not State.AUTHORIZED:
-            raise Refusal(RejectCause.STATE, f"nothing is held: the charge is {about.state}")
+            raise ProcessorRefusal(
+                RejectCause.STATE, f"nothing is held: the charge is {about.state}"
+            )
         if body["currency"] != about.currency or not 0 < body["minor"] <= rest:
-            raise Refusal(RejectCause.VALIDATION, f"{rest} minor units are held")
+            raise ProcessorRefusal(RejectCause.VALIDATION, f"{rest} minor units are held")
         if body["minor"] != rest and not rail.partial_capture:
-            raise Refusal(RejectCause.VALIDATION, "this account captures all or nothing")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "this account captures all or nothing")
         if not (body["final"] or rail.multiple_capture):
-            raise Refusal(RejectCause.VALIDATION, "this account captures once; say final")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "this account captures once; say final")
 
     def _void(self, _: Rail, about: Order, __: Mapping[str, Any], now: datetime) -> None:
         waiting = about.state in (State.AUTHORIZED, State.PENDING)
         if about.state is State.PENDING and about.plan.get("void") == "too_late":
-            raise Refusal(RejectCause.STATE, "too late to void: the bank has the debit")
+            raise ProcessorRefusal(RejectCause.STATE, "too late to void: the bank has the debit")
         if not waiting and not self.unsettled(about, now):
-            raise Refusal(RejectCause.STATE, f"there is nothing to void: {about.state}, settled")
+            raise ProcessorRefusal(
+                RejectCause.STATE, f"there is nothing to void: {about.state}, settled"
+            )
 
     def _refund(self, rail: Rail, about: Order, body: Mapping[str, Any], now: datetime) -> None:
         entry = self._truth.movement(body["movement"])
         if entry is None or about.reference not in self._references_of(entry):
-            raise Refusal(
+            raise ProcessorRefusal(
                 RejectCause.STATE, f"there is no movement {shown(body['movement'])} in it"
             )
         if rail.refund_window is not None and now > entry.at + rail.refund_window:
-            raise Refusal(RejectCause.STATE, "the time in which it can be refunded is over")
+            raise ProcessorRefusal(
+                RejectCause.STATE, "the time in which it can be refunded is over"
+            )
         rest = self._truth.rest(entry)
         if body["currency"] != entry.currency or not 0 < body["minor"] <= rest:
-            raise Refusal(RejectCause.VALIDATION, f"{rest} minor units can be refunded")
+            raise ProcessorRefusal(RejectCause.VALIDATION, f"{rest} minor units can be refunded")
         if body["minor"] != rest and not rail.partial_refund:
-            raise Refusal(RejectCause.VALIDATION, "this account refunds all or nothing")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "this account refunds all or nothing")
 
     def _close(self, rail: Rail, about: Order, _: Mapping[str, Any], __: datetime) -> None:
-        if not rail.closable:
-            raise Refusal(RejectCause.PERMISSION, f"a {about.kind} cannot be closed here")
+        if not rail.withdrawable:
+            raise ProcessorRefusal(RejectCause.PERMISSION, f"a {about.kind} cannot be closed here")
         if about.state in (State.APPROVED, State.PENDING, State.AUTHORIZED):
-            raise Refusal(RejectCause.STATE, f"too late to close: the charge is {about.state}")
+            raise ProcessorRefusal(
+                RejectCause.STATE, f"too late to close: the charge is {about.state}"
+            )
 
     def unsettled(self, about: Order, now: datetime) -> list[Entry]:
         """Find what a void would take back: whole movements of a card, not settled yet."""

@@ -11,7 +11,7 @@ from paygate.domain.currency import scale_of
 from paygate.domain.kind import Kind
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import DeclineCode, RejectCause
-from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.checks import ProcessorRefusal
 from paygate.testing.processor.magic import MAGIC, REJECTS, RETURNS, Plan, Verdict
 from paygate.testing.processor.order import PAYABLE, Order, State
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from paygate.testing.processor.checks import Checks
+    from paygate.testing.processor.checks import Admission
     from paygate.testing.processor.journal import Entry
     from paygate.testing.processor.order import Due
     from paygate.testing.processor.rails import Habits
@@ -41,7 +41,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "capture": "ca",
     "void": "vo",
     "refund": "re",
-    "close": "cl",
+    "withdraw": "cl",
     "enroll": "en",
     "forget": "fo",
 }
@@ -67,7 +67,7 @@ def _shown_method(token: str, kind: str) -> dict[str, Any]:
 class Effects:
     """Everything that the processor does, once it was checked."""
 
-    def __init__(self, truth: Truth, checks: Checks, habits: Habits) -> None:
+    def __init__(self, truth: Truth, checks: Admission, habits: Habits) -> None:
         self._truth = truth
         self._checks = checks
         self._habits = habits
@@ -79,7 +79,7 @@ class Effects:
             "capture": self._captured,
             "void": self._voided,
             "refund": self._refunded,
-            "close": self._closed,
+            "withdraw": self._closed,
             "enroll": self._enrolled,
             "forget": self._forgotten,
         }
@@ -109,7 +109,9 @@ class Effects:
     ) -> dict[str, Any]:
         """Carry out what was checked, as *plan* says; the order as it shows then."""
         if plan.verdict is Verdict.REJECT:
-            raise Refusal(RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code)
+            raise ProcessorRefusal(
+                RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code
+            )
         if operation in ("charge", "authorize") and "about" in body:
             order = self._truth.orders[body["about"]]
         else:
@@ -342,7 +344,7 @@ class Effects:
             case Verdict.REJECT:
                 self._truth.change(order, State.REJECTED, error=_error_of(plan))
                 self._truth.tell(order.state, order, now)
-            case Verdict.CLOSE:
+            case Verdict.WITHDRAW:
                 self._truth.change(order, State.CANCELED)
                 self._truth.tell(order.state, order, now)
                 self._end_hold(order, now)

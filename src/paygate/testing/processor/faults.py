@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from paygate.dialogue import Response
-from paygate.errors import NoReply, NotSent
+from paygate.errors import NoResponse, NotSent
 from paygate.testing.processor.magic import Wire
 
 BEFORE: Final = frozenset({Wire.UNSENT, Wire.REQUEST_LOST, Wire.REQUEST_LATE})
@@ -14,7 +14,7 @@ BEFORE: Final = frozenset({Wire.UNSENT, Wire.REQUEST_LOST, Wire.REQUEST_LATE})
 HUGE_BYTES: Final = 10_000_000
 
 
-class Late(NoReply):
+class LateAnswer(NoResponse):
     """The answer is ready, and comes only when nobody waits any more."""
 
     response: Response
@@ -24,7 +24,7 @@ def lose_request(wire: Wire) -> NoReturn:
     """Fail as the network does when the request does not arrive."""
     if wire is Wire.UNSENT:
         raise NotSent("the fake's wire: the connection was refused")
-    raise NoReply("the fake's wire: the request left and no answer came")
+    raise NoResponse("the fake's wire: the request left and no answer came")
 
 
 def server_error() -> Response:
@@ -36,9 +36,9 @@ def damage(wire: Wire, response: Response) -> Response:
     """Do to the answer what *wire* says, or lose it."""
     match wire:
         case Wire.ANSWER_LOST:
-            raise NoReply("the fake's wire: the request arrived and its answer was lost")
+            raise NoResponse("the fake's wire: the request arrived and its answer was lost")
         case Wire.ANSWER_LATE:
-            raise Late("the fake's wire: the answer came too late", response=response)
+            raise LateAnswer("the fake's wire: the answer came too late", response=response)
         case Wire.GARBAGE:
             body = b"<html>\xff\xfe this is not what you asked for"
         case Wire.TRUNCATED:

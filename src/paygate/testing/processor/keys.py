@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from paygate.dialogue import Response
 from paygate.domain.outcome import DeclineCode, RejectCause
 from paygate.gateway import DedupWindow, Keyed
-from paygate.testing.processor.checks import Refusal
+from paygate.testing.processor.checks import ProcessorRefusal
 from paygate.testing.processor.magic import DECLINES
-from paygate.testing.processor.truth import Stored
+from paygate.testing.processor.truth import StoredAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Keys:
                 return None
             if stored.fingerprint != call.fingerprint:
                 text = "the key was used before with another request"
-                return refuse(Refusal(RejectCause.KEY_MISMATCH, text))
+                return refuse(ProcessorRefusal(RejectCause.KEY_MISMATCH, text))
             return _again(stored)
         if isinstance(rule, DedupWindow):
             stored = self._truth.answers.get(call.look)
@@ -87,10 +87,10 @@ class Keys:
         rule = self._rule
         if isinstance(rule, Keyed):
             if call.key and (response.status < 400 or rule.replays_errors):
-                stored = Stored(call.fingerprint, now, response.status, response.body)
+                stored = StoredAnswer(call.fingerprint, now, response.status, response.body)
                 self._truth.keep_answer(call.key, stored)
         elif isinstance(rule, DedupWindow) and _went_through(response):
-            self._truth.keep_answer(call.look, Stored("", now, 200, response.body))
+            self._truth.keep_answer(call.look, StoredAnswer("", now, 200, response.body))
 
 
 def answer(status: int, shown: Mapping[str, Any]) -> Response:
@@ -98,7 +98,7 @@ def answer(status: int, shown: Mapping[str, Any]) -> Response:
     return Response(status=status, headers=JSON_HEADERS, body=_to_json(shown).encode())
 
 
-def refuse(refusal: Refusal, status: int = 422) -> Response:
+def refuse(refusal: ProcessorRefusal, status: int = 422) -> Response:
     """Write the answer to a request that was refused."""
     return answer(status, {"error": refusal.shown})
 
@@ -108,5 +108,5 @@ def _went_through(response: Response) -> bool:
     return response.status == 200 and json.loads(response.body)["state"] != "declined"
 
 
-def _again(stored: Stored) -> Response:
+def _again(stored: StoredAnswer) -> Response:
     return Response(status=stored.status, headers=JSON_HEADERS, body=stored.body)

@@ -27,7 +27,7 @@ class Verdict(StrEnum):
     DECLINE = "decline"
     REJECT = "reject"
     WAIT = "wait"
-    CLOSE = "close"
+    WITHDRAW = "withdraw"
     ASK_PAYER = "ask_payer"
 
 
@@ -52,7 +52,7 @@ class Plan:
     """How one operation goes: what is decided, and what the wire does to it.
 
     `code` is a `DeclineCode` or a `RejectCause`; `ends` what waiting ends in (one that
-    ends in `CLOSE` is withdrawn by the processor, without a word why);
+    ends in `WITHDRAW` is withdrawn by the processor, without a word why);
     `percent` the part of the amount that moves; `other_currency` moves the money
     in another one; `returns` is the ACH code with which a settled e-check comes back;
     `checks` is how address, postal code and security code compare, in our words; `action` is

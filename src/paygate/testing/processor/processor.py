@@ -44,7 +44,7 @@ from paygate.domain.kind import Operation
 from paygate.domain.outcome import RejectCause
 from paygate.testing.clock import WallClock
 from paygate.testing.processor import faults
-from paygate.testing.processor.checks import Checks, Refusal
+from paygate.testing.processor.checks import Admission, ProcessorRefusal
 from paygate.testing.processor.effects import Effects
 from paygate.testing.processor.journal import JournalFile, moved
 from paygate.testing.processor.keys import Call, Keys, answer, refuse
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
     from paygate.domain.money import Money
     from paygate.gateway import Traits
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
     from paygate.testing.processor.journal import Entry
     from paygate.testing.processor.order import Order
 
@@ -81,7 +81,7 @@ class FakeProcessor:
         self,
         traits: Traits | None = None,
         *,
-        clock: Clock | None = None,
+        clock: ProcessorClock | None = None,
         habits: Habits | None = None,
         journal: Path | str | None = None,
         signing_key: str = SIGNING_KEY,
@@ -99,7 +99,7 @@ class FakeProcessor:
             run=f"{time.time_ns():x}_" if forgets else "",
         )
         self._keys = Keys(self._truth, self.traits.idempotency)
-        self._checks = Checks(self._truth, self.traits, self.habits)
+        self._checks = Admission(self._truth, self.traits, self.habits)
         self._effects = Effects(self._truth, self._checks, self.habits)
         self._stage = Stage(self._truth, self._effects, self)
         self._late: list[tuple[datetime, int, Call]] = []
@@ -151,7 +151,7 @@ class FakeProcessor:
         """
         Answer as the processor would.
 
-        Raises `NotSent` and `NoReply` where a script or a magic value says that
+        Raises `NotSent` and `NoResponse` where a script or a magic value says that
         the network failed.
         """
         path, _, query = request.url.partition("/v1/")[2].partition("?")
@@ -184,7 +184,7 @@ class FakeProcessor:
                 return faults.damage(plan.wire, answer(200, unpaid.view()))
             else:
                 response = self._execute(call, token, plan, now)
-        except Refusal as refusal:
+        except ProcessorRefusal as refusal:
             plan, response = Plan(), refuse(refusal)
         except (LookupError, TypeError, ValueError) as error:
             return _wrong(f"a field is missing or wrong: {error!r}")
@@ -260,7 +260,7 @@ class FakeProcessor:
         try:
             token, plan = self._checks.usual(call.operation, call.body, now)
             response = self._execute(call, token, replace(plan, wire=Wire.FINE), now)
-        except Refusal as refusal:
+        except ProcessorRefusal as refusal:
             response = refuse(refusal)
         self._keys.keep(call, response, now)
         self._truth.commit()
@@ -341,4 +341,4 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _wrong(message: str, status: int = 400) -> Response:
-    return refuse(Refusal(RejectCause.VALIDATION, message), status)
+    return refuse(ProcessorRefusal(RejectCause.VALIDATION, message), status)

@@ -38,7 +38,7 @@ class Overrides(TypedDict, total=False):
     immediate: bool
     payer_present: bool
     variable_amount: bool
-    closable: bool
+    withdrawable: bool
     partial_capture: bool
     multiple_capture: bool
     partial_refund: bool
@@ -85,7 +85,7 @@ RAILS: Final[Mapping[Kind, Rail]] = {
     Kind.CARD: Rail(
         operations=frozenset(
             {Operation.CHARGE, Operation.AUTHORIZE, Operation.CAPTURE, Operation.COMPLETE}
-            | {Operation.CLOSE}
+            | {Operation.WITHDRAW}
             | _MONEY_BACK
             | _STORING
         ),
@@ -97,34 +97,34 @@ RAILS: Final[Mapping[Kind, Rail]] = {
         operations=frozenset({Operation.CHARGE} | _MONEY_BACK | _STORING),
         methods=_TOKENS | {RawBankAccount},
         immediate=False,
-        closable=False,
+        withdrawable=False,
     ),
     Kind.REDIRECT: Rail(
         operations=frozenset(
-            {Operation.CHARGE, Operation.COMPLETE, Operation.CLOSE, Operation.REFUND}
+            {Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW, Operation.REFUND}
         ),
         needs_return_url=True,
         immediate=False,
         payer_present=True,
     ),
     Kind.VOUCHER: Rail(
-        operations=frozenset({Operation.CHARGE, Operation.CLOSE}),
+        operations=frozenset({Operation.CHARGE, Operation.WITHDRAW}),
         immediate=False,
         payer_present=True,
         variable_amount=True,
     ),
     Kind.QR: Rail(
-        operations=frozenset({Operation.CHARGE, Operation.CLOSE, Operation.REFUND}),
+        operations=frozenset({Operation.CHARGE, Operation.WITHDRAW, Operation.REFUND}),
         immediate=False,
         payer_present=True,
     ),
     Kind.PUSH: Rail(
-        operations=frozenset({Operation.CHARGE, Operation.CLOSE, Operation.REFUND}),
+        operations=frozenset({Operation.CHARGE, Operation.WITHDRAW, Operation.REFUND}),
         immediate=False,
         payer_present=True,
     ),
     Kind.BITCOIN: Rail(
-        operations=frozenset({Operation.CHARGE, Operation.CLOSE}),
+        operations=frozenset({Operation.CHARGE, Operation.WITHDRAW}),
         immediate=False,
         payer_present=True,
         variable_amount=True,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
     from paygate.testing.processor.effects import Effects
     from paygate.testing.processor.order import Order
     from paygate.testing.processor.rails import Habits
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class House(Protocol):
     """What the stage needs of its processor."""
 
-    clock: Clock
+    clock: ProcessorClock
     habits: Habits
     script: Script
     signing_key: str

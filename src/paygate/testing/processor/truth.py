@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredAnswer:
     """An answer that is kept under an idempotency key: a repetition gets the same bytes."""
 
     fingerprint: str
@@ -35,7 +35,7 @@ class _Line:
 
     moved: list[Entry] = field(default_factory=list[Entry])
     orders: dict[str, Order] = field(default_factory=dict[str, Order])
-    answers: dict[str, Stored] = field(default_factory=dict[str, Stored])
+    answers: dict[str, StoredAnswer] = field(default_factory=dict[str, StoredAnswer])
     methods: dict[str, str] = field(default_factory=dict[str, str])
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -46,7 +46,7 @@ class Truth:
     def __init__(self, file: JournalFile | None = None, run: str = "") -> None:
         self.journal: list[Entry] = []
         self.orders: dict[str, Order] = {}
-        self.answers: dict[str, Stored] = {}
+        self.answers: dict[str, StoredAnswer] = {}
         self.methods: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
         self._by_our_ref: dict[tuple[str, str], list[Order]] = {}
@@ -224,7 +224,7 @@ class Truth:
         shown["movements"] = [{**moved, "currency": shown["currency"], "minor": shown["minor"]}]
         self._record("charge.approved", at, shown, moved=shown["movements"])
 
-    def keep_answer(self, key: str, stored: Stored) -> None:
+    def keep_answer(self, key: str, stored: StoredAnswer) -> None:
         """Keep the answer for a repetition under *key*."""
         self.answers[key] = self._line.answers[key] = stored
 
@@ -287,7 +287,7 @@ class Truth:
             entry = Entry.from_json(plain)
             self._book(entry, self.orders[entry.reference])
         for key, (fingerprint, at, status, body) in line.get("answers", {}).items():
-            kept = Stored(fingerprint, datetime.fromisoformat(at), status, body.encode())
+            kept = StoredAnswer(fingerprint, datetime.fromisoformat(at), status, body.encode())
             self.answers[key] = kept
         self.methods.update(line.get("methods", {}))
         self.events += line.get("events", ())

@@ -6,15 +6,15 @@ when the faults are over, they are compared with the processors' own truth.
 """
 
 from paygate.testing.simulation.declared import left_out, playable
-from paygate.testing.simulation.results import Result, Violation
+from paygate.testing.simulation.results import BrokenRule, Result
 from paygate.testing.simulation.running import run
 from paygate.testing.simulation.shrinking import shrink
 from paygate.testing.simulation.sweeping import Summary, sweep
 
 __all__ = [
+    "BrokenRule",
     "Result",
     "Summary",
-    "Violation",
     "left_out",
     "playable",
     "run",

@@ -134,7 +134,7 @@ class Auditor:
     def has_given_up(self, attempt: str, order: Order) -> bool:
         """Tell whether *attempt* was called failed, by nobody but us."""
         state = self.states.get(attempt)
-        if state is None or not state.closed:
+        if state is None or not state.ended:
             return False
         return not {order.payment} & (self.world.disturbed | self.world.judged)
 
@@ -169,7 +169,7 @@ class Auditor:
             if before is not None and now.rank <= before.rank:
                 self.world.violated("I7", f"{id_} goes back from {before} to {now}")
             known[id_] = now
-            if now.closed:
+            if now.ended:
                 self._check_given_up(id_)
 
     def _check_given_up(self, attempt: str) -> None:

@@ -15,8 +15,8 @@ from paygate.gateway import CallbackStyle, InquiryBy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.testing.simulation.faults import Fault, Weather
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.faults import PlannedFault, Weather
+    from paygate.testing.simulation.profiles import SimulatedAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Bias:
     empty is anything.
     """
 
-    faults: Mapping[Fault, float] = field(default_factory=dict["Fault", float])
+    faults: Mapping[PlannedFault, float] = field(default_factory=dict["PlannedFault", float])
     actions: Mapping[str, int] = field(default_factory=dict[str, int])
     kinds: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ class Bias:
         """Make the weather of a schedule whose seed drew *drawn*."""
         return replace(drawn, chances=self.faults) if self.faults else drawn
 
-    def fits(self, profile: Profile) -> bool:
+    def fits(self, profile: SimulatedAccount) -> bool:
         """Tell whether *profile* is of an account as it is wanted."""
         traits = profile.traits
         return (

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Authorized, Closed, Closing, DeclineCode, Declined
+from paygate.domain.outcome import Approved, Authorized, DeclineCode, Declined, Ended, Ending
 from paygate.testing.processor.order import State
 from paygate.testing.simulation.settlements import may_hold
 from paygate.testing.simulation.tasks import ignore
-from paygate.testing.simulation.world import Call
+from paygate.testing.simulation.world import KeyedCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -339,13 +339,13 @@ def resolve(world: World, name: str, rolls: Dice) -> None:
         decide(world, name, str(row["id"]), rolls)
 
 
-def close_page(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
+def withdraw_page(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
     """Withdraw a page or slip."""
     row = _some(world, rolls, "status = 'requires_action'", payment)
     if row is not None:
         host = rolls.choice(world.hosts)
-        world.begin(name, host, host.close_page(str(row["id"])), rolls)
-        world.count("actor:close_page")
+        world.begin(name, host, host.withdraw_page(str(row["id"])), rolls)
+        world.count("actor:withdraw_page")
 
 
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
@@ -360,7 +360,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "undo credit": (1, undo_credit),
     "assign": (3, assign),
     "resolve": (2, resolve),
-    "close page": (2, close_page),
+    "close page": (2, withdraw_page),
     "void lost": (2, void_lost),
     "refund disputed": (2, refund_disputed),
     "give back other": (2, give_back_other),
@@ -399,7 +399,7 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     if outcome is None:
         return False
     if isinstance(outcome, Approved) and _is_of_another(world, row, outcome):
-        outcome = Closed(how=Closing.CANCELED)
+        outcome = Ended(how=Ending.CANCELED)
     world.judged.add(payment)
     world.note(f"clerk decides {payment} {type(outcome).__name__}")
     world.count(f"clerk:resolve {type(outcome).__name__}")
@@ -448,14 +448,14 @@ def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> N
     elif decide(world, name, payment, rolls):
         return
     elif status == "requires_action" and first:
-        flow = host.close_page(payment, key=key)
+        flow = host.withdraw_page(payment, key=key)
     elif status == "authorized" and first:
         flow = host.cancel(payment, key=key)
     elif waiting := world.store.look(_WAITING, payment=payment):
         world.judged.add(payment)
         flow = host.resolve(
             payment,
-            Closed(how=Closing.CANCELED),
+            Ended(how=Ending.CANCELED),
             attempt=str(waiting[0]["id"]),
             evidence="the processor's dashboard",
         )
@@ -481,7 +481,7 @@ ORDER BY id
 """
 
 
-def _shown(found: list[Order], operation: str) -> Approved | Authorized | Declined | Closed | None:
+def _shown(found: list[Order], operation: str) -> Approved | Authorized | Declined | Ended | None:
     """Read what the processor shows; None where it says itself that it is not decided."""
     done = [order for order in found if order.state is State.APPROVED or order.movements]
     if done:
@@ -506,9 +506,9 @@ def _shown(found: list[Order], operation: str) -> Approved | Authorized | Declin
     live = [order for order in found if order.state not in _DEAD]
     if live:
         return None
-    if operation == "close" or any(order.state is State.DECLINED for order in found):
+    if operation == "withdraw" or any(order.state is State.DECLINED for order in found):
         return Declined(code=DeclineCode.GENERIC, raw_code="05", retryable=True)
-    return Closed(how=Closing.CANCELED)
+    return Ended(how=Ending.CANCELED)
 
 
 _FOLLOWS: Final = ("capture", "void", "refund")
@@ -534,7 +534,7 @@ def _order(
     call: Callable[[Host], Flow[Any]],
     after: Callable[[Any], None] = ignore,
 ) -> None:
-    order = Call(verb, key, call, after)
+    order = KeyedCall(verb, key, call, after)
     world.orders.append(order)
     world.place(name, order, rolls.choice(world.hosts), rolls)
     world.count(f"actor:{verb}")

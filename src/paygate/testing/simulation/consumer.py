@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 
 if TYPE_CHECKING:
     from paygate.domain.event import Event
@@ -20,7 +20,7 @@ class ConsumerDown(Exception):
 class FaultyWorld(Protocol):
     """What a consumer asks of a world: whether it fails now, and a place for what it sees."""
 
-    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+    def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
         """Draw whether one of *faults* happens now."""
         ...
 
@@ -46,8 +46,10 @@ class Consumer:
         world = self.world
         fault = None
         if task is not None:
-            fault = world.strikes(task.rolls, Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
-        if fault is Fault.CONSUMER_FAILS:
+            fault = world.strikes(
+                task.rolls, PlannedFault.CONSUMER_FAILS, PlannedFault.CONSUMER_FAILS_LATE
+            )
+        if fault is PlannedFault.CONSUMER_FAILS:
             raise ConsumerDown("simulated: the consumer is down")
         if event.id in self.taken:
             world.count("event told twice")
@@ -59,5 +61,5 @@ class Consumer:
                 )
             self.last[event.aggregate] = event.seq
             self.taken[event.id] = event.type
-        if fault is Fault.CONSUMER_FAILS_LATE:
+        if fault is PlannedFault.CONSUMER_FAILS_LATE:
             raise ConsumerDown("simulated: the consumer took it and went down")

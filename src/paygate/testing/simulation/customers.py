@@ -14,7 +14,7 @@ from paygate.testing.processor.effects import PAGES
 from paygate.testing.processor.order import PAYABLE, State
 from paygate.testing.simulation import bank, clerk
 from paygate.testing.simulation.dice import weighted
-from paygate.testing.simulation.world import Call
+from paygate.testing.simulation.world import KeyedCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.hosts import Host
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.profiles import SimulatedAccount
     from paygate.testing.simulation.world import World
 
 RETURN_URL: Final = "https://shop.example/back"
@@ -88,7 +88,7 @@ def open_page(world: World, name: str, rolls: Dice) -> None:
         flow: Flow[Any] = make(number, via=account, key=key, **needed)
         return flow
 
-    _place(world, name, Call(verb, key, call), rolls)
+    _place(world, name, KeyedCall(verb, key, call), rolls)
 
 
 def top_up(world: World, name: str, rolls: Dice) -> None:
@@ -96,7 +96,7 @@ def top_up(world: World, name: str, rolls: Dice) -> None:
     account, more = _through(world, rolls)
     amount = Money("USD", rolls.choice((100, 777, 2000)))
     key = f"top-up-{name}"
-    order = Call(
+    order = KeyedCall(
         "top_up", key, lambda host: host.top_up("C-1", amount, via=account, key=key, **more)
     )
     _place(world, name, order, rolls)
@@ -166,7 +166,7 @@ def store_method(world: World, name: str, rolls: Dice) -> None:
     stored = _stored(world)
     if stored and rolls.random() < 0.3:
         id_, key = str(rolls.choice(stored)["id"]), f"forget-{name}"
-        order = Call("forget_method", key, lambda host: host.forget_method(id_, key=key))
+        order = KeyedCall("forget_method", key, lambda host: host.forget_method(id_, key=key))
         _place(world, name, order, rolls)
         return
     able = [
@@ -178,7 +178,7 @@ def store_method(world: World, name: str, rolls: Dice) -> None:
         enroll(world, name, rolls.choice(able), rolls)
 
 
-def enroll(world: World, name: str, profile: Profile, rolls: Dice) -> None:
+def enroll(world: World, name: str, profile: SimulatedAccount, rolls: Dice) -> None:
     """Let the account of *profile* store a method of the first customer."""
     token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
     key, host = f"enroll-{name}", rolls.choice(world.hosts)
@@ -192,7 +192,9 @@ def use_credit(world: World, name: str, rolls: Dice) -> None:
     numbers = _open(world)
     if numbers:
         number, key = rolls.choice(numbers), f"credit-{name}"
-        order = Call("pay_from_credit", key, lambda host: host.pay_from_credit(number, key=key))
+        order = KeyedCall(
+            "pay_from_credit", key, lambda host: host.pay_from_credit(number, key=key)
+        )
         _place(world, name, order, rolls)
 
 
@@ -243,7 +245,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
         make = host.collect if verb == "collect" else host.authorize
         return make(items, via=account, key=key, **more)
 
-    order = Call(verb, key, call)
+    order = KeyedCall(verb, key, call)
     follow = weighted(rolls, _FOLLOW_UPS)
     order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)
@@ -301,7 +303,7 @@ def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) ->
             pass
 
 
-def _place(world: World, name: str, order: Call, rolls: Dice) -> None:
+def _place(world: World, name: str, order: KeyedCall, rolls: Dice) -> None:
     world.orders.append(order)
     world.place(name, order, rolls.choice(world.hosts), rolls)
     world.count(f"actor:{order.verb}")

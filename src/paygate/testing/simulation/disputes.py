@@ -29,7 +29,7 @@ SELECT k.reference, k.payment, k.state, k.account, c.item, c.amount_minor,
   OR EXISTS (SELECT 1 FROM paygate_write_off o
              WHERE o.item = c.item AND o.id IS NOT c.write_off) AS others,
   EXISTS (SELECT 1 FROM paygate_taken t JOIN paygate_receipt r ON r.id = t.receipt
-          WHERE t.place = 'item' AND t.name = c.item
+          WHERE t.origin = 'item' AND t.name = c.item
           AND r.payment = k.payment AND r.kind = 'chargeback'
           AND (r.movement_id = k.reference OR r.movement_id LIKE k.reference || '#%')
           AND NOT EXISTS (SELECT 1 FROM paygate_receipt w

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.dice import Dice
 
 
-class Fault(StrEnum):
+class PlannedFault(StrEnum):
     """One thing that goes wrong."""
 
     # The way to the processor and back.
@@ -59,34 +59,39 @@ class Fault(StrEnum):
 
 
 WIRE: Final = (
-    Fault.CONNECT,
-    Fault.REQUEST_LOST,
-    Fault.REQUEST_LATE,
-    Fault.ANSWER_LOST,
-    Fault.ANSWER_SLOW,
-    Fault.GARBAGE,
-    Fault.TRUNCATED,
-    Fault.TOO_MANY,
-    Fault.ERROR_BEFORE,
-    Fault.ERROR_AFTER,
-    Fault.GATEWAY_BEFORE,
-    Fault.GATEWAY_AFTER,
-    Fault.KEY_SEEN,
+    PlannedFault.CONNECT,
+    PlannedFault.REQUEST_LOST,
+    PlannedFault.REQUEST_LATE,
+    PlannedFault.ANSWER_LOST,
+    PlannedFault.ANSWER_SLOW,
+    PlannedFault.GARBAGE,
+    PlannedFault.TRUNCATED,
+    PlannedFault.TOO_MANY,
+    PlannedFault.ERROR_BEFORE,
+    PlannedFault.ERROR_AFTER,
+    PlannedFault.GATEWAY_BEFORE,
+    PlannedFault.GATEWAY_AFTER,
+    PlannedFault.KEY_SEEN,
 )
 LEDGER: Final = (
-    Fault.BUSY,
-    Fault.COMMIT_FAILS,
-    Fault.COMMIT_LIES,
-    Fault.DISK_FULL,
-    Fault.CRASH,
-    Fault.CRASH_AFTER_COMMIT,
-    Fault.SIGNAL,
+    PlannedFault.BUSY,
+    PlannedFault.COMMIT_FAILS,
+    PlannedFault.COMMIT_LIES,
+    PlannedFault.DISK_FULL,
+    PlannedFault.CRASH,
+    PlannedFault.CRASH_AFTER_COMMIT,
+    PlannedFault.SIGNAL,
 )
-DRIVER: Final = (Fault.DRIVER_NONSENSE, Fault.DRIVER_RAISES)
-CONSUMER: Final = (Fault.CONSUMER_FAILS, Fault.CONSUMER_FAILS_LATE)
-CALLBACK: Final = (Fault.DUPLICATED, Fault.CORRUPTED, Fault.FORGED, Fault.RECORDED)
+DRIVER: Final = (PlannedFault.DRIVER_NONSENSE, PlannedFault.DRIVER_RAISES)
+CONSUMER: Final = (PlannedFault.CONSUMER_FAILS, PlannedFault.CONSUMER_FAILS_LATE)
+CALLBACK: Final = (
+    PlannedFault.DUPLICATED,
+    PlannedFault.CORRUPTED,
+    PlannedFault.FORGED,
+    PlannedFault.RECORDED,
+)
 
-POST: Final = frozenset({*CALLBACK, Fault.REORDERED, Fault.CHANGED})
+POST: Final = frozenset({*CALLBACK, PlannedFault.REORDERED, PlannedFault.CHANGED})
 
 _ON: Final = 0.4
 _OFTEN: Final = 0.8
@@ -102,22 +107,22 @@ _POST_STRENGTHS: Final = (0.1, 0.3, 0.6)
 class Weather:
     """How likely each fault is; one that is missing does not happen."""
 
-    chances: Mapping[Fault, float] = field(default_factory=dict[Fault, float])
+    chances: Mapping[PlannedFault, float] = field(default_factory=dict[PlannedFault, float])
 
     @classmethod
     def draw(cls, rolls: Dice) -> Weather:
         """Draw which faults a seed has on, and how strong each is; at times only a few, often."""
         if rolls.random() < _FEW:
-            few = rolls.sample(list(Fault), rolls.choice((1, 2, 3)))
+            few = rolls.sample(list(PlannedFault), rolls.choice((1, 2, 3)))
             return cls({fault: rolls.choice(_FEW_STRENGTHS) for fault in few})
-        chances: dict[Fault, float] = {}
-        for fault in Fault:
+        chances: dict[PlannedFault, float] = {}
+        for fault in PlannedFault:
             strength = rolls.choice(_strengths(fault))
-            if rolls.random() < (_OFTEN if fault is Fault.CHANGED else _ON):
+            if rolls.random() < (_OFTEN if fault is PlannedFault.CHANGED else _ON):
                 chances[fault] = strength
         return cls(chances)
 
-    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+    def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
         """Draw whether one of *faults* happens now."""
         chances = self.chances
         for fault in faults:
@@ -127,7 +132,7 @@ class Weather:
         return None
 
 
-def _strengths(fault: Fault) -> tuple[float, ...]:
+def _strengths(fault: PlannedFault) -> tuple[float, ...]:
     if fault in LEDGER:
         return _LEDGER_STRENGTHS
     return _POST_STRENGTHS if fault in POST else _STRENGTHS

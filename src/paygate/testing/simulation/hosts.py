@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from paygate.domain.event import Event
     from paygate.ledger.vault import Vault
     from paygate.service.account import GatewayAccount, Timing
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
 
 
 class CountedIds:
@@ -38,7 +38,7 @@ class CountedIds:
 class SkewedClock:
     """A clock that is wrong by *skew*."""
 
-    true: Clock
+    true: ProcessorClock
     skew: timedelta = timedelta(0)
 
     def now(self) -> datetime:
@@ -50,7 +50,7 @@ class SkewedClock:
 class TrueStopwatch:
     """The count of the one machine that all hosts run on, which is booted once."""
 
-    true: Clock
+    true: ProcessorClock
 
     def read(self) -> Mark:
         """Tell the moment it is now."""

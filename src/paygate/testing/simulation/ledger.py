@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from paygate.ledger.sqlite import SqliteStore
 from paygate.testing.simulation.blank import blank_ledger
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 from paygate.testing.simulation.footprints import writes
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ class Interrupted(BaseException):
     """A signal's handler raised this in the middle of something; its process goes on."""
 
 
-class Connection(sqlite3.Connection):
+class WatchedConnection(sqlite3.Connection):
     """A connection that notes what was written, and at which a fault can be armed."""
 
-    fault: Fault | None = None
+    fault: PlannedFault | None = None
     countdown = 0
     struck = False
     committed = False
@@ -61,7 +61,7 @@ class Connection(sqlite3.Connection):
         if sql == "COMMIT":
             self.committed = True
             self._after_commit()
-        if self.fault is Fault.SIGNAL:
+        if self.fault is PlannedFault.SIGNAL:
             self._interrupt()
         return cursor
 
@@ -73,7 +73,7 @@ class Connection(sqlite3.Connection):
             self._before(sql)
         return super().executemany(sql, parameters)
 
-    def arm(self, fault: Fault | None, countdown: int) -> None:
+    def arm(self, fault: PlannedFault | None, countdown: int) -> None:
         """Let *fault* strike in the next transaction, at its statement number *countdown*."""
         self.fault, self.countdown = fault, countdown
         self.struck = self.committed = False
@@ -83,20 +83,20 @@ class Connection(sqlite3.Connection):
         if sql == "ROLLBACK":
             return
         match self.fault:
-            case Fault.BUSY if sql == "BEGIN IMMEDIATE":
+            case PlannedFault.BUSY if sql == "BEGIN IMMEDIATE":
                 self._strike(sqlite3.SQLITE_BUSY, "database is locked")
-            case Fault.COMMIT_FAILS if sql == "COMMIT":
+            case PlannedFault.COMMIT_FAILS if sql == "COMMIT":
                 super().execute("ROLLBACK")
                 self._strike(sqlite3.SQLITE_IOERR, "disk I/O error")
-            case Fault.DISK_FULL if self.countdown == 0 and writes(sql):
+            case PlannedFault.DISK_FULL if self.countdown == 0 and writes(sql):
                 # SQLite undoes the whole transaction by itself, or only this statement.
                 if len(self.statements) % 2:
                     super().execute("ROLLBACK")
                 self._strike(sqlite3.SQLITE_FULL, "database or disk is full")
-            case Fault.CRASH if self.countdown == 0:
+            case PlannedFault.CRASH if self.countdown == 0:
                 self.fault, self.struck = None, True
                 raise PowerCut
-            case Fault.SIGNAL:
+            case PlannedFault.SIGNAL:
                 pass  # it comes after a statement, also after the first and the last
             case _:
                 self.countdown = max(0, self.countdown - 1)
@@ -108,9 +108,9 @@ class Connection(sqlite3.Connection):
         self.countdown -= 1
 
     def _after_commit(self) -> None:
-        if self.fault is Fault.COMMIT_LIES:
+        if self.fault is PlannedFault.COMMIT_LIES:
             self._strike(sqlite3.SQLITE_IOERR, "disk I/O error")
-        if self.fault is Fault.CRASH_AFTER_COMMIT:
+        if self.fault is PlannedFault.CRASH_AFTER_COMMIT:
             self.fault, self.struck = None, True
             raise PowerCut
 
@@ -124,7 +124,7 @@ class Connection(sqlite3.Connection):
 class SimulatedStore(SqliteStore):
     """The production store, with its file in memory and faults at its connection."""
 
-    connection: Connection
+    connection: WatchedConnection
 
     def __init__(self) -> None:
         self._place = f"file:/simulated-{next(_numbers)}?vfs=memdb"
@@ -178,9 +178,9 @@ class SimulatedStore(SqliteStore):
             isolation_level=None,
             check_same_thread=False,
             cached_statements=1024,
-            factory=Connection,
+            factory=WatchedConnection,
         )
-        assert isinstance(connection, Connection)
+        assert isinstance(connection, WatchedConnection)
         connection.row_factory = sqlite3.Row
         self._empty()
         for pragma in ("foreign_keys=ON", "synchronous=OFF", "temp_store=MEMORY"):

@@ -21,7 +21,7 @@ from paygate.domain.outcome import (
 )
 from paygate.gateway import Notice
 from paygate.testing.fake import FakeGateway
-from paygate.testing.simulation.faults import Fault
+from paygate.testing.simulation.faults import PlannedFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
         Callback,
         Capture,
         Charge,
-        ClosingUp,
         Completion,
         Enrollment,
         Forgetting,
         Inquiry,
         Refunding,
         Voiding,
+        Withdrawal,
     )
     from paygate.testing.simulation.dice import Dice
 
@@ -51,7 +51,7 @@ class DriverBug(RuntimeError):
 class Bungler(FakeGateway):
     """A driver that now and then returns nonsense, or raises."""
 
-    trouble: Callable[[], tuple[Fault, Dice] | None] = staticmethod(lambda: None)
+    trouble: Callable[[], tuple[PlannedFault, Dice] | None] = staticmethod(lambda: None)
 
     def _bungled(self, dialogue: Dialogue[T], wrong: Callable[[Any, Dice], Any]) -> Dialogue[T]:
         """Hold *dialogue*, and make something else of its answer where trouble strikes."""
@@ -59,11 +59,11 @@ class Bungler(FakeGateway):
         if found is None:
             return (yield from dialogue)
         fault, rolls = found
-        if fault is Fault.DRIVER_RAISES and rolls.random() < 0.5:
+        if fault is PlannedFault.DRIVER_RAISES and rolls.random() < 0.5:
             dialogue.close()
             raise DriverBug
         answer = yield from dialogue
-        if fault is Fault.DRIVER_RAISES:
+        if fault is PlannedFault.DRIVER_RAISES:
             raise DriverBug
         returned: T = wrong(answer, rolls)
         return returned
@@ -99,9 +99,9 @@ class Bungler(FakeGateway):
         return self._bungled(super().refund(refunding), nonsense)
 
     @override
-    def close(self, closing: ClosingUp) -> Dialogue[Any]:
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Any]:
         """Make a page unpayable, or bungle it."""
-        return self._bungled(super().close(closing), nonsense)
+        return self._bungled(super().withdraw(withdrawal), nonsense)
 
     @override
     def enroll(self, enrollment: Enrollment) -> Dialogue[Any]:

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.dialogue import Request, Response
 from paygate.domain.kind import Kind
-from paygate.errors import NoReply, NotSent
+from paygate.errors import NoResponse, NotSent
 from paygate.gateway import Keyed
 from paygate.testing.processor.keys import Call
 from paygate.testing.processor.magic import Plan, Verdict
 from paygate.testing.processor.order import State
-from paygate.testing.processor.truth import Stored
+from paygate.testing.processor.truth import StoredAnswer
 from paygate.testing.simulation.deeds import ONCE, happened
-from paygate.testing.simulation.faults import WIRE, Fault
+from paygate.testing.simulation.faults import WIRE, PlannedFault
 from paygate.testing.simulation.profiles import DEADLINE
-from paygate.testing.simulation.wire import Wire
+from paygate.testing.simulation.wire import RequestInFlight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
     from paygate.service.account import Timing
     from paygate.service.flow import Exchange
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.audit import Auditor
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.ledger import SimulatedStore
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.profiles import SimulatedAccount
     from paygate.testing.simulation.tasks import Task
 
 _HTML: Final = b"<html><body>\xff\xfe Something went wrong</body></html>"
@@ -57,7 +57,7 @@ _LATER: Final = (
     Plan(verdict=Verdict.WAIT),
     Plan(verdict=Verdict.WAIT, ends=Verdict.DECLINE, code="generic", raw_code="05"),
     Plan(verdict=Verdict.WAIT, ends=Verdict.REJECT, code="state"),
-    Plan(verdict=Verdict.WAIT, ends=Verdict.CLOSE),
+    Plan(verdict=Verdict.WAIT, ends=Verdict.WITHDRAW),
 )
 _AT_ONCE: Final = (
     Plan(verdict=Verdict.DECLINE, code="generic", raw_code="05", retryable=True),
@@ -71,7 +71,7 @@ class ConnectedWorld(Protocol):
     """What the network asks of a world: both of its ends, the time, and the faults."""
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> ProcessorClock:
         """The true time, whatever the clocks of hosts show."""
         ...
 
@@ -86,7 +86,7 @@ class ConnectedWorld(Protocol):
         ...
 
     @property
-    def profiles(self) -> Mapping[str, Profile]:
+    def profiles(self) -> Mapping[str, SimulatedAccount]:
         """What each account is like."""
         ...
 
@@ -100,7 +100,7 @@ class ConnectedWorld(Protocol):
         """Who remembers what was concluded of each attempt."""
         ...
 
-    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+    def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
         """Draw whether one of *faults* happens now."""
         ...
 
@@ -122,7 +122,7 @@ class ConnectedWorld(Protocol):
 
 
 @dataclass(slots=True)
-class Network:
+class SimulatedNetwork:
     """What is between the hosts and the processors of *world*."""
 
     world: ConnectedWorld
@@ -133,7 +133,7 @@ class Network:
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict["tuple[str, str]", bytes])
     delayed: int = 0
 
-    def send(self, exchange: Exchange, rolls: Dice) -> Wire:
+    def send(self, exchange: Exchange, rolls: Dice) -> RequestInFlight:
         """Let a request leave, or fail to connect."""
         world = self.world
         if world.store.writing:
@@ -143,18 +143,18 @@ class Network:
         if exchange.request.method == "POST":
             self._watch_repetition(exchange)
         fault = world.strikes(rolls, *WIRE)
-        if fault is Fault.CONNECT:
+        if fault is PlannedFault.CONNECT:
             raise NotSent("simulated: the connection was refused")
-        wire = Wire(exchange, world.clock.now(), fault)
-        if fault is Fault.REQUEST_LOST:
-            wire.fate = NoReply("simulated: the request left and no answer came")
-        elif fault is Fault.REQUEST_LATE:
+        wire = RequestInFlight(exchange, world.clock.now(), fault)
+        if fault is PlannedFault.REQUEST_LOST:
+            wire.fate = NoResponse("simulated: the request left and no answer came")
+        elif fault is PlannedFault.REQUEST_LATE:
             self._delay(wire, rolls)
-        elif fault is Fault.ANSWER_SLOW:
+        elif fault is PlannedFault.ANSWER_SLOW:
             wire.slow = rolls.randint(1, 8)
         return wire
 
-    def go_on(self, wire: Wire, rolls: Dice) -> Response | None:
+    def go_on(self, wire: RequestInFlight, rolls: Dice) -> Response | None:
         """Let *wire* get one step further; the answer when it is there, None before that."""
         if wire.fate is not None:
             raise wire.fate
@@ -165,7 +165,7 @@ class Network:
             wire.slow -= 1
             return None
         if self.world.clock.now() > wire.sent_at + DEADLINE and rolls.random() < 0.5:
-            raise NoReply("simulated: the answer took longer than anybody waits")
+            raise NoResponse("simulated: the answer took longer than anybody waits")
         # Or it came in time, and the host was stopped before it could read it.
         return wire.response
 
@@ -190,7 +190,7 @@ class Network:
 
     # --- On the way ------------------------------------------------------------------------
 
-    def _delay(self, wire: Wire, rolls: Dice) -> None:
+    def _delay(self, wire: RequestInFlight, rolls: Dice) -> None:
         """Keep the request on its way: its host gives up waiting, and it arrives after all."""
         account = self.world.profiles[wire.exchange.account]
         until = wire.sent_at + (DEADLINE + account.traits.max_in_flight) * rolls.random()
@@ -204,39 +204,39 @@ class Network:
                 wire.exchange.request,
             ),
         )
-        wire.fate = NoReply("simulated: no answer came in time")
+        wire.fate = NoResponse("simulated: no answer came in time")
 
-    def _arrive(self, wire: Wire, rolls: Dice) -> None:
+    def _arrive(self, wire: RequestInFlight, rolls: Dice) -> None:
         account, request = wire.exchange.account, wire.exchange.request
         gateway = self.world.gateways[account]
         match wire.fault:
-            case Fault.TOO_MANY:
+            case PlannedFault.TOO_MANY:
                 wire.response = Response(status=429, body=_TOO_MANY)
                 return
-            case Fault.ERROR_BEFORE:
+            case PlannedFault.ERROR_BEFORE:
                 wire.response = self._keep_error(gateway, request, done=False)
                 return
-            case Fault.GATEWAY_BEFORE:
+            case PlannedFault.GATEWAY_BEFORE:
                 wire.response = Response(status=502, body=_HTML)
                 return
             case _:
                 pass
         self._turn(account, request, rolls)
-        if wire.fault is Fault.KEY_SEEN:
+        if wire.fault is PlannedFault.KEY_SEEN:
             self._with_other_data(account, request)
         response = self._handle(account, request)
         match wire.fault:
-            case Fault.ANSWER_LOST:
-                wire.fate = NoReply("simulated: the request arrived and its answer was lost")
-            case Fault.GARBAGE:
+            case PlannedFault.ANSWER_LOST:
+                wire.fate = NoResponse("simulated: the request arrived and its answer was lost")
+            case PlannedFault.GARBAGE:
                 response = Response(status=200, body=_HTML)
-            case Fault.TRUNCATED:
+            case PlannedFault.TRUNCATED:
                 response = Response(
                     status=response.status, body=response.body[: len(response.body) // 2]
                 )
-            case Fault.ERROR_AFTER:
+            case PlannedFault.ERROR_AFTER:
                 response = self._keep_error(gateway, request, done=True)
-            case Fault.GATEWAY_AFTER:
+            case PlannedFault.GATEWAY_AFTER:
                 response = Response(status=502, body=_HTML)
             case _:
                 wire.clean = response.status == 200
@@ -281,7 +281,7 @@ class Network:
         if done or known is None or now >= known.at + rule.ttl:
             call = Call(request.step, _object(request), key, request.body)
             at = known.at if done and known is not None else now
-            processor.truth.keep_answer(key, Stored(call.fingerprint, at, 500, error.body))
+            processor.truth.keep_answer(key, StoredAnswer(call.fingerprint, at, 500, error.body))
         return error
 
     # --- At the processor -------------------------------------------------------------------

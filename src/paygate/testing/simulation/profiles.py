@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paygate.gateway import Idempotency, Traits
-    from paygate.testing.clock import Clock
+    from paygate.testing.clock import ProcessorClock
     from paygate.testing.simulation.dice import Dice
 
 _KINDS: Final = {
@@ -64,7 +64,7 @@ _FINAL_AFTER: Final[dict[timedelta | None, int]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class SimulatedAccount:
     """One gateway account: what its traits say, and what the processor does beside that."""
 
     name: str
@@ -108,7 +108,7 @@ class Profile:
         yield "settlements are told" if self.tells_settlement() else "settlements are not told"
 
 
-def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
+def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccount:
     """Draw an account; with *traits* it is one of a driver that declares these."""
     kind = weighted(rolls, _KINDS)
     rules = list(_IDEMPOTENCY)
@@ -152,7 +152,7 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
     hints = rolls.random() < _HINTS and _can_hint(own) and traits is None
     if hints:
         own = replace(own, callback_proof=CallbackProof.NONE)
-    return Profile(
+    return SimulatedAccount(
         name=name,
         kind=kind,
         rule=rule,
@@ -168,7 +168,7 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> Profile:
     )
 
 
-def open_gateway(profile: Profile, clock: Clock) -> Bungler:
+def open_gateway(profile: SimulatedAccount, clock: ProcessorClock) -> Bungler:
     """Open the account of *profile* at a processor of its own."""
     processor = FakeProcessor(profile.traits, clock=clock, habits=profile.habits)
     face = _FACES[profile.hints, profile.feed]

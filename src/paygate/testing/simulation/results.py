@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class BrokenRule:
     """A rule that did not hold, by its name in the semantics, and where that showed."""
 
     rule: str
@@ -26,7 +26,7 @@ class Result:
     """
 
     seed: int
-    violations: tuple[Violation, ...]
+    violations: tuple[BrokenRule, ...]
     steps: int
     digest: str
     commits: int = 0

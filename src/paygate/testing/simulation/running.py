@@ -18,8 +18,8 @@ from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import DRIVER, Weather
 from paygate.testing.simulation.moves import draw_moves, play
 from paygate.testing.simulation.profiles import draw
-from paygate.testing.simulation.results import Result, Violation
-from paygate.testing.simulation.world import BugAlarm, Stopped, World
+from paygate.testing.simulation.results import BrokenRule, Result
+from paygate.testing.simulation.world import BugAlarm, RunStopped, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.bias import Bias
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.moves import Move
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.profiles import SimulatedAccount
 
 _TOTALS: Final = (500, 1234, 3000, 10_000)
 _LOG: Final = "paygate"
@@ -59,12 +59,12 @@ def run(
     logger.addHandler(alarm)
     try:
         _play(world, draw_moves(seed, bias) if moves is None else moves, alarm)
-    except Stopped:
+    except RunStopped:
         pass
     except Exception as error:  # noqa: BLE001  (whoever broke it, the seed tells how)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno}"
-        world.violations.append(Violation("errors", f"{type(error).__name__} at {where}: {error}"))
+        world.violations.append(BrokenRule("errors", f"{type(error).__name__} at {where}: {error}"))
     finally:
         logger.removeHandler(alarm)
         logger.propagate = propagates
@@ -113,7 +113,7 @@ def _world(seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias) -
     )
 
 
-def _account(rolls: Dice, name: str, traits: Traits | None, bias: Bias) -> Profile:
+def _account(rolls: Dice, name: str, traits: Traits | None, bias: Bias) -> SimulatedAccount:
     """Draw an account, again and again until it is of the wanted kind."""
     profile = draw(rolls, name, traits)
     for _ in range(_DRAWS_MAX):

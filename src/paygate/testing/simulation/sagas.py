@@ -131,7 +131,7 @@ def paid_late(world: World, name: str, rolls: Dice) -> None:
     account, order = found
     match rolls.randrange(3):
         case 0:
-            clerk.close_page(world, f"{name}.c", rolls, payment=order.payment)
+            clerk.withdraw_page(world, f"{name}.c", rolls, payment=order.payment)
         case 1:
             world.gateways[account].cancel(order.reference)
         case _:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow, Step
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.hosts import Host
-    from paygate.testing.simulation.wire import Wire
+    from paygate.testing.simulation.wire import RequestInFlight
 
 
 def ignore(_: Any) -> None:
@@ -32,7 +32,7 @@ class Task:
     then: Callable[[Any], None] = ignore
     failed: Callable[[BaseException | None], None] = ignore
     step: Step | None = None
-    wire: Wire | None = None
+    wire: RequestInFlight | None = None
     steps: int = 0
     answered: str = ""
     """The attempt whose money request was answered, and well."""

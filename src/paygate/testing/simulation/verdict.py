@@ -19,13 +19,13 @@ from paygate.testing.simulation import clerk
 from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
-from paygate.testing.simulation.faults import DRIVER, Fault
+from paygate.testing.simulation.faults import DRIVER, PlannedFault
 from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
 from paygate.testing.simulation.whose import Whose, disturbed
 
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.profiles import SimulatedAccount
     from paygate.testing.simulation.world import World
 
 _WHOLE: Final = 8
@@ -40,7 +40,7 @@ SELECT item, amount_minor, state FROM paygate_claim
 WHERE payment = :payment AND state IN ('hard', 'soft')
 """
 _LIVE: Final = ("processing", "unknown", "requires_action", "authorized")
-_ODDITIES: Final = (*DRIVER, Fault.KEY_SEEN)
+_ODDITIES: Final = (*DRIVER, PlannedFault.KEY_SEEN)
 _SECRETS: Final = (
     b"tok_visa",
     b"tok_bank",
@@ -146,12 +146,12 @@ def check_nothing_left(world: World) -> None:
 # --- Doubt --------------------------------------------------------------------------------
 
 
-def _blind(profile: Profile) -> bool:
+def _blind(profile: SimulatedAccount) -> bool:
     """Tell whether nobody would ever tell us how something ended."""
     return not profile.tells() and profile.traits.inquiry is InquiryBy.NONE
 
 
-def _why(world: World, row: Any, profile: Profile) -> str:
+def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
     """Tell why a person must look at a payment; empty where that could have been avoided."""
     if not row["needs_review"]:
         untold = _blind(profile) or row["id"] in mistaken(world)
@@ -203,7 +203,7 @@ def _was_tried(world: World, payment: str) -> bool:
     )
 
 
-def _why_unknown(world: World, profile: Profile, attempt: Any) -> str:
+def _why_unknown(world: World, profile: SimulatedAccount, attempt: Any) -> str:
     traits = profile.traits
     if attempt["code"] == RejectCause.KEY_MISMATCH:
         return "the key had been used with other data"
@@ -420,7 +420,7 @@ def _snapshot(world: World) -> list[tuple[Any, ...]]:
         "FROM paygate_item ORDER BY number"
     )
     lots = world.store.look(
-        "SELECT id, amount_minor - used_minor - closed_minor, reserved_minor FROM paygate_credit "
-        "WHERE amount_minor - used_minor - closed_minor <> 0 ORDER BY id"
+        "SELECT id, amount_minor - used_minor - canceled_minor, reserved_minor FROM paygate_credit "
+        "WHERE amount_minor - used_minor - canceled_minor <> 0 ORDER BY id"
     )
     return [tuple(row) for row in (*items, *lots)]

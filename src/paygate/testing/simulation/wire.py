@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Response
     from paygate.service.flow import Exchange
-    from paygate.testing.simulation.faults import Fault
+    from paygate.testing.simulation.faults import PlannedFault
 
 
 @dataclass(slots=True)
-class Wire:
+class RequestInFlight:
     """A request of a task on its way, and what comes of it."""
 
     exchange: Exchange
     sent_at: datetime
-    fault: Fault | None
+    fault: PlannedFault | None
     response: Response | None = None
     clean: bool = False
     fate: Exception | None = None

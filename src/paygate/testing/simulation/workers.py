@@ -10,7 +10,7 @@ from paygate.errors import NotAuthentic, NotVerified
 from paygate.gateway import CallbackStyle
 from paygate.testing.processor.callbacks import read_written, signed_events
 from paygate.testing.simulation.dice import weighted
-from paygate.testing.simulation.faults import CALLBACK, Fault
+from paygate.testing.simulation.faults import CALLBACK, PlannedFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,10 +43,10 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
             return
         account, indices = rolls.choice(waiting)
         index = indices[0]
-        if world.acknowledged[account] and world.strikes(rolls, Fault.DUPLICATED):
+        if world.acknowledged[account] and world.strikes(rolls, PlannedFault.DUPLICATED):
             # Sent again though it was acknowledged long ago: everything came after it.
             index = rolls.choice(sorted(world.acknowledged[account]))
-        elif len(indices) > 1 and world.strikes(rolls, Fault.REORDERED):
+        elif len(indices) > 1 and world.strikes(rolls, PlannedFault.REORDERED):
             index = rolls.choice(indices)
         _send(world, f"{name}.{number}", account, index, rolls)
 
@@ -60,7 +60,7 @@ def _contradict(world: World, name: str, rolls: Dice) -> None:
         if _may_change(world, account, index)
     ]
     # Few schedules hear of money while others still act, so it is tried more than once.
-    if heard and any(world.strikes(rolls, Fault.CHANGED) for _ in range(5)):
+    if heard and any(world.strikes(rolls, PlannedFault.CHANGED) for _ in range(5)):
         _send_changed(world, name, *rolls.choice(heard), rolls)
 
 
@@ -133,11 +133,11 @@ def set_clock(world: World, name: str, rolls: Dice) -> None:
     """Put the clock of a host wrong, or right."""
     del name
     host = rolls.choice(world.hosts)
-    fault = world.strikes(rolls, Fault.SKEW, Fault.CLOCK_BACK)
+    fault = world.strikes(rolls, PlannedFault.SKEW, PlannedFault.CLOCK_BACK)
     host.clock.skew = timedelta(0)
-    if fault is Fault.SKEW:
+    if fault is PlannedFault.SKEW:
         host.clock.skew = timedelta(seconds=rolls.uniform(-240, 240))
-    if fault is Fault.CLOCK_BACK:
+    if fault is PlannedFault.CLOCK_BACK:
         host.clock.skew = -timedelta(minutes=rolls.choice((10, 60, 3000)))
 
 
@@ -173,19 +173,19 @@ def _send(world: World, name: str, account: str, index: int, rolls: Dice) -> Non
     callback = _signed(world, account, index)
     world.count("actor:callback")
     match world.strikes(rolls, *CALLBACK):
-        case Fault.DUPLICATED:
+        case PlannedFault.DUPLICATED:
             _begin(world, f"{name}d", account, index, callback, rolls)
-        case Fault.CORRUPTED:
+        case PlannedFault.CORRUPTED:
             body = bytearray(callback.body)
             body[rolls.randrange(len(body))] ^= 1 << rolls.randrange(7)
             _begin_bad(world, name, account, replace(callback, body=bytes(body)), rolls)
             return
-        case Fault.FORGED:
+        case PlannedFault.FORGED:
             event = world.gateways[account].processor.truth.events[index]
             [written] = signed_events([event], "somebody else's key", world.clock.now())
             _begin_bad(world, name, account, read_written(written), rolls)
             return
-        case Fault.RECORDED:
+        case PlannedFault.RECORDED:
             late = replace(callback, received_at=callback.received_at + timedelta(minutes=6))
             _begin_bad(world, name, account, late, rolls)
             return

@@ -35,12 +35,12 @@ from paygate.testing.clock import FakeClock
 from paygate.testing.simulation.audit import Auditor
 from paygate.testing.simulation.consumer import Consumer
 from paygate.testing.simulation.dice import dice
-from paygate.testing.simulation.faults import DRIVER, LEDGER, Fault, Weather
+from paygate.testing.simulation.faults import DRIVER, LEDGER, PlannedFault, Weather
 from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
 from paygate.testing.simulation.ledger import Interrupted, PowerCut, SimulatedStore
-from paygate.testing.simulation.network import Network, our_ref_of
+from paygate.testing.simulation.network import SimulatedNetwork, our_ref_of
 from paygate.testing.simulation.profiles import open_gateway
-from paygate.testing.simulation.results import Violation
+from paygate.testing.simulation.results import BrokenRule
 from paygate.testing.simulation.tasks import Task, ignore
 from paygate.testing.simulation.trace import Trace
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.dice import Dice
     from paygate.testing.simulation.mischief import Bungler
-    from paygate.testing.simulation.profiles import Profile
+    from paygate.testing.simulation.profiles import SimulatedAccount
 
 STOP_AFTER: Final = 20_000
 """Steps after which a schedule that does not end is a violation of its own."""
@@ -67,12 +67,12 @@ UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at, state = 'failed'
 """
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """A rule was violated; nothing after it would tell more."""
 
 
 @dataclass(slots=True)
-class Call:
+class KeyedCall:
     """A call with a key, which whoever made it makes again until it was answered."""
 
     verb: str
@@ -88,16 +88,16 @@ class World:
     """Everything that a schedule plays with."""
 
     seed: int
-    profiles: Mapping[str, Profile]
+    profiles: Mapping[str, SimulatedAccount]
     weather: Weather
     calm: frozenset[str] = frozenset()
     clock: FakeClock = field(default_factory=FakeClock)
     store: SimulatedStore = field(default_factory=SimulatedStore.fresh)
     trace: Trace = field(default_factory=Trace)
     covered: Counter[str] = field(default_factory=Counter[str])
-    violations: list[Violation] = field(default_factory=list[Violation])
+    violations: list[BrokenRule] = field(default_factory=list[BrokenRule])
     tasks: list[Task] = field(default_factory=list[Task])
-    orders: list[Call] = field(default_factory=list[Call])
+    orders: list[KeyedCall] = field(default_factory=list[KeyedCall])
     hosts: list[Host] = field(default_factory=list[Host])
     """Those that have every account; the calls of people reach them."""
     strangers: list[Host] = field(default_factory=list[Host])
@@ -109,7 +109,7 @@ class World:
     ids: CountedIds = field(default_factory=CountedIds)
     gateways: dict[str, Bungler] = field(init=False)
     accounts: dict[str, GatewayAccount] = field(init=False)
-    network: Network = field(init=False)
+    network: SimulatedNetwork = field(init=False)
     auditor: Auditor = field(init=False)
     consumer: Consumer = field(init=False)
     acting: Task | None = None
@@ -141,7 +141,7 @@ class World:
             for name, gateway in self.gateways.items()
         }
         self.acknowledged = {name: set() for name in self.profiles}
-        self.network = Network(self)
+        self.network = SimulatedNetwork(self)
         self.auditor = Auditor(self)
         self.consumer = Consumer(self)
         for gateway in self.gateways.values():
@@ -165,10 +165,10 @@ class World:
     def violated(self, rule: str, detail: str) -> None:
         """Tell that a rule does not hold, and end the schedule."""
         self.note(f"VIOLATED {rule}: {detail}")
-        self.violations.append(Violation(rule, detail))
-        raise Stopped
+        self.violations.append(BrokenRule(rule, detail))
+        raise RunStopped
 
-    def strikes(self, rolls: Dice, *faults: Fault) -> Fault | None:
+    def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
         """Draw whether one of *faults* happens now, unless this one was taken out."""
         fault = self.weather.strikes(rolls, *faults)
         if fault is None:
@@ -200,7 +200,7 @@ class World:
             self.strangers = [self._host(2, has)]
             self.count("a host that lacks an account")
 
-    def _trouble(self) -> tuple[Fault, Dice] | None:
+    def _trouble(self) -> tuple[PlannedFault, Dice] | None:
         """Draw whether the driver that is asked now fails by itself."""
         rolls = self.acting.rolls if self.acting is not None else None
         fault = None if rolls is None else self.strikes(rolls, *DRIVER)
@@ -256,7 +256,7 @@ class World:
         self.tasks.append(task)
         return task
 
-    def place(self, name: str, order: Call, host: Host, rolls: Dice) -> Task:
+    def place(self, name: str, order: KeyedCall, host: Host, rolls: Dice) -> Task:
         """Make the call of *order*, for the first time or again."""
 
         def then(result: Any) -> None:
@@ -323,7 +323,7 @@ class World:
                 return
             try:
                 result = self._do(task)
-            except (Stopped, PowerCut):
+            except (RunStopped, PowerCut):
                 raise
             except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
                 task.wire = None
@@ -344,7 +344,7 @@ class World:
             if getattr(value, "action", None) is not None:
                 self.shown.add((value.account, value.reference))
             task.then(value)
-        except (Stopped, PowerCut):
+        except (RunStopped, PowerCut):
             raise
         except Interrupted:
             self._ended(task)

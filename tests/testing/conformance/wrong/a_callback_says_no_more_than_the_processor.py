@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from paygate.domain.outcome import Closed, Closing
+from paygate.domain.outcome import Ended, Ending
 from paygate.gateway import Callback, Notice
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
     def listed(self, notices: list[Notice], callback: Callback) -> list[Notice]:
-        canceled = Closed(how=Closing.CANCELED)
+        canceled = Ended(how=Ending.CANCELED)
         return [
-            replace(each, answer=canceled) if isinstance(each.answer, Closed) else each
+            replace(each, answer=canceled) if isinstance(each.answer, Ended) else each
             for each in notices
         ]

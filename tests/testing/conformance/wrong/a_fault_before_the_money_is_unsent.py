@@ -2,14 +2,14 @@
 
 from paygate.dialogue import Dialogue
 from paygate.domain.outcome import Outcome, Unknown
-from paygate.errors import NoReply, NotSent
-from paygate.gateway import ClosingUp
+from paygate.errors import NoResponse, NotSent
+from paygate.gateway import Withdrawal
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         try:
-            return (yield from super().close(closing))
-        except (NotSent, NoReply) as fault:
+            return (yield from super().withdraw(withdrawal))
+        except (NotSent, NoResponse) as fault:
             return Unknown(reason=str(fault))

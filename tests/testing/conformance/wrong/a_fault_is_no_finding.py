@@ -2,7 +2,7 @@
 
 from paygate.dialogue import Dialogue
 from paygate.domain.outcome import Finding, NotFound
-from paygate.errors import NoReply
+from paygate.errors import NoResponse
 from paygate.gateway import Inquiry
 from tests.testing.conformance.right import Paper
 
@@ -11,5 +11,5 @@ class Wrong(Paper):
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         try:
             return (yield from super().look_up(inquiry))
-        except NoReply:
+        except NoResponse:
             return NotFound()

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from paygate.dialogue import Dialogue
 from paygate.domain.outcome import Outcome
-from paygate.gateway import ClosingUp
+from paygate.gateway import Withdrawal
 from tests.testing.conformance.right import Paper
 
 
 class Wrong(Paper):
-    def close(self, closing: ClosingUp) -> Dialogue[Outcome]:
-        return super().close(replace(closing, reference=""))
+    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
+        return super().withdraw(replace(withdrawal, reference=""))

@@ -1,7 +1,7 @@
 """It is content with any answer."""
 
 from paygate.dialogue import Dialogue
-from paygate.errors import BadReply
+from paygate.errors import BadResponse
 from paygate.gateway import AccountFacts
 from tests.testing.conformance.right import Paper
 
@@ -10,5 +10,5 @@ class Wrong(Paper):
     def check(self) -> Dialogue[AccountFacts]:
         try:
             return (yield from super().check())
-        except BadReply:
+        except BadResponse:
             return AccountFacts(merchant_account=self._settings.merchant, live=False)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paygate.gateway import PlacePer, digest_key
-from paygate.ledger import places
+from paygate.gateway import AddressPer, digest_key
+from paygate.ledger import addresses
 from paygate.service import telling
 
 if TYPE_CHECKING:
@@ -33,21 +33,23 @@ def allot(
     key: str,
 ) -> int | None:
     """Allot the number of the place where *payment* is to be paid, if its rail wants one."""
-    if rail.place_per is None:
+    if rail.address_per is None:
         return None
     owner = f"payer:{payment.payer}"
-    if rail.place_per is PlacePer.INVOICE:
+    if rail.address_per is AddressPer.INVOICE:
         items = sorted({claim.item for claim in claims})
         # Money for a balance has no invoice: there each call is an occasion of its own.
         about = items or [f"key:{key}"]
         owner = f"invoice:{digest_key(payment.payer, *about)}"
-    place = places.allot(tx, account.traits.merchant_account, account.name, owner)
-    if place.new and places.tell_gap(tx, account.traits.merchant_account, rail.places_unused_max):
+    place = addresses.allot(tx, account.traits.merchant_account, account.name, owner)
+    if place.new and addresses.tell_gap(
+        tx, account.traits.merchant_account, rail.addresses_unused_max
+    ):
         telling.alert(
             tx,
             payment,
             f"{place.unused} places in a row were never paid to; a wallet that is restored looks "
-            f"no further than {rail.places_unused_max}: raise its gap limit. No further alert "
+            f"no further than {rail.addresses_unused_max}: raise its gap limit. No further alert "
             "comes until one of them is paid",
         )
     return place.number

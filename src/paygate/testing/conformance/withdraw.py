@@ -1,4 +1,4 @@
-"""Closing: withdrawing a page or slip."""
+"""Ending: withdrawing a page or slip."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from paygate.driver import Approved, Closed, Operation
+from paygate.driver import Approved, Ended, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
 from paygate.testing.conformance.held import then_silence
 from paygate.testing.conformance.operation import OperationConformance
 from paygate.testing.conformance.subject import unlike
 
 
-class CloseConformance(OperationConformance):
+class WithdrawConformance(OperationConformance):
     """
     What a gateway must do that has `close`.
 
     ``close.txt``: approve, too_late (it was paid in the meantime), refuse, error.
     """
 
-    about: ClassVar[str] = "close"
-    operation: ClassVar[Operation] = Operation.CLOSE
+    about: ClassVar[str] = "withdraw"
+    operation: ClassVar[Operation] = Operation.WITHDRAW
 
     @override
     def question(self, **given_: Any) -> Any:
         """Return what the driver is asked."""
-        return self.closing(**given_)
+        return self.withdrawal(**given_)
 
     def test_what_is_closed_is_named_and_closed(self) -> None:
-        """The right page, and Approved or Closed at the end."""
+        """The right page, and Approved or Ended at the end."""
         held = self.held(self.good())
-        about = self.closing().reference
+        about = self.withdrawal().reference
         other, why = unlike(about), "a page that stays open is paid beside the next payment"
         require(
-            isinstance(held.outcome, (Approved, Closed)),
-            expected="close: Approved or Closed",
+            isinstance(held.outcome, (Approved, Ended)),
+            expected="close: Approved or Ended",
             got=held.outcome,
             why=why,
             read=PROTOCOL,
@@ -60,7 +60,7 @@ class CloseConformance(OperationConformance):
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         moved = getattr(answer, "movements", ())
         require(
-            not isinstance(answer, Closed) and not (isinstance(answer, Approved) and not moved),
+            not isinstance(answer, Ended) and not (isinstance(answer, Approved) and not moved),
             expected="close, case 'too_late': Rejected, or Approved with the movement, or Unknown",
             got=answer,
             why="believed closed, the invoice is charged by another way as well",

@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _OF_OWNER = """
-SELECT number FROM paygate_place
+SELECT number FROM paygate_address
 WHERE source = :source AND tenant = :tenant AND account = :account AND owner = :owner
 """
-_BEGIN = "INSERT INTO paygate_place_count (source) VALUES (:source) ON CONFLICT DO NOTHING"
-_COUNT_UP = "UPDATE paygate_place_count SET allotted = allotted + 1 WHERE source = :source"
-_COUNT = "SELECT allotted, reached FROM paygate_place_count WHERE source = :source"
+_BEGIN = "INSERT INTO paygate_address_count (source) VALUES (:source) ON CONFLICT DO NOTHING"
+_COUNT_UP = "UPDATE paygate_address_count SET allotted = allotted + 1 WHERE source = :source"
+_COUNT = "SELECT allotted, reached FROM paygate_address_count WHERE source = :source"
 _GIVE = """
-INSERT INTO paygate_place (source, number, tenant, account, owner, created_at, checksum)
+INSERT INTO paygate_address (source, number, tenant, account, owner, created_at, checksum)
 VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
 """
 _TAKE = """
-INSERT INTO paygate_place (source, number, tenant, account, owner, created_at, checksum)
+INSERT INTO paygate_address (source, number, tenant, account, owner, created_at, checksum)
 VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
 ON CONFLICT DO NOTHING
 """
 # A number beyond those allotted was given away by a ledger that this one has forgotten.
 _REACH = """
-UPDATE paygate_place_count SET
+UPDATE paygate_address_count SET
   reached = CASE WHEN reached < :number THEN :number ELSE reached END,
   allotted = CASE WHEN allotted <= :number THEN :number + 1 ELSE allotted END
 WHERE source = :source
 """
 _TELL_GAP = """
-UPDATE paygate_place_count SET told_reached = reached, told_limit = :limit
+UPDATE paygate_address_count SET told_reached = reached, told_limit = :limit
 WHERE source = :source AND allotted - 1 - reached > :limit
   AND (told_reached IS NULL OR told_reached < reached OR told_limit < :limit)
 """
-_WHOSE = "SELECT tenant FROM paygate_place WHERE source = :source AND number = :number"
+_WHOSE = "SELECT tenant FROM paygate_address WHERE source = :source AND number = :number"
 _OF_MOVEMENT = f"""
 SELECT attempt, kind FROM paygate_receipt
 WHERE tenant = :tenant AND account = :account
@@ -71,7 +71,7 @@ LIMIT 1
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceCounts:
+class AddressCounts:
     """How many numbers of a wallet were allotted, and the highest that was paid to (-1: none)."""
 
     allotted: int
@@ -84,7 +84,7 @@ class PlaceCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Address:
     """A number, how many at the end of all numbers were never paid to, and whether it is new."""
 
     number: int
@@ -92,7 +92,7 @@ class Place:
     new: bool
 
 
-def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
+def allot(tx: Tx, source: str, account: str, owner: str) -> Address:
     """Return the number of *owner*, always the same; the next free one the first time."""
     params = {
         "source": source,
@@ -107,15 +107,15 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Place:
         tx.run(_COUNT_UP, params)
     now = counts(tx, source)
     if before is not None:
-        return Place(int(before["number"]), now.unused, new=False)
-    tx.run(_GIVE, checksums.signed(checksums.PLACE, {**params, "number": now.allotted - 1}))
-    return Place(now.allotted - 1, now.unused, new=True)
+        return Address(int(before["number"]), now.unused, new=False)
+    tx.run(_GIVE, checksums.signed(checksums.ADDRESS, {**params, "number": now.allotted - 1}))
+    return Address(now.allotted - 1, now.unused, new=True)
 
 
-def counts(tx: Tx, source: str) -> PlaceCounts:
+def counts(tx: Tx, source: str) -> AddressCounts:
     """Return how many numbers of *source* were allotted, and how far they were paid to."""
     row = tx.one(_COUNT, {"source": source})
-    return PlaceCounts(0, -1) if row is None else PlaceCounts(row["allotted"], row["reached"])
+    return AddressCounts(0, -1) if row is None else AddressCounts(row["allotted"], row["reached"])
 
 
 def reach(tx: Tx, source: str, number: int) -> None:
@@ -134,7 +134,7 @@ def take(tx: Tx, source: str, account: str, number: int) -> None:
         "owner": f"found:{number}",
         "at": tx.at,
     }
-    tx.run(_TAKE, checksums.signed(checksums.PLACE, params))
+    tx.run(_TAKE, checksums.signed(checksums.ADDRESS, params))
 
 
 def tell_gap(tx: Tx, source: str, limit: int) -> bool:

@@ -1,9 +1,9 @@
-"""Close the pages of what is about to be charged, so that nobody pays it on one meanwhile.
+"""Withdraw the pages of what is about to be charged, so that nobody pays it on one meanwhile.
 
 A page that stays payable while a stored card is charged is the commonest way to a
 double payment. So it is closed first, and what the gateway answers is awaited: it may
-say that the page is paid already. Each closing is an attempt of its own, stored before
-it is sent; a process that dies in between leaves a closed page and no charge.
+say that the page is paid already. Each withdrawal is an attempt of its own, stored before
+it is sent; a process that dies in between leaves a withdrawn page and no charge.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
 from paygate.ledger import attempts, claims, items
 from paygate.service import finding, inquire, operate, ways
 from paygate.service.flow import Flow, look
-from paygate.service.tasks import Task
+from paygate.service.tasks import OperateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class OpenPages(Exception):
-    """These pages are to be closed before the charge is stored; it ends its transaction."""
+    """These pages are to be withdrawn before the charge is stored; it ends its transaction."""
 
     def __init__(self, pages: Sequence[str]) -> None:
         super().__init__(*pages)
@@ -46,15 +46,17 @@ def check(
     """
     Raise `OpenPages` for pages of the items *wanted* that can be closed and were not *tried*.
 
-    A payer who is there is not kept waiting for a page that cannot be closed: another
+    A payer who is there is not kept waiting for a page that cannot be withdrawn: another
     payment takes it over. Without the payer nothing is sent until the page has ended,
     or its time is over where it cannot be closed.
     """
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
-    closable = [page for page in pages if page.id not in tried and _closable(tx, page, accounts)]
-    if closable:
-        raise OpenPages([page.id for page in closable])
+    withdrawable = [
+        page for page in pages if page.id not in tried and _withdrawable(tx, page, accounts)
+    ]
+    if withdrawable:
+        raise OpenPages([page.id for page in withdrawable])
     if payer_present:
         return
     for page in pages:
@@ -78,17 +80,17 @@ def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:
     return [invoice.number for invoice in found if invoice is not None]
 
 
-def _closable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
+def _withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
     main = attempts.main_of(tx, page.id)
-    return main.offers_to(Operation.CLOSE) and page.account in accounts
+    return main.offers_to(Operation.WITHDRAW) and page.account in accounts
 
 
-def close_pages(
+def withdraw_pages(
     pages: Sequence[str], accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[None]:
-    """Close *pages*; ask what became of one that could not be closed: it may be paid."""
+    """Withdraw *pages*; ask what became of one that could not be closed: it may be paid."""
     for page in pages:
-        task = Task(operation=Operation.CLOSE, payment=page, key=None)
+        task = OperateOrder(operation=Operation.WITHDRAW, payment=page, key=None)
         try:
             after = (yield from operate.operate(task, accounts, timing)).payment
         except (Refused, UsageError):
