@@ -128,11 +128,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """What is left of what a payer was asked for at a place, after a part of it has come.
+    """What is left of what a payer was asked for at an address, after a part of it has come.
 
-    `reference` and `address_index` are those of the charge, `rate` and `rate_source` those of its quote.
-    `amount` is in the currency in which it was asked for; from `enough` on the payment counts as
-    made in full.
+    `reference` and `address_index` are those of the charge, `rate` and `rate_source` those of its
+    quote. `amount` is in the currency in which it was asked for; from `enough` on the payment
+    counts as made in full.
     """
 
     reference: str
@@ -216,7 +216,7 @@ class Inquiry:
     amount of what it voided gives back that much.
 
     `parent_reference` is what the operation was done to, by the processor's name: the
-    charge or authorisation that is captured, voided, refunded, completed or closed. It is
+    charge or authorisation that is captured, voided, refunded, completed or withdrawn. It is
     there before the processor has named the operation itself, so a processor that lists
     captures or refunds only under their payment can be asked too. `movement_id` is the
     movement that a refund sends back. Both are empty for what follows nothing.
@@ -352,12 +352,12 @@ class Limits:
 
 
 class AddressPer(StrEnum):
-    """Who has a place to pay to of his own: each payer, or each set of invoices of a payer."""
+    """Who has an address of their own to pay to: each payer, or each set of invoices of a payer."""
 
     PAYER = "payer"
-    """Each payer has a place, for all invoices."""
+    """Each payer has an address, for all invoices."""
     INVOICE = "invoice"
-    """Each set of invoices of a payer has a place."""
+    """Each set of invoices of a payer has an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,7 +373,7 @@ class Rail:
     page or slip can be withdrawn; `immediate` that the result usually comes with
     the answer; `tells_settlement` that it tells when accepted money has reached
     the merchant; `payer_present` that it can't be charged without the payer, so
-    never by autopay. `address_per` says that each charge needs the number of a place
+    never by autopay. `address_per` says that each charge needs the number of an address
     to pay to, such as a Bitcoin address; the core numbers them for the wallet that
     `Traits.merchant_account` names, and warns where more than `addresses_unused_max` in
     a row are unpaid. `late` says what money is worth that comes after its quote has expired;
@@ -535,7 +535,7 @@ class Applied(StrEnum):
     PAID = "paid"
     """Its money is here or on its way; it should not be paid again."""
     WITHDRAWN = "withdrawn"
-    """It was closed, another payment took its place, or it ended without money."""
+    """It was withdrawn, another payment took its place, or it ended without money."""
     EXPIRED = "expired"
     """It ran out before it was paid."""
 
@@ -722,7 +722,7 @@ class Feeds(Protocol):
 
 @runtime_checkable
 class Watches(Protocol):
-    """Has a feed about numbered places to pay to, which it can only read if it knows how many.
+    """Has a feed about numbered addresses to pay to, which it can only read if it knows how many.
 
     What it must remember between two pages beside its position is kept for it by name. A page
     says what has changed, and the change is stored in the transaction that stores the notices
@@ -767,7 +767,7 @@ class Prices(Protocol):
 
 @runtime_checkable
 class AsksForRest(Protocol):
-    """Gives the payer a place to pay to, and says there what is left when a part has come."""
+    """Gives the payer an address to pay to, and says there what is left when a part has come."""
 
     def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
         """Return what the payer is to do for *remainder*: at the same place and price."""

@@ -331,7 +331,7 @@ def _pending_late(
 def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
     """Ask the payer for *answer*, or for this instead of what they were asked for before."""
     if facts.operation in _ABOUT_PAGE and not facts.state.final:
-        # The page is still open: to complete or to close it has come to nothing. What the
+        # The page is still open: to complete or to withdraw it has come to nothing. What the
         # payer is to do is news of the attempt that made the page.
         open_still = facts.operation is Operation.WITHDRAW
         return Changes(

@@ -83,7 +83,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """Money that a feed about places sees on its way, or that came: an output of a transaction.
+    """Money that a feed about addresses sees on its way, or that came: an output of a transaction.
 
     `name` is the processor's own, the same from when it is first seen until it is gone for good,
     and `quantity` how much it is. It counts when it has `needed` of its `confirmations`.

@@ -93,8 +93,8 @@ class Payment:
     holds what it is to pay. `settled` tells that all of its money reached us.
     `authorized` what was held for us before any capture, `seen` what is on its way, if the
     gateway says how much: a Bitcoin transaction that waits for confirmations, say. `sightings`
-    are the first of what that is made of, with the confirmations of each, and `address_index` is the number
-    of the address to pay to.
+    are the first of what that is made of, with the confirmations of each, and `address_index` is
+    the number of the address to pay to.
     `refundable_after` is how many banking days after settlement the payer's bank can
     still return it. `warnings` are sentences about the call that returned it.
     `method` is the stored method that was charged, or that was stored on the way;

@@ -1,4 +1,4 @@
-"""Quotes: which one the money at a place is for, and what that money is worth.
+"""Quotes: which one the money at an address is for, and what that money is worth.
 
 A quote promises, until it expires, that so many units of another currency (satoshi, say)
 pay so much. Three questions follow when money comes, and this module alone answers them,
@@ -85,7 +85,7 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A quote at a place: *minor* of the other currency, of which *come* was seen or has come.
+    """A quote at an address: *minor* of the other currency, of which *come* was seen or has come.
 
     From *enough* on it is paid. *serial* orders the quotes by when they were made.
     """

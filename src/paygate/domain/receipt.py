@@ -52,8 +52,8 @@ class ReceiptLine:
     `invoices` are the numbers of those that its money was put on or, for money that went out, was
     taken off. `reference` is what the processor calls the charge or refund that it came of, or for
     money recorded or sent back by hand the check's number or the transfer's text. `driver` is
-    that of its account, empty if no gateway brought it. `address` and `address_index` are where it was
-    paid to and the number of that address, if it has one; `transaction` is the id of a Bitcoin
+    that of its account, empty if no gateway brought it. `address` and `address_index` are where it
+    was paid to and the number of that address, if it has one; `transaction` is the id of a Bitcoin
     transaction.
     """
 

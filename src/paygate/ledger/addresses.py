@@ -1,6 +1,6 @@
-"""Places to pay to, such as addresses of a wallet: who has which number, and which were paid to.
+"""Addresses to pay to, such as those of a wallet: who has which number, and which were paid to.
 
-Numbers are counted upwards and never given to somebody else, because a place
+Numbers are counted upwards and never given to somebody else, because an address
 does not expire: whoever knows it may pay to it years later.
 """
 

@@ -1,4 +1,4 @@
-"""Arrivals: money that was seen on its way to a place, or came, and at which price it is counted.
+"""Arrivals: money seen on its way to an address, or that came, and the price it counts at.
 
 For which payment it is, since when it is known and what it is worth are settled when it is
 first seen. What changes later is how sure it is, and whether it was booked or is gone.
@@ -55,7 +55,7 @@ class ArrivalState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Money at a place.
+    """Money at an address.
 
     `valuation` is None if it came in the currency of its payment, or if no price was believed.
     """

@@ -400,8 +400,8 @@ _BY_HAND: Final = f"'{RECORDED}', 'credit'"
 _CALLS: Final = (
     Rule(
         "keys-are-kept",
-        "every payment, capture, refund, void and withdrawal has the key that its call used, so that "
-        "the same call again does nothing, and a key names what came of its call",
+        "every payment, capture, refund, void and withdrawal has the key that its call used, so "
+        "that the same call again does nothing, and a key names what came of its call",
         (
             """
             SELECT p.id AS subject, 'the key of its call is not there' AS detail

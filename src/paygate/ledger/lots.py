@@ -1,4 +1,4 @@
-"""Credit lots of customers: made, reserved, used, given back, closed."""
+"""Credit lots of customers: made, reserved, used, given back, canceled."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def cancel(tx: Tx, credit: str, minor: int) -> None:
 
 
 def credit_of(row: Row) -> Credit:
-    """Read a lot from its row; what was closed no longer counts in its amount."""
+    """Read a lot from its row; what was canceled no longer counts in its amount."""
     currency: str = row["currency"]
     return Credit(
         id=row["id"],

@@ -346,7 +346,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "numbers-are-counted",
-        "the sequence of reversals is as far as their numbers, and that of places as far as the "
+        "the sequence of reversals is as far as their numbers, and that of addresses as far as the "
         "last one that was given away or paid to",
         """
         SELECT coalesce(s.name, 'reversal') AS subject,

@@ -102,7 +102,7 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_address_count.told_reached": "Whether that was told; it may be told once more.",
     "paygate_address_count.told_limit": "Whether that was told; it may be told once more.",
     "paygate_address_count.reached": (
-        "Only the wallet knows which places were paid to. A place is never given away twice "
+        "Only the wallet knows which addresses were paid to. An address is never given away twice "
         "whatever it says."
     ),
     **{

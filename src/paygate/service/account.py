@@ -266,7 +266,7 @@ class GatewayAccount:
         return operation in self.operations and self.traits.offers(kind, operation)
 
     def offered(self, rail: Rail) -> frozenset[Operation]:
-        """Return what this account can do on *rail*; to withdraw a page only if it lets pages go."""
+        """Return what this account can do on *rail*, which may not let pages be withdrawn."""
         offered = self.operations & rail.operations
         return offered if rail.withdrawable else offered - {Operation.WITHDRAW}
 

@@ -86,7 +86,7 @@ def _waiting(tx: Tx, id_: str) -> tuple[Attempt, Action, bool]:
     payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
     if payment is not None and payment.superseded:
         raise NotPayable(
-            f"another payment took over what payment {id_} was to pay; close it", payment=id_
+            f"another payment took over what payment {id_} was to pay; withdraw it", payment=id_
         )
     return row.attempt, action, tx.vault is not None
 

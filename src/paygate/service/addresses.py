@@ -1,8 +1,8 @@
-"""Places to pay to: the core numbers them, so that a driver needs no memory of its own.
+"""Addresses to pay to: the core numbers them, so that a driver needs no memory of its own.
 
 A number is allotted in the transaction that stores the intent, from one count
 for the whole wallet. Two processes cannot get the same, and none comes back:
-the same payer with the same invoices is told the same place, everybody else
+the same payer with the same invoices is told the same address, everybody else
 another one.
 """
 
@@ -32,7 +32,7 @@ def allot(
     claims: Iterable[Claim],
     key: str,
 ) -> int | None:
-    """Allot the number of the place where *payment* is to be paid, if its rail wants one."""
+    """Allot the number of the address where *payment* is to be paid, if its rail wants one."""
     if rail.address_per is None:
         return None
     owner = f"payer:{payment.payer}"
@@ -41,15 +41,15 @@ def allot(
         # Money for a balance has no invoice: there each call is an occasion of its own.
         about = items or [f"key:{key}"]
         owner = f"invoice:{digest_key(payment.payer, *about)}"
-    place = addresses.allot(tx, account.traits.merchant_account, account.name, owner)
-    if place.new and addresses.tell_gap(
+    address = addresses.allot(tx, account.traits.merchant_account, account.name, owner)
+    if address.new and addresses.tell_gap(
         tx, account.traits.merchant_account, rail.addresses_unused_max
     ):
         telling.alert(
             tx,
             payment,
-            f"{place.unused} places in a row were never paid to; a wallet that is restored looks "
-            f"no further than {rail.addresses_unused_max}: raise its gap limit. No further alert "
+            f"{address.unused} addresses in a row were never paid to; a wallet that is restored "
+            f"looks no further than {rail.addresses_unused_max}: raise its gap limit. No further alert "
             "comes until one of them is paid",
         )
-    return place.number
+    return address.number

@@ -113,7 +113,7 @@ def collect(
     """
     Collect once, however often this is called or interrupted, and return the payment.
 
-    Pages on which the same items could be paid are closed first: see `withdrawing`.
+    Pages on which the same items could be paid are withdrawn first: see `withdrawing`.
     """
     account = order.account
     kind = _kind_of(order)

@@ -5,7 +5,7 @@ page was to pay. On many pages, though, the payer's money has moved before they 
 and money that came is never refused. So before the refusal is raised the gateway is asked,
 which takes nothing: what came is booked, as credit of the customer. The same holds for a
 page that ended without money as far as the ledger knows, such as one that a clerk resolved
-as closed.
+as canceled.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def begin_method_change(gateway: Gateway, request: Enrollment | Forgetting) -> D
 
 
 def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialogue[Outcome]:
-    """Begin to capture, void, refund, close or complete."""
+    """Begin to capture, void, refund, withdraw or complete."""
     attempt = row.attempt
     key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
     match attempt.operation:

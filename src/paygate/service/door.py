@@ -129,7 +129,7 @@ def price(account: GatewayAccount) -> Door[Price]:
 
 
 def place_to_pay(account: GatewayAccount) -> Door[PayToAddress]:
-    """Admit how a payer pays what is left at a place."""
+    """Admit how a payer pays what is left at an address."""
     return Door(account.gateway.name, lambda value: _one(value, PayToAddress), account.hidden)
 
 

@@ -1,6 +1,6 @@
 """Known: what we know of what a notice is about, and whether its gateway must be asked.
 
-A notice names an operation by our reference, by the processor's, or by a place that was paid to.
+A notice names an operation by our reference, by the processor's, or by an address that was paid to.
 What it tells may be less than it seems: only that something happened (a hint), money that goes
 back before it is in the books (early), or a decline of an earlier try of a page that is paid by
 now. Then the gateway is asked before the notice is applied, and no transaction is open meanwhile.
@@ -106,7 +106,7 @@ def contradicts(notice: Notice, known: KnownOperation) -> bool:
     if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
         return False
     if notice.address_index is not None:
-        return False  # a feed about places tells in order, and nobody else could be asked
+        return False  # a feed about addresses tells in order, and nobody else could be asked
     row = known.case.row
     if row.attempt.state is AttemptState.PENDING:
         return row.action is not None

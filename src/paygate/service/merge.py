@@ -324,12 +324,12 @@ def _end_hold(
 def _pass_on(
     tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: AnswerSource
 ) -> Payment | None:
-    """Merge what completing or withdrawal has shown into the attempt that was to bring the money."""
+    """Merge what a completion or withdrawal has shown into the attempt that brings the money."""
     operation = before.attempt.operation
     if operation not in (Operation.COMPLETE, Operation.WITHDRAW) or changes.state is None:
         return None
     main = attempts.main_of(tx, before.attempt.payment)
-    # That nobody can ask about closing a page says nothing of the page itself.
+    # That nobody can ask about withdrawing a page says nothing of the page itself.
     can_inquire = reading.can_inquire or main.attempt.next_check_at is not None
     about_main = replace(reading, source=Source.CALLBACK, can_inquire=can_inquire)
     payment = merge_in(tx, main.attempt.id, _about_main(before, answer, reading), about_main)
@@ -342,20 +342,20 @@ def _pass_on(
 def _about_main(before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
     """Return what the answer to a completion or withdrawal says of the page itself."""
     operation = before.attempt.operation
-    closing = operation is Operation.WITHDRAW
+    withdrawal = operation is Operation.WITHDRAW
     was_accepted = before.attempt.state is AttemptState.PENDING
     ended_late = was_accepted and reading.source is not Source.RESPONSE
     match answer:
-        case Approved(movements=()) if closing:
+        case Approved(movements=()) if withdrawal:
             return Ended(how=Ending.CANCELED)
         case ActionRequired(action=None):
             return Unknown(reason="the page is still open")
         case NotFound():
             # It does not know the completion; the page is another thing, and may be paid already.
             return Unknown(reason=f"the gateway does not know that it was to {operation}")
-        case Declined(final=False) if closing:
+        case Declined(final=False) if withdrawal:
             return Unknown(reason=f"the gateway declined to {operation}")
-        case Rejected() | Unsent() if closing or not ended_late:
+        case Rejected() | Unsent() if withdrawal or not ended_late:
             # That we may not do this, or too late, says nothing of money that may be coming.
             return Unknown(reason=f"the gateway refused to {operation}")
         case _:

@@ -1,4 +1,4 @@
-"""What is done to a payment later: capture, void, refund, complete, close.
+"""What is done to a payment later: capture, void, refund, complete, withdraw.
 
 Each is an attempt of its own under the payment: checked and counted (see `tasks`), stored, asked
 once, merged. A refund of more than one capture brought goes out in parts, each an attempt of its

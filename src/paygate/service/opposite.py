@@ -2,8 +2,8 @@
 
 A clerk's reversal and a return that the gateway reports do the same here: what the payment brought
 comes off the invoices, the write-offs that it caused are undone, the credit that it used is given
-back, and the credit that it made is closed; what is spent of that becomes a debit of the customer.
-Later payments on the same invoices stay.
+back, and the credit that it made is canceled; what is spent of that becomes a debit of the
+customer. Later payments on the same invoices stay.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _let_go(tx: Tx, receipt: Receipt) -> list[PostingLine]:
 def _cancel_credits(
     tx: Tx, payment: Payment, currency: str, outward: str | None
 ) -> list[PostingLine]:
-    """Close the credit that *payment* made; what is spent of it becomes the customer's debit."""
+    """Cancel the credit that *payment* made; what is spent of it becomes the customer's debit."""
     lines: list[PostingLine] = []
     for credit in lots.of_payment(tx, payment.id):
         if credit.amount.currency != currency:

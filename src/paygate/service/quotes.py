@@ -1,4 +1,4 @@
-"""Quotes in the books: which payment the money at a place is for, and as what it is booked.
+"""Quotes in the books: which payment the money at an address is for, and as what it is booked.
 
 The rules are those of `paygate.domain.quoting`; this reads the facts for them and keeps what
 they decide. That is done when money is first seen, and written down as an arrival.
@@ -44,7 +44,7 @@ def keep(tx: Tx, attempt: Attempt, action: Action | None, good_until: datetime |
         quotes.keep(tx, attempt.id, action, good_until)
 
 
-# --- What is seen at a place ------------------------------------------------------------------
+# --- What is seen at an address ------------------------------------------------------------------
 
 
 def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> AttemptRow | None:

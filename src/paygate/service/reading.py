@@ -37,7 +37,7 @@ class AnswerSource:
     What is perhaps `overtaken` may have been true before what we know by now. An inquiry
     that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
     `request_id` is what the processor calls the request that it answered, `arrival` the money
-    that was seen at a place, if it is about that.
+    that was seen at an address, if it is about that.
     """
 
     source: Source

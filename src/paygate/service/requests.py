@@ -44,7 +44,7 @@ def _none_given() -> Sealed[Mapping[str, str]]:
 @dataclass(frozen=True, slots=True)
 class Extras:
     """
-    What a request to capture, void, refund, close or complete holds beside its attempt.
+    What a request to capture, void, refund, withdraw or complete holds beside its attempt.
 
     `parameters` are those of the return address; they are None if they were given and
     cannot be read any more, and then the request cannot be built again.

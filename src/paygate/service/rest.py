@@ -1,4 +1,4 @@
-"""What is left to be paid at a place, such as a Bitcoin address, after a part has come.
+"""What is left to be paid at an address, such as a Bitcoin address, after a part has come.
 
 A quote is good until it expires, in parts as well: what is left of it can be paid to the same
 place at the same price, and the payer needs nothing but another amount. So no new payment is
@@ -58,7 +58,7 @@ class _Asked:
 
 def begun(tx: Tx, row: AttemptRow) -> PartlyPaid | None:
     """
-    Return what is left of the payment of *row*; None if nothing of it has come to a place.
+    Return what is left of the payment of *row*; None if nothing of it has come to an address.
 
     Raise `NotPayable` if the rest cannot be asked for.
     """

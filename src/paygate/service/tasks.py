@@ -212,14 +212,14 @@ def check_page(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> None
         )
     if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
-            f"payment {payment.id} is being completed or closed right now; inquire",
+            f"payment {payment.id} is being completed or withdrawn right now; inquire",
             payment=payment.id,
         )
     if task.operation is Operation.WITHDRAW:
         if not rail.withdrawable:
             raise Unsupported(
-                f"pages of the account {payment.account!r} cannot be closed; wait until this one "
-                "ends, or resolve it as closed"
+                f"pages of the account {payment.account!r} cannot be withdrawn; wait until this one "
+                "ends, or resolve it as canceled"
             )
         return
     its_claims = claims.of_payment(tx, payment.id)

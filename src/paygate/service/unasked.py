@@ -254,7 +254,7 @@ def book(
         claims.insert(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
-    # A place is no name of this money: more may come to it, and a payer may be asked to pay there.
+    # An address does not name this money: more may come to it, and payers may be asked to pay it.
     name = notice.reference if notice.address_index is None else ""
     answer = Approved(
         reference=name or movement.movement_id,

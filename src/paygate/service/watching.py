@@ -128,7 +128,7 @@ def given_up(
     elif next_check_at is None and waits_late(before, changes):
         text = "money is on its way to a payment that had ended; find out and resolve it"
     elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
-        text = "the page is still open after its time; close it, or find out and resolve it"
+        text = "the page is still open after its time; withdraw it, or find out and resolve it"
     else:
         return changes
     return replace(changes, review=changes.review or text)

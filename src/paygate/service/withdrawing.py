@@ -1,7 +1,7 @@
 """Withdraw the pages of what is about to be charged, so that nobody pays it on one meanwhile.
 
 A page that stays payable while a stored card is charged is the commonest way to a
-double payment. So it is closed first, and what the gateway answers is awaited: it may
+double payment. So it is withdrawn first, and what the gateway answers is awaited: it may
 say that the page is paid already. Each withdrawal is an attempt of its own, stored before
 it is sent; a process that dies in between leaves a withdrawn page and no charge.
 """
@@ -44,11 +44,11 @@ def check(
     payer_present: bool,
 ) -> None:
     """
-    Raise `OpenPages` for pages of the items *wanted* that can be closed and were not *tried*.
+    Raise `OpenPages` for pages of the items *wanted* that can be withdrawn and were not *tried*.
 
     A payer who is there is not kept waiting for a page that cannot be withdrawn: another
     payment takes it over. Without the payer nothing is sent until the page has ended,
-    or its time is over where it cannot be closed.
+    or its time is over where it cannot be withdrawn.
     """
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
@@ -88,7 +88,7 @@ def _withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount])
 def withdraw_pages(
     pages: Sequence[str], accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[None]:
-    """Withdraw *pages*; ask what became of one that could not be closed: it may be paid."""
+    """Withdraw *pages*; ask what became of one that could not be withdrawn: it may be paid."""
     for page in pages:
         task = OperateOrder(operation=Operation.WITHDRAW, payment=page, key=None)
         try:

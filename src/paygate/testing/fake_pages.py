@@ -130,7 +130,7 @@ class Pages:
                 case _:
                     play("pay_late", reference=reference, seconds=self.late_s)
         except InvalidValue as refused:
-            # Somebody else was faster: the page was paid, closed or expired meanwhile.
+            # Somebody else was faster: the page was paid, withdrawn or expired meanwhile.
             return _page_of(order, str(refused), 409)
         return _back(order)
 

@@ -2,7 +2,7 @@
 
 We ask for a token, and the payer's browser posts it to the form: as a page of
 its own or within an iframe. What the form tells the browser is not believed;
-what was paid is looked up. A form cannot be closed: its token ends by itself.
+what was paid is looked up. A form cannot be withdrawn: its token ends by itself.
 """
 
 from __future__ import annotations

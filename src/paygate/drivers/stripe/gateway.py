@@ -230,8 +230,8 @@ class Stripe:
         if not isinstance(answer, wire.Elsewhere):
             return answer
         reply = yield sessions.build_get(self._settings, reference)
-        closed = sessions.closed_of(self._settings, reference, reply)
-        return sessions.complete(reference) if isinstance(closed, NotFound) else closed
+        withdrawn = sessions.closed_of(self._settings, reference, reply)
+        return sessions.complete(reference) if isinstance(withdrawn, NotFound) else withdrawn
 
     # --- What follows ----------------------------------------------------------------------
 

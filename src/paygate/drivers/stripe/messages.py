@@ -206,7 +206,7 @@ def instant(told: object, *path: str) -> datetime | None:
 def read_object(
     settings: StripeSettings, told: dict[str, Any], kind: str, reference: str = ""
 ) -> str:
-    """Read the id of an object, or raise `BadResponse` where it is not the one that was asked for."""
+    """Return the id of an object, or raise `BadResponse` if it is not the one asked for."""
     identity = text(told, "id")
     if told.get("object") != kind or not ID.fullmatch(identity):
         raise BadResponse(f"Stripe answered a {kind} with something else")

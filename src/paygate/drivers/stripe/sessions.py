@@ -251,7 +251,7 @@ def _action(settings: StripeSettings, session: dict[str, Any], reference: str) -
     )
 
 
-# --- Close it --------------------------------------------------------------------------------
+# --- Withdraw it --------------------------------------------------------------------------------
 
 
 def build_expire(settings: StripeSettings, key: str, reference: str) -> Request:
@@ -263,14 +263,14 @@ def build_expire(settings: StripeSettings, key: str, reference: str) -> Request:
 def parse_expire(
     settings: StripeSettings, reference: str, response: Response
 ) -> Outcome | wire.Elsewhere:
-    """Read whether it is closed."""
+    """Read whether it is withdrawn."""
     if response.status != 200:
         refused = refusal(settings, response, money_may_move=False, reference=reference)
         return wire.seen(refused, look=response.status in (400, 409) or must_look(refused))
-    closed = closed_of(settings, reference, response)
-    if isinstance(closed, NotFound):
-        return Unknown(reason="Stripe closed a page and shows it open", reference=reference)
-    return closed
+    withdrawn = closed_of(settings, reference, response)
+    if isinstance(withdrawn, NotFound):
+        return Unknown(reason="Stripe expired a page and shows it open", reference=reference)
+    return withdrawn
 
 
 def closed_of(settings: StripeSettings, reference: str, response: Response) -> Approved | NotFound:

@@ -712,7 +712,7 @@ CREATE TABLE paygate_refused_callback (
   PRIMARY KEY (tenant, account, why)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers of places to pay to, such as addresses of a wallet (the source). They are counted for
+-- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for
 -- the wallet, whoever uses it: a number that was given to somebody is never another's.
 CREATE TABLE paygate_address_count (
   source TEXT PRIMARY KEY,
@@ -748,7 +748,7 @@ CREATE TABLE paygate_quote (
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Money that was seen on its way to a place, or that came: which payment it is for, and at which
+-- Money that was seen on its way to an address, or that came: which payment it is for, and at which
 -- price it is counted. Both are settled when it is first seen.
 CREATE TABLE paygate_arrival (
   tenant TEXT NOT NULL,
@@ -854,12 +854,12 @@ CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
   attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
 BEGIN SELECT RAISE(ABORT, 'the price of money that was seen does not change'); END;
 CREATE TRIGGER paygate_address_no_update BEFORE UPDATE ON paygate_address
-BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
+BEGIN SELECT RAISE(ABORT, 'an address that was given away stays given away'); END;
 CREATE TRIGGER paygate_address_no_delete BEFORE DELETE ON paygate_address
-BEGIN SELECT RAISE(ABORT, 'a place that was given away stays given away'); END;
+BEGIN SELECT RAISE(ABORT, 'an address that was given away stays given away'); END;
 CREATE TRIGGER paygate_address_count_no_way_back BEFORE UPDATE ON paygate_address_count
 WHEN NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached
-BEGIN SELECT RAISE(ABORT, 'places are counted upwards only'); END;
+BEGIN SELECT RAISE(ABORT, 'addresses are counted upwards only'); END;
 CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
 BEGIN SELECT RAISE(ABORT, 'a quote does not change'); END;
 CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox

@@ -168,7 +168,7 @@ class LookUpConformance(Conversation):
             return wanted_movements(case, money)
         kinds = _MOVED.get(self.operation, frozenset())
         source = self._source(case)
-        # What is stored or closed has no fact of that name, and moves nothing.
+        # What is stored or withdrawn has no fact of that name, and moves nothing.
         ids = source.fact("movement") if source is case and kinds else source.facts.get("movement")
         # Which of two kinds it is, the operation's own file tells no more than the driver.
         kind = next((each.kind for each in told if each.kind in kinds), min(kinds, default=None))

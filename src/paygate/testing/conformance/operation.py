@@ -298,8 +298,8 @@ class OperationConformance(Conversation):
         require(
             isinstance(answer, (Unknown, Unsent))
             or (isinstance(answer, Rejected) and answer.retryable and self._before_money(case)),
-            expected=f"{self.about}, case 'error': Unknown, or BadResponse (before the request that "
-            "moves money also Rejected, retryable)",
+            expected=f"{self.about}, case 'error': Unknown, or BadResponse (before the request "
+            "that moves money also Rejected, retryable)",
             got=answer,
             why="the processor may have done it before it failed; whoever calls that declined "
             "or failed lets the payer pay a second time",

@@ -15,9 +15,9 @@ from paygate.testing.conformance.subject import unlike
 
 class WithdrawConformance(OperationConformance):
     """
-    What a gateway must do that has `close`.
+    What a gateway must do that has `withdraw`.
 
-    ``close.txt``: approve, too_late (it was paid in the meantime), refuse, error.
+    ``withdraw.txt``: approve, too_late (it was paid in the meantime), refuse, error.
     """
 
     about: ClassVar[str] = "withdraw"
@@ -35,34 +35,34 @@ class WithdrawConformance(OperationConformance):
         other, why = unlike(about), "a page that stays open is paid beside the next payment"
         require(
             isinstance(held.outcome, (Approved, Ended)),
-            expected="close: Approved or Ended",
+            expected="withdraw: Approved or Ended",
             got=held.outcome,
             why=why,
             read=PROTOCOL,
         )
-        self.names("what is closed", ({"reference": about}, {}), why=why)
-        self.names("what is closed", ({"reference": other}, {"about": other}), why=why)
+        self.names("what is withdrawn", ({"reference": about}, {}), why=why)
+        self.names("what is withdrawn", ({"reference": other}, {"about": other}), why=why)
 
     def test_closing_moves_no_money(self) -> None:
         """No request of it is marked as moving money."""
         moving = [each.step for each in self.held(self.good()).requests if each.moves_money]
         require(
             not moving,
-            expected="close: no request with moves_money",
+            expected="withdraw: no request with moves_money",
             got=moving,
-            why="a lost closing would hold the invoice as if it might have been charged",
+            why="a lost withdrawal would hold the invoice as if it might have been charged",
             read=PROTOCOL,
         )
 
     def test_a_paid_page_is_not_called_closed(self) -> None:
-        """Who paid before we closed has paid."""
+        """Who paid before we withdrawn has paid."""
         case = self.case("too_late", "it was paid in the meantime")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         moved = getattr(answer, "movements", ())
         require(
             not isinstance(answer, Ended) and not (isinstance(answer, Approved) and not moved),
-            expected="close, case 'too_late': Rejected, or Approved with the movement, or Unknown",
+            expected="withdraw, case 'too_late': Rejected, Unknown, or Approved with the movement",
             got=answer,
-            why="believed closed, the invoice is charged by another way as well",
+            why="believed withdrawn, the invoice is charged by another way as well",
             read=PROTOCOL,
         )

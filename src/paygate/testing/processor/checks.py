@@ -211,10 +211,12 @@ class Admission:
 
     def _close(self, rail: Rail, about: Order, _: Mapping[str, Any], __: datetime) -> None:
         if not rail.withdrawable:
-            raise ProcessorRefusal(RejectCause.PERMISSION, f"a {about.kind} cannot be closed here")
+            raise ProcessorRefusal(
+                RejectCause.PERMISSION, f"a {about.kind} cannot be withdrawn here"
+            )
         if about.state in (State.APPROVED, State.PENDING, State.AUTHORIZED):
             raise ProcessorRefusal(
-                RejectCause.STATE, f"too late to close: the charge is {about.state}"
+                RejectCause.STATE, f"too late to withdraw: the charge is {about.state}"
             )
 
     def unsettled(self, about: Order, now: datetime) -> list[Entry]:

@@ -10,7 +10,7 @@ The protocol is our own: JSON over HTTP, one object each way.
 ``POST /v1/open``                     create an e-check, to be debited by a charge
 ``POST /v1/charge``, ``/v1/authorize``  collect or hold; ``about`` names an open e-check
 ``POST /v1/complete`` ``capture``     finish what the payer approved; take what is held
-``POST /v1/void`` ``refund`` ``close``  undo, send back, withdraw
+``POST /v1/void`` ``refund`` ``withdraw``  undo, send back, withdraw
 ``POST /v1/enroll`` ``forget``        keep a method, delete it
 ``GET /v1/look_up?operation=&our_ref=``  find orders by our reference
 ``GET /v1/look_up?reference=``        find an order by the processor's reference

@@ -360,7 +360,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "undo credit": (1, undo_credit),
     "assign": (3, assign),
     "resolve": (2, resolve),
-    "close page": (2, withdraw_page),
+    "withdraw page": (2, withdraw_page),
     "void lost": (2, void_lost),
     "refund disputed": (2, refund_disputed),
     "give back other": (2, give_back_other),
