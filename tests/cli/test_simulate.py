@@ -63,8 +63,8 @@ def test_an_installed_driver_is_played_by_its_name(run: Run) -> None:
 
     assert done.code == 0
     assert done.out.splitlines()[:2] == [
-        "played card: authorize, capture, charge, close, complete, enroll, forget, refund, void",
-        "played redirect: charge, close, complete, refund",
+        "played card: authorize, capture, charge, complete, enroll, forget, refund, void, withdraw",
+        "played redirect: charge, complete, refund, withdraw",
     ]
     assert done.out.splitlines()[-1] == (
         "30 seeds, 0 violations; the driver's own code was not called"

@@ -49,7 +49,7 @@ def allot(
             tx,
             payment,
             f"{address.unused} addresses in a row were never paid to; a wallet that is restored "
-            f"looks no further than {rail.addresses_unused_max}: raise its gap limit. No further alert "
-            "comes until one of them is paid",
+            f"looks no further than {rail.addresses_unused_max}: raise its gap limit. No further "
+            "alert comes until one of them is paid",
         )
     return address.number

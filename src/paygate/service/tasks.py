@@ -218,8 +218,8 @@ def check_page(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> None
     if task.operation is Operation.WITHDRAW:
         if not rail.withdrawable:
             raise Unsupported(
-                f"pages of the account {payment.account!r} cannot be withdrawn; wait until this one "
-                "ends, or resolve it as canceled"
+                f"pages of the account {payment.account!r} cannot be withdrawn; wait until this "
+                "one ends, or resolve it as canceled"
             )
         return
     its_claims = claims.of_payment(tx, payment.id)
