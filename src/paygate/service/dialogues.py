@@ -1,41 +1,39 @@
 """Dialogues: begin one with a gateway, the first time or again, for a request of the ledger.
 
-The account was seen to be able to when the intent was stored, so a driver without the method
-that is called here fails as any driver with a bug does.
+The account was seen to have the capability when the intent was stored. A driver that lost it since,
+such as an older version, is refused here before anything is sent.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, assert_never
 
 from paygate.domain.kind import Operation
 from paygate.errors import Unsupported
 from paygate.gateway import (
+    Authorizes,
     Capture,
+    Captures,
     Charge,
+    Charges,
+    Completes,
     Completion,
     Enrollment,
+    Enrolls,
     Forgetting,
     Refunding,
+    Refunds,
     Voiding,
+    Voids,
     Withdrawal,
+    Withdraws,
 )
 from paygate.service.requests import Extras
 
 if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Outcome
-    from paygate.gateway import (
-        Authorizes,
-        Captures,
-        Charges,
-        Completes,
-        Enrolls,
-        Gateway,
-        Refunds,
-        Voids,
-        Withdraws,
-    )
+    from paygate.gateway import Gateway
     from paygate.ledger.attempts import AttemptRow
     from paygate.service.requests import SentRequest
 
@@ -55,16 +53,32 @@ def begin(gateway: Gateway, row: AttemptRow, request: SentRequest) -> Dialogue[O
 
 def begin_charge(gateway: Gateway, operation: Operation, charge: Charge) -> Dialogue[Outcome]:
     """Begin to charge, or to authorise."""
-    if operation is Operation.AUTHORIZE:
-        return cast("Authorizes", gateway).authorize(charge)
-    return cast("Charges", gateway).charge(charge)
+    if operation is Operation.AUTHORIZE and isinstance(gateway, Authorizes):
+        return gateway.authorize(charge)
+    if operation is Operation.CHARGE and isinstance(gateway, Charges):
+        return gateway.charge(charge)
+    raise _lost(gateway, operation)
 
 
 def begin_method_change(gateway: Gateway, request: Enrollment | Forgetting) -> Dialogue[Outcome]:
     """Begin to store, or to delete, a method."""
-    if isinstance(request, Enrollment):
-        return cast("Enrolls", gateway).enroll(request)
-    return cast("Enrolls", gateway).forget(request)
+    match request:
+        case Enrollment() if isinstance(gateway, Enrolls):
+            return gateway.enroll(request)
+        case Forgetting() if isinstance(gateway, Enrolls):
+            return gateway.forget(request)
+        case Enrollment():
+            raise _lost(gateway, Operation.ENROLL)
+        case Forgetting():
+            raise _lost(gateway, Operation.FORGET)
+        case _:
+            assert_never(request)
+
+
+def _lost(gateway: Gateway, operation: Operation) -> Unsupported:
+    return Unsupported(
+        f"the driver {gateway.name} has no method to {operation}; install one that has"
+    )
 
 
 def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialogue[Outcome]:
@@ -72,7 +86,7 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
     attempt = row.attempt
     key, our_ref, payment, about = row.gateway_key, attempt.id, attempt.payment, row.about
     match attempt.operation:
-        case Operation.CAPTURE:
+        case Operation.CAPTURE if isinstance(gateway, Captures):
             capture = Capture(
                 key=key,
                 our_ref=our_ref,
@@ -81,13 +95,13 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
                 amount=attempt.amount,
                 final=row.final,
             )
-            return cast("Captures", gateway).capture(capture)
-        case Operation.VOID:
+            return gateway.capture(capture)
+        case Operation.VOID if isinstance(gateway, Voids):
             voiding = Voiding(
                 key=key, our_ref=our_ref, payment=payment, reference=about, amount=attempt.amount
             )
-            return cast("Voids", gateway).void(voiding)
-        case Operation.REFUND:
+            return gateway.void(voiding)
+        case Operation.REFUND if isinstance(gateway, Refunds):
             refunding = Refunding(
                 key=key,
                 our_ref=our_ref,
@@ -97,11 +111,11 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
                 amount=attempt.amount,
                 reason=extras.reason,
             )
-            return cast("Refunds", gateway).refund(refunding)
-        case Operation.WITHDRAW:
+            return gateway.refund(refunding)
+        case Operation.WITHDRAW if isinstance(gateway, Withdraws):
             withdrawal = Withdrawal(key=key, our_ref=our_ref, payment=payment, reference=about)
-            return cast("Withdraws", gateway).withdraw(withdrawal)
-        case Operation.COMPLETE:
+            return gateway.withdraw(withdrawal)
+        case Operation.COMPLETE if isinstance(gateway, Completes):
             completion = Completion(
                 key=key,
                 our_ref=our_ref,
@@ -110,8 +124,8 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
                 amount=attempt.amount,
                 parameters={} if extras.parameters is None else extras.parameters.open(),
             )
-            return cast("Completes", gateway).complete(completion)
+            return gateway.complete(completion)
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
             raise Unsupported(f"{attempt.operation} is not done to a payment")
         case _:
-            assert_never(attempt.operation)
+            raise _lost(gateway, attempt.operation)
