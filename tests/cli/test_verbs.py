@@ -89,7 +89,7 @@ REASONS: Final = {
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",
-    "tenant_unknown": "every command asks it, and refuses a tenant that nobody has",
+    "tenant_is_new": "every command asks it, and refuses a tenant that nobody has",
 }
 
 

@@ -60,7 +60,7 @@ DAMAGE_OF_MORE = {
     "customers-are-known": "DELETE FROM paygate_customer WHERE tenant = 'main'",
     "entries-are-of-one-piece": "UPDATE paygate_posting SET actor = 'nobody' WHERE id = 1",
     "whose-money-it-is": "UPDATE paygate_payment SET customer = '', payer_number = 'V'",
-    "receipts-are-posted": "DELETE FROM paygate_posting WHERE account = 'in_transit'",
+    "receipts-are-posted": "DELETE FROM paygate_posting WHERE ledger_account = 'in_transit'",
     "keys-are-kept": "DELETE FROM paygate_key",
     "payments-have-attempts": "DELETE FROM paygate_attempt WHERE state = 'unknown'",
     "refunds-are-followed-up": "UPDATE paygate_payment SET settle_check_at = NULL",
@@ -71,7 +71,7 @@ DAMAGE_OF_MORE = {
     "holds-stand": "UPDATE paygate_hold SET state = 'held'",
     "reversals-stand": "UPDATE paygate_payment SET reversal = NULL",
     "settlements-are-posted": "UPDATE paygate_receipt SET fee_minor = 1",
-    "write-offs-are-posted": "UPDATE paygate_write_off SET account = 'fees'",
+    "write-offs-are-posted": "UPDATE paygate_write_off SET ledger_account = 'fees'",
     "numbers-are-counted": "UPDATE paygate_sequence SET value = value - 1",
     "mode-agrees": "UPDATE paygate_meta SET value = 'live' WHERE name = 'mode'",
 }
@@ -103,10 +103,10 @@ def test_a_posting_after_the_void_of_its_invoice_is_found(path: Path) -> None:
         assert cashier.fsck() == []
     with closing(sqlite3.connect(path)) as connection, connection:
         twice = """
-        INSERT INTO paygate_posting (tenant, entry, account, currency, amount_minor, customer, item,
-          receipt, credit, payment, effective, booked_at, actor, checksum)
-        SELECT tenant, 'late', account, currency, :sign * amount_minor, customer, item, receipt,
-          credit, payment, effective, booked_at, actor, 0
+        INSERT INTO paygate_posting (tenant, entry, ledger_account, currency, amount_minor,
+          customer, item, receipt, credit, payment, effective, booked_at, actor, checksum)
+        SELECT tenant, 'late', ledger_account, currency, :sign * amount_minor, customer, item,
+          receipt, credit, payment, effective, booked_at, actor, 0
         FROM paygate_posting WHERE entry LIKE 'void:%'
         """
         connection.execute(twice, {"sign": 1})

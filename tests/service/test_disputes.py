@@ -52,7 +52,7 @@ class Shop:
     def ledger(self, account: str) -> int:
         connection = sqlite_of(self.cashier)._writer()
         [(minor,)] = connection.execute(
-            "SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting WHERE account = ?",
+            "SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting WHERE ledger_account = ?",
             (account,),
         ).fetchall()
         return int(minor)

@@ -97,10 +97,10 @@ def snapshot(books: Books) -> tuple[object, ...]:
         sqlite_of(shop.cashier)
         ._writer()
         .execute(
-            """SELECT account, coalesce(item, ''), sum(amount_minor) FROM paygate_posting
-        WHERE account <> 'in_transit' AND account <> 'settled'
-          AND (account <> 'customer_credit' OR credit IS NULL)
-        GROUP BY account, item HAVING sum(amount_minor) <> 0 ORDER BY account, item"""
+            """SELECT ledger_account, coalesce(item, ''), sum(amount_minor) FROM paygate_posting
+        WHERE ledger_account <> 'in_transit' AND ledger_account <> 'settled'
+          AND (ledger_account <> 'customer_credit' OR credit IS NULL)
+        GROUP BY ledger_account, item HAVING sum(amount_minor) <> 0 ORDER BY ledger_account, item"""
         )
     )
     return (

@@ -103,7 +103,8 @@ class Shop:
 
         def work(tx: Tx) -> dict[str, int]:
             sql = """SELECT currency, sum(amount_minor) AS minor FROM paygate_posting
-                     WHERE account = :account GROUP BY currency HAVING sum(amount_minor) <> 0"""
+                     WHERE ledger_account = :account GROUP BY currency
+                     HAVING sum(amount_minor) <> 0"""
             return {row["currency"]: row["minor"] for row in tx.all(sql, {"account": account})}
 
         return self.cashier._store.write(self.cashier._context, work)

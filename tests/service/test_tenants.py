@@ -286,7 +286,7 @@ OWN = {
     "mandate",
     "stop_sending",  # for every tenant, as it says
     "sending_stopped",
-    "tenant_unknown",
+    "tenant_is_new",
     "resume_sending",
     "rotate_keys",
     "receive",

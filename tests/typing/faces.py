@@ -61,8 +61,8 @@ class Portal(Cashier):
 def a_verb_is_a_function_of_its_arguments(
     cashier: Cashier, later: AsyncCashier, within: Within
 ) -> None:
-    assert_type(cashier.tenant_unknown, Callable[[], bool])
-    assert_type(later.tenant_unknown, Callable[[], Coroutine[Any, Any, bool]])
+    assert_type(cashier.tenant_is_new, Callable[[], bool])
+    assert_type(later.tenant_is_new, Callable[[], Coroutine[Any, Any, bool]])
     assert_type(within.sending_stopped, Callable[[], Stopped | None])
 
 

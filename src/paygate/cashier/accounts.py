@@ -42,7 +42,7 @@ class Accounts(OnAccounts):
         return dict(self._account(via).public)
 
     @verb
-    def tenant_unknown(self) -> Flow[bool]:
+    def tenant_is_new(self) -> Flow[bool]:
         """Return whether the ledger has events of other tenants, and none of this one."""
         from paygate.ledger import outbox
 

@@ -65,7 +65,7 @@ class Where:
         """
         with self._cashier(gateways, make=make) as cashier:
             # The function of --app says itself whose books it opens.
-            if not make and self.app is None and cashier.tenant_unknown():
+            if not make and self.app is None and cashier.tenant_is_new():
                 raise InvalidValue(
                     f"the ledger has nothing of a tenant {shown(self.tenant)}, only of others; "
                     "say which with --tenant, or begin a new one with 'paygate invoice import' or "

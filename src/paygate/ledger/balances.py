@@ -28,7 +28,7 @@ BALANCES: Final = (
           FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice'
           UNION ALL
           SELECT item, NULL, 0, amount_minor FROM paygate_posting
-          WHERE account = 'receivable' AND item IS NOT NULL)
+          WHERE ledger_account = 'receivable' AND item IS NOT NULL)
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -43,7 +43,7 @@ BALANCES: Final = (
           FROM paygate_credit WHERE tenant = :tenant
           UNION ALL
           SELECT credit, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE account = 'customer_credit' AND credit IS NOT NULL)
+          WHERE ledger_account = 'customer_credit' AND credit IS NOT NULL)
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -58,7 +58,7 @@ BALANCES: Final = (
           FROM paygate_receipt WHERE tenant = :tenant
           UNION ALL
           SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE account = 'suspense' AND receipt IS NOT NULL)
+          WHERE ledger_account = 'suspense' AND receipt IS NOT NULL)
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -112,10 +112,10 @@ BALANCES: Final = (
         "void-invoices-rest",
         "a void invoice sums to zero on every account, and nothing is posted to it after the void",
         """
-        SELECT i.number AS subject, p.account || ' sums to ' || sum(p.amount_minor) AS detail
+        SELECT i.number AS subject, p.ledger_account || ' sums to ' || sum(p.amount_minor) AS detail
         FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
         WHERE i.tenant = :tenant AND i.status = 'void'
-        GROUP BY i.id, p.account HAVING sum(p.amount_minor) <> 0
+        GROUP BY i.id, p.ledger_account HAVING sum(p.amount_minor) <> 0
         UNION ALL
         SELECT i.number, 'entry ' || p.entry || ' came after the void'
         FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
@@ -135,7 +135,7 @@ BALANCES: Final = (
           FROM paygate_receipt WHERE tenant = :tenant
           UNION ALL
           SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE account = 'awaiting' AND receipt IS NOT NULL)
+          WHERE ledger_account = 'awaiting' AND receipt IS NOT NULL)
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -151,7 +151,7 @@ BALANCES: Final = (
           UNION ALL
           SELECT payment, currency, 0, amount_minor
           FROM paygate_posting
-          WHERE tenant = :tenant AND account = 'in_transit' AND payment IS NOT NULL)
+          WHERE tenant = :tenant AND ledger_account = 'in_transit' AND payment IS NOT NULL)
         GROUP BY payment, currency HAVING sum(stored) <> sum(posted)
         """,
     ),

@@ -113,8 +113,8 @@ CREDIT: Final = _facts(
 )
 WRITE_OFF: Final = _facts(
     "write_off",
-    "id; tenant item currency amount_minor=amount account payment receipt reason undone_at "
-    "undone_by effective booked_at=at actor",
+    "id; tenant item currency amount_minor=amount ledger_account=account payment receipt reason "
+    "undone_at undone_by effective booked_at=at actor",
 )
 REVERSAL: Final = _facts(
     "reversal",
@@ -130,8 +130,8 @@ CHARGEBACK: Final = _facts(
 CHARGEBACK_ITEM: Final = _facts("chargeback_item", "chargeback item; amount_minor write_off")
 POSTING: Final = _facts(
     "posting",
-    "entry; tenant account currency amount_minor=amount customer item receipt credit payment "
-    "effective booked_at actor",
+    "entry; tenant ledger_account=account currency amount_minor=amount customer item receipt "
+    "credit payment effective booked_at actor",
 )
 PAYER_NUMBER: Final = _facts(
     "payer_number",

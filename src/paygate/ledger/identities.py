@@ -360,16 +360,16 @@ _BELONGING: Final = (
             WHERE tenant = :tenant AND customer = ''
             """,
             """
-            SELECT entry AS subject, 'it is posted to ' || account || ' of nobody' AS detail
+            SELECT entry AS subject, 'it is posted to ' || ledger_account || ' of nobody' AS detail
             FROM paygate_posting WHERE tenant = :tenant AND customer = ''
-              AND account IN ('customer_credit', 'receivable')
+              AND ledger_account IN ('customer_credit', 'receivable')
             """,
             """
             SELECT t.entry AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '
-              || t.account || ' are posted to nobody' AS detail
+              || t.ledger_account || ' are posted to nobody' AS detail
             FROM paygate_posting t JOIN paygate_payment p ON p.id = t.payment
             WHERE t.tenant = :tenant AND t.customer = '' AND p.customer <> ''
-            GROUP BY t.payment, t.account, t.currency, t.receipt, t.credit
+            GROUP BY t.payment, t.ledger_account, t.currency, t.receipt, t.credit
             HAVING sum(t.amount_minor) <> 0
             """,
             """

@@ -59,7 +59,7 @@ class PostingLine:
 
 _INSERT = """
 INSERT INTO paygate_posting (
-  tenant, entry, account, currency, amount_minor, customer, item, receipt, credit, payment,
+  tenant, entry, ledger_account, currency, amount_minor, customer, item, receipt, credit, payment,
   effective, booked_at, actor, checksum)
 VALUES (
   :tenant, :entry, :account, :currency, :amount, :customer, :item, :receipt, :credit, :payment,
@@ -68,7 +68,7 @@ VALUES (
 
 
 _OF_NOBODY = """
-SELECT account, currency, amount_minor, receipt, credit
+SELECT ledger_account, currency, amount_minor, receipt, credit
 FROM paygate_posting INDEXED BY paygate_posting_of_nobody
 WHERE payment = :payment AND customer = ''
 """
@@ -78,7 +78,7 @@ def of_nobody(tx: Tx, payment: str) -> dict[str, list[PostingLine]]:
     """Return by currency what stands posted for *payment* to no customer."""
     sums: dict[tuple[str, str, str | None, str | None], int] = {}
     for row in tx.all(_OF_NOBODY, {"payment": payment}):
-        place = (row["currency"], row["account"], row["receipt"], row["credit"])
+        place = (row["currency"], row["ledger_account"], row["receipt"], row["credit"])
         sums[place] = sums.get(place, 0) + row["amount_minor"]
     found: dict[str, list[PostingLine]] = {}
     for (currency, account, receipt, credit), minor in sums.items():

@@ -35,8 +35,8 @@ _BY_NUMBER = f"{_SELECT} WHERE v.tenant = :tenant AND v.number = :number"
 
 _INSERT_WRITE_OFF = """
 INSERT INTO paygate_write_off (
-  id, tenant, item, currency, amount_minor, account, payment, receipt, reason, effective, booked_at,
-  actor, checksum)
+  id, tenant, item, currency, amount_minor, ledger_account, payment, receipt, reason, effective,
+  booked_at, actor, checksum)
 VALUES (
   :id, :tenant, :item, :currency, :amount, :account, :payment, :receipt, :reason, :effective, :at,
   :actor, :checksum)
@@ -51,10 +51,10 @@ SELECT * FROM paygate_write_off WHERE tenant = :tenant AND item = :item ORDER BY
 _WRITE_OFFS_OF_RECEIPT = """
 SELECT * FROM paygate_write_off WHERE receipt = :receipt AND undone_at IS NULL ORDER BY id
 """
-_POSTED_TO = "SELECT account FROM paygate_write_off WHERE id = :id"
+_POSTED_TO = "SELECT ledger_account FROM paygate_write_off WHERE id = :id"
 _GIVEN_UP = """
-SELECT account, sum(amount_minor) AS minor FROM paygate_write_off
-WHERE item = :item AND undone_at IS NULL GROUP BY account ORDER BY account
+SELECT ledger_account, sum(amount_minor) AS minor FROM paygate_write_off
+WHERE item = :item AND undone_at IS NULL GROUP BY ledger_account ORDER BY ledger_account
 """
 _UNDO = """
 UPDATE paygate_write_off SET undone_at = :at, undone_by = :actor
@@ -176,13 +176,13 @@ def posted_to(tx: Tx, write_off_id: str) -> LedgerAccount:
     """Tell to which account a write-off was posted."""
     row = tx.one(_POSTED_TO, {"id": write_off_id})
     assert row is not None, f"write-off {write_off_id} was just read"
-    return LedgerAccount(row["account"])
+    return LedgerAccount(row["ledger_account"])
 
 
 def given_up(tx: Tx, item: str) -> dict[LedgerAccount, int]:
     """Tell what is written off *item*, by the account that it was posted to."""
     rows = tx.all(_GIVEN_UP, {"item": item})
-    return {LedgerAccount(row["account"]): row["minor"] for row in rows}
+    return {LedgerAccount(row["ledger_account"]): row["minor"] for row in rows}
 
 
 def mark_undone(tx: Tx, write_off_id: str) -> bool:

@@ -314,22 +314,22 @@ STANDINGS: Final = (
         "what a receipt says that it brought in the end, and cost, is what was posted for it",
         """
         SELECT receipt AS subject,
-          account || ' ' || sum(stored) || ' ' || currency || ', postings say ' || sum(posted)
-          AS detail
+          ledger_account || ' ' || sum(stored) || ' ' || currency || ', postings say '
+          || sum(posted) AS detail
         FROM (
-          SELECT id AS receipt, 'fees' AS account, fee_currency AS currency, fee_minor AS stored,
-            0 AS posted
+          SELECT id AS receipt, 'fees' AS ledger_account, fee_currency AS currency,
+            fee_minor AS stored, 0 AS posted
           FROM paygate_receipt WHERE tenant = :tenant AND fee_minor IS NOT NULL
           UNION ALL
           SELECT id, 'settled', settled_currency,
             CASE inward WHEN 1 THEN settled_minor ELSE -settled_minor END, 0
           FROM paygate_receipt WHERE tenant = :tenant AND settled_minor IS NOT NULL
           UNION ALL
-          SELECT receipt, account, currency, 0, amount_minor FROM paygate_posting
-          WHERE tenant = :tenant AND account IN ('fees', 'settled') AND receipt IN (
+          SELECT receipt, ledger_account, currency, 0, amount_minor FROM paygate_posting
+          WHERE tenant = :tenant AND ledger_account IN ('fees', 'settled') AND receipt IN (
             SELECT id FROM paygate_receipt
             WHERE settled_minor IS NOT NULL OR fee_minor IS NOT NULL))
-        GROUP BY receipt, account, currency HAVING sum(stored) <> sum(posted)
+        GROUP BY receipt, ledger_account, currency HAVING sum(stored) <> sum(posted)
         """,
         cheap=False,
     ),
@@ -337,9 +337,11 @@ STANDINGS: Final = (
         "write-offs-are-posted",
         "a write-off is posted to its account, as much as it gave up",
         """
-        SELECT w.id AS subject, w.amount_minor || ' to ' || w.account || ' is not posted' AS detail
+        SELECT w.id AS subject, w.amount_minor || ' to ' || w.ledger_account
+          || ' is not posted' AS detail
         FROM paygate_write_off w LEFT JOIN paygate_posting p
-          ON p.entry = w.id AND p.account = w.account AND p.amount_minor = w.amount_minor
+          ON p.entry = w.id AND p.ledger_account = w.ledger_account
+          AND p.amount_minor = w.amount_minor
         WHERE w.tenant = :tenant AND p.id IS NULL
         """,
         cheap=False,

@@ -163,13 +163,13 @@ class AuthorizeNet:
         return self._charge(charge, hold=True)
 
     def _open_form(self, charge: Charge) -> Dialogue[Outcome]:
-        reply = yield hosted.build_payment_page(self._channel, charge)
-        return hosted.parse_payment_page(self._channel, charge, reply)
+        response = yield hosted.build_payment_page(self._channel, charge)
+        return hosted.parse_payment_page(self._channel, charge, response)
 
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         channel, order = self._channel, fields.order_number(charge.key)
-        reply = yield transactions.build_charge(channel, charge, hold=hold)
-        told = transactions.parse_charge(channel, charge, reply)
+        response = yield transactions.build_charge(channel, charge, hold=hold)
+        told = transactions.parse_charge(channel, charge, response)
         if not isinstance(told, transactions.TransactionFacts):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
@@ -191,8 +191,8 @@ class AuthorizeNet:
         """Adopt the transaction that ours is a duplicate of: an earlier sending of the same."""
         if not told.transaction:
             return Unknown(reason="it was sent before, and Authorize.Net does not say as what")
-        reply = yield inquiry.build_details(self._channel, told.transaction)
-        found = inquiry.parse_details(self._channel, told.transaction, reply)
+        response = yield inquiry.build_details(self._channel, told.transaction)
+        found = inquiry.parse_details(self._channel, told.transaction, response)
         if found is None:
             return Unknown(reason="it was sent before, and is not to be found")
         if found.order != order:
@@ -207,8 +207,8 @@ class AuthorizeNet:
         keep = self._settings.partial_approvals
         part = self._channel.money(told.approved)
         if told.split:
-            reply = yield transactions.build_end_split(self._channel, told.split, keep=keep)
-            ended = self._channel.answer("updateSplitTenderGroup", reply)
+            response = yield transactions.build_end_split(self._channel, told.split, keep=keep)
+            ended = self._channel.answer("updateSplitTenderGroup", response)
             if isinstance(ended, CallRefusal):
                 reason = f"{part} was approved, and could not be ended: {ended.code}"
                 return Unknown(reason=reason, reference=told.transaction)
@@ -253,8 +253,8 @@ class AuthorizeNet:
         """Find what was paid on a form; how long ago that was opened is not known here."""
         if fields.is_number(reference):
             return (yield from self._details(reference))
-        reply = yield lists.build_unsettled(self._channel, 1)
-        entries = lists.parse_list(self._channel, "getUnsettledTransactionList", reply)
+        response = yield lists.build_unsettled(self._channel, 1)
+        entries = lists.parse_list(self._channel, "getUnsettledTransactionList", response)
         ours = [entry for entry in entries if entry.order == reference]
         best = min(ours, key=lambda entry: entry.rank, default=None)
         return None if best is None else (yield from self._details(best.transaction))
@@ -273,9 +273,9 @@ class AuthorizeNet:
 
     def _capture(self, capture: Capture) -> Dialogue[Outcome]:
         yield Note(capture.reference)
-        reply = yield transactions.build_capture(self._channel, capture)
+        response = yield transactions.build_capture(self._channel, capture)
         order = fields.order_number(capture.key)
-        told = transactions.parse(self._channel, reply, order)
+        told = transactions.parse(self._channel, response, order)
         if not isinstance(told, transactions.TransactionFacts):
             return told
         if told.code == "1" and told.reason in codes.DONE_BEFORE:
@@ -306,9 +306,9 @@ class AuthorizeNet:
         taken = inquiry.voidable(found)
         note = f"void-{transaction}-{taken.minor}"
         yield Note(note)
-        reply = yield transactions.build_void(self._channel, voiding.key, transaction)
+        response = yield transactions.build_void(self._channel, voiding.key, transaction)
         order = fields.order_number(voiding.key)
-        told = transactions.parse(self._channel, reply, order)
+        told = transactions.parse(self._channel, response, order)
         if not isinstance(told, transactions.TransactionFacts):
             return told
         done = Approved(reference=note, movements=_taken_back(transaction, taken))
@@ -383,14 +383,14 @@ class AuthorizeNet:
         profile, place = found.id, profiles.place_of(found.id, found.methods)
         yield Note(place)
         if enrollment.method is None:
-            reply = yield hosted.build_profile_page(channel, enrollment, profile)
-            return hosted.parse_profile_page(channel, enrollment, place, reply)
-        reply = yield profiles.build_method(channel, enrollment, profile)
-        method = profiles.parse_method(channel, reply, order)
+            response = yield hosted.build_profile_page(channel, enrollment, profile)
+            return hosted.parse_profile_page(channel, enrollment, place, response)
+        response = yield profiles.build_method(channel, enrollment, profile)
+        method = profiles.parse_method(channel, response, order)
         if not isinstance(method, str):
             return method
-        reply = yield profiles.build_get_method(channel, profile, method)
-        stored = profiles.parse_get_method(channel, profile, reply)
+        response = yield profiles.build_get_method(channel, profile, method)
+        stored = profiles.parse_get_method(channel, profile, response)
         return Approved(reference=place, method=stored)
 
     def _profile_of(
@@ -401,23 +401,23 @@ class AuthorizeNet:
         found = yield from profiles.find_profile(channel, customer, enrollment.customer_reference)
         if found is not None:
             return found
-        reply = yield profiles.build_profile(channel, customer, order)
-        made = profiles.parse_profile(channel, reply, order)
+        response = yield profiles.build_profile(channel, customer, order)
+        made = profiles.parse_profile(channel, response, order)
         if not isinstance(made, tuple):
             return made
         profile, was_there = made
         if not was_there:
             return profiles.Profile(profile, [])
-        reply = yield profiles.build_get_profile(channel, profile)
-        return profiles.Profile(profile, profiles.parse_get_profile(channel, reply))
+        response = yield profiles.build_get_profile(channel, profile)
+        return profiles.Profile(profile, profiles.parse_get_profile(channel, response))
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         """Delete a stored method."""
         return self._forget(forgetting, profiles.build_delete(self._channel, forgetting))
 
     def _forget(self, forgetting: Forgetting, request: Request) -> Dialogue[Outcome]:
-        reply = yield request
-        return profiles.parse_delete(self._channel, reply, fields.order_number(forgetting.key))
+        response = yield request
+        return profiles.parse_delete(self._channel, response, fields.order_number(forgetting.key))
 
     def stored_methods(self, customer: str) -> Dialogue[list[StoredMethod]]:
         """
@@ -425,8 +425,8 @@ class AuthorizeNet:
 
         No verb of the cashier asks for it: hold this conversation yourself.
         """
-        reply = yield profiles.build_find_profile(self._channel, customer)
-        return profiles.parse_get_profile(self._channel, reply)
+        response = yield profiles.build_find_profile(self._channel, customer)
+        return profiles.parse_get_profile(self._channel, response)
 
     # --- Find out ------------------------------------------------------------------------------
 
@@ -478,8 +478,8 @@ class AuthorizeNet:
         return _still_open(finding, reference)
 
     def _details(self, transaction: str) -> Dialogue[TransactionDetails | None]:
-        reply = yield inquiry.build_details(self._channel, transaction)
-        return inquiry.parse_details(self._channel, transaction, reply)
+        response = yield inquiry.build_details(self._channel, transaction)
+        return inquiry.parse_details(self._channel, transaction, response)
 
     def _tell(self, found: TransactionDetails | None, asked: Asked) -> Dialogue[Finding]:
         """Tell what was found; with the method that was stored on the way, if one was."""
@@ -491,11 +491,11 @@ class AuthorizeNet:
             return finding
         if asked.operation in (Operation.CAPTURE, Operation.REFUND):
             return finding
-        reply = yield profiles.build_get_method(self._channel, profile, method)
-        told = self._channel.answer("getCustomerPaymentProfile", reply)
+        response = yield profiles.build_get_method(self._channel, profile, method)
+        told = self._channel.answer("getCustomerPaymentProfile", response)
         if isinstance(told, CallRefusal):
             return finding  # it was deleted since
-        return _with(finding, profiles.parse_get_method(self._channel, profile, reply))
+        return _with(finding, profiles.parse_get_method(self._channel, profile, response))
 
     def _find_voided(self, note: str) -> Dialogue[Finding]:
         _, transaction, minor = note.split("-") if note.count("-") == 2 else ("", "", "")
@@ -514,18 +514,18 @@ class AuthorizeNet:
             if found is None or not all(found.profile):
                 return NotFound()
             profile, method = found.profile
-            reply = yield profiles.build_get_method(self._channel, profile, method)
-            stored = profiles.parse_get_method(self._channel, profile, reply)
+            response = yield profiles.build_get_method(self._channel, profile, method)
+            stored = profiles.parse_get_method(self._channel, profile, response)
             return Approved(reference=reference, method=stored)
         profile, number = place
-        reply = yield profiles.build_get_profile(self._channel, profile)
-        newer = profiles.newer_than(profiles.parse_get_profile(self._channel, reply), number)
+        response = yield profiles.build_get_profile(self._channel, profile)
+        newer = profiles.newer_than(profiles.parse_get_profile(self._channel, response), number)
         return NotFound() if newer is None else Approved(reference=reference, method=newer)
 
     def check(self) -> Dialogue[AccountFacts]:
         """Prove the credentials without moving money."""
-        reply = yield self._channel.call("getMerchantDetails", step="check")
-        told = self._channel.expect("getMerchantDetails", reply)
+        response = yield self._channel.call("getMerchantDetails", step="check")
+        told = self._channel.expect("getMerchantDetails", response)
         currencies = tuple(one.text or "" for one in each(told, "currencies/currency"))
         if currencies and self._settings.currency not in currencies:
             raise BadResponse(

@@ -385,8 +385,8 @@ def refunded_of(channel: Channel, found: TransactionDetails) -> Dialogue[str]:
     """
     if not found.related or fields.is_ours(found.order):
         return found.related
-    reply = yield build_details(channel, found.related)
-    original = parse_details(channel, found.related, reply)
+    response = yield build_details(channel, found.related)
+    original = parse_details(channel, found.related, response)
     return found.related if original is not None and fields.is_ours(original.order) else ""
 
 

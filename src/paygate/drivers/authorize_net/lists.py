@@ -146,9 +146,9 @@ def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched
     found: list[ListedTransaction] = []
     now: datetime | None = None
     for page in range(1, PAGES_MAX + 1):
-        reply = yield build_unsettled(channel, page)
-        now = now or now_of(reply)
-        entries = parse_list(channel, "getUnsettledTransactionList", reply)
+        response = yield build_unsettled(channel, page)
+        now = now or now_of(response)
+        entries = parse_list(channel, "getUnsettledTransactionList", response)
         found += [entry for entry in entries if entry.order == order]
         oldest = entries[-1].submitted if entries else None
         if len(entries) < PAGE or (oldest is not None and oldest < begun):
@@ -168,8 +168,8 @@ def _search_batches(
     found: list[ListedTransaction] = []
     for batch in (yield from batches_between(channel, begun, now or begun + PERIOD_MAX)):
         for page in range(1, PAGES_MAX + 1):
-            reply = yield build_batch(channel, batch.id, page)
-            entries = parse_list(channel, "getTransactionList", reply)
+            response = yield build_batch(channel, batch.id, page)
+            entries = parse_list(channel, "getTransactionList", response)
             found += [entry for entry in entries if entry.order == order]
             if any(entry.lives for entry in found):
                 return found
@@ -252,7 +252,7 @@ def batches_between(channel: Channel, first: datetime, last: datetime) -> Dialog
     found: dict[str, Batch] = {}
     while first < last:
         until = min(first + PERIOD_MAX, last)
-        reply = yield build_batches(channel, first, until)
-        found |= {batch.id: batch for batch in parse_batches(channel, reply)}
+        response = yield build_batches(channel, first, until)
+        found |= {batch.id: batch for batch in parse_batches(channel, response)}
         first = until
     return list(found.values())

@@ -167,8 +167,8 @@ def find_profile(
     """Return the profile of *customer*: by the name *known* from before, else by our id of them."""
     asked = [build_get_profile(channel, known)] if fields.is_number(known) else []
     for request in (*asked, build_find_profile(channel, customer.id)):
-        reply = yield request
-        found = busy(reply) or read_profile(channel, reply)
+        response = yield request
+        found = busy(response) or read_profile(channel, response)
         if found is not None:
             return found
     return None
@@ -349,16 +349,18 @@ def keep_from_transaction(
     if ids is None or (isinstance(told, CallRefusal) and told.code != codes.EXISTS):
         return told if isinstance(told, CallRefusal) else CallRefusal("no id", "nothing was stored")
     profile, method = ids
-    reply = yield build_get_method(channel, profile, method)
-    return parse_get_method(channel, profile, reply)
+    response = yield build_get_method(channel, profile, method)
+    return parse_get_method(channel, profile, response)
 
 
 def _keep_in(
     channel: Channel, transaction: str, customer: Customer | None, profile: str
 ) -> Dialogue[Element | CallRefusal]:
-    reply = yield build_from_transaction(channel, transaction, customer=customer, profile=profile)
+    response = yield build_from_transaction(
+        channel, transaction, customer=customer, profile=profile
+    )
     # The answer has the name of another call, because a profile is what it makes.
-    return channel.answer("createCustomerProfile", reply)
+    return channel.answer("createCustomerProfile", response)
 
 
 def _ids(root: Element | None) -> tuple[str, str] | None:

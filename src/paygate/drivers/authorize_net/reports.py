@@ -96,9 +96,9 @@ def build_today(channel: Channel) -> Request:
 
 
 def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition]:
-    reply = yield build_today(channel)
-    latest = lists.parse_batches(channel, reply)
-    now = now_of(reply)
+    response = yield build_today(channel)
+    latest = lists.parse_batches(channel, response)
+    now = now_of(response)
     if now is None:
         raise BadResponse("Authorize.Net does not say what time it is")
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
@@ -169,8 +169,8 @@ def _sweep(
 def _visit(
     channel: Channel, visit: Visit, swept: date | None
 ) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
-    reply = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
-    entries = lists.parse_list(channel, "getTransactionList", reply)
+    response = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
+    entries = lists.parse_list(channel, "getTransactionList", response)
     notices: list[Notice] = []
     for entry in entries:
         ours = fields.is_ours(entry.order)
@@ -202,8 +202,8 @@ def _hint(type_: str, entry: ListedTransaction, turn: str = "") -> Notice:
 
 def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
     """Tell a refund of ours, or one that somebody made of a payment of ours."""
-    reply = yield inquiry.build_details(channel, entry.transaction)
-    found = inquiry.parse_details(channel, entry.transaction, reply)
+    response = yield inquiry.build_details(channel, entry.transaction)
+    found = inquiry.parse_details(channel, entry.transaction, response)
     if found is None or not found.is_refund:
         return []
     if fields.is_ours(found.our_reference):
@@ -214,8 +214,8 @@ def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notic
 
 def _taken_back(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
     """Ask what a bank did to a transaction: the list only says that it did."""
-    reply = yield inquiry.build_details(channel, entry.transaction)
-    found = inquiry.parse_details(channel, entry.transaction, reply)
+    response = yield inquiry.build_details(channel, entry.transaction)
+    found = inquiry.parse_details(channel, entry.transaction, response)
     if found is None:
         return []
     reference, order = entry.transaction, entry.order

@@ -147,56 +147,56 @@ class Stripe:
             if not isinstance(found, str):
                 return found
             customer = found
-        reply = yield wire.build_create(self._settings, charge, hold=hold, customer=customer)
-        created = wire.parse_create(self._settings, charge, reply)
+        response = yield wire.build_create(self._settings, charge, hold=hold, customer=customer)
+        created = wire.parse_create(self._settings, charge, response)
         if not isinstance(created, wire.Intent):
             return created
         yield Note(created.id)
-        reply = yield wire.build_confirm(self._settings, charge, created.id)
-        return (yield from self._adopt(charge.amount, created.id, reply))
+        response = yield wire.build_confirm(self._settings, charge, created.id)
+        return (yield from self._adopt(charge.amount, created.id, response))
 
     def _charge_stored(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         settings, customer = self._settings, wire.customer_of(charge.method)
         if customer:
             yield Note(customer)
-        reply = yield wire.build_charge(settings, charge, hold=hold)
-        answer = wire.parse_charge(settings, charge, reply)
+        response = yield wire.build_charge(settings, charge, hold=hold)
+        answer = wire.parse_charge(settings, charge, response)
         if not isinstance(answer, wire.Elsewhere):
-            return (yield from self._as_it_is(charge.amount, answer, reply))
+            return (yield from self._as_it_is(charge.amount, answer, response))
         if not customer:
             return answer.refusal
         listed = yield wire.build_latest(settings, customer)
         found, _ = wire.parse_list(settings, charge.amount, charge.our_ref, listed)
         return answer.unless_moved(wire.furthest(settings, found))
 
-    def _adopt(self, asked: Money, reference: str, reply: Response) -> Dialogue[Outcome]:
+    def _adopt(self, asked: Money, reference: str, response: Response) -> Dialogue[Outcome]:
         """Read the answer to a confirmation, or what became of the intent without it."""
-        answer = wire.parse_confirm(self._settings, asked, reference, reply)
+        answer = wire.parse_confirm(self._settings, asked, reference, response)
         if not isinstance(answer, wire.Elsewhere):
-            return (yield from self._as_it_is(asked, answer, reply))
+            return (yield from self._as_it_is(asked, answer, response))
         finding = yield from self._intent(reference, asked)
         if isinstance(finding, NotFound) and answer.refusal.raw_code == wire.MOVED_ON:
             return Unknown(reason="Stripe refused to confirm a new intent", reference=reference)
         return answer.unless_moved(finding)
 
-    def _as_it_is(self, asked: Money, answer: Outcome, reply: Response) -> Dialogue[Outcome]:
+    def _as_it_is(self, asked: Money, answer: Outcome, response: Response) -> Dialogue[Outcome]:
         """Return *answer*, or what is so now if Stripe kept it under our key while it was open."""
         ended = isinstance(answer, Approved | Declined | Rejected)
-        if ended or not answer.reference or not is_replayed(reply):
+        if ended or not answer.reference or not is_replayed(response):
             return answer
         finding = yield from self._intent(answer.reference, asked)
         return answer if isinstance(finding, NotFound) else finding
 
     def _intent(self, reference: str, asked: Money) -> Dialogue[Finding]:
-        reply = yield wire.build_get(self._settings, reference)
-        return wire.parse_get(self._settings, asked, reference, reply)
+        response = yield wire.build_get(self._settings, reference)
+        return wire.parse_get(self._settings, asked, reference, response)
 
     def _open_page(self, charge: Charge) -> Dialogue[Outcome]:
         customer = ""
         if charge.store_method and charge.customer_reference:
             customer = yield from self._known_customer(charge.customer_reference)
-        reply = yield sessions.build_payment(self._settings, charge, customer)
-        return sessions.parse_payment(self._settings, charge, reply)
+        response = yield sessions.build_payment(self._settings, charge, customer)
+        return sessions.parse_payment(self._settings, charge, response)
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
         """Tell what the payer did on the bank's page or Stripe's, and confirm what waits for it."""
@@ -207,8 +207,8 @@ class Stripe:
             return finding
         if not _is_payment(reference):
             return ActionRequired(action=None, reference=reference)
-        reply = yield wire.build_complete(self._settings, completion.key, reference)
-        return (yield from self._adopt(completion.amount, reference, reply))
+        response = yield wire.build_complete(self._settings, completion.key, reference)
+        return (yield from self._adopt(completion.amount, reference, response))
 
     def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         """Make a page unpayable, or an intent that waits for the payer."""
@@ -225,12 +225,12 @@ class Stripe:
 
     def _expire(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         reference = withdrawal.reference
-        reply = yield sessions.build_expire(self._settings, withdrawal.key, reference)
-        answer = sessions.parse_expire(self._settings, reference, reply)
+        response = yield sessions.build_expire(self._settings, withdrawal.key, reference)
+        answer = sessions.parse_expire(self._settings, reference, response)
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        reply = yield sessions.build_get(self._settings, reference)
-        withdrawn = sessions.closed_of(self._settings, reference, reply)
+        response = yield sessions.build_get(self._settings, reference)
+        withdrawn = sessions.closed_of(self._settings, reference, response)
         return sessions.complete(reference) if isinstance(withdrawn, NotFound) else withdrawn
 
     # --- What follows ----------------------------------------------------------------------
@@ -242,12 +242,12 @@ class Stripe:
 
     def _capture(self, capture: Capture) -> Dialogue[Outcome]:
         yield Note(capture.reference)
-        reply = yield wire.build_capture(self._settings, capture)
-        answer = wire.parse_capture(self._settings, capture, reply)
+        response = yield wire.build_capture(self._settings, capture)
+        answer = wire.parse_capture(self._settings, capture, response)
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        reply = yield wire.build_get(self._settings, capture.reference)
-        found = wire.captured_of(self._settings, capture.amount, capture.reference, reply)
+        response = yield wire.build_get(self._settings, capture.reference)
+        found = wire.captured_of(self._settings, capture.amount, capture.reference, response)
         if isinstance(found, Ended) and answer.refusal.raw_code in codes.HOLD_OVER:
             return replace(found, how=Ending.EXPIRED)
         return answer.unless_moved(found)
@@ -269,11 +269,11 @@ class Stripe:
         """Where Stripe refuses to cancel, look whether it is canceled, or why it can't be."""
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        reply = yield wire.build_get(self._settings, reference)
-        canceled = wire.canceled_of(self._settings, reference, reply)
+        response = yield wire.build_get(self._settings, reference)
+        canceled = wire.canceled_of(self._settings, reference, response)
         if not isinstance(canceled, NotFound):
             return canceled
-        return wire.still_alive(self._settings, reference, reply) or answer.refusal
+        return wire.still_alive(self._settings, reference, response) or answer.refusal
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
         """Send money back."""
@@ -320,41 +320,41 @@ class Stripe:
         if not isinstance(customer, str):
             return customer
         if enrollment.method is None:
-            reply = yield sessions.build_setup(settings, enrollment, customer)
-            return sessions.parse_setup(settings, reply)
+            response = yield sessions.build_setup(settings, enrollment, customer)
+            return sessions.parse_setup(settings, response)
         setup = stored.parse_setup(
             settings, (yield stored.build_setup(settings, enrollment, customer))
         )
         if not isinstance(setup, str):
             return setup
         yield Note(setup)
-        reply = yield stored.build_confirm(settings, enrollment, setup)
-        answer = stored.parse_confirm(settings, setup, reply)
+        response = yield stored.build_confirm(settings, enrollment, setup)
+        answer = stored.parse_confirm(settings, setup, response)
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        reply = yield stored.build_get(settings, setup)
-        return answer.unless_moved(stored.parse_get(settings, setup, reply))
+        response = yield stored.build_get(settings, setup)
+        return answer.unless_moved(stored.parse_get(settings, setup, response))
 
     def _customer(self, key: str, payer: Customer | None, known: str) -> Dialogue[str | Outcome]:
         """Return Stripe's customer for a payer: the one that it had before, or a new one."""
         customer = (yield from self._known_customer(known)) if known else ""
         if customer:
             return customer
-        reply = yield stored.build_customer(self._settings, key, payer)
-        return stored.parse_customer(self._settings, reply)
+        response = yield stored.build_customer(self._settings, key, payer)
+        return stored.parse_customer(self._settings, response)
 
     def _known_customer(self, reference: str) -> Dialogue[str]:
         """Return the customer *reference*; empty if somebody has deleted it at Stripe."""
-        reply = yield stored.build_get_customer(self._settings, reference)
-        return stored.parse_get_customer(self._settings, reference, reply)
+        response = yield stored.build_get_customer(self._settings, reference)
+        return stored.parse_get_customer(self._settings, reference, response)
 
     def _keep_from_payment(self, reference: str) -> Dialogue[Outcome]:
         yield Note(reference)
         return stored.from_payment(reference, (yield from self._find_any_amount(reference)))
 
     def _find_any_amount(self, reference: str) -> Dialogue[Finding]:
-        reply = yield stored.build_get_payment(self._settings, reference)
-        return stored.parse_get_payment(self._settings, reference, reply)
+        response = yield stored.build_get_payment(self._settings, reference)
+        return stored.parse_get_payment(self._settings, reference, response)
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         """Let Stripe forget a card."""
@@ -365,8 +365,8 @@ class Stripe:
         answer = stored.parse_detach(self._settings, (yield request))
         if not isinstance(answer, wire.Elsewhere):
             return answer
-        reply = yield stored.build_get_card(self._settings, forgetting)
-        return stored.detached_of(self._settings, reply) or answer.refusal
+        response = yield stored.build_get_card(self._settings, forgetting)
+        return stored.detached_of(self._settings, response) or answer.refusal
 
     # --- Find out ------------------------------------------------------------------------------
 
@@ -396,8 +396,8 @@ class Stripe:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE if reference:
                 return (yield from self._find(reference, inquiry.amount))
             case Operation.CAPTURE if reference:
-                reply = yield wire.build_get(self._settings, reference)
-                return wire.captured_of(self._settings, inquiry.amount, reference, reply)
+                response = yield wire.build_get(self._settings, reference)
+                return wire.captured_of(self._settings, inquiry.amount, reference, response)
             case Operation.VOID | Operation.WITHDRAW if reference:
                 return (yield from self._find_closed(reference))
             case Operation.REFUND:
@@ -414,11 +414,11 @@ class Stripe:
         if stored.is_setup(reference):
             return (yield from self._find_kept(reference))
         if sessions.is_session(reference):
-            reply = yield sessions.build_get_paid(settings, reference)
-            return sessions.paid_of(settings, asked, reference, reply)
-        reply = yield wire.build_get(settings, reference)
-        finding = wire.parse_get(settings, asked, reference, reply)
-        refunded = wire.parse_refunded(reply) if isinstance(finding, Approved) else ""
+            response = yield sessions.build_get_paid(settings, reference)
+            return sessions.paid_of(settings, asked, reference, response)
+        response = yield wire.build_get(settings, reference)
+        finding = wire.parse_get(settings, asked, reference, response)
+        refunded = wire.parse_refunded(response) if isinstance(finding, Approved) else ""
         if not isinstance(finding, Approved) or not refunded:
             return finding
         # Refunds that somebody made in the dashboard are known only here.
@@ -428,16 +428,16 @@ class Stripe:
 
     def _find_closed(self, reference: str) -> Dialogue[Finding]:
         if sessions.is_session(reference):
-            reply = yield sessions.build_get(self._settings, reference)
-            return sessions.closed_of(self._settings, reference, reply)
-        reply = yield wire.build_get(self._settings, reference)
-        return wire.canceled_of(self._settings, reference, reply)
+            response = yield sessions.build_get(self._settings, reference)
+            return sessions.closed_of(self._settings, reference, response)
+        response = yield wire.build_get(self._settings, reference)
+        return wire.canceled_of(self._settings, reference, response)
 
     def _find_refund(self, inquiry: Inquiry) -> Dialogue[Finding]:
         reference, settings = inquiry.reference, self._settings
         if reference and refunds.is_refund(reference):
-            reply = yield refunds.build_get(settings, reference)
-            return refunds.parse_get(settings, inquiry.amount, reference, reply)
+            response = yield refunds.build_get(settings, reference)
+            return refunds.parse_get(settings, inquiry.amount, reference, response)
         about = reference or refunds.of_payment(inquiry.movement_id, inquiry.parent_reference)
         if about:
             listed = yield from self._refunds_of(about)
@@ -452,11 +452,11 @@ class Stripe:
 
     def _find_kept(self, reference: str) -> Dialogue[Finding]:
         if sessions.is_session(reference):
-            reply = yield sessions.build_get_kept(self._settings, reference)
-            return sessions.kept_of(self._settings, reference, reply)
+            response = yield sessions.build_get_kept(self._settings, reference)
+            return sessions.kept_of(self._settings, reference, response)
         if stored.is_setup(reference):
-            reply = yield stored.build_get(self._settings, reference)
-            return stored.parse_get(self._settings, reference, reply)
+            response = yield stored.build_get(self._settings, reference)
+            return stored.parse_get(self._settings, reference, response)
         paid = yield from self._find_any_amount(reference)
         found = stored.from_payment(reference, paid)
         return found if isinstance(found, Approved) else NotFound()
@@ -465,8 +465,10 @@ class Stripe:
         after = ""
         found: list[wire.Intent] = []
         for _ in range(PAGES_MAX):
-            reply = yield wire.build_list(self._settings, inquiry, after, customer)
-            intents, after = wire.parse_list(self._settings, inquiry.amount, inquiry.our_ref, reply)
+            response = yield wire.build_list(self._settings, inquiry, after, customer)
+            intents, after = wire.parse_list(
+                self._settings, inquiry.amount, inquiry.our_ref, response
+            )
             found += intents
             if not after:
                 return wire.furthest(self._settings, found)
@@ -474,8 +476,8 @@ class Stripe:
 
     def check(self) -> Dialogue[AccountFacts]:
         """Prove the key without moving money."""
-        reply = yield wire.build_check(self._settings)
-        return wire.parse_check(self._settings, reply)
+        response = yield wire.build_check(self._settings)
+        return wire.parse_check(self._settings, response)
 
     # --- Webhooks -------------------------------------------------------------------------------
 
@@ -486,8 +488,8 @@ class Stripe:
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         """Read the events after *cursor*: those whose webhooks were lost are among them."""
-        reply = yield events.build_list(self._settings, cursor)
-        return events.parse_list(self._settings, cursor, reply)
+        response = yield events.build_list(self._settings, cursor)
+        return events.parse_list(self._settings, cursor, response)
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
         """Thank for whatever Stripe signed: what it means to us is not Stripe's to know."""

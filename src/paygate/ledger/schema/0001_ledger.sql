@@ -441,7 +441,7 @@ CREATE TABLE paygate_write_off (
   item TEXT NOT NULL REFERENCES paygate_item (id),
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-  account TEXT NOT NULL, -- where it was posted: undoing it takes it from there
+  ledger_account TEXT NOT NULL, -- where it was posted: undoing it takes it from there
   payment TEXT,
   receipt TEXT REFERENCES paygate_receipt (id), -- the refund that it is the credit note of
   reason TEXT NOT NULL,
@@ -524,7 +524,7 @@ CREATE TABLE paygate_posting (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
   entry TEXT NOT NULL,
-  account TEXT NOT NULL,
+  ledger_account TEXT NOT NULL,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
   customer TEXT NOT NULL,

@@ -43,7 +43,7 @@ LEFT JOIN paygate_write_off w ON w.id = c.write_off
 _POSTED: Final = """
 SELECT
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting
-   WHERE account = 'chargeback_loss') AS posted,
+   WHERE ledger_account = 'chargeback_loss') AS posted,
   (SELECT coalesce(sum(w.amount_minor), 0) FROM paygate_chargeback_item c
    JOIN paygate_chargeback k ON k.id = c.chargeback
    JOIN paygate_write_off w ON w.id = c.write_off

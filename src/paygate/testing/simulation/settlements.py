@@ -23,9 +23,9 @@ _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _RECEIPTS: Final = """
 SELECT r.*,
   (SELECT coalesce(sum(p.amount_minor), 0) FROM paygate_posting p
-   WHERE p.receipt = r.id AND p.account = 'settled') AS to_settled_minor,
+   WHERE p.receipt = r.id AND p.ledger_account = 'settled') AS to_settled_minor,
   (SELECT coalesce(sum(p.amount_minor), 0) FROM paygate_posting p
-   WHERE p.receipt = r.id AND p.account = 'fees') AS to_fees_minor
+   WHERE p.receipt = r.id AND p.ledger_account = 'fees') AS to_fees_minor
 FROM paygate_receipt r WHERE r.kind NOT IN ('reversal', 'undone')
 """
 _TOLD: Final = """
