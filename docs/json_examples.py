@@ -222,7 +222,8 @@ def shortened(value: Any, shown: set[tuple[str, ...]]) -> Any:
             shown.add(names)
             return {name: shortened(each, shown) for name, each in fields.items()}
         case list():
-            first, *more = cast("list[Any]", value) or [CUT]
+            items: list[Any] = value or [CUT]
+            first, *more = items
             kept = [] if first is CUT else [shortened(first, shown)]
             return kept + [CUT] * bool(more)
         case _:
