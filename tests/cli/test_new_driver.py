@@ -79,7 +79,7 @@ def test_a_new_driver_passes_the_kit(
             frozenset(CAPABILITIES),
             [
                 "played card: authorize, capture, charge, enroll, forget, refund, void",
-                "played redirect: charge, close, complete",
+                "played redirect: charge, complete, withdraw",
             ],
         ),
     ],
