@@ -1015,7 +1015,7 @@ def test_a_completion_that_never_arrived_ends_when_the_hold_it_was_for_is_known(
         cashier.recover()
 
     [done] = [each for each in cashier.attempts(held) if each.operation is Operation.COMPLETE]
-    assert (done.state, done.needs_review) == (AttemptState.AUTHORIZED, False)
+    assert (done.state, done.needs_review) == (AttemptState.FAILED, False)
     assert not cashier.payment(held).needs_review
     assert cashier.payment(held).received == card.moved("USD") == usd("30")
     assert cashier.fsck() == []

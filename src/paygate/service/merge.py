@@ -59,7 +59,14 @@ from paygate.ledger import (
 )
 from paygate.service import allocation, announcing, booking, claiming, keeping, quotes, watching
 from paygate.service.flow import Flow, transact
-from paygate.service.reading import AnswerSource, completed, unnamed, used_up, withdrawn
+from paygate.service.reading import (
+    AnswerSource,
+    completed,
+    unnamed,
+    unneeded,
+    used_up,
+    withdrawn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +132,8 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
-            answer = used_up(tx, before, completed(tx, before, answer, reading))
+            reading = unneeded(tx, before, answer, reading)
+            answer = used_up(tx, before, completed(tx, before, answer))
             _came_before(tx, before, answer, reading)
             answer = withdrawn(tx, before, answer)
             answer = quotes.understood(tx, before, answer, reading.arrival)

@@ -71,38 +71,38 @@ def unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
     return hidden.about(*known, *requests.people_in(request)).blot(answer)
 
 
-def completed(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
-    """
-    Read the end of a completion off the hold that it was for, if that is known already.
-
-    The processor may know of no money that it moved, or not know it at all: then it never
-    arrived, and was not needed.
-    """
-    asked = before.attempt.operation is Operation.COMPLETE and before.attempt.state.in_doubt
-    if not asked or not _is_reached(answer, reading):
+def completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+    """Read that a completion was done, and moved no money, as the hold that we know of already."""
+    if not isinstance(answer, Approved) or answer.movements or not _hold_is_known(tx, before):
         return answer
     main = attempts.main_of(tx, before.attempt.payment)
-    if main.attempt.operation is not Operation.AUTHORIZE or main.attempt.state not in _WAS_HELD:
-        return answer
-    done = answer if isinstance(answer, Approved) else Approved()
     return Authorized(
         amount=main.attempt.amount,
-        reference=done.reference,
+        reference=answer.reference,
         expires_at=main.expires_at,
-        method_facts=done.method_facts,
-        checks=done.checks,
+        method_facts=answer.method_facts,
+        checks=answer.checks,
     )
 
 
-def _is_reached(answer: Answer, reading: AnswerSource) -> bool:
-    """Return whether *answer* leaves a completion with nothing of its own to bring."""
-    match answer:
-        case Approved():
-            return not answer.movements
-        case NotFound():
-            return reading.absence is not Absence.WAIT
-        case _:
-            return False
+def unneeded(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> AnswerSource:
+    """
+    Believe that a completion never arrived, once the hold that it was for is known.
+
+    A processor whose "not found" proves nothing would otherwise leave it in doubt for good.
+    """
+    never = isinstance(answer, NotFound) and reading.absence is Absence.NEVER
+    if not never or not _hold_is_known(tx, before):
+        return reading
+    return replace(reading, absence=Absence.FINAL)
+
+
+def _hold_is_known(tx: Tx, before: AttemptRow) -> bool:
+    """Return whether *before* is a completion in doubt, of a hold that was found to stand."""
+    if before.attempt.operation is not Operation.COMPLETE or not before.attempt.state.in_doubt:
+        return False
+    main = attempts.main_of(tx, before.attempt.payment)
+    return main.attempt.operation is Operation.AUTHORIZE and main.attempt.state in _WAS_HELD
 
 
 def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
