@@ -1,9 +1,9 @@
 """Addresses to pay to: the core numbers them, so that a driver needs no memory of its own.
 
 A number is allotted in the transaction that stores the intent, from one count
-for the whole wallet. Two processes cannot get the same, and none comes back:
-the same payer with the same invoices is told the same address, everybody else
-another one.
+for the whole wallet. Two processes cannot get the same number, and none is given
+out twice: the same payer with the same invoices gets the same address, everybody
+else another one.
 """
 
 from __future__ import annotations
