@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 _PASSES_MAX: Final = 150
 _TIDYINGS: Final = 5
-# What waits for a person, or is what another attempt asked for, is asked about for ever.
+# What waits for a person, or is what another attempt asked for, is asked about for ever. What
+# was accepted and is flagged for another reason is asked about like what is not flagged.
 _DUE: Final = """
 SELECT min(at) AS at FROM (
   SELECT min(next_check_at) AS at FROM paygate_attempt
-    WHERE (needs_review = 0 OR state IN ('unknown', 'requires_action'))
+    WHERE (needs_review = 0 OR state IN ('unknown', 'requires_action')
+      OR (state = 'pending' AND next_check_at < overdue_at))
       AND (checks < 40 OR (checks < 80 AND payment IN (
         SELECT id FROM paygate_payment WHERE needs_review = 0)))
   UNION ALL SELECT min(next_try_at) FROM paygate_inbox
