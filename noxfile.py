@@ -149,12 +149,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting and the layers; ``-- --fix`` mends what can be mended."""
+    """Check style, formatting, layers and words; ``-- --fix`` fixes what it can."""
     fix = "--fix" in session.posargs
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "format", *([] if fix else ["--diff"]), ".")
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("python", "docs/words.py")
 
 
 @nox.session(default=False)
