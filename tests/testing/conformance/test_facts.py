@@ -104,7 +104,8 @@ def test_what_is_booked_is_read() -> None:
     booked = facts.booked_of(case("booked = charge mv_1, chargeback dp_1"))
 
     assert booked == {(MovementKind.CHARGE, "mv_1"), (MovementKind.CHARGEBACK, "dp_1")}
-    with pytest.raises(TranscriptError, match="line 2: expected 'charge mv_1'"):
+    said = "line 2: expected a kind and an id such as 'charge mv_1'"
+    with pytest.raises(TranscriptError, match=said):
         facts.booked_of(case("booked = mv_1"))
 
 

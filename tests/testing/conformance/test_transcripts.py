@@ -72,11 +72,11 @@ def test_the_file_has_facts_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("--- 200\nx", "line 1: an answer must stand in a case"),
+        ("--- 200\nx", "line 1: a response must belong to a case"),
         ("=== approve\nnonsense\n", "line 2: expected 'name = value', '=== case' or"),
         ("=== approve\n\n--- soon\n", "line 3: expected '--- status step'"),
         ("=== approve\n\n--- 200\na: b\nbody\n", "line 5: expected a header or an empty line"),
-        ("=== a\n\n--- 200\nx\n=== a\n", "line 5: the case 'a' stands here a second time"),
+        ("=== a\n\n--- 200\nx\n=== a\n", "line 5: the case 'a' is defined twice"),
     ],
 )
 def test_a_mistake_names_its_line(text: str, said: str) -> None:
@@ -88,38 +88,38 @@ def test_a_mistake_names_its_line(text: str, said: str) -> None:
 
 def test_a_missing_case_is_named_with_its_meaning() -> None:
     with pytest.raises(TranscriptError) as caught:
-        parsed(TEXT).case("decline", "the payer's bank says no")
+        parsed(TEXT).case("decline", "the payer's bank declines")
 
     assert caught.value.lacks == "decline"
     assert caught.value.message == (
-        "charge.txt: the case 'decline' is missing (the payer's bank says no); add '=== decline' "
-        "with what the processor says then (there are: approve, error)"
+        "charge.txt: the case 'decline' is missing (the payer's bank declines); add '=== decline' "
+        "with what the processor sends in that case (the file has: approve, error)"
     )
 
 
 def test_a_case_without_answers_is_told() -> None:
-    with pytest.raises(TranscriptError, match="the case 'approve' has no answer; add '--- 200'"):
+    with pytest.raises(TranscriptError, match="the case 'approve' has no response; add '--- 200'"):
         parsed("=== approve\nmovement = x\n").case("approve")
 
 
 def test_a_missing_fact_is_named() -> None:
     transcript = parsed(TEXT)
 
-    with pytest.raises(TranscriptError, match="the case 'error' does not say 'raw_code'"):
+    with pytest.raises(TranscriptError, match="the case 'error' has no fact 'raw_code'"):
         transcript.case("error").fact("raw_code")
-    with pytest.raises(TranscriptError, match="the file does not say 'about'"):
+    with pytest.raises(TranscriptError, match="the file has no fact 'about'"):
         transcript.fact("about", "what it follows")
 
 
 def test_a_placeholder_that_stands_for_nothing_is_named() -> None:
     case = parsed("=== approve\n\n--- 200\n${nmae}\n").case("approve")
 
-    with pytest.raises(TranscriptError, match=r"\$\{nmae\}, which stands for nothing; there are"):
+    with pytest.raises(TranscriptError, match=r"the unknown placeholder \$\{nmae\}; known are"):
         case.responses({"name": "x"})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TranscriptError, match=r"refund\.txt: there is no such transcript"):
+    with pytest.raises(TranscriptError, match=r"refund\.txt: this transcript does not exist"):
         read_transcript(tmp_path / "refund.txt")
 
 
@@ -157,7 +157,7 @@ def test_amounts_are_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("USD 10.99 1099\n", "no amount with 0 digits after the point"),
+        ("USD 10.99 1099\n", "no amount with 0 decimal places"),
         ("USD ten 1000\n", "line 1: expected 'USD 19.99"),
         ("JPY 5.5 5\n", "line 1: '5.5' has more digits than JPY allows"),
         ("XQQ 5 5\n", "line 1: .*XQQ"),

@@ -1,7 +1,7 @@
 """The conformance kit: what a correct gateway must do, case by case.
 
-Say in a `Subject` what is held to the cases, and make a test class of it and of
-the class of each capability that the driver has::
+Describe the driver in a `Subject`, then derive one test class from it and from the
+class of cases for each capability that the driver has::
 
     class Acme(Subject):
         driver = acme.Acme
@@ -14,7 +14,7 @@ the class of each capability that the driver has::
     class TestCharge(Acme, ChargeConformance):
         pass
 
-It needs the extra ``testing`` (pytest and hypothesis).
+The kit needs the extra ``testing`` (pytest and hypothesis).
 """
 
 from __future__ import annotations

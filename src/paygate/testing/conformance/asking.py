@@ -1,4 +1,4 @@
-"""What is asked otherwise, to see whether each field of a question reaches the processor."""
+"""Orders with a changed field, to check whether each field reaches the processor."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
     "key": "test_another_key_makes_it_another_request",
     "our_ref": "test_our_reference_travels_with_it",
-    "payment": "it is for the driver's own use; `our_ref` names the operation",
+    "payment": "it is for the driver's own use; `our_ref` identifies the operation",
     "amount": "test_two_amounts_never_look_alike",
     "method": "test_the_method_reaches_the_processor",
     "token": "test_the_right_method_is_forgotten",
-    "reference": "what it is about is named",
-    "movement_id": "what it is about is named",
-    "from_reference": "a method of a payment is stored instead of `method`",
+    "reference": "the case for the object that the operation acts on",
+    "movement_id": "the case for the object that the operation acts on",
+    "from_reference": "the method of a payment is stored instead of `method`",
     "parameters": "test_the_payers_own_word_is_not_believed",
     "final": "test_only_the_last_capture_lets_go_of_the_rest",
-    "address_index": "the payer is told it, and not the processor",
-    "asked_at": "the payer is told the quote of that instant",
+    "address_index": "it is shown to the payer, and not sent to the processor",
+    "asked_at": "the payer is shown the quote of that instant",
     **dict.fromkeys(
         (
             "lines",
@@ -49,15 +49,15 @@ SEEN_ELSEWHERE: Final[Mapping[str, str]] = {
             "customer_reference",
             "currency",
         ),
-        "test_what_it_also_sends_reaches_the_processor, if the transcript says that it is sent",
+        "test_what_it_also_sends_reaches_the_processor, if the transcript names it",
     ),
 }
-"""The fields that are not asked otherwise here, and why."""
+"""The fields that are not changed here, and which case checks them or why none does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """A field of a question: what is asked, and what is asked otherwise."""
+    """A field of an order, with the fields to give for one value and for another."""
 
     field: str
     one: Mapping[str, Any]
@@ -74,7 +74,7 @@ _TEXTS: Final[Mapping[str, tuple[object, object]]] = {
 
 
 def asked_besides(question: Any, name: str) -> Otherwise | None:
-    """Return how *question* is asked otherwise in a field that a driver need not send, if it is."""
+    """Return two values for the optional field *name* of *question*, or None without one."""
     besides: Mapping[str, tuple[object, object]] = {
         "statement_suffix": ("", "KIT 7"),
         "receipt_email": ("", "kit@example.org"),
@@ -98,9 +98,9 @@ def asked_otherwise(
     question: Any, kind: Kind, rail: Rail, others: Mapping[Kind, Method]
 ) -> list[Otherwise]:
     """
-    Return the fields of *question* that a rail like this can be asked otherwise in.
+    Return the fields of *question* that can be changed on this rail, with two values each.
 
-    *others* are the other kinds that can be asked for the same, each with a method that both take.
+    *others* are the other kinds with this operation, each with a method that both accept.
     """
     found = (_otherwise(each.name, question, kind, rail) for each in fields(question))
     kinds = [
@@ -113,7 +113,7 @@ def _otherwise(name: str, question: Any, kind: Kind, rail: Rail) -> Otherwise | 
     if name in SEEN_ELSEWHERE or name == "kind":
         return None
     if name == "reason" and isinstance(question, Charge):
-        return None  # likewise
+        return None  # also_sent covers it
     if name in _TEXTS:
         one, other = _TEXTS[name]
         return Otherwise(name, {name: one}, {name: other})
@@ -127,7 +127,7 @@ def _otherwise(name: str, question: Any, kind: Kind, rail: Rail) -> Otherwise | 
         case "mandate":
             return Otherwise(name, {name: None}, {name: _MANDATE}) if _is_debit(kind) else None
         case _:
-            raise NotImplementedError(f"the kit does not know how to ask otherwise for {name!r}")
+            raise NotImplementedError(f"the kit has no second value for the field {name!r}")
 
 
 _MANDATE: Final = Mandate(
@@ -148,7 +148,7 @@ def _storing(question: Any, rail: Rail) -> Otherwise | None:
 
 
 def _present(rail: Rail) -> Otherwise | None:
-    """Ask with and without the payer; only what is stored is charged without."""
+    """Return the field with the payer present and absent; only a stored method allows absent."""
     if rail.payer_present or StoredToken not in rail.methods:
         return None
     return Otherwise("payer_present", {"payer_present": True}, {"payer_present": False})

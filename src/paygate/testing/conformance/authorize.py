@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AuthorizeConformance(DeclinesConformance):
-    """What a gateway must do that has `authorize`: ``authorize.txt``, as for a charge."""
+    """The cases for a gateway with `authorize`: ``authorize.txt``, as for a charge."""
 
     about: ClassVar[str] = "authorize"
     operation: ClassVar[Operation] = Operation.AUTHORIZE
@@ -23,38 +23,38 @@ class AuthorizeConformance(DeclinesConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the authorisation."""
         return self.charge(**given_)
 
     @override
     def good(self) -> Case:
-        """Return the case in which the amount is held, or the payer is sent to allow it."""
+        """Return the case in which the amount is held, or the payer is sent to approve it."""
         name = "action" if "approve" not in self.transcript("authorize") else "approve"
         return self.case(name, "the amount is held")
 
     def test_a_hold_is_not_a_payment(self) -> None:
-        """What is held has not moved."""
+        """A hold is Authorized, and not Approved."""
         outcome = self.outcome(self.good())
         require(
             not isinstance(outcome, Approved),
             expected="authorize: Authorized, with no movement",
             got=outcome,
-            why="an approval counts as received money: the invoice is closed, nothing is ever "
-            "captured, and the hold runs out",
+            why="an approval counts as received money: the invoice would count as paid, nothing "
+            "would be captured, and the hold would expire",
             read=PROTOCOL,
         )
 
     def test_what_is_held_is_told(self) -> None:
-        """Captures are limited by what is held."""
+        """The outcome states the amount that is held."""
         case = self.good()
         for money in self.amounts_of(case):
             outcome = self.outcome(case, amount=money)
             if not isinstance(outcome, Authorized):
-                return  # another case says so
+                return  # test_a_hold_is_not_a_payment reports it
             require(
                 outcome.amount == money,
                 expected=f"authorize: {money} held",
                 got=outcome,
-                why="we stop captures at this amount, because not every processor does",
+                why="the core limits captures to this amount, because not every processor does",
                 read=PROTOCOL,
             )

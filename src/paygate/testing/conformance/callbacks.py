@@ -1,4 +1,4 @@
-"""Callbacks: what the processor sends by itself, and who is believed."""
+"""Callbacks: what the processor sends by itself, and which callbacks are believed."""
 
 from __future__ import annotations
 
@@ -46,21 +46,22 @@ if TYPE_CHECKING:
 
 class CallbackConformance(Subject):
     """
-    What a gateway must do that has `verify` and `reply`.
+    The cases for a gateway with `verify` and `reply`.
 
-    ``callbacks.txt``: a case for each callback about operations of ours, such as paid; what
-    happens later, and batch, a callback with several events; unknown_type; foreign, of another
-    account, and other_mode, of the live mode. What the processor never sends is named in the
-    fact `untold`. Facts: `our_ref` or `reference`, `events` (the ids, in order), and what the
-    callback itself says: `movements`, `disputes`, `answer`; none of them where it is a hint.
+    ``callbacks.txt``: a case for each callback about our operations, such as paid; what happens
+    later; batch, a callback with several events; unknown_type; foreign, a callback of another
+    account; and other_mode, a callback of the live mode. The fact `untold` names what the
+    processor never sends. The facts of a case are `our_ref` or `reference`, `events` (the ids,
+    in order), and what the callback itself reports: `movements`, `disputes` and `answer`, or
+    none of them if it is only a hint.
 
-    What `verify` asks for before it can read a callback is answered by the answers that follow
-    it in its case (``--- 200``), or by the case certificate, for all of them.
+    If `verify` sends requests before it can read a callback, the responses follow the callback
+    in its case (``--- 200``), or are in the case certificate for all callbacks.
     """
 
     about: ClassVar[str] = "callbacks"
     ours: ClassVar[tuple[str, ...]] = ("unknown_type", "foreign", "other_mode", "certificate")
-    """The cases that are not about an operation of ours."""
+    """The cases that are not about one of our operations."""
 
     # --- Running ------------------------------------------------------------------------
 
@@ -69,21 +70,22 @@ class CallbackConformance(Subject):
         message = case.messages[0]
         if message.start not in ("POST", "GET"):
             raise TranscriptError(
-                f"{case.file}, line {message.line}: a callback begins with '--- POST' or '--- GET'",
+                f"{case.file}, line {message.line}: a callback must begin with '--- POST' or "
+                "'--- GET'",
                 file=case.file,
                 line=message.line,
             )
         return self.signed(case.body(message, self.values(case, money)), self.now)
 
     def told(self) -> Iterator[tuple[Case, Callback]]:
-        """Go through the callbacks about operations of ours."""
+        """Yield the callbacks about our operations, each with its case."""
         found = [
             case
             for case in self.transcript("callbacks").cases.values()
             if case.name not in self.ours and case.messages
         ]
         if not found:
-            self.transcript("callbacks").case("paid", "the processor tells of the charge")
+            self.transcript("callbacks").case("paid", "the processor reports the charge")
         for case in found:
             yield case, self.arrives(case)
 
@@ -94,14 +96,14 @@ class CallbackConformance(Subject):
         case: Case | None = None,
         money: Money | None = None,
     ) -> HeldDialogue[list[Notice]]:
-        """Let the driver verify *callback*, which is that of *case*."""
+        """Return the dialogue in which the driver verified *callback*, the one of *case*."""
         at: Any = gateway or self.gateway()
         return hold(lambda: at.verify(callback), partial(self.fetched, case, money))
 
     def fetched(
         self, case: Case | None, money: Money | None, number: int, request: Request
     ) -> Response:
-        """Return what answers the request of `verify` with this *number*."""
+        """Return the response to request *number* of `verify`."""
         del request
         told = case.messages[1:] if case is not None else ()
         if case is not None and number < len(told):
@@ -109,8 +111,8 @@ class CallbackConformance(Subject):
         where = case.name if case is not None else "certificate"
         shared = self.transcript("callbacks").case(
             "certificate",
-            f"what `verify` fetches for all callbacks; for the case {where!r} alone, write the "
-            "answer below its callback: '--- 200'",
+            f"what `verify` fetches for all callbacks; for the case {where!r} only, write the "
+            "response below its callback: '--- 200'",
         )
         return shared.responses(self.values(shared))[0]
 
@@ -121,7 +123,8 @@ class CallbackConformance(Subject):
             held.raised is None and held.outcome is not None,
             expected=f"callbacks, case {case.name!r}: a list of notices",
             got=f"{type(held.raised).__name__}: {held.raised}",
-            why="a callback that is refused is sent again for days, and its news never arrives",
+            why="a callback that is refused is sent again for days, and its events are never "
+            "applied",
             read=CALLBACKS,
         )
         return held.outcome or []
@@ -129,12 +132,12 @@ class CallbackConformance(Subject):
     # --- What it says -------------------------------------------------------------------
 
     def test_a_callback_names_its_operation(self) -> None:
-        """By our reference or by the processor's."""
+        """A callback carries our reference or the processor's."""
         for case, callback in self.told():
             names = [(each.our_ref, each.reference) for each in self.notices(case, callback)]
             ours, theirs = case.facts.get("our_ref", ""), case.facts.get("reference", "")
             if "method" in case.facts:
-                continue  # it is about a stored method, and no operation
+                continue  # it is about a stored method, not about an operation
             require(
                 (ours or theirs)
                 and any(
@@ -144,16 +147,17 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: our_ref {ours!r}, reference {theirs!r}",
                 got=names,
                 asked=case.asks("our_ref" if ours else "reference"),
-                why="news of an unknown operation waits for a day and ends with a person",
+                why="a callback without a known operation is retried for a day, and then flagged "
+                "for manual review",
                 read=CALLBACKS,
             )
 
     def test_a_callback_and_the_answer_tell_of_the_same_money(self) -> None:
-        """Kind, id and amount of a movement are the same wherever it is told of, and later too."""
+        """A callback reports a movement with the kind, id and amount of the response."""
         tells = any(each.tells_settlement for each in self.traits.rails.values())
         pages = any(not each.methods for each in self.traits.rails.values())
         later = {**(LATER if tells else WITHOUT_SETTLEMENT), **(ENDS if pages else {})}
-        self.expected("callbacks", later)  # they are among those that are read
+        self.expected("callbacks", later)  # each is among the cases that _read() yields
         for case, money, notices in self._read():
             told = [each for notice in notices for each in movements_of(notice)]
             wanted, got = difference(told, wanted_movements(case, money))
@@ -162,8 +166,8 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: {wanted}",
                 got=got,
                 asked=case.asks("movements"),
-                why="under another id or kind the same money is booked twice, whichever comes "
-                "first; and what is left out never reaches the books",
+                why="under another id or kind, the same money is booked twice, whichever arrives "
+                "first; and a movement that is left out is never booked",
                 read=CALLBACKS,
             )
             stand = told_disputes(each for notice in notices for each in notice.disputes)
@@ -172,12 +176,12 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: disputes {wanted_disputes(case)}",
                 got=stand,
                 asked=case.asks("disputes"),
-                why="a dispute that is not known is not answered in time, and lost",
+                why="a dispute that nobody knows about is not answered in time, and is lost",
                 read=CALLBACKS,
             )
 
     def test_a_callback_says_no_more_than_the_processor(self) -> None:
-        """What it decides, and that a page waits to be completed, is as the transcript has it."""
+        """A callback decides, or says that a page is ready, only if the transcript says so."""
         for case, _, notices in self._read():
             answers = [word_of(each.answer) for each in notices if each.answer is not None]
             method = case.facts.get("method", "none")
@@ -186,8 +190,8 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: method {method}",
                 got=told_methods(notices),
                 asked=case.asks("method"),
-                why="a card that was renewed is declined by its old date, and one that is gone "
-                "is charged in vain, each month",
+                why="a renewed card would be declined because of its old expiry date, and a dead "
+                "one charged in vain every month",
                 read=CALLBACKS,
             )
             wanted, ready = case.facts.get("answer", "none"), case.facts.get("ready", "no")
@@ -197,20 +201,21 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: answer {wanted}, ready {ready}",
                 got=f"answer {got[0]}, ready {got[1]}",
                 asked=case.asks("answer" if got[0] != wanted else "ready"),
-                why="what is only on its way would count as done, and what ran out as taken back",
+                why="a payment that is under way would count as done, or an expired page as "
+                "canceled",
                 read=CALLBACKS,
             )
 
     def _read(self) -> Iterator[tuple[Case, Money, list[Notice]]]:
-        """Go through the callbacks with every amount that they can name."""
+        """Yield the callbacks with every amount that they can state."""
         for case, _ in self.told():
             for money in self.amounts_of(case):
                 yield case, money, self.notices(case, self.arrives(case, money), money)
 
     def test_every_event_of_a_callback_is_told(self) -> None:
-        """A callback may hold several, and each has an id that no other one has."""
+        """A callback reports each of its events, under an id of its own."""
         self._proven()
-        batch = {"batch": "one callback with two events or more (the fact events names them)"}
+        batch = {"batch": "one callback with two or more events (the fact events names them)"}
         cases = self.expected("callbacks", batch)
         seen: dict[str, str] = {}
         for case, callback in self.told():
@@ -221,13 +226,13 @@ class CallbackConformance(Subject):
                 expected=f"callbacks, case {case.name!r}: the events {case.fact('events')}",
                 got=", ".join(ids) or "no event",
                 asked=case.asks("events"),
-                why="what is left out is never told again: we have acknowledged it; and under "
-                "another id than in the feed it counts as another event",
+                why="an event that is left out is never sent again, because we acknowledged it; "
+                "and under another id than in the feed, it counts as another event",
                 read=CALLBACKS,
             )
             for each in wanted:
                 if seen.setdefault(each, case.name) != case.name or wanted.count(each) > 1:
-                    raise self._wrong(case, f"the event {each} is in the case {seen[each]!r} too")
+                    raise self._wrong(case, f"the event {each} is also in the case {seen[each]!r}")
         for case in cases:
             if ", " not in case.fact("events"):
                 raise self._wrong(case, "a batch has several events; name them all")
@@ -236,7 +241,7 @@ class CallbackConformance(Subject):
         return TranscriptError(f"{case.asks('events')}: {problem}", file=case.file, line=case.line)
 
     def test_a_callback_is_the_same_however_often_it_comes(self) -> None:
-        """The event id names one fact, which is applied once."""
+        """A callback that arrives twice gives the same notices."""
         self._proven()
         for case, callback in self.told():
             first = self.notices(case, callback)
@@ -248,60 +253,61 @@ class CallbackConformance(Subject):
                 == [replace(each, signed_at=None) for each in again],
                 expected=f"callbacks, case {case.name!r}: the same notices a second time",
                 got=again,
-                why="processors send each callback at least once; under a new id it is applied "
-                "again",
+                why="processors send each callback at least once: an event with a new id would be "
+                "applied again",
                 read=CALLBACKS,
             )
 
     def test_a_type_that_nobody_knows_is_accepted(self) -> None:
-        """Processors invent new types without telling."""
-        case = self.transcript("callbacks").case("unknown_type", "a type that you do not know")
+        """A callback of an unknown type is accepted, and changes nothing."""
+        case = self.transcript("callbacks").case("unknown_type", "a type that is not known")
         notices = self.notices(case, self.arrives(case))
         require(
             all(not each.movements and each.answer is None for each in notices),
             expected="callbacks, case 'unknown_type': notices that change nothing, or none",
             got=notices,
-            why="refused, it is sent again for days, and the processor switches your endpoint off",
+            why="processors add types without notice: a refused callback is sent again for days, "
+            "until the processor disables your endpoint",
             read=CALLBACKS,
         )
 
     def test_callbacks_of_another_account_are_refused(self) -> None:
-        """Somebody else's money is not ours."""
+        """A callback of another account is refused."""
         cases = self.expected("callbacks", {"foreign": "a callback of another account"})
-        applies(cases, "the callbacks do not say whose they are (untold = foreign)")
+        applies(cases, "the callbacks do not state their account (untold = foreign)")
         [case] = cases
         held = self.verified(self.arrives(case), case=case)
         require(
             isinstance(held.raised, NotAuthentic),
             expected="callbacks, case 'foreign': NotAuthentic",
             got=held.raised or held.outcome,
-            why="what another merchant is paid would pay our invoices",
+            why="payments to another merchant would pay our invoices",
             read=CALLBACKS,
         )
 
     def test_callbacks_of_the_other_mode_are_refused(self) -> None:
-        """An event about test money at a live account, or the other way round."""
+        """A callback of the other mode is refused."""
         cases = self.expected("callbacks", {"other_mode": "a callback about live money"})
-        applies(cases, "the callbacks do not tell the mode (untold = other_mode)")
+        applies(cases, "the callbacks do not state the mode (untold = other_mode)")
         for case in cases:
             held = self.verified(self.arrives(case), case=case)
             require(
                 isinstance(held.raised, NotAuthentic),
                 expected="callbacks, case 'other_mode': NotAuthentic",
                 got=held.raised or held.outcome,
-                why="play money of a test account pays real invoices",
+                why="test money would pay real invoices",
                 read=CALLBACKS,
             )
 
     def test_a_callback_moves_no_money(self) -> None:
-        """Verifying is reading."""
+        """Verifying a callback sends no request that moves money."""
         for case, callback in self.told():
             moving = [each.step for each in self._asked(case, callback) if each.moves_money]
             require(
                 not moving,
                 expected=f"callbacks, case {case.name!r}: no request with moves_money",
                 got=moving,
-                why="callbacks come in any number, and so would the payments",
+                why="anybody can send any number of callbacks, and each would move money",
                 read=CALLBACKS,
             )
 
@@ -319,7 +325,7 @@ class CallbackConformance(Subject):
     def _proven(self) -> None:
         applies(
             self.traits.callback_proof is not CallbackProof.NONE,
-            "the traits say that callbacks prove nothing; each of them makes the core inquire",
+            "the traits say that callbacks prove nothing; the core inquires after each of them",
         )
 
     def _harmless(self, case: Case, spoiled: Callback, genuine: list[Notice], what: str) -> None:
@@ -330,19 +336,19 @@ class CallbackConformance(Subject):
             expected=f"callbacks, case {case.name!r}: NotAuthentic, or the same notices, after a "
             f"change of {what}",
             got=held.raised or held.outcome,
-            why="whoever finds your address tells you that he has paid",
+            why="anybody who finds the address of your callbacks could report a payment",
             read=CALLBACKS,
         )
 
     def test_a_changed_body_is_refused(self) -> None:
-        """One bit is enough."""
+        """A callback with one changed bit is refused, or reports the same."""
         self._signed_rail()
         told = [(case, callback) for case, callback in self.told() if callback.body]
         for number, (case, callback) in enumerate(told):
             genuine, body = self.notices(case, callback), callback.body
 
-            # Every digit and letter could be the amount or the name of the payment. One
-            # signature covers all kinds of callback, so the first is tried most.
+            # Any byte could belong to the amount or the reference of the payment. One signature
+            # scheme covers all callbacks, so the first one is tested most.
             places = 150 if number == 0 else max(10, 150 // len(told))
             for at in range(0, len(body), max(1, len(body) // places)):
                 for bit in (0, 5, 7):
@@ -360,7 +366,7 @@ class CallbackConformance(Subject):
         law()
 
     def test_a_changed_signature_is_refused(self) -> None:
-        """No header can be changed into another truth, and none left out."""
+        """A callback with a changed or missing header is refused, or reports the same."""
         self._signed_rail()
         for case, callback in self.told():
             genuine = self.notices(case, callback)
@@ -385,7 +391,7 @@ class CallbackConformance(Subject):
                     )
 
     def test_the_signature_of_somebody_else_is_refused(self) -> None:
-        """Only our own secret opens."""
+        """A callback that is signed with another secret is refused."""
         self._signed_rail()
         for gateway in self._with_other_secrets():
             for case, callback in self.told():
@@ -396,18 +402,19 @@ class CallbackConformance(Subject):
                     held.outcome is not None,
                     expected=f"callbacks, case {case.name!r}: NotAuthentic",
                     got=held.raised,
-                    why="anything else than a refusal is a bug at the door",
+                    why="any other exception answers the processor with a 500, and it sends the "
+                    "callback again for days",
                     read=CALLBACKS,
                 )
         fail(
             expected="callbacks: refused by an account with other secrets",
-            got="believed whatever the secrets in the settings are",
-            why="a signature that is not compared with a secret is a decoration",
+            got="accepted whatever the secrets in the settings are",
+            why="a signature that is not checked against a secret proves nothing",
             read=CALLBACKS,
         )
 
     def _with_other_secrets(self) -> Iterator[Gateway]:
-        """Make the account again, one secret setting after the other being another one."""
+        """Yield the account with one of its secret settings changed, for each of them."""
         model: Any = self.driver.settings_model.model_validate(dict(self.settings))
         for name in self.driver.settings_model.model_fields:
             value: Any = getattr(model, name)
@@ -424,7 +431,7 @@ class CallbackConformance(Subject):
                 continue
 
     def test_the_instant_of_signing_is_told(self) -> None:
-        """The core refuses recordings by it."""
+        """The notice carries the signed instant."""
         proof = self.traits.callback_proof
         applies(
             proof is CallbackProof.SIGNED_WITH_INSTANT,
@@ -441,12 +448,13 @@ class CallbackConformance(Subject):
                     off is not None and off < 1,
                     expected=f"callbacks, case {case.name!r}: signed_at {self.now.isoformat()}",
                     got=notice.signed_at,
-                    why="without it a callback that was overheard once is good for ever",
+                    why="without it, the core cannot refuse replays: a callback that was captured "
+                    "once would be valid permanently",
                     read=CALLBACKS,
                 )
 
     def test_no_instant_is_made_up(self) -> None:
-        """Only a signed instant proves when it was sent."""
+        """The notice carries no instant that the signature does not cover."""
         applies(
             self.traits.callback_proof is not CallbackProof.SIGNED_WITH_INSTANT,
             "the traits say that the signature covers an instant",
@@ -458,13 +466,13 @@ class CallbackConformance(Subject):
                     expected=f"callbacks, case {case.name!r}: no signed_at, since the traits say "
                     "that no signature covers it",
                     got=notice.signed_at,
-                    why="an instant out of the body or a header can be written by anybody, and "
-                    "the core would take old recordings for fresh",
+                    why="anybody can write an instant into an unsigned body or header, and the "
+                    "core would take a replay for a new callback",
                     read=CALLBACKS,
                 )
 
     def test_an_old_signature_is_worth_nothing(self) -> None:
-        """A recording is refused, by the driver or by the core."""
+        """An old callback is refused, or reported with its old instant."""
         applies(
             self.traits.callback_proof is CallbackProof.SIGNED_WITH_INSTANT,
             "the traits say that the signature covers no instant",
@@ -481,36 +489,37 @@ class CallbackConformance(Subject):
             require(
                 isinstance(held.raised, NotAuthentic) or (held.outcome is not None and not stale),
                 expected=f"callbacks, case {case.name!r}: NotAuthentic two days later, or "
-                "signed_at as it was signed",
+                "signed_at with the instant of signing",
                 got=held.raised or held.outcome,
-                why="the instant of arrival taken for that of signing lets every recording in",
+                why="if signed_at is the instant of arrival, every replay is accepted",
                 read=CALLBACKS,
             )
 
     def test_signed_garbage_is_refused(self) -> None:
-        """Nothing but `NotAuthentic` comes out of what can't be read."""
+        """A signed body that can't be read gives `NotAuthentic`, or notices without money."""
         for body in (*GARBAGE, b'{"id": 7, "type": [], "data": {"object": null}}'):
             held = self.verified(self.signed(body, self.now))
             require(
                 held.raised is None or isinstance(held.raised, NotAuthentic),
-                expected="callbacks: NotAuthentic, or notices that change nothing, out of a body "
-                "that can't be read",
-                got=f"{type(held.raised).__name__}: {held.raised} out of {body[:60]!r}",
-                why="an exception at the door is a 500, and the processor sends it again for days",
+                expected="callbacks: NotAuthentic, or notices that change nothing, for a body that "
+                "can't be read",
+                got=f"{type(held.raised).__name__}: {held.raised} from {body[:60]!r}",
+                why="any other exception answers the processor with a 500, and it sends the "
+                "callback again for days",
                 read=CALLBACKS,
             )
             require(
                 not any(each.movements for each in held.outcome or []),
-                expected="callbacks: no movement out of garbage",
+                expected="callbacks: no movement from garbage",
                 got=held.outcome,
-                why="it would be booked",
+                why="the movement would be booked as money",
                 read=CALLBACKS,
             )
 
     # --- Our answer ---------------------------------------------------------------------
 
     def test_what_was_taken_is_acknowledged(self) -> None:
-        """The processor must stop sending what we have."""
+        """The reply to a callback that was booked or known has a status of 2xx."""
         gateway: Any = self.gateway()
         for case, callback in self.told():
             for notice in self.notices(case, callback):
@@ -523,12 +532,13 @@ class CallbackConformance(Subject):
                     expected=f"callbacks, case {case.name!r}: a status of 2xx for what was booked "
                     "and for what was known",
                     got={str(result): reply.status for result, reply in replies.items()},
-                    why="the processor sends it again for days, and then switches you off",
+                    why="the processor would send it again for days, and then disable your "
+                    "endpoint",
                     read=CALLBACKS,
                 )
 
     def test_an_answered_callback_tells_what_became_of_it(self) -> None:
-        """A kiosk takes the cash by our answer."""
+        """The reply to an answered callback says whether it was booked or refused."""
         applies(
             self.traits.callbacks is CallbackStyle.ANSWERED,
             "the traits say that callbacks are only acknowledged",
@@ -543,15 +553,16 @@ class CallbackConformance(Subject):
                 ]
                 require(
                     good not in bad,
-                    expected=f"callbacks, case {case.name!r}: another reply for what was refused "
-                    "than for what was booked",
+                    expected=f"callbacks, case {case.name!r}: different replies for a callback "
+                    "that was refused and for one that was booked",
                     got=good,
-                    why="the counter keeps money for an invoice that does not exist",
+                    why="a kiosk takes the cash by our reply: it would keep money for an invoice "
+                    "that does not exist",
                     read=CALLBACKS,
                 )
 
     def test_no_callback_shows_a_secret(self) -> None:
-        """Neither a notice nor a refusal shows the key that it was checked with."""
+        """No notice, error, reply or log record shows a secret."""
         secrets = self.secrets()
         gateway: Any = self.gateway()
         for case, callback in self.told():
@@ -568,24 +579,24 @@ class CallbackConformance(Subject):
                     not any(secret in text for text in texts),
                     expected=f"callbacks, case {case.name!r}: {name} is shown nowhere",
                     got="it is shown in a notice, an error, a reply or the log",
-                    why="with the signing key anybody writes callbacks that you believe",
+                    why="anybody who has the signing key can write callbacks that you believe",
                     read=CALLBACKS,
                 )
 
 
 def _flipped(callback: Callback, at: int, bit: int) -> Callback:
-    """Change one bit of the body."""
+    """Return the callback with one bit of its body changed."""
     changed = bytearray(callback.body)
     changed[at] ^= 1 << bit
     return replace(callback, body=bytes(changed))
 
 
 def _all_of(reply: Any) -> tuple[int, dict[str, str], bytes]:
-    """Tell everything that leaves with a reply."""
+    """Return everything that is sent with a reply."""
     return reply.status, dict(reply.headers), reply.body
 
 
 def _another(secret: Any) -> Secret[str]:
-    """Make another secret of the same shape."""
+    """Return another secret of the same format."""
     text = str(secret.reveal())
     return Secret(text[:-1] + ("y" if text.endswith("x") else "x"))

@@ -1,4 +1,4 @@
-"""Capturing: taking what is held."""
+"""Capturing: taking money that is held."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CaptureConformance(AmountConformance):
-    """What a gateway must do that has `capture`: ``capture.txt`` with approve, refuse, error."""
+    """The cases for a gateway with `capture`: ``capture.txt`` with approve, refuse, error."""
 
     about: ClassVar[str] = "capture"
     operation: ClassVar[Operation] = Operation.CAPTURE
@@ -26,20 +26,20 @@ class CaptureConformance(AmountConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the capture."""
         return self.capture(**given_)
 
     def test_what_is_captured_is_named(self) -> None:
         """The capture names the authorisation that it takes from."""
         about = self.capture().reference
         other = unlike(about)
-        why = "another payer's authorisation would be taken"
+        why = "another payer's authorisation would be captured"
         self.names("what is captured", ({"reference": about}, {}), why=why)
         self.names("what is captured", ({"reference": other}, {"about": other}), why=why)
 
     @override
     def good(self) -> Case:
-        """Return the case in which the money is taken, or at least asked for."""
+        """Return the case in which the money is taken, or its capture accepted."""
         name = "pending" if "approve" not in self.transcript("capture") else "approve"
         return self.case(name, "the money is taken")
 
@@ -54,15 +54,15 @@ class CaptureConformance(AmountConformance):
                 expected="capture: Unsupported for final=False, since the traits say that an "
                 "authorisation is captured once",
                 got=first.raised or first.requests,
-                why="the processor lets go of the rest, and the next capture finds nothing",
+                why="the processor releases the rest, and the next capture fails",
                 read=PROTOCOL,
             )
             return
         require(
             first.requests != self.held(case).requests,
-            expected="capture: other bytes for final=False, since the traits say that an "
+            expected="capture: different bytes for final=False, since the traits say that an "
             "authorisation is captured more than once",
             got="the same request",
-            why="either the rest is let go too early, or the payer's limit stays blocked",
+            why="either the rest is released too early, or the payer's limit stays blocked",
             read=PROTOCOL,
         )

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 class ChargeConformance(DeclinesConformance):
     """
-    What a gateway must do that has `charge`.
+    The cases for a gateway with `charge`.
 
-    ``charge.txt``: approve (where the traits say immediate), pending (where they do
-    not), action (where the payer goes elsewhere), decline (if it is told at once), refuse,
-    error, duplicate, new_state, other_mode.
+    ``charge.txt``: approve (if the traits say immediate), pending (if they do not), action
+    (if the payer pays elsewhere), decline (if it is reported at once), refuse, error,
+    duplicate, new_state, other_mode.
     """
 
     about: ClassVar[str] = "charge"
@@ -44,21 +44,21 @@ class ChargeConformance(DeclinesConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the charge."""
         return self.charge(**given_)
 
     @override
     def good(self) -> Case:
-        """Return the case in which the charge goes the way that the traits say."""
+        """Return the case in which the charge goes as the traits say."""
         rail = self.rail
         if rail.immediate:
             return self.case("approve", "the charge is approved")
         if rail.methods:
-            return self.case("pending", "the charge is accepted, and its result comes later")
-        return self.case("action", "the payer is sent to a page, or given a slip or address")
+            return self.case("pending", "the charge is accepted, and its result arrives later")
+        return self.case("action", "the payer is sent to a page, or given a slip or an address")
 
     def test_the_result_comes_when_the_traits_say(self) -> None:
-        """`immediate` is what a portal goes by when it shows 'paid'."""
+        """The charge is approved at once exactly if the traits say immediate."""
         rail, outcome = self.rail, self.outcome(self.good())
         wanted = Approved if rail.immediate else Pending if rail.methods else ActionRequired
         require(
@@ -66,54 +66,55 @@ class ChargeConformance(DeclinesConformance):
             expected=f"charge: {wanted.__name__}, since the traits say "
             f"immediate={rail.immediate} and {'some' if rail.methods else 'no'} methods",
             got=outcome,
-            why="an approval of what has not settled ships goods for money that may not come",
+            why="a portal shows 'paid' after an approval, and the merchant would ship goods for "
+            "money that may never arrive",
             read=PROTOCOL,
         )
         if "pending" in self.transcript("charge"):
-            later = self.outcome(self.case("pending", "the result comes later"))
+            later = self.outcome(self.case("pending", "the result arrives later"))
             require(
                 isinstance(later, Pending),
                 expected="charge, case 'pending': Pending",
                 got=later,
-                why="what is only accepted may still fail, days later",
+                why="a charge that is only accepted may still fail days later",
                 read=PROTOCOL,
             )
 
     def test_a_state_that_is_new_decides_nothing(self) -> None:
-        """Processors invent states without telling."""
+        """A state that the manual does not list decides nothing."""
         cases = self.expected(
-            "charge", {"new_state": "the good answer, with a state that is in no manual"}
+            "charge", {"new_state": "the good response, with a state that the manual does not list"}
         )
-        applies(cases, "the answers have no state (untold = new_state)")
+        applies(cases, "the responses have no state (untold = new_state)")
         for case in cases:
             answer = self.concluded(then_silence(case.responses(self.values(case))))
             require(
                 not isinstance(answer, (Approved, Authorized, Declined, Rejected, Ended)),
                 expected="charge, case 'new_state': BadResponse, Unknown or Pending",
                 got=answer,
-                why="what is taken for done ships goods for nothing, and what is taken for a no "
-                "is charged once more",
+                why="processors add states without notice: one taken for approved ships goods that "
+                "nobody paid for, and one taken for declined is charged again",
                 read=UNKNOWN,
             )
 
     def test_the_answer_of_the_other_mode_is_not_believed(self) -> None:
-        """Test money pays nothing, and live money is not asked for by test settings."""
+        """A response of the live mode to test settings is not accepted."""
         cases = self.expected(
-            "charge", {"other_mode": "the good answer, of the live mode instead of test"}
+            "charge", {"other_mode": "the good response, in live mode instead of test mode"}
         )
-        applies(cases, "the answers do not tell the mode (untold = other_mode)")
+        applies(cases, "the responses do not state the mode (untold = other_mode)")
         for case in cases:
             answer = self.concluded(then_silence(case.responses(self.values(case))))
             require(
                 isinstance(answer, (Unknown, Unsent)),
                 expected="charge, case 'other_mode': BadResponse or Unknown",
                 got=answer,
-                why="play money pays real invoices",
+                why="test money would pay real invoices, or a test would charge real cards",
                 read=PROTOCOL,
             )
 
     def test_every_method_of_the_traits_is_taken(self) -> None:
-        """A portal offers what the traits name."""
+        """The driver accepts each type of method that the traits name."""
         applies(self.rail.methods, "the payer chooses on the processor's page")
         case = self.good()
         replies = case.responses(self.values(case))
@@ -124,8 +125,9 @@ class ChargeConformance(DeclinesConformance):
             )
             require(
                 held.requests and held.raised is None,
-                expected=f"charge: a {of.__name__} is taken, since the traits of the rail name it",
+                expected=f"charge: {of.__name__} is accepted, since the traits of the rail name it",
                 got=held.raised or held.outcome,
-                why="the payer chooses what the portal shows, and is told that it cannot be paid",
+                why="the portal offers the methods that the traits name, and the payer who chooses "
+                "this one gets an error",
                 read=PROTOCOL,
             )

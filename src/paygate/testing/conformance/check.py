@@ -1,4 +1,4 @@
-"""Checking: whose account the credentials are of."""
+"""Checking: which account the credentials belong to."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class CheckConformance(Conversation):
-    """What a gateway must do that has `check`: ``check.txt`` with approve and refuse."""
+    """The cases for a gateway with `check`: ``check.txt`` with approve and refuse."""
 
     about: ClassVar[str] = "check"
 
     @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to check."""
+        """Start the check."""
         del given
         dialogue: Dialogue[Any] = gateway.check()
         return dialogue
 
     def test_the_account_is_the_one_of_the_traits(self) -> None:
-        """Whose account it is, and whether its money is real."""
+        """The check reports the merchant account and the mode that the traits declare."""
         facts, traits = self.outcome(self.good()), self.traits
         require(
             isinstance(facts, AccountFacts)
@@ -36,12 +36,12 @@ class CheckConformance(Conversation):
             and facts.merchant_account == traits.merchant_account,
             expected=f"check: the account {traits.merchant_account!r}, live={traits.live}",
             got=facts,
-            why="the money of one merchant would go to another, or play money pay real invoices",
+            why="one merchant's money would go to another, or test money would pay real invoices",
             read=PROTOCOL,
         )
 
     def test_wrong_credentials_are_told(self) -> None:
-        """A check that never fails checks nothing."""
+        """A check with wrong credentials fails."""
         case = self.case("refuse", "the credentials are wrong")
         replies = case.responses(self.values(case))
         held = hold(self.opened, then_silence(replies))
@@ -49,17 +49,17 @@ class CheckConformance(Conversation):
             isinstance(held.raised, BadResponse),
             expected="check, case 'refuse': BadResponse",
             got=held.raised or held.outcome,
-            why="the operator sees 'accepted', and the first payer sees the failure",
+            why="the operator would see 'accepted', and the first payer would see the failure",
             read=PROTOCOL,
         )
 
     def test_a_check_moves_no_money(self) -> None:
-        """It is run on live accounts."""
+        """A check sends no request that moves money, because it is run on live accounts."""
         moving = [each.step for each in self.held(self.good()).requests if each.moves_money]
         require(
             not moving,
             expected="check: no request with moves_money",
             got=moving,
-            why="whoever checks the settings must not pay for it",
+            why="checking the settings of a live account must not charge anybody",
             read=PROTOCOL,
         )

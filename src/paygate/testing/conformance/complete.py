@@ -1,4 +1,4 @@
-"""Completing: finishing what the payer approved elsewhere."""
+"""Completing: finishing a payment that the payer approved elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BOASTS: Final = {"status": "paid", "result": "success", "paid": "true", "approv
 
 class CompleteConformance(MoneyConformance):
     """
-    What a gateway must do that has `complete`.
+    The cases for a gateway with `complete`.
 
     ``complete.txt``: approve, waiting (the payer came back and has not paid), refuse, error.
     """
@@ -35,51 +35,51 @@ class CompleteConformance(MoneyConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the completion."""
         return self.completion(**given_)
 
     @override
     def refused(self) -> Case:
-        """Find the refusal; an inquiry that is refused finds nothing out, and refuses nothing."""
+        """Return the refusal; it does not apply if completing only reads the state."""
         reads = self.transcript("complete").facts.get("money") == "none"
         applies(
             "refuse" in self.transcript("complete") or not reads,
-            "to complete is only to look here (money = none in complete.txt)",
+            "completing only reads the state here (money = none in complete.txt)",
         )
         return super().refused()
 
     def test_what_is_completed_is_named(self) -> None:
-        """The payment that the payer approved, and not the last one."""
+        """The completion names the payment that the payer approved."""
         applies(
             self.traits.inquiry is not InquiryBy.LIST_SCAN,
-            "the traits say that a list is searched",
+            "the traits say that inquiries search a list",
         )
         about = self.completion().reference
-        other, why = unlike(about), "one payer's click takes the money of another"
+        other, why = unlike(about), "one payer's click would take another payer's money"
         self.names("what is completed", ({"reference": about}, {}), why=why)
         self.names("what is completed", ({"reference": other}, {"about": other}), why=why)
 
     def test_a_payer_who_has_not_paid_still_can(self) -> None:
-        """Coming back too early is no failure."""
+        """A payer who returns without having paid can still pay."""
         answer = self._waiting({})
         require(
             isinstance(answer, (ActionRequired, Pending)),
             expected="complete, case 'waiting': ActionRequired (with action=None if you cannot "
             "show the page again), or Pending",
             got=answer,
-            why="the page is still open: called failed, the invoice is paid once more elsewhere "
-            "while the payer finishes here; called unknown, the invoice is locked",
+            why="the page is still open: reported as failed, the invoice may be paid elsewhere "
+            "while the payer finishes here; reported as unknown, the invoice is locked",
             read=PROTOCOL,
         )
 
     def test_the_payers_own_word_is_not_believed(self) -> None:
-        """The parameters of the return page are written by the payer's browser."""
+        """The parameters of the return page change nothing: the payer's browser sends them."""
         answer = self._waiting(_BOASTS)
         require(
             answer == self._waiting({}),
-            expected="complete, case 'waiting': the same whatever the return page says",
+            expected="complete, case 'waiting': the same outcome whatever the return page says",
             got=f"{answer!r} with {_BOASTS}",
-            why="anybody types ?status=paid behind the address, and has paid",
+            why="anybody could append ?status=paid to the address and count as having paid",
             read=PROTOCOL,
         )
 

@@ -1,4 +1,4 @@
-"""What holds for every dialogue of a driver, whatever it is about."""
+"""The cases for every dialogue of a driver, whatever the operation."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ if TYPE_CHECKING:
 
 
 class Conversation(Subject):
-    """A dialogue with a transcript of its own; the classes of the capabilities fill it in."""
+    """A dialogue with a transcript of its own; the class of each capability derives from it."""
 
     about: ClassVar[str]
-    """The name of the transcript, and of what the gateway is asked for."""
+    """The name of the transcript, and of the operation."""
 
     def begin(self, gateway: Gateway, **given: Any) -> Dialogue[Any]:
-        """Begin the dialogue."""
+        """Start the dialogue."""
         raise NotImplementedError
 
     def opened(self, **given: Any) -> Dialogue[Any]:
-        """Begin the dialogue with a new gateway."""
+        """Start the dialogue with a new gateway."""
         return self.begin(self.gateway(), **given)
 
     def good(self) -> Case:
-        """Tell the case in which everything goes well."""
-        return self.transcript(self.about).case("approve", "all goes well")
+        """Return the case in which the operation succeeds."""
+        return self.transcript(self.about).case("approve", "the operation succeeds")
 
     # --- Running a case -----------------------------------------------------------------
 
     def case(self, name: str, meaning: str) -> Case:
-        """Find the case *name* of the transcript."""
+        """Return the case *name* of the transcript."""
         return self.transcript(self.about).case(name, meaning)
 
     def held(
@@ -75,27 +75,27 @@ class Conversation(Subject):
         said: dict[str, str] | None = None,
         **given_: Any,
     ) -> HeldDialogue[Any]:
-        """Hold the dialogue with *case*: every answer is heard, and nothing else is asked."""
+        """Run the dialogue against *case*; it must ask for every response, and for no more."""
         money = answered or given_.get("amount")
         replies = case.responses(self.values(case, money, **(said or {})))
         held = hold(partial(self.opened, **given_), scripted(case, replies))
         return held if held.raised is not None else heard_all(case, held)
 
     def outcome(self, case: Case, **given_: Any) -> Any:
-        """Tell how *case* ends, which must not be by an exception."""
+        """Return the outcome of *case*; an exception fails the test."""
         held = self.held(case, **given_)
         require(
             held.raised is None,
             expected=f"{self.about}, case {case.name!r}: an outcome",
             got=f"{type(held.raised).__name__}: {held.raised}",
-            why="what the processor said in so many words is known; as an exception it counts "
-            "as unknown, and the invoice stays locked until somebody finds out",
+            why="the processor stated the outcome; an exception makes it unknown, and the invoice "
+            "stays locked until an inquiry or an operator clears it",
             read=TRANSCRIPTS,
         )
         return held.outcome
 
     def cases(self) -> Iterator[Case]:
-        """Go through all cases of the transcript that have answers."""
+        """Yield the cases of the transcript that have responses."""
         return (case for case in self.transcript(self.about).cases.values() if case.messages)
 
     def _bytes(self, **given_: Any) -> list[Request]:
@@ -104,19 +104,19 @@ class Conversation(Subject):
     # --- What is sent -------------------------------------------------------------------
 
     def test_the_same_key_gives_the_same_bytes(self) -> None:
-        """A repetition must be recognised by the processor as one."""
+        """Two runs under one key send the same bytes, so that the processor sees a repetition."""
         first, second = self._bytes(), self._bytes()
         require(
             first == second,
-            expected=f"{self.about}: twice the same request, byte for byte, from two gateways",
-            got="two that differ in " + _difference(first, second),
-            why="a processor that is sent the same key with another body refuses it or, worse, "
-            "does it again: the payer is charged twice",
+            expected=f"{self.about}: the same request from two gateways, byte for byte",
+            got="requests that differ in " + _difference(first, second),
+            why="a processor that receives the same key with another body refuses the request or, "
+            "worse, executes it again: the payer is charged twice",
             read=DIALOGUES,
         )
 
     def test_dialogues_of_one_gateway_do_not_mix(self) -> None:
-        """One object serves all payments of an account at once."""
+        """Dialogues that run at the same time on one gateway do not share state."""
         case = self.good()
         replies = case.responses(self.values(case))
         gateway = self.gateway()
@@ -139,15 +139,16 @@ class Conversation(Subject):
                 waiting[number] = scripted(case, replies)(len(together[number]) - 1, step)
         require(
             together == alone * 2,
-            expected=f"{self.about}: two dialogues at once ask what each asks alone",
-            got="they disturb each other: " + _difference(alone[0], together[1]),
-            why="what one payment leaves in the gateway goes into another one: money of one "
-            "payer is booked to somebody else. Keep the state in the dialogue",
+            expected=f"{self.about}: two concurrent dialogues send what each sends alone",
+            got="they affect each other: " + _difference(alone[0], together[1]),
+            why="one object serves all payments of an account at once: state that one payment "
+            "leaves in the gateway ends up in another, and one payer's money is booked to "
+            "somebody else. Keep the state in the dialogue",
             read=DIALOGUES,
         )
 
     def test_it_can_be_dropped_at_any_point(self) -> None:
-        """A host that stops closes its dialogues; nothing may be sent on the way out."""
+        """A dialogue that is closed while it waits sends nothing more."""
         case = self.good()
         replies = case.responses(self.values(case))
         for stop in range(len(replies)):
@@ -157,15 +158,17 @@ class Conversation(Subject):
                 continue
             require(
                 problem is None,
-                expected=f"{self.about}: it ends quietly when it is closed at request {stop + 1}",
+                expected=f"{self.about}: it ends without a request or an error when it is closed "
+                f"at request {stop + 1}",
                 got=str(problem),
-                why="a request from a finally block would be sent by nobody, and the driver "
-                "would believe that it was; crash recovery inquires, so let the dialogue end",
+                why="a host that stops closes its dialogues: nobody sends a request from a finally "
+                "block, but the driver would assume that it was sent. Recovery inquires later, so "
+                "let the dialogue end",
                 read=DIALOGUES,
             )
 
     def test_requests_go_out_encrypted(self) -> None:
-        """Credentials and card data travel only over TLS, or within this machine."""
+        """Requests are sent over TLS, or stay on this machine."""
         for request in self._bytes():
             parts = urlsplit(request.url)
             host = parts.hostname or ""
@@ -174,15 +177,15 @@ class Conversation(Subject):
                 parts.scheme == "https" or (parts.scheme == "http" and near),
                 expected=f"{self.about}, step {request.step!r}: an https address",
                 got=f"{parts.scheme}://{host}",
-                why="whoever sits between us and the processor reads the credentials and the "
-                "card, and can answer 'approved' himself",
+                why="anybody between us and the processor can read the credentials and the card, "
+                "and can answer 'approved' themselves",
                 read=PROTOCOL,
             )
 
     # --- What comes back ----------------------------------------------------------------
 
     def test_whatever_comes_back_is_read_or_is_a_bad_reply(self) -> None:
-        """Any bytes give an outcome or `BadResponse`, at each request of the dialogue."""
+        """Any response, to any request of the dialogue, gives an outcome or `BadResponse`."""
         case = self.good()
         replies = case.responses(self.values(case))
 
@@ -190,12 +193,12 @@ class Conversation(Subject):
             held = hold(self.opened, spoiled(case, replies, at, reply))
             require(
                 held.raised is None or isinstance(held.raised, (BadResponse, NoResponse)),
-                expected=f"{self.about}: an outcome or BadResponse for a spoiled answer to request "
-                f"{at + 1}",
+                expected=f"{self.about}: an outcome or BadResponse for a corrupt response to "
+                f"request {at + 1}",
                 got=f"{type(held.raised).__name__}: {held.raised}\n"
                 f"                for status {reply.status} and the body {reply.body[:300]!r}",
-                why="the core makes 'unknown' of BadResponse and inquires; any other exception is "
-                "a bug that tells the person on call nothing about the money",
+                why="after BadResponse the core treats the outcome as unknown and inquires; any "
+                "other exception says nothing about the money to the person on call",
                 read=UNKNOWN,
             )
 
@@ -216,7 +219,7 @@ class Conversation(Subject):
         law()
 
     def test_what_is_told_can_be_stored(self) -> None:
-        """Texts of the processor's reach every store: no NUL, nothing that is not UTF-8."""
+        """Texts from the processor can be stored: no NUL, nothing that is not valid UTF-8."""
         case = self.good()
         replies = case.responses(self.values(case))
         for at, reply in enumerate(replies):
@@ -229,24 +232,24 @@ class Conversation(Subject):
                     for text in [*_strings(held.outcome), *notes]:
                         require(
                             "\0" not in text and _encodes(text),
-                            expected=f"{self.about}: texts without NUL and half characters",
-                            got=f"{text[:60]!r}, out of {body[:200]!r}",
-                            why="no store takes it, so the outcome of a payment that did happen "
-                            "can't be written down: refuse the answer (BadResponse), or clean it",
+                            expected=f"{self.about}: texts without NUL and lone surrogates",
+                            got=f"{text[:60]!r}, from {body[:200]!r}",
+                            why="no store accepts it, so the outcome of a payment that did happen "
+                            "can't be saved: raise BadResponse, or clean the text",
                             read=PROTOCOL,
                         )
 
     # --- What is shown ------------------------------------------------------------------
 
     def test_nothing_secret_is_shown(self) -> None:
-        """No credential and no card data in a repr, str, log record, exception, pickle."""
+        """No repr, str, log record, exception or pickle contains a credential or card data."""
         secrets = self.secrets()
         for case in self.cases():
             replies = case.responses(self.values(case))
             with overheard() as said:
                 held = hold(self.opened, then_silence(replies))
             things = [held.outcome, held.raised, *held.steps]
-            # A request's own bytes go to the processor, and nowhere else: it isn't pickled.
+            # A request's own bytes go to the processor and nowhere else: it isn't pickled.
             texts = [
                 repr(each) if isinstance(each, Request) else shown(each) for each in things
             ] + said
@@ -257,13 +260,14 @@ class Conversation(Subject):
                     got=next((text[:300] for text in texts if secret in text), "").replace(
                         secret, "[the secret]"
                     ),
-                    why="logs and tickets are read by people and copied around; with a credential "
-                    "anybody takes money, and with a card number you owe an audit",
+                    why="logs and tickets are read by many people and copied: anybody who has the "
+                    "credential can take money, and a card number in a log puts it in scope of an "
+                    "audit",
                     read=PROTOCOL,
                 )
 
     def test_no_secret_is_in_an_address(self) -> None:
-        """Addresses stand in the logs of every proxy on the way."""
+        """No URL contains a credential or card data."""
         secrets = self.secrets()
         for request in self._bytes():
             url = unquote(request.url)
@@ -271,20 +275,20 @@ class Conversation(Subject):
                 require(
                     secret not in url,
                     expected=f"{self.about}, step {request.step!r}: {name} in a header or the body",
-                    got="it is a part of the URL",
-                    why="URLs are written to the logs of proxies and servers in the clear",
+                    got="it is part of the URL",
+                    why="proxies and servers log URLs in plain text",
                     read=PROTOCOL,
                 )
 
 
 def applies(condition: object, reason: str) -> None:
-    """Go on where *condition* holds; else show that the case does not apply, and why."""
+    """Continue if *condition* is true; otherwise skip the case with *reason*."""
     if not condition:
         does_not_apply(reason)
 
 
 def _texts(body: bytes) -> list[tuple[int, int]]:
-    """Tell where the texts of a JSON or XML body are, up to fifty of them."""
+    """Return the positions of the texts in a JSON or XML body, at most fifty."""
     import re
 
     spans = [found.span(1) for found in re.finditer(rb':\s*"([^"\\]*)"', body)]
@@ -293,7 +297,7 @@ def _texts(body: bytes) -> list[tuple[int, int]]:
 
 
 def _strings(value: Any) -> list[str]:
-    """Find every text in a value made of dataclasses and plain containers."""
+    """Return every text in a value made of dataclasses and plain containers."""
     members: list[Any] = []
     if isinstance(value, str) and not isinstance(value, Enum):
         return [value]
@@ -325,7 +329,7 @@ def _difference(first: list[Request], second: list[Request]) -> str:
 
 
 def counted(names: list[str]) -> list[str]:
-    """Tell which of *names* stand there more than once."""
+    """Return those of *names* that occur more than once."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 

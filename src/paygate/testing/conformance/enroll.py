@@ -1,4 +1,4 @@
-"""Storing a method at the processor."""
+"""Enrolling: storing a method at the processor."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 class EnrollConformance(PaysByMethodConformance):
     """
-    What a gateway must do that has `enroll`.
+    The cases for a gateway with `enroll`.
 
-    ``enroll.txt``: approve (facts `token`, and `last4` if it has digits), or action if the
-    payer stores it on a page; decline, refuse, error.
+    ``enroll.txt``: approve (facts `token`, and `last4` if the method has digits), or action
+    if the payer stores it on a page; decline, refuse, error.
     """
 
     about: ClassVar[str] = "enroll"
@@ -30,7 +30,7 @@ class EnrollConformance(PaysByMethodConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the enrollment."""
         return self.enrollment(**given_)
 
     @override
@@ -40,14 +40,14 @@ class EnrollConformance(PaysByMethodConformance):
         return self.case(name, "the method is stored")
 
     def stored(self) -> StoredMethod | None:
-        """Return the method in the approval."""
+        """Return the stored method in the approval."""
         case = self.good()
         applies(case.name == "approve", "the payer stores it on the processor's page")
         outcome = self.outcome(case)
         return outcome.method if isinstance(outcome, Approved) else None
 
     def test_the_stored_method_comes_with_the_approval(self) -> None:
-        """The token is what is charged from now on."""
+        """The approval carries the token that later charges use."""
         method = self.stored()
         wanted = self.good().fact("token")
         require(
@@ -55,37 +55,38 @@ class EnrollConformance(PaysByMethodConformance):
             expected=f"enroll: Approved with the token {wanted!r}",
             got=self.outcome(self.good()) if method is None else "a method with another token",
             asked=self.good().asks("token"),
-            why="without the right token the payer has a stored card that nobody can charge, or "
-            "somebody else's",
+            why="with another token, the payer's stored card cannot be charged, or is somebody "
+            "else's card",
             read=PROTOCOL,
         )
 
     def test_the_stored_method_is_of_the_kind_asked(self) -> None:
-        """A card stays a card."""
+        """The stored method has the requested kind."""
         method = self.stored()
         require(
             method is None or method.kind is self.kind,
             expected=f"enroll: a method of kind {self.kind}",
             got=method,
-            why="autopay chooses a bank account before a card, and the rules of the rail differ",
+            why="autopay prefers a bank account to a card, and the rules of the two rails differ",
             read=PROTOCOL,
         )
 
     def test_the_payer_recognises_the_stored_method(self) -> None:
-        """Its last four digits, and never more of the number."""
+        """The stored method carries its last four digits, and no more of the number."""
         method = self.stored()
         wanted = self.good().facts.get("last4", "")
         require(
             method is None or method.last4 == wanted,
             expected=f"enroll: last4 {wanted!r}",
-            got="more or other digits" if method else "",
+            got="more digits, or others" if method else "",
             asked=self.good().asks("last4"),
-            why="the payer chooses by it; and five digits more are a card number in your ledger",
+            why="the payer recognises the card by them, and more digits would put a card number "
+            "in your ledger",
             read=PROTOCOL,
         )
 
     def test_a_brand_is_spelled_as_everywhere(self) -> None:
-        """A Visa is `visa` at every gateway; a brand that is not known keeps its name."""
+        """Brands have one spelling at every gateway, such as `visa`; unknown ones are kept."""
         method = self.stored()
         require(
             method is None
@@ -93,12 +94,13 @@ class EnrollConformance(PaysByMethodConformance):
             or method.brand == brand_of(method.brand),
             expected="enroll: a brand that `brand_of` leaves as it is",
             got=None if method is None else repr(method.brand),
-            why="the host shows it and picks a picture by it, whatever gateway stored the card",
+            why="the host shows the brand and chooses a logo by it, whichever gateway stored the "
+            "card",
             read=PROTOCOL,
         )
 
     def test_no_number_comes_back_with_the_stored_method(self) -> None:
-        """No text of it looks like a card number."""
+        """No text of the stored method contains a card number."""
         method = self.stored()
         texts = [
             text
@@ -107,14 +109,14 @@ class EnrollConformance(PaysByMethodConformance):
         ]
         require(
             not any(re.search(r"[0-9]{13,19}", text) and _luhn(text) for text in texts),
-            expected="enroll: no card number in what is told of the method",
+            expected="enroll: no card number in the stored method",
             got="a text with a number that passes the check digit",
-            why="it would be stored in the clear, in every backup, for ever",
+            why="it would be stored in plain text, and remain in every backup",
             read=PROTOCOL,
         )
 
     def test_a_method_that_the_bank_refuses_is_declined(self) -> None:
-        """The bank's no to storing is the payer's to mend."""
+        """A method that the bank refuses is Declined."""
         cases = self.expected("enroll", {"decline": "the bank refuses the method"})
         applies(cases, "the bank is not asked when a method is stored (untold = decline)")
         [case] = cases
@@ -124,7 +126,8 @@ class EnrollConformance(PaysByMethodConformance):
             expected=f"enroll, case 'decline': Declined with {case.fact('raw_code')!r}",
             got=outcome,
             asked=case.asks("raw_code"),
-            why="stored all the same, the first autopay run finds out in the payer's absence",
+            why="a refused method that is stored anyway fails in the first autopay run, when the "
+            "payer is not present",
             read=PROTOCOL,
         )
 

@@ -1,4 +1,4 @@
-"""Failures that explain themselves, and cases that say why they do not apply."""
+"""Failures that explain themselves, and skipped cases that say why they do not apply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NOT_APPLICABLE: Final = "does not apply: "
-"""How the reason of a skipped case begins; the pytest plug-in shows these apart."""
+"""The prefix of a skip reason; the pytest plug-in lists these skips separately."""
 
 TRANSCRIPTS: Final = "how-to/write-transcripts"
 CASSETTES: Final = "how-to/record-cassettes"
@@ -26,16 +26,16 @@ CALLBACKS: Final = "how-to/receive-callbacks"
 def require(
     holds: object, *, expected: str, got: object, why: str, read: str = KIT, asked: str = ""
 ) -> None:
-    """Fail unless *holds*; the other arguments are those of `fail`."""
+    """Fail unless *holds* is true; the other arguments are those of `fail`."""
     if not holds:
         fail(expected=expected, got=got, why=why, read=read, asked=asked)
 
 
 def fail(*, expected: str, got: object, why: str, read: str = KIT, asked: str = "") -> NoReturn:
     """
-    Fail with what was expected, what came, why it matters, and which page to read.
+    Fail with the expected value, the actual value, why it matters, and the page to read.
 
-    *asked* is the line of a transcript that asks for it, if one does, see `Case.asks`.
+    *asked* is the line of the transcript that requires it, if there is one; see `Case.asks`.
     """
     source = f"asked by:       {asked}\n" if asked else ""
     raise AssertionError(
@@ -45,7 +45,7 @@ def fail(*, expected: str, got: object, why: str, read: str = KIT, asked: str = 
 
 
 def brief(value: object) -> str:
-    """Return *value* as text: texts as they are, and of a dataclass only what is not its default.
+    """Return *value* as text: a string unchanged, a dataclass without its default values.
 
     >>> from paygate.domain.money import Money
     >>> from paygate.domain.outcome import Approved, Movement
@@ -79,7 +79,7 @@ def _shortened(value: object) -> str:
 
 
 def _shows_fields(value: object) -> bool:
-    """Return whether the repr is the one that a dataclass makes; another one may hide a secret."""
+    """Return whether the repr is the default of a dataclass; a custom one may hide a secret."""
     return repr(value).startswith(f"{type(value).__qualname__}(") and any(
         f"{each.name}=" in repr(value) for each in fields(cast("Any", value))
     )
@@ -90,7 +90,7 @@ def _default(of: Field[Any]) -> object:
 
 
 def does_not_apply(reason: str) -> NoReturn:
-    """Say that the traits of the driver make this case meaningless; it is shown, not hidden."""
+    """Skip a case that the driver's traits rule out; the run lists it with *reason*."""
     import pytest
 
     pytest.skip(f"{NOT_APPLICABLE}{reason}")

@@ -1,22 +1,24 @@
-"""Facts of a case that say what the driver must make of it.
+"""Facts of a case: what the driver must conclude from it.
 
-``movements`` lists money, and ``none`` says that none moved. A movement is its kind, its
-id and its amount, ``all`` being what was asked for; what else a driver must tell follows::
+``movements`` lists the money that moved, or is ``none``. A movement is written as its kind,
+its id and its amount, where ``all`` means the amount of the request; anything else that the
+driver must report about it follows::
 
     movements = charge mv_1 all, refund mv_2 3.00 undoes mv_1
     movements = charge mv_1 all settled all fee 0.30
 
-``disputes`` lists how disputes stand, and ``answer`` what was decided::
+``disputes`` lists the state of each dispute, and ``answer`` is what was decided::
 
     disputes = dp_1 lost
     answer = ended expired
 
-``method`` says what became of a stored method, by the reference of its `StoredMethod`::
+``method`` says what happened to a stored method, named by the reference of its
+`StoredMethod`::
 
     method = method_9 ended
 
-Without ``movements``, ``disputes`` and ``method`` there are none; ``answer`` is ``none`` if a
-callback or an event only tells that there is news.
+``movements``, ``disputes`` and ``method`` are ``none`` if they are left out. ``answer`` is
+``none`` if a callback or an event only announces that something has changed.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ _WORDS = ("undoes", "settled", "fee")
 
 @dataclass(frozen=True, slots=True)
 class WantedMovement:
-    """A movement that a case asks for; what is empty is not compared."""
+    """A movement that a case expects; empty fields are not compared."""
 
     kind: MovementKind
     movement_id: str
@@ -48,13 +50,13 @@ class WantedMovement:
     fee: Money | None = None
 
     def written(self) -> str:
-        """Return the movement as a transcript has it, with its amount in full."""
+        """Return the movement as a transcript writes it, with its amount in full."""
         return _written(
             self.kind, self.movement_id, self.amount, self.undoes, self.settled, self.fee
         )
 
     def as_told(self, movement: Movement) -> str:
-        """Return *movement* likewise, with what is compared of it."""
+        """Return *movement* in the same form, limited to the fields that are compared."""
         return _written(
             movement.kind,
             movement.movement_id,
@@ -80,7 +82,7 @@ def _written(
 
 
 def wanted_movements(case: Case, asked: Money) -> list[WantedMovement]:
-    """Return the movements that *case* asks for if *asked* is charged."""
+    """Return the movements that *case* expects if *asked* is charged."""
     text = case.facts.get("movements", "none")
     return [] if text == "none" else [_wanted(case, each, asked) for each in text.split(", ")]
 
@@ -89,7 +91,9 @@ def _wanted(case: Case, text: str, asked: Money) -> WantedMovement:
     kind, name, amount, *more = [*text.split(), "", "", ""][: max(3, len(text.split()))]
     said = dict(zip(more[::2], more[1::2], strict=False))
     if kind not in set(MovementKind) or not amount or len(more) % 2 or not set(said) <= set(_WORDS):
-        raise _wrong(case, "movements", f"expected 'charge mv_1 all' or the like, and not {text!r}")
+        raise _wrong(
+            case, "movements", f"expected a movement such as 'charge mv_1 all', not {text!r}"
+        )
     return WantedMovement(
         kind=MovementKind(kind),
         movement_id=name,
@@ -110,7 +114,7 @@ def _money(case: Case, text: str, asked: Money) -> Money:
 
 
 def names_amounts(case: Case) -> bool:
-    """Return whether the movements of *case* name amounts of their own, in its currency."""
+    """Return whether the movements of *case* state amounts of their own, in its currency."""
     return any(
         each[0].isdigit() and "." in each for each in case.facts.get("movements", "").split()
     )
@@ -125,16 +129,16 @@ def _wrong(case: Case, name: str, problem: str) -> TranscriptError:
 
 
 def movements_of(notice: Notice) -> tuple[Movement, ...]:
-    """Return the money that *notice* tells of, in its answer and beside it, each once."""
+    """Return every movement in *notice*, in its answer or alongside it, without duplicates."""
     told = (*notice.movements, *getattr(notice.answer, "movements", ()))
     return tuple(dict.fromkeys(told))
 
 
 def difference(told: Iterable[Movement], wanted: list[WantedMovement]) -> tuple[str, str]:
     """
-    Return what is wanted and what is told, as texts that are equal if the two agree.
+    Return what is expected and what is reported, as texts that are equal if the two agree.
 
-    The order does not count. Each movement is compared in what is wanted of it.
+    The order does not matter. Only the fields that the case gives for a movement are compared.
     """
     named = {(each.kind, each.movement_id): each for each in wanted}
     found = [
@@ -148,17 +152,17 @@ def difference(told: Iterable[Movement], wanted: list[WantedMovement]) -> tuple[
 
 
 def wanted_disputes(case: Case) -> str:
-    """Return how disputes stand by *case*."""
+    """Return the state of the disputes that *case* expects."""
     return case.facts.get("disputes", "none")
 
 
 def told_disputes(disputes: Iterable[Dispute]) -> str:
-    """Return how disputes stand by what the driver tells, in the words of a transcript."""
+    """Return the state of the disputes that the driver reports, as a transcript writes it."""
     return ", ".join(sorted(f"{each.reference} {each.state}" for each in disputes)) or "none"
 
 
 def word_of(answer: Any) -> str:
-    """Return what was decided, in the words of a transcript: ``approved``, ``ended expired``."""
+    """Return what was decided, as a transcript writes it: ``approved``, ``ended expired``."""
     if answer is None:
         return "none"
     name = "".join(
@@ -168,19 +172,21 @@ def word_of(answer: Any) -> str:
 
 
 def told_methods(notices: Iterable[Notice]) -> str:
-    """Return what is told of stored methods, in the words of a transcript: ``method_9 ended``."""
+    """Return the news about stored methods, as a transcript writes it: ``method_9 ended``."""
     news = [each.method for each in notices if each.method is not None]
     words = sorted(f"{each.reference} {'ended' if each.ended else 'changed'}" for each in news)
     return ", ".join(words) or "none"
 
 
 def booked_of(case: Case) -> frozenset[tuple[MovementKind, str]]:
-    """Return what the books hold before an inquiry, by the fact ``booked``."""
+    """Return what is booked before the inquiry, from the fact ``booked``."""
     text = case.facts.get("booked", "")
     found: set[tuple[MovementKind, str]] = set()
     for each in text.split(", ") if text else []:
         kind, _, name = each.partition(" ")
         if kind not in set(MovementKind) or not name:
-            raise _wrong(case, "booked", f"expected 'charge mv_1', and not {each!r}")
+            raise _wrong(
+                case, "booked", f"expected a kind and an id such as 'charge mv_1', not {each!r}"
+            )
         found.add((MovementKind(kind), name))
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""Feeds: what must be polled."""
+"""Feeds: events that must be polled."""
 
 from __future__ import annotations
 
@@ -27,50 +27,51 @@ if TYPE_CHECKING:
 
 class FeedConformance(Conversation):
     """
-    What a gateway must do that has `feed`.
+    The cases for a gateway with `feed`.
 
-    ``feed.txt``: page (facts `cursor`, where it goes on from, and `events`, the ids on it),
-    full (likewise, a page after which more follows), empty (nothing is new; the fact `cursor`);
-    any other case is one more page. What its events say themselves is in `movements`,
-    `disputes` and `answer`. Each page is read after the cursor `after`, which stands for
-    ``${after}``. If the processor gives everything in one answer: ``untold = full``.
+    ``feed.txt``: page (facts `cursor`, from which the next page continues, and `events`, the
+    ids on the page), full (the same, for a page that more pages follow), empty (no new events;
+    the fact `cursor`); any other case is one more page. The facts `movements`, `disputes` and
+    `answer` say what the events themselves report. Each page is read after the cursor
+    `after`, for which ``${after}`` stands. If the processor returns everything in one response:
+    ``untold = full``.
     """
 
     about: ClassVar[str] = "feed"
     after: ClassVar[str] = "41"
-    """The cursor that is read from."""
+    """The cursor after which the pages are read."""
 
     @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to read a page."""
+        """Start to read a page."""
         dialogue: Dialogue[Any] = gateway.feed(given.get("cursor", self.after))
         return dialogue
 
     @override
     def good(self) -> Case:
-        """Return the case in which there is something to tell."""
+        """Return the case with new events."""
         return self.case("page", "a page with some events")
 
     @override
     def values(self, case: Case, money: Money | None = None, **more: str) -> dict[str, str]:
-        """Return what the placeholders stand for, ``${after}`` among them."""
+        """Return the values of the placeholders, including ``${after}``."""
         return super().values(case, money, after=self.after, **more)
 
     def page(self, case: Case, money: Money | None = None) -> FeedPage:
-        """Return the page that is read."""
+        """Return the page that the driver reads."""
         page = self.outcome(case, answered=money)
         require(
             isinstance(page, FeedPage),
             expected=f"feed, case {case.name!r}: a FeedPage",
             got=page,
-            why="the core keeps its cursor and applies its notices in one transaction",
+            why="the core stores its cursor and its notices in one transaction",
             read=PROTOCOL,
         )
         found: FeedPage = page
         return found
 
     def pages(self) -> list[Case]:
-        """Return the cases in which there is something to tell."""
+        """Return the cases with events."""
         return [
             case
             for case in self.transcript("feed").cases.values()
@@ -78,7 +79,7 @@ class FeedConformance(Conversation):
         ]
 
     def test_every_event_of_a_page_is_told(self) -> None:
-        """In their order, each under its id."""
+        """A page reports all its events, in order, each with its id."""
         for case in [self.good(), *self.pages()]:
             ids = [each.event_id for each in self.page(case).notices]
             require(
@@ -86,12 +87,13 @@ class FeedConformance(Conversation):
                 expected=f"feed, case {case.name!r}: the events {case.fact('events')}",
                 got=", ".join(ids) or "no event",
                 asked=case.asks("events"),
-                why="what is left out is never told again: a returned e-check stays paid",
+                why="an event that is left out is never reported again: a returned e-check would "
+                "still count as paid",
                 read=PROTOCOL,
             )
 
     def test_an_event_tells_of_its_money(self) -> None:
-        """Kind, id and amount, and what was decided, as the processor says."""
+        """An event reports the movements, disputes and decision that the processor states."""
         for case in self.pages():
             for money in self.amounts_of(case):
                 notices = self.page(case, money).notices
@@ -111,15 +113,15 @@ class FeedConformance(Conversation):
                         expected=f"feed, case {case.name!r}: {name} {asked}",
                         got=found,
                         asked=case.asks(name),
-                        why="the feed tells what no webhook did; read as something else it is "
-                        "booked as that",
+                        why="the feed reports what no webhook did: if it is misread, it is booked "
+                        "wrongly",
                         read=PROTOCOL,
                     )
 
     def test_a_full_page_says_that_more_follows(self) -> None:
-        """Otherwise the rest is read at the next poll, or never."""
-        cases = self.expected("feed", {"full": "a page after which more follows"})
-        applies(cases, "the processor gives everything in one answer (untold = full)")
+        """A page that more pages follow has more=True."""
+        cases = self.expected("feed", {"full": "a page that more pages follow"})
+        applies(cases, "the processor returns everything in one response (untold = full)")
         for case in cases:
             page = self.page(case)
             require(
@@ -127,13 +129,13 @@ class FeedConformance(Conversation):
                 expected="feed, case 'full': more=True",
                 got=page.more,
                 asked=case.asks(),
-                why="after a day of silence there are a hundred pages: read one at each poll, "
-                "what happened last is known weeks later",
+                why="after an outage of a day there may be a hundred pages: at one page per poll, "
+                "the latest events would be known weeks later",
                 read=PROTOCOL,
             )
 
     def test_the_cursor_goes_on(self) -> None:
-        """The next page begins where this one ends."""
+        """The cursor of a page is where the next page begins."""
         for case in [self.good(), *self.pages()]:
             page = self.page(case)
             require(
@@ -142,43 +144,43 @@ class FeedConformance(Conversation):
                 f"{case.fact('cursor')!r}",
                 got=repr(page.cursor),
                 asked=case.asks("cursor"),
-                why="a cursor that stands still reads the same page for ever, and one that jumps "
-                "loses what lies between",
+                why="a cursor that does not advance reads the same page again and again, and one "
+                "that skips loses the events in between",
                 read=PROTOCOL,
             )
 
     def test_nothing_new_leaves_the_cursor(self) -> None:
-        """An empty page is not the beginning."""
-        case = self.case("empty", "nothing is new")
+        """A page without new events keeps the cursor."""
+        case = self.case("empty", "there are no new events")
         page = self.page(case)
         require(
             page.cursor == case.fact("cursor") and not page.more and not page.notices,
             expected=f"feed, case 'empty', read after {self.after!r}: the cursor "
-            f"{case.fact('cursor')!r}, no more and no notices",
+            f"{case.fact('cursor')!r}, more=False and no notices",
             got=f"the cursor {page.cursor!r}, more={page.more}, {len(page.notices)} notices",
             asked=case.asks("cursor"),
-            why="from an empty cursor everything is read again, at every poll, for ever",
+            why="with an empty cursor, every poll reads everything again",
             read=PROTOCOL,
         )
 
     def test_the_cursor_reaches_the_processor(self) -> None:
-        """What was read is not asked for again."""
+        """The request carries the cursor."""
         requests = self.held(self.good()).requests
         require(
             any(carries(each, self.after) for each in requests),
-            expected=f"feed: the cursor that it reads after, {self.after!r}, in a request",
+            expected=f"feed: the cursor {self.after!r} in a request",
             got=[plain(each)[:200] for each in requests],
-            why="without it each poll reads everything from the first day on",
+            why="without it, every poll reads everything from the first day",
             read=PROTOCOL,
         )
 
     def test_a_feed_moves_no_money(self) -> None:
-        """Reading is reading."""
+        """Reading a feed sends no request that moves money."""
         moving = [each.step for each in self.held(self.good()).requests if each.moves_money]
         require(
             not moving,
             expected="feed: no request with moves_money",
             got=moving,
-            why="it is read every few minutes",
+            why="the feed is read every few minutes, and would move money each time",
             read=PROTOCOL,
         )

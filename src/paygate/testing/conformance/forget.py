@@ -1,4 +1,4 @@
-"""Deleting a stored method at the processor."""
+"""Forgetting: deleting a stored method at the processor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paygate.testing.conformance.operation import OperationConformance
 
 class ForgetConformance(OperationConformance):
     """
-    What a gateway must do that can forget what it stored.
+    The cases for a gateway with `forget`.
 
     ``forget.txt``: approve, gone (it was deleted before), refuse, error.
     """
@@ -24,34 +24,34 @@ class ForgetConformance(OperationConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the deletion."""
         return self.forgetting(**given_)
 
     def test_what_is_forgotten_is_approved(self) -> None:
-        """Done, and no money in it."""
+        """A deletion is Approved, without movements."""
         outcome = self.outcome(self.good())
         require(
             isinstance(outcome, Approved) and not outcome.movements,
-            expected="forget, case 'approve': Approved, and nothing moved",
+            expected="forget, case 'approve': Approved without movements",
             got=outcome,
-            why="the method counts as deleted only then; until then the host must not say so",
+            why="only then does the method count as deleted, and the host may say so to the payer",
             read=PROTOCOL,
         )
 
     def test_the_right_method_is_forgotten(self) -> None:
-        """The one that is asked for, and not whichever was stored first."""
+        """The request names the token of the method to delete."""
         other = self.other_method(StoredToken)
         sent, sent_for_other = self.asking(), self.asking(token=other)
         require(
             bool(sent) and sent != sent_for_other,
-            expected=f"forget: other bytes for another token in {self.asked_in()}",
+            expected=f"forget: different bytes for another token in {self.asked_in()}",
             got="the same bytes",
-            why="the payer's other card is deleted, and the one that he wanted gone is charged",
+            why="the payer's other card would be deleted, and the one to be deleted charged again",
             read=PROTOCOL,
         )
 
     def test_what_is_gone_already_is_forgotten(self) -> None:
-        """To delete twice is to delete."""
+        """Deleting a method that is already deleted succeeds."""
         case = self.case("gone", "it was deleted before")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         require(
@@ -59,7 +59,7 @@ class ForgetConformance(OperationConformance):
             or (isinstance(answer, Rejected) and answer.cause is RejectCause.METHOD_GONE),
             expected="forget, case 'gone': Approved, or Rejected with the cause method_gone",
             got=answer,
-            why="a deletion whose answer was lost is asked for again; as a failure it is asked "
-            "for ever, and a person is called",
+            why="a deletion whose response was lost is requested again; if that failed, it would "
+            "be repeated until it is flagged for manual review",
             read=PROTOCOL,
         )

@@ -1,4 +1,4 @@
-"""The gateway itself: entry point, settings, and traits that agree with its methods."""
+"""The gateway itself: its entry point, its settings, and traits that agree with its methods."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class GatewayConformance(Subject):
-    """What every gateway must do; it needs no transcript."""
+    """The cases for every gateway; they need no transcript."""
 
     name: ClassVar[str]
     """The name of the entry point."""
@@ -39,7 +39,7 @@ class GatewayConformance(Subject):
     # --- How it is found ----------------------------------------------------------------
 
     def test_the_entry_point_leads_here(self) -> None:
-        """A host finds the driver by its name in the settings."""
+        """The entry point of this name loads this driver."""
         try:
             loaded: object = registry.load(self.name)
         except PaygateError as error:
@@ -49,54 +49,57 @@ class GatewayConformance(Subject):
             expected=f"an entry point {self.name!r} in the group {registry.GROUP!r} for "
             f"{self.driver.__module__}:{self.driver.__qualname__}",
             got=loaded,
-            why="without it nobody can use the driver, or gets another one under its name",
+            why="hosts find a driver by the name in their settings: without the entry point they "
+            "cannot use it, or load another driver under its name",
         )
 
     def test_it_is_named_as_its_entry_point(self) -> None:
-        """Each attempt is stored with the name of its driver."""
+        """The driver's name is that of its entry point: each attempt is stored with it."""
         require(
             self.gateway().name == self.name,
             expected=f"the name {self.name!r}",
             got=self.gateway().name,
-            why="books that name another driver than the settings do explain nothing",
+            why="if the ledger names a driver that is not in the settings, nobody can trace "
+            "a payment to the account that made it",
             read=PROTOCOL,
         )
 
     def test_it_speaks_this_protocol(self) -> None:
-        """The version is the one it was written for."""
+        """The driver is written for this version of the gateway protocol."""
         require(
             self.traits.protocol_version == PROTOCOL_VERSION,
             expected=f"protocol_version {PROTOCOL_VERSION}, the one of this paygate",
             got=self.traits.protocol_version,
-            why="between versions a driver that was right may become wrong about money, so the "
-            "core refuses it",
+            why="a driver that is correct for one protocol version may be wrong about money in "
+            "another, so the core refuses it",
             read=PROTOCOL,
         )
 
     def test_each_attempt_can_tell_the_drivers_version(self) -> None:
-        """Which code sent it."""
+        """The traits state the driver's version, which is stored with each attempt."""
         require(
             bool(self.traits.driver_version.strip()),
             expected="a driver_version in the traits",
             got=self.traits.driver_version,
-            why="after a bug you want to find the payments that were made with it",
+            why="after a bug you need to find the payments that the faulty version made",
             read=PROTOCOL,
         )
 
     # --- Settings -----------------------------------------------------------------------
 
     def test_an_unknown_setting_is_refused(self) -> None:
-        """A typing error must not be silent."""
+        """A misspelled setting is an error."""
         problem = self._refused({**self.settings, "no_such_setting_7": "x"})
         require(
             "no_such_setting_7" in problem,
             expected="an error that names the setting 'no_such_setting_7'",
             got=problem or "it is ignored",
-            why="a misspelt 'test_mode' charges real cards; forbid extra fields in the model",
+            why="if a misspelled 'test_mode' is ignored, real cards are charged; forbid extra "
+            "fields in the settings model",
         )
 
     def test_a_missing_setting_is_named(self) -> None:
-        """The operator reads which one."""
+        """The error about a missing setting names it."""
         required = [
             name
             for name, field in self.driver.settings_model.model_fields.items()
@@ -109,12 +112,12 @@ class GatewayConformance(Subject):
             require(
                 name in problem,
                 expected=f"an error that names the setting {name!r}",
-                got=problem or "nothing is missed",
-                why="whoever sets up the account can't guess it",
+                got=problem or "no error",
+                why="the operator who sets up the account can't guess which setting is missing",
             )
 
     def test_a_wrong_setting_is_not_quoted(self) -> None:
-        """A key in the wrong field must not be shown in the error."""
+        """The error about a wrong setting does not show its value, which may be a key."""
         for name in self.driver.settings_model.model_fields:
             problem = self._refused({**self.settings, name: ["Zx81-quoted"]})
             require(
@@ -129,11 +132,11 @@ class GatewayConformance(Subject):
                 expected=f"an error about {name!r} whose errors() and json() hold no input; derive "
                 "the settings from paygate.driver.Settings",
                 got=facts,
-                why="frameworks and error trackers write them down",
+                why="frameworks and error trackers store both, and with them the credential",
             )
 
     def _facts_of_refusal(self, settings: dict[str, Any]) -> str:
-        """Return what a program reads of the error about *settings*; empty if they are taken."""
+        """Return what a program can read from the error about *settings*; empty if accepted."""
         from pydantic import ValidationError
 
         try:
@@ -143,7 +146,7 @@ class GatewayConformance(Subject):
         return ""
 
     def _refused(self, settings: dict[str, Any]) -> str:
-        """Tell why *settings* are refused, as the operator reads it; empty if they are taken."""
+        """Return the message that an operator sees about *settings*; empty if accepted."""
         try:
             registry.make(cast("registry.Driver", self.driver), self.name, settings)
         except PaygateError as error:
@@ -151,7 +154,7 @@ class GatewayConformance(Subject):
         return ""
 
     def test_settings_make_a_form(self) -> None:
-        """A portal asks its merchants for them."""
+        """A portal can render a form from the settings: each one has a description."""
         schema: dict[str, Any] = self.driver.settings_model.model_json_schema()
         fields = cast("dict[str, Any]", schema.get("properties", {}))
         undescribed = [name for name, field in fields.items() if not field.get("description")]
@@ -159,11 +162,11 @@ class GatewayConformance(Subject):
             bool(json.dumps(schema)) and not undescribed,
             expected="a JSON schema in which each setting has a description",
             got=f"none for {', '.join(undescribed)}",
-            why="the form that is made of it asks the merchant for 'key2'",
+            why="without descriptions, the portal's form asks the merchant for 'key2'",
         )
 
     def test_credentials_are_secrets(self) -> None:
-        """What opens the account is of type `Secret`."""
+        """Settings that are credentials have the type `Secret`."""
         telling = ("secret", "password", "private", "signing", "api_key", "token", "credential")
         model = self.driver.settings_model.model_validate(dict(self.settings))
         fields: dict[str, object] = {
@@ -178,12 +181,12 @@ class GatewayConformance(Subject):
             not bare,
             expected="Secret[str] for settings that are credentials",
             got=f"plain text: {', '.join(bare)}",
-            why="plain text prints in the first traceback and pickles into the first queue",
+            why="a plain string is printed in tracebacks and pickled into queues",
             read=PROTOCOL,
         )
 
     def test_no_credential_is_shown_by_the_gateway(self) -> None:
-        """Neither by its repr, nor by a pickle, nor by its settings."""
+        """No credential appears in the gateway's repr or pickle, or in those of its settings."""
         gateway = self.gateway()
         model = self.driver.settings_model.model_validate(dict(self.settings))
         texts = {"gateway": shown(gateway), "settings": shown(model), "traits": repr(self.traits)}
@@ -197,12 +200,12 @@ class GatewayConformance(Subject):
                 not where,
                 expected=f"{name} is not shown",
                 got=f"it is shown by the {', '.join(where)}",
-                why="the first traceback in a log or ticket gives the account away",
+                why="the first traceback in a log or ticket would reveal the account's credentials",
                 read=PROTOCOL,
             )
 
     def test_nothing_secret_is_written_down(self) -> None:
-        """No transcript and no cassette holds a credential or a card number."""
+        """No transcript and no cassette contains a credential or a card number."""
         folders = [each for each in (self.transcripts, self.cassettes) if each is not None]
         for path in sorted(path for each in folders for path in each.rglob("*") if path.is_file()):
             text = path.read_bytes().decode("utf-8", "replace")
@@ -210,37 +213,38 @@ class GatewayConformance(Subject):
                 require(
                     secret not in text,
                     expected=f"{path.name} without {name}",
-                    got="it stands there",
-                    why="the file is committed, copied and published with the tests; with the "
-                    "credential anybody takes money. Take it out, and change the credential",
+                    got="it is in the file",
+                    why="the file is committed, copied and published with the tests, and anybody "
+                    "who has the credential can take money. Remove it, and change the credential",
                     read=CASSETTES,
                 )
 
     # --- Traits -------------------------------------------------------------------------
 
     def test_traits_stay_the_same(self) -> None:
-        """They are read once, and from any thread."""
+        """The same settings always give the same traits."""
         gateway = self.gateway()
         require(
             gateway.traits == gateway.traits and gateway.traits == self.gateway().traits,
             expected="equal traits each time, for the same settings",
             got="traits that differ",
-            why="a button is shown by one answer, and the payment refused by the next",
+            why="the portal would show a payment button by one answer, and the core refuse the "
+            "payment by the next",
             read=PROTOCOL,
         )
 
     def test_test_settings_are_not_live(self) -> None:
-        """The tests hold an account whose money is not real."""
+        """The settings in the tests belong to an account without real money."""
         require(
             self.traits.live is False,
             expected="live=False for the settings in the tests",
             got=self.traits.live,
-            why="a live flag that does not follow the credentials lets test money pay invoices",
+            why="if `live` does not follow from the credentials, test money can pay real invoices",
             read=PROTOCOL,
         )
 
     def test_what_the_traits_offer_can_be_done(self) -> None:
-        """An operation in a rail has its method."""
+        """The driver has a method for each operation that a rail offers."""
         gateway = self.gateway()
         lacking = [
             f"{operation} ({kind})"
@@ -252,12 +256,12 @@ class GatewayConformance(Subject):
             not lacking,
             expected="a method for each operation that a rail offers",
             got=f"none for {', '.join(lacking)}",
-            why="the portal shows the button, and the clerk's click ends in an error",
+            why="the portal would show the button, and the clerk's click would end in an error",
             read=PROTOCOL,
         )
 
     def test_what_can_be_done_is_offered(self) -> None:
-        """A method that no rail offers is never called."""
+        """Some rail offers each operation that the driver has a method for."""
         gateway = self.gateway()
         offered = {each for rail in self.traits.rails.values() for each in rail.operations}
         idle = [
@@ -267,44 +271,47 @@ class GatewayConformance(Subject):
         ]
         applies(
             not self._serves_part(),
-            "this account serves one kind of several, and what it offers depends on that",
+            "the settings choose one of several kinds, and what is offered depends on it",
         )
         require(
             not idle,
             expected="each operation that the driver has a method for, in some rail",
-            got=f"in none: {', '.join(idle)}",
-            why="a refund that works and is not offered is made by hand, past the books",
+            got=f"in no rail: {', '.join(idle)}",
+            why="an operation that no rail offers is never called: clerks would make the refund "
+            "at the processor by hand, and it would be missing from the ledger",
             read=PROTOCOL,
         )
 
     def _serves_part(self) -> bool:
-        """Tell whether the settings choose a kind, so that other accounts offer the rest."""
+        """Return whether the settings choose a kind, so that other accounts offer the rest."""
         return "kind" in self.driver.settings_model.model_fields
 
     def test_inquiry_is_as_the_traits_say(self) -> None:
-        """`look_up` and `inquiry` go together."""
+        """The driver has `look_up` exactly if its traits declare an inquiry."""
         gateway, by = self.gateway(), self.traits.inquiry
         require(
             isinstance(gateway, LooksUp) is (by is not InquiryBy.NONE),
             expected=f"{'no look_up' if by is InquiryBy.NONE else 'look_up'}, as inquiry={by} says",
             got=gateway,
-            why="what can't be inquired ends with a person, and what can must not",
+            why="without an inquiry, an unknown outcome is flagged for manual review; with one, "
+            "the core finds it out by itself",
             read=PROTOCOL,
         )
 
     def test_callbacks_are_as_the_traits_say(self) -> None:
-        """A gateway that gets callbacks can verify them."""
+        """A gateway that receives callbacks can verify them."""
         gateway, style = self.gateway(), self.traits.callbacks
         require(
             style is CallbackStyle.NONE or isinstance(gateway, Verifies),
             expected=f"verify and reply, as callbacks={style} says",
             got=gateway,
-            why="the host gives the processor an address at which nobody can be believed",
+            why="the host gives the processor a callback address, and nothing that arrives there "
+            "can be verified",
             read=PROTOCOL,
         )
 
     def test_holds_can_be_taken_and_let_go(self) -> None:
-        """An authorisation leads somewhere."""
+        """A rail that offers authorize also offers capture and void."""
         stuck = [
             str(kind)
             for kind, rail in self.traits.rails.items()
@@ -313,14 +320,15 @@ class GatewayConformance(Subject):
         ]
         require(
             not stuck,
-            expected="capture and void beside authorize",
+            expected="capture and void on each rail that offers authorize",
             got=f"not for {', '.join(stuck)}",
-            why="the payer's limit is blocked, and nobody can take the money or set it free",
+            why="the payer's credit limit stays blocked, and the money can be neither captured nor "
+            "released",
             read=PROTOCOL,
         )
 
     def test_currencies_and_limits_are_real(self) -> None:
-        """Codes of ISO 4217 (and BTC), and bounds that are bounds."""
+        """Currencies are ISO 4217 codes or BTC, and no minimum is above its maximum."""
         wrong: list[str] = []
         for kind, rail in self.traits.rails.items():
             codes = set(rail.currencies or ()) | set(rail.limits)
@@ -335,12 +343,12 @@ class GatewayConformance(Subject):
             not wrong,
             expected="currencies of ISO 4217 or BTC, and limits with minimum <= maximum",
             got=", ".join(wrong),
-            why="an amount in a currency that nobody knows has no place for its point",
+            why="if the currency is not known, neither is the number of its decimal places",
             read=PROTOCOL,
         )
 
     def test_waiting_is_not_shorter_than_the_wire(self) -> None:
-        """'Not found' is believed only after the request can't be on its way any more."""
+        """The traits leave time for a request in flight before 'not found' is believed."""
         traits = self.traits
         final = traits.not_found_is_final_after
         require(
@@ -348,15 +356,15 @@ class GatewayConformance(Subject):
             and (final is None or final.total_seconds() > 0),
             expected="max_in_flight and not_found_is_final_after above zero",
             got=(traits.max_in_flight, final),
-            why="an inquiry that overtakes the request finds nothing, and the payment is made "
-            "again",
+            why="an inquiry that overtakes the request finds nothing; believed at once, the "
+            "payment would be made again",
             read=PROTOCOL,
         )
 
     # --- The tests themselves -----------------------------------------------------------
 
     def test_every_capability_is_held_to_its_cases(self) -> None:
-        """Nothing that the driver offers goes untested."""
+        """The author's module has a test class for each capability of the driver."""
         from paygate.testing.conformance import CLASSES, OPERATIONS, LookUpConformance
 
         gateway = self.gateway()
@@ -376,7 +384,7 @@ class GatewayConformance(Subject):
         ]
         names = {capability.__name__ for _, capability in held}
         looked_for = {each.operation for each in family if issubclass(each, LookUpConformance)}
-        # Forgetting is done again, which is better than to ask whether it was done.
+        # Forgetting is simply repeated, so there is no need to inquire about it.
         lacking += [
             f"LookUpConformance with operation = Operation.{operation.name}"
             for operation, capability in CAPABILITIES.items()
@@ -397,14 +405,14 @@ class GatewayConformance(Subject):
             expected="a test class for each capability, all in this module: "
             "class TestRefund(YourSubject, RefundConformance): pass",
             got=f"none for {', '.join(lacking)}",
-            why="what is not tried is wrong in some case, and it is about somebody's money. For "
-            "inquiries about refunds, say: class TestFoundRefund(YourSubject, LookUpConformance): "
-            "operation = Operation.REFUND",
+            why="a capability that is not tested will handle somebody's money wrongly in some "
+            "case. Inquiries need a class for each operation; for refunds: "
+            "class TestFoundRefund(YourSubject, LookUpConformance): operation = Operation.REFUND",
             read=KIT,
         )
 
     def _root(self) -> type[Subject]:
-        """Find the author's class that names the driver."""
+        """Return the author's class that names the driver."""
         roots = [
             each
             for each in type(self).__mro__
@@ -413,19 +421,19 @@ class GatewayConformance(Subject):
         return roots[-1] if roots else type(self)
 
     def test_it_is_a_gateway(self) -> None:
-        """It has what every gateway has, and can be made twice."""
+        """The driver has what every gateway has, and can be instantiated more than once."""
         gateway = self.gateway()
         require(
             isinstance(cast("object", gateway), Gateway) and self.gateway() is not gateway,
             expected="an object with `name` and `traits`, a new one for each account",
             got=gateway,
-            why="two merchants with one object between them pay into one account",
+            why="two merchants that share one object would be paid into one account",
             read=PROTOCOL,
         )
 
 
 def _family(root: type[Subject]) -> Iterator[type[Subject]]:
-    """Tell *root* and every class made of it."""
+    """Yield *root* and every class derived from it."""
     yield root
     for child in root.__subclasses__():
         yield from _family(child)

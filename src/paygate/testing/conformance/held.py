@@ -1,4 +1,4 @@
-"""Holding a dialogue against a transcript, and keeping what there is to see of it."""
+"""Running a dialogue against a transcript, and recording what it does."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUESTS_MAX = 1_000
-"""A dialogue that asks more often than this never ends."""
+"""A dialogue with more requests than this is taken to be endless."""
 
 
 @dataclass(slots=True)
 class HeldDialogue(Generic[T]):
-    """A dialogue as it went: what it asked and noted, in order, and how it ended."""
+    """A recorded dialogue: its requests and notes, in order, and its outcome or exception."""
 
     steps: list[Request | Note] = field(default_factory=list[Request | Note])
     outcome: T | None = None
@@ -41,7 +41,7 @@ class HeldDialogue(Generic[T]):
 
     @property
     def money_at(self) -> int | None:
-        """The place of the request that moves money among the requests, if there is one."""
+        """The index of the request that moves money, if there is one."""
         moving = [number for number, each in enumerate(self.requests) if each.moves_money]
         return moving[0] if moving else None
 
@@ -49,7 +49,7 @@ class HeldDialogue(Generic[T]):
 def hold(
     begin: Callable[[], Dialogue[T]], respond: Callable[[int, Request], Response | Exception]
 ) -> HeldDialogue[T]:
-    """Hold the dialogue that *begin* begins to its end, whatever that is."""
+    """Run the dialogue that *begin* starts to its end, whether it returns or raises."""
     numbers = count()
 
     def reply(step: Request | Note) -> Response | Exception:
@@ -59,7 +59,7 @@ def hold(
         if number >= REQUESTS_MAX:
             fail(
                 expected=f"a dialogue that ends within {REQUESTS_MAX} requests",
-                got=f"it still asks: {step!r}",
+                got=f"one more request: {step!r}",
                 why="an operation that never ends holds its claim on the invoice permanently",
                 read=DIALOGUES,
             )
@@ -71,7 +71,7 @@ def hold(
         held.outcome = player.play(deferred(begin))
     except AssertionError:
         raise
-    except Exception as error:  # noqa: BLE001  (what it raises is what we look at)
+    except Exception as error:  # noqa: BLE001  (the exception is what the cases examine)
         held.raised = error
     return held
 
@@ -82,7 +82,7 @@ def conclude(
     *,
     all_matter: bool = False,
 ) -> T | Unsent | Unknown:
-    """Hold the dialogue as the core does, and return what the core concludes about the money."""
+    """Run the dialogue as the core does, and return what the core concludes about the money."""
     numbers = count()
 
     def reply(step: Step) -> Response | Exception:
@@ -93,16 +93,16 @@ def conclude(
 
 
 def scripted(case: Case, replies: Sequence[Response]) -> Callable[[int, Request], Response]:
-    """Answer as *case* says; a request too many, or of another step, fails."""
+    """Respond as *case* says; fail on an extra request, or on a request of another step."""
 
     def respond(number: int, request: Request) -> Response:
         if number >= len(replies):
             fail(
                 expected=f"{len(replies)} requests, as many as the case {case.name!r} of "
-                f"{case.file} has answers",
+                f"{case.file} has responses",
                 got=f"one more: {request!r}",
-                why="the case must hold the whole conversation, or the test proves only its "
-                "beginning; add the answer, or mend the driver if it should not ask",
+                why="the case must contain the whole conversation, or the test covers only its "
+                "beginning. Add the response, or fix the driver if it should not send the request",
                 read=TRANSCRIPTS,
             )
         wanted = case.messages[number].step
@@ -111,8 +111,8 @@ def scripted(case: Case, replies: Sequence[Response]) -> Callable[[int, Request]
                 expected=f"the step {wanted!r}, as {case.file} line "
                 f"{case.messages[number].line} says",
                 got=request,
-                why="each step has an idempotency key of its own: under another name the same "
-                "request counts as a new one, and is done again",
+                why="each step has an idempotency key of its own: under another name, the same "
+                "request counts as a new one and is executed again",
                 read=TRANSCRIPTS,
             )
         return replies[number]
@@ -123,25 +123,25 @@ def scripted(case: Case, replies: Sequence[Response]) -> Callable[[int, Request]
 def spoiled(
     case: Case, replies: Sequence[Response], at: int, reply: Response | Exception
 ) -> Callable[[int, Request], Response | Exception]:
-    """Answer as *case* says, but the request at place *at* with *reply*, and none after it."""
+    """Respond as *case* says up to request *at*, with *reply* to that one, and then not at all."""
     good = scripted(case, replies)
 
     def respond(number: int, request: Request) -> Response | Exception:
         if number < at:
             return good(number, request)
-        return reply if number == at else NoResponse("the kit answers no more")
+        return reply if number == at else NoResponse("the kit does not respond")
 
     return respond
 
 
 class HostStops(BaseException):
-    """The host's process ends while it waits for an answer."""
+    """The host's process ends while it waits for a response."""
 
 
 def until(
     stop: int, respond: Callable[[int, Request], Response | Exception]
 ) -> Callable[[int, Request], Response | Exception]:
-    """Answer as *respond* does; the host stops at the request at place *stop*."""
+    """Respond as *respond* does; the host stops at request *stop*."""
 
     def reply(number: int, request: Request) -> Response | Exception:
         if number == stop:
@@ -154,23 +154,23 @@ def until(
 def then_silence(
     replies: Sequence[Response],
 ) -> Callable[[int, Request], Response | Exception]:
-    """Answer with *replies*, and not at all after them."""
+    """Respond with *replies*, and then not at all."""
 
     def respond(number: int, _: Request) -> Response | Exception:
-        return replies[number] if number < len(replies) else NoResponse("the kit answers no more")
+        return replies[number] if number < len(replies) else NoResponse("the kit does not respond")
 
     return respond
 
 
 def heard_all(case: Case, held: HeldDialogue[T]) -> HeldDialogue[T]:
-    """Fail where the dialogue ended before it had heard every answer of *case*."""
+    """Fail if the dialogue ended before it had received every response of *case*."""
     if len(held.requests) < len(case.messages):
         fail(
             expected=f"{len(case.messages)} requests, as many as the case {case.name!r} of "
-            f"{case.file} has answers",
+            f"{case.file} has responses",
             got=f"{len(held.requests)} requests: {held.requests!r}, and then "
             f"{held.raised if held.raised is not None else held.outcome!r}",
-            why="an answer that is never asked for proves nothing; take it out, or mend the driver",
+            why="a response that no request leads to tests nothing. Remove it, or fix the driver",
             read=TRANSCRIPTS,
         )
     return held

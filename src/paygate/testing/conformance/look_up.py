@@ -1,4 +1,4 @@
-"""Inquiring: finding out what became of an operation."""
+"""Inquiring: finding out the outcome of an operation."""
 
 from __future__ import annotations
 
@@ -54,33 +54,34 @@ _MOVED: Final[Mapping[Operation, frozenset[MovementKind]]] = {
     Operation.VOID: frozenset({MovementKind.VOID}),
     Operation.REFUND: frozenset({MovementKind.REFUND}),
 }
-"""Of which kind the money is that an operation itself moves."""
+"""The kinds of movement that an operation itself makes."""
 
 _DONE: Final[Mapping[Operation, tuple[type, ...]]] = {
     Operation.AUTHORIZE: (Authorized,),
     Operation.WITHDRAW: (Approved, Ended),
 }
-"""How an operation ended that went well; all others are approved."""
+"""The outcomes of an operation that succeeded; for all others it is Approved."""
 
 _ASKS_A_BANK: Final = (Operation.CHARGE, Operation.AUTHORIZE)
 
 
 class LookUpConformance(Conversation):
     """
-    What a gateway must do that has `look_up`, for each operation that it has.
+    The cases for a gateway with `look_up`, for each operation that it has.
 
-    `operation` says which one is looked for; a class for each of them is demanded, but for
-    forgetting, which is done again. ``look_up.txt`` is about charges, ``look_up_refund.txt``
-    about refunds, and so on: the fact `about` (the operation's reference, if it is found by
-    that); approve, not_found, refuse (the inquiry itself), error. For a charge also pending,
-    decline, and what happened later, with the fact `movements`; for a refund failed. What the
-    processor never says in its answer to an inquiry is named in the fact `untold`.
-    ``refuse`` and ``error`` may stand in ``look_up.txt`` alone.
+    `operation` is the operation to inquire about. Each operation needs a class, except
+    forgetting, which is simply repeated. ``look_up.txt`` is about charges,
+    ``look_up_refund.txt`` about refunds, and so on. A file has the fact `about` (the operation's
+    reference, if inquiries use it) and the cases approve, not_found, refuse (of the inquiry
+    itself) and error. For a charge it also has pending, decline, and what happened later with
+    the fact `movements`; for a refund, failed. The fact `untold` names what the processor never
+    reports in its response to an inquiry. ``refuse`` and ``error`` may be in ``look_up.txt``
+    only.
     """
 
     about: ClassVar[str] = "look_up"
     operation: ClassVar[Operation] = Operation.CHARGE
-    """The operation that is looked for."""
+    """The operation to inquire about."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         """Name the transcript after the operation."""
@@ -90,46 +91,46 @@ class LookUpConformance(Conversation):
 
     @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to look."""
+        """Start the inquiry."""
         dialogue: Dialogue[Any] = gateway.look_up(self.inquiry(self.operation, **given))
         return dialogue
 
     @override
     def good(self) -> Case:
-        """Return the case in which the operation is found, and went well."""
+        """Return the case in which the operation is found, and succeeded."""
         name = "approve" if "approve" in self.transcript(self.about) else "pending"
-        return self.case(name, f"the {self.operation} is found, and it was done")
+        return self.case(name, f"the {self.operation} is found, and succeeded")
 
     @override
     def case(self, name: str, meaning: str) -> Case:
-        """Find the case *name*; a refusal may be told once for all operations."""
+        """Return the case *name*; look_up.txt may have the refusal and error of all operations."""
         shared = name in ("refuse", "error") and name not in self.transcript(self.about)
         return self.transcript("look_up" if shared else self.about).case(name, meaning)
 
     def found(self, name: str, meaning: str, **given: Any) -> Any:
-        """Return what the core concludes of the case *name*."""
+        """Return what the core concludes from the case *name*."""
         return self.concluded(self.case(name, meaning), **given)
 
     def concluded(self, case: Case, **given: Any) -> Any:
-        """Return what the core concludes of *case*."""
+        """Return what the core concludes from *case*."""
         replies = case.responses(self.values(case, given.get("amount")))
         return conclude(partial(self.opened, **given), then_silence(replies))
 
     def test_looking_moves_no_money(self) -> None:
-        """An inquiry changes nothing and may be repeated."""
+        """An inquiry sends no request that moves money."""
         for request in self.held(self.good()).requests:
             require(
                 not request.moves_money,
                 expected=f"{self.about}, step {request.step!r}: moves_money is not set",
                 got=request,
-                why="an inquiry is made again and again; if it moved money, so would that",
+                why="inquiries are repeated until the outcome is known, and each would move money",
                 read=UNKNOWN,
             )
 
     # --- What is found ------------------------------------------------------------------
 
     def test_an_inquiry_agrees_with_the_operation(self) -> None:
-        """What is found later is what the answer would have said, to the cent."""
+        """An inquiry finds the same movements as the operation's own response, to the cent."""
         applies(
             "approve" in self.transcript(self.about),
             f"{self.about}.txt has no case 'approve': the rail's results are not immediate",
@@ -142,19 +143,19 @@ class LookUpConformance(Conversation):
             wanted, got = difference(told, self._wanted(case, told, money))
             require(
                 isinstance(outcome, _DONE.get(self.operation, (Approved,))) and wanted == got,
-                expected=f"{self.about}, case 'approve': {self._done()} with {wanted}, as the "
-                f"{self.operation}'s own answer has it",
+                expected=f"{self.about}, case 'approve': {self._done()} with {wanted}, as in the "
+                f"{self.operation}'s own response",
                 got=got if wanted != got else outcome,
                 asked=source.asks("movements" if "movements" in source.facts else "movement"),
-                why="found otherwise, the same money is booked twice or as other money: once by "
-                "a late answer or callback, and once by the inquiry",
+                why="if they differ, the same money is booked twice: once from a late response or "
+                "callback, and once from the inquiry",
                 read=UNKNOWN,
             )
             require(
                 getattr(outcome, "amount", money) == money,
                 expected=f"{self.about}, case 'approve': {money}",
                 got=outcome,
-                why="we stop captures at what is held",
+                why="the core limits captures to the amount that is held",
                 read=UNKNOWN,
             )
 
@@ -163,14 +164,14 @@ class LookUpConformance(Conversation):
         return " or ".join(names)
 
     def _wanted(self, case: Case, told: tuple[Movement, ...], money: Money) -> list[WantedMovement]:
-        """Return the movements that *case* asks for, or else those of the operation's own file."""
+        """Return the movements that *case* expects, or else those of the operation's own file."""
         if "movements" in case.facts:
             return wanted_movements(case, money)
         kinds = _MOVED.get(self.operation, frozenset())
         source = self._source(case)
-        # What is stored or withdrawn has no fact of that name, and moves nothing.
+        # Storing a method and withdrawing a page move nothing, and have no fact 'movement'.
         ids = source.fact("movement") if source is case and kinds else source.facts.get("movement")
-        # Which of two kinds it is, the operation's own file tells no more than the driver.
+        # If two kinds are possible, the operation's own file does not say which: take the driver's.
         kind = next((each.kind for each in told if each.kind in kinds), min(kinds, default=None))
         if kind is None or ids in (None, "none"):
             return []
@@ -178,7 +179,7 @@ class LookUpConformance(Conversation):
         return wanted_movements(_with_fact(case, "movements", text), money)
 
     def _source(self, case: Case) -> Case:
-        """Return the case that names the movements: the operation's own, if it has one."""
+        """Return the case that names the movements: that of the operation's own file, if any."""
         own = self.transcripts / f"{self.operation}.txt"
         if "movements" not in case.facts and own.exists():
             transcript = self.transcript(self.operation.value)
@@ -187,32 +188,32 @@ class LookUpConformance(Conversation):
         return case
 
     def test_a_decline_is_found(self) -> None:
-        """An inquiry tells a no as a no."""
+        """An inquiry finds a decline."""
         applies(
             self.operation in _ASKS_A_BANK and self.rail.methods,
-            "no bank is asked, or the payer chooses on the processor's page",
+            "no bank decides, or the payer chooses the method on the processor's page",
         )
         cases = self.expected(
-            self.about, {"decline": f"the {self.operation} is found, and it was declined"}
+            self.about, {"decline": f"the {self.operation} is found, and was declined"}
         )
-        applies(cases, "the processor does not tell a decline to an inquiry (untold = decline)")
+        applies(cases, "an inquiry does not report declines (untold = decline)")
         for case in cases:
             outcome = self.outcome(case)
             require(
                 isinstance(outcome, Declined),
                 expected=f"{self.about}, case 'decline': Declined",
                 got=outcome,
-                why="the invoice is locked until the outcome is known",
+                why="the invoice stays locked until the outcome is known",
                 read=UNKNOWN,
             )
 
     def test_what_is_still_open_is_found_open(self) -> None:
-        """An inquiry too early finds no end."""
+        """An inquiry before the result is known finds the operation still open."""
         cases = self.expected(self.about, self._open())
-        applies(cases, "the result is there at once, or an inquiry does not tell it (untold)")
+        applies(cases, "the result is immediate, or an inquiry does not report it (untold)")
         wanted: tuple[type, ...] = (Pending, Unknown)
         if not self.rail.methods:
-            wanted = (Pending,)  # what nobody has paid yet is not unknown
+            wanted = (Pending,)  # a page that nobody has paid yet is not unknown
         for case in cases:
             answer = self.concluded(case)
             require(
@@ -221,8 +222,8 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case 'pending': Pending or ActionRequired"
                 f"{' or Unknown' if Unknown in wanted else ''}",
                 got=answer,
-                why="called failed too early, the money arrives at an invoice that was paid "
-                "otherwise; and an unknown page locks the invoice while nobody has paid",
+                why="if it is reported as failed, the invoice may be paid again before the money "
+                "arrives; if an unpaid page is reported as unknown, it locks the invoice",
                 read=UNKNOWN,
             )
 
@@ -239,10 +240,10 @@ class LookUpConformance(Conversation):
     # --- What happened later ------------------------------------------------------------
 
     def test_what_happened_later_is_found(self) -> None:
-        """Money that went back, was disputed and won again, each as what it is."""
+        """An inquiry finds refunds, returns, disputes and settlements that came later."""
         wanted = LATER if self.rail.tells_settlement else WITHOUT_SETTLEMENT
         cases = self._those(wanted, demanded=self.operation is Operation.CHARGE)
-        applies(cases, f"an inquiry tells nothing of what comes later (untold in {self.about}.txt)")
+        applies(cases, f"an inquiry reports nothing that comes later (untold in {self.about}.txt)")
         for case in cases:
             outcome = self.outcome(case, booked=booked_of(case))
             case.fact("movements")
@@ -253,8 +254,8 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case {case.name!r}: {expected}",
                 got=f"{got}, in {type(outcome).__name__}",
                 asked=case.asks("movements"),
-                why="what went back is still counted as paid, what came back is missing, or the "
-                "books put it where it does not belong",
+                why="money that was sent or taken back would still count as paid, money that came "
+                "back would be missing, or it would be booked as something else",
                 read=UNKNOWN,
             )
             stand = told_disputes(getattr(outcome, "disputes", ()))
@@ -263,17 +264,17 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case {case.name!r}: disputes {wanted_disputes(case)}",
                 got=stand,
                 asked=case.asks("disputes"),
-                why="a dispute that is not known is not answered in time, and lost",
+                why="a dispute that nobody knows about is not answered in time, and is lost",
                 read=UNKNOWN,
             )
 
     def test_what_ended_unpaid_is_found_ended(self) -> None:
-        """A page or a hold that ran out is not one that was taken back."""
+        """An inquiry finds whether a page or hold expired or was canceled."""
         demanded = self.operation is Operation.AUTHORIZE or (
             self.operation is Operation.CHARGE and not self.rail.methods
         )
         cases = self._those(ENDS, demanded=demanded)
-        applies(cases, "it does not end without money, or an inquiry does not tell it (untold)")
+        applies(cases, "it cannot end unpaid, or an inquiry does not report that (untold)")
         for case in cases:
             answer, wanted = self.concluded(case), f"ended {case.name}"
             require(
@@ -281,18 +282,19 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case {case.name!r}: {wanted}",
                 got=answer,
                 asked=case.asks(),
-                why="the payer reads that he canceled what ran out; and what is not known to "
-                "have ended locks the invoice",
+                why="the payer would read that they canceled a page that expired; and a page that "
+                "is not known to have ended locks the invoice",
                 read=UNKNOWN,
             )
 
     def test_a_refund_that_failed_is_found_failed(self) -> None:
-        """A refund that bounced days later is money that we have again."""
-        applies(self.operation is Operation.REFUND, "it is about refunds")
+        """An inquiry finds a refund that failed after it was accepted or made."""
+        applies(self.operation is Operation.REFUND, "the case is about refunds")
         cases = self.expected(
-            self.about, {"failed": "it was accepted or made, and came back: the account is closed"}
+            self.about,
+            {"failed": "it was accepted or made, and came back because the account is closed"},
         )
-        applies(cases, "an inquiry does not tell a refund that failed later (untold = failed)")
+        applies(cases, "an inquiry does not report refunds that failed later (untold = failed)")
         for case in cases:
             outcome = self.outcome(case, booked=booked_of(case))
             expected, got = difference(
@@ -304,77 +306,81 @@ class LookUpConformance(Conversation):
                 expected=f"{self.about}, case 'failed': {answer}, {expected}",
                 got=f"{word_of(outcome)}, {got}",
                 asked=case.asks("movements" if expected != got else "answer"),
-                why="the payer waits for money that came back to us, and our books say it left",
+                why="the payer waits for money that came back to us, while the ledger says that it "
+                "was sent",
                 read=UNKNOWN,
             )
 
     def _those(self, cases: Mapping[str, str], *, demanded: bool) -> list[Case]:
-        """Return those of *cases* that the transcript has; if *demanded*, none may be missing."""
+        """Return those of *cases* that the transcript has; if *demanded*, all are required."""
         there = {name: text for name, text in cases.items() if name in self.transcript(self.about)}
         return self.expected(self.about, cases if demanded else there)
 
-    # --- What is no finding -------------------------------------------------------------
+    # --- What proves nothing ------------------------------------------------------------
 
     def test_what_is_not_there_is_not_found(self) -> None:
-        """`NotFound` is a finding of its own."""
+        """An operation that the processor does not have is `NotFound`."""
         meaning = f"the processor does not know the {self.operation}"
         if self.operation in (Operation.CHARGE, Operation.AUTHORIZE, Operation.REFUND):
             cases = [self.case("not_found", meaning)]
         else:
             cases = self.expected(self.about, {"not_found": meaning})
-        applies(cases, "the processor does not tell that there is none (untold = not_found)")
+        applies(cases, "the processor does not report a missing one (untold = not_found)")
         for case in cases:
             answer = self.concluded(case)
             require(
                 isinstance(answer, NotFound),
                 expected=f"{self.about}, case 'not_found': NotFound",
                 got=answer,
-                why="only after some time, by your traits, the core believes that it failed; as a "
-                "failure it would be believed at once, and as unknown never",
+                why="the core believes NotFound only after the time in your traits; a failure "
+                "would be believed at once, and Unknown never",
                 read=UNKNOWN,
             )
 
     def test_a_refused_inquiry_finds_nothing_out(self) -> None:
-        """Bad credentials today say nothing about the charge of yesterday."""
-        answer = self.found("refuse", "the processor refuses the inquiry, by bad credentials, say")
+        """A refused inquiry says nothing about the operation."""
+        answer = self.found(
+            "refuse", "the processor refuses the inquiry, such as for wrong credentials"
+        )
         require(
             isinstance(answer, (Unknown, Unsent)),
             expected=f"{self.about}, case 'refuse': BadResponse or Unknown",
             got=answer,
-            why="as Rejected or NotFound it would end a charge that may well have gone through",
+            why="wrong credentials today say nothing about yesterday's charge: Rejected or "
+            "NotFound could end a charge that did go through",
             read=UNKNOWN,
         )
 
     def test_trouble_at_the_processor_is_no_finding(self) -> None:
-        """A 5xx is not 'not found'."""
-        answer = self.found("error", "the processor is in trouble: a status of 500 or above")
+        """A status of 500 or above is not 'not found'."""
+        answer = self.found("error", "the processor has a fault: a status of 500 or above")
         require(
             isinstance(answer, (Unknown, Unsent)),
             expected=f"{self.about}, case 'error': BadResponse or Unknown",
             got=answer,
-            why="while it is in trouble it also forgets to show what it has",
+            why="a processor with a fault may also fail to show operations that it has",
             read=UNKNOWN,
         )
 
     def test_the_other_mode_is_no_finding(self) -> None:
-        """What happened to test money says nothing about ours."""
-        applies(self.operation is Operation.CHARGE, "it is tried for charges")
+        """A charge of the live mode is not found by test settings."""
+        applies(self.operation is Operation.CHARGE, "only charges are tested for this")
         cases = self.expected(
-            self.about, {"other_mode": "the charge is found, in the live mode instead of test"}
+            self.about, {"other_mode": "the charge is found, in live mode instead of test mode"}
         )
-        applies(cases, "the answers do not tell the mode (untold = other_mode)")
+        applies(cases, "the responses do not state the mode (untold = other_mode)")
         for case in cases:
             answer = self.concluded(case)
             require(
                 isinstance(answer, (Unknown, Unsent)),
                 expected=f"{self.about}, case 'other_mode': BadResponse or Unknown",
                 got=answer,
-                why="play money pays real invoices",
+                why="test money would pay real invoices",
                 read=UNKNOWN,
             )
 
     def test_garbage_is_no_finding(self) -> None:
-        """What can't be read says nothing, least of all that there is nothing."""
+        """A response that can't be read is not 'not found'."""
         case = self.good()
         replies = case.responses(self.values(case))
         for at, good in enumerate(replies):
@@ -385,15 +391,15 @@ class LookUpConformance(Conversation):
                 answer = conclude(self.opened, spoiled(case, replies, at, reply))
                 require(
                     isinstance(answer, (Unknown, Unsent)),
-                    expected=f"{self.about}: BadResponse or Unknown out of an answer that can't be "
+                    expected=f"{self.about}: BadResponse or Unknown for a response that can't be "
                     "read",
-                    got=f"{answer!r} out of {body[:60]!r}",
-                    why="an empty page taken for 'no such charge' makes the core charge again",
+                    got=f"{answer!r} from {body[:60]!r}",
+                    why="if an empty page is taken for 'not found', the core charges again",
                     read=UNKNOWN,
                 )
 
     def test_a_fault_is_no_finding(self) -> None:
-        """An inquiry that fails is made again later."""
+        """An inquiry that fails on the network finds nothing, and is repeated later."""
         case = self.good()
         replies = case.responses(self.values(case))
         for at in range(len(replies)):
@@ -403,18 +409,18 @@ class LookUpConformance(Conversation):
                     isinstance(answer, (Unknown, Unsent)),
                     expected=f"{self.about}: Unknown after {type(fault).__name__}",
                     got=answer,
-                    why="the network's trouble says nothing about the charge",
+                    why="a network fault during the inquiry says nothing about the operation",
                     read=UNKNOWN,
                 )
 
-    # --- Where it is looked for ---------------------------------------------------------
+    # --- What the inquiry asks for ------------------------------------------------------
 
     def test_it_looks_for_what_the_traits_say(self) -> None:
-        """By our reference, or by the processor's."""
+        """The request carries our reference or the processor's, as the traits say."""
         by = self.traits.inquiry
         applies(
             by in (InquiryBy.OUR_REF, InquiryBy.GATEWAY_REF),
-            "the traits say that a list is searched, or nothing",
+            "the traits say that inquiries search a list, or are not possible",
         )
         asked = self.inquiry(self.operation)
         wanted = asked.our_ref if by is InquiryBy.OUR_REF else asked.reference
@@ -423,38 +429,38 @@ class LookUpConformance(Conversation):
             any(carries(each, wanted) for each in requests),
             expected=f"{self.about}: {wanted!r} in a request, since the traits say {by}",
             got=requests,
-            why="whatever else is looked for is another payment, and its outcome is not ours",
+            why="an inquiry by anything else finds another payment, whose outcome is not ours",
             read=UNKNOWN,
         )
 
     def test_the_payments_of_others_are_not_ours(self) -> None:
-        """In a list most entries are somebody else's."""
-        cases = self._of_list("others", "a list in which ours is not, found without a reference")
+        """An entry of a list that is not ours is not found as ours."""
+        cases = self._of_list("others", "a list without our operation, searched without reference")
         for case in cases:
             answer = self.concluded(case, reference="")
             require(
                 isinstance(answer, NotFound),
                 expected=f"{self.about}, case 'others': NotFound",
                 got=answer,
-                why="the invoice would be paid by another payer's money",
+                why="the invoice would be paid with another payer's money",
                 read=UNKNOWN,
             )
 
     def test_a_list_is_read_to_its_end(self) -> None:
-        """Ours may stand on the second page."""
+        """A list is read to its last page."""
         cases = self._of_list(
             "second_page",
-            "two answers: a page in which ours is not and more follow, and one in which it is",
+            "two responses: a page without our operation and with more to follow, and one with it",
         )
         for case in cases:
-            self.held(case, reference="")  # hears both answers, and asks for nothing else
+            self.held(case, reference="")  # reads both responses, and requests nothing else
             answer = self.concluded(case, reference="")
             require(
                 isinstance(answer, _DONE.get(self.operation, (Approved,))),
                 expected=f"{self.about}, case 'second_page': {self._done()}",
                 got=answer,
-                why="what stands on the second page counts as not found: after a while it is "
-                "believed, and the payer is charged again",
+                why="an operation on the second page would count as not found; after a while the "
+                "core would believe it, and charge the payer again",
                 read=UNKNOWN,
             )
 
@@ -467,10 +473,10 @@ class LookUpConformance(Conversation):
         there = name in self.transcript(self.about)
         applies(
             there or searched,
-            "the traits say that the processor is asked for one operation, not for a list",
+            "the traits say that inquiries ask for one operation, not for a list",
         )
         cases = self.expected(self.about, {name: meaning})
-        applies(cases, f"the processor's list has no such thing (untold = {name})")
+        applies(cases, f"this does not occur in the processor's list (untold = {name})")
         return cases
 
 

@@ -1,4 +1,4 @@
-"""What holds for every operation: keys, refusals, faults, and for those that move money, money."""
+"""The cases for every operation: keys, refusals, faults, and the money if it moves any."""
 
 from __future__ import annotations
 
@@ -72,24 +72,24 @@ _DECIDED: Final = (Approved, Authorized, Declined, Ended, Pending, ActionRequire
 
 
 class OperationConformance(Conversation):
-    """An operation that the core asks for under a key; see the class of each capability."""
+    """An operation that the core requests under a key; see the class of each capability."""
 
     operation: ClassVar[Operation]
 
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked, such as a `Charge`."""
+        """Return the order that the driver is given, such as a `Charge`."""
         raise NotImplementedError
 
     @override
     def begin(self, gateway: Any, **given_: Any) -> Dialogue[Any]:
-        """Begin the operation."""
+        """Start the operation."""
         dialogue: Dialogue[Any] = getattr(gateway, self.operation)(self.question(**given_))
         return dialogue
 
     def concluded(
         self, respond: Callable[[int, Request], Response | Exception], **given_: Any
     ) -> Any:
-        """Return what the core concludes."""
+        """Return what the core concludes from the dialogue."""
         return conclude(
             partial(self.opened, **given_),
             respond,
@@ -99,7 +99,7 @@ class OperationConformance(Conversation):
     # --- Keys ---------------------------------------------------------------------------
 
     def test_another_key_makes_it_another_request(self) -> None:
-        """The processor tells a repetition from a second operation by the key."""
+        """The key is in the request, so that the processor can recognise a repetition."""
         applies(
             isinstance(self.traits.idempotency, Keyed),
             "the traits say that this processor takes no idempotency key",
@@ -114,31 +114,31 @@ class OperationConformance(Conversation):
                 (one.headers, one.body, one.url) != (another.headers, another.body, another.url),
                 expected=f"{self.about}, step {one.step!r}: the key in the request",
                 got="the same bytes under two keys",
-                why="the traits say Keyed, so the core repeats a request whose answer was lost; "
-                "without the key in it the processor does it again",
+                why="the traits say Keyed, so the core repeats a request whose response was lost; "
+                "without the key in it, the processor executes it a second time",
                 read=UNKNOWN,
             )
 
     def test_steps_have_names_of_their_own(self) -> None:
-        """Each request that does something has a step of its own."""
+        """Each request that does more than read has a `step` of its own."""
         asked = [each.step for each in self.held(self.good()).requests if each.method != "GET"]
         require(
             not counted(asked) and all(asked),
             expected=f"{self.about}: a different `step` for each request",
             got=asked,
-            why="the step is a part of the idempotency key: two requests under one key look like "
-            "a repetition, and the second one is never done",
+            why="the step is part of the idempotency key: to the processor, two requests under one "
+            "key are a repetition, and it never executes the second",
             read=DIALOGUES,
         )
 
-    # --- What was asked -----------------------------------------------------------------
+    # --- What the driver was asked to do ------------------------------------------------
 
     def asking(self, said: dict[str, str] | None = None, **given_: Any) -> list[Request] | None:
         """
-        Return the requests that must hold what is asked; None if the driver refuses to ask.
+        Return the requests that must contain the order, or None if the driver refuses it.
 
-        They are those of the steps in the fact `asked_in`, else the one that moves money,
-        else all that do more than read. *said* replaces facts of the transcript in its answers.
+        They are the steps named in the fact `asked_in`, else the request that moves money,
+        else all that do more than read. *said* replaces facts in the transcript's responses.
         """
         case = self.good()
         replies = case.responses(self.values(case, given_.get("amount"), **(said or {})))
@@ -152,29 +152,29 @@ class OperationConformance(Conversation):
         return [each for each in held.requests if each.method != "GET"] or held.requests
 
     def asked_in(self) -> str:
-        """Return where what is asked must stand, in words."""
+        """Return, in words, which request must contain the order."""
         facts = self.transcript(self.about).facts
         steps = facts.get("asked_in") or facts.get("money", "none")
         return "a request" if steps == "none" else f"the request {steps}"
 
     def test_what_is_asked_reaches_the_processor(self) -> None:
-        """Each field of the question does, or the transcript says that it does not."""
+        """Each field of the order shows in a request, or the transcript names it in `not_sent`."""
         transcript = self.transcript(self.about)
         not_sent = transcript.facts.get("not_sent", "")
         left_out = set(not_sent.split(", "))
         fields = asked_otherwise(self.question(), self.kind, self.rail, self._other_kinds())
-        applies(fields, "every field of the question is looked for by a case of its own")
+        applies(fields, "each field of the order is checked by a case of its own")
         if self.asking() != self.asking():
-            return  # test_the_same_key_gives_the_same_bytes says so
+            return  # test_the_same_key_gives_the_same_bytes reports it
         sent = {each.field: self._is_sent(each) for each in fields}
         silent = [name for name, there in sent.items() if not there and name not in left_out]
         require(
             not silent,
             expected=f"{self.about}: {', '.join(silent)} in {self.asked_in()}",
-            got="the same bytes whatever is asked in them",
-            why="what a host says and nobody passes on is lost without a word: a card that was "
-            "to be kept, the page that the payer comes back to. If the processor has no place "
-            f"for it, say so at the top of {transcript.path.name}: not_sent = "
+            got="the same bytes whatever their values are",
+            why="a value that the host gives and the driver does not send is silently lost: the "
+            "card that was to be stored, the page that the payer returns to. If the processor has "
+            f"no field for it, say so at the top of {transcript.path.name}: not_sent = "
             f"{', '.join(name for name, there in sent.items() if not there)}",
             read=PROTOCOL,
         )
@@ -182,27 +182,28 @@ class OperationConformance(Conversation):
         require(
             not heard,
             expected=f"{self.about}: no {', '.join(heard)} in {self.asked_in()}",
-            got="other bytes for another one",
+            got="different bytes for different values",
             asked=f"{transcript.path.name}: not_sent = {not_sent}",
-            why="an exception that is none any more hides the next mistake; take it out",
+            why="an exception that no longer applies hides the next mistake: remove it from "
+            "not_sent",
             read=PROTOCOL,
         )
 
     def test_what_it_also_sends_reaches_the_processor(self) -> None:
-        """Fields that a driver need not send do, if the transcript says that it sends them."""
+        """Each optional field that the transcript names in `also_sent` shows in a request."""
         transcript = self.transcript(self.about)
         said = transcript.facts.get("also_sent", "")
-        applies(said, "nothing is said to be sent that need not be (also_sent)")
+        applies(said, "the transcript names no optional fields (also_sent)")
         if self.asking() != self.asking():
-            return  # test_the_same_key_gives_the_same_bytes says so
+            return  # test_the_same_key_gives_the_same_bytes reports it
         silent = [name for name in said.split(", ") if not self._is_also_sent(name)]
         require(
             not silent,
             expected=f"{self.about}: {', '.join(silent)} in {self.asked_in()}",
-            got="the same bytes whatever is asked in them, or no such field",
+            got="the same bytes whatever their values are, or a field that the order does not have",
             asked=f"{transcript.path.name}: also_sent = {said}",
-            why="the host sees no receipt, no text on the statement and no data of theirs at the "
-            "processor, and cannot know why",
+            why="the host would find no e-mailed receipt, no text on the statement and none of its "
+            "own data at the processor, and could not know why",
             read=PROTOCOL,
         )
 
@@ -211,7 +212,7 @@ class OperationConformance(Conversation):
         return found is not None and self._is_sent(found)
 
     def _other_kinds(self) -> dict[Kind, Method]:
-        """Return the other kinds of this operation, with a method that both take."""
+        """Return the other kinds that offer this operation, each with a method both accept."""
         found: dict[Kind, Method] = {}
         for kind, rail in self.traits.rails.items():
             shared = [of for of in rail.methods & self.rail.methods if of in self.methods]
@@ -220,21 +221,21 @@ class OperationConformance(Conversation):
         return found if hasattr(self.question(), "kind") else {}
 
     def _is_sent(self, each: Otherwise) -> bool:
-        """Return whether the field reaches the processor, or the driver refuses to ask."""
+        """Return whether the field reaches the processor, or the driver refuses the order."""
         one = {**self._stored_for(each.field), **each.one}
         sent, other = self.asking(**one), self.asking(**{**one, **each.other})
         return sent is None or other is None or sent != other
 
     def _stored_for(self, field: str) -> dict[str, Any]:
-        """Ask with a stored method where only that can be asked otherwise."""
+        """Return a stored method if the field can differ only for one."""
         return {"method": self.methods[StoredToken]} if field == "payer_present" else {}
 
     def names(self, what: str, *ways: tuple[dict[str, Any], dict[str, str]], why: str) -> None:
         """
-        Fail unless the request names what it is about, and another if it is about another.
+        Fail unless the request names the object that it is about.
 
-        Each of *ways* is what is asked otherwise, and the facts in the answers that follow it;
-        one of them must show in the request.
+        Each of *ways* is a set of changed fields, and the facts in the responses that go with
+        it; one of the changed values must show in a request.
         """
         facts = self.transcript(self.about).facts
         wanted = [name for given_, _ in ways for name in given_.values()]
@@ -247,10 +248,10 @@ class OperationConformance(Conversation):
         )
         require(
             found,
-            expected=f"{self.about}: {what} in {self.asked_in()}, also if it is "
+            expected=f"{self.about}: {what} in {self.asked_in()}, even if it is "
             f"{' or '.join(repr(str(each)) for each in wanted)}",
             got=[plain(each)[:300] for asked in requests for each in asked]
-            or "no such request; if it follows an answer that names "
+            or "no request; if it follows a response that names "
             f"{facts.get('about', 'the payment')!r}, write ${{about}} or ${{of}} there",
             why=why,
             read=PROTOCOL,
@@ -259,55 +260,56 @@ class OperationConformance(Conversation):
     # --- What the processor says --------------------------------------------------------
 
     def refused(self) -> Case:
-        """Find the case in which the request itself is refused."""
-        return self.case("refuse", "the processor refuses the request, by bad credentials, say")
+        """Return the case in which the request itself is refused."""
+        return self.case("refuse", "the processor refuses the request, such as wrong credentials")
 
     def test_a_refused_request_is_rejected(self) -> None:
-        """A request that the processor refuses says nothing about the payer's method."""
+        """A request that the processor refuses is Rejected, and not declined or unknown."""
         case = self.refused()
         outcome = self.outcome(case)
         require(
             isinstance(outcome, Rejected),
             expected=f"{self.about}, case 'refuse': Rejected",
             got=outcome,
-            why="as a decline it would blame the payer's card and burn a dunning try; as unknown "
-            "it would lock the invoice, though nothing can have moved",
+            why="Declined would blame the payer's card and use up a dunning retry; Unknown would "
+            "lock the invoice, although no money can have moved",
             read=PROTOCOL,
         )
 
     def test_a_refusal_says_what_is_the_matter(self) -> None:
-        """The cause tells whether to mend settings, wait, or ask the payer for another method."""
+        """The cause says whether to fix settings, wait, or ask the payer for another method."""
         case = self.refused()
         outcome = self.outcome(case)
         if not isinstance(outcome, Rejected):
-            return  # the case before this one says so
+            return  # test_a_refused_request_is_rejected reports it
         require(
             outcome.cause == case.fact("cause"),
             expected=f"{self.about}, case 'refuse': the cause {case.fact('cause')!r}",
             got=outcome,
             asked=case.asks("cause"),
-            why="the host acts on it: credentials alert the person on call, a rate limit waits",
+            why="the host acts on it: wrong credentials alert the person on call, a rate limit is "
+            "waited out",
             read=PROTOCOL,
         )
 
     def test_trouble_at_the_processor_decides_nothing(self) -> None:
-        """A 5xx is neither a decline nor an approval."""
-        case = self.case("error", "the processor is in trouble: a status of 500 or above")
+        """A status of 500 or above is neither a decline nor an approval."""
+        case = self.case("error", "the processor has a fault: a status of 500 or above")
         replies = case.responses(self.values(case))
         answer = self.concluded(then_silence(replies))
         require(
             isinstance(answer, (Unknown, Unsent))
             or (isinstance(answer, Rejected) and answer.retryable and self._before_money(case)),
             expected=f"{self.about}, case 'error': Unknown, or BadResponse (before the request "
-            "that moves money also Rejected, retryable)",
+            "that moves money, a retryable Rejected is accepted too)",
             got=answer,
-            why="the processor may have done it before it failed; whoever calls that declined "
+            why="the processor may have executed the request before it failed: calling it declined "
             "or failed lets the payer pay a second time",
             read=UNKNOWN,
         )
 
     def test_garbage_decides_nothing(self) -> None:
-        """What is not from the processor is not believed."""
+        """A response that is not from the processor decides nothing."""
         case = self.good()
         replies = case.responses(self.values(case))
         for at, good in enumerate(replies):
@@ -318,21 +320,21 @@ class OperationConformance(Conversation):
                 answer = self.concluded(spoiled(case, replies, at, reply))
                 require(
                     not isinstance(answer, (*_DECIDED, Rejected)),
-                    expected=f"{self.about}: no decision out of garbage as the answer to request "
+                    expected=f"{self.about}: no decision from garbage in the response to request "
                     f"{at + 1}",
-                    got=f"{answer!r} out of status {reply.status} and {body[:60]!r}",
-                    why="a proxy's error page is not the processor: the money may have moved, "
-                    "and the core must inquire",
+                    got=f"{answer!r} from status {reply.status} and {body[:60]!r}",
+                    why="a proxy's error page does not come from the processor: the money may have "
+                    "moved, and the core must inquire",
                     read=UNKNOWN,
                 )
 
     # --- Faults of the network ----------------------------------------------------------
 
     def test_a_fault_before_the_money_is_unsent(self) -> None:
-        """What fails while nothing has moved locks nothing."""
+        """A fault before the request that moves money leaves the operation unsent."""
         applies(
             self.operation not in _OF_METHODS,
-            "to store or forget a method counts as sent from the first request on",
+            "storing or deleting a method counts as sent from its first request",
         )
         case, replies, money = self._with_money()
         for at in range(len(replies) if money is None else money):
@@ -344,8 +346,8 @@ class OperationConformance(Conversation):
                     expected=f"{self.about}: Unsent after {type(fault).__name__} at request "
                     f"{at + 1}, which moves no money",
                     got=answer,
-                    why="an invoice that is locked because a sign-in timed out can't be paid; "
-                    "let the fault pass through the dialogue",
+                    why="an invoice that is locked because a sign-in timed out can't be paid; do "
+                    "not catch the fault in the dialogue",
                     read=UNKNOWN,
                 )
 
@@ -356,7 +358,7 @@ class OperationConformance(Conversation):
         return case, replies, held.money_at
 
     def _before_money(self, case: Case) -> bool:
-        """Tell whether *case* ends before the request that moves money."""
+        """Return whether *case* ends before the request that moves money."""
         held = hold(
             self.opened,
             then_silence(case.responses(self.values(case))),
@@ -365,15 +367,15 @@ class OperationConformance(Conversation):
 
 
 class MoneyConformance(OperationConformance):
-    """An operation that moves money, or begins to."""
+    """An operation that moves money, or starts to."""
 
     movement_kinds: ClassVar[frozenset[MovementKind]]
-    """Of which kind the money is that moves."""
+    """The kinds of movement that the operation makes."""
 
     # --- Which request moves it ---------------------------------------------------------
 
     def test_at_most_one_request_moves_money(self) -> None:
-        """One operation, one request after which money may have moved."""
+        """At most one request of an operation is marked with moves_money."""
         for case in self.cases():
             replies = case.responses(self.values(case))
             held = hold(self.opened, then_silence(replies))
@@ -382,13 +384,13 @@ class MoneyConformance(OperationConformance):
                 len(moving) < 2,
                 expected=f"{self.about}, case {case.name!r}: at most one request with moves_money",
                 got=moving,
-                why="one attempt is one claim on the invoice: two requests that move money "
-                "can take it twice, and an inquiry finds one of them",
+                why="one attempt is one claim on the invoice: two requests that move money can "
+                "charge it twice, and an inquiry finds only one of them",
                 read=DIALOGUES,
             )
 
     def test_the_right_request_moves_money(self) -> None:
-        """`moves_money` stands on the request of which the transcript says so."""
+        """`moves_money` is set on the request that the transcript names."""
         wanted = self.transcript(self.about).fact(
             "money", "the step of the request that moves money, or none"
         )
@@ -398,47 +400,49 @@ class MoneyConformance(OperationConformance):
             expected=f"{self.about}: moves_money on the step {wanted!r}",
             got=moving or "no request with moves_money",
             asked=self.good().asks("money"),
-            why="too late, and a lost charge counts as never sent: the payer pays again. Too "
-            "early, and a lost preparation locks the invoice",
+            why="if it is set too late, a lost charge counts as never sent and the payer pays "
+            "again; if it is set too early, a lost preparation locks the invoice",
             read=DIALOGUES,
         )
 
     def test_money_is_repeatable_only_under_a_key(self) -> None:
-        """The transport repeats by itself what is marked repeatable."""
+        """A request that moves money is repeatable only if the processor detects repetitions."""
         idempotency = self.traits.idempotency
         applies(
             not isinstance(idempotency, Keyed)
             and not (isinstance(idempotency, DedupWindow) and idempotency.returns_original),
-            "the traits say that the processor recognises a repetition and answers as before",
+            "the traits say that the processor recognises a repetition and repeats its response",
         )
         for request in self.held(self.good()).requests:
             require(
                 not (request.moves_money and request.repeatable),
                 expected=f"{self.about}, step {request.step!r}: not repeatable",
-                got="moves_money and repeatable, at a processor that does again what it is sent "
+                got="moves_money and repeatable, for a processor that executes a repeated request "
                 "again",
-                why="the transport sends a repeatable request a second time after a timeout",
+                why="the transport sends a repeatable request again after a timeout, and the payer "
+                "is charged twice",
                 read=UNKNOWN,
             )
 
     def test_a_money_request_that_never_left_is_unsent(self) -> None:
-        """Nothing left, so nothing moved."""
+        """A money request that never left this machine is unsent."""
         case, replies, money = self._with_money()
-        applies(money is not None, f"{self.about} moves no money at this rail")
+        applies(money is not None, f"{self.about} moves no money on this rail")
         assert money is not None
         answer = self.concluded(spoiled(case, replies, money, NotSent("the kit")))
         require(
             isinstance(answer, Unsent),
             expected=f"{self.about}: Unsent after NotSent at the request that moves money",
             got=answer,
-            why="the connection failed: the payer can try again at once, and is not told to wait",
+            why="no connection was made, so no money moved: the payer can try again at once and "
+            "need not wait for an inquiry",
             read=UNKNOWN,
         )
 
     def test_a_money_request_without_an_answer_is_unknown(self) -> None:
-        """Timeout does not mean failed."""
+        """A money request without a readable response is unknown, and not failed."""
         case, replies, money = self._with_money()
-        applies(money is not None, f"{self.about} moves no money at this rail")
+        applies(money is not None, f"{self.about} moves no money on this rail")
         assert money is not None
         for fault in (NoResponse("the kit"), BadResponse("the kit")):
             answer = self.concluded(spoiled(case, replies, money, fault))
@@ -448,14 +452,14 @@ class MoneyConformance(OperationConformance):
                 "that moves money",
                 got=answer,
                 why="the processor may have charged: calling it failed is how payers are charged "
-                "twice. Let the fault pass through the dialogue",
+                "twice. Do not catch the fault in the dialogue",
                 read=UNKNOWN,
             )
 
     # --- How it is found again ----------------------------------------------------------
 
     def test_its_name_is_noted_before_money_moves(self) -> None:
-        """Where only the processor's reference finds it, it must be in the ledger in time."""
+        """The processor's reference is noted before money moves, if inquiries depend on it."""
         applies(
             self.traits.inquiry is InquiryBy.GATEWAY_REF,
             "the traits say that an operation is found without the processor's reference",
@@ -474,15 +478,15 @@ class MoneyConformance(OperationConformance):
             any(before),
             expected=f"{self.about}: a Note with the processor's reference before money moves",
             got=steps,
-            why="if the answer is lost we can't ask for it, because we don't know its name: "
-            "the outcome stays unknown for ever",
+            why="if the response is lost we can't inquire, because we don't know the reference: "
+            "the outcome stays unknown until somebody clears it by hand",
             read=DIALOGUES,
         )
 
     # --- What moved ---------------------------------------------------------------------
 
     def test_the_processors_name_of_it_is_told(self) -> None:
-        """The reference is how the operation is found again."""
+        """The outcome carries the processor's reference."""
         case = self.good()
         outcome = self.outcome(case)
         require(
@@ -490,18 +494,18 @@ class MoneyConformance(OperationConformance):
             expected=f"{self.about}: the reference {case.fact('reference')!r}",
             got=outcome,
             asked=case.asks("reference"),
-            why="captures, refunds and inquiries name the operation by it, and so does the clerk "
+            why="captures, refunds and inquiries refer to the operation by it, and so does a clerk "
             "who calls the processor",
             read=PROTOCOL,
         )
 
     def movements(self, case: Case, **given_: Any) -> tuple[Movement, ...]:
-        """Tell the movements in the outcome of *case*."""
+        """Return the movements in the outcome of *case*."""
         found: tuple[Movement, ...] = getattr(self.outcome(case, **given_), "movements", ())
         return found
 
     def test_money_has_the_processors_id_of_its_movement(self) -> None:
-        """The movement id makes booking happen once."""
+        """The movement carries the processor's own id, so that it is booked once."""
         case = self.good()
         wanted = case.fact("movement")
         ids = [each.movement_id for each in self.movements(case)]
@@ -510,13 +514,13 @@ class MoneyConformance(OperationConformance):
             expected=f"{self.about}: the movement {wanted!r}",
             got=ids or "no movement",
             asked=case.asks("movement"),
-            why="a receipt is booked once per movement id: with an id of our own making the "
-            "answer, the callback and the report are booked as three payments",
+            why="a receipt is booked once per movement id: with an id that the driver makes up, "
+            "the response, the callback and the report are booked as three payments",
             read=PROTOCOL,
         )
 
     def test_money_is_of_the_right_kind(self) -> None:
-        """The kind tells which way the money went."""
+        """The kind of the movement says which way the money went."""
         case = self.good()
         kinds = {each.kind for each in self.movements(case)}
         require(
@@ -528,7 +532,7 @@ class MoneyConformance(OperationConformance):
         )
 
     def test_money_is_the_amount_that_moved(self) -> None:
-        """The receipt has the amount that was asked, if the processor says nothing else."""
+        """The movement has the requested amount if the processor states no other."""
         case = self.good()
         for money in self.amounts_of(case):
             told = [each.amount for each in self.movements(case, amount=money)]
@@ -536,26 +540,26 @@ class MoneyConformance(OperationConformance):
                 all(each == money for each in told),
                 expected=f"{self.about}: movements of {money}",
                 got=told,
-                why="the receipt is what is booked and allocated to the invoice",
+                why="this amount is booked as the receipt and allocated to the invoice",
                 read=PROTOCOL,
             )
 
     def test_another_amount_is_never_booked_as_ours(self) -> None:
-        """What the processor says it moved is booked, and not what we asked for."""
+        """If the processor states another amount than requested, that amount is reported."""
         case = self.good()
         applies(
             case.mentions("minor", "decimal", "amount") and case.fact("movement") != "none",
-            "the processor's answer names no amount (no ${minor}, ${decimal} or ${amount} in the "
-            "transcript)",
+            "the processor's response states no amount (no ${minor}, ${decimal} or ${amount} in "
+            "the transcript)",
         )
         self._not_ours(case, self.other_amount, "another amount")
 
     def test_another_currency_is_never_booked_as_ours(self) -> None:
-        """What moved in another currency is not what was asked for."""
+        """If the processor states another currency than requested, that currency is reported."""
         case = self.good()
         applies(
             case.mentions(*CURRENCIES) and case.fact("movement") != "none",
-            "the processor's answer names no currency (no ${currency} in the transcript)",
+            "the processor's response states no currency (no ${currency} in the transcript)",
         )
         self._not_ours(case, Money(self.other_currency, self.amount.minor), "another currency")
 
@@ -566,62 +570,62 @@ class MoneyConformance(OperationConformance):
         require(
             isinstance(answer, (Unknown, Unsent))
             or (bool(amounts) and all(each == told for each in amounts)),
-            expected=f"{self.about}: {told} in the movement, or BadResponse, where the processor "
-            f"names {what} than the {self.amount} that was asked",
+            expected=f"{self.about}: {told} in the movement, or BadResponse, if the processor "
+            f"states {what} than the {self.amount} that was requested",
             got=answer,
-            why="booked as asked, the invoice counts as paid while other money came",
+            why="booked as requested, the invoice counts as paid although different money arrived",
             read=PROTOCOL,
         )
 
     # --- A repetition -------------------------------------------------------------------
 
     def test_a_refused_repetition_is_not_a_failure(self) -> None:
-        """'Duplicate' means that the first one is there."""
+        """A refused repetition means that the processor has the first request."""
         traits = self.traits
         there = "duplicate" in self.transcript(self.about)
         window = isinstance(traits.idempotency, DedupWindow)
         there = there or (window and self.operation is Operation.CHARGE and bool(self.rail.methods))
         applies(
             there,
-            "the processor does not refuse repetitions (no case 'duplicate', and no DedupWindow "
-            "in the traits)",
+            "the processor does not refuse repetitions (no case 'duplicate', and no DedupWindow in "
+            "the traits)",
         )
-        case = self.case("duplicate", "the processor says that it has this one already")
+        case = self.case("duplicate", "the processor says that it already has this request")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         done = isinstance(answer, (Approved, Authorized, Pending, ActionRequired))
         same = done and answer.reference == case.facts.get("reference")
         require(
             isinstance(answer, Unknown) or same,
-            expected=f"{self.about}, case 'duplicate': Unknown, so that the core inquires, or "
-            "what became of the first one, under its reference",
+            expected=f"{self.about}, case 'duplicate': Unknown, so that the core inquires, or the "
+            "outcome of the first request, with its reference",
             got=answer,
             asked=case.asks("reference"),
-            why="the first request may have been done: as a decline or a rejection it frees "
-            "the invoice, and the payer pays a second time",
+            why="the first request may have been executed: a decline or rejection would free the "
+            "invoice, and the payer would pay a second time",
             read=UNKNOWN,
         )
 
 
 class AmountConformance(MoneyConformance):
-    """An operation that names the amount that is to move."""
+    """An operation whose request states the amount to move."""
 
     def test_amounts_are_written_as_the_processor_counts(self) -> None:
-        """Each scale of currency has a row in amounts.txt, and is written so."""
+        """Amounts of each scale of currency are written as amounts.txt says."""
         for row in read_amounts(self.transcripts / "amounts.txt", self.rail):
             if row.refused:
                 continue
-            # Only what is sent counts here; the answers of the transcript are about another amount.
+            # Only the requests matter here: the transcript's responses are for another amount.
             requests = self._sent(row.money)
             require(
                 any(stands_in(row.written, plain(each)) for each in requests),
                 expected=f"{self.about}: {row.money} written as {row.written!r}",
                 got=[plain(each)[:400] for each in requests],
-                why="a wrong place of the point charges a hundred times too much",
+                why="a decimal point in the wrong place charges a hundred times too much",
                 read=PROTOCOL,
             )
 
     def test_amounts_that_it_cannot_write_are_refused(self) -> None:
-        """Rounding in secret books another amount than what moved."""
+        """An amount that the processor cannot take is refused, and not rounded."""
         rows = read_amounts(self.transcripts / "amounts.txt", self.rail)
         refused = [row.money for row in rows if row.refused]
         applies(refused, "amounts.txt has no refused amount, and the traits take any currency")
@@ -631,32 +635,31 @@ class AmountConformance(MoneyConformance):
                 isinstance(held.raised, UsageError) and not held.requests,
                 expected=f"{self.about}: Unsupported for {money} before anything is sent",
                 got=held.raised if not held.requests else held.requests,
-                why="an amount that is rounded to what the processor takes is not what the "
-                "invoice says, and nobody is told",
+                why="a rounded amount is not the amount of the invoice, and nobody would notice",
                 read=PROTOCOL,
             )
 
     def test_the_currency_reaches_the_processor(self) -> None:
-        """An amount alone is none."""
+        """The currency shows in the request that states the amount."""
         others = sorted((self.rail.currencies or {self.other_currency}) - {self.amount.currency})
         # One with as many digits, so that nothing else about the amount changes.
         scale = SCALES[self.amount.currency]
         alike = [each for each in others if SCALES.get(each) == scale]
-        applies(alike, "the traits name one currency of so many digits")
+        applies(alike, "the traits name only one currency with this number of decimal places")
         sent = self.asking() or []
         named = any(carries(each, word) for each in sent for word in self._words_of(self.amount))
         applies(
             named or self.operation in (Operation.CHARGE, Operation.AUTHORIZE),
-            "the request names no currency: that of what it follows counts",
+            "the request states no currency: that of the original payment applies",
         )
         for currency in alike:
             other = self.asking(amount=Money(currency, self.amount.minor))
             require(
                 other is None or other != sent,
-                expected=f"{self.about}: other bytes for {currency} than for "
+                expected=f"{self.about}: different bytes for {currency} and "
                 f"{self.amount.currency} in {self.asked_in()}",
                 got="the same bytes",
-                why="1,000 yen for 1,000 euros: the processor moves money of another worth",
+                why="1,000 yen instead of 1,000 euros: the processor would move a different value",
                 read=PROTOCOL,
             )
 
@@ -664,25 +667,26 @@ class AmountConformance(MoneyConformance):
         return money.currency, money.currency.lower()
 
     def test_a_part_is_not_the_whole(self) -> None:
-        """If less is asked for than there is, less is taken, whatever is said of the whole."""
+        """A partial capture or refund moves the part, whatever earlier responses state."""
         partial_ = {
             Operation.CAPTURE: self.rail.partial_capture,
             Operation.REFUND: self.rail.partial_refund,
         }
-        applies(partial_.get(self.operation), "the traits say that there are no parts of it")
+        applies(partial_.get(self.operation), "the traits say that it cannot be partial")
         case = self.good()
         whole = Money(self.amount.currency, self.amount.minor + 3 * self.other_amount.minor)
         sent = {part: self._of_whole(case, part, whole) for part in (self.amount, whole)}
         require(
             sent[self.amount] != sent[whole],
-            expected=f"{self.about}: other bytes for {self.amount} of {whole} than for all of it",
-            got="the same bytes, for the answers before it name the whole",
-            why="a clerk sends three dollars back, and the payer gets a hundred",
+            expected=f"{self.about}: different bytes for {self.amount} of {whole} and for all of "
+            "it",
+            got="the same bytes: the amount comes from an earlier response",
+            why="a clerk refunds three dollars, and the payer gets a hundred",
             read=PROTOCOL,
         )
 
     def _of_whole(self, case: Case, part: Money, whole: Money) -> list[Request]:
-        """Return what moves the money if every answer before tells of the *whole*."""
+        """Return the requests that move money if earlier responses state the *whole*."""
         step = case.facts.get("money", "none")
         told = [
             case.response(each, self.values(case, part if each.step == step else whole))
@@ -692,7 +696,7 @@ class AmountConformance(MoneyConformance):
         return [each for each in held.requests if each.moves_money]
 
     def test_two_amounts_never_look_alike(self) -> None:
-        """The amount that is asked reaches the processor."""
+        """Different amounts give different requests."""
         currency = self.amount.currency
 
         def sent(minor: int) -> list[bytes]:
@@ -703,13 +707,13 @@ class AmountConformance(MoneyConformance):
                 return
             require(
                 sent(one) != sent(other),
-                expected=f"{self.about}: other bytes for {one} and {other} minor units",
+                expected=f"{self.about}: different bytes for {one} and {other} minor units",
                 got="the same bytes",
-                why="the processor moves an amount that nobody asked for",
+                why="the processor would move an amount that nobody requested",
                 read=PROTOCOL,
             )
 
-        # A field that is too short, or a place that is lost, shows here.
+        # A field that is too short, or a digit that is dropped, shows here.
         for power in range(7):
             differ(self.amount.minor, self.amount.minor + 10**power)
 
@@ -721,58 +725,59 @@ class AmountConformance(MoneyConformance):
         law()
 
     def _sent(self, money: Money) -> list[Request]:
-        """Tell what is sent for *money*, answered as far as the good case goes."""
+        """Return the requests for *money*, with the responses of the good case."""
         case = self.good()
         replies = case.responses(self.values(case, money))
         held = hold(partial(self.opened, amount=money), then_silence(replies))
         if isinstance(held.raised, (Unsupported, UsageError)):
             fail(
-                expected=f"{self.about}: {money} is taken, as amounts.txt and the traits say",
+                expected=f"{self.about}: {money} is accepted, as amounts.txt and the traits say",
                 got=f"{type(held.raised).__name__}: {held.raised}",
-                why="a portal shows the button by the traits, and then the payer gets an error",
+                why="a portal decides by the traits to show the button, and then the payer gets an "
+                "error",
                 read=PROTOCOL,
             )
         return held.requests
 
 
 class NamedByUsConformance(AmountConformance):
-    """An operation that nothing leads to but our own reference."""
+    """An operation that only our own reference leads to."""
 
     def test_our_reference_travels_with_it(self) -> None:
-        """What is looked for by our reference must carry it."""
+        """A request that inquiries find by our reference carries it."""
         applies(
             self.traits.inquiry in _REFERENCES,
-            "the traits say that the processor is not asked by our reference",
+            "the traits say that inquiries do not use our reference",
         )
         requests = [each for each in self.held(self.good()).requests if each.method != "GET"]
         require(
             any(carries(each, "att-7f3a") for each in requests),
             expected=f"{self.about}: our_ref in a request",
             got=requests,
-            why="when the answer is lost an inquiry looks for our_ref; not found, and after a "
-            "while believed not to exist, the charge is made once more",
+            why="when the response is lost, the core inquires by our_ref. If that finds nothing, "
+            "the charge is believed not to exist after a while, and is made again",
             read=UNKNOWN,
         )
 
 
 class SendsAwayConformance(OperationConformance):
-    """An operation for which the payer may be sent to a page."""
+    """An operation that may send the payer to a page."""
 
     def test_the_payer_is_told_what_to_do(self) -> None:
-        """An action can be followed."""
+        """The payer can follow the action."""
         case = self.good()
-        applies(case.name == "action", "the payer is sent nowhere")
+        applies(case.name == "action", "the payer has nothing to do")
         outcome = self.outcome(case)
         action = getattr(outcome, "action", None)
         if action is None and self.operation is Operation.CHARGE:
-            return  # test_the_result_comes_when_the_traits_say says so
+            return  # test_the_result_comes_when_the_traits_say reports it
         require(
             isinstance(outcome, ActionRequired) and action is not None and _can_be_followed(action),
             expected=f"{self.about}, case 'action': ActionRequired with an https address (with the "
-            "secret that its form or script takes), a slip's number, the payload of a code, where "
+            "secret that its form or script needs), a slip's number, the payload of a code, where "
             "to approve, or an address to pay to",
             got=outcome,
-            why="the payer waits in front of a page that leads nowhere, or into somebody's hands",
+            why="the payer would wait at a page that leads nowhere, or be sent to somebody else's",
             read=PROTOCOL,
         )
 
@@ -796,10 +801,10 @@ def _can_be_followed(action: Any) -> bool:
 
 
 class PaysByMethodConformance(SendsAwayConformance):
-    """An operation that is about a method of the payer's."""
+    """An operation on one of the payer's methods."""
 
     def test_the_method_reaches_the_processor(self) -> None:
-        """The card that is charged is the one that the payer chose."""
+        """The request carries the method that the payer chose."""
         applies(self.rail.methods, "the payer chooses on the processor's page")
         asked = self.question().method
         applies(asked is not None, "the payer chooses on the processor's page")
@@ -810,20 +815,20 @@ class PaysByMethodConformance(SendsAwayConformance):
             other = self.asking(method=self.other_method(of))
             require(
                 (sent is None and other is None) or (bool(sent) and sent != other),
-                expected=f"{self.about}: other bytes for another {of.__name__} in "
+                expected=f"{self.about}: different bytes for another {of.__name__} in "
                 f"{self.asked_in()}",
-                got="the same bytes" if sent else "no such request",
-                why="somebody else's card would be charged. If an earlier request names the "
-                "method, say which at the top of the file: asked_in = its step",
+                got="the same bytes" if sent else "no request that carries it",
+                why="somebody else's card would be charged. If an earlier request carries the "
+                "method, name its step at the top of the file: asked_in = its step",
                 read=PROTOCOL,
             )
 
 
 class DeclinesConformance(NamedByUsConformance, PaysByMethodConformance):
-    """An operation that a bank can say no to."""
+    """An operation that a bank can decline."""
 
     def declined(self) -> tuple[Case, Any]:
-        """Hold the dialogue that ends in a decline."""
+        """Return the case 'decline' and its outcome."""
         transcript = self.transcript(self.about)
         applies(
             self.rail.methods or self.operation is not Operation.CHARGE,
@@ -832,25 +837,25 @@ class DeclinesConformance(NamedByUsConformance, PaysByMethodConformance):
         applies(
             "decline" in transcript
             or not (transcript.leaves_out("decline") or not self.rail.immediate),
-            f"a no comes later at this rail, or never (no case 'decline' in {self.about}.txt)",
+            f"declines arrive later on this rail, or never (no case 'decline' in {self.about}.txt)",
         )
-        case = self.case("decline", "the payer's bank says no")
+        case = self.case("decline", "the payer's bank declines")
         return case, self.outcome(case)
 
     def test_a_decline_is_an_outcome(self) -> None:
-        """A bank's no is neither an error nor a refused request."""
+        """A decline is an outcome of its own, and neither an error nor a refused request."""
         _, outcome = self.declined()
         require(
             isinstance(outcome, Declined),
             expected=f"{self.about}, case 'decline': Declined",
             got=outcome,
-            why="a decline is the payer's to mend, with another card; as an error it alerts us, "
-            "as unknown it locks the invoice",
+            why="the payer can resolve a decline with another card; an error would alert the host "
+            "instead, and an unknown outcome would lock the invoice",
             read=PROTOCOL,
         )
 
     def test_a_decline_keeps_the_processors_code(self) -> None:
-        """The raw code is kept word for word."""
+        """The processor's own code is kept verbatim."""
         case, outcome = self.declined()
         require(
             getattr(outcome, "raw_code", None) == case.fact("raw_code")
@@ -858,12 +863,12 @@ class DeclinesConformance(NamedByUsConformance, PaysByMethodConformance):
             expected=f"{self.about}, case 'decline': the raw code {case.fact('raw_code')!r}",
             got=outcome,
             asked=case.asks("raw_code"),
-            why="support asks the processor by its own code, and our table may be wrong",
+            why="support quotes this code to the processor, and the driver's table may be wrong",
             read=PROTOCOL,
         )
 
     def test_a_decline_says_why_in_our_words(self) -> None:
-        """The code is of the one vocabulary that all gateways share."""
+        """The code comes from the vocabulary that all gateways share."""
         case, outcome = self.declined()
         require(
             getattr(outcome, "code", None) == case.fact("code")
@@ -871,33 +876,34 @@ class DeclinesConformance(NamedByUsConformance, PaysByMethodConformance):
             expected=f"{self.about}, case 'decline': the code {case.fact('code')!r}",
             got=outcome,
             asked=case.asks("code"),
-            why="the host shows it, and autopay decides by it whether to try again",
+            why="the host shows it to the payer, and autopay decides by it whether to try again",
             read=PROTOCOL,
         )
 
     def test_a_decline_says_whether_to_try_again(self) -> None:
-        """`retryable` is what dunning goes by."""
+        """`retryable` is what the transcript says, because dunning acts on it."""
         case, outcome = self.declined()
         if not isinstance(outcome, Declined):
             return
         wanted = case.fact("retryable")
         if wanted not in ("yes", "no"):
             raise TranscriptError(
-                f"{case.file}: retryable is yes or no in the case {case.name!r}", file=case.file
+                f"{case.file}: the fact 'retryable' must be yes or no in the case {case.name!r}",
+                file=case.file,
             )
         require(
             outcome.retryable is (wanted == "yes"),
             expected=f"{self.about}, case 'decline': retryable is {wanted}",
             got=outcome,
             asked=case.asks("retryable"),
-            why="the networks fine merchants who try a lost card again; and a payer who was "
-            "short of money yesterday pays tomorrow",
+            why="the card networks fine merchants who retry a lost card; but a payer without funds "
+            "yesterday may be able to pay tomorrow",
             read=PROTOCOL,
         )
 
 
 def plain(request: Request) -> str:
-    """Return what a request says, decoded, so that it can be searched."""
+    """Return the URL and body of a request, decoded, so that they can be searched."""
     from urllib.parse import unquote_plus
 
     body = request.body.decode("utf-8", "replace")
@@ -908,5 +914,5 @@ def plain(request: Request) -> str:
 
 
 def carries(request: Request, text: str) -> bool:
-    """Return whether *text* stands anywhere in a request."""
+    """Return whether *text* occurs anywhere in a request."""
     return text in plain(request) or any(text in value for value in request.headers.values())

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 class RefundConformance(NamedByUsConformance):
     """
-    What a gateway must do that has `refund`.
+    The cases for a gateway with `refund`.
 
     ``refund.txt``: the facts `about` (the payment's reference) and `of` (the movement
-    that is sent back); approve, or pending where refunds take their time; refuse, error.
+    that is refunded); approve, or pending if refunds take time; refuse, error.
     """
 
     about: ClassVar[str] = "refund"
@@ -29,7 +29,7 @@ class RefundConformance(NamedByUsConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the refund."""
         return self.refunding(**given_)
 
     @override
@@ -39,10 +39,10 @@ class RefundConformance(NamedByUsConformance):
         return self.case(name, "the money is sent back")
 
     def test_what_is_sent_back_is_named(self) -> None:
-        """The refund names the payment, or the movement, that it sends back."""
+        """The refund names the payment or the movement that it refunds."""
         asked = self.refunding()
         about, of = unlike(asked.reference), unlike(asked.movement_id)
-        why = "a refund of nothing in particular goes to a payer of the processor's choice"
+        why = "the processor would refund some other payment, to another payer"
         what = "what is sent back"
         self.names(
             what,
@@ -54,21 +54,22 @@ class RefundConformance(NamedByUsConformance):
         self.names(what, (both, {"about": about, "of": of}), why=why)
 
     def test_what_is_sent_back_says_of_what(self) -> None:
-        """A refund's movement undoes the one that is sent back, if it says which."""
+        """A refund's movement names the refunded movement in `undoes`, or none."""
         case = self.good()
         wanted = (None, self.refunding().movement_id)
         undone = [each.undoes for each in self.movements(case)]
         require(
             all(each in wanted for each in undone),
-            expected=f"refund: movements with undoes={wanted[1]!r}, or without",
+            expected=f"refund: movements with undoes={wanted[1]!r}, or without undoes",
             got=undone,
             asked=case.asks("of"),
-            why="the refund is taken off the money of another receipt, which then counts as gone",
+            why="the refund would be deducted from another receipt, whose money then counts as "
+            "sent back",
             read=PROTOCOL,
         )
 
     def test_a_refund_that_is_accepted_is_told_as_what_it_is(self) -> None:
-        """Approved when it is made, Pending while it is on its way."""
+        """A refund that was made is Approved, and one that is under way is Pending."""
         for name, wanted in (("approve", Approved), ("pending", Pending)):
             if name not in self.transcript("refund"):
                 continue
@@ -77,6 +78,7 @@ class RefundConformance(NamedByUsConformance):
                 isinstance(outcome, wanted),
                 expected=f"refund, case {name!r}: {wanted.__name__}",
                 got=outcome,
-                why="what is approved is booked as gone, and what is only accepted may still fail",
+                why="an approved refund is booked as money out, while one that is only accepted "
+                "may still fail",
                 read=PROTOCOL,
             )

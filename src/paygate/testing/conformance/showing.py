@@ -1,4 +1,4 @@
-"""Everything that a value shows of itself, for the cases that look for secrets."""
+"""Everything that a value reveals about itself, for the cases that search for secrets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def shown(thing: object) -> str:
-    """Tell what *thing* shows: as text, formatted, pickled, and as an error."""
+    """Return what *thing* reveals: its repr and str, formatted, pickled, and as a traceback."""
     texts = [repr(thing), str(thing), f"{thing}"]
     if isinstance(thing, BaseException):
         texts += traceback.format_exception(thing)
     try:
         pickled = pickle.dumps(thing)
-    except Exception:  # noqa: BLE001  (what does not pickle shows nothing)
+    except Exception:  # noqa: BLE001  (what cannot be pickled reveals nothing)
         pickled = b""
     texts.append(pickled.decode("latin-1"))
     return "\n".join(texts)
 
 
 class _Records(logging.Handler):
-    """Keeps what is logged, with its arguments."""
+    """Keep the log records, with their arguments."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -42,7 +42,7 @@ class _Records(logging.Handler):
 
 @contextmanager
 def overheard() -> Generator[list[str]]:
-    """Listen to all that is logged and printed meanwhile."""
+    """Capture everything that is logged and printed in the meantime."""
     said: list[str] = []
     handler, root, printed = _Records(), logging.getLogger(), StringIO()
     level = root.level

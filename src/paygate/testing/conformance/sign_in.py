@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class SignInConformance(Conversation):
     """
-    What a gateway must do that has `sign_in`.
+    The cases for a gateway with `sign_in`.
 
     ``sign_in.txt``: approve (facts `token`, `expires_in_s`), refuse.
     """
@@ -26,18 +26,18 @@ class SignInConformance(Conversation):
 
     @override
     def begin(self, gateway: Any, **given: Any) -> Dialogue[Any]:
-        """Begin to sign in."""
+        """Start to sign in."""
         del given
         dialogue: Dialogue[Any] = gateway.sign_in()
         return dialogue
 
     @override
     def secrets(self) -> dict[str, str]:
-        """Name the token as well."""
+        """Return the secrets of the subject, and the token."""
         return {**super().secrets(), "the access token": self.good().fact("token")}
 
     def test_the_token_is_told_with_its_time(self) -> None:
-        """The core keeps it until it expires."""
+        """The token is returned with its lifetime, for which the core caches it."""
         case = self.good()
         token = self.outcome(case)
         require(
@@ -46,23 +46,24 @@ class SignInConformance(Conversation):
             and token.expires_in_s == int(case.fact("expires_in_s")),
             expected=f"sign_in: a token for {case.fact('expires_in_s')} seconds",
             got=token,
-            why="kept too long, payments are refused at random; too short, each one signs in",
+            why="if the lifetime is too long, payments are refused at random; if it is too short, "
+            "each payment signs in again",
             read=PROTOCOL,
         )
 
     def test_signing_in_needs_no_token(self) -> None:
-        """The request for a token can't ask for one."""
+        """The request for a token does not itself require one."""
         for request in self.held(self.good()).requests:
             require(
                 not request.sign_in and not request.moves_money,
                 expected=f"sign_in, step {request.step!r}: neither sign_in nor moves_money",
                 got=request,
-                why="to get a token the core would have to get a token first",
+                why="the core would need a token in order to get a token",
                 read=PROTOCOL,
             )
 
     def test_who_is_not_let_in_is_told(self) -> None:
-        """Bad credentials are no token."""
+        """A sign-in with wrong credentials fails."""
         case = self.case("refuse", "the credentials are wrong")
         replies = case.responses(self.values(case))
         held = hold(self.opened, then_silence(replies))
@@ -70,6 +71,6 @@ class SignInConformance(Conversation):
             isinstance(held.raised, BadResponse),
             expected="sign_in, case 'refuse': BadResponse",
             got=held.raised or held.outcome,
-            why="a token of thin air turns each payment into a refusal that nobody can explain",
+            why="with a made-up token, the processor refuses each payment, and nobody can see why",
             read=PROTOCOL,
         )

@@ -1,4 +1,4 @@
-"""Answers that no processor should give, and some day one gives."""
+"""Responses that no processor should give, and that some processor gives some day."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GARBAGE: Final = (
     b"<?xml version='1.0'?><a><b/>",
     b"status=",
 )
-"""Bodies that came from something that is not the processor, or from one in trouble."""
+"""Bodies from something that is not the processor, or from a processor with a fault."""
 
 STATUSES: Final = (200, 201, 202, 204, 302, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503)
 
@@ -55,18 +55,18 @@ _ODD: Final = (
 
 
 def made_up(examples: int) -> settings:
-    """Try that many examples, however long each of them takes to make up."""
+    """Return settings for this many examples, however long each takes to generate."""
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=slow)
 
 
 def tokens_of(body: bytes) -> list[tuple[int, int]]:
-    """Tell where the words and numbers of *body* are."""
+    """Return the positions of the words and numbers in *body*."""
     return [found.span() for found in _TOKEN.finditer(body)]
 
 
 def mutations(response: Response) -> SearchStrategy[Response]:
-    """Make an answer that differs from *response* in a word, a byte, its end or its status."""
+    """Return responses that differ from *response* in a word, a byte, their end or status."""
     body = response.body
     spans = tokens_of(body)
     ways: list[SearchStrategy[bytes]] = [

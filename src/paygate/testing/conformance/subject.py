@@ -1,4 +1,4 @@
-"""What is held to the cases: a driver, its settings, and what its processor says."""
+"""The subject of the cases: a driver, its settings, and the transcripts of its processor."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CURRENCIES: Final = ("currency", "currency_lower")
 """The placeholders that stand for a currency."""
 
 NOW: Final = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
-"""When everything in the kit happens."""
+"""The instant at which everything in the kit happens."""
 
 CARD: Final = RawCard(Secret("4111111111111111"), 12, 2030, Secret("7379"), "Ada Example")
 ACCOUNT: Final = RawBankAccount(
@@ -66,7 +66,7 @@ OTHER_PAYER: Final = Customer(
     zone="America/Chicago",
     language="en",
 )
-"""Who pays in the cases that look whether the payer is passed on."""
+"""The payer in the cases that check whether the payer's data is passed on."""
 
 PAYER: Final = Customer(
     id="C-7",
@@ -87,11 +87,11 @@ PAYER: Final = Customer(
 
 class Subject:
     """
-    Say here what is held to the cases; every class of the driver's tests inherits from it.
+    The driver under test; every class of the driver's tests inherits from it.
 
-    `driver` is what the entry point names, `settings` what an account of it is made
-    of, `transcripts` the folder with a file for each operation. `kind` is the kind of
-    payment that is tried: a driver of several has a `Subject` for each of them.
+    `driver` is the class that the entry point names, `settings` are the settings of a test
+    account, and `transcripts` is the folder with a file for each operation. `kind` is the
+    kind of payment that is tested: a driver for several kinds has a `Subject` for each.
     """
 
     driver: ClassVar[type[Any]]
@@ -99,60 +99,63 @@ class Subject:
     transcripts: ClassVar[Path]
     kind: ClassVar[Kind] = Kind.CARD
     amount: ClassVar[Money] = Money("USD", 1999)
-    """What is charged wherever a case needs some amount; floats make 1998 cents of it."""
+    """The amount that the cases use; code that calculates with floats turns it into 1998 cents."""
     other_amount: ClassVar[Money] = Money("USD", 115)
     other_currency: ClassVar[str] = "EUR"
-    """A currency that an answer may name by mistake."""
+    """A currency that a response may state by mistake."""
     cassettes: ClassVar[Path | None] = None
     """The folder of recorded conversations, if there is one; it is searched for secrets."""
     now: ClassVar[datetime] = NOW
     examples: ClassVar[int] = 60
-    """How many made-up answers are tried in each case that makes them up."""
+    """How many responses a case generates, if it generates any."""
     methods: ClassVar[Mapping[type, Method]] = {
         OneTimeToken: OneTimeToken.of("tok_visa"),
         StoredToken: StoredToken(Secret("stored-4Kq9")),
         RawCard: CARD,
         RawBankAccount: ACCOUNT,
     }
-    """What is charged, by the type that traits name."""
+    """The payment method to charge, by the type that the traits name."""
     other_methods: ClassVar[Mapping[type, Method]] = {}
-    """Others of them, for the cases that look whether the right one is sent; made up without."""
+    """Other methods by type, for the cases that check whether the right method is sent.
 
-    # --- What an author may say otherwise ----------------------------------------------------
+    Without one, the kit derives it from `methods`.
+    """
+
+    # --- What an author may override ---------------------------------------------------------
 
     def gateway(self, **changed: Any) -> Gateway:
-        """Make the gateway account, with some settings *changed*."""
+        """Return a new gateway account, with some settings *changed*."""
         model = self.driver.settings_model
         made: Gateway = self.driver(model.model_validate({**self.settings, **changed}))
         return made
 
     def amount_text(self, money: Money) -> str:
-        """Write *money* as the processor does, for ``${amount}`` in a transcript."""
+        """Return *money* as the processor writes it, for ``${amount}`` in a transcript."""
         return str(money.minor)
 
     def signed(self, body: bytes, at: datetime) -> Callback:
-        """Make the callback that the processor sends with *body*, signed at the instant *at*.
+        """Return the callback that the processor sends with *body*, signed at the instant *at*.
 
-        Sign it here by the processor's manual, and not by the driver's own code.
+        Implement the signature from the processor's manual; do not call the driver's own code.
         """
         del body, at
         raise TranscriptError(
-            f"{type(self).__name__} does not say how the processor signs its callbacks: define "
-            "signed(self, body, at), which returns the Callback that arrives",
+            f"{type(self).__name__} does not define how the processor signs its callbacks. Define "
+            "signed(self, body, at) so that it returns the Callback that arrives",
             lacks="signed",
         )
 
-    # --- What is asked -----------------------------------------------------------------------
+    # --- What the driver is asked to do ------------------------------------------------------
 
     def method(self) -> Method | None:
-        """Return what is charged: the first type that the traits of the rail name."""
+        """Return the method to charge: the first type that the traits of the rail name."""
         for of in (OneTimeToken, StoredToken, RawCard, RawBankAccount):
             if of in self.rail.methods:
                 return self.methods[of]
         return None
 
     def charge(self, **given: Any) -> Charge:
-        """Make the charge that is tried, and the authorisation."""
+        """Return the charge or authorisation to test."""
         facts: dict[str, Any] = {
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",
@@ -169,32 +172,32 @@ class Subject:
         return Charge(**facts)
 
     def completion(self, **given: Any) -> Completion:
-        """Make the completion that is tried."""
+        """Return the completion to test."""
         return Completion(**{**self._follow("complete"), **given})
 
     def capture(self, **given: Any) -> Capture:
-        """Make the capture that is tried."""
+        """Return the capture to test."""
         return Capture(**{**self._follow("capture"), **given})
 
     def voiding(self, **given: Any) -> Voiding:
-        """Make the void that is tried."""
+        """Return the void to test."""
         return Voiding(**{**self._follow("void"), **given})
 
     def refunding(self, **given: Any) -> Refunding:
-        """Make the refund that is tried."""
+        """Return the refund to test."""
         facts: dict[str, Any] = self._follow("refund")
-        of = self.transcript("refund").fact("of", "the movement that is sent back")
+        of = self.transcript("refund").fact("of", "the movement that is refunded")
         facts |= {"movement_id": of, "reason": "requested_by_customer"}
         return Refunding(**{**facts, **given})
 
     def withdrawal(self, **given: Any) -> Withdrawal:
-        """Make the withdrawal of a page that is tried."""
+        """Return the withdrawal of a page to test."""
         facts: dict[str, Any] = self._follow("withdraw")
         del facts["amount"]
         return Withdrawal(**{**facts, **given})
 
     def enrollment(self, **given: Any) -> Enrollment:
-        """Make the storing of a method that is tried."""
+        """Return the enrollment of a method to test."""
         facts: dict[str, Any] = {
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",
@@ -207,13 +210,13 @@ class Subject:
         return Enrollment(**facts)
 
     def forgetting(self, **given: Any) -> Forgetting:
-        """Make the deletion of a stored method that is tried."""
+        """Return the deletion of a stored method to test."""
         token = cast("StoredToken", self.methods[StoredToken])
         facts: dict[str, Any] = {"key": "k-conformance-1", "our_ref": "att-7f3a", "token": token}
         return Forgetting(**{**facts, **given})
 
     def inquiry(self, operation: Operation, **given: Any) -> Inquiry:
-        """Make the inquiry about *operation* that is tried."""
+        """Return the inquiry about *operation* to test."""
         told = self.transcript(looked_up(operation)).facts
         facts: dict[str, Any] = {
             "operation": operation,
@@ -229,10 +232,10 @@ class Subject:
         }
         return Inquiry(**facts)
 
-    # --- The same, asked otherwise ------------------------------------------------------------
+    # --- The same with other values -----------------------------------------------------------
 
     def other_method(self, of: type) -> Method:
-        """Return another method of the type *of*, of the same form as the one in `methods`."""
+        """Return another method of the type *of*, in the same format as the one in `methods`."""
         given = self.other_methods.get(of)
         if given is not None:
             return given
@@ -247,14 +250,14 @@ class Subject:
                 return StoredToken(Secret(unlike(token.value.reveal())))
 
     def amounts(self) -> list[Money]:
-        """Return amounts that are told exactly only without floats, in each scale of currency."""
+        """Return amounts that only exact arithmetic gets right, in each scale of currency."""
         path = self.transcripts / "amounts.txt"
         rows = read_amounts(path, self.rail) if path.exists() else []
         more = [row.money for row in rows if not row.refused]
         return list(dict.fromkeys([self.amount, self.other_amount, *more]))
 
     def amounts_of(self, case: Case) -> list[Money]:
-        """Return those of `amounts` that the processor's answer in *case* can name."""
+        """Return those of `amounts` that the processor's response in *case* can state."""
         if not case.mentions("minor", "decimal", "amount"):
             return [self.amount]
         anywhere = case.mentions(*CURRENCIES) and not names_amounts(case)
@@ -263,7 +266,9 @@ class Subject:
         ]
 
     def _follow(self, operation: str) -> dict[str, Any]:
-        about = self.transcript(operation).fact("about", "the reference of what it follows")
+        about = self.transcript(operation).fact(
+            "about", "the reference of the payment or page it acts on"
+        )
         return {
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",
@@ -272,7 +277,7 @@ class Subject:
             "amount": self.amount,
         }
 
-    # --- What the cases lean on ---------------------------------------------------------------
+    # --- What the cases use -------------------------------------------------------------------
 
     @property
     def traits(self) -> Traits:
@@ -281,21 +286,21 @@ class Subject:
 
     @property
     def rail(self) -> Rail:
-        """The traits of the kind that is tried."""
+        """The traits of the kind that is tested."""
         rail = self.traits.rails.get(self.kind)
         if rail is None:
             does_not_apply(f"the traits have no rail for {self.kind}")
         return rail
 
     def transcript(self, name: str) -> Transcript:
-        """Read the transcript *name*."""
+        """Return the transcript *name*."""
         return read_transcript(self.transcripts / f"{name}.txt")
 
     def expected(self, name: str, cases: Mapping[str, str]) -> list[Case]:
         """
-        Return those of *cases* that the transcript *name* has.
+        Return those of *cases* that the transcript *name* contains.
 
-        Raises `TranscriptError` for one that is missing without being named as `untold`.
+        Raises `TranscriptError` if one is missing and not named in the fact `untold`.
         """
         transcript = self.transcript(name)
         missing = {
@@ -306,16 +311,16 @@ class Subject:
         if missing:
             listed = "; ".join(f"{each}: {meaning}" for each, meaning in missing.items())
             raise TranscriptError(
-                f"{transcript.path}: cases are missing ({listed}). Add each by '=== name' with "
-                "what the processor says then. What it never says here, name at the top of the "
-                f"file: 'untold = {', '.join(missing)}'",
+                f"{transcript.path}: cases are missing ({listed}). Add each as '=== name' with "
+                "what the processor sends in that case. If it never reports this here, say so at "
+                f"the top of the file: 'untold = {', '.join(missing)}'",
                 file=str(transcript.path),
                 lacks=next(iter(missing)),
             )
         return [transcript.case(each) for each in cases if each in transcript]
 
     def values(self, case: Case, money: Money | None = None, **more: str) -> dict[str, str]:
-        """Return what the placeholders of *case* stand for."""
+        """Return the values of the placeholders in *case*."""
         money = money or self.amount
         found = {
             "key": "k-conformance-1",
@@ -335,7 +340,7 @@ class Subject:
         }
 
     def secrets(self) -> dict[str, str]:
-        """Name everything that must never be shown: credentials, and test card and account."""
+        """Return what must never be shown, by name: credentials, test card and bank account."""
         model = self.driver.settings_model.model_validate(dict(self.settings))
         found = dict(_secrets_in(model, ""))
         assert CARD.security_code is not None
@@ -346,12 +351,12 @@ class Subject:
 
 
 def looked_up(operation: Operation) -> str:
-    """Return the name of the transcript of inquiries about *operation*."""
+    """Return the name of the transcript for inquiries about *operation*."""
     return "look_up" if operation is Operation.CHARGE else f"look_up_{operation}"
 
 
 def unlike(text: str) -> str:
-    """Return a text of the same form: its last digit is another one, or else its last letter."""
+    """Return *text* with its last digit changed, or its last letter if it has no digit."""
     for letters in (string.digits, string.ascii_letters):
         for at in reversed(range(len(text))):
             if text[at] in letters:

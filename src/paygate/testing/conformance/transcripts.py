@@ -1,8 +1,8 @@
-"""Transcripts: what a processor says, as files that a person can read and write.
+"""Transcripts: what a processor says, as files that people can read and write.
 
-A file is about one operation and holds several cases. A case has facts that the
-test compares with, and the answers that the processor gives to the requests of
-one conversation, in order::
+A file is about one operation and contains several cases. A case has facts, which the
+test compares with the outcome, and the processor's responses to the requests of one
+conversation, in order::
 
     # Acme's answers to a sale.
     money = sale                  <- a fact of the whole file
@@ -10,20 +10,21 @@ one conversation, in order::
     === approve                   <- a case
     movement = tx_81              <- a fact of this case
 
-    --- 200 sale                  <- an answer: its status, and the request's step
+    --- 200 sale                  <- a response: its status, and the request's step
     content-type: application/json
 
     {"id": "tx_81", "state": "paid", "cents": ${minor}}
 
-Facts come before the first answer, ``#`` begins a comment there. An answer is
-its status, header lines, an empty line and the body, which goes on until the next line
-that begins an answer or a case; empty lines at its end do not count. The step may
-be left out, and so may the empty line where there are no headers. What a
-processor sends by itself, a callback, begins with ``--- POST`` or ``--- GET``.
+Facts come before the first response, and ``#`` begins a comment there. A response is its
+status, header lines, an empty line and the body, which extends to the next line that
+begins a response or a case; empty lines at its end are ignored. The step may be left
+out, and so may the empty line if there are no headers. A callback, which a processor
+sends by itself, begins with ``--- POST`` or ``--- GET``.
 
 ``${our_ref}``, ``${payment}``, ``${key}``, ``${reference}``, ``${minor}`` (the amount in
 minor units), ``${decimal}``, ``${currency}``, ``${currency_lower}``, ``${amount}`` (as the
-test's `amount_text` writes it), ``${now}``, ``${now_unix}`` and each fact stand for what is asked.
+subject's `amount_text` writes it), ``${now}`` and ``${now_unix}`` stand for the values of
+the request, and the name of each fact stands for its value.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _PLACE: Final = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
 
 
 class TranscriptError(UsageError):
-    """A transcript that is missing, cannot be read, or lacks a case that the class needs."""
+    """A transcript is missing, cannot be read, or lacks a case that the class needs."""
 
     file: str
     line: int
@@ -56,7 +57,7 @@ class TranscriptError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One answer of the processor, or one callback, as it stands in the file."""
+    """One response of the processor, or one callback, as the file has it."""
 
     start: str
     step: str
@@ -67,19 +68,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One conversation: facts to compare with, and what the processor says in it."""
+    """One conversation: the facts to compare with, and the processor's messages."""
 
     file: str
     name: str
     facts: Mapping[str, str]
     messages: tuple[Message, ...]
     line: int = 0
-    """Where the case begins."""
+    """The line on which the case begins."""
     lines: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Where each fact stands."""
+    """The line of each fact."""
 
     def asks(self, name: str = "") -> str:
-        """Return where the file asks for the fact *name*, or where the case is, if it does not."""
+        """Return the line that states the fact *name*, or that of the case if none does."""
         file = Path(self.file).name
         if name in self.lines:
             return f"{file}, line {self.lines[name]}: {name} = {self.facts[name]}"
@@ -87,10 +88,10 @@ class Case:
         return f"{file}, line {self.line}: === {self.name}{lacks}"
 
     def fact(self, name: str) -> str:
-        """Tell the fact *name*, or raise `TranscriptError` where the author did not say it."""
+        """Return the fact *name*, or raise `TranscriptError` if the case does not state it."""
         if name not in self.facts:
             raise TranscriptError(
-                f"{self.file}: the case {self.name!r} does not say {name!r}; add a line "
+                f"{self.file}: the case {self.name!r} has no fact {name!r}; add a line "
                 f"'{name} = …' below '=== {self.name}', or at the top of the file for all cases",
                 file=self.file,
                 lacks=name,
@@ -98,16 +99,16 @@ class Case:
         return self.facts[name]
 
     def mentions(self, *names: str) -> bool:
-        """Tell whether one of the placeholders *names* stands in an answer."""
+        """Return whether a message contains one of the placeholders *names*."""
         texts = [message.text for message in self.messages]
         return any(f"${{{name}}}" in text for name in names for text in texts)
 
     def responses(self, values: Mapping[str, str]) -> list[Response]:
-        """Return the answers, with *values* and the facts in their places."""
+        """Return the responses, with the placeholders filled from *values* and the facts."""
         return [self.response(message, values) for message in self.messages]
 
     def response(self, message: Message, values: Mapping[str, str]) -> Response:
-        """Return one answer, with *values* and the facts in their places."""
+        """Return one response, with the placeholders filled from *values* and the facts."""
         return Response(
             status=int(message.start),
             headers=self._headers(message, values),
@@ -115,7 +116,7 @@ class Case:
         )
 
     def body(self, message: Message, values: Mapping[str, str]) -> bytes:
-        """Write the body of one message."""
+        """Return the body of one message."""
         return self._filled(message.text, values).encode()
 
     def _headers(self, message: Message, values: Mapping[str, str]) -> dict[str, str]:
@@ -127,8 +128,8 @@ class Case:
         def value(place: re.Match[str]) -> str:
             if place[1] not in known:
                 raise TranscriptError(
-                    f"{self.file}: the case {self.name!r} has ${{{place[1]}}}, which stands for "
-                    f"nothing; there are {', '.join(sorted(known))}",
+                    f"{self.file}: the case {self.name!r} has the unknown placeholder "
+                    f"${{{place[1]}}}; known are {', '.join(sorted(known))}",
                     file=self.file,
                     lacks=place[1],
                 )
@@ -146,27 +147,27 @@ class Transcript:
     cases: Mapping[str, Case]
 
     def leaves_out(self, name: str) -> bool:
-        """Return whether the file says that the processor never tells *name* here (`untold`)."""
+        """Return whether the fact `untold` says that the processor never reports *name* here."""
         return name in self.facts.get("untold", "").split(", ")
 
     def __contains__(self, name: str) -> bool:
         return name in self.cases
 
     def case(self, name: str, meaning: str = "") -> Case:
-        """Find the case *name*, or raise `TranscriptError` and say what it is for."""
+        """Return the case *name*, or raise `TranscriptError`, which says what it is for."""
         found = self.cases.get(name)
         if found is None:
             there = ", ".join(self.cases) or "none"
             raise TranscriptError(
                 f"{self.path}: the case {name!r} is missing"
                 f"{f' ({meaning})' if meaning else ''}; add '=== {name}' with what the processor "
-                f"says then (there are: {there})",
+                f"sends in that case (the file has: {there})",
                 file=str(self.path),
                 lacks=name,
             )
         if not found.messages:
             raise TranscriptError(
-                f"{self.path}: the case {name!r} has no answer; add '--- 200', headers, an empty "
+                f"{self.path}: the case {name!r} has no response; add '--- 200', headers, an empty "
                 "line and the body",
                 file=str(self.path),
                 lacks=name,
@@ -174,10 +175,10 @@ class Transcript:
         return found
 
     def fact(self, name: str, meaning: str) -> str:
-        """Tell the fact *name* of the whole file, or raise `TranscriptError`."""
+        """Return the fact *name* of the whole file, or raise `TranscriptError`."""
         if name not in self.facts:
             raise TranscriptError(
-                f"{self.path}: the file does not say {name!r} ({meaning}); add a line "
+                f"{self.path}: the file has no fact {name!r} ({meaning}); add a line "
                 f"'{name} = …' before its first case",
                 file=str(self.path),
                 lacks=name,
@@ -186,14 +187,14 @@ class Transcript:
 
 
 def read_transcript(path: Path) -> Transcript:
-    """Read the file at *path*, or raise `TranscriptError` naming it and the line."""
+    """Return the transcript at *path*, or raise `TranscriptError` with the file and the line."""
     try:
         found = path.stat()
         return _read(path, found.st_mtime_ns, found.st_size)
     except FileNotFoundError:
         raise TranscriptError(
-            f"{path}: there is no such transcript; write what the processor says to this "
-            "operation into it",
+            f"{path}: this transcript does not exist. Create it with what the processor responds "
+            "to this operation",
             file=str(path),
             lacks=path.stem,
         ) from None
@@ -203,18 +204,18 @@ def read_transcript(path: Path) -> Transcript:
 
 @lru_cache(maxsize=256)
 def _read(path: Path, _changed_ns: int, _size: int) -> Transcript:
-    """Read a file once for as long as it stays the same: cases ask for it again and again."""
+    """Return the transcript from a cache until the file changes: many cases read it."""
     return parse_transcript(path.read_text(encoding="utf-8"), path)
 
 
 def parse_transcript(text: str, path: Path) -> Transcript:
-    """Read the *text* of the file at *path*."""
+    """Return the transcript in *text*, the content of the file at *path*."""
     lines = _Lines(path, text)
     facts, at = lines.facts()
     cases: dict[str, Case] = {}
     for name, line in lines.cases():
         if name in cases:
-            raise lines.error(f"the case {name!r} stands here a second time; give it one place")
+            raise lines.error(f"the case {name!r} is defined twice; keep one of them")
         own, own_at = lines.facts()
         cases[name] = Case(
             file=str(path),
@@ -229,7 +230,7 @@ def parse_transcript(text: str, path: Path) -> Transcript:
 
 @dataclass(slots=True)
 class _Lines:
-    """The lines of a file, read from the top."""
+    """The lines of a file, read from top to bottom."""
 
     path: Path
     text: str
@@ -245,7 +246,7 @@ class _Lines:
         )
 
     def facts(self) -> tuple[dict[str, str], dict[str, int]]:
-        """Return the facts up to the next case or message, and on which line each stands."""
+        """Return the facts up to the next case or message, and the line of each."""
         found: dict[str, str] = {}
         at: dict[str, int] = {}
         while (line := self._peek()) is not None and not line.startswith(("=== ", "--- ")):
@@ -266,12 +267,12 @@ class _Lines:
             case = _CASE.fullmatch(line)
             if case is None:
                 raise self.error(
-                    f"an answer must stand in a case; begin one by '=== name': {line!r}"
+                    f"a response must belong to a case; begin one with '=== name': {line!r}"
                 )
             yield case[1], self._next
 
     def messages(self) -> Iterator[Message]:
-        """Read the messages of a case."""
+        """Yield the messages of a case."""
         while (line := self._peek()) is not None and line.startswith("--- "):
             self._next += 1
             begun = _MESSAGE.fullmatch(line)

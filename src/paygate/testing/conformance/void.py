@@ -1,4 +1,4 @@
-"""Voiding: undoing what has not settled."""
+"""Voiding: canceling a payment that has not settled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class VoidConformance(MoneyConformance):
     """
-    What a gateway must do that has `void`.
+    The cases for a gateway with `void`.
 
     ``void.txt``: approve, too_late (it has settled, and can only be refunded), refuse, error.
     """
@@ -28,43 +28,44 @@ class VoidConformance(MoneyConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the void."""
         return self.voiding(**given_)
 
     def test_what_is_voided_is_named(self) -> None:
-        """The void names what it undoes."""
+        """The void names the payment that it cancels."""
         about = self.voiding().reference
         other = unlike(about)
-        why = "another payer's payment would be undone"
+        why = "another payer's payment would be voided"
         self.names("what is voided", ({"reference": about}, {}), why=why)
         self.names("what is voided", ({"reference": other}, {"about": other}), why=why)
 
     @override
     def good(self) -> Case:
-        """Return the case in which it is undone, or at least will be."""
+        """Return the case in which the payment is voided, or the void accepted."""
         name = "pending" if "approve" not in self.transcript("void") else "approve"
-        return self.case(name, "it is undone")
+        return self.case(name, "the payment is voided")
 
     def test_what_is_undone_is_approved(self) -> None:
-        """The core frees what was claimed when the void is done."""
+        """A void that was done is Approved."""
         case = self.good()
         outcome, wanted = self.outcome(case), Pending if case.name == "pending" else Approved
         require(
             isinstance(outcome, wanted),
             expected=f"void, case {case.name!r}: {wanted.__name__}",
             got=outcome,
-            why="the payer's money is free again, and our books still hold it",
+            why="the core releases the claim when the void is done: until then the ledger counts "
+            "money that the payer has back",
             read=PROTOCOL,
         )
 
     def test_a_void_that_comes_too_late_is_rejected(self) -> None:
-        """After settlement a refund is the way, and the core must see that it is."""
+        """A void after settlement is Rejected with a cause that makes the core refund."""
         outcome = self.outcome(self.case("too_late", "it has settled, and can only be refunded"))
         require(
             isinstance(outcome, Rejected) and outcome.cause is RejectCause.STATE,
             expected="void, case 'too_late': Rejected with the cause state",
             got=outcome,
-            why="`cancel` refunds what can't be voided any more: as approved the payer never "
-            "gets his money, as unknown nobody may refund it",
+            why="`cancel` refunds a payment that can no longer be voided: if the void counted as "
+            "approved, the payer would never get the money; if unknown, no refund is allowed",
             read=PROTOCOL,
         )

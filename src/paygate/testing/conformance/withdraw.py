@@ -1,4 +1,4 @@
-"""Ending: withdrawing a page or slip."""
+"""Withdrawing: closing a page or slip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paygate.testing.conformance.subject import unlike
 
 class WithdrawConformance(OperationConformance):
     """
-    What a gateway must do that has `withdraw`.
+    The cases for a gateway with `withdraw`.
 
     ``withdraw.txt``: approve, too_late (it was paid in the meantime), refuse, error.
     """
@@ -25,14 +25,14 @@ class WithdrawConformance(OperationConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return what the driver is asked."""
+        """Return the withdrawal."""
         return self.withdrawal(**given_)
 
     def test_what_is_closed_is_named_and_closed(self) -> None:
-        """The right page, and Approved or Ended at the end."""
+        """The withdrawal names its page, and is Approved or Ended."""
         held = self.held(self.good())
         about = self.withdrawal().reference
-        other, why = unlike(about), "a page that stays open is paid beside the next payment"
+        other, why = unlike(about), "a page that stays open can be paid on top of the next payment"
         require(
             isinstance(held.outcome, (Approved, Ended)),
             expected="withdraw: Approved or Ended",
@@ -44,18 +44,18 @@ class WithdrawConformance(OperationConformance):
         self.names("what is withdrawn", ({"reference": other}, {"about": other}), why=why)
 
     def test_closing_moves_no_money(self) -> None:
-        """No request of it is marked as moving money."""
+        """No request of a withdrawal is marked with moves_money."""
         moving = [each.step for each in self.held(self.good()).requests if each.moves_money]
         require(
             not moving,
             expected="withdraw: no request with moves_money",
             got=moving,
-            why="a lost withdrawal would hold the invoice as if it might have been charged",
+            why="a lost withdrawal would lock the invoice as if it might have been charged",
             read=PROTOCOL,
         )
 
     def test_a_paid_page_is_not_called_closed(self) -> None:
-        """Who paid before we withdrawn has paid."""
+        """A page that was paid before the withdrawal is not reported as withdrawn."""
         case = self.case("too_late", "it was paid in the meantime")
         answer = self.concluded(then_silence(case.responses(self.values(case))))
         moved = getattr(answer, "movements", ())
@@ -63,6 +63,7 @@ class WithdrawConformance(OperationConformance):
             not isinstance(answer, Ended) and not (isinstance(answer, Approved) and not moved),
             expected="withdraw, case 'too_late': Rejected, Unknown, or Approved with the movement",
             got=answer,
-            why="believed withdrawn, the invoice is charged by another way as well",
+            why="the core would believe that the page is withdrawn, and let the invoice be charged "
+            "a second time",
             read=PROTOCOL,
         )
