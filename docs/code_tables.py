@@ -92,6 +92,33 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
+SHOWN_OPERATIONS = (
+    Operation.CHARGE,
+    Operation.AUTHORIZE,
+    Operation.CAPTURE,
+    Operation.VOID,
+    Operation.REFUND,
+    Operation.WITHDRAW,
+    Operation.ENROLL,
+)
+
+EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
+    "stripe": {"secret_key": "sk_test_example"},
+    "authorize_net": {"login": "example", "transaction_key": "0123456789abcdef"},
+    "bitcoin": {
+        "network": "regtest",
+        "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
+        "AxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M/0/*)",
+        "url": "http://127.0.0.1:8332",
+        "rates": {"USD": "50000.00"},
+    },
+}
+"""Accounts of which the traits are shown; what an account offers may depend on its settings."""
+
+VERIFIED: dict[tuple[str, Kind], str] = {}
+"""By whom and when a driver was verified in its processor's sandbox, from reports sent to us."""
+
+
 def code(text: object) -> str:
     return f"`{text}`"
 
@@ -295,6 +322,17 @@ def kinds() -> Iterator[Row]:
         yield code(kind), text, "`pay_from_credit`" if kind is Kind.CREDIT else by
 
 
+def driver_rails() -> Iterator[Row]:
+    """What each driver of ours can do by kind, and who has verified it in the real sandbox."""
+    from paygate.registry import build
+
+    yield "Driver", "Kind", *(code(operation) for operation in SHOWN_OPERATIONS), "Verified live"
+    for driver, settings in EXAMPLE_ACCOUNTS.items():
+        for kind, rail in build({"driver": driver, **settings}).traits.rails.items():
+            marks = ("✓" if each in rail.operations else "" for each in SHOWN_OPERATIONS)
+            yield code(driver), code(kind), *marks, VERIFIED.get((driver, kind), "never")
+
+
 def settings_of(model: Any) -> Iterator[Row]:
     yield "Setting", "Default", "Meaning"
     for name, field in model.model_fields.items():
@@ -394,6 +432,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "numbers": numbers,
     "fake-rails": fake_rails,
     "capabilities": capabilities,
+    "driver-rails": driver_rails,
     "kinds": kinds,
     "actions": actions,
     "stripe-settings": stripe_settings,

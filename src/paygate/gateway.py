@@ -801,6 +801,35 @@ class HasPublicSettings(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxTrigger:
+    """What makes a processor's sandbox answer in a certain way: a test token, or a postal code.
+
+    Without a *method* a token has to be given by whoever runs the certification, because the
+    processor publishes none.
+    """
+
+    method: OneTimeToken | None = None
+    postal_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxTriggers:
+    """What makes a sandbox approve a charge of one kind, and decline it if anything does."""
+
+    approve: SandboxTrigger
+    decline: SandboxTrigger | None = None
+
+
+@runtime_checkable
+class HasSandboxTriggers(Protocol):
+    """Knows what its processor documents for its sandbox, for `paygate certify`."""
+
+    def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
+        """Return the documented triggers of the sandbox, by kind."""
+        ...
+
+
 @runtime_checkable
 class CarriesProcessor(Protocol):
     """Answers its own requests: the in-memory fake, which needs no network."""

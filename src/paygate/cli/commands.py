@@ -45,6 +45,7 @@ COMMANDS: Final = {
     ),
     "drivers": _at("drivers", "drivers", "List the installed drivers."),
     "check": _at("accounts", "check", "Check settings and credentials of accounts."),
+    "certify": _at("certify", "certify", "Try an account in its processor's sandbox."),
     "collect": _at("payments", "collect", "Collect invoices through a gateway."),
     "authorize": _at("operations", "authorize", "Hold the amount of invoices."),
     "capture": _at("operations", "capture", "Take what was authorised."),

@@ -118,11 +118,21 @@ def with_gateways(command: Callable[Concatenate[Where, P], None]) -> Callable[..
     return _sharing(command, "ledger", "gateways", "app", "tenant", "zone", "as_json")
 
 
+def with_accounts(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
+    """Give *command* the option for settings of gateways, and how to show what was found."""
+    return _sharing(command, "gateways", "as_json")
+
+
 def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
     """Make the function that typer sees, with the options of *command* and then the *shared*."""
 
     def call(ctx: typer.Context, **given: Any) -> None:
-        said: dict[str, Any] = {"gateways": None}
+        said: dict[str, Any] = {
+            "ledger": "sqlite://",
+            "gateways": None,
+            "app": None,
+            "tenant": "main",
+        }
         said |= {name: given.pop(name) for name in shared}
         command(Where(ctx=ctx, **said), **given)
 

@@ -44,6 +44,8 @@ from paygate.driver import (
     RejectCause,
     Rejected,
     Reply,
+    SandboxTrigger,
+    SandboxTriggers,
     StoredToken,
     Traits,
     Unknown,
@@ -144,6 +146,11 @@ class AuthorizeNet:
         # Accept.js shows both to whoever looks at the page.
         key, login = self._settings.client_key, self._settings.login
         return {"client_key": key, "login": login} if key else {}
+
+    def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
+        """Return the postal code that is declined; Accept.js alone makes the sandbox's tokens."""
+        declined = SandboxTrigger(postal_code="46282")
+        return {Kind.CARD: SandboxTriggers(approve=SandboxTrigger(), decline=declined)}
 
     # --- Collect -------------------------------------------------------------------------
 

@@ -45,6 +45,8 @@ from paygate.driver import (
     Rail,
     Rejected,
     Reply,
+    SandboxTrigger,
+    SandboxTriggers,
     StoredToken,
     Traits,
     Unknown,
@@ -122,6 +124,14 @@ class Stripe:
     def public_settings(self) -> Mapping[str, str]:
         key = self._settings.publishable_key
         return {"publishable_key": key} if key else {}
+
+    def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
+        """Return the test cards that Stripe documents, by their ids of a PaymentMethod."""
+        card = SandboxTriggers(
+            approve=SandboxTrigger(method=OneTimeToken.of("pm_card_visa")),
+            decline=SandboxTrigger(method=OneTimeToken.of("pm_card_visa_chargeDeclined")),
+        )
+        return {Kind.CARD: card}
 
     # --- Collect -------------------------------------------------------------------------
 

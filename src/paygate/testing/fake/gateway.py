@@ -13,7 +13,19 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from paygate.driver import InquiryBy, InvalidValue, Kind, Note, Rejected, Secret, Unknown, at_once
+from paygate.driver import (
+    InquiryBy,
+    InvalidValue,
+    Kind,
+    Note,
+    OneTimeToken,
+    Rejected,
+    SandboxTrigger,
+    SandboxTriggers,
+    Secret,
+    Unknown,
+    at_once,
+)
 from paygate.testing.fake import answers, requests
 from paygate.testing.fake.controls import Controls
 from paygate.testing.fake.guard import refuse_production, require_loopback
@@ -93,6 +105,15 @@ class FakeDialogues:
     def public_settings(self) -> Mapping[str, str]:
         """Return what a page needs for the fake's script."""
         return {"publishable_key": PUBLISHABLE_KEY}
+
+    def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
+        """Return the magic values that approve and decline."""
+        card = SandboxTriggers(
+            approve=SandboxTrigger(method=OneTimeToken.of("tok_visa")),
+            decline=SandboxTrigger(method=OneTimeToken.of("tok_declined")),
+        )
+        debit = SandboxTriggers(approve=SandboxTrigger(method=OneTimeToken.of("tok_bank")))
+        return {Kind.CARD: card, Kind.E_CHECK: debit}
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         """Collect the amount, or start collecting it; an e-check is created before its debit."""
