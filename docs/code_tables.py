@@ -370,8 +370,21 @@ def actions() -> Iterator[Row]:
 
 
 def names_of(module: Any) -> Iterator[Row]:
+    yield from names_within(module, module.__all__)
+
+
+def names_for_drivers(*, kit: bool) -> Iterator[Row]:
+    """Those of the driver kit, or those of the protocol."""
+    homes = paygate.driver._HOMES
+    of_kit = {name for name, home in homes.items() if home.startswith("driverkit.")}
+    yield from names_within(
+        paygate.driver, [name for name in paygate.driver.__all__ if (name in of_kit) is kit]
+    )
+
+
+def names_within(module: Any, names: Iterable[str]) -> Iterator[Row]:
     yield "Name", "What it is"
-    for name in module.__all__:
+    for name in names:
         thing = getattr(module, name)
         documented = inspect.isclass(thing) or inspect.isroutine(thing)
         yield code(name), first_line(thing) if documented else ""
@@ -414,7 +427,8 @@ def span(value: timedelta) -> str:
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "public-names": lambda: names_of(paygate),
     "verbs": verbs,
-    "names-for-drivers": lambda: names_of(paygate.driver),
+    "names-for-drivers": lambda: names_for_drivers(kit=False),
+    "names-of-the-kit": lambda: names_for_drivers(kit=True),
     "timing": timing,
     "statuses": statuses,
     "reviews": reviews,

@@ -17,7 +17,7 @@ may move at any time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.dialogue import BODY_BYTES_MAX, Dialogue, Note, Request, Response, at_once
 from paygate.domain.action import (
@@ -143,20 +143,52 @@ from paygate.gateway import (
 )
 
 if TYPE_CHECKING:
+    from paygate.driverkit.amounts import Amounts
+    from paygate.driverkit.fields import ID, TEXT_MAX, Fields
+    from paygate.driverkit.form_fields import FormFields, read_form
+    from paygate.driverkit.json_fields import read_json, read_json_value
+    from paygate.driverkit.paging import Listing, read_pages
+    from paygate.driverkit.refusals import CAUSES, Cause, refusal, unanswered
+    from paygate.driverkit.settings import (
+        AmountTable,
+        Plain,
+        Secrets,
+        limits_of,
+        matching,
+        safe_url,
+    )
+    from paygate.driverkit.signatures import HmacKeys, alike, check_age, unix_stamp
+    from paygate.driverkit.writing import (
+        Form,
+        document,
+        form_body,
+        json_body,
+        leaf,
+        listed,
+        node,
+        plain,
+        short_key,
+    )
+    from paygate.driverkit.xml_fields import XmlFields, read_xml
     from paygate.settings import Settings
 
 __all__ = [
     "BODY_BYTES_MAX",
     "BRANDS",
     "CAPABILITIES",
+    "CAUSES",
+    "ID",
     "MINOR_MAX",
     "PROTOCOL_VERSION",
     "SCALES",
+    "TEXT_MAX",
     "AccessToken",
     "AccountFacts",
     "Action",
     "ActionRequired",
     "AddressPer",
+    "AmountTable",
+    "Amounts",
     "Applied",
     "ApproveElsewhere",
     "Approved",
@@ -173,6 +205,7 @@ __all__ = [
     "CardCheck",
     "CardChecks",
     "CarriesProcessor",
+    "Cause",
     "Charge",
     "ChargeLine",
     "ChargeReason",
@@ -196,12 +229,16 @@ __all__ = [
     "Fault",
     "FeedPage",
     "Feeds",
+    "Fields",
     "Finding",
     "Forgetting",
+    "Form",
+    "FormFields",
     "Gateway",
     "GatewayError",
     "HasPublicSettings",
     "HasSandboxTriggers",
+    "HmacKeys",
     "Idempotency",
     "Inquiry",
     "InquiryBy",
@@ -214,6 +251,7 @@ __all__ = [
     "Late",
     "LateRule",
     "Limits",
+    "Listing",
     "LooksUp",
     "Mandate",
     "MandateScope",
@@ -238,6 +276,7 @@ __all__ = [
     "PayerField",
     "PaygateError",
     "Pending",
+    "Plain",
     "PostForm",
     "PostalAddress",
     "Price",
@@ -259,6 +298,7 @@ __all__ = [
     "SandboxTriggers",
     "ScriptStep",
     "Secret",
+    "Secrets",
     "Settings",
     "ShowCode",
     "ShowVoucher",
@@ -276,20 +316,129 @@ __all__ = [
     "Watches",
     "Withdrawal",
     "Withdraws",
+    "XmlFields",
+    "alike",
     "at_once",
     "brand_of",
+    "check_age",
     "digest_key",
+    "document",
+    "form_body",
+    "json_body",
+    "leaf",
+    "limits_of",
+    "listed",
+    "matching",
+    "node",
+    "plain",
+    "read_form",
+    "read_json",
+    "read_json_value",
+    "read_pages",
+    "read_xml",
+    "refusal",
+    "safe_url",
     "scale_of",
+    "short_key",
     "step_key",
+    "unanswered",
+    "unix_stamp",
 ]
+
+# What is loaded when it is first used, as not all drivers need it: pydantic is slow, and so are
+# an XML parser and cryptography.
+_HOMES: Final = {
+    "Settings": "settings",
+    **dict.fromkeys(("Amounts",), "driverkit.amounts"),
+    **dict.fromkeys(
+        (
+            "Fields",
+            "ID",
+            "TEXT_MAX",
+        ),
+        "driverkit.fields",
+    ),
+    **dict.fromkeys(
+        (
+            "FormFields",
+            "read_form",
+        ),
+        "driverkit.form_fields",
+    ),
+    **dict.fromkeys(
+        (
+            "read_json",
+            "read_json_value",
+        ),
+        "driverkit.json_fields",
+    ),
+    **dict.fromkeys(
+        (
+            "Listing",
+            "read_pages",
+        ),
+        "driverkit.paging",
+    ),
+    **dict.fromkeys(
+        (
+            "CAUSES",
+            "Cause",
+            "refusal",
+            "unanswered",
+        ),
+        "driverkit.refusals",
+    ),
+    **dict.fromkeys(
+        (
+            "AmountTable",
+            "Plain",
+            "Secrets",
+            "limits_of",
+            "matching",
+            "safe_url",
+        ),
+        "driverkit.settings",
+    ),
+    **dict.fromkeys(
+        (
+            "HmacKeys",
+            "alike",
+            "check_age",
+            "unix_stamp",
+        ),
+        "driverkit.signatures",
+    ),
+    **dict.fromkeys(
+        (
+            "Form",
+            "document",
+            "form_body",
+            "json_body",
+            "leaf",
+            "listed",
+            "node",
+            "plain",
+            "short_key",
+        ),
+        "driverkit.writing",
+    ),
+    **dict.fromkeys(
+        (
+            "XmlFields",
+            "read_xml",
+        ),
+        "driverkit.xml_fields",
+    ),
+}
 
 if not TYPE_CHECKING:
     # Hidden from type checkers, so that they still catch a wrong name.
     def __getattr__(name: str) -> Any:
-        """Import `Settings` when it is first used: pydantic is slow, and not all need it."""
-        if name != "Settings":
+        """Import a name of the driver kit, or `Settings`, when it is first used."""
+        if name not in _HOMES:
             raise AttributeError(f"module 'paygate.driver' has no attribute {name!r}")
-        from paygate.settings import Settings
+        from importlib import import_module
 
-        globals()["Settings"] = Settings
-        return Settings
+        value = getattr(import_module(f"paygate.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value

@@ -1,0 +1,82 @@
+"""Amounts as a processor counts them: as whole numbers or with a point, with digits of its own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from paygate.domain.currency import SCALES
+from paygate.domain.money import MINOR_MAX, Money
+from paygate.errors import BadResponse, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.driverkit.fields import Fields
+
+
+class Amounts:
+    """The currencies of *by*, and how many digits after the point each of them has there.
+
+    Processors differ from ISO 4217: Stripe gives the Icelandic krona two digits, PayPal the
+    forint none. *steps* are what a whole amount must be a multiple of, for currencies whose last
+    digits are always 0.
+    """
+
+    def __init__(
+        self, by: str, digits: Mapping[str, int], steps: Mapping[str, int] | None = None
+    ) -> None:
+        self._by = by
+        self.digits, self.steps = digits, steps or {}
+        self.currencies = frozenset(digits)
+
+    def whole(self, money: Money) -> int:
+        """Return *money* as a whole number, or raise `Unsupported` rather than round it."""
+        digits = self.digits.get(money.currency)
+        if digits is None:
+            raise Unsupported(
+                f"the {self._by} driver does not charge {money.currency}; see its currencies in "
+                "traits",
+                currency=money.currency,
+            )
+        shift = digits - SCALES[money.currency]
+        amount, rest = _shifted(money.minor, shift)
+        if rest or amount % self.steps.get(money.currency, 1):
+            raise Unsupported(
+                f"{self._by} does not charge {money}: it takes fewer digits of {money.currency}; "
+                "round the amount first",
+                currency=money.currency,
+            )
+        return amount
+
+    def decimal(self, money: Money) -> str:
+        """Return *money* with a point, ``"12.50"``, or raise `Unsupported` rather than round it."""
+        amount = self.whole(money)
+        return f"{Decimal(amount).scaleb(-self.digits[money.currency]):f}"
+
+    def of_whole(self, currency: str, amount: int) -> Money:
+        """Return what *amount* is, or raise `BadResponse` for one that our money cannot be."""
+        if currency not in self.digits:
+            raise BadResponse(f"{self._by} names a currency that it is not known to use")
+        shift = SCALES[currency] - self.digits[currency]
+        minor, rest = _shifted(amount, shift)
+        if rest or not 0 <= minor <= MINOR_MAX:
+            raise BadResponse(f"{self._by} names an amount that is none in {currency}")
+        return Money(currency, minor)
+
+    def read_whole(self, fields: Fields, path: str, currency: str) -> Money:
+        """Return the amount at *path*, written as `whole` writes one."""
+        return self.of_whole(currency, fields.whole(path))
+
+    def read_decimal(self, fields: Fields, path: str, currency: str) -> Money:
+        """Return the amount at *path*, written as `decimal` writes one."""
+        if currency not in self.digits:
+            raise BadResponse(f"{self._by} names a currency that it is not known to use")
+        return fields.money(path, currency)
+
+
+def _shifted(number: int, digits: int) -> tuple[int, int]:
+    """Return *number* with so many digits more, or fewer, and what is left over of it."""
+    if digits >= 0:
+        return number * int(10**digits), 0
+    return divmod(number, int(10**-digits))

@@ -1,0 +1,80 @@
+"""JSON bodies, read without surprises.
+
+Refused are: what is not UTF-8 or not JSON, a name that an object has twice (readers differ in
+which of the two counts), NaN and infinities, numbers of thousands of digits, and more than a few
+hundred objects within each other. A number with a fraction is a float to whoever decoded it;
+`Fields.decimal` returns only one of which every digit that was written is known.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from pydantic_core import from_json, to_json
+
+from paygate.dialogue import BODY_BYTES_MAX
+from paygate.driverkit.bodies import body_of, unreadable
+from paygate.driverkit.fields import Fields
+
+if TYPE_CHECKING:
+    from paygate.dialogue import Response
+
+_MARK: Final = b"\xef\xbb\xbf"
+"""A byte order mark, which some processors write before UTF-8."""
+
+
+def read_json(source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX) -> Fields:
+    """Return the members of an object, or raise `BadResponse`; the error never quotes the body."""
+    fields = read_json_value(source, by, bytes_max=bytes_max)
+    if isinstance(fields.value(), dict):
+        return fields
+    raise unreadable(source, by, "a JSON object")
+
+
+def read_json_value(
+    source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX
+) -> Fields:
+    """Return any JSON, such as a list at the top: ``.each()``, ``.texts()`` or ``.value()``."""
+    body = body_of(source, by, "JSON", bytes_max)
+    try:
+        return Fields(_decode(body), by)
+    except (ValueError, RecursionError):
+        raise unreadable(source, by, "JSON") from None
+
+
+# --- Decoding -------------------------------------------------------------------------------
+# pydantic's decoder is twice as fast as that of the standard library, and takes the last of two
+# members of one name. Whether there were two is seen by writing the value again: each member has
+# one colon, and all other colons are in texts, which are the same in both unless one is escaped.
+# The slower decoder reads those, and halves of a surrogate pair, which the other refuses.
+
+_ESCAPED_COLON: Final = b"\\u003"
+_SURROGATES: Final = (b"\\ud", b"\\uD")
+
+
+def _decode(body: bytes) -> Any:
+    body = body.removeprefix(_MARK)
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        if not any(each in body for each in _SURROGATES):
+            raise
+        return _SLOW.decode(body.decode())
+    if to_json(value).count(b":") != body.count(b":") or _ESCAPED_COLON in body:
+        return _SLOW.decode(body.decode())
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name twice in one object")
+    return members
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:10]} is not a number")
+
+
+_SLOW: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)

@@ -1,0 +1,55 @@
+"""Lists that come in pages: read to the end, or until what is looked for is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from paygate.errors import BadResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.dialogue import Dialogue, Request, Response
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """The entries that were read; *complete* unless pages were left over.
+
+    What is not found in an incomplete listing may still exist: it is `Unknown`, not `NotFound`.
+    """
+
+    entries: list[T]
+    complete: bool
+
+
+def read_pages(
+    first: C,
+    build: Callable[[C], Request],
+    parse: Callable[[Response], tuple[list[T], C | None]],
+    *,
+    until: Callable[[T], bool] | None = None,
+    pages_max: int = 100,
+) -> Dialogue[Listing[T]]:
+    """Read the pages from cursor *first* on: an id, an offset, or the number of a page.
+
+    *parse* returns the entries of a page and the cursor of the next one, or None. Reading stops
+    after a page with an entry that *until* is true of; such a listing counts as complete.
+    """
+    entries: list[T] = []
+    cursor: C | None = first
+    for _ in range(pages_max):
+        if cursor is None:
+            break
+        page, following = parse((yield build(cursor)))
+        if following is not None and following == cursor:
+            raise BadResponse("a page of a list says that it is followed by itself")
+        cursor = following
+        entries += page
+        if until is not None and any(until(each) for each in page):
+            return Listing(entries, complete=True)
+    return Listing(entries, complete=cursor is None)

@@ -1,0 +1,70 @@
+"""Refusals: what the status of an answer means, before and after money may have moved.
+
+Before the request that moves money, every error means that nothing happened: the operation is
+rejected, and may be made again if the processor was only busy. From that request on, an error is
+a refusal only if the processor itself surely made it; anything else, such as a 500, a 409 or a page
+of some proxy, leaves open what became of the money. An inquiry that is refused finds nothing out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from paygate.domain.outcome import RejectCause, Rejected, Unknown
+from paygate.errors import BadResponse, CredentialsRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paygate.dialogue import Response
+
+Cause: TypeAlias = tuple[RejectCause, bool]
+"""Why a request was refused, and whether it may be made again."""
+
+CAUSES: Final[Mapping[int, Cause]] = {
+    400: (RejectCause.VALIDATION, False),  # not acceptable, such as a missing parameter
+    401: (RejectCause.CREDENTIALS, False),  # no valid key was given
+    403: (RejectCause.PERMISSION, False),  # the key may not do this
+    404: (RejectCause.VALIDATION, False),  # what the request is about does not exist
+    429: (RejectCause.RATE_LIMIT, True),  # too many requests, so this one was turned away
+}
+"""The causes by status. A 409, a 422 and a 5xx mean one thing here and another there: they are not
+refusals unless a driver knows the code that came with them."""
+
+_BUSY: Final[Cause] = (RejectCause.UNAVAILABLE, True)
+
+
+def refusal(
+    response: Response,
+    by: str,
+    *,
+    money_may_move: bool,
+    cause: Cause | None = None,
+    certain: bool = True,
+    raw_code: str = "",
+    message: str = "",
+    reference: str = "",
+) -> Rejected | Unknown:
+    """Return what an answer with an error means for the operation.
+
+    *cause* is what the processor's own code says, which goes before the status. *certain* is
+    whether the body shows that the processor itself refused; it counts once money may move.
+    """
+    found = cause or CAUSES.get(response.status)
+    if money_may_move and (found is None or not certain):
+        return Unknown(reason=f"{by} answered with status {response.status}", reference=reference)
+    why, retryable = found or _BUSY
+    return Rejected(
+        cause=why, retryable=retryable, raw_code=raw_code, message=message, reference=reference
+    )
+
+
+def unanswered(
+    response: Response, by: str, *, cause: Cause | None = None, said: str = ""
+) -> BadResponse:
+    """Return the error of an inquiry that was refused: `CredentialsRejected` if the key was."""
+    told = f"status {response.status}" + (f", {said}" if said else "")
+    found = cause or CAUSES.get(response.status)
+    if found is not None and found[0] is RejectCause.CREDENTIALS:
+        return CredentialsRejected(f"{by} does not accept the key: {told}")
+    return BadResponse(f"{by} did not answer the inquiry: {told}", status=response.status)

@@ -1,0 +1,62 @@
+"""JSON is read without surprises: one reading, and none of what other readers read otherwise."""
+
+import pytest
+
+from paygate.driver import BadResponse, Response, read_json, read_json_value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"a": 1} x',
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": "\xff"}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": ":", "b": ":"}}',
+        b'{"a" :1, "b": "\\u003a", "a":2}',
+        b'{"a": 1, "a": 2, "b": "\\ud800"}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a":' * 500 + b"1" + b"}" * 500,
+        b"[" * 100_000,
+        "{'a': 1}".encode("utf-16"),
+    ],
+)
+def test_what_has_no_one_reading_is_refused_and_not_quoted(body: bytes) -> None:
+    with pytest.raises(BadResponse) as refused:
+        read_json(Response(status=502, body=body), "Penny")
+
+    assert refused.value.message == (
+        f"Penny: status 502: expected JSON, got {len(body)} other bytes"
+    )
+    assert refused.value.facts == {"status": 502}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": "x:y", "b": {"a": ":"}}',
+        b'\xef\xbb\xbf{"a": "x:y"}',
+        b'{"a": "x\\u003ay"}',
+        b'{"a": "x:y", "b": "\\ud800"}',
+        b'{"b": "\\"a\\": 1", "a" : "x:y"}',
+    ],
+)
+def test_colons_in_texts_and_odd_characters_are_read(body: bytes) -> None:
+    assert read_json(body, "Penny").text("a") == "x:y"
+
+
+def test_a_list_at_the_top_is_read_by_who_expects_one() -> None:
+    assert [each.id("id") for each in read_json_value(b'[{"id": "a"}]', "Penny").each()] == ["a"]
+    assert read_json_value(b'["a", "b"]', "Penny").texts() == ["a", "b"]
+    assert read_json_value(b"7", "Penny").value() == 7
+
+
+def test_more_bytes_than_are_expected_are_not_read() -> None:
+    body = b'{"a": "' + b"x" * 100 + b'"}'
+
+    with pytest.raises(BadResponse, match="expected JSON, got 109 other bytes"):
+        read_json(body, "Penny", bytes_max=100)
+    assert read_json(body, "Penny", bytes_max=109)

@@ -1,0 +1,31 @@
+"""What is sent: bodies, and what fits into the fields of a processor."""
+
+import pytest
+
+from paygate.driver import digest_key, form_body, json_body, listed, plain, short_key
+
+
+def test_bodies_are_written_in_order() -> None:
+    assert form_body([("b", "1 & 2"), ("a[0]", "é")]) == b"b=1+%26+2&a%5B0%5D=%C3%A9"
+    assert json_body({"b": 1, "a": ["é"]}) == b'{"b":1,"a":["\\u00e9"]}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_body({"a": float("nan")})
+
+
+def test_a_description_is_one_line_that_fits() -> None:
+    assert plain("INV-7", 20) == "INV-7"
+    assert plain("a\r\n\0b\u2028c", 20) == "a b c"
+    assert plain("x" * 30, 20) == "x" * 20
+
+
+def test_as_many_names_are_listed_as_fit() -> None:
+    assert listed(["INV-1", "INV-2", "INV-3"], 100) == "INV-1, INV-2, INV-3"
+    assert listed(["INV-1", "INV-2", "INV-3"], 17) == "INV-1, INV-2 +1"
+    assert listed(["x" * 30], 20) == "x" * 20
+    assert listed([], 20) == ""
+
+
+def test_a_key_that_is_too_long_is_a_digest() -> None:
+    assert short_key("checkout-7", "confirm", 255) == "checkout-7-confirm"
+    assert short_key("x" * 300, "confirm", 255) == digest_key("x" * 300, "confirm")
+    assert len(short_key("x" * 300, "confirm", 20)) == 20
