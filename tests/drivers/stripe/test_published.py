@@ -39,18 +39,18 @@ LEFT_OUT = {
 
 
 def test_the_currencies_are_those_that_stripe_lists() -> None:
-    assert LEFT_OUT.keys() == published.CURRENCIES - codes.CURRENCIES
-    assert set() == codes.CURRENCIES - published.CURRENCIES
+    assert LEFT_OUT.keys() == published.CURRENCIES - codes.AMOUNTS.currencies
+    assert set() == codes.AMOUNTS.currencies - published.CURRENCIES
     for kind in (Kind.CARD, Kind.REDIRECT):
-        assert STRIPE.traits.rails[kind].currencies == codes.CURRENCIES
+        assert STRIPE.traits.rails[kind].currencies == codes.AMOUNTS.currencies
 
 
 def test_the_currencies_are_counted_as_the_sheet_says(tables: dict[str, Any]) -> None:
     without = {code.upper() for code in tables["zero_decimal"]} - {"UGX"}
     three = {code.upper() for code in tables["three_decimal"]}
-    assert {code for code, digits in codes.DIGITS.items() if digits == 0} == without
-    assert {code for code, digits in codes.DIGITS.items() if digits == 3} == three
-    assert {**dict.fromkeys(three, 10), "ISK": 100} == codes.STEPS
+    assert {code for code, digits in codes.AMOUNTS.digits.items() if digits == 0} == without
+    assert {code for code, digits in codes.AMOUNTS.digits.items() if digits == 3} == three
+    assert {**dict.fromkeys(three, 10), "ISK": 100} == codes.AMOUNTS.steps
 
 
 # --- Declines and refusals ---------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from paygate.driver import CheckResult, DeclineCode, RejectCause
+from paygate.driver import Amounts, CheckResult, DeclineCode, RejectCause
 
 # --- Declines -----------------------------------------------------------------------
 
@@ -184,17 +184,17 @@ _TWO_DIGITS: Final = """
 _WITHOUT_DIGITS: Final = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
 _THREE_DIGITS: Final = "BHD JOD KWD OMR TND"
 
-DIGITS: Final[dict[str, int]] = {
-    currency: digits
-    for digits, currencies in ((2, _TWO_DIGITS), (0, _WITHOUT_DIGITS), (3, _THREE_DIGITS))
-    for currency in currencies.split()
-}
-"""Digits after the point in Stripe's amounts, by currency."""
-
-CURRENCIES: Final = frozenset(DIGITS)
-
-STEPS: Final[dict[str, int]] = {**dict.fromkeys(_THREE_DIGITS.split(), 10), "ISK": 100}
-"""What Stripe's amount must be a multiple of: a third digit must be 0, and ISK's two."""
+AMOUNTS: Final = Amounts(
+    "Stripe",
+    {
+        currency: digits
+        for digits, currencies in ((2, _TWO_DIGITS), (0, _WITHOUT_DIGITS), (3, _THREE_DIGITS))
+        for currency in currencies.split()
+    },
+    # A third digit must be 0, and so must ISK's two.
+    steps={**dict.fromkeys(_THREE_DIGITS.split(), 10), "ISK": 100},
+)
+"""How Stripe counts: whole numbers, with these digits after the point."""
 
 
 # --- What was checked beside the card number ---------------------------------------------------

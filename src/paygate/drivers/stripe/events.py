@@ -17,7 +17,6 @@ from paygate.drivers.stripe.callbacks import read_event
 from paygate.drivers.stripe.messages import (
     ID,
     PAGE,
-    Form,
     error_of,
     get,
     named,
@@ -26,7 +25,7 @@ from paygate.drivers.stripe.messages import (
 )
 
 if TYPE_CHECKING:
-    from paygate.driver import Request, Response
+    from paygate.driver import Form, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 TYPES: Final = (

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.driver import (
@@ -36,8 +35,6 @@ from paygate.driver import (
     InquiryBy,
     Keyed,
     Kind,
-    Limits,
-    Money,
     Note,
     NotFound,
     OneTimeToken,
@@ -50,8 +47,10 @@ from paygate.driver import (
     StoredToken,
     Traits,
     Unknown,
+    limits_of,
 )
 from paygate.drivers.stripe import callbacks, codes, events, refunds, sessions, stored, wire
+from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.messages import is_replayed
 from paygate.drivers.stripe.settings import StripeSettings
 
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
         Finding,
         Forgetting,
         Inquiry,
+        Money,
         Movement,
         Notice,
         Outcome,
@@ -512,7 +512,7 @@ def _is_payment(reference: str) -> bool:
 
 
 def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
-    limits = _limits(settings)
+    limits = limits_of(settings.minimum, settings.maximum, AMOUNTS.currencies, "Stripe")
     return {
         Kind.CARD: Rail(
             operations=frozenset(
@@ -528,7 +528,7 @@ def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
                     Operation.FORGET,
                 }
             ),
-            currencies=codes.CURRENCIES,
+            currencies=AMOUNTS.currencies,
             limits=limits,
             methods=frozenset({OneTimeToken, StoredToken}),
             partial_capture=True,
@@ -537,21 +537,10 @@ def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
             operations=frozenset(
                 {Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW, Operation.REFUND}
             ),
-            currencies=codes.CURRENCIES,
+            currencies=AMOUNTS.currencies,
             limits=limits,
             needs_return_url=True,
             immediate=False,
             payer_present=True,
         ),
-    }
-
-
-def _limits(settings: StripeSettings) -> dict[str, Limits]:
-    def minor(amounts: dict[str, Decimal], currency: str) -> int | None:
-        amount = amounts.get(currency)
-        return None if amount is None else Money.of(currency, amount).minor
-
-    return {
-        currency: Limits(minor(settings.minimum, currency), minor(settings.maximum, currency))
-        for currency in settings.minimum.keys() | settings.maximum.keys()
     }

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.driver import (
     BadResponse,
@@ -24,15 +23,15 @@ from paygate.driver import (
     Request,
     Unknown,
     brand_of,
-    digest_key,
-    step_key,
+    form_body,
+    short_key,
 )
 from paygate.drivers.stripe import codes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from paygate.driver import Customer, Inquiry, Outcome, Response
+    from paygate.driver import Customer, Form, Inquiry, Outcome, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 API_VERSION: Final = "2026-06-24.dahlia"
@@ -52,8 +51,6 @@ SCAN_AFTER: Final = timedelta(hours=1)
 ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 TOKEN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
-Form: TypeAlias = list[tuple[str, str]]
-
 
 # --- Building -------------------------------------------------------------------------
 
@@ -67,9 +64,6 @@ def post(
     step: str,
     moves_money: bool = False,
 ) -> Request:
-    idempotency_key = step_key(key, step)
-    if len(idempotency_key) > KEY_MAX:
-        idempotency_key = digest_key(key, step)
     return Request(
         method="POST",
         url=settings.api_base + path,
@@ -77,9 +71,9 @@ def post(
         headers={
             **headers(settings),
             "Content-Type": "application/x-www-form-urlencoded",
-            "Idempotency-Key": idempotency_key,
+            "Idempotency-Key": short_key(key, step, KEY_MAX),
         },
-        body=urlencode(form).encode(),
+        body=form_body(form),
         moves_money=moves_money,
         retry_header=RETRY_HEADER,
         # Creating twice under one key creates once. The charge itself is not repeated blindly: a

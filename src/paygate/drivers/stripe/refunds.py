@@ -20,12 +20,11 @@ from paygate.driver import (
     Unsupported,
 )
 from paygate.drivers.stripe import codes
-from paygate.drivers.stripe.amounts import from_stripe, to_stripe
+from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.messages import (
     ID,
     METADATA_MAX,
     PAGE,
-    Form,
     expect_ok,
     get,
     instant,
@@ -44,7 +43,7 @@ from paygate.drivers.stripe.messages import (
 from paygate.drivers.stripe.wire import Elsewhere, seen
 
 if TYPE_CHECKING:
-    from paygate.driver import Inquiry, Money, Outcome, Refunding, Request, Response
+    from paygate.driver import Form, Inquiry, Money, Outcome, Refunding, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 
@@ -76,7 +75,7 @@ def build_refund(settings: StripeSettings, refunding: Refunding) -> Request:
     """Send an amount back."""
     form: Form = [
         _within(about(refunding)),
-        ("amount", str(to_stripe(refunding.amount))),
+        ("amount", str(AMOUNTS.whole(refunding.amount))),
         *our_ids(refunding.payment, refunding.our_ref),
     ]
     if refunding.reason in codes.REFUND_REASONS:
@@ -220,9 +219,9 @@ def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
 def read_amount(told: object) -> Money:
     """Read the amount of a refund or dispute, or raise `BadResponse`."""
     currency = text(told, "currency").upper()
-    if currency not in codes.CURRENCIES:
+    if currency not in AMOUNTS.currencies:
         raise BadResponse("Stripe names a currency that it is not known to use")
-    money = from_stripe(currency, whole(told, "amount"))
+    money = AMOUNTS.of_whole(currency, whole(told, "amount"))
     if not money.minor:
         raise BadResponse("Stripe says that money moved, and that it is none")
     return money

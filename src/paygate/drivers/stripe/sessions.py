@@ -19,11 +19,12 @@ from paygate.driver import (
     Rejected,
     Unknown,
     Unsupported,
+    listed,
 )
 from paygate.drivers.stripe import stored, wire
-from paygate.drivers.stripe.amounts import to_stripe
+from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.messages import (
-    Form,
+    METADATA_MAX,
     expect_ok,
     get,
     instant,
@@ -39,7 +40,7 @@ from paygate.drivers.stripe.messages import (
 )
 
 if TYPE_CHECKING:
-    from paygate.driver import Charge, Enrollment, Money, Outcome, Request, Response
+    from paygate.driver import Charge, Enrollment, Form, Money, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 CLIENT_REFERENCE_MAX: Final = 200
@@ -57,7 +58,7 @@ def is_session(reference: str) -> bool:
 
 def check(charge: Charge) -> None:
     """Raise `Unsupported` for what the page cannot do."""
-    to_stripe(charge.amount)
+    AMOUNTS.whole(charge.amount)
     wire.check_shipping(charge)
     if charge.kind is not Kind.REDIRECT:
         raise Unsupported(f"the Stripe driver has no page for {charge.kind}")
@@ -86,7 +87,10 @@ def build_payment(settings: StripeSettings, charge: Charge, customer: str = "") 
     ]
     if charge.invoices:
         form.append(
-            ("payment_intent_data[metadata][paygate_invoices]", wire.listed(charge.invoices))
+            (
+                "payment_intent_data[metadata][paygate_invoices]",
+                listed(charge.invoices, METADATA_MAX),
+            )
         )
     if charge.description:
         form.append(("payment_intent_data[description]", charge.description[:1000]))
@@ -104,7 +108,7 @@ def build_payment(settings: StripeSettings, charge: Charge, customer: str = "") 
 
 def _items(charge: Charge) -> Form:
     """Write what the page shows: a line for each invoice, or one for all."""
-    name = charge.description or wire.listed(charge.invoices) or charge.payment
+    name = charge.description or listed(charge.invoices, METADATA_MAX) or charge.payment
     shown = [(line.reference, line.amount) for line in charge.lines]
     # What a payer pays beyond the invoices has no line, and Stripe charges the sum of the lines.
     if len(shown) < 2 or len(shown) > ITEMS_MAX or _sum(charge) != charge.amount.minor:
@@ -114,7 +118,7 @@ def _items(charge: Charge) -> Form:
         item = f"line_items[{number}][price_data]"
         form += [
             (f"{item}[currency]", amount.currency.lower()),
-            (f"{item}[unit_amount]", str(to_stripe(amount))),
+            (f"{item}[unit_amount]", str(AMOUNTS.whole(amount))),
             (f"{item}[product_data][name]", text_[:250]),
             (f"line_items[{number}][quantity]", "1"),
         ]
@@ -199,7 +203,7 @@ def paid_of(
     session = expect_ok(response)
     identity = read_object(settings, session, "checkout.session", reference)
     theirs = text(session, "currency").upper()
-    if (whole(session, "amount_total"), theirs) != (to_stripe(asked), asked.currency):
+    if (whole(session, "amount_total"), theirs) != (AMOUNTS.whole(asked), asked.currency):
         raise BadResponse("Stripe's page asks for another amount or currency than was asked for")
     told = session.get("payment_intent")
     match text(session, "status"):

@@ -35,9 +35,10 @@ from paygate.driver import (
     Unknown,
     Unsupported,
     brand_of,
+    listed,
 )
 from paygate.drivers.stripe import codes
-from paygate.drivers.stripe.amounts import from_stripe, to_stripe
+from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.messages import (
     BEGUN,
     ID,
@@ -45,7 +46,6 @@ from paygate.drivers.stripe.messages import (
     PAGE,
     TAKEN,
     TOKEN,
-    Form,
     at,
     check_live,
     checks_of,
@@ -74,7 +74,17 @@ from paygate.drivers.stripe.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.driver import Capture, Charge, Inquiry, Method, Money, Outcome, Request, Response
+    from paygate.driver import (
+        Capture,
+        Charge,
+        Form,
+        Inquiry,
+        Method,
+        Money,
+        Outcome,
+        Request,
+        Response,
+    )
     from paygate.drivers.stripe.settings import StripeSettings
 
 STRIPE_JS: Final = "https://js.stripe.com/v3/"
@@ -97,7 +107,7 @@ _OFF_SESSION: Final[Mapping[ChargeReason | None, str]] = {
 
 def check(charge: Charge) -> None:
     """Raise `Unsupported` for what Stripe, or this driver, cannot charge."""
-    to_stripe(charge.amount)
+    AMOUNTS.whole(charge.amount)
     if charge.kind is not Kind.CARD:
         raise Unsupported(f"the Stripe driver charges cards, not {charge.kind}")
     check_shipping(charge)
@@ -123,7 +133,7 @@ def build_create(
 
 def _created(charge: Charge, *, hold: bool) -> Form:
     form: Form = [
-        ("amount", str(to_stripe(charge.amount))),
+        ("amount", str(AMOUNTS.whole(charge.amount))),
         ("currency", charge.amount.currency.lower()),
         # Without it Stripe offers every method of the account, and then wants a return_url.
         ("payment_method_types[0]", "card"),
@@ -135,7 +145,7 @@ def _created(charge: Charge, *, hold: bool) -> Form:
     if charge.moto:
         form.append(("payment_method_options[card][moto]", "true"))
     if charge.invoices:
-        form.append(("metadata[paygate_invoices]", listed(charge.invoices)))
+        form.append(("metadata[paygate_invoices]", listed(charge.invoices, METADATA_MAX)))
     if charge.description:
         form.append(("description", charge.description[:1000]))
     return form + of_the_host(charge)
@@ -191,16 +201,6 @@ def method_form(method: Method | None) -> Form:
 def customer_of(method: Method | None) -> str:
     """Return the customer whom a stored card is attached to; empty if it names none."""
     return method.value.reveal().rpartition("/")[0] if isinstance(method, StoredToken) else ""
-
-
-def listed(invoices: tuple[str, ...]) -> str:
-    """Name as many invoices as one value of metadata holds, and count the rest."""
-    names = ", ".join(invoices)
-    count = len(invoices)
-    while len(names) > METADATA_MAX and count > 1:
-        count -= 1
-        names = f"{', '.join(invoices[:count])} +{len(invoices) - count}"
-    return names[:METADATA_MAX]
 
 
 # --- Create and confirm it at once -----------------------------------------------------------
@@ -299,7 +299,7 @@ def build_complete(settings: StripeSettings, key: str, reference: str) -> Reques
 
 def check_capture(capture: Capture) -> None:
     """Raise `Unsupported` for a capture that Stripe would understand otherwise."""
-    to_stripe(capture.amount)
+    AMOUNTS.whole(capture.amount)
     if not capture.final:
         raise Unsupported(
             "Stripe captures once and releases the rest; capture the whole amount with final=True"
@@ -310,7 +310,7 @@ def build_capture(settings: StripeSettings, capture: Capture) -> Request:
     """Take the amount; Stripe releases the rest."""
     path = f"/v1/payment_intents/{named(capture.reference)}/capture"
     form = [
-        ("amount_to_capture", str(to_stripe(capture.amount))),
+        ("amount_to_capture", str(AMOUNTS.whole(capture.amount))),
         ("expand[0]", "latest_charge"),
     ]
     return post(settings, path, form, key=capture.key, step="capture", moves_money=True)
@@ -496,7 +496,7 @@ def parse_check(settings: StripeSettings, response: Response) -> AccountFacts:
     return AccountFacts(
         merchant_account=settings.account,
         live=settings.live,
-        currencies=tuple(sorted(currencies & codes.CURRENCIES)),
+        currencies=tuple(sorted(currencies & AMOUNTS.currencies)),
     )
 
 
@@ -533,9 +533,12 @@ def read_intent(
     status, theirs = text(told, "status"), text(told, "currency").upper()
     if not status:
         raise BadResponse("Stripe tells of a PaymentIntent without its state")
-    if asked is not None and (whole(told, "amount"), theirs) != (to_stripe(asked), asked.currency):
+    if asked is not None and (whole(told, "amount"), theirs) != (
+        AMOUNTS.whole(asked),
+        asked.currency,
+    ):
         raise BadResponse("Stripe names another amount or currency than was asked for")
-    if theirs not in codes.CURRENCIES or currency not in ("", theirs):
+    if theirs not in AMOUNTS.currencies or currency not in ("", theirs):
         raise BadResponse("Stripe names another currency than was asked for")
     held = held or told.get("capture_method") == "manual"
     return Intent(id=identity, status=status, currency=theirs, held=held, told=told)
@@ -596,14 +599,14 @@ def _received(intent: Intent, captured: Money | None) -> Money:
     """Read how much came; Stripe's schema does not promise that it is told."""
     told = intent.told
     if "amount_received" in told:
-        return from_stripe(intent.currency, whole(told, "amount_received"))
+        return AMOUNTS.of_whole(intent.currency, whole(told, "amount_received"))
     if at(told, "latest_charge", "amount_captured") is not None:
-        return from_stripe(intent.currency, whole(told, "latest_charge", "amount_captured"))
+        return AMOUNTS.of_whole(intent.currency, whole(told, "latest_charge", "amount_captured"))
     if captured is not None:
         return captured  # what we said to capture, and Stripe took no other way
     if intent.held:
         raise BadResponse("Stripe says that a hold was captured, and not how much of it")
-    return from_stripe(intent.currency, whole(told, "amount"))
+    return AMOUNTS.of_whole(intent.currency, whole(told, "amount"))
 
 
 def _authorized(intent: Intent) -> Authorized:
@@ -611,7 +614,7 @@ def _authorized(intent: Intent) -> Authorized:
     told = "amount_capturable" if "amount_capturable" in intent.told else "amount"
     charge = intent.told.get("latest_charge")
     return Authorized(
-        amount=from_stripe(intent.currency, whole(intent.told, told)),
+        amount=AMOUNTS.of_whole(intent.currency, whole(intent.told, told)),
         reference=intent.id,
         expires_at=instant(charge, *CARD, "capture_before"),
         method=_stored(intent),
