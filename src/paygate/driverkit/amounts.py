@@ -61,7 +61,7 @@ class Amounts:
         shift = SCALES[currency] - self.digits[currency]
         minor, rest = _shifted(amount, shift)
         if rest or not 0 <= minor <= MINOR_MAX:
-            raise BadResponse(f"{self._by} names an amount that is none in {currency}")
+            raise BadResponse(f"{self._by} names an amount that {currency} does not have")
         return Money(currency, minor)
 
     def read_whole(self, fields: Fields, path: str, currency: str) -> Money:
@@ -76,7 +76,7 @@ class Amounts:
 
 
 def _shifted(number: int, digits: int) -> tuple[int, int]:
-    """Return *number* with so many digits more, or fewer, and what is left over of it."""
+    """Return *number* with *digits* more, or fewer if negative, and what is left over of it."""
     if digits >= 0:
         return number * int(10**digits), 0
     return divmod(number, int(10**-digits))

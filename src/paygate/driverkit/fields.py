@@ -35,7 +35,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 TEXT_MAX: Final = 500
-"""After so many characters a text is cut, which is what the ledger keeps of one."""
+"""The characters after which a text is cut; the ledger keeps no more of one."""
 
 URL_MAX: Final = 4096
 
@@ -45,7 +45,7 @@ ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _DIGITS: Final = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _FLOAT_DIGITS: Final = 15
-"""So many digits of a number any float keeps; of more it is not known what was written."""
+"""The digits of a number that any float keeps; of more it is not known what was written."""
 
 _WHOLE_MAX: Final = 2**63 - 1
 _SECONDS: Final = range(1, 2**32)
@@ -208,7 +208,7 @@ class Fields:
     # --- What has members of its own ------------------------------------------------------
 
     def at(self, path: str) -> Fields:
-        """Return what is within *path*. If nothing is, its members are missing, too."""
+        """Return what is within *path*. If there is nothing, its members are missing, too."""
         return self._within(self._find(path), self._joined(path))
 
     def each(self, path: str = "", default: Sequence[Fields] | Missing = REQUIRED) -> list[Fields]:
@@ -278,7 +278,7 @@ class Fields:
         return f"{self._path}.{path}" if self._path and path else self._path or path
 
     def _without(self, path: str, found: object, default: Any, wanted: str) -> Any:
-        """Return *default*, or raise `BadResponse` if there is none."""
+        """Return *default*, or raise `BadResponse` without one."""
         if default is not REQUIRED:
             return default
         if found is None or found == "":
@@ -304,7 +304,7 @@ _NESTED: Final = (dict, list)
 
 
 def _member(value: object, name: str) -> object:
-    """Return the member *name* of an object, or that entry of a list; None if there is none."""
+    """Return the member *name* of an object, or that entry of a list; None without it."""
     if type(value) is dict:
         return cast("dict[str, object]", value).get(name)
     if type(value) is not list or not (name.isascii() and name.isdigit() and len(name) < 9):
@@ -320,7 +320,7 @@ def _decimal(found: object) -> Decimal | None:
         return Decimal(found) if -_WHOLE_MAX <= found <= _WHOLE_MAX else None
     if type(found) is not float:
         return None
-    # JSON's 1e999 is an infinity here, and is no number either.
+    # JSON's 1e999 is an infinity here, and refused as well.
     number = Decimal(repr(found)) if abs(found) < 10**_FLOAT_DIGITS else None
     return number if number is not None and len(number.as_tuple().digits) <= _FLOAT_DIGITS else None
 

@@ -7,7 +7,7 @@
         minimum: AmountTable = Field(default_factory=dict)
         maximum: AmountTable = Field(default_factory=dict)
 
-What a check raises is shown beside the field's name, and never with what was given.
+What a check raises is shown with the field's name, and never with what was given.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 def matching(pattern: str, says: str, *, optional: bool = False) -> AfterValidator:
     """Return a check that a text or secret, or each of several, matches *pattern*, whole.
 
-    *says* is the error otherwise. A secret with a space or line break at an end, which nobody
-    sees where it was copied from, is refused with words of its own. With *optional* an empty
-    one passes.
+    *says* is the error otherwise. A secret with a space or line break at an end, as copying
+    from a page adds one, is refused with words of its own. With *optional* an empty one passes.
     """
     compiled = re.compile(pattern)
 

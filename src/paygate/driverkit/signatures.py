@@ -23,7 +23,7 @@ _ENCODINGS: Final[dict[Encoding, Callable[[bytes], str]]] = {
 }
 
 STAMP_DIGITS_MAX: Final = 11
-"""Ten digits of Unix seconds last until the year 2286; with more, Python has no such time."""
+"""Ten digits of Unix seconds last until the year 2286; with 12, Python has no times."""
 
 
 class HmacKeys:
@@ -60,7 +60,7 @@ class HmacKeys:
                 good = alike(ours, theirs) or good
         if not good:
             raise NotAuthentic(
-                f"the webhook's signature is none that {self._by} made with our secrets",
+                f"the webhook's signature was not made by {self._by} with our secrets",
                 why="signature",
             )
 
@@ -69,7 +69,7 @@ class HmacKeys:
 
 
 def alike(ours: str, theirs: str) -> bool:
-    """Return whether two signatures are the same, in a time that does not tell where they differ.
+    """Return whether two signatures are the same, in a time that does not depend on what differs.
 
     Empty ones are not: who computes nothing must not be right about nothing.
     """

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from paygate.dialogue import Response
 
 DEPTH_MAX: Final = 100
-"""So many elements may lie within each other."""
+"""The most elements that may lie within each other."""
 
 
 class XmlFields(Fields):
     """The elements and attributes within one element; an attribute's path ends in ``@name``.
 
     Only elements of *namespace* are seen. The text of the element itself is at the empty path.
-    A list is all elements of one path, which may be none.
+    A list is all elements of one path, and may be empty.
     """
 
     __slots__ = ("_element", "_namespace")
