@@ -731,7 +731,7 @@ def test_gateways_of_several_kinds_share_a_processor() -> None:
     assert FakeGateway("voucher", processor=processor).moved("USD") == usd("10.00")
     with pytest.raises(InvalidValue, match="serves"):
         FakeGateway("bitcoin", processor=processor)
-    with pytest.raises(InvalidValue, match="set them there"):
+    with pytest.raises(InvalidValue, match="set them on the processor"):
         FakeGateway(processor=processor, withdrawable=False)
 
 

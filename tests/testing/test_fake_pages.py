@@ -239,7 +239,7 @@ def test_the_first_page_lists_the_others(street: Street) -> None:
 
     listed = Read(street.browser.get("/").text)
 
-    assert "Nobody has been sent here yet." in empty.text
+    assert "No payer has been sent here yet." in empty.text
     hrefs = [given["href"] for tag, given in listed.tags if tag == "a"]
     assert [f"{street.browser.base_url}{href}" for href in hrefs] == pages[::-1]
     assert listed.said["caption"] == "Newest first"
@@ -306,7 +306,7 @@ def test_a_host_that_is_away_is_called_again() -> None:
     assert away.wait(PATIENCE_S)
     pusher.stop()
 
-    assert "no answer (ConnectionRefusedError); sent again in 60 s" in said[0]
+    assert "no response (ConnectionRefusedError); sent again in 60 s" in said[0]
 
 
 @pytest.mark.parametrize("url", ["https://shop.example/hooks", "ftp://127.0.0.1/", "127.0.0.1:80"])

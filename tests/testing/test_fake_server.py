@@ -230,7 +230,7 @@ def test_it_binds_loopback_only(host: str) -> None:
     ],
 )
 def test_an_address_that_no_callback_can_be_sent_to_is_refused_at_once(url: str) -> None:
-    with pytest.raises(InvalidValue, match="callbacks go to an http address"):
+    with pytest.raises(InvalidValue, match="callbacks need an http or https address"):
         Pusher(FakeProcessor(clock=FakeClock()), url)
 
 

@@ -47,7 +47,7 @@ def test_too_few_and_too_many_answers_are_noticed() -> None:
 
     with pytest.raises(AssertionError, match="no response is left"):
         play(conversation(), one)
-    with pytest.raises(AssertionError, match="1 responses unheard"):
+    with pytest.raises(AssertionError, match="1 responses left over"):
         play(conversation(), one, one, one)
 
 
@@ -92,7 +92,7 @@ def test_a_recording_answers_a_dialogue(cassette: Callable[[str], Path]) -> None
 
 
 def test_a_request_that_was_not_recorded_is_noticed(cassette: Callable[[str], Path]) -> None:
-    with pytest.raises(AssertionError, match=r"recorded was GET https://acme\.example/SECOND"):
+    with pytest.raises(AssertionError, match=r"the recording has GET https://acme\.example/SECOND"):
         replay(conversation(), cassette(CASSETTE))
 
 

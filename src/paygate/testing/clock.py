@@ -1,4 +1,4 @@
-"""Clocks: where the fake's time comes from."""
+"""Clocks: the sources of the fake's time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 START: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-"""Where a `FakeClock` starts unless it is told otherwise."""
+"""The instant at which a `FakeClock` starts by default."""
 
 
 class ProcessorClock(Protocol):
-    """Tells the time, in UTC."""
+    """A source of the current time, in UTC."""
 
     def now(self) -> datetime:
-        """Tell the instant it is now."""
+        """Return the current instant."""
         ...
 
 
@@ -24,38 +24,44 @@ class FakeClock:
         self._now = _utc(start)
 
     def now(self) -> datetime:
-        """Tell the instant it was last moved to."""
+        """Return the instant to which the clock was last moved."""
         return self._now
 
     def advance(self, by: timedelta | None = None, **parts: float) -> datetime:
-        """Move forward: ``advance(days=3)`` or ``advance(timedelta(days=3))``."""
+        """Move the clock forward, as in ``advance(days=3)``, and return the new instant.
+
+        ``advance(timedelta(days=3))`` does the same.
+        """
         self._now += _duration(by, parts)
         return self._now
 
     def set(self, instant: datetime) -> None:
-        """Move to *instant*, which may lie in the past, as after a clock was put right."""
+        """Move to *instant*, which may be in the past, as when a wrong clock is corrected."""
         self._now = _utc(instant)
 
 
 class WallClock:
-    """The real time, plus as much as a test added: the next week is an `advance` away."""
+    """The real time, plus the time that a test has added with `advance`."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """Tell the real time, moved forward by what was added."""
+        """Return the real time plus what was added."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, by: timedelta | None = None, **parts: float) -> datetime:
-        """Move forward: ``advance(days=3)`` or ``advance(timedelta(days=3))``."""
+        """Move the clock forward, as in ``advance(days=3)``, and return the new instant.
+
+        ``advance(timedelta(days=3))`` does the same.
+        """
         self._ahead += _duration(by, parts)
         return self.now()
 
 
 def _utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:
-        raise ValueError("an instant needs a zone; say datetime(..., tzinfo=UTC)")
+        raise ValueError("an instant needs a time zone; write datetime(..., tzinfo=UTC)")
     return instant.astimezone(UTC)
 
 

@@ -1,8 +1,8 @@
-"""Callbacks of the fake processor over HTTP: signed, and repeated until somebody answers.
+"""Callbacks of the fake processor over HTTP: signed, and repeated until they are acknowledged.
 
-An answer is a status of 2xx. Without one the callback is sent again, each time after twice
-the pause and with a signature of that moment, and given up after some tries, as real
-processors do. What was given up is still in the feed, and found by an inquiry.
+A status of 2xx acknowledges a callback. Otherwise it is sent again, each time after twice
+the pause and with a new signature, and given up after several tries, as real processors
+do. The event of a callback that was given up is still in the feed and found by inquiries.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from paygate.testing.processor import FakeProcessor
 
 TRIES_MAX: Final = 6
-"""How often a callback is sent before it is given up."""
+"""How many times a callback is sent before it is given up."""
 
 FIRST_PAUSE_S: Final = 1.0
-"""How long after the first try the second one comes; the pause doubles each time."""
+"""The seconds between the first and the second try; the pause doubles each time."""
 
 TIMEOUT_S: Final = 10.0
 
@@ -36,14 +36,16 @@ _TURN_S: Final = 0.05
 
 def _host_of(url: str) -> str:
     """Return the host of *url*; raise `InvalidValue` if no callback can be sent there."""
-    wrong = InvalidValue(f"callbacks go to an http address, and {url[:80]!r} is none")
-    # http.client sends no other characters in a path; in an address they are written as %20.
+    wrong = InvalidValue(
+        f"callbacks need an http or https address, and {url[:80]!r} is not one of them"
+    )
+    # http.client sends no other characters in a path; a URL has %20 and so on instead.
     if not url.isascii() or not url.isprintable() or " " in url:
         raise wrong
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError:  # a port that is none, a bracket that is not closed
+    except ValueError:  # a port that is not a number, a bracket that is not closed
         raise wrong from None
     if parts.scheme not in ("http", "https") or not host:
         raise wrong
@@ -52,10 +54,10 @@ def _host_of(url: str) -> str:
 
 class Pusher:
     """
-    Sends what happens at *processor* to *url*, from now on.
+    Send the events of *processor* to *url*, starting with the next one.
 
-    ``{kind}`` in *url* becomes the kind of the payment, for a host whose accounts are named
-    by it. *tell* hears a line about each try.
+    ``{kind}`` in *url* is replaced by the kind of the payment, for a host whose accounts are
+    named after kinds. *tell* is called with a line about each try.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Pusher:
         self._tell = tell
         self._tries_max = tries_max
         self._first_pause_s = first_pause_s
-        # What happened before a restart was told then, or is found by an inquiry.
+        # Events from before a restart were sent then, or are found by an inquiry.
         self._read = len(processor.truth.events)
         self._guard = threading.Lock()
         self._due: list[tuple[float, int, int, Mapping[str, Any]]] = []
@@ -81,15 +83,15 @@ class Pusher:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start to send."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more; a try that is under way is not waited for."""
+        """Stop sending, without waiting for a try that is under way."""
         self._stopping.set()
 
     def unheard(self, what: Callable[[], object]) -> None:
-        """Do *what*, and never send what it makes happen: those callbacks are lost on the way."""
+        """Call *what*, and never send the events that it causes: those callbacks are lost."""
         with self._guard:
             self._take()
             what()
@@ -144,6 +146,6 @@ class Pusher:
             connection.request("POST", path, written["body"].encode(), written["headers"])
             return str(connection.getresponse().status)
         except (OSError, HTTPException) as fault:
-            return f"no answer ({type(fault).__name__})"
+            return f"no response ({type(fault).__name__})"
         finally:
             connection.close()

@@ -1,8 +1,8 @@
-"""Pages of the fake processor, to click in a browser as a payer would.
+"""Pages of the fake processor, for a person or test to use in a browser as a payer would.
 
-``/`` lists what payers can pay, ``/pay/{reference}`` is the page that a redirect leads to.
-They are plain HTML forms and need no script. They are served by
-`paygate.testing.fake_server` on loopback, and no money moves.
+``/`` lists the pages that payers can pay, and ``/pay/{reference}`` is the page that a
+redirect leads to. The pages are plain HTML forms and need no script.
+`paygate.testing.fake_server` serves them on loopback, and no real money moves.
 """
 
 from __future__ import annotations
@@ -41,34 +41,34 @@ table { border-collapse: collapse; width: 100% }
 caption, th, td { text-align: left; padding: .5rem 1rem .5rem 0; vertical-align: top }
 """.strip()
 
-# What a payer may do, by what the form sends. The first is what most payers do.
+# What a payer may do, by the value that the form sends. The first is what most payers do.
 _WAYS: Final = {
     "pay": "Pay",
     "decline": "Decline this try",
     "cancel": "Cancel, and go back",
-    "lose": "Pay, and lose the answer",
+    "lose": "Pay, and lose the return and the callback",
     "late": "Go back unpaid, and pay late",
 }
-_ENDED_WAYS: Final = {"pay": "Pay all the same, too late"}
+_ENDED_WAYS: Final = {"pay": "Pay anyway, too late"}
 _ENDED: Final = frozenset({State.EXPIRED, State.CANCELED})
 
 _HINTS: Final = {
     State.READY: "You have approved this payment. The merchant completes it.",
-    State.PENDING: "You have paid. The money is on its way.",
+    State.PENDING: "You have paid. The payment is being processed.",
     State.AUTHORIZED: "You have approved this payment. The amount is held.",
     State.APPROVED: "You have paid.",
     State.DECLINED: "This payment was declined.",
     State.REJECTED: "This payment was refused.",
-    State.EXPIRED: "This page has expired. Money that is paid now comes too late.",
-    State.CANCELED: "This page was canceled. Money that is paid now comes too late.",
+    State.EXPIRED: "This page has expired. Money that is paid now arrives too late.",
+    State.CANCELED: "This page was canceled. Money that is paid now arrives too late.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of *processor*; money that is paid late comes after *late_s*.
+    """The pages of *processor*; a late payment arrives after *late_s* seconds.
 
-    *unheard* does what it is given, and lets the merchant hear nothing of it.
+    *unheard* calls its argument without sending the merchant any callbacks about it.
     """
 
     processor: FakeProcessor
@@ -76,7 +76,7 @@ class Pages:
     unheard: Callable[[Callable[[], object]], None]
 
     def serve(self, method: str, target: str, body: bytes) -> Response | None:
-        """Answer a browser; None if *target* is the address of no page."""
+        """Return the page at *target*, or None if there is no page at that address."""
         path = urlsplit(target).path
         if path == "/" and method == "GET":
             return self._index()
@@ -85,7 +85,7 @@ class Pages:
         self.processor.catch_up()
         order = self.processor.truth.orders.get(path.removeprefix(PAY))
         if order is None or not _has_page(order):
-            return _page(404, "Page not found", "<p>The fake processor has no such page.</p>")
+            return _page(404, "Page not found", "<p>There is no page at this address.</p>")
         if method == "GET":
             return _page_of(order)
         return self._click(order, parse_qs(body.decode("ascii", "replace")).get("do", [""])[-1])
@@ -103,13 +103,13 @@ class Pages:
             "<th scope=col>Kind</th><th scope=col>Amount</th><th scope=col>State</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
             if rows
-            else "<p>Nobody has been sent here yet.</p>"
+            else "<p>No payer has been sent here yet.</p>"
         )
         return _page(200, "Pages of the fake processor", shown)
 
     def _click(self, order: Order, do: str) -> Response:
         if do not in _ways(order):
-            return _page_of(order, "That cannot be done any more.", 409)
+            return _page_of(order, "That is no longer possible.", 409)
         play, reference = self.processor.play, order.reference
         try:
             match do:
@@ -124,20 +124,20 @@ class Pages:
                     self.unheard(lambda: play("pay", reference=reference))
                     return _page_of(
                         order,
-                        "Your browser has lost its way back, and the merchant was not called.",
+                        "Your browser was not sent back, and the merchant received no callback.",
                         200,
                     )
                 case _:
                     play("pay_late", reference=reference, seconds=self.late_s)
         except InvalidValue as refused:
-            # Somebody else was faster: the page was paid, withdrawn or expired meanwhile.
+            # The page was paid, withdrawn or expired in the meantime.
             return _page_of(order, str(refused), 409)
         return _back(order)
 
 
 def _has_page(order: Order) -> bool:
     collects = order.operation in ("charge", "authorize")
-    return "action" in order.told or (collects and order.kind in PAGES)
+    return "action" in order.details or (collects and order.kind in PAGES)
 
 
 def _ways(order: Order) -> dict[str, str]:
@@ -149,9 +149,9 @@ def _ways(order: Order) -> dict[str, str]:
 
 
 def _back(order: Order) -> Response:
-    """Send the browser to the merchant, or show how the payment stands if it gave no address."""
+    """Redirect to the merchant, or show the state of the payment if there is no return URL."""
     to = order.return_url
-    # Whatever a test gave as an address: a header takes no line ends and no letters beyond ASCII.
+    # A test may give any text as its address, but a header allows only printable ASCII.
     if not to or not (to.isascii() and to.isprintable()):
         return _page_of(order)
     return Response(status=303, headers={**_HEADERS, "location": to}, body=b"")

@@ -2,12 +2,12 @@
 
 ``python -m paygate.testing.fake_server --journal truth.jsonl`` prints one line
 ``{"url": "http://127.0.0.1:…"}`` when it is ready. Faults are real here: the
-connection is dropped before or after the work, the answer comes late, or breaks
-off. A request that should be "unsent" is dropped before it is read as one, so
-its client sees a connection closed without an answer.
+connection is dropped before or after the operation, or the response is late or
+truncated. For a planned fault "unsent", the server drops the connection without
+executing the request, so the client sees it close without a response.
 
-A browser finds the pages that redirects lead to (`paygate.testing.fake_pages`), and a host
-is called back if it says where (`paygate.testing.fake_callbacks`).
+The server has the pages that redirects lead to (`paygate.testing.fake_pages`), and sends
+callbacks to a host that gives an address (`paygate.testing.fake_callbacks`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from paygate.testing.clock import ProcessorClock
 
 LATE_S: Final = 5.0
-"""How long the server holds back an answer that should come late."""
+"""How many seconds the server holds back a response that is to be late."""
 
 _PLAY: Final = "/v1/play/"
 
@@ -50,7 +50,7 @@ class FakeServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    # With the five that the base allows, a hundred clients at once wait for TCP to try again.
+    # With the default of 5, a hundred clients at once would have to wait for TCP to retry.
     request_queue_size = 128
 
     def __init__(
@@ -69,25 +69,25 @@ class FakeServer(ThreadingHTTPServer):
         self.stopping = threading.Event()
         super().__init__((host, port), _Handler)
         processor.serve_pages_at(self.url)
-        # Without a pusher nobody is called, so there is nothing to lose.
+        # Without a pusher no callbacks are sent, so none can be lost.
         unheard = pusher.unheard if pusher else _at_once
         self.pages = Pages(processor, late_s, unheard)
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address that the server listens on."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
 
     @override
     def shutdown(self) -> None:
-        """Stop serving; whoever waits for a late answer is let go."""
+        """Stop serving; a late response is sent at once."""
         self.stopping.set()
         super().shutdown()
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep silent about clients that hang up, which crash tests do all the time."""
+        """Report errors, except for clients that hang up, as they do in crash tests."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent: the journal tells what happened."""
+        """Log nothing, because the journal records what happened."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -162,22 +162,22 @@ def serve(
     callbacks_to: str = "",
 ) -> None:
     """
-    Serve until SIGTERM or SIGINT, and with *parent* until stdin closes.
+    Serve until SIGTERM or SIGINT, or with *parent* until stdin closes.
 
-    Prints one JSON line with the address when it is ready. A journal that is
-    there already is read first, so a new process goes on where a killed one
-    stopped: same truth, same answers to old keys. Callbacks are sent to *callbacks_to*,
-    and stderr has a line about each. Raises `SystemExit` with a line about it if it cannot
-    listen there.
+    Prints one JSON line with the address when it is ready. An existing journal is read
+    first, so a new process continues in the state of a killed one, with the same truth and
+    the same responses to old keys. Callbacks are sent to *callbacks_to*, and a line about
+    each is written to stderr. If it cannot listen on the address, writes a line about that
+    to stderr and raises `SystemExit`.
     """
     processor = FakeProcessor(traits, clock=clock, habits=habits, journal=journal)
     pusher = Pusher(processor, callbacks_to, tell=_say) if callbacks_to else None
     try:
         server = FakeServer(processor, host=host, port=port, late_s=late_s, pusher=pusher)
-    except (OSError, OverflowError) as fault:  # taken, not allowed, or no port at all
+    except (OSError, OverflowError) as fault:  # in use, not allowed, or not a port number
         processor.close()
         why = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-        _say(f"the fake processor cannot listen at {host}:{port}: {why}; port 0 takes a free one")
+        _say(f"the fake processor cannot listen on {host}:{port}: {why}; port 0 takes a free one")
         raise SystemExit(1) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
@@ -204,7 +204,7 @@ def _say(line: str) -> None:
 
 
 class _Leave(BaseException):
-    """Raised by a signal: not an Exception, so that no handler of errors holds it up."""
+    """A signal was received; not an Exception, so that no error handler catches it."""
 
 
 def _leave(*_: object) -> None:
@@ -218,17 +218,21 @@ def _stop_with_stdin(server: FakeServer) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run as a program."""
+    """Run the server as a program."""
     parser = argparse.ArgumentParser(prog="paygate.testing.fake_server", description=serve.__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--journal", help="file of the processor's truth; made if missing")
+    parser.add_argument("--journal", help="file for the processor's truth; created if missing")
     parser.add_argument("--parent", action="store_true", help="end when stdin closes")
-    parser.add_argument("--late-s", type=float, default=LATE_S, help="how late a late answer is")
     parser.add_argument(
-        "--needs-complete", action="store_true", help="a payer's approval moves no money by itself"
+        "--late-s", type=float, default=LATE_S, help="seconds by which a late response is late"
     )
-    parser.add_argument("--callbacks-to", default="", help="where to send callbacks")
+    parser.add_argument(
+        "--needs-complete",
+        action="store_true",
+        help="a payer's approval moves no money before it is completed",
+    )
+    parser.add_argument("--callbacks-to", default="", help="address to send callbacks to")
     given = parser.parse_args(arguments)
     serve(
         given.host,

@@ -1,4 +1,4 @@
-"""A client of an ASGI application in the same process, for tests that are not async."""
+"""A transport to an ASGI application in the same process, for tests that are not async."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Mounted(httpx.BaseTransport):
-    """Answers requests by *app*, on the event loop of *portal*."""
+    """Send requests to *app*, on the event loop of *portal*."""
 
     def __init__(self, app: ASGIApp, portal: BlockingPortal) -> None:
         self._app = httpx.ASGITransport(app)
@@ -21,7 +21,7 @@ class Mounted(httpx.BaseTransport):
 
     @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the application's answer; raise what it raises."""
+        """Return the application's response, or raise the exception that it raises."""
         request.read()
         return self._portal.call(self._answer, request)
 

@@ -1,4 +1,4 @@
-"""Play the processor's part in a dialogue by hand: no network, no event loop, no mock."""
+"""Playing the processor's part in a dialogue: no network, no event loop, no mock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Played(Generic[T]):
-    """How a dialogue went: what it asked, what it noted, and what it made of the answers."""
+    """A finished dialogue: its outcome, its requests, and its notes."""
 
     outcome: T
     requests: list[Request] = field(default_factory=list[Request])
@@ -28,11 +28,11 @@ class Played(Generic[T]):
 
 def play(dialogue: Dialogue[T], *responses: Response | Exception) -> Played[T]:
     """
-    Answer the requests of *dialogue* with *responses*, in order, and tell how it went.
+    Run *dialogue*, answer its requests with *responses* in order, and return what it did.
 
-    An exception among them is thrown in at that place, as the core throws
-    `NotSent`, `NoResponse` and `BadResponse`. What the dialogue raises passes through.
-    Asking more or less often than there are responses fails.
+    An exception among the responses is thrown into the dialogue at that request, as the core
+    throws `NotSent`, `NoResponse` and `BadResponse`. Exceptions of the dialogue propagate.
+    Fails if the dialogue sends more or fewer requests than there are responses.
 
         >>> from paygate.dialogue import at_once
         >>> play(at_once("done")).outcome
@@ -45,14 +45,14 @@ def play(dialogue: Dialogue[T], *responses: Response | Exception) -> Played[T]:
         return waiting.pop(0)
 
     played = converse(dialogue, respond)
-    assert not waiting, f"the dialogue ended with {len(waiting)} responses unheard"
+    assert not waiting, f"the dialogue ended with {len(waiting)} responses left over"
     return played
 
 
 def converse(
     dialogue: Dialogue[T], respond: Callable[[Request], Response | Exception]
 ) -> Played[T]:
-    """Run *dialogue* to its end, each request answered by *respond*, each note taken down."""
+    """Run *dialogue* to its end with the responses of *respond*, and record its notes."""
 
     def reply(step: Request | Note) -> Response | Exception:
         return NOTED if isinstance(step, Note) else respond(step)
@@ -67,10 +67,10 @@ def converse(
 
 
 class Player(Generic[S]):
-    """Does the steps of a generator as *reply* says, and keeps them.
+    """Run a generator with the replies of *reply*, and record its steps.
 
-    An exception that *reply* returns is thrown into the generator. One that it raises is a
-    failure of the test: it ends the play, and the generator cannot hide it.
+    An exception that *reply* returns is thrown into the generator. An exception that it
+    raises is a failure of the test: it ends the run, and the generator cannot catch it.
     """
 
     def __init__(self, reply: Callable[[S], object]) -> None:
@@ -79,19 +79,19 @@ class Player(Generic[S]):
         self._next: Any = None
 
     def play(self, generator: Generator[S, Any, T]) -> T:
-        """Return the result of *generator*."""
+        """Run *generator* and return its result."""
         return drive(generator, self._do, self)
 
     def before(self, step: S) -> None:
-        """Keep *step*, and ask for the reply to it."""
+        """Record *step*, and get the reply to it."""
         self.steps.append(step)
         self._next = self._reply(step)
 
     def after(self, step: S, result: object) -> None:
-        """Have nothing to add."""
+        """Do nothing."""
 
     def failed(self, step: S, error: BaseException) -> None:
-        """Have nothing to add."""
+        """Do nothing."""
 
     def _do(self, _: S) -> Any:
         if isinstance(self._next, Exception):

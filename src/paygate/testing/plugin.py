@@ -1,19 +1,19 @@
 """The pytest plug-in: fixtures for a host's tests, and the report of cases that do not apply.
 
-It is loaded by every pytest run in an environment that has paygate, so it imports
-nothing until a test asks for it, and all of its fixtures begin with ``paygate_``. A
-host overrides any of them by a fixture of the same name:
+Every pytest run loads it in an environment that has paygate, so it imports nothing until
+a test needs it, and all of its fixtures begin with ``paygate_``. A host overrides any of
+them with a fixture of the same name:
 
 - ``paygate_clock``: a `FakeClock`, which stands still until a test moves it
-- ``paygate_gateways``: the gateway accounts, one for each kind of payment and named by it:
+- ``paygate_gateways``: the gateway accounts, one for each kind of payment and named after it:
   ``card``, ``e_check``, ``redirect``, ``voucher``, ``bitcoin``, ``qr`` and ``push``, each a
   `FakeGateway` on that clock
-- ``paygate_token_keys``: the keys under which stored methods are kept; None for a cashier
-  that stores none
-- ``paygate_ledger``: where the cashier keeps its books: in memory, and gone after the test
-- ``paygate_cashier``: a `Cashier` over all of these, with empty books
-- ``paygate_client``: a client of `paygate.web.callbacks` for that cashier, which takes
-  callbacks and payers who come back (extra ``web``)
+- ``paygate_token_keys``: the keys that encrypt stored methods; None for a cashier that
+  stores no methods
+- ``paygate_ledger``: the URL of the cashier's ledger: in memory, and discarded after the test
+- ``paygate_cashier``: a `Cashier` over all of these, with an empty ledger
+- ``paygate_client``: a client of `paygate.web.callbacks` for that cashier, which receives
+  callbacks and returning payers (extra ``web``)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from paygate.testing.clock import FakeClock
     from paygate.testing.fake import FakeGateway
 
-# The same words stand in `paygate.testing.conformance.explain`, which is too much to import here.
+# The same text as in `paygate.testing.conformance.explain`, which is too large to import here.
 NOT_APPLICABLE = "does not apply: "
 
 
@@ -63,7 +63,7 @@ def paygate_token_keys() -> list[str]:
 
 @pytest.fixture
 def paygate_ledger() -> str:
-    """Return where the books are kept: in memory, gone after the test."""
+    """Return the URL of the ledger: in memory, and discarded after the test."""
     return "sqlite://"
 
 
@@ -74,7 +74,7 @@ def paygate_cashier(
     paygate_clock: FakeClock,
     paygate_token_keys: list[str] | None,
 ) -> Iterator[Cashier]:
-    """Yield a cashier with empty books and the fake accounts, which can store methods."""
+    """Yield a cashier with an empty ledger and the fake accounts; it can store methods."""
     from paygate.cashier.sync import Cashier
 
     with Cashier.open(
@@ -91,8 +91,8 @@ def paygate_client(paygate_cashier: Cashier) -> Iterator[httpx.Client]:
     """
     Yield a client of the callbacks application of the cashier; needs the extra ``web``.
 
-    It follows no redirects. The return page asks the gateway each time, as the test's clock
-    stands still between two visits.
+    It follows no redirects. The return page asks the gateway on each visit, since the test's
+    clock stands still between two visits.
     """
     import httpx
     from anyio.from_thread import start_blocking_portal
@@ -109,7 +109,7 @@ def paygate_client(paygate_cashier: Cashier) -> Iterator[httpx.Client]:
 
 
 def _reason(report: object) -> str:
-    """Tell why a conformance case does not apply; empty for everything else."""
+    """Return why a conformance case does not apply; empty for everything else."""
     told: object = getattr(report, "longrepr", None)
     if not getattr(report, "skipped", False) or not isinstance(told, tuple):
         return ""
@@ -119,12 +119,12 @@ def _reason(report: object) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Show a case that does not apply as what it is, and not as a test that was skipped."""
+    """Report a case that does not apply as such, and not as a skipped test."""
     return ("does not apply", "n", "DOES NOT APPLY") if _reason(report) else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end which cases do not apply, and by which trait."""
+    """List the cases that do not apply at the end of the run, each with the trait."""
     reports = terminalreporter.stats.get("does not apply", [])
     counted = Counter(
         (_reason(report).removeprefix(NOT_APPLICABLE), report.nodeid.rpartition("::")[2])

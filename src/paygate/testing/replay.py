@@ -1,9 +1,9 @@
-"""Play a recorded conversation back to a dialogue, with no client at all.
+"""Replaying a recorded conversation to a dialogue, without a client.
 
 A cassette is what vcrpy writes: the requests and responses of one conversation,
 as YAML. The requests of the dialogue must be those of the recording, so a driver
-that begins to ask something else is noticed. Headers are not compared: they hold
-the credentials, which were scrubbed.
+that starts to send something else fails. Headers are not compared, because they contain
+the credentials, which are scrubbed from the recording.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Recorded:
 
 
 def read_cassette(path: Path | str) -> list[Recorded]:
-    """Read the exchanges of the cassette at *path*; needs PyYAML, which vcrpy brings."""
+    """Return the exchanges of the cassette at *path*; needs PyYAML, which vcrpy installs."""
     import yaml
 
     told: Any = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -42,10 +42,10 @@ def read_cassette(path: Path | str) -> list[Recorded]:
 
 def replay(dialogue: Dialogue[T], cassette: Path | str, *, first: int = 0) -> Played[T]:
     """
-    Answer *dialogue* from *cassette*, beginning with its exchange number *first*.
+    Run *dialogue* with the responses of *cassette*, from exchange number *first* on.
 
-    Fails if a request is not the one that was recorded at that place, or if the
-    recording ends before the dialogue does.
+    Fails if a request differs from the recorded one, or if the recording ends before
+    the dialogue does.
     """
     exchanges = iter(read_cassette(cassette)[first:])
 
@@ -54,7 +54,7 @@ def replay(dialogue: Dialogue[T], cassette: Path | str, *, first: int = 0) -> Pl
         assert recorded is not None, f"the recording ends before {request!r}"
         asked = (request.method, request.url, request.body)
         assert asked == (recorded.method, recorded.uri, recorded.body), (
-            f"recorded was {recorded.method} {recorded.uri}, and now {request!r} is asked"
+            f"the recording has {recorded.method} {recorded.uri}, but the dialogue sent {request!r}"
         )
         return recorded.response
 

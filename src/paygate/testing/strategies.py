@@ -1,7 +1,7 @@
-"""Hypothesis strategies: money, customers, invoices, outcomes and callbacks, made up.
+"""Hypothesis strategies for money, customers, invoices, outcomes and callbacks.
 
-They need the extra ``testing``. What they draw is what paygate itself can hold: a
-property that fails on one of these values is about your code.
+They need the extra ``testing``. They draw only values that paygate itself accepts: if a
+property fails for one of them, the fault is in your code.
 
     >>> from hypothesis import given
     >>> from paygate.testing import strategies
@@ -44,36 +44,36 @@ if TYPE_CHECKING:
     from paygate.domain.outcome import Outcome
 
 MINOR_MAX: Final = 10_000_000_00
-"""The largest amount that is drawn unless a larger one is asked for: ten million dollars."""
+"""The largest amount that is drawn by default, in minor units: ten million dollars."""
 
 _COMMON: Final = ("USD", "EUR", "JPY", "KWD")
 _DAYS: Final = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 _INSTANTS: Final = st.datetimes(
-    datetime(2000, 1, 1),  # noqa: DTZ001  (the zone is given to what is drawn)
+    datetime(2000, 1, 1),  # noqa: DTZ001  (`timezones` adds the zone)
     datetime(2099, 12, 31),  # noqa: DTZ001
     timezones=st.just(UTC),
 )
-# What people are called, and what every store takes: no control characters, no half characters.
+# Every store accepts these names: they have no control characters and no lone surrogates.
 _NAMES: Final = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=40)
 _IDS: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", fullmatch=True)
 _ZONES: Final = ("", "UTC", "America/New_York", "Europe/Prague", "Asia/Kathmandu")
 
 
 def currencies() -> SearchStrategy[str]:
-    """Draw a currency: often one of few, that differ in their scale, else any that is known."""
+    """Draw a currency code: often one of a few with different scales, else any known one."""
     return st.one_of(st.sampled_from(_COMMON), st.sampled_from(sorted(SCALES)))
 
 
 def money(
     currency: str | None = None, *, minor_min: int = 1, minor_max: int = MINOR_MAX
 ) -> SearchStrategy[Money]:
-    """Draw an amount above zero, of *currency* or of any."""
+    """Draw an amount above zero, in *currency* or in any currency."""
     codes = st.just(currency) if currency else currencies()
     return st.builds(Money, codes, st.integers(minor_min, minor_max))
 
 
 def addresses() -> SearchStrategy[PostalAddress]:
-    """Draw an address, of which every part may be missing."""
+    """Draw an address; any of its parts may be missing."""
     some = st.one_of(st.just(""), _NAMES)
     return st.builds(
         PostalAddress,
@@ -87,7 +87,7 @@ def addresses() -> SearchStrategy[PostalAddress]:
 
 
 def customers() -> SearchStrategy[Customer]:
-    """Draw a customer; all that has to be there is the id."""
+    """Draw a customer; everything except the id may be missing."""
     some = st.one_of(st.just(""), _NAMES)
     return st.builds(
         Customer,
@@ -102,7 +102,7 @@ def customers() -> SearchStrategy[Customer]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The facts of an invoice that is to be issued: ``cashier.issue(**draft.facts)``."""
+    """The facts of an invoice to issue: ``cashier.issue(**draft.facts)``."""
 
     number: str
     customer: Customer
@@ -111,7 +111,7 @@ class Draft:
 
     @property
     def facts(self) -> dict[str, object]:
-        """The facts by the names that `issue` has for them."""
+        """The facts, by the names of the arguments of `issue`."""
         return {
             "number": self.number,
             "customer": self.customer,
@@ -136,7 +136,7 @@ def invoices(
 def movements(
     amount: Money | None = None, kind: MovementKind = MovementKind.CHARGE
 ) -> SearchStrategy[Movement]:
-    """Draw a movement of *amount*, or of any."""
+    """Draw a movement of *amount*, or of any amount."""
     return st.builds(
         Movement,
         movement_id=_IDS,
@@ -148,9 +148,9 @@ def movements(
 
 def outcomes(amount: Money | None = None) -> SearchStrategy[Outcome]:
     """
-    Draw what a processor may decide of a charge of *amount*, or of any.
+    Draw what a processor may decide about a charge of *amount*, or of any amount.
 
-    An approval moves the amount, in one movement; each other outcome moves nothing.
+    An approval moves the amount in one movement; every other outcome moves nothing.
     """
     amounts = money() if amount is None else st.just(amount)
     approved = amounts.flatmap(
@@ -182,9 +182,9 @@ def outcomes(amount: Money | None = None) -> SearchStrategy[Outcome]:
 
 def callbacks(*, path: str = "/callbacks/card") -> SearchStrategy[Callback]:
     """
-    Draw what anybody may send to a host's callback address.
+    Draw a callback as anybody may send it to a host's callback address.
 
-    None of them is signed by anybody whose key you have: each must be refused.
+    None is signed with a key that you know, so each of them must be refused.
     """
     names = st.one_of(
         st.sampled_from(("content-type", "x-signature", "stripe-signature", "authorization")),

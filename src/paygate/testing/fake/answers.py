@@ -1,6 +1,6 @@
-"""Answers of the fake's protocol: one parser for each request of `requests`.
+"""Responses of the fake's protocol: one parser for each request of `requests`.
 
-Whatever bytes come back, parsing gives an outcome or raises `BadResponse`.
+Whatever the bytes are, a parser returns an outcome or raises `BadResponse`.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _KNOWN = frozenset(Operation)
-"""Operations that an event can be about; one of another kind is nothing of ours."""
+"""The operations that an event can be about; events about others are ignored."""
 
 
 def parse_opened(response: Response) -> str | Rejected:
-    """Read the reference of an e-check that can be debited now."""
+    """Return the reference of an e-check that can now be debited."""
     if 400 <= response.status < 500:
         return _read(response, _rejected)
     _require_ok(response)
@@ -71,7 +71,7 @@ def parse_opened(response: Response) -> str | Rejected:
 
 
 def parse_outcome(response: Response, *, moved: bool = True) -> Outcome:
-    """Read what became of an operation; trouble before money could move is a `BadResponse`."""
+    """Return the outcome of an operation; raise `BadResponse` for a fault before money moves."""
     if response.status >= 500 and moved:
         return Unknown(reason=f"the processor answered with status {response.status}")
     if 400 <= response.status < 500:
@@ -81,13 +81,13 @@ def parse_outcome(response: Response, *, moved: bool = True) -> Outcome:
 
 
 def parse_finding(response: Response) -> Finding:
-    """Read what an inquiry found."""
+    """Return what an inquiry found."""
     _require_ok(response)
     return _read(response, lambda body: _finding(_rows(body, "orders")))
 
 
 def parse_list(response: Response, our_ref: str) -> Finding | str:
-    """Find *our_ref* on a page of orders, or tell where the next page starts."""
+    """Return *our_ref*'s finding on a page of orders, or the cursor of the next page."""
     _require_ok(response)
 
     def look(body: Mapping[str, Any]) -> Finding | str:
@@ -100,7 +100,7 @@ def parse_list(response: Response, our_ref: str) -> Finding | str:
 
 
 def parse_feed(response: Response) -> FeedPage:
-    """Read a page of events."""
+    """Return a page of events."""
     _require_ok(response)
 
     def page(body: Mapping[str, Any]) -> FeedPage:
@@ -113,12 +113,12 @@ def parse_feed(response: Response) -> FeedPage:
 
 
 def parse_notice(response: Response) -> Notice:
-    """Read the event in a callback."""
+    """Return the notice in a callback."""
     return _read(response, read_event)
 
 
 def read_event(event: Mapping[str, Any]) -> Notice:
-    """Read an event; what somebody else does at the account need not read, and says nothing."""
+    """Return the notice of an event; an unreadable one of another application is empty."""
     order = _part(event, "order")
     try:
         return read_notice(event)
@@ -129,7 +129,7 @@ def read_event(event: Mapping[str, Any]) -> Notice:
 
 
 def parse_check(response: Response) -> AccountFacts:
-    """Read whose account it is."""
+    """Return the facts of the account."""
     _require_ok(response)
 
     def facts(body: Mapping[str, Any]) -> AccountFacts:
@@ -145,15 +145,16 @@ def parse_check(response: Response) -> AccountFacts:
 def _require_ok(response: Response) -> None:
     if response.status != 200:
         raise BadResponse(
-            f"the processor answered with status {response.status}", status=response.status
+            f"the processor responded with status {response.status}", status=response.status
         )
 
 
 def _read(response: Response, reader: Callable[[Mapping[str, Any]], T]) -> T:
-    """Let *reader* make sense of the body; what it cannot read is a `BadResponse`."""
+    """Return what *reader* makes of the body; raise `BadResponse` if it cannot read it."""
     if len(response.body) > BODY_BYTES_MAX:
         raise BadResponse(
-            f"an answer of {len(response.body)} bytes is not read", status=response.status
+            f"a response of {len(response.body)} bytes is too large to be read",
+            status=response.status,
         )
     body = response.json_object()
     try:
@@ -162,13 +163,13 @@ def _read(response: Response, reader: Callable[[Mapping[str, Any]], T]) -> T:
         raise
     except (LookupError, TypeError, ValueError, OverflowError, PaygateError) as error:
         raise BadResponse(
-            f"status {response.status}: the answer does not read as the protocol says: {error!r}",
+            f"status {response.status}: the response does not follow the protocol: {error!r}",
             status=response.status,
         ) from error
 
 
 def _finding(rows: list[Mapping[str, Any]]) -> Finding:
-    """Tell of all orders with one reference of ours: money that moved twice shows twice."""
+    """Return the finding for all orders with one of our references: each movement shows."""
     outcomes = [read_outcome(row) for row in rows]
     if not outcomes:
         return NotFound()
@@ -180,7 +181,7 @@ def _finding(rows: list[Mapping[str, Any]]) -> Finding:
 
 
 def read_outcome(order: Mapping[str, Any]) -> Outcome:
-    """Make an outcome of an order as the processor shows it."""
+    """Return the outcome of an order as the processor shows it."""
     state = order["state"]
     reference = _text(order, "reference") if "reference" in order else ""
     match state:
@@ -203,7 +204,7 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 checks=_checks(order),
             )
         case "declined":
-            # What was a page takes no other try; that one of them was declined is told apart.
+            # A declined page is closed; a declined try, which leaves it open, is an event.
             declined = _declined(_part(order, "decline"), reference)
             return replace(
                 declined,
@@ -228,16 +229,16 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
         case "expired" | "canceled":
             return Ended(how=Ending(state), reference=reference)
         case _:
-            raise ValueError(f"no such state: {state!r}")
+            raise ValueError(f"unknown state {state!r}")
 
 
 def read_notice(event: Mapping[str, Any]) -> Notice:
-    """Make a notice of an event of the feed or of a callback."""
+    """Return the notice of an event in the feed or in a callback."""
     order = _part(event, "order")
     if order["operation"] not in _KNOWN:
         return Notice(event_id=_text(event, "id"), type=_text(event, "type"))
     reference = _text(order, "reference")
-    # A declined try leaves the page payable, which the order itself cannot tell.
+    # A declined try leaves the page payable, so the state of the order does not show it.
     tried = "tried" in event
     answer = _declined(_part(event, "tried"), reference) if tried else read_outcome(order)
     return Notice(
@@ -255,7 +256,7 @@ def read_notice(event: Mapping[str, Any]) -> Notice:
 
 
 def _seen(order: Mapping[str, Any]) -> Money | None:
-    """Read how much is on its way, where the payer decides that."""
+    """Return the amount that is on its way, if the payer decides how much to pay."""
     if "seen" not in order:
         return None
     return Money(_text(order, "currency"), _whole(order, "seen"))
@@ -334,7 +335,7 @@ def _action(action: Mapping[str, Any], order: Mapping[str, Any]) -> Action:
             uri = f"bitcoin:{address}?amount={amount.decimal:f}"
             return PayToAddress(address=address, amount=amount, uri=uri)
         case other:
-            raise ValueError(f"no such action: {other!r} for {order['reference']}")
+            raise ValueError(f"unknown action {other!r} for {order['reference']}")
 
 
 def _stored_method(order: Mapping[str, Any]) -> StoredMethod | None:
@@ -372,16 +373,16 @@ def _checks(order: Mapping[str, Any]) -> CardChecks | None:
     )
 
 
-# --- Fields, each of the one type that it must have ------------------------------------
+# --- Fields, each of which must have exactly one type -----------------------------------
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     text = _typed(row[name], name, str)
     if not text.isascii() or "\0" in text:
-        # What no store takes is refused here: UTF-8 raises a ValueError for half a character.
+        # No store accepts these texts: UTF-8 raises a ValueError for a lone surrogate.
         text.encode()
         if "\0" in text:
-            raise ValueError(f"{name} has a NUL")
+            raise ValueError(f"{name} contains a NUL")
     return text
 
 
@@ -412,11 +413,11 @@ def _instant(row: Mapping[str, Any], name: str) -> datetime | None:
         return None
     instant = datetime.fromisoformat(_text(row, name))
     if instant.tzinfo is None:
-        raise ValueError(f"{name} has no zone")
+        raise ValueError(f"{name} has no time zone")
     return instant
 
 
 def _typed(value: Any, name: str, wanted: type[T]) -> T:
     if type(value) is not wanted:
-        raise TypeError(f"{name} is {type(value).__name__} and not {wanted.__name__}")
+        raise TypeError(f"{name} is {type(value).__name__}, not {wanted.__name__}")
     return value

@@ -1,8 +1,8 @@
 """The fake gateways: a driver for the fake processor, in memory or over loopback.
 
-``FakeGateway()`` is a card gateway that needs nothing else. What it answers is
-decided by the token that is charged (`paygate.testing.processor.magic.MAGIC`) or by a
-script; what happens later, by the clock and by what a test does as the payer.
+``FakeGateway()`` is a card gateway that needs nothing else. The token that is charged
+(`paygate.testing.processor.magic.MAGIC`) or a script decides the outcome; the clock, and
+what a test does as the payer, decide what happens later.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ if TYPE_CHECKING:
     from paygate.testing.processor.rails import Habits, Overrides
 
 IN_MEMORY: Final = "http://fake.invalid"
-"""Where requests seem to go that never leave the process (RFC 2606 keeps the name unused)."""
+"""The address of requests that never leave the process (RFC 2606 reserves the name)."""
 
 
 class LazySettings:
-    """The settings model of a fake, loaded with pydantic only when somebody asks for it."""
+    """The settings model of a fake, loaded together with pydantic on first use."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -86,7 +86,7 @@ class LazySettings:
 
 
 class FakeDialogues:
-    """What both fakes say to the processor."""
+    """The dialogues that both fakes have with the processor."""
 
     name = "fake"
 
@@ -99,11 +99,11 @@ class FakeDialogues:
 
     @property
     def traits(self) -> Traits:
-        """What this account is and can do."""
+        """The traits of this account."""
         return self._traits
 
     def public_settings(self) -> Mapping[str, str]:
-        """Return what a page needs for the fake's script."""
+        """Return the settings that a page needs for the fake's script."""
         return {"publishable_key": PUBLISHABLE_KEY}
 
     def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
@@ -116,7 +116,7 @@ class FakeDialogues:
         return {Kind.CARD: card, Kind.E_CHECK: debit}
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Collect the amount, or start collecting it; an e-check is created before its debit."""
+        """Collect the amount, or start to; an e-check is created before it is debited."""
         if charge.kind is Kind.E_CHECK:
             opened = answers.parse_opened((yield requests.build_open(self._base, charge)))
             if isinstance(opened, Rejected):
@@ -139,11 +139,11 @@ class FakeDialogues:
         return answers.parse_outcome((yield requests.build_capture(self._base, capture)))
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
-        """Undo a charge, or release an authorisation."""
+        """Cancel a charge that has not settled, or release an authorisation."""
         return answers.parse_outcome((yield requests.build_void(self._base, voiding)))
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
-        """Send all or part of a receipt back."""
+        """Send back all or part of a receipt."""
         return answers.parse_outcome((yield requests.build_refund(self._base, refunding)))
 
     def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
@@ -191,25 +191,25 @@ class FakeDialogues:
         return answers.parse_feed((yield requests.build_feed(self._base, self.kind, cursor)))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
-        """Authenticate a callback on its raw bytes and read it."""
+        """Authenticate a callback on its raw bytes, and return its notice."""
         return (yield from at_once(read_callback(callback, self._signing_key.reveal())))
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
-        """Make our answer to a callback."""
-        del notice  # the fake wants to know only what became of it
+        """Return our reply to a callback."""
+        del notice  # the fake's reply depends only on the result
         return reply_to(self._traits.callbacks, result)
 
     def check(self) -> Dialogue[AccountFacts]:
-        """Ask whose account this is."""
+        """Return the account that the credentials belong to."""
         return answers.parse_check((yield requests.build_check(self._base)))
 
 
 class FakeGateway(FakeDialogues, Controls):
     """
-    A gateway with its processor in memory: no network, nothing random.
+    A gateway with its processor in memory: no network, and nothing random.
 
     Traits can be set by name: ``FakeGateway(idempotency=NotIdempotent())``. Several
-    gateways can share one *processor*, which then has the traits for all of them.
+    gateways can share one *processor*, which then has the traits of all of them.
     """
 
     settings_model = LazySettings("FakeSettings")
@@ -241,7 +241,8 @@ class FakeGateway(FakeDialogues, Controls):
             )
         elif overrides or traits or clock or habits or journal:
             raise InvalidValue(
-                "a given processor has its traits, clock, habits and journal; set them there"
+                "a processor of your own already has traits, clock, habits and journal; set them "
+                "on the processor"
             )
         super().__init__(kind, _only(processor.traits, kind), IN_MEMORY, processor.signing_key)
         self.processor = processor
@@ -252,7 +253,7 @@ class FakeGateway(FakeDialogues, Controls):
         return self.processor.clock
 
     def answer(self, request: Request) -> Response:
-        """Answer as the processor would; raise as the network would."""
+        """Return the processor's response, or raise the fault of the network."""
         return self.processor.handle(request)
 
     @override
@@ -261,7 +262,7 @@ class FakeGateway(FakeDialogues, Controls):
 
 
 class LoopbackGateway(FakeDialogues, Controls):
-    """The same gateway for a processor behind `paygate.testing.fake_server`."""
+    """The fake gateway for a processor that `paygate.testing.fake_server` serves."""
 
     name = "fake-loopback"
     settings_model = LazySettings("LoopbackSettings")
@@ -292,8 +293,8 @@ class LoopbackGateway(FakeDialogues, Controls):
 
 
 def _only(traits: Traits, kind: Kind) -> Traits:
-    """Narrow the traits of a shared processor to one kind."""
+    """Return the traits of a shared processor, limited to one kind."""
     if kind not in traits.rails:
         served = ", ".join(traits.rails)
-        raise InvalidValue(f"this processor serves {served}, and not {kind}")
+        raise InvalidValue(f"this processor serves {served}, but not {kind}")
     return replace(traits, rails={kind: traits.rails[kind]})

@@ -1,4 +1,4 @@
-"""Guards that keep the fake where it belongs: on a developer's machine, under test."""
+"""Guards that keep the fake out of production and off the network."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from paygate.printing import shown
 
 
 def refuse_production() -> None:
-    """Stop a fake from standing where customers pay."""
+    """Raise `LiveModeMismatch` if PAYGATE_ENV says production."""
     if os.environ.get("PAYGATE_ENV", "").strip().lower() == "production":
         raise LiveModeMismatch(
-            "PAYGATE_ENV says production, and the fake gateway moves no money: configure the "
-            "account of a real gateway, or unset PAYGATE_ENV where you test"
+            "PAYGATE_ENV is production, and the fake gateway moves no money: configure the account "
+            "of a real gateway, or unset PAYGATE_ENV in the test environment"
         )
 
 
 def require_loopback(host: str) -> None:
-    """Let the fake listen and talk only where nobody else can reach it."""
+    """Raise `InvalidValue` unless *host* is a loopback address."""
     try:
         loopback = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         loopback = False
     if not loopback:
         raise InvalidValue(
-            f"the fake processor lives on loopback only, and {shown(host)} is not; say 127.0.0.1"
+            f"the fake processor works on loopback only, and {shown(host)} is not a loopback "
+            "address; use 127.0.0.1"
         )

@@ -1,4 +1,4 @@
-"""Playing the payer, the bank and time at a fake processor in another process."""
+"""Playing the payer, the bank and the clock of a fake processor in another process."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TIMEOUT_S = 10.0
 
 
 def play_over_http(base: str, verb: str, what: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the processor at *base* to play *verb*."""
+    """Make the processor at *base* play *verb*, and return its result."""
     if what.get("matching") is not None:
-        raise InvalidValue("a function cannot travel to another process; match by our_ref instead")
+        raise InvalidValue("a function cannot be sent to another process; match by our_ref instead")
     address = urlsplit(base)
     body = json.dumps({name: value for name, value in what.items() if value is not None})
     connection = HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)

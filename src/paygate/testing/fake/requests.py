@@ -1,4 +1,4 @@
-"""Requests of the fake's protocol: one builder for each; `answers` reads what comes back."""
+"""Requests of the fake's protocol, one builder for each; `answers` parses the responses."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     )
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far the processor's clock may be behind ours when a list is read from an instant on."""
+"""How far the processor's clock may be behind ours if a list is read from an instant on."""
 
 _MOVE_AT_ONCE = frozenset({Kind.CARD, Kind.E_CHECK})
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def build_open(base: str, charge: Charge) -> Request:
-    """Create the e-check that the following charge debits."""
+    """Build the request that creates an e-check, which the following charge debits."""
     return _post(base, "open", charge.key, _charge_body(charge), moves_money=False)
 
 
 def build_charge(base: str, charge: Charge, about: str = "") -> Request:
-    """Collect, or start collecting; *about* is an e-check that was opened before."""
+    """Build the request to collect, or to start collecting; *about* is an open e-check."""
     if about:
         body: dict[str, Any] = {"about": about, "our_ref": charge.our_ref}
         body["invoices"] = charge.invoices
@@ -58,33 +58,33 @@ def build_charge(base: str, charge: Charge, about: str = "") -> Request:
 
 
 def build_authorize(base: str, charge: Charge) -> Request:
-    """Hold the amount."""
+    """Build the request to hold the amount."""
     return _post(base, "authorize", charge.key, _charge_body(charge), moves_money=True)
 
 
 def build_complete(base: str, completion: Completion) -> Request:
-    """Finish what the payer approved."""
+    """Build the request to finish a charge that the payer approved."""
     return _post(base, "complete", completion.key, _followup(completion))
 
 
 def build_capture(base: str, capture: Capture) -> Request:
-    """Take what is held."""
+    """Build the request to take money that is held."""
     return _post(base, "capture", capture.key, {**_followup(capture), "final": capture.final})
 
 
 def build_void(base: str, voiding: Voiding) -> Request:
-    """Undo what has not settled."""
+    """Build the request to cancel a charge that has not settled."""
     return _post(base, "void", voiding.key, _followup(voiding))
 
 
 def build_refund(base: str, refunding: Refunding) -> Request:
-    """Send money back."""
+    """Build the request to send money back."""
     body = {**_followup(refunding), "movement": refunding.movement_id}
     return _post(base, "refund", refunding.key, body)
 
 
 def build_withdraw(base: str, withdrawal: Withdrawal) -> Request:
-    """Withdraw a page or slip."""
+    """Build the request to withdraw a page or slip."""
     body = {
         "about": withdrawal.reference,
         "our_ref": withdrawal.our_ref,
@@ -94,7 +94,7 @@ def build_withdraw(base: str, withdrawal: Withdrawal) -> Request:
 
 
 def build_enroll(base: str, enrollment: Enrollment) -> Request:
-    """Keep a method."""
+    """Build the request to store a method."""
     body = {
         "kind": enrollment.kind,
         "our_ref": enrollment.our_ref,
@@ -107,7 +107,7 @@ def build_enroll(base: str, enrollment: Enrollment) -> Request:
 
 
 def build_forget(base: str, forgetting: Forgetting, kind: Kind) -> Request:
-    """Delete a method."""
+    """Build the request to delete a stored method."""
     body = {
         "kind": kind,
         "our_ref": forgetting.our_ref,
@@ -117,17 +117,17 @@ def build_forget(base: str, forgetting: Forgetting, kind: Kind) -> Request:
 
 
 def build_look_up(base: str, inquiry: Inquiry) -> Request:
-    """Ask by our reference."""
+    """Build the inquiry by our reference."""
     return _get(base, "look_up", operation=inquiry.operation, our_ref=inquiry.our_ref)
 
 
 def build_look_up_by_reference(base: str, inquiry: Inquiry) -> Request:
-    """Ask by the processor's reference."""
+    """Build the inquiry by the processor's reference."""
     return _get(base, "look_up", reference=inquiry.reference)
 
 
 def build_list(base: str, inquiry: Inquiry, after: str) -> Request:
-    """Read a page of the orders since the one that we look for was sent, or of one payment."""
+    """Build the request for a page of the orders since the attempt, or of one payment."""
     since = (inquiry.sent_at - CLOCK_SKEW).isoformat()
     asked = {"operation": str(inquiry.operation), "since": since, "after": after}
     if inquiry.parent_reference:
@@ -136,12 +136,12 @@ def build_list(base: str, inquiry: Inquiry, after: str) -> Request:
 
 
 def build_feed(base: str, kind: Kind, cursor: str) -> Request:
-    """Read a page of the events about orders of *kind*: others belong to another account."""
+    """Build the request for a page of the events of *kind*; others belong to other accounts."""
     return _get(base, "events", after=cursor, kind=kind)
 
 
 def build_check(base: str) -> Request:
-    """Ask whose account this is."""
+    """Build the request for the account that the credentials belong to."""
     return _get(base, "account")
 
 
@@ -207,5 +207,5 @@ def _method(method: Method | None) -> dict[str, str] | None:
 
 
 def _payer_fields(payer: Customer | None) -> list[str]:
-    """Name the facts that we have; the fake has no use for the facts themselves."""
+    """Return the names of the payer's facts; the fake does not need their values."""
     return [] if payer is None else [field for field in PayerField if field.given_by(payer)]

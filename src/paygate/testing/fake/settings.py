@@ -1,4 +1,4 @@
-"""Settings of the fake gateways, for a registry that builds accounts from plain data."""
+"""Settings of the fake gateways, for hosts that build accounts from plain data."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
 
 
 class _Common(Settings):
-    kind: Kind = Field(default=Kind.CARD, description="How money travels.")
-    merchant_account: str = Field(default="fake-merchant", description="Whose account this is.")
+    kind: Kind = Field(default=Kind.CARD, description="The kind of payment.")
+    merchant_account: str = Field(
+        default="fake-merchant", description="The merchant's account at the processor."
+    )
     signing_key: Secret[str] = Field(
-        default_factory=lambda: Secret(SIGNING_KEY), description="Signs the callbacks."
+        default_factory=lambda: Secret(SIGNING_KEY), description="The key that signs the callbacks."
     )
     currencies: frozenset[str] | None = Field(
-        default=None, description="Currencies that the account takes; all if left out."
+        default=None, description="Currencies that the account accepts; all if left out."
     )
     limits: dict[str, tuple[int | None, int | None]] = Field(
-        default_factory=dict, description="Smallest and largest amount in minor units, by currency."
+        default_factory=dict, description="Minimum and maximum amount in minor units, by currency."
     )
     inquiry: InquiryBy = Field(
-        default=InquiryBy.OUR_REF, description="How an operation can be found again."
+        default=InquiryBy.OUR_REF, description="How an inquiry finds an operation."
     )
     not_found_is_final_after_s: float | None = Field(
         default=300, description="Seconds after which 'not found' is believed; never if null."
     )
 
     def overrides(self) -> Overrides:
-        """Say as traits what the settings say."""
+        """Return the traits that the settings change."""
         final_s = self.not_found_is_final_after_s
         return {
             "merchant_account": self.merchant_account,
@@ -53,7 +55,7 @@ class FakeSettings(_Common):
     """A fake account with its processor in memory."""
 
     journal: Path | None = Field(
-        default=None, description="File in which the processor keeps its truth."
+        default=None, description="File in which the processor keeps its journal."
     )
 
 
@@ -61,6 +63,6 @@ class LoopbackSettings(_Common):
     """A fake account whose processor runs in a process of its own."""
 
     url: str = Field(
-        description="What the fake processor printed when it started.",
+        description="The address that the fake processor printed when it started.",
         examples=["http://127.0.0.1:4000"],
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SIGNATURE: Final = "fake-signature"
 TOLERANCE: Final = timedelta(minutes=5)
-"""How old a signature may be: an older one is somebody's recording."""
+"""The maximum age of a signature: an older callback is treated as a replay."""
 
 _STATUS: Final[Mapping[Applied, int]] = {
     Applied.BOOKED: 200,
@@ -37,7 +37,7 @@ _STATUS: Final[Mapping[Applied, int]] = {
 def signed_events(
     events: Sequence[Mapping[str, Any]], signing_key: str, now: datetime
 ) -> list[dict[str, Any]]:
-    """Write *events* as callbacks, each as its headers and its body."""
+    """Return *events* as signed callbacks, each with its headers and body."""
     written: list[dict[str, Any]] = []
     for event in events:
         body = json.dumps(event, separators=(",", ":"))
@@ -49,7 +49,7 @@ def signed_events(
 
 
 def read_written(written: Mapping[str, Any]) -> Callback:
-    """Make the `Callback` that a host receives of what `signed_events` wrote."""
+    """Return the `Callback` that a host receives for what `signed_events` returned."""
     return Callback(
         method="POST",
         path="/callbacks/fake",
@@ -60,14 +60,14 @@ def read_written(written: Mapping[str, Any]) -> Callback:
 
 
 def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
-    """Authenticate *callback* and read its notice, or raise `NotAuthentic`."""
+    """Authenticate *callback* and return its notice, or raise `NotAuthentic`."""
     signature = callback.headers.get(SIGNATURE, "")
     instant, _, theirs = signature.removeprefix("t=").partition(",v1=")
     ours = _mac(signing_key, instant, callback.body)
-    # Compared as bytes: a header with letters outside ASCII must be refused, not crash.
+    # Compared as bytes: a header with characters outside ASCII must be refused, not crash.
     if not hmac.compare_digest(ours.encode(), theirs.encode()):
         raise NotAuthentic(
-            "the callback's signature is not the fake processor's",
+            "the callback is not signed with the fake processor's key",
             why="signature" if signature else "unsigned",
         )
     signed_at = datetime.fromtimestamp(int(instant), UTC)
@@ -75,18 +75,18 @@ def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
         raise NotAuthentic(
             f"the callback was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC", why="too_old"
         )
-    # The fake's driver needs this module, so whichever of the two is imported first needs it whole.
+    # The fake's driver imports this module, so importing it at the top would be circular.
     from paygate.testing.fake.answers import parse_notice
 
     try:
         notice = parse_notice(Response(status=200, body=callback.body))
     except BadResponse as error:
-        raise NotAuthentic("the callback is signed, and does not read as an event") from error
+        raise NotAuthentic("the callback is signed, but its body is not an event") from error
     return [replace(notice, signed_at=signed_at)]
 
 
 def reply_to(style: CallbackStyle, result: Applied) -> Reply:
-    """Make the answer: a bare receipt, or the result where the style wants it."""
+    """Return the reply: an acknowledgement, or the result if the style is ANSWERED."""
     if style is not CallbackStyle.ANSWERED:
         return Reply(body=b"received")
     body = json.dumps({"result": result}).encode()

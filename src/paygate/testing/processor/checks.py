@@ -1,4 +1,4 @@
-"""May the fake processor do this? What it checks before anything changes."""
+"""The checks of the fake processor before it changes anything."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from paygate.testing.processor.truth import Truth
 
 DEFAULT_TOKENS: Final = {Kind.CARD: "tok_visa", Kind.E_CHECK: "tok_bank"}
-"""What a payer who fills in the fake's own page pays with."""
+"""The method that a payer enters on the fake's own page, as its magic token."""
 
 
 class ProcessorRefusal(Exception):
-    """The request is refused, and nothing was changed."""
+    """The request was refused, and nothing was changed."""
 
     def __init__(self, cause: RejectCause, message: str, raw_code: str = "") -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class ProcessorRefusal(Exception):
 
 
 class Admission:
-    """Everything that the processor asks before it acts."""
+    """Everything that the processor checks before it acts."""
 
     def __init__(self, truth: Truth, traits: Traits, habits: Habits) -> None:
         self._truth = truth
@@ -61,13 +61,13 @@ class Admission:
         }
 
     def usual(self, operation: str, body: Mapping[str, Any], now: datetime) -> tuple[str, Plan]:
-        """Check a request; tell the token in it, and how it goes if no script says otherwise."""
+        """Check a request; return its token, and its plan if no script overrides it."""
         about = self._about(operation, body)
         kind = Kind(about.kind if about else body["kind"])
         rail = self._traits.rails.get(kind)
         if rail is None or operation not in rail.operations:
             raise ProcessorRefusal(
-                RejectCause.PERMISSION, f"this account does not {operation} by {kind}"
+                RejectCause.PERMISSION, f"this account does not offer {operation} for {kind}"
             )
         match Operation(operation):
             case Operation.CHARGE | Operation.AUTHORIZE:
@@ -75,18 +75,18 @@ class Admission:
                     return self._charge(kind, rail, body)
                 if about.state is not State.OPENED:
                     raise ProcessorRefusal(
-                        RejectCause.STATE, f"the e-check was debited: {about.state}"
+                        RejectCause.STATE, f"the e-check was already debited: {about.state}"
                     )
                 return about.token, MAGIC[about.token].plan
             case Operation.ENROLL:
                 return self._enroll(kind, body)
             case Operation.FORGET:
                 if body["token"] not in self._truth.methods:
-                    raise ProcessorRefusal(RejectCause.METHOD_GONE, "no such method is stored")
+                    raise ProcessorRefusal(RejectCause.METHOD_GONE, "the method is not stored here")
             case _:
                 if about is None:
                     raise ProcessorRefusal(
-                        RejectCause.VALIDATION, f"{operation} what? about is missing"
+                        RejectCause.VALIDATION, f"{operation}: the field 'about' is missing"
                     )
                 self._of_followups[operation](rail, about, body, now)
         return "", Plan()
@@ -102,7 +102,7 @@ class Admission:
             )
         return about
 
-    # --- What comes first ---------------------------------------------------------------
+    # --- First operations ---------------------------------------------------------------
 
     def _charge(self, kind: Kind, rail: Rail, body: Mapping[str, Any]) -> tuple[str, Plan]:
         currency, minor = body["currency"], body["minor"]
@@ -118,7 +118,7 @@ class Admission:
         missing = rail.payer_fields - set(body.get("payer", ()))
         if missing:
             raise ProcessorRefusal(
-                RejectCause.VALIDATION, f"the payer lacks {', '.join(sorted(missing))}"
+                RejectCause.VALIDATION, f"payer data is missing: {', '.join(sorted(missing))}"
             )
         if rail.needs_return_url and not body.get("return_url"):
             raise ProcessorRefusal(RejectCause.VALIDATION, "return_url is missing")
@@ -132,7 +132,7 @@ class Admission:
             charge = self._truth.orders.get(str(body["from_reference"]))
             if charge is None or not charge.token:
                 raise ProcessorRefusal(
-                    RejectCause.STATE, "from_reference is no charge with a method"
+                    RejectCause.STATE, "from_reference is not a charge with a method"
                 )
             return charge.token, Plan()
         if body.get("method") is None:
@@ -141,13 +141,13 @@ class Admission:
             return DEFAULT_TOKENS.get(kind, ""), Plan(verdict=Verdict.ASK_PAYER)
         token = self._token(kind, body["method"])
         plan = MAGIC[token].plan
-        # A card that will be declined can be stored, as in life; only faults show at once.
+        # As at real processors, a card that will be declined can be stored; only faults show.
         return token, plan if plan.verdict is Verdict.REJECT else Plan(wire=plan.wire)
 
     def _token(self, kind: Kind, method: Mapping[str, Any] | None) -> str:
-        """Find the magic token that *method* is, was stored from, or behaves like."""
+        """Return the magic token that *method* is, was stored from, or behaves like."""
         if not isinstance(method or {}, dict):
-            raise ProcessorRefusal(RejectCause.VALIDATION, "method is no object")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "method is not an object")
         token = _plain_token(method or {})
         if token in self._truth.methods:
             token = self._truth.methods[token]
@@ -157,7 +157,7 @@ class Admission:
             token = f"tok_{token[3:]}"
         row = MAGIC.get(token)
         if row is None or kind not in row.kinds:
-            # The token itself is not repeated: it might be a real one, given by mistake.
+            # The message does not repeat the token: it might be a real one, given by mistake.
             raise ProcessorRefusal(
                 RejectCause.VALIDATION,
                 f"this is not a magic value of the fake for {kind}; {LISTED}",
@@ -165,24 +165,26 @@ class Admission:
             )
         return token
 
-    # --- What follows on a charge ----------------------------------------------------------
+    # --- Operations on a charge ------------------------------------------------------------
 
     def _complete(self, _: Rail, about: Order, body: Mapping[str, Any], __: datetime) -> None:
         if body["currency"] != about.currency or not 0 < body["minor"] <= about.minor:
-            raise ProcessorRefusal(RejectCause.VALIDATION, "that is not what the payer approved")
+            raise ProcessorRefusal(
+                RejectCause.VALIDATION, "this is not the amount that the payer approved"
+            )
 
     def _capture(self, rail: Rail, about: Order, body: Mapping[str, Any], _: datetime) -> None:
-        rest = about.minor - about.told.get("captured", 0)
+        rest = about.minor - about.details.get("captured", 0)
         if about.state is not State.AUTHORIZED:
             raise ProcessorRefusal(
                 RejectCause.STATE, f"nothing is held: the charge is {about.state}"
             )
         if body["currency"] != about.currency or not 0 < body["minor"] <= rest:
-            raise ProcessorRefusal(RejectCause.VALIDATION, f"{rest} minor units are held")
+            raise ProcessorRefusal(RejectCause.VALIDATION, f"only {rest} minor units are held")
         if body["minor"] != rest and not rail.partial_capture:
             raise ProcessorRefusal(RejectCause.VALIDATION, "this account captures all or nothing")
         if not (body["final"] or rail.multiple_capture):
-            raise ProcessorRefusal(RejectCause.VALIDATION, "this account captures once; say final")
+            raise ProcessorRefusal(RejectCause.VALIDATION, "this account captures once; set final")
 
     def _void(self, _: Rail, about: Order, __: Mapping[str, Any], now: datetime) -> None:
         waiting = about.state in (State.AUTHORIZED, State.PENDING)
@@ -197,15 +199,17 @@ class Admission:
         entry = self._truth.movement(body["movement"])
         if entry is None or about.reference not in self._references_of(entry):
             raise ProcessorRefusal(
-                RejectCause.STATE, f"there is no movement {shown(body['movement'])} in it"
+                RejectCause.STATE, f"the charge has no movement {shown(body['movement'])}"
             )
         if rail.refund_window is not None and now > entry.at + rail.refund_window:
             raise ProcessorRefusal(
-                RejectCause.STATE, "the time in which it can be refunded is over"
+                RejectCause.STATE, "the time within which it can be refunded is over"
             )
         rest = self._truth.rest(entry)
         if body["currency"] != entry.currency or not 0 < body["minor"] <= rest:
-            raise ProcessorRefusal(RejectCause.VALIDATION, f"{rest} minor units can be refunded")
+            raise ProcessorRefusal(
+                RejectCause.VALIDATION, f"only {rest} minor units can be refunded"
+            )
         if body["minor"] != rest and not rail.partial_refund:
             raise ProcessorRefusal(RejectCause.VALIDATION, "this account refunds all or nothing")
 
@@ -220,14 +224,14 @@ class Admission:
             )
 
     def unsettled(self, about: Order, now: datetime) -> list[Entry]:
-        """Find what a void would take back: whole movements of a card, not settled yet."""
+        """Return what a void would take back: whole card movements that have not settled."""
         if about.kind != Kind.CARD:
             return []
         return [
             entry
             for entry in about.movements
             if entry.kind.inward
-            and not entry.undoes  # what was given back stands in what it was taken from
+            and not entry.undoes  # money given back counts in the movement it came from
             and self._truth.rest(entry) == entry.minor
             and entry.movement_id not in about.settled
             and now < entry.at + self._habits.voidable_for

@@ -1,4 +1,4 @@
-"""What the fake processor does: each operation, at once or when its time has come."""
+"""The effects of each operation at the fake processor, at once or when they are due."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ BITCOIN_PRICE: Final = 100_000
 """The fake's only exchange rate: one bitcoin costs this much of any currency."""
 
 NO_PAGES: Final = "https://fake.invalid"
-"""Where a payer is sent while nobody serves the pages (RFC 2606 keeps the name unused)."""
+"""The address of the pages while no server has them (RFC 2606 reserves the name)."""
 
 PUBLISHABLE_KEY: Final = "pk_fake"
-"""What the payer's browser shows to the fake's script."""
+"""The key that the payer's browser passes to the fake's script."""
 
 _PREFIXES: Final[Mapping[str, str]] = {
     "charge": "ch",
@@ -51,7 +51,7 @@ _LAST4: Final[Mapping[str, str]] = {"visa": "4242", "mastercard": "4444", "amex"
 
 
 def _shown_method(token: str, kind: str) -> dict[str, Any]:
-    """Show of a card or bank account what may be printed; a card without a brand is a visa."""
+    """Return what may be shown of a card or bank account; a card without a brand is a Visa."""
     if kind == Kind.E_CHECK:
         return {"last4": "6789"}
     brand = MAGIC[token].brand if token in MAGIC else ""
@@ -65,7 +65,7 @@ def _shown_method(token: str, kind: str) -> dict[str, Any]:
 
 
 class Effects:
-    """Everything that the processor does, once it was checked."""
+    """Everything that the processor does after its checks."""
 
     def __init__(self, truth: Truth, checks: Admission, habits: Habits) -> None:
         self._truth = truth
@@ -85,7 +85,7 @@ class Effects:
         }
 
     def open(self, operation: str, body: Mapping[str, Any], token: str, now: datetime) -> Order:
-        """Put a new order down; nothing is decided yet."""
+        """Return a new order, about which nothing is decided yet."""
         about = self._truth.orders.get(body.get("about", ""))
         return self._truth.open(
             Order(
@@ -107,7 +107,7 @@ class Effects:
     def do(
         self, operation: str, body: Mapping[str, Any], token: str, plan: Plan, now: datetime
     ) -> dict[str, Any]:
-        """Carry out what was checked, as *plan* says; the order as it shows then."""
+        """Carry out a checked operation as *plan* says; return the order as it is shown."""
         if plan.verdict is Verdict.REJECT:
             raise ProcessorRefusal(
                 RejectCause(plan.code), f"as planned: {plan.code}", plan.raw_code
@@ -118,16 +118,16 @@ class Effects:
             order = self.open(operation, body, token, now)
         order.plan = _kept(plan)
         if operation in ("charge", "authorize") and order.kind in (Kind.CARD, Kind.E_CHECK):
-            order.told["paid_with"] = _shown_method(token, order.kind)
+            order.details["paid_with"] = _shown_method(token, order.kind)
         if plan.checks:
             names = ("address", "postal_code", "security_code")
-            order.told["checks"] = dict.fromkeys(names, plan.checks)
+            order.details["checks"] = dict.fromkeys(names, plan.checks)
         if operation == "forget":
             order.token = body["token"]
         if operation in ("complete", "capture"):
-            order.told["final"] = body.get("final", True)
+            order.details["final"] = body.get("final", True)
         if body.get("store_method"):
-            order.told["method"] = self._store(order)
+            order.details["method"] = self._store(order)
         self._decide(order, plan, now)
         return self._truth.tell(order.state, order, now)
 
@@ -151,7 +151,7 @@ class Effects:
         self._truth.expect(order, until, "end")
 
     def _loses_to(self, order: Order) -> datetime | None:
-        """Tell when the money comes that a void loses to; None if it decides at once."""
+        """Return when the debit settles that a void loses to; None if the void decides at once."""
         about = self._truth.orders.get(order.about)
         if order.operation != "void" or about is None or about.plan.get("void") != "loses":
             return None
@@ -206,7 +206,7 @@ class Effects:
     # --- Approvals, by operation ------------------------------------------------------------
 
     def approve(self, order: Order, minor: int, now: datetime) -> None:
-        """Let *order* succeed with *minor*, and tell about it."""
+        """Approve *order* with *minor*, and record an event."""
         self._approvals[order.operation](order, minor, now)
         self._truth.tell(order.state, order, now)
 
@@ -218,11 +218,11 @@ class Effects:
             self._truth.expect(order, now + self._habits.e_check_returns_after, "return")
 
     def receive(self, order: Order, minor: int, currency: str, now: datetime) -> None:
-        """Take money in for *order*, whatever its state and whatever was asked."""
+        """Receive money for *order*, whatever its state and its requested amount."""
         self._truth.change(order, State.APPROVED)
         movement_id = ""
         if order.kind == Kind.BITCOIN:
-            # As an outpoint: the transaction, and which of its outputs.
+            # As an outpoint: the transaction, and the index of its output.
             movement_id = f"{_digest(self._truth.new_id(order.reference))}:0"
         entry = self._truth.move(
             order, MovementKind.CHARGE, minor, now, currency=currency, movement_id=movement_id
@@ -232,9 +232,9 @@ class Effects:
     def receive_unasked(
         self, number: str, kind: str, minor: int, currency: str, now: datetime
     ) -> Order:
-        """Take money in for a payer's number, which nobody asked for, and tell about it."""
+        """Receive money for a payer's number without a charge, and record an event."""
         order = self.open("charge", {"kind": kind, "currency": currency, "minor": minor}, "", now)
-        order.told["payer_number"] = number
+        order.details["payer_number"] = number
         self.receive(order, minor, currency, now)
         self._truth.tell(order.state, order, now)
         return order
@@ -253,8 +253,8 @@ class Effects:
 
     def _captured(self, order: Order, minor: int, now: datetime) -> None:
         about = self._truth.orders[order.about]
-        captured = about.told.get("captured", 0) + minor
-        done = order.told["final"] or captured >= about.minor
+        captured = about.details.get("captured", 0) + minor
+        done = order.details["final"] or captured >= about.minor
         state = State.APPROVED if done else State.AUTHORIZED
         self._truth.change(about, state, captured=captured)
         self._truth.change(order, State.APPROVED)
@@ -265,7 +265,7 @@ class Effects:
         about = self._truth.orders[order.about]
         unsettled = self._checks.unsettled(about, now)
         if not unsettled and about.state not in (State.AUTHORIZED, State.PENDING):
-            # It waited, and the money has settled meanwhile.
+            # The void waited, and the money has settled in the meantime.
             self._truth.change(order, State.REJECTED, error=_error_of(_TOO_LATE))
             return
         self._truth.change(order, State.APPROVED)
@@ -278,7 +278,7 @@ class Effects:
                 currency=entry.currency,
                 undoes=entry.movement_id,
             )
-        if about.state is State.AUTHORIZED and about.told.get("captured"):
+        if about.state is State.AUTHORIZED and about.details.get("captured"):
             self._truth.change(about, State.APPROVED)
         elif about.state in (State.AUTHORIZED, State.PENDING):
             self._truth.change(about, State.CANCELED)
@@ -311,13 +311,13 @@ class Effects:
     # --- What time brings ----------------------------------------------------------------------
 
     def happen(self, order: Order, due: Due) -> None:
-        """Carry out what was due for *order*."""
+        """Carry out what is due for *order*."""
         match due.what:
             case "expire":
                 # A page that was paid in time may have become a hold, which expires later.
-                current = order.told.get("expires_at") == due.at.isoformat()
+                current = order.details.get("expires_at") == due.at.isoformat()
                 if current and (order.state in PAYABLE or order.state is State.AUTHORIZED):
-                    captured = order.told.get("captured")
+                    captured = order.details.get("captured")
                     self._truth.change(order, State.APPROVED if captured else State.EXPIRED)
                     self._truth.tell(order.state, order, due.at)
             case "end" if order.state is State.PENDING:
@@ -352,15 +352,15 @@ class Effects:
                 self.approve(order, share(order.minor, plan.percent), now)
 
     def _end_hold(self, order: Order, now: datetime) -> None:
-        """End the hold of a capture that was called off: what is captured is the hold."""
+        """End the hold of a withdrawn capture: nothing more than what was captured is taken."""
         hold = self._truth.orders.get(order.about)
         if order.operation != "capture" or hold is None or hold.state is not State.AUTHORIZED:
             return
-        self._truth.change(hold, State.APPROVED if hold.told.get("captured") else State.CANCELED)
+        self._truth.change(hold, State.APPROVED if hold.details.get("captured") else State.CANCELED)
         self._truth.tell(hold.state, hold, now)
 
     def decline(self, order: Order, plan: Plan, now: datetime) -> None:
-        """Let *order* fail after all, and tell about it."""
+        """Decline *order* later, and record an event."""
         self._decline(order, plan)
         self._truth.tell(order.state, order, now)
 
@@ -372,9 +372,9 @@ class Effects:
         self, order: Order, now: datetime, *, percent: int = 100, fee_minor: int | None = None
     ) -> None:
         """
-        Pay out what moved for *order*, or a part of it, and tell what of it until now.
+        Pay out the movements of *order*, or *percent* of them, and record an event.
 
-        What was voided moved for nobody. What was paid out before keeps its day.
+        Voided movements are not paid out. An earlier payout keeps its date.
         """
         shown: list[dict[str, Any]] = []
         for entry in order.movements:
@@ -382,7 +382,7 @@ class Effects:
                 continue
             fee = share(entry.minor, self._habits.fee_percent) if self._habits.fee_percent else 0
             fee = fee if fee_minor is None else fee_minor
-            # What went back was paid out of the next money: there the fee comes on top.
+            # Money that went back is taken from a later payout, so the fee is added to it.
             whole = entry.minor - fee if entry.kind.inward else entry.minor + fee
             paid: dict[str, Any] = {
                 "settled": {"currency": entry.currency, "minor": share(whole, percent)},
@@ -399,7 +399,7 @@ class Effects:
         self._truth.tell("settled", order, now, moved=shown)
 
     def dispute(self, order: Order, now: datetime, *, code: str, minor: int, days: int) -> None:
-        """Open a dispute of what came for *order*; no money moves yet."""
+        """Open a dispute of each receipt of *order*; no money moves yet."""
         came = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
         until = now + timedelta(days=days)
         for entry in came:
@@ -417,7 +417,7 @@ class Effects:
         self._truth.tell("disputed", order, now, disputes=order.show_disputes())
 
     def end_disputes(self, order: Order, state: DisputeState, now: datetime) -> None:
-        """Decide the disputes of *order* that are open, those too that only took money so far."""
+        """Decide the open disputes of *order*, including those that only took money so far."""
         for entry in order.movements:
             if entry.kind is MovementKind.CHARGEBACK and self._truth.rest(entry):
                 reference, turn, _ = entry.movement_id.partition("#")
@@ -441,12 +441,12 @@ class Effects:
     def take_back(
         self, order: Order, kind: MovementKind, now: datetime, *, code: str, minor: int = 0
     ) -> None:
-        """Take back what stands of the money of *order*, or *minor* of it, as a bank does."""
+        """Take back the remaining money of *order*, or *minor* of it, as a bank does."""
         came_in = [entry for entry in order.movements if entry.kind.inward and not entry.undoes]
         self._undo(order, came_in, kind, now, code=code, minor=minor)
 
     def return_early(self, order: Order, now: datetime, *, code: str, days: int) -> None:
-        """Send back an e-check that waits: it is told at once, and that it came only in *days*."""
+        """Return a pending e-check: report the return now, and its settlement after *days*."""
         self._truth.change(order, State.APPROVED)
         entry = self._truth.move(order, MovementKind.CHARGE, order.minor, now)
         back = self._truth.move(
@@ -458,16 +458,16 @@ class Effects:
     def give_back(
         self, order: Order, taken: MovementKind, kind: MovementKind, now: datetime
     ) -> None:
-        """Undo what was *taken* from us."""
+        """Give back the movements of the kind *taken*."""
         went_out = [entry for entry in order.movements if entry.kind is taken]
         self._undo(order, went_out, kind, now)
 
     def _turn(self, order: Order, entry: Entry) -> str:
         """
-        Name the taking of what came by *entry*: as its dispute, and later turns of it numbered.
+        Return the movement id for taking back *entry*: its dispute, with a number after the first.
 
-        A dispute that was won and is lost after all is the same dispute, unless another one
-        was opened since. Empty is a new one.
+        A dispute that was won and is lost in the end is the same dispute, unless another one
+        was opened since. An empty id stands for a new dispute.
         """
         told = [each for each in order.disputes.values() if each["takes"] == entry.movement_id]
         before = [
@@ -517,30 +517,30 @@ class Effects:
 
 
 PAGES: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER, Kind.QR, Kind.PUSH, Kind.BITCOIN})
-"""Kinds that the payer pays elsewhere, and could pay again."""
+"""Kinds that the payer pays elsewhere, and could pay more than once."""
 
 
 def share(minor: int, percent: int) -> int:
-    """Take *percent* of an amount, but never nothing of something."""
+    """Return *percent* of an amount, but at least one minor unit of an amount above zero."""
     return minor if percent == 100 else max(1, minor * percent // 100) if minor else 0
 
 
 def in_satoshi(currency: str, minor: int) -> int:
-    """Say an amount in satoshi at the fake's rate, rounded up."""
+    """Return an amount in satoshi at the fake's rate, rounded up."""
     if currency == "BTC":
         return minor
     return -(-minor * 10**8 // (BITCOIN_PRICE * scale_factor(currency)))
 
 
 def from_satoshi(currency: str, satoshi: int) -> int:
-    """Say what satoshi are worth in *currency* at the fake's rate, rounded down."""
+    """Return the value of *satoshi* in *currency* at the fake's rate, rounded down."""
     if currency == "BTC":
         return satoshi
     return satoshi * BITCOIN_PRICE * scale_factor(currency) // 10**8
 
 
 def scale_factor(currency: str) -> int:
-    """Tell how many minor units make a whole one."""
+    """Return how many minor units make up one major unit."""
     return int(10 ** scale_of(currency))
 
 
@@ -564,7 +564,7 @@ def _error_of(plan: Plan) -> dict[str, Any]:
         "cause": cause,
         "raw_code": plan.raw_code or f"fake_{cause}",
         "retryable": REJECTS[cause],
-        "message": f"it was refused while it waited: {cause}",
+        "message": f"it was refused while it was pending: {cause}",
     }
 
 

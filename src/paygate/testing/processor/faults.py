@@ -1,4 +1,4 @@
-"""What the fake's wire does to requests and answers, in memory and over HTTP."""
+"""The faults of the fake's network, in memory and over HTTP."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from paygate.errors import NoResponse, NotSent
 from paygate.testing.processor.magic import Wire
 
 BEFORE: Final = frozenset({Wire.UNSENT, Wire.REQUEST_LOST, Wire.REQUEST_LATE})
-"""Faults after which the processor has seen no request (yet)."""
+"""Faults after which the processor has not received the request, or not yet."""
 
 HUGE_BYTES: Final = 10_000_000
 
 
 class LateAnswer(NoResponse):
-    """The answer is ready, and comes only when nobody waits any more."""
+    """The response is ready, but arrives only after the client has stopped waiting."""
 
     response: Response
 
 
 def lose_request(wire: Wire) -> NoReturn:
-    """Fail as the network does when the request does not arrive."""
+    """Raise the fault of a network on which the request does not arrive."""
     if wire is Wire.UNSENT:
         raise NotSent("the fake's wire: the connection was refused")
     raise NoResponse("the fake's wire: the request left and no answer came")
 
 
 def server_error() -> Response:
-    """Answer as a server in trouble."""
+    """Return the response of a server with an internal error."""
     return Response(status=500, headers={"content-type": "text/plain"}, body=b"internal error")
 
 
 def damage(wire: Wire, response: Response) -> Response:
-    """Do to the answer what *wire* says, or lose it."""
+    """Return *response* as damaged by *wire*, or raise the fault that loses it."""
     match wire:
         case Wire.ANSWER_LOST:
             raise NoResponse("the fake's wire: the request arrived and its answer was lost")
@@ -42,7 +42,7 @@ def damage(wire: Wire, response: Response) -> Response:
         case Wire.GARBAGE:
             body = b"<html>\xff\xfe this is not what you asked for"
         case Wire.TRUNCATED:
-            # What was cut off is missing from the length that was announced.
+            # The announced length is that of the whole response.
             size = str(len(response.body))
             half = response.body[: len(response.body) // 2]
             return Response(status=200, headers={"content-length": size}, body=half)

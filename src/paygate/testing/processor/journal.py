@@ -1,7 +1,7 @@
 """The fake processor's journal: its own truth of the money that it moved.
 
-On disk it is one JSON object per line and per transaction. A line is on the
-disk before the answer leaves, so whoever got an answer finds its money here.
+On disk it is one JSON object per line and per transaction. A line is on disk before the
+response is sent, so for every response that arrives, the money is in the journal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement of money, as the processor saw it."""
+    """One movement of money, as the processor recorded it."""
 
     sequence: int
     kind: MovementKind
@@ -43,11 +43,11 @@ class Entry:
 
     @property
     def amount(self) -> Money:
-        """How much moved; always positive."""
+        """The amount that moved; always positive."""
         return Money(self.currency, self.minor)
 
     def as_json(self) -> dict[str, Any]:
-        """Write the entry as plain JSON values."""
+        """Return the entry as plain JSON values."""
         return {
             "sequence": self.sequence,
             "kind": str(self.kind),
@@ -64,7 +64,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Entry:
-        """Read what `as_json` wrote."""
+        """Return the entry that `as_json` wrote."""
         values = dict(plain)
         values["kind"] = MovementKind(plain["kind"])
         values["at"] = datetime.fromisoformat(plain["at"])
@@ -72,7 +72,7 @@ class Entry:
 
 
 def moved(entries: Iterable[Entry], currency: str) -> Money:
-    """Add up what came in less what went out in *currency*."""
+    """Return the money in minus the money out in *currency*."""
     total = 0
     for entry in entries:
         if entry.currency == currency:
@@ -81,7 +81,7 @@ def moved(entries: Iterable[Entry], currency: str) -> Money:
 
 
 def read_journal(path: Path | str) -> list[Entry]:
-    """Read the movements from a journal file, also while its processor runs."""
+    """Return the movements in a journal file; its processor may be running."""
     lines, _ = _intact(Path(path).read_bytes())
     return [Entry.from_json(entry) for line in lines for entry in line.get("moved", ())]
 
@@ -91,11 +91,11 @@ class JournalFile:
 
     def __init__(self, path: Path | str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        # A fake is seldom closed: its file goes with it, without a word.
+        # Tests rarely close a fake, so its file is closed with it, without a warning.
         self._close = weakref.finalize(self, os.close, self._file)
 
     def load(self) -> list[dict[str, Any]]:
-        """Read every line, and cut off a last one that a crash left unfinished."""
+        """Return all lines, and truncate a last one that a crash left incomplete."""
         with open(self._file, "rb", closefd=False) as reader:
             reader.seek(0)
             lines, size = _intact(reader.read())
@@ -104,20 +104,20 @@ class JournalFile:
         return lines
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Write one line and wait until the disk has it."""
+        """Append one line, and wait until it is on disk."""
         rest = _to_json(line).encode() + b"\n"
         while rest:
             rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Close the file; nothing can be appended after it."""
+        """Close the file; nothing can be appended afterwards."""
         self._close()
         self._file = -1
 
 
 def _intact(raw: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Parse the lines that were finished, and tell where they end."""
+    """Return the complete lines, and the position at which they end."""
     end = raw.rfind(b"\n") + 1
     lines: list[dict[str, Any]] = []
     for number, line in enumerate(raw[:end].splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""What the fake processor does with a request that it has seen before."""
+"""Repetitions: what the fake processor does with a request that it has seen before."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation as it arrived."""
+    """One operation as received."""
 
     operation: str
     body: Mapping[str, Any]
@@ -36,12 +36,12 @@ class Call:
 
     @property
     def fingerprint(self) -> str:
-        """The digest of what was sent, so that one key cannot stand for two requests."""
+        """The digest of the request, so that one key cannot stand for two requests."""
         return hashlib.sha256(self.operation.encode() + b"\n" + self.raw).hexdigest()
 
     @property
     def look(self) -> str:
-        """The digest of what a window for duplicates compares."""
+        """The digest of the fields that a duplicate window compares."""
         names = ("kind", "currency", "minor", "method", "invoices", "about", "movement")
         seen = [self.operation, *(self.body.get(name) for name in names)]
         return f"look-{hashlib.sha256(json.dumps(seen).encode()).hexdigest()}"
@@ -56,18 +56,18 @@ class Keys:
 
     @property
     def replays_errors(self) -> bool:
-        """Tell whether a server error is kept under its key like any other answer."""
+        """Whether a server error is stored under its key like any other response."""
         return isinstance(self._rule, Keyed) and self._rule.replays_errors
 
     def known(self, call: Call, now: datetime) -> Response | None:
-        """Find the answer that a repetition gets, if this is one."""
+        """Return the response that a repetition gets, or None if this is not a repetition."""
         rule = self._rule
         if isinstance(rule, Keyed):
             stored = self._truth.answers.get(call.key)
             if stored is None or now >= stored.at + rule.ttl:
                 return None
             if stored.fingerprint != call.fingerprint:
-                text = "the key was used before with another request"
+                text = "the key was already used with another request"
                 return refuse(ProcessorRefusal(RejectCause.KEY_MISMATCH, text))
             return _again(stored)
         if isinstance(rule, DedupWindow):
@@ -83,7 +83,7 @@ class Keys:
         return None
 
     def keep(self, call: Call, response: Response, now: datetime) -> None:
-        """Keep the answer for a repetition, if the rule does."""
+        """Store the response for a repetition, if the rule says so."""
         rule = self._rule
         if isinstance(rule, Keyed):
             if call.key and (response.status < 400 or rule.replays_errors):
@@ -94,17 +94,17 @@ class Keys:
 
 
 def answer(status: int, shown: Mapping[str, Any]) -> Response:
-    """Write an answer of the processor."""
+    """Return a response of the processor."""
     return Response(status=status, headers=JSON_HEADERS, body=_to_json(shown).encode())
 
 
 def refuse(refusal: ProcessorRefusal, status: int = 422) -> Response:
-    """Write the answer to a request that was refused."""
+    """Return the response to a refused request."""
     return answer(status, {"error": refusal.shown})
 
 
 def _went_through(response: Response) -> bool:
-    """Tell whether a second one would be a duplicate: after a decline it would not."""
+    """Return whether a second request would be a duplicate, which it is not after a decline."""
     return response.status == 200 and json.loads(response.body)["state"] != "declined"
 
 

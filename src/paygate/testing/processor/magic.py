@@ -1,8 +1,8 @@
-"""Magic values: tokens that decide how the fake processor treats an operation.
+"""Magic values: tokens that decide the outcome of an operation at the fake processor.
 
-One table, `MAGIC`, which the processor, the tests and the reference page read.
-A token that is not in it is rejected, so that a typo shows. Nothing is random.
-A script (`FakeGateway.script`) uses the same names and goes before them.
+They are one table, `MAGIC`, which the processor, the tests and the reference page use.
+A token that is not in the table is rejected, so that a typo shows. Nothing is random.
+A script (`FakeGateway.script`) uses the same names, and takes precedence.
 """
 
 from __future__ import annotations
@@ -24,41 +24,57 @@ class Verdict(StrEnum):
     """What the processor decides."""
 
     APPROVE = "approve"
+    """The operation succeeds."""
     DECLINE = "decline"
+    """The bank declines."""
     REJECT = "reject"
+    """The processor refuses the request."""
     WAIT = "wait"
+    """The operation is pending, and ends later in `Plan.ends`."""
     WITHDRAW = "withdraw"
+    """The processor withdraws a pending operation; only for `Plan.ends`."""
     ASK_PAYER = "ask_payer"
+    """The payer must act first, such as pass 3-D Secure."""
 
 
 class Wire(StrEnum):
-    """What happens to the request and its answer on the way."""
+    """What happens to the request and its response on the network."""
 
     FINE = "fine"
+    """Both arrive."""
     UNSENT = "unsent"
+    """The request is not sent, and the client knows it."""
     REQUEST_LOST = "request_lost"
+    """The request is lost, and the client cannot know it."""
     REQUEST_LATE = "request_late"
+    """The request arrives after the client has stopped waiting."""
     ANSWER_LOST = "answer_lost"
+    """The request is executed, and its response is lost."""
     ANSWER_LATE = "answer_late"
+    """The request is executed, and its response arrives too late."""
     ERROR_BEFORE = "error_before"
+    """The server fails with status 500 before it executes the request."""
     ERROR_AFTER = "error_after"
+    """The server fails with status 500 after it executed the request."""
     GARBAGE = "garbage"
+    """The request is executed, and the response is not JSON."""
     TRUNCATED = "truncated"
+    """The request is executed, and the response is cut off."""
     HUGE = "huge"
+    """The request is executed, and the response is larger than a client should read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How one operation goes: what is decided, and what the wire does to it.
+    """The planned outcome of one operation: what is decided, and what the network does to it.
 
-    `code` is a `DeclineCode` or a `RejectCause`; `ends` what waiting ends in (one that
-    ends in `WITHDRAW` is withdrawn by the processor, without a word why);
-    `percent` the part of the amount that moves; `other_currency` moves the money
-    in another one; `returns` is the ACH code with which a settled e-check comes back;
-    `checks` is how address, postal code and security code compare, in our words; `action` is
-    what a payer who is asked must follow: a redirect, or a ``script`` or ``form``. `void` is
-    what becomes of a void while the debit is pending: ``too_late`` refuses it, and ``loses``
-    accepts it and lets the money come first.
+    `code` is a `DeclineCode` or a `RejectCause`; `ends` is what a pending operation ends in
+    (with `WITHDRAW` the processor withdraws it without a reason); `percent` is the part of
+    the amount that moves; `other_currency` moves the money in another currency; `returns` is
+    the ACH code with which a settled e-check is returned; `checks` is the result of comparing
+    address, postal code and security code, in our vocabulary; `action` is what the payer
+    must follow: a redirect, or a ``script`` or ``form``. `void` decides a void while the debit
+    is pending: ``too_late`` refuses it, and ``loses`` accepts it but the debit settles first.
     """
 
     verdict: Verdict = Verdict.APPROVE
@@ -75,12 +91,12 @@ class Plan:
     wire: Wire = Wire.FINE
 
     def as_json(self) -> dict[str, Any]:
-        """Write the plan as plain JSON values."""
+        """Return the plan as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Plan:
-        """Read what `as_json` wrote."""
+        """Return the plan that `as_json` wrote."""
         plan = cls(**plain)
         return replace(
             plan, verdict=Verdict(plan.verdict), ends=Verdict(plan.ends), wire=Wire(plan.wire)
@@ -89,7 +105,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Magic:
-    """One row: a token, the kinds that take it, what it does, and how that reads."""
+    """One row: a token, the kinds that accept it, its plan, and a description."""
 
     token: str
     kinds: frozenset[Kind]
@@ -117,7 +133,7 @@ DECLINES: Final[Mapping[DeclineCode, tuple[str, bool]]] = {
     DeclineCode.NO_ACCOUNT: ("R03", False),
     DeclineCode.MANDATE_REVOKED: ("R07", False),
 }
-"""The fake's own code for each decline (mostly ISO 8583 field 39), and whether to try again."""
+"""The fake's own code for each decline (mostly ISO 8583 field 39), and whether to retry."""
 
 RETURNS: Final[Mapping[str, DeclineCode]] = {
     "R01": DeclineCode.INSUFFICIENT_FUNDS,
@@ -126,7 +142,7 @@ RETURNS: Final[Mapping[str, DeclineCode]] = {
     "R07": DeclineCode.MANDATE_REVOKED,
     "R10": DeclineCode.NOT_PERMITTED,
 }
-"""ACH return codes (Nacha Operating Rules, appendix four) that the fake uses, in our words."""
+"""ACH return codes (Nacha Operating Rules, appendix four) of the fake, and our codes for them."""
 
 REJECTS: Final[Mapping[RejectCause, bool]] = {
     RejectCause.CREDENTIALS: False,
@@ -139,24 +155,24 @@ REJECTS: Final[Mapping[RejectCause, bool]] = {
     RejectCause.KEY_MISMATCH: False,
     RejectCause.STATE: False,
 }
-"""Whether the same request may be made again later, by why it was refused."""
+"""Whether the same request may be sent again later, by the cause of its refusal."""
 
 
 def declined(code: DeclineCode) -> Plan:
-    """Plan a decline with the fake's own code for it."""
+    """Return the plan of a decline, with the fake's own code for it."""
     raw_code, retryable = DECLINES[code]
     return Plan(verdict=Verdict.DECLINE, code=code, raw_code=raw_code, retryable=retryable)
 
 
 def rejected(cause: RejectCause) -> Plan:
-    """Plan that the request itself is refused."""
+    """Return the plan of a refusal of the request itself."""
     return Plan(
         verdict=Verdict.REJECT, code=cause, raw_code=f"fake_{cause}", retryable=REJECTS[cause]
     )
 
 
 def unpaid(return_code: str) -> Plan:
-    """Plan an e-check that bounces before it settles."""
+    """Return the plan of an e-check that is returned before it settles."""
     code = RETURNS[return_code]
     return Plan(ends=Verdict.DECLINE, code=code, raw_code=return_code)
 
@@ -209,7 +225,7 @@ def _rows() -> list[Magic]:
                 token=f"tok_bank_returned_{returned.lower()}",
                 kinds=_BANK,
                 plan=Plan(returns=returned),
-                text=f"settles, and comes back with {returned} two days later",
+                text=f"settles, and is returned with {returned} two days later",
             ),
             Magic(
                 token=f"tok_bank_unpaid_{returned.lower()}",
@@ -229,15 +245,15 @@ _CARD_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     ),
     "tok_checks_pass": (
         Plan(checks="pass"),
-        "approved; address, postal code and security code are right",
+        "approved; address, postal code and security code match",
     ),
     "tok_checks_fail": (
         Plan(checks="fail"),
-        "approved, though address, postal code and security code are wrong",
+        "approved, although address, postal code and security code do not match",
     ),
     "tok_checks_unavailable": (
         Plan(checks="unavailable"),
-        "approved, and the bank could not check them",
+        "approved; the bank could not check address, postal code and security code",
     ),
     "tok_action": (Plan(verdict=Verdict.ASK_PAYER), "the payer must pass 3-D Secure first"),
     "tok_action_script": (
@@ -254,40 +270,40 @@ _BANK_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     "tok_bank_voidable": (Plan(), "pending, and can be voided until it settles"),
     "tok_bank_void_too_late": (
         Plan(void="too_late"),
-        "pending, but a void is refused: the bank has the debit; settles after three days",
+        "pending, but a void is refused because the bank has the debit; settles after three days",
     ),
     "tok_bank_void_loses": (
         Plan(void="loses"),
-        "pending; a void is accepted and waits, and is refused when the debit has settled",
+        "pending; a void is accepted as pending, and refused when the debit has settled",
     ),
 }
 
 _SHARED_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
     "tok_partial": (Plan(percent=50), "half of the amount is approved"),
-    "tok_other_amount": (Plan(percent=200), "twice the amount moves, which nobody asked for"),
+    "tok_other_amount": (Plan(percent=200), "twice the requested amount moves"),
     "tok_other_currency": (
         Plan(other_currency=True),
-        "the money moves in EUR (in USD where EUR was asked)",
+        "the money moves in EUR (or in USD if EUR was requested)",
     ),
-    "tok_unsent": (Plan(wire=Wire.UNSENT), "the request never leaves"),
+    "tok_unsent": (Plan(wire=Wire.UNSENT), "the request is never sent"),
     "tok_unknown_lost": (
         Plan(wire=Wire.REQUEST_LOST),
-        "the request is lost on its way: no answer, nothing moves; sent again it goes through",
+        "the request is lost: no response, and nothing moves; a repetition is executed",
     ),
     "tok_timeout_late": (
         Plan(wire=Wire.REQUEST_LATE),
-        "no answer; the request arrives a minute later and is executed then",
+        "no response; the request arrives a minute later and is executed then",
     ),
-    "tok_unknown_executed": (Plan(wire=Wire.ANSWER_LOST), "executed, and the answer is lost"),
+    "tok_unknown_executed": (Plan(wire=Wire.ANSWER_LOST), "executed, but the response is lost"),
     "tok_answer_late": (
         Plan(wire=Wire.ANSWER_LATE),
-        "executed, and the answer comes when nobody waits for it any more",
+        "executed, but the response arrives after the client has stopped waiting",
     ),
     "tok_500": (Plan(wire=Wire.ERROR_BEFORE), "status 500, and nothing moved"),
-    "tok_500_executed": (Plan(wire=Wire.ERROR_AFTER), "status 500, though it was executed"),
-    "tok_garbage": (Plan(wire=Wire.GARBAGE), "executed, and the answer is not JSON"),
-    "tok_truncated": (Plan(wire=Wire.TRUNCATED), "executed, and the answer breaks off"),
-    "tok_10mb": (Plan(wire=Wire.HUGE), "executed, and the answer has ten megabytes"),
+    "tok_500_executed": (Plan(wire=Wire.ERROR_AFTER), "status 500, although it was executed"),
+    "tok_garbage": (Plan(wire=Wire.GARBAGE), "executed, but the response is not JSON"),
+    "tok_truncated": (Plan(wire=Wire.TRUNCATED), "executed, but the response is truncated"),
+    "tok_10mb": (Plan(wire=Wire.HUGE), "executed, but the response is ten megabytes long"),
 }
 
 MAGIC: Final[Mapping[str, Magic]] = {row.token: row for row in _rows()}
@@ -303,7 +319,7 @@ CARD_NUMBERS: Final[Mapping[str, str]] = {
     "4000000000000127": "tok_declined_invalid_security_code",
     "4000000000003220": "tok_action",
 }
-"""Card numbers (by the explicit type `RawCard` only), and the token that each behaves like."""
+"""Card numbers (only in the explicit type `RawCard`), and the token that each behaves like."""
 
 ACCOUNT_NUMBERS: Final[Mapping[str, str]] = {
     "000123456789": "tok_bank",
@@ -311,15 +327,15 @@ ACCOUNT_NUMBERS: Final[Mapping[str, str]] = {
     "000111111116": "tok_bank_returned_r01",
     "000222222227": "tok_bank_unpaid_r01",
 }
-"""Bank accounts (by the explicit type `RawBankAccount` only), and the token for each."""
+"""Bank accounts (only in the explicit type `RawBankAccount`), and the token for each."""
 
 
 LISTED: Final = "the page reference/fake of the documentation lists them"
-"""Where a message sends who has used a token that is none."""
+"""Where messages about an unknown token refer the reader to."""
 
 
 def plan_named(name: str) -> Plan:
-    """Find the plan of a magic token, with or without its ``tok_``, or raise `InvalidValue`."""
+    """Return the plan of a magic token, with or without ``tok_``, or raise `InvalidValue`."""
     row = MAGIC.get(name) or MAGIC.get(f"tok_{name}")
     if row is None:
         if name in {"approve", "approved"}:

@@ -1,4 +1,4 @@
-"""One thing that the fake processor was asked to do, and where it stands."""
+"""Orders: the operations that the fake processor was asked for, and their states."""
 
 from __future__ import annotations
 
@@ -14,18 +14,28 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where an order stands; the driver makes an outcome of it."""
+    """The state of an order, from which the driver derives the outcome."""
 
     OPENED = "opened"
+    """Created, and not decided yet."""
     ACTION = "action"
+    """The payer must act."""
     READY = "ready"
+    """The payer has approved, and the merchant must complete it."""
     PENDING = "pending"
+    """Accepted, with a result later."""
     AUTHORIZED = "authorized"
+    """The amount is held."""
     APPROVED = "approved"
+    """Done; a charge has moved its money."""
     DECLINED = "declined"
+    """The bank declined."""
     REJECTED = "rejected"
+    """The processor refused a pending operation."""
     EXPIRED = "expired"
+    """The page or hold ran out."""
     CANCELED = "canceled"
+    """The merchant, the payer or the processor canceled it."""
 
 
 PAYABLE = frozenset({State.ACTION, State.READY})
@@ -33,7 +43,7 @@ PAYABLE = frozenset({State.ACTION, State.READY})
 
 @dataclass(slots=True)
 class Due:
-    """Something that happens to an order by itself when its time comes."""
+    """An event that happens to an order by itself at a certain time."""
 
     at: datetime
     number: int
@@ -45,11 +55,11 @@ class Due:
 class Order:
     """One operation at the processor; `about` is the charge that it concerns.
 
-    `movement` is what a refund takes back. `token` is the magic token that it was
-    made with, `return_url` where its page leads back to, `plan` how it will end, and
-    `told` what its answers show beside the state (a decline, an action, a stored
-    method). `settled` is what was paid out of each movement, `disputes` how disputes
-    stand, by the movement that takes the money.
+    `movement` is the movement that a refund takes back. `token` is the magic token that the
+    order was made with, `return_url` the address that its page leads back to, `plan` the
+    planned outcome, and `details` what its responses show in addition to the state (a decline,
+    an action, a stored method). `settled` is what was paid out of each movement, and
+    `disputes` are the disputes by their reference.
     """
 
     reference: str
@@ -66,14 +76,14 @@ class Order:
     token: str = ""
     return_url: str = ""
     plan: dict[str, Any] = field(default_factory=dict[str, Any])
-    told: dict[str, Any] = field(default_factory=dict[str, Any])
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
     due: list[Due] = field(default_factory=list[Due])
     movements: list[Entry] = field(default_factory=list["Entry"])
     settled: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def view(self) -> dict[str, Any]:
-        """Show the order as the processor's answers do."""
+        """Return the order as the processor's responses show it."""
         shown: dict[str, Any] = {
             "reference": self.reference,
             "operation": self.operation,
@@ -88,19 +98,19 @@ class Order:
             shown["movements"] = [self.show(entry) for entry in self.movements]
         if self.disputes:
             shown["disputes"] = self.show_disputes()
-        shown.update(self.told)
+        shown.update(self.details)
         return shown
 
     def show_disputes(self) -> list[dict[str, Any]]:
-        """Show how disputes stand now; what was told of them before stays as it was."""
-        return [dict(told) for told in self.disputes.values()]
+        """Return the current state of the disputes, as copies: earlier events stay unchanged."""
+        return [dict(each) for each in self.disputes.values()]
 
     def show(self, entry: Entry) -> dict[str, Any]:
-        """Show one of its movements, with what is settled of it."""
+        """Return one of its movements, with its settlement."""
         return {**shown_movement(entry), **self.settled.get(entry.movement_id, {})}
 
     def as_json(self) -> dict[str, Any]:
-        """Write the order as plain JSON values; its movements stand in the journal."""
+        """Return the order as plain JSON values; its movements are in the journal."""
         return {
             "reference": self.reference,
             "operation": self.operation,
@@ -116,7 +126,7 @@ class Order:
             "token": self.token,
             "return_url": self.return_url,
             "plan": self.plan,
-            "told": self.told,
+            "details": self.details,
             "settled": self.settled,
             "disputes": self.disputes,
             "due": [[due.at.isoformat(), due.number, due.what, due.minor] for due in self.due],
@@ -124,7 +134,7 @@ class Order:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any], movements: list[Entry]) -> Order:
-        """Read what `as_json` wrote."""
+        """Return the order that `as_json` wrote."""
         values = dict(plain)
         values["at"] = datetime.fromisoformat(plain["at"])
         values["state"] = State(plain["state"])
@@ -133,7 +143,7 @@ class Order:
 
 
 def shown_movement(entry: Entry) -> dict[str, Any]:
-    """Show a movement as the processor's answers do."""
+    """Return a movement as the processor's responses show it."""
     shown = {
         "id": entry.movement_id,
         "kind": entry.kind,

@@ -1,33 +1,33 @@
-"""The fake processor: a payment processor that exists only to be tested against.
+"""The fake processor: a payment processor for tests.
 
-It is deterministic: the same calls at the same instants give the same answers
-and the same journal, byte for byte. It keeps its own truth of the money that it
-moved, which no ledger of ours can touch, so a test can compare the two.
+It is deterministic: the same calls at the same instants give the same responses
+and the same journal, byte for byte. It records the money that it moved in a journal of
+its own, which no ledger of ours can change, so a test can compare the two.
 
-The protocol is our own: JSON over HTTP, one object each way.
+The protocol is our own: JSON over HTTP, one object in each direction.
 
 ====================================  ============================================
 ``POST /v1/open``                     create an e-check, to be debited by a charge
 ``POST /v1/charge``, ``/v1/authorize``  collect or hold; ``about`` names an open e-check
 ``POST /v1/complete`` ``capture``     finish what the payer approved; take what is held
-``POST /v1/void`` ``refund`` ``withdraw``  undo, send back, withdraw
-``POST /v1/enroll`` ``forget``        keep a method, delete it
+``POST /v1/void`` ``refund`` ``withdraw``  void, refund, withdraw
+``POST /v1/enroll`` ``forget``        store a method, delete it
 ``GET /v1/look_up?operation=&our_ref=``  find orders by our reference
 ``GET /v1/look_up?reference=``        find an order by the processor's reference
 ``GET /v1/list?operation=&since=&after=``  page through the orders
 ``GET /v1/events?after=&kind=``       page through the events, of all kinds or one
-``GET /v1/account``                   whose account this is
-``POST /v1/play/<verb>``              what a test does as the payer, the bank or time
+``GET /v1/account``                   the merchant account
+``POST /v1/play/<verb>``              what a test does as the payer, the bank or the clock
 ====================================  ============================================
 
-An operation has a key of its own in the header ``idempotency-key``. An answer
-of 200 is the order with its ``state`` (see `paygate.testing.processor.order`); 4xx has an
-``error`` with cause, raw_code, retryable and message. What a repeated key does
-is what the traits say. An answer that is kept under a key is kept whole, so a
-repetition gets the same bytes.
+Each operation has its own key in the header ``idempotency-key``. A response with status
+200 is the order with its ``state`` (see `paygate.testing.processor.order`); one with 4xx has
+an ``error`` with cause, raw_code, retryable and message. The traits say what a repeated key
+does. A response that is stored under a key is stored whole, so a repetition gets the
+same bytes.
 
-With a journal file all of this survives the process, apart from what is not the
-processor's to know: scripts, and requests that are still on their way.
+With a journal file all of this survives the process, except what the processor does not
+know: scripts, and requests that are still in flight.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
 
 SIGNING_KEY: Final = "fake-signing-key"
-"""Signs the callbacks unless a test says otherwise; no secret, as nothing is at stake."""
+"""The default key that signs the callbacks; it is not secret, because it protects nothing."""
 
 OPERATIONS: Final = frozenset(Operation) | {"open"}
-"""What may be posted; each under a key of its own."""
+"""The operations that can be posted, each under a key of its own."""
 
 
 class FakeProcessor:
-    """Five kinds of payment, a rule for repetitions, a clock, and a journal of moved money."""
+    """The fake processor: kinds of payment, a rule for repetitions, a clock, and a journal."""
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class FakeProcessor:
         self.habits = habits or Habits()
         self.signing_key = signing_key
         self.script = Script()
-        # A processor that forgets would name the next run's money like the last one's, and a
-        # ledger in a file remembers. With a test's own clock everything stays as it was.
+        # Without a journal, a second run would give its money the ids of the first run, which
+        # a ledger in a file still knows. With a clock of its own, a test gets the same ids.
         forgets = clock is None and not journal
         self._truth = Truth(
             JournalFile(journal) if journal else None,
@@ -111,32 +111,32 @@ class FakeProcessor:
 
     @property
     def journal(self) -> tuple[Entry, ...]:
-        """Every movement of money until now, in order."""
+        """Every movement of money so far, in order."""
         with self._lock:
             self._catch_up(self.clock.now())
             return tuple(self._truth.journal)
 
     def moved(self, currency: str) -> Money:
-        """Tell what came in less what went out, in *currency*."""
+        """Return the money in minus the money out, in *currency*."""
         return moved(self.journal, currency)
 
     @property
     def journal_bytes(self) -> bytes:
-        """The journal as JSON lines: equal bytes mean that the same happened."""
+        """The journal as JSON lines: equal bytes mean equal movements."""
         lines = [json.dumps(entry.as_json(), separators=(",", ":")) for entry in self.journal]
         return "".join(f"{line}\n" for line in lines).encode()
 
     @property
     def truth(self) -> Truth:
-        """Everything that the processor knows; a test may read it, and changes it by `play`."""
+        """Everything that the processor knows; tests may read it, and change it with `play`."""
         return self._truth
 
     def serve_pages_at(self, url: str) -> None:
-        """Send payers to *url* from now on, where somebody serves the pages."""
+        """Send payers to *url* from now on, the address of the server of the pages."""
         self._effects.pages = url
 
     def catch_up(self) -> None:
-        """Let everything happen that is due by now."""
+        """Carry out everything that is due by now."""
         with self._lock:
             self._catch_up(self.clock.now())
 
@@ -149,10 +149,10 @@ class FakeProcessor:
 
     def handle(self, request: Request) -> Response:
         """
-        Answer as the processor would.
+        Return the processor's response.
 
-        Raises `NotSent` and `NoResponse` where a script or a magic value says that
-        the network failed.
+        Raises `NotSent` or `NoResponse` if a script or a magic value says that the network
+        fails.
         """
         path, _, query = request.url.partition("/v1/")[2].partition("?")
         with self._lock:
@@ -180,7 +180,7 @@ class FakeProcessor:
             if plan.wire is Wire.ERROR_BEFORE:
                 response = faults.server_error()
             elif (unpaid := self._unpaid(call)) is not None:
-                # Nothing is done, so nothing is kept: the same key completes it later.
+                # Nothing is done, so nothing is stored: the same key can complete it later.
                 return faults.damage(plan.wire, answer(200, unpaid.view()))
             else:
                 response = self._execute(call, token, plan, now)
@@ -197,7 +197,7 @@ class FakeProcessor:
         return faults.damage(plan.wire, response)
 
     def _plan(self, call: Call, now: datetime) -> tuple[str, Plan]:
-        """Check the call, and find how it goes: as scripted, else as its magic value says."""
+        """Check the call, and return its token and its plan: the script's, else the token's."""
         operation = "charge" if call.operation == "open" else call.operation
         token, plan = self._checks.usual(operation, call.body, now)
         scripted = self.script.take(call.operation, call.body)
@@ -206,14 +206,14 @@ class FakeProcessor:
         if call.operation == "open":
             return token, Plan()
         if plan.wire in (Wire.REQUEST_LOST, Wire.REQUEST_LATE, Wire.ERROR_BEFORE):
-            # These happen once per key, so that sending again shows what sending again does.
+            # These happen once per key, so that a test can see what a repetition does.
             if call.key in self._failed_once:
                 return token, replace(plan, wire=Wire.FINE)
             self._failed_once.add(call.key)
         return token, plan
 
     def _unpaid(self, call: Call) -> Order | None:
-        """Find the page that is to be completed, while its payer has not approved it yet."""
+        """Return the page to be completed if its payer has not approved it yet."""
         about = self._truth.orders.get(call.body.get("about", ""))
         waits = about is not None and about.state is State.ACTION
         return about if waits and call.operation == Operation.COMPLETE else None
@@ -226,7 +226,7 @@ class FakeProcessor:
     # --- Playing the others ------------------------------------------------------------
 
     def play(self, verb: str, **what: Any) -> dict[str, Any]:
-        """Do what the payer, the bank or the test does; see `paygate.testing.fake.controls`."""
+        """Do as the payer, the bank or the test does; see `paygate.testing.fake.controls`."""
         with self._lock:
             self._catch_up(self.clock.now())
             answered = self._stage.play(verb, what, self.clock.now())
@@ -237,7 +237,7 @@ class FakeProcessor:
     # --- Time -----------------------------------------------------------------------
 
     def _catch_up(self, now: datetime) -> None:
-        """Let everything happen that was due, in the order of time."""
+        """Carry out everything that was due by *now*, in order of time."""
         while self._late and self._late[0][0] <= now:
             at, _, call = heapq.heappop(self._late)
             self._settle(at)
@@ -254,7 +254,7 @@ class FakeProcessor:
         heapq.heappush(self._late, (until, self._delayed, call))
 
     def _arrive(self, call: Call, now: datetime) -> None:
-        """Execute a request that was late; nobody waits for its answer any more."""
+        """Execute a late request, for whose response the client has stopped waiting."""
         if self._keys.known(call, now) is not None:
             return
         try:
@@ -318,7 +318,7 @@ class FakeProcessor:
         start, end = self._page(asked)
         read = self._truth.events[start:end]
         rest = len(self._truth.events) > end
-        # A page ends at the same place for every reader.
+        # A page ends at the same event for every reader.
         shown = self._truth.of_kind(read, asked.get("kind", ""))
         return answer(200, {"events": shown, "after": start + len(read), "more": rest})
 

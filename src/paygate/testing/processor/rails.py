@@ -1,4 +1,4 @@
-"""What the fake offers per kind, as traits, and how it behaves where traits do not say."""
+"""What the fake offers for each kind, as traits, and its behaviour beyond the traits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRIVER_VERSION: Final = "1"
 
 
 class Overrides(TypedDict, total=False):
-    """The traits that a test may set by name; the others keep the fake's defaults."""
+    """The traits that a test can set by name; the others keep the fake's defaults."""
 
     idempotency: Idempotency
     inquiry: InquiryBy
@@ -50,13 +50,13 @@ class Overrides(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How the processor behaves where traits do not say: mostly, how long things take.
+    """The processor's behaviour beyond its traits: mostly, how long things take.
 
-    With `needs_complete` a payer's approval moves no money before `complete` does.
-    What a payer paid on a page or slip is on its way for `page_clears_after`; with
-    None it is there at once. `inquiry_lag` is how long an operation stays invisible to
-    inquiries; a page of a list or feed holds `page_size` rows. Money that came is paid out
-    `pays_out_after` it came, less `fee_percent` of it; with None when the test says.
+    With `needs_complete` a payer's approval moves no money until `complete` does. Money that
+    a payer paid on a page or slip is pending for `page_clears_after`; with None it arrives at
+    once. `inquiry_lag` is how long an operation stays invisible to inquiries; a page of a
+    list or feed contains `page_size` rows. Received money is paid out after `pays_out_after`,
+    minus `fee_percent` of it; with None it is paid out only when the test calls `pay_out`.
     """
 
     needs_complete: bool = False
@@ -130,18 +130,18 @@ RAILS: Final[Mapping[Kind, Rail]] = {
         variable_amount=True,
     ),
 }
-"""What each kind can do unless a test says otherwise."""
+"""What each kind can do by default."""
 
 _OF_ACCOUNT = frozenset(Traits.__dataclass_fields__)
 
 
 def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = None) -> Traits:
-    """Make the traits of a fake account that serves *kinds*; *overrides* hold for each of them."""
+    """Return the traits of a fake account that serves *kinds*, with *overrides* for each."""
     given: dict[str, Any] = dict(overrides or {})
     known = Overrides.__optional_keys__
     if not given.keys() <= known:
         wrong = ", ".join(sorted(given.keys() - known))
-        raise InvalidValue(f"the fake has no trait {wrong}; it has {', '.join(sorted(known))}")
+        raise InvalidValue(f"the fake has no trait {wrong}; known are {', '.join(sorted(known))}")
     of_account = {name: value for name, value in given.items() if name in _OF_ACCOUNT}
     of_rail = {name: value for name, value in given.items() if name not in _OF_ACCOUNT}
     default = Traits(

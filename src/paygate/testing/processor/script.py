@@ -1,4 +1,4 @@
-"""Scripts: how the next operations go, in order, before any magic value is asked."""
+"""Scripts: the planned outcomes of the next operations, which override magic values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _OPERATIONS: Final = frozenset(Operation)
 READS: Final = frozenset({"look_up", "list", "events", "account"})
-"""What is only asked; the network may fail, and nothing else is decided."""
+"""Requests that only read: a plan for them can only be a network fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One planned turn and the operations that it waits for; empty fields match any."""
+    """One planned outcome, and the operations that it applies to; empty fields match any."""
 
     plan: Plan
     operation: str = ""
@@ -28,12 +28,12 @@ class Turn:
     matching: Callable[[Mapping[str, Any]], bool] | None = None
 
     def fits(self, operation: str, body: Mapping[str, Any]) -> bool:
-        """Tell whether this turn is meant for that request."""
+        """Return whether this plan applies to the request."""
         if self.operation:
             if operation != self.operation:
                 return False
         elif operation not in _OPERATIONS:
-            return False  # inquiries and the like are planned only by name
+            return False  # requests that only read are planned only by name
         return (
             (not self.our_ref or body.get("our_ref") == self.our_ref)
             and (not self.invoice or self.invoice in body.get("invoices", ()))
@@ -42,7 +42,7 @@ class Turn:
 
 
 class Script:
-    """The turns that were planned and have not come yet."""
+    """The plans that have not been used yet."""
 
     def __init__(self) -> None:
         self._turns: list[Turn] = []
@@ -56,16 +56,16 @@ class Script:
         matching: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> None:
         """
-        Add turns, each a `Plan` or the name of a magic value.
+        Add plans, each a `Plan` or the name of a magic value.
 
-        Raises `InvalidValue` for a plan that decides something, for an operation that only reads.
+        Raises `InvalidValue` if a plan for a request that only reads is not a network fault.
         """
         named = [plan_named(plan) if isinstance(plan, str) else plan for plan in plans]
         for plan in named:
             if operation in READS and plan != Plan(wire=plan.wire):
                 raise InvalidValue(
-                    f"{operation} only reads, so a plan that decides ({plan.verdict}) would change "
-                    "nothing; plan a fault of the network, such as unknown_lost, garbage or 500",
+                    f"{operation} only reads, so the plan {plan.verdict} would have no effect; "
+                    "plan a network fault instead, such as unknown_lost, garbage or 500",
                     argument="plans",
                 )
         self._turns += [
@@ -80,7 +80,7 @@ class Script:
         ]
 
     def take(self, operation: str, body: Mapping[str, Any]) -> Plan | None:
-        """Take out the first turn that fits, if any does."""
+        """Remove and return the first plan that applies, if there is one."""
         if not self._turns:
             return None
         for turn in self._turns:
@@ -91,5 +91,5 @@ class Script:
 
     @property
     def left(self) -> int:
-        """How many turns have not come yet; a test may want none to be left."""
+        """The number of plans that have not been used; a test may require it to be zero."""
         return len(self._turns)

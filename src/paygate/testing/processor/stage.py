@@ -1,4 +1,4 @@
-"""What a test plays against the fake processor: the payer, the payer's bank, and time."""
+"""The parts that a test plays at the fake processor: the payer, the payer's bank, the clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class House(Protocol):
-    """What the stage needs of its processor."""
+    """What the stage needs from its processor."""
 
     clock: ProcessorClock
     habits: Habits
@@ -67,7 +67,7 @@ class Stage:
         }
 
     def play(self, verb: str, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """Play *verb*; what it tells, as plain JSON values."""
+        """Play *verb*, and return its result as plain JSON values."""
         if verb not in self._verbs:
             raise InvalidValue(
                 f"the fake cannot play {shown(verb)}; it can {', '.join(self._verbs)}"
@@ -78,9 +78,9 @@ class Stage:
         reference = what["reference"]
         order = self._truth.orders.get(reference)
         if order is None:
-            # A payer reads the slip's number or the address, not our reference.
+            # A payer sees the slip's number or the address, not the order's reference.
             for each in self._truth.orders.values():
-                if reference in each.told.get("action", {}).values():
+                if reference in each.details.get("action", {}).values():
                     return each
             raise InvalidValue(f"the fake processor has no order {shown(reference)}")
         return order
@@ -118,7 +118,7 @@ class Stage:
         return {"reference": order.reference}
 
     def _waits_for_us(self, order: Order) -> bool:
-        """Tell whether the payer's approval only makes the charge ready to be completed."""
+        """Return whether the payer's approval only makes the charge ready for completion."""
         return (
             self._house.habits.needs_complete
             and order.operation == "charge"
@@ -128,9 +128,9 @@ class Stage:
 
     @staticmethod
     def _holds_late(order: Order) -> bool:
-        """Tell whether the payer's bank may still hold an amount, though its page has ended."""
+        """Return whether the bank can still hold an amount although the page has ended."""
         ended = order.state in (State.EXPIRED, State.CANCELED)
-        return ended and order.operation == "authorize" and not order.told.get("captured")
+        return ended and order.operation == "authorize" and not order.details.get("captured")
 
     def _pay_page(self, order: Order, minor: int, currency: str, now: datetime) -> None:
         habits = self._house.habits
@@ -140,7 +140,7 @@ class Stage:
         if clears is not None and currency == order.currency:
             until = now + clears
             self._truth.expect(order, until, "confirm", minor)
-            order.told["seen"] = order.told.get("seen", 0) + minor
+            order.details["seen"] = order.details.get("seen", 0) + minor
             if order.state is not State.APPROVED:
                 self._truth.change(order, State.PENDING, expected_at=until.isoformat())
         else:
@@ -150,7 +150,7 @@ class Stage:
     def _decline_try(self, what: Mapping[str, Any], now: datetime) -> None:
         order = self._order(what)
         if order.state not in PAYABLE:
-            raise InvalidValue(f"{order.reference} is {order.state}: nobody can try to pay it")
+            raise InvalidValue(f"{order.reference} is {order.state}: it cannot be paid any more")
         code = DeclineCode(what.get("code") or DeclineCode.GENERIC)
         if what.get("final"):
             self._effects.decline(order, declined(code), now)
@@ -171,7 +171,7 @@ class Stage:
     def _return_check(self, what: Mapping[str, Any], now: datetime) -> None:
         order, code = self._order(what), what.get("code") or "R01"
         if order.kind != Kind.E_CHECK or code not in RETURNS:
-            raise InvalidValue(f"an e-check comes back with one of {', '.join(RETURNS)}")
+            raise InvalidValue(f"an e-check is returned with one of {', '.join(RETURNS)}")
         if order.state is State.PENDING:
             self._effects.decline(order, unpaid(code), now)
         else:
@@ -180,7 +180,9 @@ class Stage:
     def _return_early(self, what: Mapping[str, Any], now: datetime) -> None:
         order, code = self._order(what), what.get("code") or "R01"
         if order.kind != Kind.E_CHECK or order.state is not State.PENDING:
-            raise InvalidValue(f"{order.reference} is {order.state}: no e-check that waits")
+            raise InvalidValue(
+                f"{order.reference} is {order.state}: only a pending e-check can be returned early"
+            )
         self._effects.return_early(order, now, code=code, days=what["days"])
 
     def _elsewhere(self, what: Mapping[str, Any], now: datetime) -> None:
@@ -219,7 +221,9 @@ class Stage:
     def _approve_late(self, what: Mapping[str, Any], now: datetime) -> None:
         order = self._order(what)
         if order.state is not State.DECLINED:
-            raise InvalidValue(f"{order.reference} is {order.state}: only a decline is corrected")
+            raise InvalidValue(
+                f"{order.reference} is {order.state}: only a declined charge can be approved late"
+            )
         self._effects.approve(order, order.minor, now)
 
     # --- The test ---------------------------------------------------------------------------
@@ -232,7 +236,7 @@ class Stage:
     def _advance(self, what: Mapping[str, Any], _: datetime) -> dict[str, Any]:
         advance = getattr(self._house.clock, "advance", None)
         if advance is None:
-            raise InvalidValue("this clock cannot be moved; give the fake a FakeClock")
+            raise InvalidValue("this clock cannot be moved; create the fake with a FakeClock")
         return {"now": advance(timedelta(seconds=what["seconds"])).isoformat()}
 
     def _callbacks(self, what: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What the fake processor knows: orders, moved money, events, and what is still to come.
+"""The memory of the fake processor: orders, movements, events, and what is due later.
 
-Everything that changes between `begin` and `commit` is one transaction: on disk
-it is one line, so a crash leaves all of it or nothing.
+Everything that changes between two calls of `commit` is one transaction: on disk it is
+one line, so a crash leaves all of it or none of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer that is kept under an idempotency key: a repetition gets the same bytes."""
+    """A response that is stored under an idempotency key: a repetition gets the same bytes."""
 
     fingerprint: str
     at: datetime
@@ -31,7 +31,7 @@ class StoredAnswer:
 
 @dataclass(slots=True)
 class _Line:
-    """What the transaction at hand changed."""
+    """The changes of the current transaction."""
 
     moved: list[Entry] = field(default_factory=list[Entry])
     orders: dict[str, Order] = field(default_factory=dict[str, Order])
@@ -41,7 +41,7 @@ class _Line:
 
 
 class Truth:
-    """The processor's memory, on disk as well if it was given a file."""
+    """The processor's memory, and on disk too if it has a file."""
 
     def __init__(self, file: JournalFile | None = None, run: str = "") -> None:
         self.journal: list[Entry] = []
@@ -67,7 +67,7 @@ class Truth:
     # --- Reading ------------------------------------------------------------------
 
     def view(self, order: Order) -> dict[str, Any]:
-        """Show *order* as answers do; a completion shows the charge that it completed."""
+        """Return *order* as responses show it; a completion shows the completed charge."""
         shown = order.view()
         if order.operation == "complete" and order.state is State.APPROVED:
             charge = self.orders[order.about].view()
@@ -75,38 +75,38 @@ class Truth:
         return shown
 
     def of_kind(self, events: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-        """Return those *events* that are about orders of *kind*; all of them if it is empty."""
+        """Return those of *events* that are about orders of *kind*, or all if *kind* is empty."""
         if not kind:
             return list(events)
         found = ((each, self.orders.get(each["order"].get("reference", ""))) for each in events)
         return [each for each, order in found if order is None or order.kind == kind]
 
     def movement(self, movement_id: str) -> Entry | None:
-        """Find a movement by its id."""
+        """Return the movement with this id, or None."""
         return self._movements.get(movement_id)
 
     def rest(self, entry: Entry) -> int:
-        """Tell how much of a movement still stands, after all that took it back."""
+        """Return how much of a movement remains after everything that took it back."""
         return entry.minor - sum(
             self.rest(undoing) for undoing in self._undoing.get(entry.movement_id, ())
         )
 
     def is_void(self, entry: Entry) -> bool:
-        """Tell whether a movement is a void, or was taken back by one: neither is paid out."""
+        """Return whether a movement is a void or was voided: neither is paid out."""
         undoing = self._undoing.get(entry.movement_id, ())
         return any(one.kind is MovementKind.VOID for one in (entry, *undoing))
 
     def found(self, operation: str, our_ref: str) -> list[Order]:
-        """Find every order that carries *our_ref*."""
+        """Return every order with this operation and reference of ours."""
         return self._by_our_ref.get((operation, our_ref), [])
 
     @property
     def due_at(self) -> datetime | None:
-        """Tell when the next thing happens by itself; it may turn out to be nothing."""
+        """The instant at which something is due next; it may turn out to have no effect."""
         return self._due[0][0] if self._due else None
 
     def next_due(self, now: datetime) -> Iterator[tuple[Order, Due]]:
-        """Take out, one by one, what was to happen until *now*, in the order of time."""
+        """Remove and yield what was due until *now*, in order of time."""
         while self._due and self._due[0][0] <= now:
             _, number, reference = heapq.heappop(self._due)
             order = self.orders[reference]
@@ -119,24 +119,24 @@ class Truth:
     # --- Writing ------------------------------------------------------------------
 
     def new_id(self, prefix: str) -> str:
-        """Give the next thing its number."""
+        """Return the next unused id with this prefix."""
         self._serial += 1
         return f"{prefix}_{self._run}{self._serial}"
 
     def open(self, order: Order) -> Order:
-        """Remember a new order."""
+        """Store a new order."""
         self._remember(order)
         self._line.orders[order.reference] = order
         return order
 
-    def change(self, order: Order, state: State, **told: Any) -> None:
-        """Move *order* to *state* and let its answers show *told*."""
+    def change(self, order: Order, state: State, **details: Any) -> None:
+        """Move *order* to *state*, and show *details* in its responses."""
         order.state = state
-        order.told.update(told)
+        order.details.update(details)
         self._line.orders[order.reference] = order
 
     def expect(self, order: Order, at: datetime, what: str, minor: int = 0) -> None:
-        """Let *what* happen to *order* when its time comes."""
+        """Schedule *what* for *order* at the instant *at*."""
         self._serial += 1
         order.due.append(Due(at, self._serial, what, minor))
         self._line.orders[order.reference] = order
@@ -154,7 +154,7 @@ class Truth:
         undoes: str = "",
         code: str = "",
     ) -> Entry:
-        """Move money for *order*, with an id of its own."""
+        """Record a movement of money for *order*, under a new id if none is given."""
         entry = Entry(
             sequence=len(self.journal) + 1,
             kind=kind,
@@ -174,7 +174,7 @@ class Truth:
         return entry
 
     def tell(self, kind: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
-        """Record an event, for callbacks and the feed; the order as it shows now."""
+        """Record an event for callbacks and the feed; return the order as it is shown."""
         shown = self.view(order)
         new = {entry.movement_id for entry in self._line.moved}
         moved = [movement for movement in shown.get("movements", ()) if movement["id"] in new]
@@ -197,7 +197,7 @@ class Truth:
     def tell_only(
         self, kind: str, order: Order, at: datetime, entries: list[Entry], state: State
     ) -> None:
-        """Record an event that tells of *entries* alone, as if nothing else had happened."""
+        """Record an event that reports only *entries*, as if nothing else had happened."""
         moved = [order.show(entry) for entry in entries]
         shown = order.view() | {"state": state}
         shown.pop("movements", None)
@@ -206,11 +206,11 @@ class Truth:
         self._record(f"{order.operation}.{kind}", at, shown, moved=moved)
 
     def is_foreign(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether *event* is about what somebody else did at the account."""
+        """Return whether *event* is about an operation of another application at the account."""
         return event["order"]["reference"] not in self.orders
 
     def tell_foreign(self, at: datetime, *, minor: int, readable: bool) -> None:
-        """Record an event about what somebody else does at the same account."""
+        """Record an event about a charge of another application at the same account."""
         name = self.new_id("other")
         shown: dict[str, Any] = {
             "reference": name,
@@ -225,15 +225,15 @@ class Truth:
         self._record("charge.approved", at, shown, moved=shown["movements"])
 
     def keep_answer(self, key: str, stored: StoredAnswer) -> None:
-        """Keep the answer for a repetition under *key*."""
+        """Store the response for a repetition under *key*."""
         self.answers[key] = self._line.answers[key] = stored
 
     def keep_method(self, token: str, behaves_like: str) -> None:
-        """Store a method, or (as an empty string) that it was deleted."""
+        """Store a method, or with an empty *behaves_like* its deletion."""
         self.methods[token] = self._line.methods[token] = behaves_like
 
     def commit(self) -> None:
-        """End the transaction; with a file, wait until the disk has it."""
+        """End the transaction; with a file, wait until it is on disk."""
         line, self._line = self._line, _Line()
         if self._file is None:
             return
@@ -280,7 +280,7 @@ class Truth:
             if known is None:
                 self._remember(order)
             else:
-                # The lists by our reference hold the object itself: refresh it in place.
+                # The lists by our reference contain the object itself: update it in place.
                 for name in Order.__slots__:
                     setattr(known, name, getattr(order, name))
         for plain in line.get("moved", ()):

@@ -343,7 +343,7 @@ class SimulatedNetwork:
         if about is None or truth.found(request.step, body.get("our_ref", "")):
             return
         if request.step == "capture" and about.state is State.AUTHORIZED:
-            rest = about.minor - about.told.get("captured", 0)
+            rest = about.minor - about.details.get("captured", 0)
             if body["minor"] > rest:
                 self.world.violated("I3", f"capture of {body['minor']}, and {rest} is held")
         if request.step == "refund" and not self.world.bank_acted(about):
