@@ -1,8 +1,8 @@
-"""Hold an amount, take it in two parts, and send some of it back: no account, no network.
+"""Authorise an amount, capture it in two parts, and refund some of it: no account, no network.
 
     python examples/authorize_capture.py
 
-Run it twice: it does the same once. The ledger is shop.db in the working directory.
+If you run it twice, it has its effect once. The ledger is shop.db in the working directory.
 """
 
 from paygate import Cashier, Money
@@ -10,7 +10,7 @@ from paygate.testing import FakeGateway
 
 
 def main() -> None:
-    # The journal lets the fake processor remember, as a real one does.
+    # With a journal the fake processor remembers payments, as a real one does.
     card = FakeGateway(journal="processor.jsonl")
     with Cashier.open("sqlite:///shop.db", gateways={"card": card}) as cashier:
         invoice = cashier.issue(
@@ -22,7 +22,7 @@ def main() -> None:
         first = Money.of("USD", "50.00")
         cashier.capture(held, amount=first, final=False, key="order-12-parcel-1")
         taken = cashier.capture(held, key="order-12-parcel-2")
-        print(f"{taken.payment.received} taken, parcel by parcel: {taken.state}")
+        print(f"{taken.payment.received} captured, parcel by parcel: {taken.state}")
 
         broken = Money.of("USD", "15.00")
         back = cashier.refund(held, amount=broken, to="credit_note", key="order-12-broken")

@@ -1,11 +1,11 @@
-"""Take money with Authorize.Net, at a simulated one on this machine.
+"""Take money with a simulated Authorize.Net on this machine.
 
-    python -m examples.authorize_net     # in a clone of the repository, which has the simulated one
+    python -m examples.authorize_net     # in a clone of the repository, which has the simulation
 
 A customer pays three invoices on Authorize.Net's form. A card is declined, and
-another one pays. A bank account is stored and debited by ourselves; days later
-the bank returns the debit, the invoice is open again, and a fee is billed. The
-last lines are what the ledger says. Nothing leaves this machine.
+another one pays. A bank account is stored and debited without the payer; days
+later the bank returns the debit, the invoice is open again, and a fee is billed.
+The last lines come from the ledger. Nothing leaves this machine.
 """
 
 import sys
@@ -28,7 +28,7 @@ BANK = {
 
 
 def main() -> int:
-    clock = FakeClock()  # the days between a debit and its return shall pass quickly
+    clock = FakeClock()  # skips the days between a debit and its return
     processor = SimulatedAuthorizeNet(now=clock.now)
     with serving(processor) as url:
         account = {
@@ -36,15 +36,15 @@ def main() -> int:
             "login": processor.login,
             "transaction_key": processor.transaction_key,
             "signature_keys": processor.signature_key,
-            "api_base": url,  # leave these two out to speak to Authorize.Net itself
+            "api_base": url,  # leave these two out to use Authorize.Net itself
             "form_base": url,
         }
         keys = [Fernet.generate_key()]
         with Cashier.in_memory(gateways={"net": account}, clock=clock, token_keys=keys) as cashier:
             pay_on_the_form(cashier)
-            mend_a_decline(cashier, processor)
+            retry_after_a_decline(cashier, processor)
             debit_a_bank_account(cashier, processor, clock)
-            show(cashier)
+            show_ledger(cashier)
             return 1 if cashier.fsck() else 0
 
 
@@ -67,18 +67,18 @@ def pay_on_the_form(cashier: Cashier) -> None:
     form = cashier.action_of(payment)
     assert isinstance(form, PostForm)
     assert form.token is not None
-    # The payer's browser does the next two: it opens the form with the token, and sends it off.
+    # The payer's browser makes the next two requests: it opens the form, and submits it.
     token = {form.token_field: form.token.reveal()}
     httpx.post(form.url, data=token).raise_for_status()
     back = httpx.post(f"{form.url}/send", data={**token, **VISA})
     print(f"the form leads back to {back.headers['location'].replace(payment.id, '[its id]')}")
-    # What the browser comes back with proves nothing: the cashier asks the processor.
-    tell("three invoices", cashier.complete(payment).payment)
+    # The browser's data proves nothing, so the cashier asks the processor.
+    show_status("three invoices", cashier.complete(payment).payment)
 
 
-def mend_a_decline(cashier: Cashier, processor: SimulatedAuthorizeNet) -> None:
+def retry_after_a_decline(cashier: Cashier, processor: SimulatedAuthorizeNet) -> None:
     invoice = bill(cashier, "INV-4", "35.00")
-    # Accept.js makes these tokens in the payer's browser; 901 is a wrong security code.
+    # Accept.js creates these tokens in the payer's browser; 901 is a wrong security code.
     wrong = processor.tokenize({"creditCard": VISA}, code="901")
     right = processor.tokenize({"creditCard": VISA}, code="900")
     for key, token in (("card-1", wrong), ("card-2", right)):
@@ -86,7 +86,7 @@ def mend_a_decline(cashier: Cashier, processor: SimulatedAuthorizeNet) -> None:
         payment = cashier.collect(
             invoice, via="net", kind="card", method=method, payer=ADA, key=key
         )
-        tell("a card", payment)
+        show_status("a card", payment)
 
 
 def debit_a_bank_account(
@@ -106,32 +106,32 @@ def debit_a_bank_account(
     print(f"stored: {stored.brand} account ending in {stored.last4}")
     invoice = bill(cashier, "INV-5", "90.00")
     payment = cashier.collect(invoice, via="net", method=stored, payer_present=False, key="dues-5")
-    tell("an e-check", payment)
+    show_status("an e-check", payment)
 
     processor.settle()
-    hear(cashier, clock)
+    fetch_news(cashier, clock)
     print(f"an e-check settled: {cashier.payment(payment).settled}")
 
     clock.advance(days=3)
     processor.return_e_check(payment.reference, "R01")
-    hear(cashier, clock)
+    fetch_news(cashier, clock)
     after = cashier.payment(payment)
     print(f"an e-check returned: {after.returned}; {invoice} is open again")
     bill(cashier, f"{invoice}-FEE", "25.00")
 
 
-def hear(cashier: Cashier, clock: FakeClock) -> None:
-    """Do what a worker does by itself: no webhook tells of settlements and returns."""
+def fetch_news(cashier: Cashier, clock: FakeClock) -> None:
+    """Do what a worker does: settlements and returns are in feeds, not in webhooks."""
     clock.advance(days=1)
     cashier.read_feeds()
     cashier.apply_callbacks()
 
 
-def tell(what: str, payment: Payment) -> None:
+def show_status(what: str, payment: Payment) -> None:
     print(f"{what}: {payment.status} {payment.code}".rstrip())
 
 
-def show(cashier: Cashier) -> None:
+def show_ledger(cashier: Cashier) -> None:
     for payment in cashier.payments(oldest_first=True):
         for receipt in cashier.receipts(payment):
             print(f"  {receipt.effective} {receipt.kind:<7} {receipt.amount} {payment.kind}")

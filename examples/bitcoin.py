@@ -1,10 +1,10 @@
-"""Ask for bitcoin on a test chain, wait until it is there, and print what came of it.
+"""Request bitcoin on a test chain, wait until it arrives, and print the outcome.
 
     BITCOIN_URL=http://127.0.0.1:18443 BITCOIN_USER=... BITCOIN_PASSWORD=... \
         BITCOIN_WALLET='wpkh(tpub.../0/*)' python examples/bitcoin.py
 
-It takes only a wallet of regtest. The QR code is invoice.png in the working
-directory; pay it from a wallet of the node, and let the node make two blocks.
+It accepts only a wallet of regtest. The QR code is invoice.png in the working
+directory; pay it from a wallet of the node, and let the node mine two blocks.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A FastAPI shop whose checkout you can try in a browser, with the fake processor beside it.
+"""A FastAPI shop whose checkout you can try in a browser, together with the fake processor.
 
     paygate fake-processor --port 8765 --callbacks-to http://127.0.0.1:8000/payments/page
     python examples/browser_checkout.py
@@ -39,7 +39,7 @@ cashier = Cashier.open("sqlite:///shop.db", gateways={"page": page})
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # In production this is a worker of its own: it applies callbacks and asks about what is open.
+    # In production a separate worker calls `recover`, which applies callbacks, among other things.
     stopping = threading.Event()
 
     def work() -> None:
@@ -87,7 +87,7 @@ def order(payment: str) -> str:
     found = cashier.payment(payment)
     link = ""
     if isinstance(found.action, Redirect):
-        link = f"<p><a href='{found.action.url}'>Go on to pay</a></p>"
+        link = f"<p><a href='{found.action.url}'>Continue to payment</a></p>"
     return html(SAYS.get(found.status, "Nothing was paid."), f"<p>{found.status}</p>{link}")
 
 

@@ -2,7 +2,7 @@
 
     python examples/first_payment.py
 
-Run it twice: it does the same once. The ledger is payments.db in the working directory.
+If you run it twice, it has its effect once. The ledger is payments.db in the working directory.
 """
 
 from paygate import Cashier, Money

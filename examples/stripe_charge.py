@@ -1,8 +1,8 @@
-"""Charge a test card at Stripe and print what came of it.
+"""Charge test cards at Stripe and print the outcomes.
 
     STRIPE_SECRET_KEY=sk_test_... python examples/stripe_charge.py
 
-It takes only a test key. STRIPE_API_BASE may name another server that speaks
+It accepts only a test key. STRIPE_API_BASE may name another server that implements
 Stripe's API, on this machine. The ledger is stripe.db in the working directory.
 """
 
@@ -48,12 +48,12 @@ def main() -> int:
 def charge(cashier: Cashier, method: str, meaning: str) -> None:
     number = f"INV-{uuid4().hex[:8]}"
     cashier.issue(number=number, customer="C-1", total=Money.of("USD", "30.00"), due="2026-12-01")
-    # The number of an order names the effort to collect it, so a second run of the same
-    # order would not charge again.
+    # The key identifies the effort to collect the order, so a second run for the same order
+    # would not charge again.
     payment = cashier.collect(number, via="card", method=method, key=f"{number}-1")
     print(f"{meaning}: {payment.status} {payment.code} {payment.reference}".rstrip())
     if payment.status is PaymentStatus.UNKNOWN:
-        print(f"  {payment.reason}; asking: {cashier.inquire(payment).status}")
+        print(f"  {payment.reason}; after an inquiry: {cashier.inquire(payment).status}")
     print(f"  {number}: {cashier.invoice(number).open} is open")
 
 

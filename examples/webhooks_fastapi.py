@@ -3,8 +3,8 @@
     python -m pip install fastapi uvicorn
     python examples/webhooks_fastapi.py
 
-It serves itself on this machine, plays payer and processor, and ends. Run it twice: it does
-the same once. The ledger is shop.db in the working directory.
+It runs the shop on this machine, plays payer and processor, and ends. If you run it twice, it
+has its effect once. The ledger is shop.db in the working directory.
 """
 
 import threading
@@ -24,12 +24,12 @@ ORDER = "ORDER-12"
 
 def make_app(cashier: Cashier) -> FastAPI:
     app = FastAPI()
-    # For the account "page": /payments/page takes its callbacks, /payments/page/return its payers.
+    # The account "page" has /payments/page for callbacks, and /payments/page/return for payers.
     app.mount("/payments", callbacks(cashier, landing=f"/orders/{ORDER}"))
 
     @app.post("/orders/{number}/checkout")
     def checkout(number: str) -> dict[str, str]:
-        # {payment} becomes the payment's id, by which the return page knows whose payer came back.
+        # {payment} is replaced by the payment's id, so that the return page can find the payment.
         back = "https://shop.example/payments/page/return?payment={payment}"
         payment = cashier.collect(number, via="page", key=f"checkout-{number}", return_url=back)
         action = payment.action
@@ -44,7 +44,7 @@ def make_app(cashier: Cashier) -> FastAPI:
 
 
 def main() -> None:
-    # The journal lets the fake processor remember, as a real one does.
+    # With a journal the fake processor remembers payments, as a real one does.
     page = FakeGateway("redirect", journal="processor.jsonl")
     with Cashier.open("sqlite:///shop.db", gateways={"page": page}) as cashier:
         total = Money.of("USD", "80.00")

@@ -46,7 +46,7 @@ def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
     assert first.stdout == second.stdout
     assert first.stdout.splitlines() == [
         "80.00 USD held",
-        "80.00 USD taken, parcel by parcel: succeeded",
+        "80.00 USD captured, parcel by parcel: succeeded",
         "15.00 USD sent back, 0.00 USD open: succeeded",
         "the books are sound",
     ]

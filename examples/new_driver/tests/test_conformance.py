@@ -1,4 +1,4 @@
-"""Harbour Pay is held to the conformance kit."""
+"""Test the driver for Harbour Pay with the conformance kit."""
 
 import hashlib
 import hmac
@@ -39,7 +39,7 @@ class Cards(Subject):
         return f"{money.decimal:f}".replace(".", ",")
 
     def signed(self, body: bytes, at: datetime) -> Callback:
-        """Seal as the manual says: SHA-512 over the instant, a new line, and the body."""
+        """Sign as the manual says: HMAC-SHA-512 over the instant, a new line, and the body."""
         instant = str(int(at.timestamp()))
         seal = hmac.new(KEY.encode(), f"{instant}\n".encode() + body, hashlib.sha512).hexdigest()
         return Callback(

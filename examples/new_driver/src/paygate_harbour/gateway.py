@@ -46,7 +46,7 @@ _PAGE = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW})
 
 
 class Harbour:
-    """Harbour Pay: cards, cards in its vault, direct debits, and its page."""
+    """Harbour Pay: cards, stored cards, direct debits, and its payment page."""
 
     name = "harbour"
     settings_model = Settings
@@ -151,9 +151,9 @@ class Harbour:
 
     def check(self) -> Dialogue[AccountFacts]:
         response = yield wire.build(self._settings, "whoami", "", {})
-        told = wire.read(response.body)
-        live = wire.need(told, "mode") == "live"
-        return AccountFacts(merchant_account=wire.need(told, "merchant"), live=live)
+        data = wire.read(response.body)
+        live = wire.need(data, "mode") == "live"
+        return AccountFacts(merchant_account=wire.need(data, "merchant"), live=live)
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         yield from ()
@@ -161,11 +161,11 @@ class Harbour:
         signed = instant.encode() + b"\n" + callback.body
         ours = hmac.digest(self._settings.webhook_key.reveal().encode(), signed, "sha512").hex()
         if not hmac.compare_digest(ours.encode(), theirs.encode()):
-            raise NotAuthentic("the seal is not Harbour Pay's")
+            raise NotAuthentic("the signature is not Harbour Pay's")
         try:
             found = wire.notices(self._settings, callback.body)
         except BadResponse as error:
-            raise NotAuthentic("the webhook is sealed, and does not read") from error
+            raise NotAuthentic("the webhook is signed, but cannot be read") from error
         signed_at = datetime.fromtimestamp(int(instant), UTC)
         return [replace(each, signed_at=signed_at) for each in found]
 
@@ -176,5 +176,5 @@ class Harbour:
 
 def _token(method: Method | None) -> str:
     if not isinstance(method, OneTimeToken | StoredToken):
-        raise Unsupported("Harbour Pay takes a token of its own form, or a card of its vault")
+        raise Unsupported("Harbour Pay accepts a token of its form, or a card in its vault")
     return method.value.reveal()

@@ -1,4 +1,4 @@
-"""What an account at Harbour Pay needs."""
+"""The settings of an account at Harbour Pay."""
 
 from pydantic import Field
 
@@ -12,9 +12,9 @@ class Settings(driver.Settings):
     login: Secret[str] = Field(description="Merchant and password, base64", examples=["bTpw"])
     webhook_key: Secret[str] = Field(description="Signs the webhooks", examples=["example"])
     merchant: str = Field(description="The merchant's number", examples=["m-1"])
-    live: bool = Field(default=False, description="Whether its money is real")
+    live: bool = Field(default=False, description="Whether payments move real money")
 
     @property
     def mode(self) -> str:
-        """How Harbour Pay names the mode in its answers."""
+        """The name of the mode in Harbour Pay's responses."""
         return "live" if self.live else "test"
