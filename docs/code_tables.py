@@ -1,7 +1,7 @@
-"""Tables of the reference, made from the code and written into the pages.
+"""Tables of the reference, generated from the code and written into the pages.
 
 ``python docs/code_tables.py`` writes each between ``<!-- table: NAME -->`` and
-``<!-- end of table -->``; a test compares. So they can be read where the repository is.
+``<!-- end of table -->``, and a test compares. So the tables can be read in the repository, too.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ Row = tuple[str, ...]
 E = TypeVar("E", bound=Enum)
 
 STATUSES = {
-    PaymentStatus.PROCESSING: "It was sent, or is on its way at the bank; the result comes later.",
-    PaymentStatus.REQUIRES_ACTION: "The payer must follow a link, pay a slip or pay an address.",
-    PaymentStatus.AUTHORIZED: "The amount is held for us and not taken yet.",
-    PaymentStatus.SUCCEEDED: "The money came. Returns and reversals are told beside the status.",
-    PaymentStatus.DECLINED: "The payer's bank or the processor's risk rules said no.",
-    PaymentStatus.FAILED: "It ended without money, and not because of the payer's method.",
+    PaymentStatus.PROCESSING: "It was sent, or the bank is processing it; the result comes later.",
+    PaymentStatus.REQUIRES_ACTION: "The payer must follow a link, pay a slip or pay to an address.",
+    PaymentStatus.AUTHORIZED: "The amount is held for us and not captured yet.",
+    PaymentStatus.SUCCEEDED: "The money arrived. Other attributes show returns and reversals.",
+    PaymentStatus.DECLINED: "The payer's bank or the processor's risk rules declined it.",
+    PaymentStatus.FAILED: "It ended without money, but not because of the payer's method.",
     PaymentStatus.CANCELED: "It was canceled before money moved.",
-    PaymentStatus.EXPIRED: "A page, slip or authorisation ran out before money moved.",
-    PaymentStatus.UNKNOWN: "We do not know how it ended, and are asking.",
+    PaymentStatus.EXPIRED: "A page, slip or authorisation expired before money moved.",
+    PaymentStatus.UNKNOWN: "The outcome is not known yet; inquiries continue.",
 }
 
 ASKED = Money("USD", 100)
@@ -113,10 +113,10 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "rates": {"USD": "50000.00"},
     },
 }
-"""Accounts of which the traits are shown; what an account offers may depend on its settings."""
+"""The accounts whose traits are shown; what an account offers may depend on its settings."""
 
 VERIFIED: dict[tuple[str, Kind], str] = {}
-"""By whom and when a driver was verified in its processor's sandbox, from reports sent to us."""
+"""Who verified a driver in its processor's sandbox, and when, from reports sent to us."""
 
 
 def code(text: object) -> str:
@@ -141,7 +141,7 @@ def reviews() -> Iterator[Row]:
 
 
 def merges() -> Iterator[Row]:
-    yield "What we know", *ANSWERS
+    yield "Known state", *ANSWERS
     for state in AttemptState:
         facts = AttemptFacts(
             operation=Operation.CHARGE, state=state, asked=ASKED, absence=Absence.FINAL
@@ -173,12 +173,12 @@ def outcomes() -> Iterator[Row]:
     yield "The processor shows", *(code(operation) for operation in Operation)
     for shown, text in members(Shown).items():
         cells = (OUTCOMES[operation].get(shown) for operation in Operation)
-        named = ("cannot be" if cell is None else code(cell.__name__) for cell in cells)
+        named = ("not possible" if cell is None else code(cell.__name__) for cell in cells)
         yield f"**{shown}**: {text}", *named
 
 
 def events() -> Iterator[Row]:
-    yield "Type", "Meaning", "Level of its line"
+    yield "Type", "Meaning", "Log level"
     for name, meaning in EVENT_TYPES.items():
         yield code(name), meaning, getLevelName(logs.level_of(name))
 
@@ -190,7 +190,7 @@ def log_lines() -> Iterator[Row]:
 
 
 def rules() -> Iterator[Row]:
-    yield "Rule", "It says that"
+    yield "Rule", "Meaning"
     for rule in RULES:
         yield code(rule.name), rule.says
 
@@ -199,26 +199,26 @@ def unnoticed() -> Iterator[Row]:
     yield "Column", "Why"
     for name, why in UNNOTICED.items():
         table, _, column = name.partition(".")
-        gone = f"a row of {code(table)} that is gone"
+        gone = f"a deleted row of {code(table)}"
         yield gone if column == "DELETE" else code(name), why
 
 
 def members(enum: type[E]) -> dict[E, str]:
-    """Return the members of *enum*, each with the docstring that stands below it."""
+    """Return the members of *enum*, each with the docstring below it."""
     [body] = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
     assert isinstance(body, ast.ClassDef)
-    told: dict[E, str] = {}
+    meanings: dict[E, str] = {}
     for name, text in zip(body.body, body.body[1:], strict=False):
         match name, text:
             case ast.Assign(targets=[ast.Name(id=member)]), ast.Expr(value=ast.Constant(meaning)):
-                told[enum[member]] = " ".join(str(meaning).split())
+                meanings[enum[member]] = " ".join(str(meaning).split())
             case _:
                 pass
-    return told
+    return meanings
 
 
 def accounts() -> Iterator[Row]:
-    yield "Account", "What is on it"
+    yield "Account", "What it holds"
     for account, text in members(posting.LedgerAccount).items():
         yield code(account.value), text
 
@@ -246,7 +246,7 @@ def declines() -> Iterator[Row]:
         "At the fake",
     )
     for ours in DeclineCode:
-        told = [
+        raw_codes = [
             ", ".join(
                 code(raw)
                 for raw, (theirs, retry) in sorted(table.items())
@@ -255,7 +255,7 @@ def declines() -> Iterator[Row]:
             for table in (DECLINES, authorize_net.DECLINES)
             for wanted in (True, False)
         ]
-        yield code(ours), *told, code(magic.DECLINES[ours][0])
+        yield code(ours), *raw_codes, code(magic.DECLINES[ours][0])
 
 
 def authorize_net_checks() -> Iterator[Row]:
@@ -270,7 +270,7 @@ def authorize_net_checks() -> Iterator[Row]:
 
 
 def authorize_net_refusals() -> Iterator[Row]:
-    yield "Outcome", "May be made again", "Why", "Codes"
+    yield "Outcome", "May be repeated", "Why", "Codes"
     rows: dict[Row, list[str]] = {}
     for raw, refused in authorize_net.REJECTS.items():
         again = "yes" if refused.retryable else "no"
@@ -284,7 +284,7 @@ def authorize_net_refusals() -> Iterator[Row]:
 
 
 def rejects() -> Iterator[Row]:
-    yield "Cause", "The fake lets the request be made again"
+    yield "Cause", "May be repeated at the fake"
     for cause in RejectCause:
         yield code(cause), "yes" if magic.REJECTS[cause] else "no"
 
@@ -316,14 +316,14 @@ def capabilities() -> Iterator[Row]:
 
 
 def kinds() -> Iterator[Row]:
-    yield "Kind", "For", "Comes in by"
+    yield "Kind", "For", "Booked by"
     for kind, text in members(Kind).items():
         by = "`record`" if kind.recorded else "`collect`"
         yield code(kind), text, "`pay_from_credit`" if kind is Kind.CREDIT else by
 
 
 def driver_rails() -> Iterator[Row]:
-    """What each driver of ours can do by kind, and who has verified it in the real sandbox."""
+    """Yield what each built-in driver can do by kind, and who has verified it in the sandbox."""
     from paygate.registry import build
 
     yield "Driver", "Kind", *(code(operation) for operation in SHOWN_OPERATIONS), "Verified live"
@@ -336,7 +336,7 @@ def driver_rails() -> Iterator[Row]:
 def settings_of(model: Any) -> Iterator[Row]:
     yield "Setting", "Default", "Meaning"
     for name, field in model.model_fields.items():
-        default = "needed" if field.is_required() else code(shown(field))
+        default = "required" if field.is_required() else code(shown(field))
         yield code(name), default, field.description or ""
 
 
@@ -416,7 +416,7 @@ def said(value: object) -> str:
 
 
 def span(value: timedelta) -> str:
-    """Return a length of time in units, as 1 min 30 s: the commas are those of a list."""
+    """Return a length of time in units, such as 1 min 30 s; commas separate a list's items."""
     minutes, seconds = divmod(value.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days = "day" if value.days == 1 else "days"
@@ -460,14 +460,14 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
 
 
 def written(rows: Iterable[Row]) -> str:
-    """Write *rows* as a table in Markdown, the first of them as its head."""
+    """Return *rows* as a Markdown table, with the first row as its header."""
     head, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     rule = ["---"] * len(head)
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
 
 
 def commands() -> Iterator[str]:
-    """Write every command of the program, with its arguments and options."""
+    """Yield every command of the program, with its arguments and options."""
     from paygate.cli.commands import COMMANDS
 
     def below(command: Any, path: str) -> Iterator[str]:
@@ -486,7 +486,7 @@ def commands() -> Iterator[str]:
 
 def option(param: Any) -> Row:
     name = ", ".join(param.opts) if param.param_type_name == "option" else param.name.upper()
-    more = ["needed" if param.required else ""]
+    more = ["required" if param.required else ""]
     more += [f"default {code(param.default)}" if shows_default(param) else ""]
     more += [f"environment {code(param.envvar)}" if param.envvar else ""]
     notes = "; ".join(filter(None, more))
@@ -499,19 +499,19 @@ def shows_default(param: Any) -> bool:
 
 
 def json_examples() -> Iterator[str]:
-    """Write what each command says with ``--json``, from a run."""
+    """Yield the output of each command with ``--json``, from a run."""
     yield from runpy.run_path(str(PAGES / "json_examples.py"))["page"]()
 
 
 TEXTS = {"commands": commands, "json": json_examples}
-"""What is no table, but stands in a page and is compared like one."""
+"""Texts that are not tables, but are generated and compared in the same way."""
 
 PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 PAGES = Path(__file__).parent
 
 
 def filled(page: str) -> str:
-    """Return the text of *page* with every table as the code has it now."""
+    """Return the text of *page* with every table generated again."""
 
     def fill(place: re.Match[str]) -> str:
         start, name, _, end = place.groups()
@@ -522,7 +522,7 @@ def filled(page: str) -> str:
 
 
 def pages() -> list[Path]:
-    """Return the pages that have a table."""
+    """Return the pages that contain a table."""
     return [page for page in sorted(PAGES.rglob("*.md")) if PLACE.search(page.read_text("utf-8"))]
 
 

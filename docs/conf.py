@@ -1,4 +1,4 @@
-"""How the documents are built: ``nox -s docs``."""
+"""Settings of Sphinx, for ``nox -s docs``."""
 
 from paygate import __version__
 

@@ -1,8 +1,8 @@
 """Draw states and flows of money: ``python docs/drawings.py`` (needs Graphviz's `dot`).
 
-The states of a payment are drawn from the rules that merge answers, the other drawings from
-the files in ``docs/drawings``. Each picture holds the digest of the graph it was drawn from,
-which `tests/test_drawings.py` compares, so that a picture is never older than its source.
+The states of a payment are drawn from the rules that merge outcomes, the other drawings from
+the files in ``docs/drawings``. Each picture contains the digest of its graph, which
+`tests/test_drawings.py` compares, so that no picture is older than its source.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _STYLE: Final = """
 
 
 def states() -> str:
-    """Return the graph of what answers make of a payment, from the rules that decide it."""
+    """Return the graph of how outcomes change a payment, from the rules that decide it."""
     edges: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for state in AttemptState:
         for label, answer in _ANSWERS.items():
@@ -77,7 +77,7 @@ def states() -> str:
             target = changes.state
             if target is not None and target is not state:
                 edges[_node(state), _node(target)].append(label)
-    # An answer that comes later does the same as one that comes at once, so it is drawn once.
+    # A late outcome has the same effect as an immediate one, so it is drawn once.
     later = {target: answers for (state, target), answers in edges.items() if state == "unknown"}
     first = {target: answers for (state, target), answers in edges.items() if state == "sending"}
     assert later == {target: first[target] for target in first if target != "unknown"}
@@ -126,7 +126,7 @@ def graphs() -> dict[str, str]:
 
 
 def digest_of(graph: str) -> str:
-    """Return what identifies a graph."""
+    """Return the digest of a graph."""
     return sha256(graph.encode()).hexdigest()[:16]
 
 

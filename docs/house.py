@@ -1,7 +1,7 @@
-"""Draw the picture of the house from the import contract: ``python docs/house.py``.
+"""Draw the picture of the layers from the import contract: ``python docs/house.py``.
 
-One band is one floor. What stands on it imports only from the floors below; neighbours on one
-floor do not import each other unless the contract lets them. `tests/test_house.py` compares the
+One band is one layer. Its packages import only from the layers below; neighbours in one layer
+do not import each other unless the contract lets them. `tests/test_house.py` compares the
 picture with the contract in ``pyproject.toml``.
 """
 
@@ -27,7 +27,7 @@ STYLE = """
 
 
 def floors() -> list[list[str]]:
-    """Return the packages and modules of each floor, from the top down."""
+    """Return the packages and modules of each layer, from the top down."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
     [layers] = [each for each in contracts if each.get("containers") == ["paygate"]]
@@ -41,7 +41,7 @@ def floors() -> list[list[str]]:
 
 
 def source_of(room: str) -> Path | None:
-    """Return the file that says in its docstring what *room* is, if there is one."""
+    """Return the file with the docstring of *room*, if it exists."""
     package = ROOT / "src" / "paygate" / room
     for path in (package / "__init__.py", package.with_suffix(".py")):
         if path.exists():
@@ -50,9 +50,9 @@ def source_of(room: str) -> Path | None:
 
 
 def about(room: str) -> str:
-    """Return the first words of what *room* says of itself."""
+    """Return the first words of the docstring of *room*."""
     source = source_of(room)
-    assert source is not None, f"the floor names {room}, which does not exist"
+    assert source is not None, f"the layer names {room}, which does not exist"
     docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     first = docstring.partition("\n")[0].rstrip(".").replace("`", "")
     _, colon, after = first.partition(": ")
@@ -80,7 +80,7 @@ def drawn() -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom}" role="img">',
-            f"<title>The floors of paygate, from the top: {escape(names)}</title>",
+            f"<title>The layers of paygate, from the top: {escape(names)}</title>",
             f"<style>{STYLE}</style>",
             f'<rect width="{WIDTH}" height="{bottom}" fill="#ffffff"/>',
             *shapes,

@@ -1,7 +1,7 @@
-"""What each command writes with ``--json``, from one small ledger, for a page of the reference.
+"""The output of each command with ``--json``, from a small ledger, for a page of the reference.
 
 The commands run in this process on a ledger of their own. Its clock stands still and its ids
-are counted, so the page is the same each time. What was shown whole is cut short afterwards.
+are counted, so the page is always the same. A kind of object is shown in full only once.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from paygate.testing import FakeClock, FakeGateway
 
 NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
-    "simulate": "says how long it took",
-    "bitcoin check": "asks a node",
+    "simulate": "prints how long it took",
+    "bitcoin check": "queries a node",
 }
-"""Commands with ``--json`` of which the page has no example, and why."""
+"""Commands with ``--json`` that have no example on the page, with the reason."""
 
 KEY = "b25seS1mb3ItdGhlLXBhZ2VzLW5vdC1hLXNlY3JldCE="
 CUT = "..."
 FIELDS_SHOWN_MAX = 4
-"""An object with more fields than that is shown whole once."""
+"""An object with more fields than this is shown in full only once."""
 
 
 class CountedIds:
-    """Ids that count, each noun for itself."""
+    """Ids that count up, separately for each noun."""
 
     def __init__(self, first: int = 1) -> None:
         self._first = first
@@ -49,7 +49,7 @@ class CountedIds:
 
 
 class Play:
-    """A ledger in a file and one terminal; `run` types a command and reads its JSON."""
+    """A ledger in a file and one terminal; `run` enters a command and reads its JSON."""
 
     def __init__(self) -> None:
         self.clock, self.ids = FakeClock(), CountedIds()
@@ -88,8 +88,8 @@ class Play:
             else json.loads(done.stdout)
         )
 
-    def told_of_nobody(self) -> None:
-        """Take in a callback about a charge that another ledger made."""
+    def receive_a_foreign_callback(self) -> None:
+        """Receive a callback about a charge that another ledger made."""
         self.card.callbacks()
         with (
             self.cashier() as cashier,
@@ -102,14 +102,14 @@ class Play:
             cashier.receive("card", callback)
 
     def wait_for_its_payment(self) -> None:
-        """Let the time pass after which a callback that names no payment of ours is an orphan."""
+        """Advance the clock until a callback that names no payment of ours is an orphan."""
         with self.cashier() as cashier:
             for _ in range(len(RETRY_PLAN) + 1):
                 self.clock.advance(max(RETRY_PLAN))
                 cashier.apply_callbacks()
 
     def disputed(self, reference: str) -> None:
-        """Let the payer's bank take the money of a payment back."""
+        """Let the payer's bank take back the money of a payment."""
         with self.cashier() as cashier:
             self.card.open_dispute(reference, days=10)
             self.card.dispute(reference)
@@ -119,7 +119,7 @@ class Play:
 
 
 def play(at: Play) -> None:
-    """Type each command once, in the order of a shop's days."""
+    """Enter each command once, in the order of a shop's working days."""
     run = at.run
     Path("invoices.csv").write_text(
         "number,customer,currency,total,due\n"
@@ -173,7 +173,7 @@ def play(at: Play) -> None:
     run("number assign", "V-1", "C-1", "--via", "card")
     run("number list")
     run("number release", "V-1", "--via", "card", "--reason", "moved")
-    at.told_of_nobody()
+    at.receive_a_foreign_callback()
     run("callbacks list")
     run("callbacks replay", "1")
     at.wait_for_its_payment()
@@ -199,7 +199,7 @@ def play(at: Play) -> None:
 
 @contextmanager
 def a_terminal() -> Iterator[None]:
-    """Work in an empty folder, as a person of a fixed name, without settings of the machine."""
+    """Work in an empty folder, under a fixed login name, without settings of the machine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYGATE_")}
     kept |= {"LOGNAME": "anna", "COLUMNS": "100"}
     with (
@@ -211,7 +211,7 @@ def a_terminal() -> Iterator[None]:
 
 
 def shortened(value: Any, shown: set[tuple[str, ...]]) -> Any:
-    """Return *value* with the first element of each list, and each kind of object whole once."""
+    """Return *value* with only the first element of each list, and each kind of object once."""
     match value:
         case dict():
             fields = cast("dict[str, Any]", value)
@@ -234,13 +234,13 @@ AMOUNT = re.compile(r'\{\s+("currency": "\w+"),\s+("minor": -?\d+),\s+("text": "
 
 
 def written(value: Any) -> str:
-    """Write *value* as JSON, with three dots for what was cut."""
+    """Return *value* as JSON, with three dots in place of omitted parts."""
     text = AMOUNT.sub(r"{\1, \2, \3}", json.dumps(value, indent=2, ensure_ascii=False))
     return re.sub(r'"\.\.\."(: "\.\.\.")?', CUT, text)
 
 
 def played() -> list[tuple[str, str, str]]:
-    """Return each command, once, with its line and what it wrote."""
+    """Return each command, once, with its line and its output."""
     at = Play()
     shop = sys.modules["shop"] = ModuleType("shop")
     vars(shop)["cashier"] = at.cashier
@@ -255,7 +255,7 @@ def played() -> list[tuple[str, str, str]]:
 
 
 def page() -> Iterator[str]:
-    """Yield the lines of the page: each command with what it wrote."""
+    """Yield the lines of the page: each command with its output."""
     shown: set[tuple[str, ...]] = set()
     for command, line, out in played():
         value = json.loads(out.splitlines()[0] if command == "receipt export" else out)

@@ -1,9 +1,9 @@
-"""Find words that plain English does without, in code, messages and documents.
+"""Find words to avoid in code, messages and documents.
 
 The list is `words.toml`, next to pyproject.toml: a pattern, and what to write instead.
-In Python files docstrings, comments and other strings are read, in documents everything
-except code. Run it as ``python docs/words.py [PATH …]``; it exits with status 1 if it
-finds something.
+In Python files it reads docstrings, comments and other strings, in documents everything
+except code and generated tables, which are read in the code. Run it as ``python docs/words.py
+[PATH …]``; it exits with status 1 if it finds something.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ ROOT = Path(__file__).parents[1]
 LIST = ROOT / "words.toml"
 READ = ("src", "docs", "examples", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _CODE = re.compile(r"``[^`]+``|`[^`\n]+`|^```.*?^```|^:::\{.*?$", re.DOTALL | re.MULTILINE)
+_TABLE = re.compile(r"^<!-- table.*?^<!-- end of table -->", re.DOTALL | re.MULTILINE)
 
 
 class Word(NamedTuple):
-    """A pattern that is not written, and what to write instead."""
+    """A pattern to avoid, and what to write instead."""
 
     pattern: re.Pattern[str]
     instead: str
@@ -35,7 +36,7 @@ class Word(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text, the line it begins in, and whether it is a docstring."""
+    """A text, its first line, and whether it is a docstring."""
 
     line: int
     text: str
@@ -43,7 +44,7 @@ class Text(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where a word is, and what to write instead."""
+    """The position of a word, and what to write instead."""
 
     path: Path
     line: int
@@ -60,14 +61,14 @@ def listed(path: Path = LIST) -> list[Word]:
 
 
 def pending(path: Path = LIST) -> list[Path]:
-    """Return the files and folders that nobody has read for these words yet."""
+    """Return the files and folders that are not checked yet."""
     return [ROOT / name for name in tomllib.loads(path.read_text("utf-8"))["pending"]]
 
 
 def find(
     paths: Sequence[str], words: Sequence[Word], left_out: Sequence[Path] = ()
 ) -> Iterator[Found]:
-    """Yield what is found in these files and folders of the project."""
+    """Yield the words found in these files and folders of the project."""
     for path in _files(paths):
         if any(path.is_relative_to(each) for each in left_out):
             continue
@@ -84,8 +85,8 @@ def _files(paths: Sequence[str]) -> Iterator[Path]:
 
 
 def _of_document(source: str) -> Iterator[Text]:
-    """Yield the document, with its code blanked out."""
-    yield Text(1, _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), source))
+    """Yield the document, with its code and generated tables blanked out."""
+    yield Text(1, _prose(_TABLE.sub(_blank, source)))
 
 
 def _of_python(source: str) -> Iterator[Text]:
@@ -112,8 +113,12 @@ def _has_docstring(node: ast.AST) -> bool:
 
 
 def _prose(text: str) -> str:
-    """Blank out what is code in a docstring or comment."""
-    return _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)
+    """Return a docstring or comment with its code blanked out."""
+    return _CODE.sub(_blank, text)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
 
 
 def _in_text(path: Path, text: Text, words: Sequence[Word]) -> Iterator[Found]:
@@ -126,7 +131,7 @@ def _in_text(path: Path, text: Text, words: Sequence[Word]) -> Iterator[Found]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what is found in *arguments*, or in all that is read; return the exit status."""
+    """Print the words found in *arguments*, or in the whole project; return the exit status."""
     left_out = [] if arguments else pending()
     found = sorted(set(find(arguments or READ, listed(), left_out)))
     for each in found:

@@ -41,6 +41,14 @@ told = "for ever"
 ```
 
 `told` is a name, and so is ``for ever``.
+
+<!-- table: verbs -->
+
+| `told` | Kept for ever. |
+
+<!-- end of table -->
+
+It is told.
 """
 
 
@@ -60,10 +68,10 @@ def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
     assert found == [(1, "for ever"), (5, "Tell"), (6, "for ever"), (7, "for ever")]
 
 
-def test_code_in_a_page_is_not_read(tmp_path: Path) -> None:
+def test_code_and_generated_tables_in_a_page_are_not_read(tmp_path: Path) -> None:
     found = _found(tmp_path, "page.md", PAGE)
 
-    assert found == [(3, "for ever")]
+    assert found == [(3, "for ever"), (17, "told")]
 
 
 @pytest.mark.parametrize(
