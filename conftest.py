@@ -1,8 +1,8 @@
-"""Every example in the documents is a test; those of one page share their names and a folder.
+"""Run every example in the documents as a test; those of one page share names and a folder.
 
 - A ``python`` block runs. One that begins with the name of a file (``# shop.py``) is saved
-  under it instead, for what comes after.
-- An ``output`` block is what the block before it printed.
+  under that name instead, for later blocks.
+- An ``output`` block is compared with what the block before it printed.
 - A ``console`` block runs the commands after ``$`` and compares what they print; ``...``
   stands for anything.
 """
@@ -28,7 +28,7 @@ BIN = Path(sys.executable).parent
 
 
 class Elsewhere:
-    """A folder of its own for each page, so that what its examples write is gone after it."""
+    """A temporary folder for each page, so that the files of its examples are removed."""
 
     def __init__(self) -> None:
         self._undo = ExitStack()
@@ -51,7 +51,7 @@ def save(example: Example) -> bool:
 
 
 def keep(example: Example) -> None:
-    """Save a text that begins with the name of a file; any other is for people."""
+    """Save a text that begins with the name of a file; any other is for readers only."""
     save(example)
 
 
@@ -94,7 +94,7 @@ def command(example: Example) -> str | None:
 
 
 def difference(expected: str, got: str) -> str | None:
-    """Tell how *got* differs from *expected*; spaces at the ends of lines do not count."""
+    """Return how *got* differs from *expected*; spaces at the ends of lines do not count."""
     wanted, found = (
         "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
         for text in (expected, got)

@@ -1,7 +1,7 @@
 """
-What can be run here: ``nox --list``.
+The sessions of the project; ``nox --list`` lists them.
 
-Every session makes an environment of its own, with the interpreter that runs
+Every session creates an environment of its own, with the interpreter that runs
 nox; `tests_on` looks for the other Python versions.
 """
 
@@ -20,15 +20,15 @@ nox.options.sessions = ["lint", "types", "tests", "docs"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-# A file at a time: the examples of one page share their names.
+# One file per process: the examples of one page share their names.
 IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
-# Tests of the tests: that wrong drivers fail in the kit, and what a new driver begins with passes.
+# Tests of the tests: wrong drivers fail in the kit, and the package of a new driver passes.
 PROOFS = [
     "tests/testing/conformance/test_wrong.py",
     "tests/testing/conformance/test_planted.py",
     "tests/cli/test_new_driver.py",
 ]
-# Every flow stopped anywhere: hundreds of ledgers on disk.
+# Every flow is stopped at every point: hundreds of ledgers on disk.
 SWEEP = ["tests/sweep", "tests/service/test_crash_operations.py"]
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
@@ -39,14 +39,15 @@ def install(session: nox.Session, *groups: str) -> None:
 
 
 def present(*paths: str) -> list[str]:
-    """Those of *paths* that exist: a folder may come later than its checks."""
+    """Return those of *paths* that exist; a folder may be added later than its checks."""
     return [path for path in paths if (ROOT / path).exists()]
 
 
 def in_memory() -> dict[str, str]:
-    """Keep ledgers of tests in memory where there is room: nothing waits for a disk.
+    """Return the environment that keeps test ledgers in memory if there is room for them.
 
-    A process that dies leaves the same behind there, and no test cuts the power.
+    Then no test waits for a disk. A process that dies leaves the same files there, and no test
+    cuts the power.
     """
     memory = Path("/dev/shm")  # noqa: S108  (pytest makes a private folder in it)
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
@@ -54,14 +55,14 @@ def in_memory() -> dict[str, str]:
 
 
 def deliver(session: nox.Session, orders: int) -> None:
-    """Deliver the callbacks of ten payments in so many *orders*."""
+    """Deliver the callbacks of ten payments in this number of *orders*."""
     chosen = ["--numprocesses=auto", "-k", "any_order", "tests/service/test_receive.py"]
     session.run("pytest", *chosen, env={"PAYGATE_ORDERS": str(orders)})
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests and every example in the documents; others run in sessions of their own."""
+    """Run the tests and every example in the documents; other tests have their own sessions."""
     install(session, "test")
     elsewhere = [f"--ignore={path}" for path in ("tests/contract", *SWEEP, *PROOFS)]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
@@ -77,14 +78,14 @@ def orders(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def simulate(session: nox.Session) -> None:
-    """Play 3,000 schedules of the simulator; two minutes or three."""
+    """Play 3,000 schedules of the simulator; two to three minutes."""
     session.install("-e", ".[cli]")
     session.run("paygate", "simulate", "--seeds", "3000", "--jobs", "2", *session.posargs)
 
 
 @nox.session(default=False)
 def sweep(session: nox.Session) -> None:
-    """Stop every flow at every change, under every fault, and again in what follows."""
+    """Stop every flow at every change, under every fault, and again during the recovery."""
     install(session, "test")
     session.run("pytest", *IN_PARALLEL, *SWEEP, env=in_memory())
     session.run("python", "-m", "tests.sweep", *session.posargs)
@@ -92,7 +93,7 @@ def sweep(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Plant bugs, and see that each is caught: in the engine, and in drivers by the kit."""
+    """Plant bugs in the engine and in drivers, and check that each is caught."""
     install(session, "test")
     session.run("pytest", *IN_PARALLEL, *PROOFS, env=in_memory())
     session.run("python", "-m", "tests.mutation", *session.posargs)
@@ -125,7 +126,7 @@ def kills(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"], default=False)
 def tests_on(session: nox.Session) -> None:
-    """Run the tests on another Python, where there is one."""
+    """Run the tests on another Python, if it is installed."""
     install(session, "test")
     asked = [*IN_PARALLEL, "--ignore=tests/contract", *session.posargs]
     session.run("pytest", *asked, env=in_memory())
@@ -140,7 +141,7 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and with pyright, of what a new driver begins with as well."""
+    """Check types with mypy and pyright, also in the package of a new driver."""
     install(session, "types", "lint")
     session.run("mypy", *present(*PYTHON_FILES, "examples", "benchmarks"))
     session.run("pyright", *session.posargs)
@@ -160,12 +161,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Renew the versions and hashes of what the command line needs, in requirements/cli.txt."""
+    """Renew requirements/cli.txt: the versions and hashes of what the command line needs."""
     session.install("pip-tools")
     session.run(
         "pip-compile",
         *("--upgrade", "--generate-hashes", "--strip-extras", "--no-annotate", "--extra=cli"),
-        # Nothing of the machine that renews it goes into the file.
+        # The file must not name the machine that renews it.
         *("--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host"),
         *("--quiet", "--output-file=requirements/cli.txt", "pyproject.toml"),
         env={"CUSTOM_COMPILE_COMMAND": "nox -s lock"},
@@ -174,7 +175,7 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documents, warnings being errors, and run their examples."""
+    """Build the documents, with warnings as errors, and run their examples."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     pages = present("docs", "README.md", "CHANGELOG.md")
@@ -183,14 +184,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed, each number beside its floor."""
+    """Measure speed, with each figure next to its lower limit."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
-    """Do what a newcomer does: the two commands of the README in a new environment."""
+    """Run the two commands of the README in a new environment, as a newcomer does."""
     session.install("-e", ".[all]")
     session.chdir(session.create_tmp())
     session.run("paygate", "demo", *session.posargs)
@@ -198,7 +199,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False)
 def stranger(session: nox.Session) -> None:
-    """Do what the author of a driver does: a package of his own, outside of this source tree."""
+    """Do what a driver's author does: develop a package outside of this source tree."""
     session.install(".[cli,testing]")
     with tempfile.TemporaryDirectory(prefix="paygate-stranger-") as name:
         folder = Path(name)
