@@ -125,24 +125,24 @@ MUTANTS: Final = (
     Mutant(
         name="second-taking-is-dropped",
         plants="money that the bank takes again in a dispute that was won is not booked",
-        breaks="§4: a chargeback can turn more than once; each taking is a movement of its own",
+        breaks="a chargeback can turn more than once; each taking is a movement of its own",
         shows="a dispute is won, and lost after all",
         patches=(Patch("service.merge", "decide", _one_taking),),
         bias=Bias(faults=_QUIET, actions=_DISPUTES, kinds=frozenset({Kind.CARD})),
     ),
     Mutant(
         name="win-opens-a-void-invoice",
-        plants="what a lost dispute gave up is taken up again on an invoice that is void",
-        breaks="§4: what comes back goes to the customer's credit if the invoice is void by then",
+        plants="the amount that a lost dispute wrote off is restored on an invoice that is void",
+        breaks="money that comes back becomes the customer's credit if the invoice is void by then",
         shows="a dispute is lost, the invoice is voided, and the dispute is won after all",
         patches=(Patch("service.dispute", "InvoiceStatus", _void_is_open),),
         bias=Bias(faults=_QUIET, actions=_DISPUTES, kinds=frozenset({Kind.CARD})),
     ),
     Mutant(
         name="early-return-is-dropped",
-        plants="a return that is told before its money is not kept",
-        breaks="§4a: a return told before its booking is kept, and nets against the charge",
-        shows="an e-check comes back, and that its money came is told days later",
+        plants="a return that is reported before its money is not kept",
+        breaks="a return that is reported before its charge is kept, and nets against the charge",
+        shows="an e-check is returned, and its money is reported days later",
         patches=(Patch("ledger.early_returns", "keep", _nothing),),
         bias=Bias(
             faults=_QUIET,
@@ -153,15 +153,15 @@ MUTANTS: Final = (
     Mutant(
         name="last-decline-is-a-try",
         plants="a page that was declined for good waits for another try",
-        breaks="§2: a decline that the processor calls final ends the payment as DECLINED",
-        shows="the processor takes no other try on a page",
+        breaks="a decline that the processor calls final ends the payment as declined",
+        shows="the processor accepts no other try on a page",
         patches=(Patch("service.merge", "decide", _every_decline_is_a_try),),
         bias=Bias(faults=_QUIET, actions={"page": 10, "pay": 3}, kinds=frozenset({Kind.REDIRECT})),
     ),
     Mutant(
         name="refused-while-it-waited-waits-on",
-        plants="what was accepted and is refused later stays pending",
-        breaks="§2: what ends badly must end: a pending capture, void or refund that is rejected",
+        plants="an operation that was accepted and is refused later stays pending",
+        breaks="a pending capture, void or refund that is rejected has ended",
         shows="a refund is accepted, and refused a day later",
         patches=(Patch("service.merge", "decide", _refusal_says_nothing),),
         bias=Bias(
@@ -174,7 +174,7 @@ MUTANTS: Final = (
     Mutant(
         name="used-key-is-refusal",
         plants="a key that the processor knows with other data counts as a plain refusal",
-        breaks="§3: the same key refused as used with other data is UNKNOWN",
+        breaks="if a key is refused as used with other data, the outcome is unknown",
         shows="an older version of us has sent the same request",
         patches=(Patch("service.merge", "decide", _used_key_is_refusal),),
         bias=Bias(
@@ -186,24 +186,24 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="stranger-follows-up",
-        plants="a host takes up attempts of accounts that it does not have",
-        breaks="§3: an inquiry whose account this process does not have changes nothing",
+        plants="a host makes inquiries for accounts that it does not have",
+        breaks="an inquiry of a process without the account changes nothing",
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(Patch("ledger.attempts", "due", _of_every_account("paygate_attempt")),),
         bias=Bias(faults={PlannedFault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
     Mutant(
         name="stranger-applies-callbacks",
-        plants="a host takes up callbacks of accounts that it does not have",
-        breaks="§3: only what was asked and answered counts",
+        plants="a host applies callbacks of accounts that it does not have",
+        breaks="only an inquiry that was sent and answered counts",
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(Patch("ledger.inbox", "due", _of_every_account("paygate_inbox")),),
         bias=Bias(faults=_QUIET, actions={"poller": 6, "callbacks arrive": 3, "pay": 2}),
     ),
     Mutant(
         name="unpaid-page-holds-on",
-        plants="a page that its payer left unpaid keeps the invoice after he came back",
-        breaks="§2: a look that says not yet holds nothing",
+        plants="a page that its payer left unpaid keeps the invoice after the payer came back",
+        breaks="a completion that finds the page unpaid holds nothing",
         shows="a payer comes back without having paid",
         patches=(Patch("service.merge", "_pass_on", _stay_hard),),
         bias=Bias(
@@ -215,8 +215,8 @@ MUTANTS: Final = (
     Mutant(
         name="half-read-feed-counts",
         plants="a feed that was not read to its end counts as read",
-        breaks="§3: after a restore nothing is sent before the reports are imported",
-        shows="a reading dies half way, and somebody resumes sending",
+        breaks="after a restore nothing is sent before the reports are read",
+        shows="a reading dies halfway, and somebody resumes sending",
         patches=(
             Patch(
                 "ledger.feeds",
@@ -241,8 +241,8 @@ MUTANTS: Final = (
     Mutant(
         name="conflict-outlives-its-money",
         plants="a payment stays conflicted when the other money has gone back",
-        breaks="§2: if that money goes back, the conflict is over: claims are freed",
-        shows="other money came than was asked for, and a clerk sends it back",
+        breaks="if that money goes back, the conflict ends and the claims are released",
+        shows="other money arrived than was requested, and a clerk sends it back",
         patches=(Patch("service.booking", "end_conflict", _never),),
         bias=Bias(
             faults=_QUIET,
@@ -252,9 +252,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="foreign-amounts-are-believed",
-        plants="an amount of nothing, or less, is taken from a driver as it is",
-        breaks="§3: each due attempt stands alone; what a driver returns is checked at the door",
-        shows="a driver says that money moved, and no amount",
+        plants="a zero or negative amount is accepted from a driver",
+        breaks="each due attempt is handled alone, and a driver's results are checked first",
+        shows="a driver reports that money moved, without an amount",
         patches=(Patch("service.fitting", "_is_money", _any_amount),),
         bias=Bias(
             faults={PlannedFault.DRIVER_NONSENSE: 0.5},
@@ -265,8 +265,8 @@ MUTANTS: Final = (
     Mutant(
         name="withdrawn-debit-goes-on",
         plants="a debit that was withdrawn still waits for its money",
-        breaks="§2: a debit that is still processing can be canceled",
-        shows="a clerk cancels a debit, and nobody can be asked about it",
+        breaks="a debit that is still processing can be canceled",
+        shows="a clerk cancels a debit, and no inquiry about it is possible",
         patches=(Patch("service.merge", "_end_debit", _nothing),),
         bias=Bias(
             faults=_QUIET,
@@ -276,9 +276,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="withdrawn-debit-comes-back",
-        plants="that a debit is pending, told after it was withdrawn, holds the invoice again",
-        breaks="§3: duplicates and any order give the same final state",
-        shows="a clerk cancels a debit before the callback about it is heard",
+        plants="a late report that a withdrawn debit is pending holds the invoice again",
+        breaks="reports in any order, and twice, give the same final state",
+        shows="a clerk cancels a debit before the callback about it arrives",
         patches=(Patch("service.merge", "_was_withdrawn", _never),),
         bias=Bias(
             faults=_QUIET,
@@ -289,8 +289,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="failed-capture-is-still-on-its-way",
-        plants="the amount of a capture that came to nothing stays taken",
-        breaks="§2: its amount is free again",
+        plants="the amount of a capture without effect stays reserved",
+        breaks="the amount of a failed capture is free again",
         shows="a capture is refused",
         patches=(Patch("ledger.under_way", "end_capture", _nothing),),
         bias=Bias(
@@ -301,8 +301,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="failed-refund-is-still-on-its-way",
-        plants="the amount of a refund that came to nothing stays taken",
-        breaks="§2: its amount is free again",
+        plants="the amount of a refund without effect stays reserved",
+        breaks="the amount of a failed refund is free again",
         shows="a refund is refused",
         patches=(Patch("ledger.under_way", "end_refund", _nothing),),
         bias=Bias(
@@ -313,9 +313,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="interrupted-write-stays-open",
-        plants="what a signal has interrupted in the middle of a write is not undone",
-        breaks="§3: nothing is held open; each transaction is done, or undone",
-        shows="a signal's handler raises inside a write, and the process goes on",
+        plants="a write that a signal interrupted is not rolled back",
+        breaks="no transaction stays open; each is committed or rolled back",
+        shows="a signal handler raises inside a write, and the process continues",
         patches=(Patch("ledger.sqlite", "_has", _never),),
         bias=Bias(faults={PlannedFault.SIGNAL: 0.1}),
     ),

@@ -169,8 +169,8 @@ _ELSEWHERE: Final = ("record", "use credit", "reverse", "cancel", "hold")
 MUTANTS: Final = (
     Mutant(
         name="late-event-overwrites",
-        plants="a callback that says pending or declined undoes a success",
-        breaks="§3: a fact of lower rank changes nothing (I7)",
+        plants="a callback that says pending or declined reverts a success",
+        breaks="a fact of lower rank changes nothing",
         shows="callbacks overtake each other",
         patches=(Patch("service.merge", "decide", _last_word_wins),),
         bias=Bias(
@@ -182,7 +182,7 @@ MUTANTS: Final = (
     Mutant(
         name="second-receipt-is-dropped",
         plants="a payment that succeeded books no other money",
-        breaks="§2: a new movement is always booked (I1)",
+        breaks="a new movement is always booked",
         shows="a page is paid twice",
         patches=(Patch("service.merge", "decide", _first_money_only),),
         bias=Bias(
@@ -194,9 +194,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="refund-on-its-way-is-not-counted",
-        plants="a refund counts only when it is done",
-        breaks="§2: refunds live and done are at most what came (I10)",
-        shows="a refund is in doubt, and somebody clicks again",
+        plants="a refund counts only when it has succeeded",
+        breaks="open and completed refunds together never exceed the money that came in",
+        shows="the outcome of a refund is unknown, and somebody clicks again",
         patches=(
             Patch(
                 "ledger.under_way",
@@ -212,9 +212,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="capture-on-its-way-is-not-counted",
-        plants="a capture counts only when it is done",
-        breaks="§2: captured and in flight are at most what was authorised",
-        shows="a capture is in doubt, and somebody captures again",
+        plants="a capture counts only when it has succeeded",
+        breaks="open and completed captures together never exceed the authorised amount",
+        shows="the outcome of a capture is unknown, and somebody captures again",
         patches=(
             Patch(
                 "ledger.under_way",
@@ -225,9 +225,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="captures-while-it-is-voided",
-        plants="a void that may be under way does not keep a capture out",
-        breaks="§2: a live void excludes captures",
-        shows="a void is in doubt, and somebody captures",
+        plants="a void that may be under way does not prevent a capture",
+        breaks="an open void excludes captures",
+        shows="the outcome of a void is unknown, and somebody captures",
         patches=(Patch("ledger.under_way", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
         bias=Bias(
             faults={PlannedFault.ANSWER_SLOW: 0.5, PlannedFault.ANSWER_LOST: 0.2},
@@ -237,9 +237,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="reversal-forgets-used-credit",
-        plants="a return that the gateway reports leaves the credit used that was paid beside it",
-        breaks="§4: credit lots it consumed are given back (I9)",
-        shows="an e-check that was paid beside credit comes back",
+        plants="a return reported by the gateway does not restore the credit that the payment used",
+        breaks="credit lots that the payment used are given back",
+        shows="an e-check that was combined with credit is returned",
         patches=(Patch("service.opposite", "document", _forget_used_credit),),
         bias=Bias(
             actions={"pay": 2, "top up": 3, "return check": 8},
@@ -248,8 +248,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="superseded-page-is-completed",
-        plants="a callback of the payer's approval completes a page that another payment took over",
-        breaks="§2: from then on we never complete it",
+        plants="a callback of the payer's approval completes a page that was superseded",
+        breaks="a superseded page is never completed",
         shows="the payer approves an old page after a new payment began",
         patches=(Patch("service.apply", "_complete", _approval_overrules),),
         bias=Bias(
@@ -262,7 +262,7 @@ MUTANTS: Final = (
     Mutant(
         name="failed-refund-keeps-its-hold",
         plants="credit that a refund held stays held when the refund failed",
-        breaks="I5: reserved credit is the sum of what holds it",
+        breaks="reserved credit is the sum of the holds on it",
         shows="a refund from credit never leaves, or is lost",
         patches=(Patch("service.booking", "_end", _keep_the_hold),),
         bias=Bias(
@@ -273,7 +273,7 @@ MUTANTS: Final = (
     Mutant(
         name="fee-in-its-own-transaction",
         plants="a reversal is committed before its fee invoice",
-        breaks="§4: reversal and fee in one transaction",
+        breaks="reversal and fee are in one transaction",
         shows="a process dies between the two",
         patches=(Patch("service.reverse", "reverse", _fee_apart),),
         bias=Bias(
@@ -283,16 +283,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="settlement-counted-whole-again",
-        plants="each news of a settlement is posted whole, whatever of it was posted before",
-        breaks="I6: what settled is posted once",
-        shows="a processor pays out in parts, or late what it paid out in part before",
+        plants="each report of a settlement is posted in full, even if a part was posted before",
+        breaks="settled money is posted once",
+        shows="a processor pays out in parts, or reports an earlier partial payout late",
         patches=(Patch("service.settle", "_known", _whole_again),),
         bias=Bias(actions={"pay": 2, "pay out": 6}),
     ),
     Mutant(
         name="lost-dispute-is-won",
         plants="a dispute that is lost is booked as won, and the invoice stays open",
-        breaks="§4: a chargeback stands as the bank decided it",
+        breaks="a chargeback has the state that the bank decided",
         shows="a dispute is lost",
         patches=(Patch("service.dispute", "told", _lost_is_won),),
         bias=Bias(
@@ -301,9 +301,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="writes-off-what-is-being-paid",
-        plants="a write-off does not see what a live payment holds",
-        breaks="I5: paid, given up and held are at most the total",
-        shows="a clerk writes off while a payment is in doubt",
+        plants="a write-off ignores the amount that an open payment holds",
+        breaks="paid, written-off and held amounts together never exceed the total",
+        shows="a clerk writes off while the outcome of a payment is unknown",
         patches=(
             Patch(
                 "ledger.items",

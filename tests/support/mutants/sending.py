@@ -209,15 +209,15 @@ def _name_of_the_look(original: Any) -> Any:
 MUTANTS: Final = (
     Mutant(
         name="sends-before-the-intent",
-        plants="a charge is sent first, and written down with its answer",
-        breaks="§3: the intent is stored before anything is sent",
-        shows="a process dies while it waits for the answer",
+        plants="a charge is sent first, and stored together with its response",
+        breaks="the intent is stored before anything is sent",
+        shows="a process dies while it waits for the response",
         patches=(Patch("service.collect", "collect", _send_before_intent),),
     ),
     Mutant(
         name="trusts-a-lost-commit",
-        plants="what was to be stored is sent, though the answer to its COMMIT was lost",
-        breaks="§3: a nonce is read back before anything is sent",
+        plants="the request is sent although the response to its COMMIT was lost",
+        breaks="a nonce is read back before anything is sent",
         shows="a COMMIT fails, and did not take effect",
         patches=tuple(
             Patch(f"service.{module}", "intend", _trust_a_lost_commit)
@@ -227,15 +227,15 @@ MUTANTS: Final = (
     Mutant(
         name="new-key-when-sent-again",
         plants="a request that is sent again gets a key of its own",
-        breaks="§3: the same key and the same body again",
+        breaks="a request is sent again with the same key and the same body",
         shows="the first request was executed, or arrives late",
         patches=(Patch("service.inquire", "_send_again", _new_key),),
     ),
     Mutant(
         name="retry-wraps-the-send",
-        plants="a request without an answer is sent once more at once",
-        breaks="four causes: a retry that holds the network call",
-        shows="the answer is lost and the processor keeps no keys",
+        plants="a request without a response is sent again at once",
+        breaks="no retry includes the request that moves money",
+        shows="the response is lost and the processor keeps no keys",
         patches=tuple(
             Patch(f"service.{module}", "ask", _retry_around_sending) for module in THAT_SEND
         ),
@@ -243,14 +243,14 @@ MUTANTS: Final = (
     Mutant(
         name="sends-after-the-lease",
         plants="the end of the lease does not keep a process from sending",
-        breaks="§3: the lease guards sending",
+        breaks="the lease limits sending",
         shows="a process stalls between its intent and its request",
         patches=tuple(Patch(f"service.{module}", "ask", _after_the_lease) for module in THAT_SEND),
     ),
     Mutant(
         name="rebuilt-without-its-token",
         plants="a charge that is built again lacks the stored method's token",
-        breaks="§3: the same body again, only if it can be rebuilt",
+        breaks="the body is the same again, and it is sent only if it can be rebuilt",
         shows="a charge of a stored method is lost on its way",
         patches=(Patch("service.requests", "rebuild_charge", _without_token),),
         bias=Bias(
@@ -262,8 +262,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="looks-then-claims",
-        plants="what is free on an invoice is read before the transaction that claims it",
-        breaks="§2: one conditional update per item claims; never decide on an earlier read",
+        plants="the open amount of an invoice is read before the transaction that claims it",
+        breaks="one conditional update per item makes the claim; no decision uses an earlier read",
         shows="two payments of one invoice begin at once",
         patches=(
             Patch("service.collect", "collect", _claim_after_look),

@@ -150,30 +150,30 @@ def _position_first(original: Any) -> Any:
 MUTANTS: Final = (
     Mutant(
         name="inbox-marked-before-applying",
-        plants="a callback is taken off the inbox before it is applied",
-        breaks="§3: merge and inbox mark in one transaction",
+        plants="a callback is removed from the inbox before it is applied",
+        breaks="merge and inbox mark are in one transaction",
         shows="a process dies between the two",
         patches=(Patch("service.apply", "apply_callbacks", _mark_first),),
     ),
     Mutant(
         name="event-in-its-own-transaction",
-        plants="that an invoice was paid is told after the commit that paid it",
-        breaks="§3: one transaction writes state, receipts … and outbox (I8)",
+        plants="the event that an invoice was paid is stored after the commit that paid it",
+        breaks="one transaction writes state, receipts and outbox",
         shows="a process dies between the two",
         patches=(Patch("service.merge", "merge_any", _tell_later),),
     ),
     Mutant(
         name="reply-is-not-kept",
         plants="a kiosk that asks again gets a new reply",
-        breaks="§3: a duplicate gets the stored reply",
+        breaks="a duplicate gets the stored reply",
         shows="the processor repeats a callback whose reply it did not get",
         patches=(Patch("ledger.inbox", "keep_reply", _reply_anew),),
     ),
     Mutant(
         name="hint-is-heard-once",
-        plants="a hint without proof that was applied is not asked about when it comes again",
-        breaks="§3: an unsigned hint, once applied, is asked about again",
-        shows="a processor only names what has news, the same each time",
+        plants="a repeated hint without proof, once applied, leads to no inquiry",
+        breaks="an unsigned hint that arrives again leads to another inquiry",
+        shows="a processor only names the object with news, identical each time",
         patches=(Patch("ledger.inbox", "hear_again", _heard_once),),
         bias=Bias(
             actions={"dispute": 3, "pay out": 3, "callbacks arrive": 4, "poller": 3},
@@ -183,8 +183,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="cursor-before-its-page",
-        plants="a feed's cursor is committed before what was read",
-        breaks="§3: callback inbox and cursor in one transaction",
+        plants="a feed's cursor is committed before the page that was read",
+        breaks="inbox and cursor are in one transaction",
         shows="a process dies between the two",
         patches=(Patch("service.feed", "_read_page", _cursor_first),),
         bias=Bias(
@@ -206,9 +206,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="event-marked-before-it-is-sent",
-        plants="the relay moves on before the events were taken",
-        breaks="I8: at least once",
-        shows="a process dies while it tells",
+        plants="the relay moves on before the events were accepted",
+        breaks="events are delivered at least once",
+        shows="a process dies during a delivery",
         patches=(Patch("service.publish", "_next_batch", _position_first),),
     ),
 )
