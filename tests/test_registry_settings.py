@@ -34,7 +34,7 @@ def _platform_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_of_a_stranger_do_not_read_the_environment(
     typed: dict[str, Any], fields: list[str]
 ) -> None:
-    with pytest.raises(InvalidSettings, match="variables of the environment") as refused:
+    with pytest.raises(InvalidSettings, match="environment variables") as refused:
         Cashier.in_memory(gateways={"shop": typed})
 
     assert refused.value.facts["fields"] == fields

@@ -1,7 +1,7 @@
-"""How a driver speaks: a generator that yields requests and is sent the responses.
+"""Dialogues: a driver's method is a generator that yields requests and is sent the responses.
 
-A dialogue holds no client and does no I/O, so the same source runs sync, async,
-scripted in a test, replayed from a recording, and in a simulator.
+A dialogue holds no client and does no I/O, so the same code runs sync, async, scripted in a
+test, replayed from a recording, and in a simulator.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ T = TypeVar("T")
 _DOTS = "••••"
 
 BODY_BYTES_MAX = 2_000_000
-"""The largest answer that is read, unless its request expects more; operations need far less."""
+"""The largest response body that is read, unless the request allows more; operations need less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Request:
     """One HTTP request, complete, as bytes.
 
-    `moves_money` is set on the one request of an operation after which money may
-    have moved: before it has left every fault means unsent, after it unknown.
+    `moves_money` is set on the one request of an operation that may move money: a failure before
+    it was sent makes the attempt unsent, a failure after it makes the outcome unknown.
     `step` names the request within its operation. `repeatable` says that sending
-    it twice does what sending it once does. `retry_header` names the header of an
-    answer in which the processor says ``true`` or ``false``: whether this request may be
-    sent again under its key. `sign_in` asks for the account's access token as a bearer
-    token. `timeout_s` overrides the account's deadline, `answer_bytes_max` the size of
-    an answer that is still read.
+    it twice has the same effect as sending it once. `retry_header` names a response header in
+    which the processor says ``true`` or ``false``: whether this request may be sent again with
+    its key. `sign_in` adds the account's access token as a bearer token. `timeout_s` overrides
+    the account's deadline, `answer_bytes_max` the largest response body that is read.
     """
 
     method: str
@@ -51,13 +50,13 @@ class Request:
     answer_bytes_max: int = BODY_BYTES_MAX
 
     def __repr__(self) -> str:
-        # Headers carry credentials, bodies card data, and a URL may hold either: none is shown.
+        # Headers hold credentials, bodies card data, and a URL may hold either: none is shown.
         return f"Request({self.step}: {self.method}, {len(self.body)} bytes {_DOTS})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Response:
-    """What came back, header names in lower case."""
+    """The response to a request; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -67,7 +66,7 @@ class Response:
         return f"Response({self.status}, {len(self.body)} bytes {_DOTS})"
 
     def json_object(self) -> dict[str, Any]:
-        """Read the body as one JSON object, or raise `BadResponse`."""
+        """Return the body as one JSON object, or raise `BadResponse`."""
         try:
             value: object = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -82,9 +81,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """The processor named its object; written down before the dialogue goes on.
+    """The processor's reference of its object, which is stored before the dialogue continues.
 
-    A crash between creating and confirming then loses nothing: the reference is
+    If the process crashes between creating and confirming the object, the reference is
     in the ledger and an inquiry can use it.
     """
 
@@ -92,18 +91,18 @@ class Note:
 
 
 NOTED = Response(status=0)
-"""What a dialogue is sent back for a `Note`."""
+"""What a dialogue is sent after it yields a `Note`."""
 
 Dialogue: TypeAlias = Generator[Request | Note, Response, T]
-"""A conversation that ends in a T."""
+"""A generator of requests that returns a T."""
 
 
 def deferred(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
-    """Begin a dialogue only when it is held, so that what `begin` raises is raised there."""
+    """Call *begin* when the dialogue is driven, so that what it raises is raised there."""
     return (yield from begin())
 
 
 def at_once(value: T) -> Dialogue[T]:
-    """Make a dialogue that needs no request and returns *value*."""
+    """Return a dialogue that sends no request and returns *value*."""
     yield from ()
     return value

@@ -1,9 +1,9 @@
-"""Everything that the author of a gateway driver needs, from one module.
+"""Everything that the author of a gateway driver needs, in one module.
 
-A driver is a class with a `name` and `traits` and a method for each thing that it can
-do. A method is a dialogue: it yields a `Request`, is sent the `Response`, and returns an
-`Outcome`. What is here changes only with `PROTOCOL_VERSION`; other modules of paygate
-may move at any time.
+A driver is a class with a `name`, `traits` and a method for each operation that it
+offers. A method is a dialogue: it yields a `Request`, is sent the `Response`, and returns an
+`Outcome`. The names in this module change only with `PROTOCOL_VERSION`; other modules of
+paygate may change at any time.
 
     from paygate.driver import Charge, Dialogue, Outcome
 

@@ -1,11 +1,12 @@
-"""Driving: the loop that runs a generator to its end, and who watches it.
+"""Driving: the loop that runs a generator to its end, and the observer that watches it.
 
 A dialogue, an errand and a flow are generators that yield a step and are sent its result. They
-differ in what their steps are and in who does them. How they are driven is the same:
+differ in what a step is and in who executes it. The loop is the same:
 
-- An `Exception` of a step is thrown into the generator, which decides what it means. What else
-  may end a step, such as a signal handler of the host or a cancellation, goes to the caller.
-- The generator is closed in every case, so nothing that it holds outlives the call.
+- If a step raises an `Exception`, it is thrown into the generator, which decides what it means.
+  Anything else that ends a step, such as a signal handler of the host or a cancellation, goes to
+  the caller.
+- The generator is always closed, so nothing that it holds outlives the call.
 """
 
 from __future__ import annotations
@@ -25,30 +26,30 @@ A = TypeVar("A")
 
 
 class Observer(Protocol[S_contra]):
-    """Sees each step of a generator that is driven; log lines, spans and timing hang here.
+    """Sees each step of a generator that is driven; used for log lines, spans and timing.
 
-    Each step is announced by `before`, and ends with either `after` or `failed`. What an
-    observer raises ends the drive: thrown into the generator, it would pass for a failure of
-    the step.
+    Each step is announced by `before`, and ends with either `after` or `failed`. An exception
+    raised by an observer ends the drive: thrown into the generator, it would look like a failure
+    of the step.
     """
 
     def before(self, step: S_contra, /) -> None:
-        """See that *step* is about to be done."""
+        """Note that *step* is about to be executed."""
         ...
 
     def after(self, step: S_contra, result: Any, /) -> None:
-        """See the result of *step*."""
+        """Note the result of *step*."""
         ...
 
     def failed(self, step: S_contra, error: BaseException, /) -> None:
-        """See what *step* raised, a cancellation or an interruption included."""
+        """Note what *step* raised, including a cancellation or an interruption."""
         ...
 
 
 def drive(
     generator: Generator[S, R, T], do: Callable[[S], R], observer: Observer[S] | None = None
 ) -> T:
-    """Return the result of *generator*, each of its steps done by *do*."""
+    """Return the result of *generator*, executing each of its steps with *do*."""
     try:
         step = next(generator)
         while True:
@@ -79,7 +80,7 @@ def drive_async(
     do: Callable[[S], Awaitable[R]],
     observer: Observer[S] | None = None,
 ) -> Generator[Any, Any, T]:
-    """Return the result of *generator*, each of its steps done by *do* and awaited."""
+    """Return the result of *generator*, executing each of its steps with *do*, awaited."""
     return (yield from relay(generator, lambda step: do(step).__await__(), observer))
 
 
@@ -89,9 +90,9 @@ def relay(
     observer: Observer[S] | None = None,
 ) -> Generator[Y, A, T]:
     """
-    Return the result of *generator*, each of its steps done by a generator of its own.
+    Return the result of *generator*, executing each of its steps with a generator of its own.
 
-    That is what *do* makes of the step; what it yields is for whoever drives this one.
+    *do* makes that generator from the step; what it yields goes to whoever drives this one.
     """
     try:
         step = next(generator)

@@ -2,16 +2,16 @@
 
 A decline is an outcome, not an error. An exception says whose fault it was:
 
-- `UsageError`: the caller asked for something wrong; nothing was sent.
-- `Refused`: our own rules say no; nothing was sent.
-- `GatewayError`: thrown into a dialogue at its yield; hosts never see it,
-  because the service makes an unsent or an unknown outcome of it.
-- `NotAuthentic`: a callback that is not from whom it claims.
+- `UsageError`: the host asked for something that is not valid; nothing was sent.
+- `Refused`: our own rules do not allow it; nothing was sent.
+- `GatewayError`: raised inside a dialogue at its yield. Hosts never see it, because the
+  service turns it into an unsent or an unknown outcome.
+- `NotAuthentic`: a callback does not come from the sender that it claims.
 - `StoreError`: the ledger could not be read or written.
 
-What a host may need to act on is an attribute of the error, never only a part
-of its text. A message repeats at most 80 characters of a value; the attribute has
-all of it. All errors pickle, so they cross process boundaries.
+Whatever a host may need to act on is an attribute of the error, not just part of its text. A
+message shows at most 80 characters of a value; the attribute holds all of it. All errors can
+be pickled, so they cross process boundaries.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
 
-# A value that is quoted, and cut already, has some marks around it. Where something is, each part
-# of the path counts.
+# 84 rather than 80, because a value that was already cut to 80 may be quoted. A path is measured
+# part by part.
 _LONG: Final = re.compile(r"([^\s/\\]{80})[^\s/\\]{5,}")
 
 
 class PaygateError(Exception):
-    """The root of everything paygate raises: one sentence, and the facts as attributes."""
+    """The base class of all paygate errors: one sentence, with the facts as attributes."""
 
     _whole = False
-    """Whether the message says where a file is, of which each character counts."""
+    """Whether the message is kept whole because it names a file path."""
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message if self._whole else _LONG.sub(r"\1…", message))
@@ -57,55 +57,55 @@ def _rebuild(kind: type[PaygateError], message: str, facts: dict[str, Any]) -> P
     return kind(message, **facts)
 
 
-# --- The caller is wrong; nothing was sent -----------------------------------
+# --- The host's mistake; nothing was sent ------------------------------------
 
 
 class UsageError(PaygateError):
-    """The call itself is wrong; nothing was stored and nothing was sent.
+    """The call itself is not valid; nothing was stored and nothing was sent.
 
-    `argument` is the name of the argument that is wrong, if it is one of them alone.
+    `argument` names the argument at fault, if it is a single one.
     """
 
     argument: str = ""
 
 
 class InvalidAmount(UsageError):
-    """An amount that is no amount: a float, not positive, or with too many digits."""
+    """An amount is not valid: a float, not positive, or with too many digits."""
 
 
 class InvalidCurrency(UsageError):
-    """A currency code that ISO 4217 does not list (and that is not BTC)."""
+    """A currency code is not listed in ISO 4217 (and is not BTC)."""
 
     currency: str
 
 
 class CurrencyMismatch(UsageError):
-    """Two amounts of different currencies where one currency is needed."""
+    """Two amounts have different currencies, but must have the same one."""
 
 
 class InvalidValue(UsageError):
-    """A value that does not mean anything where it was given."""
+    """The value of an argument is not valid."""
 
 
 class InvalidSettings(UsageError):
-    """Settings of a gateway account that its driver does not accept."""
+    """A driver does not accept the settings of a gateway account."""
 
 
 class GatewayNotFound(UsageError):
-    """No gateway account, or no driver, of that name."""
+    """There is no gateway account, or no driver, with this name."""
 
     name: str
     known: Sequence[str]
 
 
 class DriverBroken(UsageError):
-    """An installed driver could not be loaded; the message names package and cause."""
+    """An installed driver could not be loaded; the message names the package and the cause."""
 
     name: str
 
 
 class Unsupported(UsageError):
-    """The gateway account cannot do this; ask its traits before offering it."""
+    """The gateway account cannot do this; check its traits before you offer it."""
 
 
 class MissingPayerField(UsageError):
@@ -115,101 +115,101 @@ class MissingPayerField(UsageError):
 
 
 class AmountOutsideLimits(UsageError):
-    """Below the minimum or above the maximum of the gateway account."""
+    """The amount is below the minimum or above the maximum of the gateway account."""
 
 
 class RecordNotFound(UsageError):
-    """No such record in this ledger (and for this tenant)."""
+    """The record was not found in this ledger (for this tenant)."""
 
 
 class InvoiceNotFound(RecordNotFound):
-    """No invoice of that number or id."""
+    """There is no invoice with this number or id."""
 
 
 class PaymentNotFound(RecordNotFound):
-    """No payment of that id."""
+    """There is no payment with this id."""
 
 
 class MethodNotFound(RecordNotFound):
-    """No stored method, and no storing of one, of that id."""
+    """There is no stored method, and no request to store one, with this id."""
 
 
 class AttemptNotFound(RecordNotFound):
-    """The payment has no attempt of this id."""
+    """The payment has no attempt with this id."""
 
 
 class OutcomeDoesNotFit(UsageError):
-    """What a person says happened is nothing that this operation can end in."""
+    """The outcome that a clerk recorded is not possible for this operation."""
 
     attempt: str
     operation: str
 
 
 class TokenKeysMissing(UsageError):
-    """Stored methods are kept encrypted, and the cashier was opened without ``token_keys``."""
+    """Stored methods are kept encrypted, but the cashier was opened without ``token_keys``."""
 
 
 class TokenUnreadable(UsageError):
-    """None of the token keys opens the token of a stored method."""
+    """None of the token keys can decrypt the token of a stored method."""
 
     method: str
 
 
 class SecretNotKept(UsageError):
-    """The secret of what the payer is to do was not kept, and the gateway gives it once."""
+    """The secret of the payer's next action was not kept, and the gateway gives it only once."""
 
     payment: str
 
 
 class NumberReused(UsageError):
-    """An invoice of that number exists with other facts."""
+    """An invoice with this number already exists, with different facts."""
 
     number: str
     differs: Sequence[str]
 
 
 class KeyReused(UsageError):
-    """The idempotency key was used before, for something else."""
+    """The idempotency key was already used for something else."""
 
     key: str
     operation: str
 
 
 class NotAllowedHere(UsageError):
-    """A verb that is not possible in this place, such as after the cashier was closed."""
+    """The verb cannot be called here, for example after the cashier was closed."""
 
 
 class LiveModeMismatch(UsageError):
-    """Test and live things met: a fake gateway on a live ledger, or the reverse."""
+    """Test and live were mixed: for example, a fake gateway on a live ledger."""
 
 
 class UnsupportedDatabase(UsageError):
-    """A database for which this version of paygate has no ledger; `scheme` is that of its URL."""
+    """The database is not supported by this version of paygate; `scheme` is that of its URL."""
 
     scheme: str
 
 
 class MissingExtra(UsageError):
-    """An optional part of paygate is not installed; the message has the command."""
+    """An optional part of paygate is not installed; the message has the command to install it."""
 
     extra: str
 
 
 class ImportRejected(UsageError):
-    """A file with bad rows; every one of them is listed with its line."""
+    """A file has invalid rows; each is listed with its line number."""
 
     problems: Sequence[tuple[int, str]]
 
 
-# --- Our rules say no; nothing was sent ---------------------------------------
+# --- Our rules do not allow it; nothing was sent ------------------------------
 
 
 class Refused(PaygateError):
-    """The rules about the money say no; nothing was stored and nothing was sent."""
+    """Our rules about money do not allow it; nothing was stored and nothing was sent."""
 
 
 class PayerNumberTaken(Refused):
-    """A payer's number is another customer's, or pays something else, until it is released."""
+    """A payer number belongs to another customer, or pays something else, until it is released."""
 
     number: str
     account: str
@@ -217,11 +217,11 @@ class PayerNumberTaken(Refused):
 
 
 class ItemAlreadyBeingPaid(Refused):
-    """Other payments hold this item, or took over what a page was to pay.
+    """Other payments hold this item, or have replaced the payment of this page.
 
-    `item` is the number of the invoice, `payments` are those that hold it. `ways` are the
-    verbs that end such a hold, or the page, by payment id; `until` is when the first of
-    them is looked at again without them.
+    `item` is the invoice number; `payments` are the payments that hold it. `ways` lists, by
+    payment id, the verbs that end the hold or withdraw the page; `until` is the earliest time at
+    which paygate checks one of these payments again by itself.
     """
 
     item: str
@@ -231,7 +231,7 @@ class ItemAlreadyBeingPaid(Refused):
 
 
 class AlreadyPaid(Refused):
-    """Nothing is open on this item."""
+    """Nothing is left to pay on this item."""
 
     item: str
 
@@ -243,7 +243,7 @@ class InvoiceIsVoid(Refused):
 
 
 class InvoiceDisputed(Refused):
-    """A payer disputes what was paid on this item, so it is not charged without the payer."""
+    """A payer disputes a payment of this item, so it is not charged without the payer."""
 
     item: str
     payment: str
@@ -251,7 +251,7 @@ class InvoiceDisputed(Refused):
 
 
 class OpenAmountChanged(Refused):
-    """Other than the caller expected is open; show the payer what is `open` now."""
+    """The open amount is not what the caller expected; show the payer the amount in `open`."""
 
     expected: Any  # Money, which this layer does not know
     open: Any
@@ -262,85 +262,85 @@ class NotEnoughCredit(Refused):
 
 
 class NotEnoughOpen(Refused):
-    """More than is open, or more than is not being paid right now."""
+    """The amount exceeds what is open, or what no other payment holds at the moment."""
 
 
 class AlreadyReversed(Refused):
-    """The payment was reversed before, with other facts."""
+    """The payment was already reversed, with different facts."""
 
     payment: str
     reversal: str
 
 
 class CreditConsumed(Refused):
-    """The payment made a credit that something else already used."""
+    """The payment created a credit that has already been used."""
 
     payment: str
     consumers: Sequence[str]
 
 
 class HasRefunds(Refused):
-    """Part of the payment, `amount`, was sent back already."""
+    """Part of the payment, `amount`, was already refunded."""
 
     payment: str
     amount: Any  # Money, which this layer does not know
 
 
 class OutcomeUnknown(Refused):
-    """We do not know yet how the payment ended; inquire or resolve it first."""
+    """The outcome of the payment is not known yet; inquire about it or resolve it first."""
 
     payment: str
 
 
 class NothingToReverse(Refused):
-    """No money of this payment is booked that could be reversed or given back."""
+    """No money of this payment is booked, so there is nothing to reverse or refund."""
 
     payment: str
 
 
 class NotCapturable(Refused):
-    """The payment holds no such amount for us, or not any more; `left` is what it does."""
+    """The authorisation does not cover the amount, or has ended; `left` is what it still holds."""
 
     payment: str
     left: Any  # Money, which this layer does not know
 
 
 class NotRefundable(Refused):
-    """More than was received and stayed (`left`), or the payment is being voided."""
+    """The amount exceeds what was received and kept (`left`), or the payment is being voided."""
 
     payment: str
     left: Any  # Money, which this layer does not know
 
 
 class NotYetRefundable(NotRefundable):
-    """The payer's bank can still return the money; `refundable_from` is None until it settled."""
+    """The payer's bank can still return the money; `refundable_from` is None until it settles."""
 
     refundable_from: date | None
 
 
 class DisputeOpen(Refused):
-    """A dispute of the payment is open: the bank may take the money itself."""
+    """A dispute of the payment is open, so the bank may take the money back itself."""
 
     payment: str
     dispute: str
 
 
 class StillAtGateway(Refused):
-    """The gateway brought the money and still has it; `verbs` are those that send it back."""
+    """The gateway collected the money and still has it; `verbs` are those that send it back."""
 
     payment: str
     verbs: Sequence[str]
 
 
 class NotCancelable(Refused):
-    """The payment cannot be undone now; `ways` are the verbs that help instead, if any do."""
+    """The payment cannot be canceled now; `ways` are the verbs that help instead, if any."""
 
     payment: str
     ways: Sequence[str]
 
 
 class NotPayable(Refused):
-    """The payment waits for no action of the payer, or another payment took over."""
+    """The payment does not require an action of the payer, or another payment has replaced it."""
 
     payment: str
 
@@ -352,7 +352,7 @@ class NotEnrollable(Refused):
 
 
 class MethodNotUsable(Refused):
-    """A stored method cannot pay this.
+    """A stored method cannot be used for this payment.
 
     `why` is ``forgotten``, ``expired``, ``of_another`` (customer or account) or ``no_mandate``.
     """
@@ -362,109 +362,109 @@ class MethodNotUsable(Refused):
 
 
 class NothingToAssign(Refused):
-    """No money of this payment waits for a person's decision."""
+    """No money of this payment is waiting to be assigned by a clerk."""
 
     payment: str
 
 
 class StillToDecide(Refused):
-    """A review that a decision ends, and no look at it; `verbs` are those that decide."""
+    """The review needs a decision and cannot simply be finished; `verbs` are those that decide."""
 
     payment: str
     verbs: Sequence[str]
 
 
 class BadReversalDate(Refused):
-    """A reversal dated before the money, or in a period that the host closed."""
+    """The date of the reversal is before that of the money, or in a period that the host closed."""
 
     on: date
 
 
 class SendingStopped(Refused):
-    """Nothing is sent from this ledger until a person resumes it: it came from a backup."""
+    """Nothing is sent from this ledger until an operator resumes it: it came from a backup."""
 
     since: datetime
     reason: str
 
 
 class StillCatchingUp(Refused):
-    """The ledger can still learn by itself what happened; sending is not resumed before."""
+    """The ledger can still find out by itself what happened; sending cannot be resumed before."""
 
     waits: list[str]
 
 
 class FeedBusy(Refused):
-    """Another process reads the feed, *until* then at the latest if that is known."""
+    """Another process is reading the feed, until *until* at the latest if that is known."""
 
     account: str
     until: datetime | None = None
 
 
 class AlreadyFinal(Refused):
-    """It has its final outcome; there is nothing to resolve."""
+    """The payment already has its final outcome; there is nothing to resolve."""
 
     payment: str
 
 
 class NothingToDismiss(Refused):
-    """The callback is applied, ignored or still being tried; nobody needs to look at it."""
+    """The callback was applied or ignored, or is still being retried; no review is needed."""
 
     callback: int
     state: str
 
 
 class SeveralInDoubt(Refused):
-    """More than one attempt of the payment is in doubt; say which is meant."""
+    """More than one attempt of the payment is in doubt; say which one is meant."""
 
     payment: str
     attempts: list[str]
 
 
-# --- Thrown into a dialogue at its yield ---------------------------------------
+# --- Raised inside a dialogue at its yield -------------------------------------
 
 
 class GatewayError(PaygateError):
-    """A fault between us and the processor."""
+    """Something failed between us and the processor."""
 
 
 class NotSent(GatewayError):
-    """The request never left: name look-up, connection or TLS failed."""
+    """The request was not sent: the name look-up, the connection or TLS failed."""
 
 
 class NoResponse(GatewayError):
-    """The request left and no answer came."""
+    """The request was sent, but no response arrived."""
 
 
 class BadResponse(GatewayError):
-    """An answer came and we cannot read it."""
+    """A response arrived, but it cannot be read."""
 
 
 class CredentialsRejected(BadResponse):
-    """The other side does not accept who we are, so it says nothing of what was asked.
+    """The processor does not accept our credentials, so it says nothing about the request itself.
 
-    For a request that moves money a driver returns `Rejected` instead, with the cause
-    ``credentials``. `Cashier.check` raises it, too, with the `account`.
+    For a request that moves money, a driver returns `Rejected` with the cause ``credentials``
+    instead. `Cashier.check` raises this error too, with the `account`.
     """
 
     account: str
 
 
-# --- Somebody else --------------------------------------------------------------
+# --- Callbacks ------------------------------------------------------------------
 
 
 class NotVerified(PaygateError):
-    """A callback could not be verified now: what is needed for that was out of reach.
+    """A callback could not be verified now, because something needed for it was out of reach.
 
-    Nothing was stored. Answer 503, so that its sender sends it again.
+    Nothing was stored. Reply with status 503, so that the sender sends it again.
     """
 
     account: str
 
 
 class NotAuthentic(PaygateError):
-    """A callback that is not from whom it claims; nothing was changed.
+    """A callback does not come from the sender that it claims; nothing was changed.
 
-    `why` is a word for the reason, which is counted and shown: ``unsigned``, ``signature``,
+    `why` is the reason in one word, for metrics and listings: ``unsigned``, ``signature``,
     ``too_old``, ``other_mode``, ``other_account`` or ``other``.
     """
 
@@ -477,26 +477,27 @@ class NotAuthentic(PaygateError):
 class StoreError(PaygateError):
     """The ledger could not be read or written.
 
-    If a payment was being made, its intent is stored: the same key finds it,
-    and recovery asks the gateway how it ended.
+    If a payment was being made, its attempt is stored: a call with the same key finds it, and
+    recovery asks the gateway for the outcome.
     """
 
     _whole = True
 
 
 class StoreBusy(StoreError):
-    """Other writers held the ledger for longer than we wait."""
+    """Other writers held the ledger longer than we wait."""
 
 
 class StoreFull(StoreError):
-    """The disk under the ledger is full; the unit of work was rolled back whole."""
+    """The disk under the ledger is full; the whole unit of work was rolled back."""
 
 
 class CommitUnknown(StoreError):
-    """A COMMIT failed in a way that does not tell whether it took effect.
+    """A COMMIT failed, and it is not known whether it took effect.
 
-    A verb that takes a key looks whether it did, and goes on; another one raises this. Call it
-    again with the same key or the same facts, or look, before you do anything else.
+    A verb that takes a key checks whether it did and continues; any other verb raises this error.
+    Before you do anything else, call it again with the same key or the same facts, or look up
+    the result.
     """
 
     _result: Any = None
@@ -506,15 +507,15 @@ class CommitUnknown(StoreError):
         """Return the error of a transaction whose work returned *result*."""
         return cls(
             f"the ledger: {reason}; it is not known whether this step was written. Repeat the "
-            "call with the same key or facts; it does not do it twice",
+            "call with the same key or the same facts; it takes effect only once",
             _result=result,
         )
 
     @property
     def result(self) -> Any:
-        """What the unit of work returned, which is true if the transaction took effect.
+        """The return value of the unit of work, which is valid if the transaction took effect.
 
-        It may hold what must not leave the process, so it is neither printed nor pickled.
+        It may contain what must not leave the process, so it is neither printed nor pickled.
         """
         return self._result
 
@@ -528,4 +529,4 @@ class SchemaMismatch(StoreError):
 
 
 class LedgerCorrupt(StoreError):
-    """A rule of the books does not hold; run ``paygate fsck``."""
+    """A rule of the books is violated; run ``paygate fsck``."""

@@ -1,13 +1,13 @@
-"""The gateway protocol: what a driver is, can do, and must tell about itself.
+"""The gateway protocol: what a driver is, what it can do, and what it declares about itself.
 
-A driver is any object with a `name` and `traits`. What it can do it shows by
-having the method: every capability is a small protocol of its own. `traits` is
-data that a portal reads before it shows a button; `traits.offers(kind,
-operation)` narrows a capability to the kinds and the account it works for.
+A driver is any object with a `name` and `traits`. It offers a capability by having the
+method: every capability is a small protocol of its own. `traits` is data that a portal
+reads before it shows a button; `traits.offers(kind, operation)` narrows a capability to
+the kinds and the account for which it works.
 
-Every operation carries `key`, the idempotency key that the core derived for it
-and that stays the same when it is repeated, and `our_ref`, our id for it, which
-a driver passes on wherever the processor lets an inquiry find it again.
+Every operation carries `key`, the idempotency key that the core derived for it, which stays
+the same when the operation is repeated; and `our_ref`, our id of the operation. A driver sends
+`our_ref` wherever the processor lets an inquiry find it again.
 """
 
 from __future__ import annotations
@@ -38,67 +38,67 @@ if TYPE_CHECKING:
     from paygate.domain.quoting import Price
 
 PROTOCOL_VERSION: Final = 1
-"""The version of this protocol; it grows when a driver that was right would become wrong.
+"""The version of this protocol; it is increased when a correct driver would become wrong.
 
-Within a version names and meanings stay, and what is new has a default: a new field of
-a question may be ignored, a new capability left out. `Traits.protocol_version` says which
-version a driver speaks; the core refuses any other, before anything is stored or sent.
+Within a version, names and meanings stay, and additions have a default: a driver may ignore a
+new field of an order and leave out a new capability. `Traits.protocol_version` says which
+version a driver speaks; the core refuses any other before anything is stored or sent.
 """
 
 
 def foreign_version(spoken: int) -> str:
-    """Tell what to do about a driver that speaks version *spoken*; empty if nothing."""
+    """Return what to do about a driver of version *spoken*; empty if it is this version."""
     if spoken == PROTOCOL_VERSION:
         return ""
-    mend = "upgrade the driver's package" if spoken < PROTOCOL_VERSION else "upgrade paygate-sdk"
+    remedy = "upgrade the driver's package" if spoken < PROTOCOL_VERSION else "upgrade paygate-sdk"
     return (
         f"it speaks version {spoken} of the gateway protocol, and this paygate speaks "
-        f"{PROTOCOL_VERSION}: {mend}"
+        f"{PROTOCOL_VERSION}: {remedy}"
     )
 
 
 def step_key(key: str, step: str) -> str:
-    """Derive the idempotency key of the request *step* of the operation *key*."""
+    """Return the idempotency key of the request *step* of the operation *key*."""
     return f"{key}-{step}"
 
 
 def digest_key(*parts: str) -> str:
-    """Make a key of 40 characters from *parts*, the same for the same parts for ever."""
+    """Return a key of 40 characters that depends on *parts* alone, in every version."""
     text = "\x1f".join(parts)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-# --- What is asked ---------------------------------------------------------------
+# --- What the core asks for ------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """The gateway's token of a stored method, taken out of the ledger for one request."""
+    """The gateway's token of a stored method, read from the ledger for one request."""
 
     value: Secret[str]
     network_transaction_id: str = ""
 
 
 Method: TypeAlias = OneTimeToken | StoredToken | RawCard | RawBankAccount
-"""What is charged: a one-time token, a stored method, or raw data by explicit choice."""
+"""What to charge: a one-time token, a stored method, or raw data by explicit choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Collect (or hold, for authorize) *amount*.
+    """Collect *amount*, or hold it if this is for `Authorizes.authorize`.
 
-    `invoices` are the numbers of what is paid. `payer_present` tells who started it,
-    for the card networks' rules: the payer now, or we with a stored method. `address_index`
-    is the number that the core allotted where the rail wants one; `asked_at` the
-    instant from which a quote is good.
+    `invoices` are the numbers of the invoices to be paid. `payer_present` says who initiates
+    the charge, under the card networks' rules: the payer now, or we with a stored method.
+    `address_index` is the number that the core assigned to the address, on a rail with
+    `Rail.address_per`; `asked_at` is the time from which a quote is valid.
 
-    `reason` says by which agreement a stored method is charged, or what for one is stored.
-    `lines` say how much is for which invoice; a payer may also pay more than they add up
-    to. `statement_suffix`, `receipt_email`, `metadata` and `ship_to` (who gets the goods,
-    and where) are the host's; a driver sends what its processor has a place for and leaves
-    the rest. With `moto` the payer gave the card by mail or telephone, so nobody can be
-    asked to authenticate. `customer_reference` is the processor's own id of the payer, if a
-    `StoredMethod` told it.
+    `reason` says under which agreement a stored method is charged, or for which agreement a
+    method is stored. `lines` say how much is for which invoice; a payer may also pay more than
+    their sum. `statement_suffix`, `receipt_email`, `metadata` and `ship_to` (who receives the
+    goods, and at which address) come from the host; a driver sends those that its processor has
+    a field for and ignores the rest. With `moto` the payer gave the card by mail or telephone, so
+    nobody can be asked to authenticate. `customer_reference` is the processor's own id of the
+    payer, if an earlier `StoredMethod` returned one.
     """
 
     key: str
@@ -128,11 +128,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """What is left of what a payer was asked for at an address, after a part of it has come.
+    """What is left to pay at an address after a part of the amount has arrived.
 
     `reference` and `address_index` are those of the charge, `rate` and `rate_source` those of its
-    quote. `amount` is in the currency in which it was asked for; from `enough` on the payment
-    counts as made in full.
+    quote. `amount` is in the currency in which the charge was made; the payment counts as made in
+    full from `enough` on.
     """
 
     reference: str
@@ -146,7 +146,7 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """Finish a charge after the payer came back, or after the processor said it is ready."""
+    """Complete a charge after the payer came back, or after the processor reported it ready."""
 
     key: str
     our_ref: str
@@ -158,7 +158,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """Take *amount* of an authorisation; with `final` the rest is released."""
+    """Capture *amount* of an authorisation; with `final` the rest is released."""
 
     key: str
     our_ref: str
@@ -170,7 +170,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voiding:
-    """Undo a charge before settlement, or release what is left of an authorisation."""
+    """Void a charge before settlement, or release what is left of an authorisation."""
 
     key: str
     our_ref: str
@@ -194,7 +194,7 @@ class Refunding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """Withdraw a page or slip that should not be paid any more."""
+    """Withdraw a page or slip that should no longer be paid."""
 
     key: str
     our_ref: str
@@ -204,22 +204,21 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """
-    Ask what became of an operation; `reference` is empty if the processor never named it.
+    """Ask for the state of an operation; `reference` is empty if the processor never named it.
 
-    `sent_at` is when it can first have been sent, `last_sent_at` when it was last; who
-    looks for it in a list looks from the one to the other. `booked` names the movements
-    of the payment that are in the books. A processor that shows only how a dispute stands
-    now repeats itself when it takes money a second time; a driver tells the two apart by
-    what is booked, and gives the second taking a movement id of its own. `collected` is
-    how much of the payment is booked as charged or captured; a processor that shows no
-    amount of what it voided gives back that much.
+    `sent_at` is the earliest time at which the operation can have been sent, `last_sent_at` the
+    time at which it was last sent; a driver that searches a list covers the time from the one to
+    the other. `booked` names the movements of the payment that are in the books. A processor that
+    shows only the current state of a dispute repeats itself if it takes the money a second time;
+    a driver uses `booked` to distinguish the two, and gives the second movement its own id.
+    `collected` is how much of the payment is booked as charged or captured; if a processor shows
+    no amount for what it voided, that is the amount it gives back.
 
-    `parent_reference` is what the operation was done to, by the processor's name: the
+    `parent_reference` is the processor's name of the object that the operation acts on: the
     charge or authorisation that is captured, voided, refunded, completed or withdrawn. It is
-    there before the processor has named the operation itself, so a processor that lists
+    known before the processor has named the operation itself, so a processor that lists
     captures or refunds only under their payment can be asked too. `movement_id` is the
-    movement that a refund sends back. Both are empty for what follows nothing.
+    movement that a refund sends back. Both are empty for an operation that acts on no other.
     """
 
     operation: Operation
@@ -240,9 +239,9 @@ class Inquiry:
 class Enrollment:
     """Store a payer's method at the processor, from a token or through its own page.
 
-    `currency` is that of later charges, if the host says it: what a page offers may
-    depend on it. `customer_reference` is the processor's own id of the payer, if a
-    `StoredMethod` told it before.
+    `currency` is that of later charges, if the host gives it: what a page offers may
+    depend on it. `customer_reference` is the processor's own id of the payer, if an earlier
+    `StoredMethod` returned one.
     """
 
     key: str
@@ -266,29 +265,29 @@ class Forgetting:
     token: StoredToken
 
 
-# --- What a driver tells about itself ------------------------------------------------
+# --- What a driver declares about itself ---------------------------------------------
 
 
 class InquiryBy(StrEnum):
-    """How an operation can be found again whose answer was lost.
+    """How to find an operation whose response was lost.
 
-    What is done to a payment later can also be looked for under the payment, by
-    `Inquiry.parent_reference`; a driver that finds nothing there says `Unknown`.
+    Captures, voids and refunds can also be searched under their payment, by
+    `Inquiry.parent_reference`; a driver that finds nothing there returns `Unknown`.
     """
 
     OUR_REF = "our_ref"
-    """By `our_ref`, which travelled with the request."""
+    """By `our_ref`, which was sent with the request."""
     GATEWAY_REF = "gateway_ref"
-    """By the processor's own name, once it has given one or a `Note` has kept it."""
+    """By the processor's own reference, once a response or a `Note` has recorded it."""
     LIST_SCAN = "list_scan"
-    """In a list of the time, of a customer or of a payment, by `our_ref` or our key in it."""
+    """In a list for a time span, a customer or a payment, by our `our_ref` or key in it."""
     NONE = "none"
-    """Not at all: what is unknown waits for a callback, a feed or a person."""
+    """Not at all: an unknown outcome waits for a callback, a feed or a manual review."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyed:
-    """The processor keeps our idempotency key for *ttl* and answers a repetition as before."""
+    """The processor keeps our idempotency key for *ttl* and repeats its response within it."""
 
     ttl: timedelta
     replays_errors: bool = True
@@ -296,11 +295,10 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupWindow:
-    """
-    The processor refuses, or answers as before, what looks the same within *window*.
+    """The processor rejects a request that looks like one within *window*, or repeats its response.
 
-    It is taken to forget what it declined. So a request is sent again only when the
-    one before it can no longer be on its way.
+    We assume that it does not remember requests that it declined. So a request is sent again
+    only when the one before it can no longer be in flight.
     """
 
     window: timedelta
@@ -309,79 +307,82 @@ class DedupWindow:
 
 @dataclass(frozen=True, slots=True)
 class NotIdempotent:
-    """The processor does again whatever it is sent again."""
+    """The processor executes every request again, even a repeated one."""
 
 
 Idempotency: TypeAlias = Keyed | DedupWindow | NotIdempotent
 
 
 class CallbackStyle(StrEnum):
-    """How the processor's callbacks are answered."""
+    """How we reply to the processor's callbacks."""
 
     NONE = "none"
-    """There are no callbacks."""
+    """The processor sends no callbacks."""
     ACKNOWLEDGED = "acknowledged"
-    """They are stored and answered at once, and applied later."""
+    """A callback is stored, answered at once, and applied later."""
     ANSWERED = "answered"
-    """Our reply carries the result, so they are applied before it."""
+    """Our reply carries the result, so a callback is applied before we reply."""
 
 
 class CallbackProof(StrEnum):
     """What a processor's callbacks prove by themselves.
 
-    A signature covers the bytes, and in most schemes the instant at which it was
-    made, by which the core refuses recordings. Without an instant, nothing is fetched
-    for bytes that were taken in before. Without a signature the driver believes
-    nothing of the body, and lets the core inquire, each time that one comes.
+    A signature covers the bytes and, in most schemes, the time at which it was made, by which
+    the core refuses replayed callbacks. If the signature covers no time, the core fetches nothing
+    for bytes that it received before. If there is no signature, the driver trusts nothing in the
+    body, and the core inquires each time a callback arrives.
     """
 
     SIGNED_WITH_INSTANT = "signed_with_instant"
-    """A signature covers the bytes and the instant: an old recording is refused."""
+    """A signature covers the bytes and the time: a replayed callback is refused."""
     SIGNED = "signed"
     """A signature covers the bytes alone: nothing is fetched twice for the same bytes."""
     NONE = "none"
-    """Nothing: the driver believes nothing of the body, and lets the core inquire."""
+    """Nothing: the driver trusts nothing in the body, and the core inquires."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The smallest and largest amount, in minor units; None where there is no bound."""
+    """The smallest and largest amount, in minor units; None if there is no bound."""
 
     minimum_minor: int | None = None
     maximum_minor: int | None = None
 
 
 class AddressPer(StrEnum):
-    """Who has an address of their own to pay to: each payer, or each set of invoices of a payer."""
+    """Who gets an address of their own to pay to: each payer, or each set of a payer's invoices."""
 
     PAYER = "payer"
-    """Each payer has an address, for all invoices."""
+    """Each payer has one address, for all invoices."""
     INVOICE = "invoice"
-    """Each set of invoices of a payer has an address."""
+    """Each set of a payer's invoices has an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rail:
     """What one kind of payment can do at one gateway account.
 
-    `operations` are what it can do; with ENROLL among them a charge may also store its
-    method (`Charge.store_method`), on a page as well.
-    `methods` are the types of `Method` of which a charge needs one; none where the
-    payer chooses on the processor's page. `currencies` is None where any will do.
-    `variable_amount` says that the payer decides what arrives; what is seen on its way
-    then holds nothing below `held_from_percent` of what was asked for; `withdrawable` that a
-    page or slip can be withdrawn; `immediate` that the result usually comes with
-    the answer; `tells_settlement` that it tells when accepted money has reached
-    the merchant; `payer_present` that it can't be charged without the payer, so
-    never by autopay. `address_per` says that each charge needs the number of an address
-    to pay to, such as a Bitcoin address; the core numbers them for the wallet that
-    `Traits.merchant_account` names, and warns where more than `addresses_unused_max` in
-    a row are unpaid. `late` says what money is worth that comes after its quote has expired;
-    for anything but the quote's price the gateway has to be one that `Prices`. `settles_within`
-    is how long accepted money takes at most to reach the merchant: what has not settled by then
-    is inquired about and flagged; None where the rail does not tell settlement.
-    `refundable_after` is for how many banking days after settlement the payer's bank can still
-    return the money; None for what is usual for the kind.
+    - `operations` are the operations it can do. With ENROLL among them, a charge may also store
+      its method (`Charge.store_method`), including on a page.
+    - `methods` are the types of `Method` that a charge can be made with; empty if the payer
+      chooses on the processor's page.
+    - `currencies` is None if any currency is accepted.
+    - `variable_amount`: the payer decides how much arrives. An incoming amount then holds
+      nothing of the invoice while it is below `held_from_percent` of the amount due.
+    - `withdrawable`: a page or slip can be withdrawn.
+    - `immediate`: the result usually comes with the response.
+    - `tells_settlement`: the processor reports when accepted money has reached the merchant.
+    - `payer_present`: it cannot be charged without the payer, so never by autopay.
+    - `address_per`: each charge needs a numbered address to pay to, such as a Bitcoin address.
+      The core numbers them for the wallet that `Traits.merchant_account` names, and warns if more
+      than `addresses_unused_max` in a row are unpaid.
+    - `late` is the value of money that arrives after its quote has expired; anything but the
+      price of the quote requires a gateway that `Prices`.
+    - `settles_within` is the longest time that accepted money takes to reach the merchant: what
+      has not settled by then is inquired about and flagged. It is None if the rail does not
+      report settlement.
+    - `refundable_after` is the number of banking days after settlement during which the payer's
+      bank can still return the money; None for the usual number of the kind.
     """
 
     operations: frozenset[Operation]
@@ -411,9 +412,9 @@ class Rail:
 class Traits:
     """What a gateway account is and can do, as data.
 
-    `not_found_is_final_after` is how long after sending an inquiry's "not found"
-    may be believed (None: never); `max_in_flight` how long a request can still be
-    on its way after we gave up waiting for it.
+    `not_found_is_final_after` is how long after sending an inquiry's "not found" can be
+    trusted (None: never). `max_in_flight` is how long a request can still be in flight after
+    we stopped waiting for its response.
     """
 
     live: bool
@@ -426,12 +427,12 @@ class Traits:
     max_in_flight: timedelta = timedelta(minutes=2)
     callbacks: CallbackStyle = CallbackStyle.NONE
     callback_proof: CallbackProof = CallbackProof.SIGNED_WITH_INSTANT
-    # Not PROTOCOL_VERSION: a driver that says nothing was written for the first version, and
-    # must not claim a later one because a newer paygate was installed beside it.
+    # Not PROTOCOL_VERSION: a driver that declares no version was written for the first one, and
+    # must not claim a later one because a newer paygate was installed with it.
     protocol_version: int = 1
 
     def offers(self, kind: Kind, operation: Operation) -> bool:
-        """Tell whether *operation* can be done for payments of *kind* at this account."""
+        """Return whether *operation* is possible for payments of *kind* at this account."""
         rail = self.rails.get(kind)
         return rail is not None and operation in rail.operations
 
@@ -441,7 +442,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Callback:
-    """What a processor sent to us, raw; header names in lower case."""
+    """A request that a processor sent to us, raw; header names are in lower case."""
 
     method: str
     path: str
@@ -456,43 +457,45 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One thing that a callback or feed tells, already authenticated.
+    """One fact that a callback or feed reports, already authenticated.
 
-    `event_id` is the processor's id of this one fact, and not of what the fact is about: the
-    same fact is applied once, however often and from wherever it is told, and another fact
-    under the same id is a conflict that waits for a person. If a callback proves nothing
-    (`CallbackProof.NONE`) and names only a payment, that name will do: the core asks about it
-    once for all that came while it waited, and asks again when it comes again.
+    `event_id` is the processor's id of this one fact, not of the object that the fact is about.
+    The same fact is applied once, however often and through whichever channel it arrives; a
+    different fact under the same id is a conflict, and flagged for manual review. If a callback
+    proves nothing (`CallbackProof.NONE`) and names only a payment, use that name: the core
+    inquires once for all callbacks that arrived while it waited, and again when a new one comes.
 
-    It concerns the operation of ours that `our_ref` or `reference` names, or, if we
-    do not know that name yet, `earlier_reference`: what it went by before the
-    processor named it, such as the order number of a page. `answer` is what it
-    says, or None where it is only a hint to inquire; `ready` says that the payer
-    approved and the operation now wants `complete`. `signed_at` is the instant that
-    the signature covers, where the scheme has one: the core refuses what is too old
-    or from the future. `movements` tell money that moved or settled beside what the
-    answer says, `disputes` how disputes of it stand. `address_index` is the number of the
-    place that was paid to, where the core numbers them, and `sighting` the money that the
-    notice is about: it belongs to the quote that was good when it was first seen. It is
-    first seen when the notice comes, or at `occurred_at` if that is earlier.
+    The notice concerns the operation of ours that `our_ref` or `reference` names, or, if we
+    do not know that name yet, `earlier_reference`: the name the object had before the
+    processor assigned it `reference`, such as the order number of a page. `answer` is the
+    outcome that the notice states, or None if it is only a hint to inquire; `ready` says that the
+    payer approved and that the operation now needs `complete`. `signed_at` is the time that
+    the signature covers, if the scheme has one: the core refuses a notice that is too old or
+    from the future. `movements` report money that moved or settled in addition to `answer`,
+    `disputes` the state of its disputes. `address_index` is the number of the address that was
+    paid to, if the core numbers addresses, and `sighting` the money that the notice is about: it
+    belongs to the quote that was valid when it was first seen, which is when the notice arrives,
+    or `occurred_at` if that is earlier.
 
-    `foreign` says that the object carries no reference of ours, though each that we make does:
-    another system made it, which uses the same account of the processor. If the ledger does
-    not know it either, the notice is ignored; without this it would be an orphan, for a person.
+    `foreign` says that the object carries no reference of ours, although every object that we
+    create does: it was created by another system that uses the same account of the processor. If
+    the ledger does not know it either, the notice is ignored. Without `foreign` it would be an
+    orphan and flagged for manual review.
 
-    `payer_number` is what the money was paid to if the payer paid by themselves: the number of a
-    virtual account, a customer reference number, a static address. If no operation of ours is
-    named, the money is booked for the customer who has the number, else to nobody, and never
-    lost. Such a notice tells one movement that comes, and perhaps what moved of it since;
-    `reference` then names that money, and not the number. What goes back later is of the money
-    that it `undoes`. `kind` is the kind of its payment, needed if the account has several.
+    `payer_number` is the number that was paid to if the payer paid on their own initiative: the
+    number of a virtual account, a customer reference number, a static address. If the notice
+    names no operation of ours, the money is booked for the customer who has the number, or
+    without a customer if nobody has it; it is never lost. Such a notice reports one movement in,
+    and perhaps what has since moved of it; `reference` then names that money, not the number.
+    Money that goes back later belongs to the money that it `undoes`. `kind` is the kind of the
+    payment, needed if the account has several.
 
-    `method` tells what became of a stored method: a card was renewed, a mandate was revoked.
+    `method` reports a change of a stored method: a card was renewed, a mandate was revoked.
 
-    `unreadable` says why something authentic could not be read: an amount in a currency
-    that the processor is not known to use, a field that is missing. It is kept as failed
-    with that reason, moves no money, and what was told after it goes on; so a driver
-    returns it instead of raising, which would stop the whole page of a feed.
+    `unreadable` says why something authentic could not be read: an amount in a currency that the
+    processor is not known to use, or a missing field. The notice is stored as failed with that
+    reason and moves no money, and the notices after it are processed. So a driver returns it
+    instead of raising an error, which would stop the whole page of a feed.
     """
 
     event_id: str
@@ -516,33 +519,33 @@ class Notice:
 
 
 class Applied(StrEnum):
-    """What became of a notice; an answered callback's reply is made of it.
+    """How a notice was applied; the reply to an answered callback depends on it.
 
-    A notice without money and without an answer asks: may this page or slip be paid? Its
-    result is how the payment stands, and only `OPEN` means that it may.
+    A notice without money and without an answer is a question: may this page or slip be paid? Its
+    result is the state of the payment, and only `OPEN` means yes.
     """
 
     BOOKED = "booked"
-    """It brought money or news, which is in the books now."""
+    """It brought money or news, which is now in the books."""
     NO_CHANGE = "no_change"
-    """What it says was known before."""
+    """It says nothing new."""
     UNKNOWN_REFERENCE = "unknown_reference"
-    """No payment of ours goes by what it names."""
+    """None of our payments has the reference that it names."""
     REFUSED = "refused"
-    """It contradicts what was said before, cannot be read, or must not be acted on now."""
+    """It contradicts what was reported before, cannot be read, or must not be applied now."""
     OPEN = "open"
-    """The page or slip waits for its payer, and may be paid."""
+    """The page or slip waits for the payer, and may be paid."""
     PAID = "paid"
-    """Its money is here or on its way; it should not be paid again."""
+    """Its money has arrived or is on its way; it should not be paid again."""
     WITHDRAWN = "withdrawn"
-    """It was withdrawn, another payment took its place, or it ended without money."""
+    """It was withdrawn, another payment replaced it, or it ended without money."""
     EXPIRED = "expired"
-    """It ran out before it was paid."""
+    """It expired before it was paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Our answer to a callback."""
+    """Our reply to a callback."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -551,11 +554,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPage:
-    """One page of a feed: its notices, the cursor to go on from, and whether more waits.
+    """One page of a feed: its notices, the cursor to continue from, and whether there is more.
 
-    `read` is how much of the feed this page has read, and `behind` how much is left after it, if
-    the gateway can tell (in blocks, for a chain). `memory` is what has changed of what the
-    gateway remembers: the new value for each name, or None to forget it; see `Watches`.
+    `read` is how much of the feed this page covers, and `behind` how much is left after it, if
+    the gateway can say so (in blocks, for a chain). `memory` holds changes of what the
+    gateway remembers: the new value for each name, or None to delete it; see `Watches`.
     """
 
     notices: tuple[Notice, ...]
@@ -576,7 +579,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFacts:
-    """What a gateway says of the account whose credentials we hold."""
+    """What a gateway says about the account to which our credentials belong."""
 
     merchant_account: str
     live: bool
@@ -589,7 +592,7 @@ class AccountFacts:
 
 @runtime_checkable
 class Gateway(Protocol):
-    """What every driver is; what it can do are the protocols below."""
+    """What every driver has; the protocols below are what it can do."""
 
     @property
     def name(self) -> str:
@@ -598,7 +601,7 @@ class Gateway(Protocol):
 
     @property
     def traits(self) -> Traits:
-        """What this account is and can do; the same for the life of the object."""
+        """What this account is and can do; does not change during the life of the object."""
         ...
 
 
@@ -607,7 +610,7 @@ class Charges(Protocol):
     """Collects an amount in one operation."""
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Collect the amount, or start collecting it."""
+        """Collect the amount, or start to collect it."""
         ...
 
 
@@ -622,28 +625,28 @@ class Authorizes(Protocol):
 
 @runtime_checkable
 class Completes(Protocol):
-    """Finishes what the payer approved elsewhere."""
+    """Completes a charge that the payer approved elsewhere."""
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
-        """Finish a charge that needed the payer."""
+        """Complete a charge that required an action of the payer."""
         ...
 
 
 @runtime_checkable
 class Captures(Protocol):
-    """Takes money that was authorised."""
+    """Captures money that was authorised."""
 
     def capture(self, capture: Capture) -> Dialogue[Outcome]:
-        """Take all or part of an authorisation."""
+        """Capture all or part of an authorisation."""
         ...
 
 
 @runtime_checkable
 class Voids(Protocol):
-    """Undoes what has not settled."""
+    """Voids a charge that has not settled, or an authorisation."""
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
-        """Undo a charge, or release an authorisation."""
+        """Void a charge, or release an authorisation."""
         ...
 
 
@@ -652,7 +655,7 @@ class Refunds(Protocol):
     """Sends money back."""
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
-        """Send all or part of a receipt back."""
+        """Send all or part of a movement back."""
         ...
 
 
@@ -661,19 +664,19 @@ class Withdraws(Protocol):
     """Withdraws pages and slips."""
 
     def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
-        """Make a page or slip unpayable."""
+        """Withdraw a page or slip, so that it can no longer be paid."""
         ...
 
 
 @runtime_checkable
 class LooksUp(Protocol):
-    """Tells what became of an operation."""
+    """Finds out what happened to an operation."""
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         """
-        Find the operation and tell its state as an outcome of that operation.
+        Find the operation and return its state as an outcome of that operation.
 
-        An inquiry that the processor refuses is no finding about the operation:
+        If the processor refuses the inquiry itself, that says nothing about the operation:
         raise `BadResponse` or return `Unknown`, never `Rejected` or `NotFound`.
         """
         ...
@@ -681,7 +684,7 @@ class LooksUp(Protocol):
 
 @runtime_checkable
 class Enrolls(Protocol):
-    """Stores methods at the processor."""
+    """Stores payers' methods at the processor."""
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
         """Store a method; the approval carries it."""
@@ -698,40 +701,40 @@ class Verifies(Protocol):
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         """
-        Authenticate a callback on its raw bytes and read it, or raise `NotAuthentic`.
+        Authenticate the raw bytes of a callback and return its notices, or raise `NotAuthentic`.
 
-        Look at the signature before anything is fetched. If what is needed to verify or to
-        read it cannot be fetched now, let the fault out: the callback is answered 503, and
-        comes again.
+        Check the signature before anything is fetched. If something that is needed to verify or
+        read the callback cannot be fetched now, let the error through: the reply is status 503,
+        and the sender sends the callback again.
         """
         ...
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
-        """Make our answer to the callback."""
+        """Return our reply to the callback."""
         ...
 
 
 @runtime_checkable
 class Feeds(Protocol):
-    """Has things to tell that must be polled."""
+    """Has notices that must be polled."""
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
-        """Read the page after *cursor* (empty: from the beginning)."""
+        """Return the page after *cursor* (empty: from the beginning)."""
         ...
 
 
 @runtime_checkable
 class Watches(Protocol):
-    """Has a feed about numbered addresses to pay to, which it can only read if it knows how many.
+    """Has a feed about numbered addresses, which it can read only if it knows how many there are.
 
-    What it must remember between two pages beside its position is kept for it by name. A page
-    says what has changed, and the change is stored in the transaction that stores the notices
-    and the cursor; so the three agree, whenever a process dies.
+    The core keeps for it, by name, what it must remember from page to page besides its position.
+    A page lists the changes, and they are stored in the same transaction as the notices
+    and the cursor, so the three agree even if a process dies.
     """
 
     def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
         """
-        Read the page after *cursor* (empty: from the beginning) about the first *places*.
+        Return the page after *cursor* (empty: from the start) about the first *places* addresses.
 
         *memory* is what all pages up to that cursor have stored.
         """
@@ -744,33 +747,33 @@ class Rescans(Protocol):
 
     def rescan(self, cursor: str, start: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
         """
-        Return a page without notices, after which the feed goes on at block *start*.
+        Return a page without notices, after which the feed continues at block *start*.
 
-        *cursor* and *memory* are those of `watch`. What was told before is told again under other
-        event ids and with the same movement ids, so nothing is booked twice.
+        *cursor* and *memory* are those of `watch`. Notices are repeated under other event ids and
+        with the same movement ids, so nothing is booked twice.
         """
         ...
 
 
 @runtime_checkable
 class Prices(Protocol):
-    """Takes payments in a currency of its own, and says what an amount costs in it."""
+    """Takes payments in a currency of its own, and can price an amount in it."""
 
     def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """
-        Return what *amount* costs now, which is *at* if that is known.
+        Return the price of *amount* now; *at* is the current time, if it is known.
 
-        Raise `BadResponse` if nobody says it.
+        Raise `BadResponse` if no source has a price.
         """
         ...
 
 
 @runtime_checkable
 class AsksForRest(Protocol):
-    """Gives the payer an address to pay to, and says there what is left when a part has come."""
+    """Gives the payer an address, and can ask there for the rest after a part has arrived."""
 
     def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
-        """Return what the payer is to do for *remainder*: at the same place and price."""
+        """Return the payer's action for *remainder*, at the same address and price."""
         ...
 
 
@@ -779,16 +782,16 @@ class SignsIn(Protocol):
     """Needs an access token on its requests; the core caches it per account."""
 
     def sign_in(self) -> Dialogue[AccessToken]:
-        """Get a new access token."""
+        """Return a new access token."""
         ...
 
 
 @runtime_checkable
 class Checks(Protocol):
-    """Can prove its credentials without moving money."""
+    """Can check its credentials without moving money."""
 
     def check(self) -> Dialogue[AccountFacts]:
-        """Ask the processor whose account this is; raise `BadResponse` if it will not say."""
+        """Return whose account this is; raise `BadResponse` if the processor does not say."""
         ...
 
 
@@ -832,10 +835,10 @@ class HasSandboxTriggers(Protocol):
 
 @runtime_checkable
 class CarriesProcessor(Protocol):
-    """Answers its own requests: the in-memory fake, which needs no network."""
+    """Answers its own requests without a network, as the in-memory fake does."""
 
     def answer(self, request: Request) -> Response:
-        """Answer as the processor would; raise `NotSent` or `NoResponse` as the network would."""
+        """Respond as the processor would; raise `NotSent` or `NoResponse` as the network would."""
         ...
 
 
@@ -850,4 +853,4 @@ CAPABILITIES: Final[Mapping[Operation, type]] = {
     Operation.ENROLL: Enrolls,
     Operation.FORGET: Enrolls,
 }
-"""Which protocol a gateway must have for which operation."""
+"""The protocol that a gateway must have for each operation."""

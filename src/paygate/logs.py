@@ -1,10 +1,10 @@
-"""Logs: what each line is called, how loud it is, and what it carries.
+"""Logs: the name, the level and the fields of each line.
 
-Every line of paygate has a name. Most of them tell an event of the ledger, by the event's own
-name; `LINES` lists those that are no event. A line about the ledger is written after its
-transaction is durable, and once (see `Tx.say`). What a line is about stands in its text and as
-fields of its record, and no field holds a secret: they are ids, names of the host's own, and
-what the processor calls a request.
+Every log line of paygate has a name. Most lines report an event of the ledger, under the event's
+name; `LINES` lists the others. A line about the ledger is written once, after its
+transaction is durable (see `Tx.say`). What a line is about is in its text and in the
+fields of its record. No field holds a secret: the fields are ids, names given by the host, and
+the processor's own name of a request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logg
 class About:
     """What a line is about; each of these is a field of its record, empty if it does not apply.
 
-    `request_id` is the processor's own name of the request, for its support.
+    `request_id` is the processor's own id of the request, for its support.
     """
 
     tenant: str = ""
@@ -44,7 +44,7 @@ class About:
 
 
 FIELDS: Final = tuple(field.name for field in fields(About))
-"""The fields of every record, beside `event`, the name of the line."""
+"""The fields of every record, in addition to `event`, the name of the line."""
 
 NOTHING: Final = About()
 
@@ -84,49 +84,49 @@ LEVELS: Final[Mapping[str, int]] = {
     "credit.returned": DEBUG,
     "credit.canceled": DEBUG,
 }
-"""How loud the line of an event is; of every other event it is INFO."""
+"""The level of an event's line, if it is not INFO."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineKind:
-    """How loud a line is that tells no event, and what it means."""
+    """The level and the meaning of a line that reports no event."""
 
     level: int
     meaning: str
 
 
 LINES: Final[Mapping[str, LineKind]] = {
-    "driver.fault": LineKind(ERROR, "A driver returned or raised what the protocol does not know."),
+    "driver.fault": LineKind(ERROR, "A driver returned or raised something outside the protocol."),
     "attempt.passed_over": LineKind(
-        ERROR, "What was found out about an attempt cannot be written; the others go on."
+        ERROR, "What was found out about an attempt cannot be stored; the others continue."
     ),
-    "merge.noted": LineKind(WARNING, "A gateway said something that does not fit what is known."),
-    "callback.refused": LineKind(WARNING, "A callback was refused; nothing of it was kept."),
+    "merge.noted": LineKind(WARNING, "A gateway reported something that contradicts the ledger."),
+    "callback.refused": LineKind(WARNING, "A callback was refused; nothing of it was stored."),
     "feed.failed": LineKind(
-        WARNING, "A feed could not be read, for the first time since it could."
+        WARNING, "A feed could not be read, for the first time since it last worked."
     ),
     "sink.unreached": LineKind(WARNING, "A sink or subscriber cannot be reached; its events wait."),
-    "sink.reached": LineKind(INFO, "A sink or subscriber that could not be reached answers again."),
+    "sink.reached": LineKind(INFO, "A sink or subscriber can be reached again."),
     "sink.refused": LineKind(INFO, "A sink or subscriber refused an event, for the first time."),
     "sink.dead_letter": LineKind(
-        WARNING, "An event was given up for a sink, after its last refusal."
+        WARNING, "A sink refused an event for the last time; the event is a dead letter."
     ),
     "ledger.commit_unknown": LineKind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
     ),
-    "exchange.failed": LineKind(INFO, "A request was not answered, or not legibly."),
+    "exchange.failed": LineKind(INFO, "A request got no response, or one that cannot be read."),
     "exchange.repeated": LineKind(INFO, "A request is sent again."),
-    "exchange.answered": LineKind(DEBUG, "A request was answered."),
+    "exchange.answered": LineKind(DEBUG, "A request got a response."),
     "verb.repeated": LineKind(
         INFO, "A key was used again: nothing was stored, and nothing was sent."
     ),
-    "verb.ended": LineKind(DEBUG, "A verb ended with an error, and perhaps nobody waited for it."),
+    "verb.ended": LineKind(DEBUG, "A verb ended with an error that the host may not have seen."),
 }
-"""The lines that tell no event."""
+"""The lines that report no event."""
 
 
 def level_of(name: str, code: str = "") -> int:
-    """Return how loud the line *name* is; what failed by wrong credentials is an error."""
+    """Return the level of the line *name*; a failure with *code* ``credentials`` is an error."""
     if code == "credentials":
         return ERROR
     kind = LINES.get(name)
@@ -135,7 +135,7 @@ def level_of(name: str, code: str = "") -> int:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line, to be written when what it tells is true."""
+    """One line, to be written as soon as what it reports is durable."""
 
     logger: str
     name: str
@@ -145,7 +145,7 @@ class LogLine:
 
 
 def wanted(logger: str, level: int) -> bool:
-    """Return whether anybody wants to read lines of this *level*."""
+    """Return whether a handler wants lines of this *level*."""
     return logging.getLogger(logger).isEnabledFor(level)
 
 
@@ -153,8 +153,8 @@ def write(logger: str, name: str, text: str, about: About, *, level: int | None 
     """
     Write a line now.
 
-    Nothing comes out of this: a handler of the host's that fails must not make a payment look
-    as if it had failed.
+    No exception leaves this function: a log handler of the host that fails must not make a
+    payment look failed.
     """
     loud = level_of(name) if level is None else level
     if not wanted(logger, loud):
@@ -165,27 +165,27 @@ def write(logger: str, name: str, text: str, about: About, *, level: int | None 
     shown = f"{printable(text)} [{suffix}]" if suffix else printable(text)
     extra = {field: getattr(about, field) for field in FIELDS} | {"event": name}
     try:
-        # The name stands in the template, by which collectors of errors group what they get.
+        # The name is part of the template, because error trackers group records by template.
         logging.getLogger(logger).log(loud, f"{name}: %s", shown, extra=extra)  # noqa: G004
     except Exception as error:  # noqa: BLE001  (of the host's handler)
         print(f"paygate: a log handler failed with {type(error).__name__}", file=sys.stderr)  # noqa: T201
 
 
 def write_lines(lines: list[LogLine]) -> None:
-    """Write *lines*, each once: what they tell is durable now."""
+    """Write *lines*, each once; what they report is durable now."""
     for line in lines:
         write(line.logger, line.name, line.text, line.about, level=line.level)
 
 
 tenant: Final[ContextVar[str]] = ContextVar("paygate_tenant", default="")
-"""On whose behalf this thread or task acts."""
+"""The tenant for which this thread or task acts."""
 
 _exchange: Final[ContextVar[About]] = ContextVar("paygate_exchange", default=NOTHING)
 
 
 @contextmanager
 def exchanging(about: About) -> Generator[None]:
-    """Say what the requests are about that are sent inside."""
+    """Mark the requests that are sent inside the block as being about *about*."""
     before = _exchange.set(about)
     try:
         yield
@@ -194,5 +194,5 @@ def exchanging(about: About) -> Generator[None]:
 
 
 def of_exchange() -> About:
-    """Return what the request is about that is being sent."""
+    """Return what the current request is about."""
     return _exchange.get()

@@ -1,4 +1,4 @@
-"""Printing: how values and the text of strangers look in messages, log lines and terminals."""
+"""Printing: how values and foreign text appear in messages, log lines and terminals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 _SHOWN_MAX: Final = 80
 _NUMBER_SHOWN_MAX: Final = 10**20
-# Some scripts, and joined emoji, cannot be written without these two.
+# Some scripts, and joined emoji, need these two.
 _HARMLESS: Final = frozenset("\u200c\u200d")
 
 
@@ -22,9 +22,9 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 
 def told(value: object) -> str:
-    """Return what a message says of a *value* that was given: a text itself, else the type.
+    """Return how a message shows a *value* that was given: text as it is, anything else by type.
 
-    An object of somebody else may hold a secret, or fail when it is printed.
+    A foreign object may hold a secret, or fail when it is printed.
     """
     match value:
         case None | bool() | float():
@@ -39,10 +39,10 @@ def told(value: object) -> str:
 
 def printable(text: str) -> str:
     """
-    Return *text* with every character escaped that a terminal or a log would act on.
+    Return *text* with every character escaped that would control a terminal or a log.
 
     Those are control characters (escape sequences begin with one), line ends, and marks
-    that turn the direction of writing.
+    that change the writing direction.
     """
     if text.isprintable():
         return text
@@ -50,7 +50,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Return *text* with its lines as they are, and escaped what else a terminal would act on."""
+    """Return *text* with its line ends, and every other control character escaped."""
     return "\n".join(map(printable, text.split("\n")))
 
 

@@ -1,7 +1,7 @@
-"""Drivers by name: found through entry points, loaded only when asked for.
+"""Drivers by name: found through entry points, and loaded only when they are needed.
 
-Built-in drivers register in the group ``paygate.gateways`` like everybody
-else's. A driver that cannot be loaded names its culprit and harms nobody else.
+Built-in drivers register in the entry-point group ``paygate.gateways``, as every other driver
+does. If a driver cannot be loaded, the error names its package, and the others still work.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ GROUP = "paygate.gateways"
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _VARIABLE_MAX: Final = 40
 OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after", "settles_within"})
-"""Settings that are the account's, whatever its driver is; drivers do not see them."""
+"""Settings that belong to the account, whatever its driver is; the driver does not see them."""
 
 
 class Driver(Protocol):
-    """What an entry point names: a class made from its settings."""
+    """What an entry point refers to: a class that is created from its settings."""
 
     settings_model: type[Any]
 
     def __call__(self, settings: Any) -> Gateway:
-        """Make a gateway account of checked settings."""
+        """Return a gateway account with these validated settings."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A driver that some package brings; `problem` says why it cannot be loaded."""
+    """A driver that an installed package provides; `problem` says why it cannot be loaded."""
 
     name: str
     package: str
@@ -62,7 +62,7 @@ class Installed:
 
 
 def installed() -> list[Installed]:
-    """List the drivers that are installed, by name and package, each tried."""
+    """Return the installed drivers, by name and package; each is loaded to find problems."""
     found: list[Installed] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         problem = ""
@@ -83,29 +83,29 @@ def installed() -> list[Installed]:
 
 def load(name: str) -> Driver:
     """
-    Load the driver *name*.
+    Return the driver *name*.
 
-    Raises `GatewayNotFound` where no package brings it, `DriverBroken` where it
-    cannot be imported or where two packages bring it.
+    Raises `GatewayNotFound` if no installed package provides it, and `DriverBroken` if it
+    cannot be imported or if several packages provide it.
     """
     points = [point for point in entry_points(group=GROUP) if point.name == name]
     if not points:
         known = sorted({point.name for point in entry_points(group=GROUP)})
         raise GatewayNotFound(
-            f"no installed package brings a driver {shown(name)}; there are: {', '.join(known)}",
+            f"no installed package has a driver {shown(name)}; there are: {', '.join(known)}",
             name=name,
             known=known,
         )
     if len({(point.value, _package_of(point)) for point in points}) > 1:
         packages = ", ".join(sorted(f"{_package_of(point)} ({point.value})" for point in points))
         raise DriverBroken(
-            f"the driver {name!r} is brought by several packages: {packages}; remove all but one",
+            f"several packages have a driver {name!r}: {packages}; remove all but one",
             name=name,
         )
     [point, *_] = points
     try:
         driver: object = point.load()
-    except (Exception, SystemExit) as error:  # a module that ends the process, of all things
+    except (Exception, SystemExit) as error:  # a module may even end the process
         raise DriverBroken(
             f"the driver {name!r} of package {_package_of(point)} ({point.value}) cannot be "
             f"loaded: {type(error).__name__}: {error}",
@@ -130,12 +130,12 @@ def filled(
     settings: Mapping[str, Any], environment: Mapping[str, str], secrets: list[Secret[str]]
 ) -> dict[str, Any]:
     """
-    Return *settings* with values of *environment* for each ``{"env": "NAME"}``, at any depth.
+    Return *settings* with each ``{"env": "NAME"}``, at any depth, replaced from *environment*.
 
-    What was put in is a `Secret`, and stands in *secrets* as well. Only for settings whose
-    writer may read the environment, such as a file of the operator: never for what a
-    merchant typed into a form. Raises `InvalidSettings` with every name that the
-    environment lacks.
+    The values put in are `Secret`, and are appended to *secrets*. Only for settings whose author
+    may read the environment, such as the operator's own file; never for what a merchant
+    entered in a form. Raises `InvalidSettings` with every name that is missing in the
+    environment.
     """
     plain, known = Sealed(settings), Sealed(environment)
     del settings, environment
@@ -152,17 +152,17 @@ def filled(
     if missing:
         names = ", ".join(sorted(missing))
         raise InvalidSettings(
-            f"settings are to be taken from the environment, which has no {names}",
+            f"the environment has no {names}, which the settings refer to",
             missing=sorted(missing),
         )
     return done.open()
 
 
 def _shown_variable(name: str, at: str) -> str:
-    """Return *name* if a variable may be called so; it may be the secret itself, put *at* there."""
+    """Return *name* if it can be the name of a variable; it may be the secret itself, put *at*."""
     if len(name) <= _VARIABLE_MAX and _VARIABLE.fullmatch(name):
         return name
-    return f"variable of the name given at {at}, which is not shown as it may be the secret itself"
+    return f"variable with the name given at {at} (not shown, as it may be the secret itself)"
 
 
 def _filled(value: object, value_of: Callable[[str, str], object], at: str) -> Any:
@@ -187,13 +187,13 @@ def _variable(value: object) -> str | None:
 
 def build(settings: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> Gateway:
     """
-    Make a gateway account from plain settings, such as a table of a TOML file.
+    Return a gateway account made from plain settings, such as a table of a TOML file.
 
-    The entry ``driver`` names the driver, the others are its settings, but for
+    The entry ``driver`` names the driver; the other entries are its settings, except
     those of the account (`OF_ACCOUNT`). Instead of them, ``gateway`` may be a driver
-    object. ``{"env": "NAME"}`` is read from *environment*, if that is given; without it
-    such a value is refused, because the writer of the settings may be a stranger.
-    Raises `InvalidSettings` with every field that is wrong, and none of the values.
+    object. ``{"env": "NAME"}`` is replaced from *environment*, if that is given; without it
+    such a value is refused, because the author of the settings may not be the operator.
+    Raises `InvalidSettings` with every field that is wrong, and without the values.
     """
     given = Sealed({key: each for key, each in settings.items() if key not in OF_ACCOUNT})
     environment_given, variables = environment is not None, Sealed(environment or {})
@@ -201,11 +201,10 @@ def build(settings: Mapping[str, Any], *, environment: Mapping[str, str] | None 
     made = cast("object", given.open().pop("gateway", None))
     if made is not None:
         if not isinstance(made, Gateway):
-            raise InvalidSettings(f"'gateway' is a driver object, not {type(made).__name__}")
+            raise InvalidSettings(f"'gateway' must be a driver object, not {type(made).__name__}")
         if given.open():
             raise InvalidSettings(
-                "a gateway that is made already takes no settings: "
-                f"{', '.join(sorted(given.open()))}"
+                f"a gateway object takes no further settings: {', '.join(sorted(given.open()))}"
             )
         return made
     if environment_given:
@@ -214,7 +213,7 @@ def build(settings: Mapping[str, Any], *, environment: Mapping[str, str] | None 
         _refuse_variables(given)
     name = revealed(given.open().pop("driver", None))
     if not isinstance(name, str):
-        raise InvalidSettings("settings need a 'driver', such as driver = \"stripe\"")
+        raise InvalidSettings("the settings need a 'driver', such as driver = \"stripe\"")
     return make(load(name), name, given.open())
 
 
@@ -222,15 +221,15 @@ def _refuse_variables(settings: Sealed[dict[str, Any]]) -> None:
     fields = sorted(name for name, value in settings.open().items() if _names_variable(value))
     if fields:
         raise InvalidSettings(
-            f"the settings {', '.join(fields)} name variables of the environment, which are read "
-            "for a configuration file of your own only: give the values, or open the cashier with "
+            f"the settings {', '.join(fields)} refer to environment variables, which are only read "
+            "for a configuration file of your own: give the values, or open the cashier with "
             "environment=os.environ",
             fields=fields,
         )
 
 
 def _names_variable(value: object) -> bool:
-    """Return whether *value*, or a part of it at any depth, stands for a variable."""
+    """Return whether *value*, or a part of it at any depth, refers to a variable."""
     if isinstance(value, list):
         return any(_names_variable(each) for each in cast("list[object]", value))
     if not isinstance(value, Mapping):
@@ -242,10 +241,10 @@ def _names_variable(value: object) -> bool:
 
 def samples(driver: Driver, name: str) -> list[Gateway]:
     """
-    Make accounts of *driver* to look at, without anybody's credentials.
+    Return accounts of *driver* to inspect, made without credentials.
 
-    Each setting that has no default is given the first of its `examples`; a driver
-    with a setting `kind` is made once for each kind of payment that it takes.
+    Each setting without a default gets the first of its `examples`; a driver
+    with a setting `kind` is made once for each kind of payment that it accepts.
     """
     fields = cast("dict[str, Any]", driver.settings_model.model_fields)
     given = {
@@ -256,32 +255,32 @@ def samples(driver: Driver, name: str) -> list[Gateway]:
     choices = [{**given, "kind": kind} for kind in Kind] if "kind" in fields else [given]
     made: list[Gateway] = []
     for settings in choices:
-        # A stranger's code: that it can't be made of examples is told by an empty list.
+        # The driver is foreign code: if it cannot be made from examples, the list is empty.
         with suppress(Exception, SystemExit):
             made.append(make(driver, name, settings))
     return made
 
 
 def disagreements(gateway: Gateway) -> list[str]:
-    """Say where the traits of *gateway* and its methods contradict each other."""
+    """Return the contradictions between the traits of *gateway* and its methods."""
     traits = gateway.traits
     foreign = foreign_version(traits.protocol_version)
     found = [foreign] if foreign else []
     found += [
-        f"the traits offer {operation} for {kind}, and there is no method for it"
+        f"the traits offer {operation} for {kind}, but there is no method for it"
         for kind, rail in traits.rails.items()
         for operation in sorted(rail.operations)
         if not isinstance(gateway, CAPABILITIES[operation])
     ]
     if isinstance(gateway, LooksUp) is (traits.inquiry is InquiryBy.NONE):
-        found.append(f"the traits say inquiry={traits.inquiry}, and look_up says otherwise")
+        found.append(f"the traits say inquiry={traits.inquiry}, but look_up says otherwise")
     if traits.callbacks is not CallbackStyle.NONE and not isinstance(gateway, Verifies):
-        found.append(f"the traits say callbacks={traits.callbacks}, without verify and reply")
+        found.append(f"the traits say callbacks={traits.callbacks}, but verify or reply is missing")
     return found
 
 
 def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
-    """Make an account of *driver*, which is called *name*, from plain settings; see `build`."""
+    """Return an account of the driver called *name*, made from plain settings; see `build`."""
     from pydantic import ValidationError
 
     given = Sealed(settings)
@@ -295,12 +294,12 @@ def make(driver: Driver, name: str, settings: Mapping[str, Any]) -> Gateway:
             _problem(model, problem)
             for problem in error.errors(include_input=False, include_url=False)
         )
-    except Exception as bug:  # noqa: BLE001  (a stranger's code; its frames hold the settings)
+    except Exception as bug:  # noqa: BLE001  (foreign code; its frames hold the settings)
         bug_of = type(bug).__name__
         problems = f"the settings model failed with {bug_of}; it may raise ValueError only"
     else:
         return driver(checked)
-    # Raised out here, it does not carry the error before it, whose frames hold the settings.
+    # Raised outside of the handler, so that it does not carry the first error and its frames.
     raise InvalidSettings(f"settings of driver {name!r}: {problems}")
 
 
@@ -314,12 +313,14 @@ def _problem(model: type[BaseModel], problem: ErrorDetails) -> str:
         words = "this setting is needed"
     elif problem["type"] == "extra_forbidden":
         alike = get_close_matches(name, model.model_fields, n=1)
-        words = "there is no setting with this name" + (f"; {alike[0]} is alike" if alike else "")
+        words = "there is no setting with this name" + (
+            f"; did you mean {alike[0]}?" if alike else ""
+        )
     return f"{name}: {words}" if name else words
 
 
 def revealed(value: object) -> Any:
-    """Return *value* with plain text for each Secret in it: a model wraps what is secret to it."""
+    """Return *value* with each Secret in it as plain text; the model wraps its own secrets."""
     match value:
         case Secret():
             return cast("Secret[str]", value).reveal()

@@ -1,4 +1,4 @@
-"""Request ids: what a processor calls a request, which its support asks for."""
+"""Request ids: a processor's own name for a request, which its support asks for."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from paygate.dialogue import Request, Response
 
 REQUEST_ID_HEADERS: Final = ("request-id", "x-request-id", "paypal-debug-id", "x-correlation-id")
-"""Where processors put their own name of the request; their support asks for it."""
+"""The headers in which processors return their own id of the request; their support needs it."""
 
 _REQUEST_ID_MAX: Final = 100
-# What may be a key, a token or a password: a peer that repeats one in a header is not quoted.
+# A word that may be a key, a token or a password: if a header repeats one, it is not shown.
 _WORD: Final = re.compile(r"[A-Za-z0-9_\-]{6,}")
 
 
 def request_id_of(request: Request, response: Response) -> str:
-    """Return what the processor calls *request*; dots if that repeats what was sent."""
+    """Return the processor's id of *request*; dots if the id repeats something that was sent."""
     headers = response.headers
     named = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), "")
     if not named:

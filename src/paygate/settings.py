@@ -1,8 +1,8 @@
-"""The base of every driver's settings: checked, frozen, and silent about what was wrong in them.
+"""The base class of every driver's settings: validated, frozen, and silent about wrong values.
 
-A value that was refused may be a key in the wrong field. So an error of these models
-holds no input at all: not in its text, not in `errors()`, not in `json()`, which
-frameworks and error trackers write down.
+A rejected value may be a secret key in the wrong field. So a validation error of these models
+contains no input at all: not in its text, not in `errors()`, and not in `json()`, which
+frameworks and error trackers store.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def _without_input(given: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _bare(error: ErrorDetails) -> InitErrorDetails:
-    """Return *error* with its place and its words, and nothing of what was given."""
+    """Return *error* with its location and its message, and without the input."""
     kind, words = cast("Any", (error["type"], error["msg"]))  # it wants literals of the source
     said = PydanticCustomError(kind, words)
     return InitErrorDetails(type=said, loc=error["loc"], input=DOTS)
 
 
 class Settings(BaseModel):
-    """Settings of a gateway account; a driver declares its fields in a class of its own.
+    """Settings of a gateway account; a driver declares its fields in a subclass.
 
-    They cannot be changed, take no field that is not declared, and may be given secrets as
+    They are immutable, accept no field that is not declared, and accept secrets as
     `Secret` or as text.
     """
 
@@ -50,6 +50,6 @@ class Settings(BaseModel):
     @classmethod
     @override
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check as declared, the whole of it: what goes wrong says nothing of what was given."""
-        # A model validator of this class would lie within those of a driver's class.
+        """Validate the model as declared; an error says nothing about the input."""
+        # A model validator in this class would run inside those of a driver's subclass.
         return no_info_wrap_validator_function(_without_input, handler(source))

@@ -1,8 +1,8 @@
 """Sinks: other systems that receive events, such as a CRM.
 
-A sink speaks as a driver does: it yields requests and is sent the responses, and it never holds a
-connection. `paygate.service.publish` decides which event it receives when, and what becomes of
-one that it refuses.
+A sink works as a driver does: it yields requests, is sent the responses, and never holds a
+connection. `paygate.service.publish` decides which event it receives and when, and what happens
+to an event that it refuses.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ class Sink(Protocol):
         Deliver *event*.
 
         Raise `BadResponse` if the other side refuses it: after eight refusals it is a dead letter.
-        Raise `NoResponse` if the other side is out of order: it is tried again until it works.
+        Raise `NoResponse` if the other side is down: delivery is retried until it succeeds.
         """
         ...

@@ -90,7 +90,7 @@ def test_two_packages_with_one_driver_name_are_both_named(run: Run, packages: Pa
 
     assert {str(each["package"]) for each in both} == {"paygate-odd", "other-odd"}
     assert both[0]["problem"] == (
-        "the driver 'odd' is brought by several packages: other-odd (odd_two:Odd), "
+        "several packages have a driver 'odd': other-odd (odd_two:Odd), "
         "paygate-odd (odd_one:Odd); remove all but one"
     )
     with pytest.raises(DriverBroken, match="remove all but one"):
@@ -104,10 +104,10 @@ def test_traits_without_a_method_are_told(run: Run, packages: Packages) -> None:
     done = run("drivers", "--check")
 
     assert done.code == 1
-    assert "the traits offer refund for card, and there is no method" in " ".join(done.out.split())
+    assert "the traits offer refund for card, but there is no method" in " ".join(done.out.split())
     [odd] = found(run, "odd")
     assert odd["disagreements"] == [
-        "the traits offer refund for card, and there is no method for it"
+        "the traits offer refund for card, but there is no method for it"
     ]
     assert odd["kinds"] == ["card"]
 

@@ -153,7 +153,7 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
 @pytest.mark.parametrize(
     ("asked", "kind", "told"),
     [
-        (["--driver", "nope"], "GatewayNotFound", "no installed package brings a driver 'nope'"),
+        (["--driver", "nope"], "GatewayNotFound", "no installed package has a driver 'nope'"),
         (
             ["--driver", "authorize_net"],
             "InvalidSettings",
@@ -185,7 +185,7 @@ def test_the_gateways_of_the_environment_change_nothing(run: Run) -> None:
     ("operations", "kind", "told"),
     [
         ("Operation.CHARGE", "TERMINAL", "these traits offer none (terminal: charge)"),
-        ("Operation.CHARGE, Operation.REFUND", "CARD", "offer refund for card, and there is no"),
+        ("Operation.CHARGE, Operation.REFUND", "CARD", "offer refund for card, but there is no"),
     ],
 )
 def test_a_driver_that_cannot_be_played_is_told(
