@@ -63,18 +63,6 @@ if TYPE_CHECKING:
 Row = tuple[str, ...]
 E = TypeVar("E", bound=Enum)
 
-STATUSES = {
-    PaymentStatus.PROCESSING: "It was sent, or the bank is processing it; the result comes later.",
-    PaymentStatus.REQUIRES_ACTION: "The payer must follow a link, pay a slip or pay to an address.",
-    PaymentStatus.AUTHORIZED: "The amount is held for us and not captured yet.",
-    PaymentStatus.SUCCEEDED: "The money arrived. Other attributes show returns and reversals.",
-    PaymentStatus.DECLINED: "The payer's bank or the processor's risk rules declined it.",
-    PaymentStatus.FAILED: "It ended without money, but not because of the payer's method.",
-    PaymentStatus.CANCELED: "It was canceled before money moved.",
-    PaymentStatus.EXPIRED: "A page, slip or authorisation expired before money moved.",
-    PaymentStatus.UNKNOWN: "The outcome is not known yet; inquiries continue.",
-}
-
 ASKED = Money("USD", 100)
 
 ANSWERS: dict[str, Answer] = {
@@ -129,9 +117,9 @@ def first_line(thing: Any) -> str:
 
 def statuses() -> Iterator[Row]:
     yield "Status", "Meaning", "State of the attempt"
-    for status in PaymentStatus:
+    for status, meaning in members(PaymentStatus).items():
         states = ", ".join(code(state) for state in AttemptState if STATUS_OF[state] is status)
-        yield code(status), STATUSES[status], states
+        yield code(status), meaning, states
 
 
 def reviews() -> Iterator[Row]:

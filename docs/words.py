@@ -97,7 +97,8 @@ def _of_python(source: str) -> Iterator[Text]:
     tree = ast.parse(source)
     docstrings = {id(each) for each in _docstrings(tree)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        # A string of one word is a name or a value, such as a member of an enum.
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield Text(node.lineno, _prose(node.value), id(node) in docstrings)
 
 

@@ -136,7 +136,7 @@ def test_a_setting_that_is_misspelt_is_named_with_the_one_that_is_alike() -> Non
 
     assert str(refused.value) == (
         "settings of driver 'stripe': secret_key: this setting is needed; "
-        "secret_kye: there is no setting with this name; secret_key is alike; "
+        "secret_kye: there is no setting with this name; did you mean secret_key?; "
         "colour: there is no setting with this name"
     )
 

@@ -68,6 +68,11 @@ def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
     assert found == [(1, "for ever"), (5, "Tell"), (6, "for ever"), (7, "for ever")]
 
 
+def test_a_string_of_one_word_is_a_name_and_is_not_read(tmp_path: Path) -> None:
+    assert _found(tmp_path, "module.py", 'TOLD = "told"\n') == []
+    assert _found(tmp_path, "module.py", 'TEXT = "told twice"\n') == [(1, "told")]
+
+
 def test_code_and_generated_tables_in_a_page_are_not_read(tmp_path: Path) -> None:
     found = _found(tmp_path, "page.md", PAGE)
 

@@ -1,4 +1,4 @@
-"""Take money in Python: invoices, payments, reversals and pluggable payment gateways."""
+"""Collect money in Python: invoices, payments, reversals and pluggable payment gateways."""
 
 from __future__ import annotations
 

@@ -560,7 +560,7 @@ LISTINGS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("limit", [0, -1, 1_001, 10**30, True, "5", None, 2.5])
 @pytest.mark.parametrize("name", LISTINGS)
 def test_a_limit_is_1_to_1000(portal: Portal, name: str, limit: Any) -> None:
-    with pytest.raises(InvalidValue, match=r"limit is 1 to 1000") as refused:
+    with pytest.raises(InvalidValue, match=r"limit must be 1 to 1000") as refused:
         LISTINGS[name](portal.cashier, limit=limit)
 
     assert refused.value.facts["argument"] == "limit"

@@ -226,7 +226,7 @@ def test_a_look_up_of_what_cannot_be_printed_finds_nothing(till: Cashier) -> Non
 def test_a_tenant_and_an_actor_are_printable() -> None:
     wrongs: list[dict[str, Any]] = [{"tenant": BAD}, {"actor": BAD}, {"tenant": ""}]
     for wrong in wrongs:
-        with pytest.raises(InvalidValue, match=f"{next(iter(wrong))} is 1 to"):
+        with pytest.raises(InvalidValue, match=f"{next(iter(wrong))} must be 1 to"):
             Cashier.in_memory(**wrong)
     with Cashier.in_memory() as till, pytest.raises(InvalidValue, match="actor is"):
         till.acting_as(BAD)

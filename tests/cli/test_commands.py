@@ -437,7 +437,7 @@ def test_a_rehearsed_import_makes_no_ledger_and_issues_nothing(run: Run, folder:
         (DIALECT[:2], "--encoding"),
         (DIALECT[2:], "--delimiter ';'"),
         (DIALECT[:4], "--decimal ','"),
-        (("--delimiter", ";;"), "--delimiter is one character"),
+        (("--delimiter", ";;"), "--delimiter must be one character"),
     ],
 )
 def test_a_wrong_dialect_is_refused_with_the_option_to_use(

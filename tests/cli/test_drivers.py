@@ -144,6 +144,6 @@ def test_settings_that_are_wrong_are_named_and_not_quoted(packages: Packages) ->
     with pytest.raises(InvalidSettings) as caught:
         registry.build({"driver": "odd", "kee": "secret-7"})
 
-    assert "kee: there is no setting with this name; key is alike" in caught.value.message
+    assert "kee: there is no setting with this name; did you mean key?" in caught.value.message
     assert "key: this setting is needed" in caught.value.message
     assert "secret-7" not in caught.value.message

@@ -174,7 +174,7 @@ def test_an_unknown_way_to_refund_is_a_usage_error(imported: Run) -> None:
     done = imported("refund", collected(imported), *GATEWAYS, "--key", "1", "--to", "thin_air")
 
     assert done.code == 2
-    assert "to is one of reopen, credit_note, from_credit" in done.err
+    assert "to must be one of reopen, credit_note, from_credit" in done.err
 
 
 def test_a_charge_is_canceled(imported: Run) -> None:

@@ -30,17 +30,17 @@ STRANGE = {
 def test_an_identifier_is_printable(strange: str) -> None:
     for text in (strange, f"INV-{strange}7"):
         with pytest.raises(
-            InvalidValue, match="number is 1 to 255 printable characters"
+            InvalidValue, match="number must be 1 to 255 printable characters"
         ) as refused:
             identifier(text, "number")
         assert str(refused.value).isprintable()
-        with pytest.raises(InvalidValue, match="reference is 1 to"):
+        with pytest.raises(InvalidValue, match="reference must be 1 to"):
             optional(f"x{strange}x", "reference")
 
 
 @pytest.mark.parametrize("strange", [name for name in STRANGE if name != "a line end"])
 def test_a_reason_holds_no_control_characters_but_may_have_lines(strange: str) -> None:
-    with pytest.raises(InvalidValue, match="reason is at most") as refused:
+    with pytest.raises(InvalidValue, match="reason can have at most") as refused:
         note(f"a{STRANGE[strange]}b", "reason")
 
     assert str(refused.value).isprintable()
@@ -63,7 +63,7 @@ def test_other_scripts_are_shown_as_they_are() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 7, b"A", ["A"]])
 def test_what_is_no_text_is_refused_by_its_argument(wrong: object) -> None:
-    with pytest.raises(InvalidValue, match="key is text, not"):
+    with pytest.raises(InvalidValue, match="key must be text, not"):
         identifier(wrong, "key")  # type: ignore[arg-type]
 
 

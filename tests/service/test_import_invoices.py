@@ -159,7 +159,7 @@ def test_quoted_fields_may_hold_commas_and_quotes() -> None:
         ("A,C,USD,1", "4 fields, the first line names 5"),
         ("A,C,USD,1,2026-12-01,x", "6 fields, the first line names 5"),
         (f"{'A' * 101},C,USD,1,2026-12-01", "1 to 100 printable characters"),
-        (f"A,{'C' * 256},USD,1,2026-12-01", "customer is 1 to 255 printable characters"),
+        (f"A,{'C' * 256},USD,1,2026-12-01", "customer must be 1 to 255 printable characters"),
         ("A\x00,C,USD,1,2026-12-01", "printable"),
         ('A,"C"x,USD,1,2026-12-01', "the row is no CSV"),
         ("A,C,USD,99999999999999999999,2026-12-01", "64 bits"),

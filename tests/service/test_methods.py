@@ -954,8 +954,8 @@ def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"reason": "often"}, "reason is one of recurring"),
-        ({"metadata": {"paygate_attempt": "x"}}, "does not begin with 'paygate'"),
+        ({"reason": "often"}, "reason must be one of recurring"),
+        ({"metadata": {"paygate_attempt": "x"}}, "must not begin with 'paygate'"),
         ({"metadata": {"": "x"}}, "1 to 40"),
         ({"metadata": {"a[b": "x"}}, "brackets"),
         ({"metadata": {str(each): "x" for each in range(21)}}, "at most 20"),
@@ -963,9 +963,9 @@ def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
         ({"metadata": {"a": 5}}, "text by name"),
         ({"statement_suffix": "x" * 23}, "at most 22"),
         ({"statement_suffix": "ROW*12"}, "none of"),
-        ({"receipt_email": 5}, "receipt_email is text"),
-        ({"ship_to": "Bo, Pier 4"}, "ship_to is a Customer"),
-        ({"moto": "yes"}, "moto is True or False"),
+        ({"receipt_email": 5}, "receipt_email must be text"),
+        ({"ship_to": "Bo, Pier 4"}, "ship_to must be a Customer"),
+        ({"moto": "yes"}, "moto must be True or False"),
     ],
 )
 def test_what_no_processor_could_keep_is_refused_before_anything_is_stored(

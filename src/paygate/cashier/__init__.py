@@ -1,1 +1,1 @@
-"""The cashier: what a host calls. One definition of every verb, grouped by subject; two faces."""
+"""The cashier: what a host calls. Every verb is defined once, by subject, and has two faces."""

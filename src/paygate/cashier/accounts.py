@@ -1,4 +1,4 @@
-"""Gateway accounts: whether they work, and what a page needs of them."""
+"""Gateway accounts: whether they work, and what a page needs to know about them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Accounts(OnAccounts):
         """
         Ask a gateway whether it accepts the credentials of account *via*; no money moves.
 
-        Raises `Unsupported` if the driver cannot, `CredentialsRejected` if the credentials
-        are wrong, `NotSent` or `BadResponse` if the gateway cannot be reached or its answer cannot
-        be read, `LiveModeMismatch` if the account is live and the settings are not, or the
-        reverse.
+        Raises `Unsupported` if the driver cannot check them, `CredentialsRejected` if the
+        credentials are wrong, `NotSent` or `BadResponse` if the gateway cannot be reached or its
+        response cannot be read, and `LiveModeMismatch` if the account is live and the settings are
+        not, or the reverse.
         """
         return (yield from _check(self._account(via)))
 
@@ -36,14 +36,14 @@ class Accounts(OnAccounts):
         """
         Return the settings of account *via* that the payer's browser needs, by name.
 
-        That is a publishable key, say, for the processor's script in your page. Nothing that
-        the account keeps secret is ever among them. Raises `GatewayNotFound`.
+        An example is a publishable key for the processor's script in your page. It never
+        contains anything that the account keeps secret. Raises `GatewayNotFound`.
         """
         return dict(self._account(via).public)
 
     @verb
     def tenant_is_new(self) -> Flow[bool]:
-        """Return whether the ledger has events of other tenants, and none of this one."""
+        """Return whether the ledger has events of other tenants, but none of this one."""
         from paygate.ledger import outbox
 
         return (yield from look(outbox.only_of_others))

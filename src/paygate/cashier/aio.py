@@ -1,8 +1,8 @@
 """The cashier for asyncio: the same verbs, awaited.
 
-A verb runs as a task of its own, shielded: a host that is cancelled stops
-waiting, and the payment goes on. Units of work are committed in groups: while
-one transaction is on its way to the disk, those that arrive meanwhile wait and
+A verb runs as a task of its own, shielded: if the host is cancelled, it stops
+waiting, but the payment continues. Units of work are committed in groups: while
+one transaction is being written to disk, those that arrive meanwhile wait and
 share the next one.
 """
 
@@ -35,9 +35,9 @@ _LOGGER = "paygate.cashier"
 
 GROUP_SIZE_MAX = 200
 
-# How often the loop turns before the next group is taken. Those whom the last commit woke reach
-# their next unit of work meanwhile: the group is fuller, and the thread that writes does not
-# contend with the loop for the interpreter.
+# How often the event loop turns before the next group is taken. Tasks that the last commit woke
+# reach their next unit of work in the meantime: the group is fuller, and the thread that writes
+# does not contend with the loop for the interpreter.
 GATHERING_TURNS = 5
 
 
@@ -63,8 +63,8 @@ class AsyncCashier(Awaited, Face, Desk):
         """
         Wait for what is under way, at most *deadline_s*, and close ledger and connections.
 
-        What is not finished by then is stopped; its intents are stored, and
-        `recover` finds out how they ended.
+        Whatever is not finished by then is stopped; its attempts are stored, and
+        `recover` determines their outcomes.
         """
         from paygate.service import refusals
 
@@ -103,7 +103,7 @@ class AsyncCashier(Awaited, Face, Desk):
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # The host may have stopped waiting; then nobody else would hear of it.
+            # The host may have stopped waiting; then this line is the only trace of the error.
             about = logs.About(tenant=self._context.tenant)
             logs.write(_LOGGER, "verb.ended", f"with {type(task.exception()).__name__}", about)
 
@@ -119,7 +119,7 @@ class AsyncCashier(Awaited, Face, Desk):
                 return await asyncio.to_thread(self._store.read, self._context, step.work)
             case Exchange():
                 not_after = in_time(step, self._context)
-                account = self._accounts.get(step.account)  # none for a sink
+                account = self._accounts.get(step.account)  # None for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
                 courier = self._courier(step.account)
@@ -153,8 +153,8 @@ _Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"
 class _GroupCommit:
     """Commits units of work together; one thread at a time writes.
 
-    Whatever ends the task that commits, a signal handler that raises included, everybody who
-    waits hears of it, and the next unit of work starts a new task.
+    Whatever ends the task that commits, even a signal handler that raises, everyone who
+    waits gets the exception, and the next unit of work starts a new task.
     """
 
     def __init__(self, store: Store) -> None:
@@ -173,7 +173,7 @@ class _GroupCommit:
                 self._pump.add_done_callback(self._ended)
             return await future
         finally:
-            future.cancel()  # if nobody waits any more, it is not begun
+            future.cancel()  # if nobody waits any more, it is not started
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -189,7 +189,7 @@ class _GroupCommit:
         units = [(context, work) for context, work, _ in group]
         try:
             results = await asyncio.to_thread(self._store.write_group, units)
-        except Exception as error:  # noqa: BLE001  (handed to everyone in the group)
+        except Exception as error:  # noqa: BLE001  (passed on to everyone in the group)
             _fail(group, error)
             return
         for (_, _, future), (result, failure) in zip(group, results, strict=True):

@@ -1,4 +1,4 @@
-"""What a verb has at hand: the ledger, and for some the gateway accounts."""
+"""What a verb has access to: the ledger and, for some verbs, the gateway accounts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OnLedger(Verbs):
 
 
 class OnAccounts(OnLedger):
-    """Verbs that may ask something of a gateway account."""
+    """Verbs that may send a request to a gateway account."""
 
     _accounts: dict[str, GatewayAccount]
     _timing: Timing

@@ -1,4 +1,4 @@
-"""The books as a whole: how the ledger stands, and whether it is sound."""
+"""The books as a whole: totals, and whether they are sound."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class BookVerbs(OnLedger):
     @verb
     def status(self) -> Flow[LedgerStatus]:
         """
-        Return how the ledger stands: totals, accounts, sinks, and what needs a person.
+        Return the state of the ledger: totals, accounts, sinks, and what needs manual review.
 
-        It reads by indexes of its own. Invoices and payments are counted each time, which takes
+        It uses indexes made for it. Invoices and payments are counted each time, which takes
         half a second in a ledger of a million.
         """
         from paygate.service import status
@@ -40,11 +40,11 @@ class BookVerbs(OnLedger):
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Flow[list[Violation]]:
         """
-        Check the file and the books, and return what breaks a rule; empty if they are sound.
+        Check the file and the books, and return the violations; empty if they are sound.
 
-        *rules* names those to check, by default all. *progress* is called before each
-        with its name, its number and how many there are. At most a hundred violations of
-        a rule are named, and the others are counted.
+        *rules* names the rules to check, by default all. *progress* is called before each
+        rule with its name, its number and the number of rules. At most a hundred violations of
+        a rule are listed; the others are counted.
         """
         from paygate.ledger import book
 

@@ -1,4 +1,4 @@
-"""Money that comes in or is sent back by hand: checks, cash, transfers."""
+"""Money that is received or sent back by hand: checks, cash, transfers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ByHand(OnLedger):
-    """Verbs that record what happened by hand."""
+    """Verbs that record what was done by hand."""
 
     @verb
     def record(
@@ -41,16 +41,16 @@ class ByHand(OnLedger):
         payer: Customer | None = None,
     ) -> Flow[Payment]:
         """
-        Record money that came in by hand: ``by="check"``, ``"cash"`` or ``"transfer"``.
+        Record money received by hand: ``by="check"``, ``"cash"`` or ``"transfer"``.
 
-        Without *amount* it is all that is open. What is more than open becomes
-        credit; without invoices (and with *customer*) all of it does. What is for an invoice
+        Without *amount*, it is all that is open. What exceeds the open amount becomes
+        credit; without invoices (and with *customer*) all of it does. Money for an invoice
         that is paid, written off or void, or held by another payment, becomes credit as well,
-        with an alert, and the payment's `warnings` say so; then *amount* (or a `Share`) must
-        say how much came. If the other payment ends unpaid, `pay_from_credit` uses the credit.
-        *reference* is the check's number or the transfer's text. If money of the same payer
-        with the same kind and reference stands in the books, it is booked all the same, and
-        the payment's `warnings` say so.
+        with an alert, and the payment's `warnings` say so; in that case *amount* (or a `Share`)
+        must say how much was received. If the other payment ends unpaid, use the credit with
+        `pay_from_credit`. *reference* is the number of the check or the text of the transfer. If
+        money of the same payer with the same kind and reference is already in the books, the new
+        money is booked anyway, and the payment's `warnings` say so.
         """
         from paygate.service import record
 
@@ -85,11 +85,11 @@ class ByHand(OnLedger):
         """
         Record money of *payment* that was sent back by hand; nothing is sent.
 
-        *by* is ``"cash"``, ``"check"``, ``"transfer"`` or ``"bitcoin"``, *reference* the
-        check's number, the transfer's text or the transaction. With *customer* instead of
-        a payment, *amount* of the customer's credit was paid out, the oldest first. The
-        rules, *to* and *items* are those of `refund`. Returns the receipts; a mistake is
-        taken back by `undo_record_refund`.
+        *by* is ``"cash"``, ``"check"``, ``"transfer"`` or ``"bitcoin"``; *reference* is the
+        number of the check, the text of the transfer or the transaction. With *customer* instead
+        of a payment, *amount* of the customer's credit was paid out, the oldest first. The
+        rules, *to* and *items* are those of `refund`. Returns the receipts; correct a mistake
+        with `undo_record_refund`.
         """
         from paygate.service import record_refund, taking
 
@@ -110,7 +110,7 @@ class ByHand(OnLedger):
 
     @verb
     def undo_record_refund(self, receipt: Receipt | str, *, reason: str) -> Flow[Payment]:
-        """Undo a refund that was recorded by hand and not sent; the money is where it was."""
+        """Undo a refund that was recorded by hand but not sent; the money is where it was."""
         from paygate.service import record_refund
 
         return (

@@ -1,4 +1,4 @@
-"""Callbacks: what processors send us by themselves, and what became of it."""
+"""Callbacks: what processors report on their own initiative, and how it was applied."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Inbox(OnLedger):
-    """Verbs about callbacks that were stored."""
+    """Verbs about stored callbacks."""
 
     @verb
     def callbacks(
@@ -38,11 +38,11 @@ class Inbox(OnLedger):
         limit: int = 100,
     ) -> Flow[list[StoredCallback]]:
         """
-        List what processors told us and what became of it, the newest first.
+        List the stored callbacks and what became of them, the newest first.
 
-        *state* narrows it to ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"``, ``"failed"``
-        ``"conflicted"`` or ``"dismissed"``, *account* to those of a gateway account. The dates
-        (of when they came), the order and the pages are those of `payments`.
+        Filter by *state*: ``"new"``, ``"applied"``, ``"ignored"``, ``"orphan"``, ``"failed"``,
+        ``"conflicted"`` or ``"dismissed"``; and by gateway *account*. The dates
+        (of receipt), the order and the pages are those of `payments`.
         """
         from paygate.domain.callback import InboxState
 
@@ -63,7 +63,7 @@ class Inbox(OnLedger):
         after: StoredCallback | int = 0,
         limit: int = 100,
     ) -> Flow[list[StoredCallback]]:
-        """List what processors told us about operations that nobody here knows; see `callbacks`."""
+        """List the callbacks about operations that are not in this ledger; see `callbacks`."""
         from paygate.domain.callback import InboxState
 
         state = arguments.member(InboxState, "orphan", "state")
@@ -79,11 +79,12 @@ class Inbox(OnLedger):
         """
         Record that nothing is to be done about a callback that could not be applied.
 
-        It is for those that are orphan, failed or conflicted, after you have looked: such as one
-        about an order of another system. It is not applied, and needs nobody any more; *reason*
-        and who acts stay with it and in the event `callback.dismissed`, which also names the
-        money that it tells of. Money that is yours is not dismissed, but replayed or recorded.
-        `replay_callback` takes it back. Raises `NothingToDismiss` for any other callback.
+        Use it for an orphan, failed or conflicted callback after you have looked into it, such as
+        one about an order of another system. The callback is not applied and no longer needs
+        manual review; *reason* and the actor are stored with it and in the event
+        `callback.dismissed`, which also lists the money that the callback reports. Do not dismiss
+        money that is yours: replay the callback or record the money. `replay_callback` takes the
+        dismissal back. Raises `NothingToDismiss` for any other callback.
         """
         from paygate.service import dismiss
 
@@ -104,19 +105,19 @@ class Inbox(OnLedger):
 
 
 class Callbacks(OnAccounts):
-    """Verbs that take callbacks in and apply them."""
+    """Verbs that receive and apply callbacks."""
 
     @verb
     def receive(self, via: str, callback: Callback) -> Flow[Reply]:
         """
-        Take in a callback of the gateway account *via*, and tell what to reply.
+        Receive a callback of the gateway account *via*, and return the reply to send.
 
-        It is authenticated on its raw bytes and stored, once however often it
+        The callback is authenticated on its raw bytes and stored once, however often it
         comes. Most are applied later, by `recover` or `apply_callbacks`; those whose
-        reply carries the result, at once. Raises `NotAuthentic`, and changes nothing,
-        for one that is not from whom it claims or was signed too long ago; `NotVerified`
-        for one that cannot be verified now (answer 503: it will come again);
-        `Unsupported` where the account takes no callbacks.
+        reply carries the result are applied at once. Raises `NotAuthentic`, and changes nothing,
+        if the callback does not come from the sender that it claims or was signed too long ago;
+        `NotVerified` if it cannot be verified now (reply with status 503: it will be sent again);
+        and `Unsupported` if the account takes no callbacks.
         """
         from paygate.service import receive
 
@@ -126,9 +127,9 @@ class Callbacks(OnAccounts):
     @verb
     def apply_callbacks(self, *, limit: int = 100) -> Flow[list[Payment]]:
         """
-        Apply what waits in the inbox, at most *limit*; tell the payments it was about.
+        Apply the callbacks that wait in the inbox, at most *limit*; return their payments.
 
-        What cannot be applied yet is tried again later and holds up nothing else.
+        A callback that cannot be applied yet is retried later and holds up no other.
         """
         from paygate.service import apply
 
@@ -137,7 +138,7 @@ class Callbacks(OnAccounts):
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:
-        """Apply one callback again, such as an orphan, and tell what became of it."""
+        """Apply one callback again, such as an orphan, and return its new state."""
         from paygate.service import apply
 
         id_ = arguments.callback_id(callback, "callback")

@@ -1,4 +1,4 @@
-"""Collecting: ask a payer for money through a gateway account."""
+"""Collecting: collect money from a payer through a gateway account."""
 
 from __future__ import annotations
 
@@ -59,31 +59,29 @@ class Collecting(OnAccounts):
         """
         Collect open invoices through the gateway account *via*.
 
-        Items are filled in the order given. Without *amount* it is all that is
-        open; an amount beyond that becomes credit of the customer. *credit* is
-        the part to take from the customer's balance. *expect* is what the payer was shown
-        as open: if it is another amount by now, nothing is charged (`OpenAmountChanged`).
-        *method* is a one-time token
-        (a `str` is one) or a stored `PaymentMethod`; accounts that send the payer
-        away need *return_url* instead, the whole address of the page that the payer comes
-        back to: ``{payment}`` in it becomes the payment's id. *kind* is needed where the
-        account takes several.
+        The money is put on *items* in the order given. Without *amount*, all that is
+        open is collected; an amount beyond that becomes credit of the customer. *credit* is
+        the part to pay from the customer's balance. *expect* is the open amount that the payer
+        was shown: if it has changed, nothing is charged (`OpenAmountChanged`).
 
-        *save_method* stores the method as well, with the payer's *mandate* where we
-        are to charge it by ourselves later: with ``payer_present=False``.
-        *reason* says by which agreement that is, such as ``"recurring"``.
+        *method* is a one-time token (a `str` is one) or a stored `PaymentMethod`. An account
+        whose payers pay on the processor's page needs *return_url* instead: the full URL of the
+        page to which the payer comes back; ``{payment}`` in it is replaced by the payment's id.
+        *kind* is required if the account has several kinds of payment.
 
-        *statement_suffix* goes on the payer's card statement, a receipt to
-        *receipt_email*, and *metadata* (up to 20 texts by name) beside the payment at
-        the gateway, with the name, telephone and address of who gets the goods (*ship_to*),
-        if it has a place for them. *moto* says that the payer gave the card by mail or
-        telephone.
+        *save_method* also stores the method. Give the payer's *mandate* if you want to charge it
+        later without the payer: with ``payer_present=False``. *reason* says under which
+        agreement that is, such as ``"recurring"``.
 
-        *key* makes it safe to call again: the same key returns the same payment,
-        and never charges twice. After a decline, use a new key. Once the intent
-        is stored this returns the payment whatever happens on the wire: look at
-        its `status`. Before that it raises a `UsageError` or a `Refused`, such as
-        `ItemAlreadyBeingPaid`.
+        If the processor has fields for them, it also receives *statement_suffix*, which appears
+        on the payer's card statement; *receipt_email*, to which it sends a receipt; *metadata*, up
+        to 20 texts by name; and *ship_to*, the name, telephone and address of the recipient of the
+        goods. *moto* says that the payer gave the card by mail or telephone.
+
+        *key* makes it safe to call again: the same key returns the same payment
+        and never charges twice. After a decline, use a new key. Once the attempt is stored, the
+        payment is returned whatever happens on the network: check its `status`. Before that, a
+        `UsageError` or a `Refused` is raised, such as `ItemAlreadyBeingPaid`.
         """
         from paygate.service import collect
 
@@ -141,8 +139,8 @@ class Collecting(OnAccounts):
         """
         Hold the amount of open invoices, to be captured later; see `collect`.
 
-        The invoices stay held for this payment until the final `capture`, `cancel`,
-        or until the authorisation runs out.
+        The payment holds the invoices until the final `capture`, until `cancel`,
+        or until the authorisation expires.
         """
         from paygate.service import collect
 
@@ -227,7 +225,7 @@ class Collecting(OnAccounts):
 
 
 def _method(method: Method | PaymentMethod | str | None) -> Flow[Method | PaymentMethod | None]:
-    """Return what is to pay; the id of a stored method is looked up, and never sent as a token."""
+    """Return the method to charge; the id of a stored one is looked up, never sent as a token."""
     from paygate.service import finding
 
     if method is None:

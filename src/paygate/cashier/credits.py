@@ -1,4 +1,4 @@
-"""Credit: what customers have with the merchant, and what is paid from it."""
+"""Credit: the balance of customers with the merchant, and what is paid from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Credits(OnLedger):
-    """Verbs about the balance of customers."""
+    """Verbs about customers' balances."""
 
     @verb
     def pay_from_credit(
@@ -34,7 +34,7 @@ class Credits(OnLedger):
         """
         Pay invoices from the customer's credit, the oldest lots first.
 
-        Without *amount* it is as much as is open and as the credit covers.
+        Without *amount*, it is as much as is open and as the credit covers.
         Raises `NotEnoughCredit`.
         """
         from paygate.service import credit
@@ -47,7 +47,7 @@ class Credits(OnLedger):
 
     @verb
     def undo_credit_use(self, payment: Payment | str) -> Flow[Payment]:
-        """Give the credit that *payment* used back; its invoices are open again."""
+        """Return the credit that *payment* used; its invoices are open again."""
         from paygate.service import credit
 
         return (yield from credit.undo_credit_use(arguments.payment(payment, "payment")))
@@ -57,9 +57,9 @@ class Credits(OnLedger):
         self, customer: Customer | str, *, after: Credit | str = "", limit: int = 100
     ) -> Flow[list[Credit]]:
         """
-        List the lots of a customer's balance on which something is left, a page at a time.
+        List the lots of a customer's balance that are not used up, a page at a time.
 
-        The oldest comes first, because it is spent first.
+        The oldest comes first, because it is used first.
         """
         from paygate.ledger import lots
 
@@ -72,7 +72,7 @@ class Credits(OnLedger):
         """
         Return a customer's free credit by currency; negative if the customer owes us.
 
-        A currency in which nothing stands has a balance of zero.
+        A currency in which the customer has no credit has a balance of zero.
         """
         from paygate.service import credit
 

@@ -1,4 +1,4 @@
-"""Customers: their zone and contact facts."""
+"""Customers: their time zone and contact facts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Customers(OnLedger):
     @verb
     def save_customer(self, customer: Customer) -> Flow[Customer]:
         """
-        Remember a customer's zone and contact facts, and return what is remembered.
+        Store a customer's time zone and contact facts, and return what is stored.
 
-        A zone that is given replaces the one there. Contact facts are one record: where
-        any is given, they replace all that are there; where none is, those are kept.
+        A zone that is given replaces the stored one. Contact facts are one record: if any is
+        given, they replace all stored ones; if none is given, the stored ones are kept.
         """
         from paygate.ledger import customers
 
@@ -46,7 +46,7 @@ class Customers(OnLedger):
 
     @verb
     def customer(self, id_: str) -> Flow[Customer | None]:
-        """Read a customer with the contact facts we have; None where there is none."""
+        """Return a customer with the stored contact facts; None if the ledger has no record."""
         from paygate.ledger import customers
 
         which = arguments.customer_id(id_, "id_")

@@ -1,4 +1,4 @@
-"""Decisions: what a person finds out or decides about a payment."""
+"""Decisions: what a clerk finds out or decides about a payment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Decisions(OnLedger):
-    """Verbs that record what a person found out or decided."""
+    """Verbs that record what a clerk found out or decided."""
 
     @verb
     def resolve(
@@ -35,14 +35,14 @@ class Decisions(OnLedger):
         attempt: Attempt | str | None = None,
     ) -> Flow[Payment]:
         """
-        Say how an attempt of a payment ended that we could not find out about.
+        Record the outcome of an attempt that could not be determined automatically.
 
-        It is the one in doubt, or else the one that waits; where there are several
-        (`SeveralInDoubt`), *attempt* says which. *evidence* is where you saw it, and
-        stays in the event. An `Approved` needs the movement, so that a late answer
+        The attempt is the one in doubt, or else the one that is pending; if there are several
+        (`SeveralInDoubt`), *attempt* says which one. *evidence* is where you saw the outcome, and
+        is kept in the event. An `Approved` needs the movement, so that a late response
         does not book it again; `Authorized` says that an amount is held. Raises
-        `OutcomeDoesNotFit` for what such an operation cannot end in, `AlreadyFinal`
-        where there is nothing to resolve.
+        `OutcomeDoesNotFit` for an outcome that is not possible for the operation, and
+        `AlreadyFinal` if there is nothing to resolve.
         """
         from paygate.service import resolve
 
@@ -58,11 +58,11 @@ class Decisions(OnLedger):
     @verb
     def reviewed(self, payment: Payment | str, *, reason: str) -> Flow[Payment]:
         """
-        Finish the review of *payment*: you have looked, and there is nothing to decide.
+        Finish the review of *payment*: you have checked it, and there is nothing to decide.
 
-        *reason* is what you found, and stays in the event `payment.reviewed`. A payment that
-        is under no review stays as it is. Raises `StillToDecide`, whose `verbs` say what
-        decides, if an outcome is unknown, another amount is held, or money waits to be
+        *reason* is what you found, and is kept in the event `payment.reviewed`. A payment that
+        is not under review stays as it is. Raises `StillToDecide`, whose `verbs` are those that
+        decide, if an outcome is unknown, a different amount is held, or money waits to be
         assigned.
         """
         from paygate.service import resolve
@@ -82,9 +82,9 @@ class Decisions(OnLedger):
         evidence: str,
     ) -> Flow[MethodRequest]:
         """
-        Say how storing (or deleting) a method ended that we could not find out about.
+        Record the outcome of storing or deleting a method that could not be determined.
 
-        To say that it was stored needs the method with its token at the gateway:
+        To record that it was stored, give the method with its token at the gateway:
         ``Approved(method=StoredMethod(…))``. Otherwise as `resolve`.
         """
         from paygate.service import resolve
@@ -106,12 +106,12 @@ class Decisions(OnLedger):
         customer: Customer | str | None = None,
     ) -> Flow[Payment]:
         """
-        Decide where money of *payment* goes that is not what was asked for.
+        Decide what money of *payment* pays, if its amount or currency was not the requested one.
 
-        It goes on *invoices*, in order, and the rest becomes credit of the
-        customer; without invoices all of it does. If it came for a payer's number
-        that nobody has, *customer* says whose it is, or the first of the invoices does.
-        Raises `NothingToAssign` where no money waits.
+        It is put on *invoices*, in order, and the rest becomes credit of the
+        customer; without invoices, all of it becomes credit. If it came for a payer number
+        that no customer has, *customer* says whose it is; without it, the customer is that of the
+        first invoice. Raises `NothingToAssign` if no money waits to be assigned.
         """
         from paygate.service import assign
 

@@ -55,4 +55,4 @@ class Desk(
     Accounts,
     BookDesk,
 ):
-    """All verbs, also those that speak to a gateway."""
+    """All verbs, including those that send requests to a gateway."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Enrolling(OnAccounts):
-    """Verbs that store methods, and forget them."""
+    """Verbs that store and delete methods."""
 
     @verb
     def enroll(
@@ -39,15 +39,16 @@ class Enrolling(OnAccounts):
         """
         Store a customer's method at the gateway account *via*; no money moves.
 
-        It is that of *method* (a one-time token; a `str` is one), that of a payment
-        that went through, or, with *return_url*, one that the customer enters on the
-        gateway's page: then the result has an `action`, and `inquire_method` tells
-        how it ended. A bank may also want to see the payer of a token; for that, give
-        *return_url* beside it. *mandate* is what the customer allowed us to collect without him.
-        *currency* is that of later charges, on which it may depend what the page offers.
+        The method is given in one of three ways: *method* is a one-time token (a `str` is one);
+        the method is that of a payment that succeeded; or, with *return_url*, the customer enters
+        it on the gateway's page. In the last case the result has an `action`, and
+        `inquire_method` returns the outcome. A bank may also require the payer's authentication
+        for a token; for that, give *return_url* as well. *mandate* is the customer's permission
+        to collect without them. *currency* is the currency of later charges, which may decide
+        what the page offers.
 
-        The same key returns the same result. Raises `TokenKeysMissing` where the cashier
-        was opened without ``token_keys``, `NotEnrollable` where it makes no sense.
+        The same key returns the same result. Raises `TokenKeysMissing` if the cashier
+        was opened without ``token_keys``, and `NotEnrollable` if the method cannot be stored.
         """
         from paygate.service import enroll, return_address
 
@@ -70,10 +71,10 @@ class Enrolling(OnAccounts):
     @verb
     def forget_method(self, method: PaymentMethod | str, *, key: str) -> Flow[MethodRequest]:
         """
-        Charge a stored method no more, and have the gateway delete it.
+        Stop charging a stored method, and have the gateway delete it.
 
-        The first holds at once, whatever becomes of the second, which `recover` tries
-        again until it is done. To forget what is forgotten does nothing.
+        It can no longer be charged from now on, whether the gateway deletes it or not; `recover`
+        repeats the deletion until it is done. For a method already forgotten, this does nothing.
         """
         from paygate.service import enroll
 
@@ -85,7 +86,7 @@ class Enrolling(OnAccounts):
 
     @verb
     def inquire_method(self, change: MethodRequest | str) -> Flow[MethodRequest]:
-        """Ask the gateway how storing (or deleting) a method stands, by the id of the change."""
+        """Ask the gateway for the state of storing or deleting a method, by the request's id."""
         from paygate.service import inquire
 
         return (
@@ -97,11 +98,11 @@ class Enrolling(OnAccounts):
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
         """
-        Encrypt tokens, secrets of actions and callbacks under the first of the ``token_keys``.
+        Encrypt all tokens, action secrets and callbacks under the first of the ``token_keys``.
 
-        Open the cashier with the new key first and the old ones behind it; when this is
-        done, the old ones can go. Stopped anywhere, it goes on where it is called again.
-        Raises `TokenUnreadable` where none of the keys opens a token.
+        Open the cashier with the new key first and the old ones after it; when this verb has
+        finished, you can remove the old ones. If it is interrupted, call it again and it
+        continues. Raises `TokenUnreadable` if none of the keys can decrypt a token.
         """
         from paygate.service import enroll
 

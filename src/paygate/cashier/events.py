@@ -1,4 +1,4 @@
-"""Events: list them, and hand them to sinks and subscribers."""
+"""Events: list them, and deliver them to sinks and subscribers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Outbox(OnLedger):
-    """Verbs about events that are stored."""
+    """Verbs about stored events."""
 
     @verb
     def events(
@@ -39,10 +39,10 @@ class Outbox(OnLedger):
         """
         List events in the order in which they happened, a page at a time.
 
-        The oldest comes first, because who reads them goes forward: pass the last one's
-        position as *after* for the next page. With *aggregate* (or its id, or an invoice's number)
-        only those about one payment, invoice or stored method; raises `RecordNotFound` if there
-        is none of that id.
+        The oldest comes first, because events are read forward: pass the position of the last one
+        as *after* for the next page. With *aggregate* (a record, its id, or an invoice number)
+        only events about that payment, invoice or stored method are listed; raises
+        `RecordNotFound` if it does not exist.
         """
         from paygate.ledger import outbox
         from paygate.service import finding
@@ -59,9 +59,9 @@ class Outbox(OnLedger):
     @verb
     def dead_letters(self, *, sink: str | None = None, limit: int = 100) -> Flow[list[DeadLetter]]:
         """
-        List events that were given up for *sink*, or for any, the oldest of each first.
+        List the dead letters of *sink*, or of all sinks, the oldest of each sink first.
 
-        Raises `RecordNotFound` if no sink of that name ever read.
+        Raises `RecordNotFound` if no sink with this name has ever read events.
         """
         from paygate.ledger import outbox
         from paygate.service import finding
@@ -78,9 +78,9 @@ class Outbox(OnLedger):
     @verb
     def replay_dead_letters(self, sink: str) -> Flow[int]:
         """
-        Let *sink* try its dead letters again at the next `publish`; return how many.
+        Let *sink* retry its dead letters at the next `publish`; return how many there are.
 
-        Raises `RecordNotFound` if no sink of that name ever read.
+        Raises `RecordNotFound` if no sink with this name has ever read events.
         """
         from paygate.ledger import outbox
         from paygate.service import finding
@@ -90,10 +90,10 @@ class Outbox(OnLedger):
 
 
 class Publishing(OnAccounts):
-    """Verbs that hand events on."""
+    """Verbs that deliver events."""
 
     _awaits = False
-    """Whether a handler of events may be one that is to be awaited."""
+    """Whether a handler of events may be a coroutine function."""
 
     _readers: dict[str, Sink | Subscriber]
 
@@ -102,12 +102,12 @@ class Publishing(OnAccounts):
         self, name: str, handler: Callable[[Event], Any], *, from_beginning: bool = True
     ) -> Flow[None]:
         """
-        Call *handler* with every event, when `publish` is called.
+        Call *handler* with every event when `publish` is called.
 
-        The ledger remembers under *name* how far it has read, so events that
-        happen while no process is running are not missed. An event may come
-        twice; its id tells. Only `AsyncCashier` takes a handler that is to be awaited;
-        here it raises `UsageError`.
+        The ledger stores under *name* how far the handler has read, so it does not miss events
+        that happen while no process is running. An event may be delivered
+        twice; its id identifies it. Only `AsyncCashier` accepts a coroutine function as handler;
+        `Cashier` raises `UsageError` for it.
         """
         from paygate.service import publish
 
@@ -116,7 +116,7 @@ class Publishing(OnAccounts):
         whole = arguments.flag(from_beginning, "from_beginning")
         if publish.is_async(handler) and not self._awaits:
             raise InvalidValue(
-                f"the handler of {reader!r} is to be awaited, and Cashier awaits nothing: "
+                f"the handler of {reader!r} is a coroutine function, which Cashier cannot await: "
                 "give it a plain function, or use AsyncCashier",
                 argument="handler",
             )
@@ -125,7 +125,7 @@ class Publishing(OnAccounts):
 
     @verb
     def publish(self) -> Flow[Published]:
-        """Hand waiting events to the sinks and subscribers, in order, and tell what happened."""
+        """Deliver waiting events to the sinks and subscribers, in order, and return a summary."""
         from paygate.ledger.tx import TimedIds
         from paygate.service import publish
 

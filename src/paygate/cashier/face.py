@@ -44,7 +44,7 @@ class Face:
     def __init__(self, *_: object, **__: object) -> None:
         name = type(self).__name__
         raise UsageError(
-            f"a cashier has a ledger: use {name}.open('sqlite:///payments.db', gateways=…), or "
+            f"a cashier needs a ledger: use {name}.open('sqlite:///payments.db', gateways=…), or "
             f"{name}.in_memory(gateways=…) in a test"
         )
 
@@ -73,26 +73,29 @@ class Face:
         preload: bool = True,
     ) -> Self:
         """
-        Open the ledger at *url*, made if it is not there, with gateway accounts by name.
+        Open the ledger at *url*, creating it if necessary, with gateway accounts by name.
 
         *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
-        directory; four: absolute). A gateway is a driver object, or its settings
-        with the entry ``driver``, or an object with settings of the account beside it:
-        ``{"gateway": object, "credit_on": "settled"}``. *tenant* keeps merchants apart in
-        one ledger; *actor* is who is written down as acting (see `acting_as`). Calendar dates
-        are those of the customer's time zone, and of *zone*, the merchant's (an IANA name), for
-        customers whose zone is not known. *period_closed* says whether reversals may no longer
-        be dated on a day. *token_keys* are Fernet keys for the tokens of stored methods: the
-        first encrypts, all of them decrypt. *environment* (``os.environ``) is where settings
-        that are ``{"env": "NAME"}`` are read; give it only if you wrote the settings yourself,
-        never with what somebody typed into a form. *network* is the way out to the processors, a
-        `Network` for all accounts or one by account: a proxy, CAs, a client certificate. Nothing
-        of that is taken from the environment. *busy_s* is how many seconds a verb waits while
-        another transaction writes to the file, before it raises `StoreBusy`. With *preload*
-        everything that a verb needs is imported now, so that no payer waits for it and a
-        child that is forked later need not import; without it, when it is first used.
+        directory; four: absolute). A gateway is a driver object; or its settings,
+        with the entry ``driver``; or a driver object with settings of the account:
+        ``{"gateway": object, "credit_on": "settled"}``. *sinks* receive events at `publish`.
 
-        A new file is readable for its owner alone; an old one keeps its mode.
+        *tenant* keeps merchants apart in one ledger; *actor* is recorded as the one who acts (see
+        `acting_as`). Calendar dates are in the customer's time zone, or in *zone*, the merchant's
+        (an IANA name), if the customer's zone is not known. *period_closed* returns whether
+        reversals can no longer be dated on a given day. *token_keys* are Fernet keys for the
+        tokens of stored methods: the first one encrypts, all of them decrypt.
+
+        *environment* (``os.environ``) is where the values of settings such as ``{"env": "NAME"}``
+        are read; give it only if you wrote the settings yourself, never with what somebody entered
+        in a form. *network* is the `Network` to the processors, one for all accounts or one by
+        account: a proxy, CAs, a client certificate. None of these is read from the environment.
+        *busy_s* is how many seconds a verb waits while another transaction writes to the file,
+        before it raises `StoreBusy`. With *preload*, everything that a verb needs is imported now,
+        so that no payer waits for an import and a child that is forked later need not
+        import; without it, modules are imported on first use.
+
+        A new file is readable by its owner only; an existing file keeps its mode.
 
         Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `UnsupportedDatabase`,
         `LiveModeMismatch` or a `StoreError`.
@@ -131,7 +134,7 @@ class Face:
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
             vault=None if keys is None else Vault(keys),
-            # Beside a clock that a test moves, the machine's own count would tell another story.
+            # If a test moves the clock, the machine's own time would contradict it.
             stopwatch=MachineStopwatch() if clock is None else None,
         )
         face._accounts = accounts
@@ -168,7 +171,7 @@ class Face:
         busy_s: float = 30.0,
         preload: bool = True,
     ) -> Self:
-        """Open a ledger that lives in memory and ends with this object, for tests; see `open`."""
+        """Open a ledger in memory that ends with this object, for tests; see `open`."""
         # A traceback shows the locals of each frame: none of them holds a key from here on.
         secrets = Sealed((gateways, token_keys, environment))
         del gateways, token_keys, environment
@@ -191,7 +194,7 @@ class Face:
         )
 
     def acting_as(self, actor: str) -> Self:
-        """Share this cashier's ledger and gateways, but write *actor* down as who acts."""
+        """Return a cashier with the same ledger and gateways that records *actor* as who acts."""
         other = copy(self)
         other._context = replace(self._context, actor=identifier(actor, "actor"))
         return other
@@ -202,19 +205,19 @@ class Face:
         return dict(self._accounts)
 
     def now(self) -> datetime:
-        """Tell the instant it is now by the clock of this cashier."""
+        """Return the current time by the clock of this cashier."""
         return self._context.clock.now()
 
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
 
     def _signs_in(self, account: str) -> SignsIn | None:
-        """Find who gets the access tokens of *account*, if it needs any; a sink does not."""
+        """Return the gateway that signs in for *account*, if it needs an access token."""
         found = self._accounts.get(account)
         return None if found is None else found.signs_in
 
     def _mark_mode(self) -> None:
-        """Keep live and test money apart: a ledger is for one of them, for ever."""
+        """Keep live and test money apart: a ledger is permanently for one of them."""
         from paygate.ledger import book
 
         modes = {account.traits.live for account in self._accounts.values()}
@@ -230,12 +233,12 @@ class Face:
             found = self._store.write(self._context, lambda tx: book.set_mode(tx, mode))
         if found != mode:
             raise LiveModeMismatch(
-                f"this ledger holds {found} payments and a gateway account is {mode}; "
-                "use a ledger of its own for each (the fake gateway is always test)"
+                f"this ledger holds {found} payments, but a gateway account is {mode}; "
+                "use a separate ledger for each (the fake gateway is always test)"
             )
 
     def _mark_accounts(self) -> None:
-        """Write down which accounts are configured, so that one that nobody reads is seen."""
+        """Store which accounts are configured, so that one that nobody recovers is noticed."""
         from paygate.ledger import accounts
 
         given = {
@@ -261,14 +264,16 @@ def _name(face: type) -> None:
 
 
 def in_time(step: Exchange, context: Context) -> datetime | None:
-    """Refuse to send after the lease has ended: somebody may have concluded that we never will.
+    """
+    Return the latest time, by the clock of this process, at which the request may be sent.
 
-    Tells until when, by the clock of this process, the request may leave.
+    Raises `NotSent` if the lease has ended: another process may have concluded that the request
+    will never be sent.
     """
     if step.lease is None:
         return None
     now, stopwatch = context.clock.now(), context.stopwatch
     left = step.lease.left(now, None if stopwatch is None else stopwatch.read())
     if left <= timedelta():
-        raise NotSent("this process was stopped for so long that its lease to send ended")
+        raise NotSent("this process was suspended for so long that its lease to send has expired")
     return now + left

@@ -1,4 +1,4 @@
-"""Feeds: what processors must be asked for regularly, and chains that are watched."""
+"""Feeds: what must be polled from processors, and chains that are watched."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class FeedVerbs(OnAccounts):
     @verb
     def read_feeds(self, *, pages: int | None = None) -> Flow[FeedsRead]:
         """
-        Read what gateways do not call back about into the inbox, each from where it was left.
+        Read the notices that gateways do not send as callbacks, each feed from its last position.
 
-        With *pages* not more than so many of each, to show progress in between;
-        `FeedsRead.unfinished` says which have more.
-        `recover` reads too, the feeds that it has not read for a while.
+        The notices are stored in the inbox. With *pages*, at most that many pages of each feed
+        are read, so that you can show progress in between; `FeedsRead.unfinished` lists
+        the feeds that have more. `recover` also reads feeds that were not read for a while.
         """
         from paygate.service import feed
 
@@ -36,15 +36,15 @@ class FeedVerbs(OnAccounts):
     @verb
     def rescan(self, via: str, *, start: int) -> Flow[Rescan]:
         """
-        Let the watching of account *via* go on at block *start*, whatever was read before.
+        Continue watching the chain of account *via* at block *start*, whatever was read before.
 
-        That is the way out if a chain cannot be read on: the node lacks the blocks that are next,
-        the chain has changed deeper than the account follows, a test network was reset. Blocks that
-        were read before are read again, and nothing in them is booked twice; those that are
-        left out are not read. The event ``feed.rescanned`` says who did it.
+        Use it if the chain cannot be read on: the node lacks the next blocks,
+        the chain has changed deeper than the account follows, or a test network was reset. Blocks
+        that were read before are read again, and nothing in them is booked twice; blocks that are
+        skipped are not read. The event ``feed.rescanned`` says who did it.
 
         Raises `Unsupported` if the account watches no chain, `FeedBusy` if another process
-        reads it, and `BadResponse` if the node does not have the block.
+        is reading it, and `BadResponse` if the node does not have the block.
         """
         from paygate.service import feed
 
@@ -53,7 +53,7 @@ class FeedVerbs(OnAccounts):
 
     @verb
     def addresses(self, via: str) -> Flow[AddressCounts]:
-        """Tell how many places (addresses) account *via* gave away, and how far they were paid."""
+        """Return how many addresses account *via* has handed out, and how far they were paid."""
         from paygate.ledger import addresses
 
         source = self._account(via).traits.merchant_account

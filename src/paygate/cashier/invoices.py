@@ -39,9 +39,9 @@ class Invoices(OnLedger):
         """
         Issue an invoice, once per number.
 
-        The same facts again return the invoice that is there. Dates are `date`
-        objects or ISO 8601 text. Raises `NumberReused` for other facts under the
-        same number, `InvalidAmount` for a total that is not more than zero.
+        The same facts again return the existing invoice. Dates are `date`
+        objects or ISO 8601 text. Raises `NumberReused` for different facts under the
+        same number, and `InvalidAmount` for a total that is not more than zero.
         """
         from paygate.service import issue
 
@@ -66,15 +66,15 @@ class Invoices(OnLedger):
         decimal: str = ".",
     ) -> Flow[Imported]:
         """
-        Issue the invoices of a CSV file, all in one transaction; run twice, it issues once.
+        Issue the invoices of a CSV file, all in one transaction; run twice, it issues them once.
 
         The first line names the columns: number, customer, currency, total, due and,
-        if wanted, name, email, phone of the customer and the parts of an `Address`. *delimiter*
-        separates columns, *decimal* (a point or a comma) marks decimals, and *encoding* is that
-        of bytes; none of them is guessed. Raises `ImportRejected` with every
-        bad row by its line, and then nothing was issued; with *skip_bad* the good
-        rows are, and the bad ones are told in the result. With *dry_run* nothing is written:
-        `Imported.would_issue` has what would be, and the same errors are raised.
+        optionally, name, email and phone of the customer and the parts of a `PostalAddress`.
+        *delimiter* separates columns, *decimal* (a point or a comma) is the decimal separator, and
+        *encoding* is that of bytes; none of them is guessed. Raises `ImportRejected` with every
+        invalid row by its line, and issues nothing; with *skip_bad* the valid rows are issued, and
+        the result lists the invalid ones. With *dry_run* nothing is written:
+        `Imported.would_issue` lists what would be issued, and the same errors are raised.
         """
         from paygate.service import import_invoices
 
@@ -93,9 +93,9 @@ class Invoices(OnLedger):
         """
         Void an invoice that should not have been issued.
 
-        Money that was on it becomes credit of the customer; `Invoice.credited` says how
-        much that was. Raises
-        `ItemAlreadyBeingPaid` while a payment that may still succeed holds it.
+        Money that was allocated to it becomes credit of the customer; `Invoice.credited` says how
+        much that was. Raises `ItemAlreadyBeingPaid` while a payment that may still succeed holds
+        the invoice.
         """
         from paygate.service import issue
 
@@ -104,7 +104,7 @@ class Invoices(OnLedger):
 
     @verb
     def invoice(self, number: str) -> Flow[Invoice]:
-        """Read an invoice by number (or id), or raise `InvoiceNotFound`."""
+        """Return an invoice by number (or id), or raise `InvoiceNotFound`."""
         from paygate.service import finding
 
         which = arguments.named(number, "number")
@@ -123,11 +123,10 @@ class Invoices(OnLedger):
         limit: int = 100,
     ) -> Flow[list[Invoice]]:
         """
-        List invoices by when they were issued, the newest first, a page at a time.
+        List invoices by date of issue, the newest first, a page at a time.
 
         *status* is an `InvoiceStatus` or its text, such as ``"paid"``. The dates, the order and
-        the pages are those of `payments`. What is to be paid until when is listed by
-        `open_invoices`.
+        the pages are those of `payments`. Use `open_invoices` to list what is due by when.
         """
         from paygate.ledger import items
 
@@ -157,10 +156,10 @@ class Invoices(OnLedger):
         limit: int = 100,
     ) -> Flow[list[Invoice]]:
         """
-        List what is owed, by *customer* or by all of them: the oldest due date first.
+        List the open invoices of *customer*, or of all customers, the oldest due date first.
 
-        *due_since* is the first due date that counts and *due_until* the first that does not,
-        so ``due_until=today`` lists what is overdue. A page at a time, as `payments`.
+        *due_since* is the first due date of the period and *due_until* the first one after it,
+        so ``due_until=today`` lists what is overdue. A page at a time, as in `payments`.
         """
         from paygate.ledger import items
 

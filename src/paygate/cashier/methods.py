@@ -30,7 +30,7 @@ class Methods(OnLedger):
         after: PaymentMethod | str = "",
         limit: int = 100,
     ) -> Flow[list[PaymentMethod]]:
-        """List a page of the stored methods of a customer, the newest first; see `payments`."""
+        """List a page of a customer's stored methods, the newest first; see `payments`."""
         from paygate.ledger import methods
 
         who = arguments.customer_id(customer, "customer")
@@ -39,7 +39,7 @@ class Methods(OnLedger):
 
     @verb
     def method(self, id_: str) -> Flow[PaymentMethod]:
-        """Read a stored method, also one that was forgotten, or raise `MethodNotFound`."""
+        """Return a stored method, even a forgotten one, or raise `MethodNotFound`."""
         from paygate.service import finding
 
         which = arguments.stored(id_, "id_")
@@ -57,10 +57,10 @@ class Methods(OnLedger):
         limit: int = 100,
     ) -> Flow[list[MethodRequest]]:
         """
-        List what was asked of gateways about methods alone: to store one, to delete one.
+        List the requests to store or delete a method.
 
-        The newest comes first, a page at a time, as `payments`. With ``needs_review=True``
-        it is the list of those a person must look at.
+        The newest comes first, a page at a time, as in `payments`. With ``needs_review=True``
+        only those flagged for manual review are listed.
         """
         from paygate.ledger import attempts
         from paygate.service import keeping
@@ -100,7 +100,7 @@ class Methods(OnLedger):
 
     @verb
     def set_default_method(self, method: PaymentMethod | str) -> Flow[PaymentMethod]:
-        """Make a stored method the default one of its customer; the first one is it by itself."""
+        """Make a stored method its customer's default; the first one is the default by itself."""
         from paygate.service import enroll
 
         return (yield from enroll.set_default(arguments.stored(method, "method")))

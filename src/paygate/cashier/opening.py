@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount
 
 _USED_LATER = ("paygate.transport", "cryptography.fernet", "tenacity")
-"""What verbs import when they are called, beside use cases and tables."""
+"""What verbs import when they are called, in addition to use cases and tables."""
 
 
 def account_of(
     name: str, given: Sealed[Any], environment: Sealed[Mapping[str, str] | None]
 ) -> GatewayAccount:
-    """Make the account *name* of a driver object, or of settings."""
+    """Return the account *name*, made from a driver object or from settings."""
     from paygate import registry
     from paygate.gateway import Gateway
     from paygate.service.account import GatewayAccount
@@ -29,7 +29,7 @@ def account_of(
     if not isinstance(given.open(), Mapping):
         raise InvalidSettings(
             f"the gateway account {name!r} needs a driver object, or settings by name such as "
-            f'{{"driver": "stripe"}}, and was given {type(given.open()).__name__}'
+            f'{{"driver": "stripe"}}, not {type(given.open()).__name__}'
         )
     gateway = registry.build(given.open(), environment=environment.open())
     credit_on = registry.revealed(given.open().get("credit_on"))
@@ -39,7 +39,7 @@ def account_of(
 
 
 def preload_verbs() -> None:
-    """Import every use case and table, and what else the verbs import when they are called."""
+    """Import all use cases and tables, and whatever else verbs import when they are called."""
     from pkgutil import iter_modules
 
     from paygate import ledger, service

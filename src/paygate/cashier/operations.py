@@ -1,4 +1,4 @@
-"""Operations on a payment that a gateway carries out after it began."""
+"""Operations on an existing payment that a gateway carries out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Operations(OnAccounts):
-    """Verbs about a payment that was begun."""
+    """Verbs about a payment that already exists."""
 
     @verb
     def capture(
@@ -39,12 +39,12 @@ class Operations(OnAccounts):
         final: bool = True,
     ) -> Flow[OperationResult]:
         """
-        Take all that is left of an authorised payment, or *amount* of it.
+        Capture all that is left of an authorised payment, or *amount* of it.
 
-        Returns what became of it: look at its `state` before you say that it was taken.
+        Returns the result: check its `state` before you say that the money was captured.
         With ``final=False`` the rest stays authorised for another capture, if the account
-        can do that. Raises `NotCapturable` for more than is left, or while the payment is
-        being voided.
+        supports that. Raises `NotCapturable` if *amount* is more than is left, or while the
+        payment is being voided.
         """
         from paygate.service import operate
         from paygate.service.tasks import OperateOrder
@@ -73,23 +73,23 @@ class Operations(OnAccounts):
         """
         Send money of *payment* back to the payer through the gateway.
 
-        Returns what became of it: look at its `state` before you say that the money went
-        back. It may be on its way, unknown, or declined. The same key returns the same
+        Returns the result: check its `state` before you say that the money was sent
+        back. The refund may be pending, unknown, or declined. The same key returns the same
         result, and never sends the money twice.
 
-        *items* are the invoices it goes back for, in order, as far as this payment paid
-        them; without them the last one that it paid comes first.
+        *items* are the invoices for which money is sent back, in order, up to what this payment
+        paid on them; without *items*, the last invoice that it paid comes first.
 
-        *to* says what becomes of the invoices: ``"reopen"`` makes them open again,
-        ``"credit_note"`` also gives up what it reopens (the goods went back),
-        ``"from_credit"`` pays out credit that the payment made. By default credit
-        is paid out where there is enough of it, and invoices are reopened else.
+        *to* says what happens to the invoices: ``"reopen"`` makes them open again,
+        ``"credit_note"`` makes them open and writes off the same amount (the goods came back),
+        ``"from_credit"`` pays out credit that the payment created. By default, credit
+        is paid out if there is enough of it; otherwise the invoices are reopened.
 
-        Never more goes back than came, however many ask at once: raises
-        `NotRefundable`. Raises `CreditConsumed` if some of it was spent as credit, unless
+        Never more is sent back than was received, however many callers ask at once: raises
+        `NotRefundable`. Raises `CreditConsumed` if some of the money was spent as credit, unless
         *to* says from where it is taken; `DisputeOpen` while the bank may take it itself;
         `NotYetRefundable` while the bank can still return it, unless *force_reason* says
-        why it is sent all the same. A bounced check is no refund: see `reverse`.
+        why it is sent anyway. A bounced check is not a refund: see `reverse`.
         """
         from paygate.service import operate, taking
         from paygate.service.tasks import OperateOrder
@@ -111,13 +111,13 @@ class Operations(OnAccounts):
         self, payment: Payment | str, *, key: str, force_reason: str = ""
     ) -> Flow[OperationResult]:
         """
-        Undo *payment* in the cheapest way that still works.
+        Cancel *payment* in the cheapest way that still works.
 
-        A page is withdrawn, an authorisation is voided, a charge is voided while the
-        gateway can, and refunded after. Returns what became of the last of them; its
-        `operation` says which that was. Raises `NotCancelable`, and `NotYetRefundable`
-        if only a refund is left and the bank can still return the money, unless
-        *force_reason* says why it is sent all the same.
+        A page is withdrawn; an authorisation is voided; a charge is voided as long as the
+        gateway can, and refunded after that. Returns the result of the last of these operations;
+        its `operation` says which one it was. Raises `NotCancelable`, and `NotYetRefundable`
+        if only a refund is possible and the bank can still return the money, unless
+        *force_reason* says why it is sent anyway.
         """
         from paygate.service import cancel
 
@@ -137,21 +137,21 @@ class Operations(OnAccounts):
         parameters: Mapping[str, str] | None = None,
     ) -> Flow[OperationResult]:
         """
-        Finish a payment whose payer came back from the gateway's page.
+        Complete a payment whose payer came back from the gateway's page.
 
-        What the return page says is not believed: the gateway is asked. Returns what
-        became of it: if its `state` is ``requires_action`` the payer has not finished, or
-        has another step to do, which `Payment.action` says.
-        *parameters* are those of the return address, where the gateway wants them.
-        Without *key* it is asked again each time, once the last answer is known.
-        If another payment took over meanwhile, nothing is completed, but money that the payer
-        has paid on the page is booked and becomes credit; without any this raises
-        `ItemAlreadyBeingPaid`. Raises `NotPayable` if nothing waits.
+        The return URL is not trusted: the gateway is asked. Returns the
+        result: if its `state` is ``requires_action``, the payer has not finished, or
+        has another step to do, which is in `Payment.action`.
+        *parameters* are those of the return URL, if the gateway needs them.
+        Without *key*, each call asks the gateway again as soon as its last response is known.
+        If another payment has replaced this one, nothing is completed, but money that the payer
+        has already paid on the page is booked and becomes credit; without such money this raises
+        `ItemAlreadyBeingPaid`. Raises `NotPayable` if the payment does not wait for completion.
         """
         from paygate.service import complete
         from paygate.service.tasks import OperateOrder
 
-        # The faces seal it; a flow that is made without a face does not.
+        # The faces seal it; a flow that is created without a face does not.
         given = cast("object", parameters)
         sealed = cast("Any", given if given is None or isinstance(given, Sealed) else Sealed(given))
         task = OperateOrder(
@@ -165,17 +165,17 @@ class Operations(OnAccounts):
     @verb
     def action_of(self, payment: Payment | MethodRequest | str) -> Flow[Action]:
         """
-        Return what the payer is to do for *payment*, with what only their browser may see.
+        Return the action that the payer must do for *payment*, with data only for their browser.
 
-        `Payment.action` says what it is, but never holds the token of a `PostForm` or the
-        client secret of a `ScriptStep`: put the result into the page, and nowhere else.
-        If a part has come to the address of a `PayToAddress`, or was seen on its way there, the
-        result asks for the rest, to the same address and at the same price, while the quote is
-        good and the invoices have as much open.
-        For a method that is being stored, give its `MethodRequest`. The secret is kept
+        `Payment.action` says what the action is, but never contains the token of a `PostForm` or
+        the client secret of a `ScriptStep`: put the result into the page, and nowhere else.
+        If part of the amount has arrived at the address of a `PayToAddress`, or was seen on its
+        way there, the result asks for the rest, at the same address and the same price, as long as
+        the quote is valid and the invoices have as much open.
+        For a method that is being stored, give its `MethodRequest`. The secret is stored
         under the ``token_keys``; without them the gateway is asked for it again. Raises
-        `SecretNotKept` if it gives it only once, `NotPayable` if nothing waits for the payer,
-        `InvalidSettings` if the account has no publishable key for the script of the step.
+        `SecretNotKept` if the gateway gives it only once, `NotPayable` if no action is required,
+        and `InvalidSettings` if the account has no publishable key for the script of the step.
         """
         from paygate.service import action
 
@@ -190,9 +190,9 @@ class Operations(OnAccounts):
         self, payment: Payment | str, *, key: str | None = None
     ) -> Flow[OperationResult]:
         """
-        Withdraw a page or slip that should not be paid any more.
+        Withdraw a page or slip that should no longer be paid.
 
-        Returns what became of it: until its `state` is ``succeeded`` the payer can pay.
+        Returns the result: until its `state` is ``succeeded``, the payer can still pay.
         """
         from paygate.service import operate
         from paygate.service.tasks import OperateOrder

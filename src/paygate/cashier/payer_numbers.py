@@ -1,4 +1,4 @@
-"""Payers' numbers: under which customers pay without being asked."""
+"""Payer numbers: numbers to which customers pay on their own initiative."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PayerNumbers(OnAccounts):
-    """Verbs about the numbers of payers."""
+    """Verbs about payer numbers."""
 
     @verb
     def assign_payer_number(
@@ -30,13 +30,14 @@ class PayerNumbers(OnAccounts):
         pays: Pays | PaysWord = "oldest_due",
     ) -> Flow[PayerNumber]:
         """
-        Say that money for *number* at the gateway account *via* is the customer's.
+        Assign *number* at the gateway account *via* to the customer.
 
-        That is a virtual account, a customer reference number or another number under which
-        a customer pays without being asked each time. *pays* says what its money pays:
-        ``"oldest_due"`` their open invoices, the oldest due date first, ``"balance"`` none.
-        The same again changes nothing. Raises `PayerNumberTaken` if another customer has it.
-        Money that came for the number before waits for `assign`.
+        It is the number of a virtual account, a customer reference number or another number
+        to which a customer pays without a request. *pays* says what the money pays:
+        ``"oldest_due"`` the customer's open invoices, the oldest due date first; ``"balance"``
+        no invoice. Repeating the same assignment changes nothing. Raises `PayerNumberTaken` if
+        another customer has the number. Money that arrived for the number before waits for
+        `assign`.
         """
         from paygate.domain.payer_number import Pays
         from paygate.service import unasked
@@ -52,9 +53,9 @@ class PayerNumbers(OnAccounts):
     @verb
     def release_payer_number(self, number: str, *, via: str, reason: str) -> Flow[PayerNumber]:
         """
-        End that *number* at account *via* is somebody's.
+        Release *number* at account *via*, so that it belongs to no customer.
 
-        Money for it waits for `assign` from then on, until it is given to somebody again.
+        Money that arrives for it waits for `assign` until the number is assigned again.
         """
         from paygate.service import unasked
 

@@ -1,4 +1,4 @@
-"""Payments, read: one, a page of them, and all that happened to one."""
+"""Reading payments: one, a page of them, and the whole history of one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Payments(OnLedger):
 
     @verb
     def payment(self, id_: Payment | str) -> Flow[Payment]:
-        """Read a payment as it now stands, or raise `PaymentNotFound`."""
+        """Return the payment's current state, or raise `PaymentNotFound`."""
         from paygate.service import finding
 
         which = arguments.payment(id_, "id_")
@@ -40,12 +40,12 @@ class Payments(OnLedger):
     @verb
     def payment_by_key(self, key: str, *, verb: KeyedVerb = "collect") -> Flow[Payment]:
         """
-        Read the payment that a call with the idempotency *key* made, or was about.
+        Return the payment that a call with the idempotency *key* created or changed.
 
-        *verb* is the verb that was called with it: a key is used once for each of them. It
-        finds a payment whose id was lost, say because the process ended before it was saved.
-        Raises `PaymentNotFound` if no call of *verb* used the key: nothing was stored or sent
-        then.
+        *verb* is the verb that was called with the key: a key is used once for each verb. It
+        finds a payment whose id was lost, for example because the process ended before it was
+        saved. Raises `PaymentNotFound` if no call of *verb* used the key: in that case nothing
+        was stored or sent.
         """
         from paygate.ledger import payments
 
@@ -80,18 +80,19 @@ class Payments(OnLedger):
         """
         List payments, the newest first, a page at a time.
 
-        Those of a *customer*, for an *invoice* (by number, or id), through a gateway *account*
-        (``"recorded"`` for those recorded by hand), and in a *status*, an enum or its text. With
-        ``needs_review=True`` it is the list of those a person must look at.
+        Filter by *customer*; by *invoice* (its number, or id); by gateway *account*
+        (``"recorded"`` for those recorded by hand); and by *status*, an enum member or its text.
+        ``needs_review=True`` lists the payments flagged for manual review.
 
-        *since* is the first day (or instant) on which they were made and *until* the first that
-        does not count: a `date` or ISO 8601 text begins at midnight in the merchant's zone.
+        *since* is the first day (or instant) on which the payments were made, and *until* the
+        first one after the period: a `date` or ISO 8601 text begins at midnight in the merchant's
+        zone.
 
-        A page has *limit* of them, 1 to 1,000. Pass the last one (or its id) as *after* for the
-        next page; when a page is not full there is no next one. The hundredth page costs no more
-        than the first, and payments that are made meanwhile shift nothing. Raises `InvalidValue`
-        for what means nothing, `InvoiceNotFound`, `GatewayNotFound`, and `PaymentNotFound` for an
-        *after* that is not there.
+        A page has up to *limit* payments, 1 to 1,000. Pass the last one (or its id) as *after* for
+        the next page; a page that is not full is the last one. The hundredth page costs no more
+        than the first, and payments that are made meanwhile do not shift the pages. Raises
+        `InvalidValue` for a value that is not valid, `InvoiceNotFound`, `GatewayNotFound`, and
+        `PaymentNotFound` if *after* does not exist.
         """
         from paygate.ledger import payments
         from paygate.service import finding
@@ -123,7 +124,7 @@ class Payments(OnLedger):
 
     @verb
     def attempts(self, payment: Payment | str) -> Flow[list[Attempt]]:
-        """List what was asked of gateways for a payment, the oldest first.
+        """List the operations that gateways were asked to do for a payment, the oldest first.
 
         Raises `PaymentNotFound`.
         """
@@ -140,7 +141,7 @@ class Payments(OnLedger):
 
     @verb
     def history(self, payment: Payment | str) -> Flow[History]:
-        """Read all that is written down about a payment: asked, moved, put on invoices, told."""
+        """Return all records about a payment: attempts, money moved, allocations and events."""
         from paygate.service import history
 
         which = arguments.payment(payment, "payment")
@@ -148,7 +149,7 @@ class Payments(OnLedger):
 
 
 def _operations_of(verb: str) -> Sequence[str]:
-    """Return the operations under which the keys of *verb* are kept."""
+    """Return the operations under which the keys of *verb* are stored."""
     found = _KEPT_AS.get(arguments.named(verb, "verb"))
     if found is None:
         arguments.refuse("verb", f"one of {', '.join(_KEPT_AS)}", verb)

@@ -1,4 +1,4 @@
-"""Receipts, read: the money that moved, and the invoices that it was put on."""
+"""Reading receipts: the money that moved, and the invoices it was put on."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Receipts(OnLedger):
         limit: int = 100,
     ) -> Flow[list[ReceiptLine]]:
         """
-        List the receipts of all payments by when they were booked, the newest first.
+        List the receipts of all payments by booking time, the newest first.
 
-        Each stands alongside its customer, invoices and processor, as an accountant wants it; a
-        gateway *account* may be named, or ``"recorded"`` for what was recorded by hand. The
-        dates, the order and the pages are those of `payments`. What was booked until a day
-        stays: money that is booked later is in a later list, also if it moved earlier.
+        Each line includes the customer, the invoices and the processor, for an accountant; name
+        a gateway *account*, or ``"recorded"`` for money recorded by hand, to list only its
+        receipts. The dates, the order and the pages are those of `payments`. The list of a past
+        period does not change: money booked later is in a later list, even if it moved earlier.
         """
         from paygate.ledger import receipt_lines
         from paygate.service import finding
@@ -72,7 +72,7 @@ class Receipts(OnLedger):
 
     @verb
     def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
-        """List what was put on an invoice, and what was taken off again."""
+        """List what was allocated to an invoice, and what was taken off it again."""
         from paygate.ledger import allocations
         from paygate.service import finding
 

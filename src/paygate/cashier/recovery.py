@@ -1,4 +1,4 @@
-"""Recovery: find out what is in doubt, and send nothing from a ledger that lags behind."""
+"""Recovery: clear what is in doubt, and stop sending from a ledger that lags behind."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Halting(OnLedger):
-    """Verbs about what is due, and about sending nothing meanwhile."""
+    """Verbs about due work, and about a ledger that sends nothing."""
 
     @verb
     def unattended(self, *, waited: timedelta = timedelta(days=1)) -> Flow[list[Unattended]]:
         """
-        Return the gateway accounts whose inquiries or callbacks have been due for so long.
+        Return the gateway accounts whose inquiries or callbacks are overdue by *waited*.
 
-        No process recovers for them: `recover` does not run, or where it runs the account
-        is not configured.
+        No process recovers them: either `recover` does not run, or the account is not
+        configured in the process that runs it.
         """
         from paygate.service import recover
 
@@ -37,10 +37,10 @@ class Halting(OnLedger):
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:
         """
-        Let nothing be sent from this ledger, for any tenant: it was restored from a backup.
+        Stop sending from this ledger, for all tenants, because it was restored from a backup.
 
-        What would send raises `SendingStopped` and stores nothing; inquiries, callbacks
-        and feeds go on. It lasts, for every process, until `resume_sending`.
+        Verbs that would send raise `SendingStopped` and store nothing; inquiries, callbacks
+        and feeds continue. It applies to every process until `resume_sending`.
         """
         from paygate.service import sending
 
@@ -48,21 +48,21 @@ class Halting(OnLedger):
 
     @verb
     def sending_stopped(self) -> Flow[Stopped | None]:
-        """Tell since when and why nothing is sent; None where it may be."""
+        """Return since when and why sending is stopped; None if it is not."""
         from paygate.service import sending
 
         return (yield from sending.standing())
 
 
 class Recovery(OnAccounts):
-    """Verbs that find out what is in doubt."""
+    """Verbs that clear what is in doubt."""
 
     @verb
     def inquire(self, payment: Payment | str) -> Flow[Payment]:
         """
-        Ask the gateway how *payment* stands, and write down what it says.
+        Ask the gateway for the state of *payment*, and store its response.
 
-        If it does not answer, the payment is what was known before, and its `unanswered` says why.
+        If it does not respond, the payment is unchanged, and its `unanswered` says why.
         Raises `GatewayNotFound` if the payment's account is not configured here.
         """
         from paygate.service import inquire
@@ -76,12 +76,12 @@ class Recovery(OnAccounts):
     @verb
     def recover(self, *, limit: int = 100) -> Flow[list[Payment]]:
         """
-        Do once what is due: inquire, read feeds, apply callbacks.
+        Do the due work once: inquire, read feeds, apply callbacks.
 
-        At most *limit* inquiries and *limit* callbacks. Call it now and then (from
+        At most *limit* inquiries and *limit* callbacks are processed. Call it regularly (from
         a worker, a timer, after a crash). It is safe to run in many processes at
-        once. Returns the payments that it asked or was told about; those whose gateway did not
-        answer have `unanswered` set. What is of accounts
+        once. Returns the payments that it inquired about or received news of; if the gateway did
+        not respond, the payment has `unanswered` set. Work for accounts
         that are not configured here is left to a process that has them; see `unattended`.
         """
         from paygate.service import recover
@@ -92,12 +92,13 @@ class Recovery(OnAccounts):
     @verb
     def resume_sending(self, *, evidence: str, force: bool = False) -> Flow[None]:
         """
-        Let things be sent again, after the ledger has caught up with the processors.
+        Resume sending, after the ledger has caught up with the processors.
 
-        *evidence* is how you know. Raises `StillCatchingUp` while an inquiry or a
-        callback of any tenant is due, or a feed of any was not read to its end since: what
-        is stopped is the ledger, with all of its tenants. With *force* not even then, as for
-        an account that nobody has any more. Where nothing is stopped, this does nothing.
+        *evidence* is how you know that it has. Raises `StillCatchingUp` while an inquiry or a
+        callback of any tenant is due, or while a feed has not been read to its end since sending
+        was stopped: the stop applies to the ledger with all of its tenants. *force* resumes
+        anyway, for example if an account is no longer used. If sending is not stopped, this does
+        nothing.
         """
         from paygate.service import sending
 

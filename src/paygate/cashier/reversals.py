@@ -38,17 +38,17 @@ class Reversals(OnLedger):
         force: bool = False,
     ) -> Flow[Reversal]:
         """
-        Book the opposite of *payment*, as for a check that bounced.
+        Book the opposite of *payment*, for example because a check bounced.
 
-        Every open item goes back to what it was before the payment, and so do
-        credits it used. The gateway is not called: no money is sent anywhere.
-        *fee* issues an invoice for it to the customer, due on the day of the
-        reversal; *bank_charge* posts what the bank took from us. *number* is the
-        number of the reversal's document (else ``REV-1``, ``REV-2`` …).
+        Every item becomes open again by what the payment paid on it, and credit that the payment
+        used is returned. The gateway is not called, and no money is sent.
+        *fee* issues an invoice for that amount to the customer, due on the day of the
+        reversal; *bank_charge* books what the bank charged us. *number* is the
+        number of the reversal document (default: ``REV-1``, ``REV-2`` …).
 
-        Money of a card or wallet that a gateway still has is not reversed: `StillAtGateway`;
-        refund or cancel it. If it never came, and the gateway does not report that, *force*
-        books it. What the gateway reports after all nets against the reversal.
+        Card or wallet money that a gateway still holds cannot be reversed (`StillAtGateway`):
+        refund or cancel it. If it never arrived, and the gateway does not report that, *force*
+        books the reversal anyway. What the gateway reports later is netted against the reversal.
 
         The same call again returns the same reversal. Raises `AlreadyReversed`,
         `CreditConsumed`, `HasRefunds`, `OutcomeUnknown`, `NothingToReverse` or
@@ -71,11 +71,11 @@ class Reversals(OnLedger):
     @verb
     def undo_reversal(self, payment: Payment | str, *, reason: str) -> Flow[Payment]:
         """
-        Undo the reversal of *payment*, which was money after all; undoing it again does nothing.
+        Undo the reversal of *payment*, whose money arrived after all; a second call does nothing.
 
-        The money goes on the invoices of the payment as far as they are open, the rest becomes
-        credit. A fee invoice stays: void it if the customer does not owe it. What the gateway or
-        bank has said to be gone is not put back: `NothingToReverse`.
+        The money is put on the invoices of the payment as far as they are open; the rest becomes
+        credit. A fee invoice stays: void it if the customer does not owe it. Money that the
+        gateway or bank has reported as gone is not restored: `NothingToReverse`.
         """
         from paygate.service import undo_reversal
 
@@ -99,9 +99,9 @@ class Reversals(OnLedger):
         limit: int = 100,
     ) -> Flow[list[Chargeback]]:
         """
-        List chargebacks by when they were opened, the newest first.
+        List chargebacks by the time they were opened, the newest first.
 
-        Those of a *payment*, of a gateway *account*, and in a *state*: ``"opened"``, ``"lost"``
+        Filter by *payment*, by gateway *account*, and by *state*: ``"opened"``, ``"lost"``
         or ``"won"``. The dates, the order and the pages are those of `payments`. Raises
         `PaymentNotFound`.
         """

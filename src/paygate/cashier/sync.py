@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 class Cashier(AtOnce, Face, Desk):
-    """Issue invoices and collect them; every verb returns when it is done and durable.
+    """Issue invoices and collect them; every verb returns when its result is durable.
 
-    Open one per process and share it: it is safe to use from threads, and after
-    a fork the child opens connections of its own. Close it, or use it as a
+    Open one per process and share it: it can be used by several threads, and after
+    a fork the child opens its own connections. Close it, or use it as a
     context manager.
     """
 
@@ -58,10 +58,10 @@ class Cashier(AtOnce, Face, Desk):
 
     def within(self, connection: sqlite3.Connection) -> Within:
         """
-        Offer the verbs that send nothing inside the host's own open transaction.
+        Return the verbs that send nothing, for use inside the host's own open transaction.
 
-        *connection* is to the database that holds the ledger. What is done becomes
-        durable, or not, with the host's commit.
+        *connection* is to the database that holds the ledger. The changes become
+        durable with the host's commit, or are rolled back with its transaction.
         """
         import sqlite3
 
@@ -89,7 +89,7 @@ class Cashier(AtOnce, Face, Desk):
                 return self._store.read(self._context, step.work)
             case Exchange():
                 not_after = in_time(step, self._context)
-                account = self._accounts.get(step.account)  # none for a sink
+                account = self._accounts.get(step.account)  # None for a sink
                 if account is not None and account.processor is not None:
                     return account.processor.answer(step.request)
                 with logs.exchanging(step.about):
@@ -108,7 +108,7 @@ class Cashier(AtOnce, Face, Desk):
             self._start()
         found = self._couriers.get(account)
         if found is None:
-            # Two threads may both make one; the dictionary keeps the first.
+            # Two threads may each create one; the dictionary keeps the first.
             made = Courier(
                 HttpTransport(
                     timeout_s=self._timing.deadline_s, network=self._network.get(account)
@@ -123,7 +123,7 @@ class Cashier(AtOnce, Face, Desk):
 
 
 class Within(AtOnce, BookDesk):
-    """The verbs that send nothing, inside a transaction of the host's own."""
+    """The verbs that send nothing, inside a transaction of the host."""
 
     def __init__(
         self,
@@ -140,5 +140,5 @@ class Within(AtOnce, BookDesk):
 
     def _do(self, step: Step) -> Any:
         if not isinstance(step, Write | Read):
-            raise NotAllowedHere("this verb would send something; call it on the cashier")
+            raise NotAllowedHere("this verb sends something; call it on the cashier instead")
         return self._store.write(self._context, step.work)

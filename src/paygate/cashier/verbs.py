@@ -1,8 +1,8 @@
 """Verbs: written once, as flows, and offered by each face in its own way.
 
-A group of verbs derives from `Verbs`. A face derives from one of the two ways of running a
-flow as well: `AtOnce` returns its result, `Awaited` a coroutine of it. Type checkers see the
-same through the overloads of `verb`; each face gets a real function of every verb, with the
+A group of verbs derives from `Verbs`. A face also derives from one of the two ways of running a
+flow: `AtOnce` returns its result, `Awaited` returns a coroutine of it. Type checkers see the
+same through the overloads of `verb`; each face gets a real function for every verb, with the
 verb's signature and docstring.
 """
 
@@ -35,10 +35,11 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
 
     def seal(self, given: dict[str, Any]) -> None:
         """
-        Make a token of plain text that is to pay or to be stored, in the arguments *given*.
+        Replace a token in plain text among the arguments *given* by a sealed one.
 
-        What a payer's browser brought back is sealed as well. The faces call this before
-        anything can raise: a traceback shows the locals of each frame, and holds no token that way.
+        The parameters that a payer's browser brought back are sealed as well. The faces call this
+        before anything can raise: a traceback shows the locals of each frame, which then hold no
+        token.
         """
         if self._takes_token and given.get("method") is not None:
             given["method"] = arguments.sealed_method(given["method"])
@@ -58,7 +59,7 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
     else:
 
         def __get__(self, instance: Verbs | None, owner: type) -> Any:
-            """Offer the flow itself; the faces replace this by functions of their own."""
+            """Return the flow itself; the faces replace this with functions of their own."""
             return self if instance is None else self.flow.__get__(instance, owner)
 
 
@@ -85,7 +86,7 @@ class Awaited:
 
 
 def each_verb(face: type) -> dict[str, verb[Any, Any]]:
-    """Find the verbs that *face* inherits, by name."""
+    """Return the verbs that *face* inherits, by name."""
     return {
         name: value
         for base in reversed(face.__mro__)
@@ -95,7 +96,7 @@ def each_verb(face: type) -> dict[str, verb[Any, Any]]:
 
 
 def named_for(flow: Callable[..., T], face: type) -> Callable[..., T]:
-    """Return *flow* under the name that it has on *face*, which Python puts into its messages."""
+    """Return *flow* under its name on *face*, which Python puts into its messages."""
     function = cast("FunctionType", flow)
     made = FunctionType(
         function.__code__,
@@ -112,7 +113,7 @@ def named_for(flow: Callable[..., T], face: type) -> Callable[..., T]:
 
 
 def _unbound(face: type) -> dict[str, verb[Any, Any]]:
-    """Return the verbs of *face* that no function stands for yet, bound before or its own."""
+    """Return the verbs of *face* that are not functions yet, bound before or its own."""
     return {
         name: source
         for name, source in each_verb(face).items()
@@ -143,7 +144,7 @@ def _awaited(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any
 
 
 def _dress(call: Callable[..., Any], name: str, source: verb[Any, Any], face: type) -> None:
-    """Give *call* the name, signature and docstring of the verb that it offers."""
+    """Give *call* the name, signature and docstring of its verb."""
     call.__name__ = name
     call.__qualname__ = f"{face.__qualname__}.{name}"
     call.__module__ = face.__module__

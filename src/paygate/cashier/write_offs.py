@@ -1,4 +1,4 @@
-"""Write-offs: open amounts that are given up."""
+"""Write-offs: open amounts that the merchant gives up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WriteOffs(OnLedger):
-    """Verbs about open amounts that are given up."""
+    """Verbs that write off open amounts."""
 
     @verb
     def write_off(
@@ -28,7 +28,7 @@ class WriteOffs(OnLedger):
         key: str,
         amount: Money | None = None,
     ) -> Flow[WriteOff]:
-        """Give up an open amount of *invoice*; without *amount* all that is open."""
+        """Write off an open amount of *invoice*; without *amount*, all that is open."""
         from paygate.service import write_off
 
         wanted = arguments.maybe(arguments.money, amount, "amount")
@@ -42,14 +42,14 @@ class WriteOffs(OnLedger):
 
     @verb
     def write_offs(self, invoice: Invoice | str) -> Flow[list[WriteOff]]:
-        """List what was given up of *invoice*, oldest first, also what was undone."""
+        """List the write-offs of *invoice*, the oldest first, including undone ones."""
         from paygate.service import write_off
 
         return (yield from write_off.list_(arguments.invoice(invoice, "invoice")))
 
     @verb
     def undo_write_off(self, write_off_: WriteOff | str) -> Flow[WriteOff]:
-        """Make an amount that was written off open again."""
+        """Undo a write-off; the amount is open again."""
         from paygate.service import write_off
 
         return (yield from write_off.undo_write_off(arguments.write_off(write_off_, "write_off_")))

@@ -1,1 +1,1 @@
-"""What the words mean: money, invoices, payments, receipts, and the rule that merges answers."""
+"""The vocabulary: money, invoices, payments, receipts, and the rule that merges answers."""

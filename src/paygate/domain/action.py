@@ -1,7 +1,8 @@
 """Actions: what the payer must do next, one type for each way of doing it.
 
-A page that renders each type once can render every gateway. What only the payer's browser may see
-is a `Secret` in the action: the ledger keeps it apart, and a payment that is read lacks it.
+A page that can render each type once can render every gateway. Data that only the payer's browser
+may see is a `Secret` in the action: the ledger stores it separately, so a payment read from the
+ledger lacks it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class Redirect:
 class PostForm:
     """Open the processor's own form: let the payer's browser POST *token* to *url*.
 
-    The token goes in the field *token_field*, beside *fields*. It is for the payer's
-    browser alone: a driver always gives it, a payment that is read does not hold it,
+    The token goes in the field *token_field*, together with *fields*. It is for the payer's
+    browser alone: a driver always sets it, a payment read from the ledger does not contain it,
     and `Cashier.action_of` returns it to the page that renders the form.
     """
 
@@ -42,12 +43,12 @@ class PostForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptStep:
-    """Go on in the page, in the processor's own script, which is loaded from *script_url*.
+    """Continue in the page with the processor's own script, which is loaded from *script_url*.
 
     The script takes *publishable_key*, which may be public, and *client_secret*, which
-    is for the payer's browser alone: a driver always gives it, a payment that is read
-    does not hold it, and `Cashier.action_of` returns it to the page that goes on. A key
-    that the driver leaves empty is the account's public setting of that name.
+    is for the payer's browser alone: a driver always sets it, a payment read from the ledger
+    does not contain it, and `Cashier.action_of` returns it to the page that runs the script. If
+    the driver leaves *publishable_key* empty, the account's public setting with that name is used.
     """
 
     script_url: str
@@ -57,7 +58,7 @@ class ScriptStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowVoucher:
-    """Give the payer a slip to pay at a counter; *reference* is what the counter scans or types."""
+    """Give the payer a slip to pay at a counter; the counter scans or types *reference*."""
 
     reference: str
     url: str = ""
@@ -67,9 +68,9 @@ class ShowVoucher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCode:
-    """Show a QR code of *payload* to be scanned by the payer's bank or wallet (Pix, UPI, PayNow).
+    """Show a QR code of *payload* for the payer's bank or wallet to scan (Pix, UPI, PayNow).
 
-    The payload goes into the code as it is; most wallets also take it pasted as text, and
+    The payload is encoded as it is; most wallets also accept it pasted as text, and
     *url* opens them on the phone that shows the page. *instructions* are for the payer.
     """
 
@@ -82,9 +83,9 @@ class ShowCode:
 class ApproveElsewhere:
     """Let the payer approve in an app or on a phone that the processor has asked (M-Pesa, Swish).
 
-    *where* names it for the payer, such as "your phone" or the app; *code* is what the
-    payer compares or types there, if the processor gives one. The page waits meanwhile:
-    it sends the payer nowhere, and asks for the payment until that has ended.
+    *where* names that place for the payer, such as "your phone" or the app; *code* is what the
+    payer compares or types there, if the processor issued one. The page waits in the meantime:
+    it does not send the payer anywhere, and polls the payment until it has ended.
     """
 
     where: str
@@ -96,10 +97,10 @@ class ApproveElsewhere:
 class PayToAddress:
     """Ask the payer to send *amount* to *address*; *uri* is for wallets and QR codes (BIP 21).
 
-    Where that is another currency than the payment's, it is a quote, made at *rate*
-    of *rate_source*: what is seen before it expires is worth what it was worth in the quote,
-    however the rate moves; what comes later, see `Rail.late`. From *enough* on the payment
-    counts as made in full.
+    If the currency is not that of the payment, this is a quote, made at *rate* from
+    *rate_source*: money seen before the quote expires is counted at the quoted rate,
+    however the rate moves; for money that comes later, see `Rail.late`. From *enough* on the
+    payment counts as made in full.
     """
 
     address: str
@@ -116,7 +117,7 @@ Action: TypeAlias = (
 
 
 def secret_of(action: Action) -> Secret[str] | None:
-    """Return the secret that *action* holds; None if it holds none, or it was taken out."""
+    """Return the secret in *action*; None if it has none, or if it was removed."""
     match action:
         case PostForm():
             return action.token
@@ -127,7 +128,7 @@ def secret_of(action: Action) -> Secret[str] | None:
 
 
 def with_secret(action: Action, secret: Secret[str] | None) -> Action:
-    """Return *action* with *secret* in its place; None takes it out."""
+    """Return *action* with *secret* put in; None removes it."""
     match action:
         case PostForm():
             return replace(action, token=secret)
@@ -138,5 +139,5 @@ def with_secret(action: Action, secret: Secret[str] | None) -> Action:
 
 
 def lacks_secret(action: Action) -> bool:
-    """Return whether *action* can be followed only with a secret that it does not hold."""
+    """Return whether *action* needs a secret that it does not contain."""
     return isinstance(action, PostForm | ScriptStep) and not secret_of(action)

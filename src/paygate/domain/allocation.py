@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """Money of a receipt or of a credit, put on an invoice; negative when it was taken off again.
+    """Money of a receipt or a credit, put on an invoice; negative if it was taken off again.
 
-    `cancels` names the allocation whose negative twin this one is.
+    `cancels` names the allocation that this one, its negative twin, cancels.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Attempts: one operation asked of a gateway, and how much is known of it."""
+"""Attempts: one operation requested from a gateway, and how much is known about it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,25 @@ class AttemptState(StrEnum):
     """What we know about one attempt. Knowledge only grows: see `rank`."""
 
     SENDING = "sending"
+    """The request is stored, and is being sent or was interrupted."""
     UNKNOWN = "unknown"
+    """The request may have reached the processor, and its result is not known."""
     REQUIRES_ACTION = "requires_action"
+    """The payer must do something."""
     PENDING = "pending"
+    """The processor accepted it; the result comes later."""
     AUTHORIZED = "authorized"
+    """An amount is held."""
     DECLINED = "declined"
+    """The payer's bank or the processor's risk rules said no."""
     FAILED = "failed"
+    """The request was rejected, or was never sent."""
     CANCELED = "canceled"
+    """It was canceled by us, by the payer or by the processor."""
     EXPIRED = "expired"
+    """The page, slip or authorisation expired."""
     SUCCEEDED = "succeeded"
+    """It was done."""
 
     @property
     def rank(self) -> int:
@@ -44,7 +54,7 @@ class AttemptState(StrEnum):
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a request may have reached the processor and we do not know its result."""
+        """Whether a request may have reached the processor and its result is not known."""
         return _RANKS[self] <= 1
 
 
@@ -63,21 +73,21 @@ _RANKS = {
 
 
 NOT_FINISHED: Final = "not_finished"
-"""The code of a completion that found the payer still on the page."""
+"""The code of a completion if the payer has not finished on the page."""
 
 STILL_OPEN: Final = "still_open"
-"""The code of a withdrawal that found the page still open."""
+"""The code of a withdrawal if the page is still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One operation asked of a gateway, stored before anything was sent.
+    """One operation requested from a gateway, stored before anything was sent.
 
-    `payment` is empty for storing and deleting a method; `method` is the stored method
-    that it is about, or that is to be made. `retryable` says that the same may be asked
-    for again, with a new key. `request_id` is what the processor calls the request, if it
-    says so: its support asks for it. `key` is the idempotency key of the call that asked for
-    it, empty if that had none.
+    `payment` is empty if a method is to be stored or deleted; `method` is the stored method
+    that the attempt is about or creates. `retryable` says that the same operation may be
+    requested again, with a new key. `request_id` is the processor's id of the request, if there
+    is one: its support asks for it. `key` is the idempotency key of the call that requested the
+    operation, empty if it had none.
     """
 
     id: str

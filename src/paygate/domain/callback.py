@@ -1,4 +1,4 @@
-"""What processors told us by callback or feed, and what became of it."""
+"""What processors report by callback or feed, and what became of it."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ if TYPE_CHECKING:
 
 
 class InboxState(StrEnum):
-    """What became of something that a processor told.
-
-    NEW waits to be applied, or to be tried again. APPLIED is in the books. IGNORED
-    concerns nothing of ours. DISMISSED could not be applied, and a person has seen that nothing
-    is to be done. ORPHAN names an operation that we do not know, FAILED
-    could not be applied, and CONFLICTED says something else than was told before under
-    the same event id: a person must look at each of these.
-    """
+    """What became of something that a processor reported."""
 
     NEW = "new"
+    """It waits to be applied, or to be retried."""
     APPLIED = "applied"
+    """It is in the books."""
     IGNORED = "ignored"
+    """It concerns nothing of ours."""
     ORPHAN = "orphan"
+    """It names an operation that is not in this ledger; it needs manual review."""
     FAILED = "failed"
+    """It could not be applied; it needs manual review."""
     CONFLICTED = "conflicted"
+    """It contradicts an earlier report under the same event id; it needs manual review."""
     DISMISSED = "dismissed"
+    """It could not be applied, and a clerk recorded that nothing is to be done."""
 
 
 class Refusal(StrEnum):
-    """Why a callback was not believed.
-
-    UNSIGNED has no signature, SIGNATURE a wrong one: the secret was rotated, or somebody else
-    sent it. TOO_OLD was signed long ago: it is a recording, or a clock is wrong. OTHER_MODE is
-    of live payments at a test account, or the reverse, OTHER_ACCOUNT of another account of the
-    processor. NO_SECRET came for an account that takes no callbacks, or has no secret to verify
-    them with.
-    """
+    """Why a callback was refused."""
 
     UNSIGNED = "unsigned"
+    """It has no signature."""
     SIGNATURE = "signature"
+    """Its signature is wrong: the secret was rotated, or somebody else sent it."""
     TOO_OLD = "too_old"
+    """It was signed long ago: it is replayed, or a clock is wrong."""
     OTHER_MODE = "other_mode"
+    """It is about live payments and came to a test account, or the reverse."""
     OTHER_ACCOUNT = "other_account"
-    NO_SECRET = "no_secret"  # noqa: S105  (a reason, and no secret)
+    """It is about another account of the processor."""
+    NO_SECRET = "no_secret"  # noqa: S105  (a reason, not a secret)
+    """The account takes no callbacks, or has no secret to verify them with."""
     OTHER = "other"
+    """Any other reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedCallbacks:
     """How many callbacks of an account were refused for one reason, and when.
 
-    `type` and `event_id` are what the last one called its event; nobody vouches for them.
+    `type` and `event_id` are what the last one called its event; they are not authenticated.
     """
 
     account: str
@@ -66,12 +66,12 @@ class RefusedCallbacks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCallback:
-    """One thing that a processor told, as it lies in the inbox.
+    """One fact reported by a processor, as stored in the inbox.
 
-    `body` is what came, word for word, in a list of callbacks. It is empty where a
-    feed told it, and where no key of the cashier opens it; `digest` is its SHA-256.
-    `error` says why it is not applied yet. `dismissed_by` is who has seen that nothing is to be
-    done, and `dismissed_for` why. `times` counts how often a hint without proof came.
+    `body` is the received text, word for word, in a list of callbacks. It is empty if a
+    feed reported the fact, or if no key of the cashier can decrypt it; `digest` is its SHA-256.
+    `error` says why it is not applied yet. `dismissed_by` is who dismissed it because nothing is
+    to be done, and `dismissed_for` why. `times` counts how often a hint without proof arrived.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What was checked beside the number of a card: address, security code, who the payer is."""
+"""What is checked besides a card's number: address, security code, and who the payer is."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from enum import StrEnum
 
 
 class CheckResult(StrEnum):
-    """How one check of a card payment came out, in one vocabulary for all processors."""
+    """The result of one check of a card payment, in one vocabulary for all processors."""
 
     PASS = "pass"  # noqa: S105  (a result, not a password)
-    """What the payer gave is what the card's bank has."""
+    """What the payer entered matches the records of the card's bank."""
 
     FAIL = "fail"
-    """It is not what the bank has; the bank may have approved all the same."""
+    """It does not match; the bank may have approved the payment nevertheless."""
 
     UNAVAILABLE = "unavailable"
     """The bank cannot check it, or could not this time."""
 
     UNCHECKED = "unchecked"
-    """Nothing was given to be checked, or nobody asked for it."""
+    """There was nothing to check, or no check was requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class CardCheck:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardChecks:
     """
-    What a payer gave beside the card's number, compared with what the card's bank has.
+    What a payer entered besides the card's number, compared with the records of the card's bank.
 
     `address` is the street, `security_code` the three or four digits printed on the card,
     `authentication` the proof of 3-D Secure. A bank may approve although a check failed:
-    whether that is good enough is for the merchant to say.
+    the merchant decides whether that is good enough.
     """
 
     address: CardCheck = CardCheck()
@@ -47,7 +47,7 @@ class CardChecks:
 
     @property
     def results(self) -> dict[str, CheckResult]:
-        """The results of what was checked, by name."""
+        """The results of the checks that were made, by name."""
         named = {each.name: getattr(self, each.name).result for each in fields(self)}
         return {name: of for name, of in named.items() if of is not CheckResult.UNCHECKED}
 

@@ -1,9 +1,9 @@
-"""Chargebacks: the payer's bank disputes a payment, takes its money, and keeps it or not.
+"""Chargebacks: the payer's bank disputes a payment, takes its money, and keeps it or returns it.
 
 A dispute can turn more than once: the bank takes the money, gives it back, and
-takes it again when it is lost after all. Each taking and each giving back is a
+takes it again if the dispute is lost after all. Each time the money is taken or given back is a
 movement of its own, and they may be reported in any order. So the state of a
-dispute is no step of a sequence; it follows from what is known in all, see
+dispute is not a step of a sequence; it follows from everything that is known, see
 `state_of`.
 """
 
@@ -23,38 +23,38 @@ _TURN: Final = re.compile(r"#[0-9]+\Z")
 
 
 class DisputeState(StrEnum):
-    """How a dispute stands."""
+    """The state of a dispute."""
 
     OPENED = "opened"
     """It is not decided, whether or not the money was taken."""
     LOST = "lost"
-    """The bank has the money for good."""
+    """The bank keeps the money."""
     WON = "won"
-    """The money is ours, or is to come back."""
+    """The money is ours, or will come back."""
 
     @property
     def stands(self) -> bool:
-        """Whether the bank disputes the money still, or has it for good."""
+        """Whether the bank still disputes the money, or keeps it."""
         return self is not DisputeState.WON
 
 
 def dispute_of(movement_id: str) -> str:
     """
-    Return the dispute that a movement is about, by the id of the movement.
+    Return the dispute to which a movement belongs, by the id of the movement.
 
-    The first taking of a dispute, and what gives it back, have the dispute's own
-    reference as id. A later turn of the same dispute is numbered: ``dp-7#2``.
+    The first movement that takes the money, and the one that gives it back, have the dispute's
+    own reference as id. A later turn of the same dispute is numbered: ``dp-7#2``.
     """
     return _TURN.sub("", movement_id)
 
 
 def state_of(*, taken: int, given_back: int, lost: bool, won: bool) -> DisputeState:
     """
-    Return how a dispute stands, by how often money was taken and given back.
+    Return the state of a dispute, from how often money was taken and given back.
 
-    *lost* and *won* say that the processor reported it as such, ever. Money decides:
-    what is back is won, and what is taken a second time is lost after all. Only in
-    the first turn, and before any money moved, the reports decide.
+    *lost* and *won* say that the processor ever reported it as such. Money decides:
+    if it is back, the dispute is won; if it was taken a second time, it is lost after all. The
+    reports decide only in the first turn, and before any money moved.
     """
     if 0 < taken <= given_back:
         return DisputeState.WON
@@ -67,10 +67,10 @@ def state_of(*, taken: int, given_back: int, lost: bool, won: bool) -> DisputeSt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
-    """The processor says how a dispute stands; money that it moves is told as a `Movement`.
+    """The state of a dispute, as the processor reports it; money is reported as a `Movement`.
 
     `reference` is the processor's name of the dispute, which is also the movement
-    id of the money that it takes, see `dispute_of`. `respond_by` is until when evidence is taken.
+    id of the money that it takes, see `dispute_of`. `respond_by` is the deadline for evidence.
     """
 
     reference: str
@@ -82,9 +82,9 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargeback:
-    """A dispute of one payment, as it stands in the books.
+    """A dispute of one payment, as it is in the books.
 
-    `taken` is what the bank took until now, `lost` what was given up of the
+    `taken` is what the bank has taken so far, `lost` what was written off on the
     invoices for it, `fee` what the processor charged for it.
     """
 

@@ -1,4 +1,4 @@
-"""Credit: a customer's balance, kept as lots that are used oldest first."""
+"""Credit: a customer's balance, stored as lots that are used oldest first."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
 
 
 class CreditReason(StrEnum):
-    """Where a credit came from."""
+    """The origin of a credit."""
 
     OVERPAYMENT = "overpayment"
-    """More came than was open."""
+    """More was paid than was open."""
     TOP_UP = "top_up"
-    """It came for the balance, without an invoice."""
+    """It was paid for the balance, without an invoice."""
     ALREADY_PAID = "already_paid"
-    """It came for an invoice that was paid otherwise."""
+    """It was paid for an invoice that had already been paid."""
     BEING_PAID = "being_paid"
-    """It came for an invoice that another payment held."""
+    """It was paid for an invoice that another payment held."""
     NOT_OWED = "not_owed"
-    """It came for an invoice that was void or written off."""
+    """It was paid for an invoice that was void or written off."""
     INVOICE_VOIDED = "invoice_voided"
     """It was on an invoice that was voided."""
     RETURNED = "returned"
-    """Money went back that the customer had spent; such a lot is negative."""
+    """Money was sent back that the customer had already spent; such a lot is negative."""
 
 
 class Balance(dict[str, Money]):
-    """A customer's free credit by currency; zero in a currency in which nothing stands."""
+    """A customer's free credit by currency; zero in a currency without credit."""
 
     def __missing__(self, currency: str) -> Money:
-        """Return zero, or raise `InvalidCurrency` for what is no currency."""
+        """Return zero, or raise `InvalidCurrency` if *currency* is not a currency code."""
         return Money.of(currency, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credit:
-    """A lot of customer balance; a negative one is what the customer owes us back."""
+    """A lot of customer balance; a negative lot is what the customer owes us."""
 
     id: str
     customer: str

@@ -1,4 +1,4 @@
-"""Currencies and how many digits each has after the point.
+"""Currencies, and how many digits each has after the decimal point.
 
 Source: ISO 4217, list one (the tests compare this table with a published copy
 of it), plus BTC, counted in satoshi. Codes without a minor unit, such as gold,
@@ -36,15 +36,15 @@ _CODES_BY_SCALE: dict[int, str] = {
 SCALES: dict[str, int] = {
     code: scale for scale, codes in _CODES_BY_SCALE.items() for code in codes.split()
 }
-"""Digits after the point by currency code."""
+"""Digits after the decimal point, by currency code."""
 
 
 def scale_of(currency: str) -> int:
-    """Tell how many digits *currency* has after the point, or raise `InvalidCurrency`."""
+    """Return the digits of *currency* after the decimal point, or raise `InvalidCurrency`."""
     try:
         return SCALES[currency]
     except (KeyError, TypeError):
         raise InvalidCurrency(
-            f"{told(currency)} is not an ISO 4217 currency code (three capital letters) nor BTC",
+            f"{told(currency)} is not an ISO 4217 currency code (three capital letters) or BTC",
             currency=currency,
         ) from None

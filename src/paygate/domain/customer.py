@@ -1,4 +1,4 @@
-"""Customers: who owes, and the contact facts that gateways ask for."""
+"""Customers: who owes, and the contact facts that gateways need."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PostalAddress:
 class Customer:
     """The host's customer, or another person who pays for one.
 
-    Only `id` and `zone` (an IANA time zone name) go into rows that stay; the
-    contact facts are kept apart, so that they can be erased.
+    Only `id` and `zone` (an IANA time zone name) are stored in permanent rows; the
+    contact facts are stored separately, so that they can be erased.
     """
 
     id: str
@@ -47,15 +47,15 @@ class Customer:
 
 def zone_of(name: str) -> ZoneInfo:
     """
-    Return the time zone of an IANA name, such as ``Pacific/Auckland``.
+    Return the time zone with an IANA name, such as ``Pacific/Auckland``.
 
-    Raises `InvalidValue` for a name that is in no time zone database here.
+    Raises `InvalidValue` if the time zone database of this machine does not have the name.
     """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path, a folder
         raise InvalidValue(
-            f"zone is an IANA time zone name such as Europe/Zurich, not {name[:40]!r}",
+            f"zone must be an IANA time zone name such as Europe/Zurich, not {name[:40]!r}",
             argument="zone",
         ) from None
 
@@ -77,7 +77,7 @@ class PayerField(StrEnum):
     """The country, as ISO 3166-1 alpha-2."""
 
     def given_by(self, payer: Customer | None) -> bool:
-        """Tell whether *payer* has this fact."""
+        """Return whether *payer* has this fact."""
         if payer is None:
             return False
         match self:
@@ -97,7 +97,7 @@ class PayerField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the payer's browser told us; card issuers weigh it in 3-D Secure."""
+    """What the payer's browser reports about itself; card issuers use it in 3-D Secure."""
 
     ip: str = ""
     user_agent: str = ""

@@ -1,8 +1,8 @@
-"""The merge rule: what a new answer changes in what we know of an attempt.
+"""The merge rule: what a new answer changes in what we know about an attempt.
 
-Everything that can tell us something about an attempt goes through `decide`:
+Everything that can inform us about an attempt goes through `decide`:
 the response to the request itself, an inquiry, a callback, a report, an
-operator. It is pure, so the rule can be read, tabulated and tested alone.
+operator. It is pure, so the rule can be read, tabulated and tested by itself.
 
 Knowledge is ranked (`AttemptState.rank`) and only grows. An answer of lower or
 equal rank changes no state, so answers may arrive twice and in any order. Money
@@ -11,19 +11,19 @@ state, because money that arrived is never refused. Two shortcuts are never
 taken: silence does not mean failure, and neither does "not found" before the
 driver's traits say that it is final.
 
-One answer is not believed from everywhere. A refused *inquiry*, or a refused
+One answer is not trusted from every source. A refused *inquiry*, or a refused
 *repetition* of a request, says nothing about the first request, so `Rejected`
 and `Unsent` end an attempt in doubt only as the answer to its first and only
-sending. What the processor had accepted is another matter: if it says of a
-pending operation that it was rejected after all, that is how it ended.
+sending. It is different if the processor had accepted the operation: if it then reports
+a pending operation as rejected, that is its outcome.
 
-An approval is believed for the money that the operation brings. One that shows only other
-money, or only what an operation before it has moved, leaves open what became of this one:
-that money is booked, and a person looks.
+An approval is trusted for the money that the operation moves. If it shows only other
+money, or only what an earlier operation moved, the outcome of this operation is still open:
+that money is booked, and the payment is flagged for manual review.
 
-Every pair of what we know and what is answered has a result, also the ones that
+Every pair of what we know and what is answered has a result, even pairs that
 should not occur: `Changes` that change nothing may still be logged. The reference
-shows the whole table, made from this module.
+shows the whole table, generated from this module.
 """
 
 from __future__ import annotations
@@ -66,45 +66,50 @@ if TYPE_CHECKING:
 
 
 class Source(StrEnum):
-    """Who gave the answer."""
+    """The source of an answer."""
 
     RESPONSE = "response"
+    """The response to the request itself."""
     INQUIRY = "inquiry"
+    """The response to an inquiry about the operation."""
     CALLBACK = "callback"
+    """A callback of the processor."""
     REPORT = "report"
+    """A feed or report of the processor."""
     OPERATOR = "operator"
+    """A person who found out."""
 
 
 class Absence(StrEnum):
-    """
-    What it means now that the processor does not know the operation.
-
-    WAIT: the request may still be on its way, so nothing. ONCE: it would have
-    arrived by now, and one more inquiry must agree. FINAL: it agreed. NEVER:
-    this processor's "not found" proves nothing.
-    """
+    """What it means at this time that the processor does not know the operation."""
 
     WAIT = "wait"
+    """Nothing: the request may still be in flight."""
     ONCE = "once"
+    """It would have arrived by now, and one more inquiry must confirm it."""
     FINAL = "final"
+    """It is confirmed: the operation does not exist."""
     NEVER = "never"
+    """Nothing: this processor's "not found" proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """What we know of an attempt before the answer.
+    """What we know about an attempt before the answer.
 
-    `sends` counts how often its request may have left; `action` is what the payer was
-    last asked to do, until `expires_at`, and `tries` are the declined tries on it that
-    were noted, each by reference and raw code. `key_known` says that the processor
-    refused our key as used with other data, `late_pending` that money is said to be on
-    its way after the attempt had ended, `withdrawn` that a void has ended it. `booked` holds
-    the amounts of movements that are in the books already, `foreign` those of them
-    that are another payment's, `of_others` those that another capture, void or refund of
-    this payment has moved, `settled` what is known of their settlement. `collected` is
-    what has come of this payment before, `authorized` how much was held for it; both are
-    known of a hold and its captures alone. `absence` matters only for `NotFound`; an
-    answer that was perhaps `overtaken` by what we know is not believed to be the end.
+    - `sends` counts how often its request may have been sent. `key_known` says that the processor
+      refused our key because it was used with other data.
+    - `action` is what the payer was last asked to do, until `expires_at`, and `tries` are the
+      declined tries on it that were recorded, each by reference and raw code.
+    - `late_pending` says that money is reported as on its way after the attempt had ended,
+      `withdrawn` that a void has ended it.
+    - `booked` holds the amounts of movements that are already in the books, `foreign` those of
+      them that belong to another payment, `of_others` those that another capture, void or refund
+      of this payment moved, `settled` what is known of their settlement.
+    - `collected` is what has come in for this payment before, `authorized` how much was held for
+      it; both are known only for a hold and its captures.
+    - `absence` matters only for `NotFound`. An answer that may be `overtaken` by what we know is
+      not trusted as the end.
     """
 
     operation: Operation
@@ -135,16 +140,16 @@ class AttemptFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What to write down; everything at its default means: nothing new.
+    """What to store; everything at its default means: nothing new.
 
-    `settle` are movements of the books whose settlement is news, `disputes` what is
-    told of disputes. `held` are those movements of `book` that were not asked for, so that a person
-    must decide; so must they about a `conflict`, a movement that contradicts the
-    books. `alerts` are sentences for people, `log` one for the log alone. `tried` notes
-    a declined try on a page that stays payable; `action` replaces what the payer is
-    asked to do; `void_late` asks for the late authorisation to be voided. `seen` is
-    how much is on its way. `hold_late` asks to hold again what is still free, because
-    money is on its way after the end, and `let_go` to let go of that.
+    `settle` are movements in the books with a new settlement, `disputes` the reported
+    disputes. `held` are those movements of `book` that were not requested, so that a clerk
+    must decide; the same is true of a `conflict`, a movement that contradicts the
+    books. `alerts` are sentences for people, `log` is one for the log alone. `tried` records
+    a declined try on a page that stays payable; `action` replaces what the payer was
+    asked to do; `void_late` requests that the late authorisation be voided. `seen` is
+    how much is on its way. `hold_late` requests to hold again what is still free, because
+    money is on its way after the end, and `let_go` to release that hold.
     """
 
     state: AttemptState | None = None
@@ -179,10 +184,10 @@ _PAGES = frozenset({Operation.CHARGE, Operation.AUTHORIZE, Operation.ENROLL})
 """Operations whose page, slip or address stays payable after a declined try."""
 
 _ABOUT_PAGE = frozenset({Operation.COMPLETE, Operation.WITHDRAW})
-"""Operations on a page: what they show of its money is news of the attempt that made it."""
+"""Operations on a page: what they report about its money concerns the attempt that created it."""
 
 _KNOWS_KEY = frozenset({RejectCause.KEY_IN_USE, RejectCause.KEY_MISMATCH})
-"""Refusals which prove that something was sent under our key before."""
+"""Rejections that prove that something was sent with our key before."""
 
 ABOUT_QUESTION: Final = _KNOWS_KEY | {
     RejectCause.CREDENTIALS,
@@ -190,7 +195,7 @@ ABOUT_QUESTION: Final = _KNOWS_KEY | {
     RejectCause.RATE_LIMIT,
     RejectCause.UNAVAILABLE,
 }
-"""Refusals that an inquiry may get for itself: they say nothing of what it asked about."""
+"""Rejections that may concern the inquiry itself: they say nothing about its subject."""
 
 _COMES = frozenset({MovementKind.CHARGE, MovementKind.CAPTURE})
 _GOES_BACK = frozenset({MovementKind.REFUND, MovementKind.VOID})
@@ -203,10 +208,10 @@ SHOWN_BY: Final[Mapping[Operation, frozenset[MovementKind]]] = {
     Operation.REFUND: _GOES_BACK,
     Operation.VOID: _GOES_BACK,
 }
-"""What kinds of movement show that an operation was done."""
+"""The kinds of movement that show that an operation was done."""
 
 _MAY_MOVE_NOTHING = frozenset({Operation.VOID})
-"""Operations of `SHOWN_BY` that are done without a movement, if nothing had moved before."""
+"""Operations of `SHOWN_BY` that can be done without a movement, if nothing had moved before."""
 
 
 def decide(facts: AttemptFacts, answer: Answer, source: Source) -> Changes:
@@ -218,7 +223,7 @@ def decide(facts: AttemptFacts, answer: Answer, source: Source) -> Changes:
 
 
 def _alerted(changes: Changes, answer: Answer) -> Changes:
-    """Return *changes* with what *answer* says was left undone, once: with what it brings about."""
+    """Return *changes* with the alert of *answer*, if they change anything: so it is given once."""
     match answer:
         case Approved() | Authorized() | Declined() | Rejected() if answer.alert:
             news = changes.state is not None or changes.tried
@@ -228,7 +233,7 @@ def _alerted(changes: Changes, answer: Answer) -> Changes:
 
 
 def _ends_wait(facts: AttemptFacts, answer: Answer, source: Source) -> bool:
-    """Return whether money that was on its way after the end does not come, or has come."""
+    """Return whether money on its way after the end will not come, or has come."""
     match answer:
         case Approved():
             return _is_shown(facts, answer)
@@ -290,7 +295,7 @@ def _unknown(facts: AttemptFacts, answer: Unknown) -> Changes:
 
 
 def _pending(facts: AttemptFacts, answer: Pending) -> Changes:
-    """Go on to pending, unless too little is on its way to hold anything for it."""
+    """Move to pending, unless too little is on its way to hold anything for it."""
     changes = _forward(facts, AttemptState.PENDING, reference=answer.reference)
     seen = answer.amount if _of_asked(facts, answer.amount) else None
     enough = seen is None or _is_enough(facts, seen)
@@ -308,7 +313,7 @@ def _of_asked(facts: AttemptFacts, amount: Money | None) -> bool:
 
 
 def _is_enough(facts: AttemptFacts, seen: Money) -> bool:
-    """Return whether so much of what was asked for is on its way that it is held for it."""
+    """Return whether enough of the requested amount is on its way to hold it."""
     return seen.minor > 0 and seen.minor * 100 >= facts.asked.minor * facts.held_from_percent
 
 
@@ -321,7 +326,7 @@ def _pending_late(
     if facts.late_pending or not collects or not enough:
         return changes
     if facts.withdrawn:
-        return changes  # it was pending before it was withdrawn, and that is told late
+        return changes  # it was pending before it was withdrawn, and the report is late
     if facts.state is AttemptState.DECLINED:
         return changes  # that was the processor's own last word: this was true before it
     text = f"money is on its way to a payment that had ended as {facts.state}"
@@ -329,10 +334,10 @@ def _pending_late(
 
 
 def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
-    """Ask the payer for *answer*, or for this instead of what they were asked for before."""
+    """Ask the payer for *answer*, replacing any earlier action."""
     if facts.operation in _ABOUT_PAGE and not facts.state.final:
-        # The page is still open: to complete or to withdraw it has come to nothing. What the
-        # payer is to do is news of the attempt that made the page.
+        # The page is still open: completing or withdrawing it has come to nothing. The
+        # payer's action concerns the attempt that created the page.
         open_still = facts.operation is Operation.WITHDRAW
         return Changes(
             state=AttemptState.FAILED,
@@ -347,7 +352,7 @@ def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
     payable = changes.state or facts.state
     if payable not in (AttemptState.REQUIRES_ACTION, AttemptState.PENDING):
         return changes
-    # What is read of an action from the ledger lacks the secret that only the payer may see.
+    # An action read from the ledger lacks the secret that only the payer may see.
     known = facts.action is not None and with_secret(facts.action, None)
     news = with_secret(answer.action, None) != known
     return replace(changes, action=answer.action if news else None, expires_at=answer.expires_at)
@@ -360,7 +365,7 @@ def _approved(facts: AttemptFacts, answer: Approved) -> Changes:
             facts,
             AttemptState.UNKNOWN,
             reference=answer.reference,
-            reason="the gateway approved without saying what money moved",
+            reason="the gateway approved without reporting what money moved",
         )
     changes = _booked(facts, answer)
     if facts.state is not AttemptState.SUCCEEDED and not _is_shown(facts, answer):
@@ -369,7 +374,7 @@ def _approved(facts: AttemptFacts, answer: Approved) -> Changes:
     if facts.state is AttemptState.SUCCEEDED:
         return changes
     if facts.state.ended and facts.operation in _ABOUT_PAGE:
-        # That it came to nothing then says nothing of the page, which was paid later.
+        # Then its failure says nothing about the page, which was paid later.
         return replace(changes, state=AttemptState.SUCCEEDED)
     if facts.state.ended:
         text = f"the gateway approved a payment that had ended as {facts.state}"
@@ -391,17 +396,17 @@ def _is_shown(facts: AttemptFacts, answer: Approved) -> bool:
 
 
 def _of_this(facts: AttemptFacts, answer: Approved) -> list[Movement]:
-    """Return what *answer* tells beside the money of others, which was booked before."""
+    """Return the movements in *answer*, without money of others that was booked before."""
     if facts.operation in _PAGES:
-        # A gateway may take a charge for a duplicate, and answer for another payment.
+        # A gateway may treat a charge as a duplicate, and answer for another payment.
         return _once(answer)
     repeated = facts.foreign | facts.of_others
     return [each for each in _once(answer) if (each.kind, each.movement_id) not in repeated]
 
 
 def _not_shown(facts: AttemptFacts, changes: Changes) -> Changes:
-    """Leave open how the operation ended, and ask for a review."""
-    text = f"the gateway approved to {facts.operation}, and shows only other money; ask it"
+    """Leave the outcome of the operation open, and flag it for manual review."""
+    text = f"the gateway approved to {facts.operation}, but shows only other money; ask it"
     unknown = AttemptState.UNKNOWN.rank > facts.state.rank
     news = unknown or bool(changes.book)
     return replace(
@@ -414,7 +419,7 @@ def _not_shown(facts: AttemptFacts, changes: Changes) -> Changes:
 
 
 def _other_amount(facts: AttemptFacts, answer: Approved, changes: Changes) -> Changes:
-    """Ask for a review of a refund or capture that was not as much as was asked for."""
+    """Flag a refund or capture that moved another amount than requested."""
     if facts.operation not in (Operation.REFUND, Operation.CAPTURE):
         return changes
     kinds = SHOWN_BY[facts.operation]
@@ -429,8 +434,8 @@ def _other_amount(facts: AttemptFacts, answer: Approved, changes: Changes) -> Ch
 
 
 def other_amount(operation: Operation, asked: Money, moved: Money) -> str:
-    """Return the sentence that says that *operation* moved another amount than was asked for."""
-    return f"asked to {operation} {asked}, and {moved} {_WENT.get(operation, 'came')}"
+    """Return the sentence that says that *operation* moved another amount than requested."""
+    return f"asked to {operation} {asked}, but {moved} {_WENT.get(operation, 'came')}"
 
 
 _WENT: Final = {Operation.REFUND: "went back", Operation.VOID: "went back"}
@@ -444,7 +449,7 @@ def _once(answer: Approved | Moved) -> list[Movement]:
 
 
 def _booked(facts: AttemptFacts, answer: Approved | Moved) -> Changes:
-    """Book what is new of the money that moved; the state is another question."""
+    """Book the money that moved, if it is new; the state is decided separately."""
     new: list[Movement] = []
     settle: list[Movement] = []
     alerts: list[str] = []
@@ -453,7 +458,7 @@ def _booked(facts: AttemptFacts, answer: Approved | Moved) -> Changes:
     for each in answer.movements:
         amount = listed[each.kind, each.movement_id]
         if each.amount != amount:
-            alerts.append(f"movement {each.movement_id} is told as {amount} and as {each.amount}")
+            alerts.append(f"movement {each.movement_id} is reported as {amount} and {each.amount}")
     for movement in _once(answer):
         key = movement.kind, movement.movement_id
         booked = facts.booked.get(key)
@@ -462,7 +467,7 @@ def _booked(facts: AttemptFacts, answer: Approved | Moved) -> Changes:
             new.append(_with(movement, fresh or NOTHING_SETTLED))
             doubts += [doubt] if doubt else []
         elif key in facts.foreign:
-            # Whomever it was told of: what settles is that movement, wherever it is booked.
+            # Whichever payment reported it: what settles is that movement, wherever it is booked.
             settle += [_with(movement, fresh)] if fresh and booked == movement.amount else []
             alerts.append(f"movement {movement.movement_id} is booked for another payment")
         elif booked != movement.amount:
@@ -476,7 +481,7 @@ def _booked(facts: AttemptFacts, answer: Approved | Moved) -> Changes:
     conflict = bool(alerts)
     held = [movement for movement in _not_asked_for(facts, answer) if movement in new]
     if held:
-        alerts.append(f"asked for {facts.asked}, and other money came")
+        alerts.append(f"asked for {facts.asked}, but other money came")
     alerts += doubts
     return Changes(
         book=tuple(new),
@@ -496,9 +501,9 @@ def _with(movement: Movement, known: Settlement) -> Movement:
 
 def _not_asked_for(facts: AttemptFacts, answer: Approved | Moved) -> list[Movement]:
     """
-    Tell the money in another currency, and what comes beyond the amount that was asked for.
+    Return the money in another currency, and the money beyond the requested amount.
 
-    What was asked for finds its place, whether the rest is told along with it or later.
+    The requested amount is not among it, whether the rest is reported together with it or later.
     """
     movements = _once(answer)
     if any(movement.amount.currency != facts.asked.currency for movement in movements):
@@ -530,7 +535,7 @@ def _authorized(facts: AttemptFacts, answer: Authorized) -> Changes:
         return changes
     changes = replace(changes, expires_at=answer.expires_at)
     if answer.amount.currency != facts.asked.currency or answer.amount > facts.asked:
-        text = f"asked to hold {facts.asked}, and {answer.amount} is held"
+        text = f"asked to hold {facts.asked}, but {answer.amount} is held"
         return replace(changes, review=text, alerts=(text,), conflict=True)
     return replace(changes, authorized=answer.amount)
 
@@ -553,7 +558,7 @@ def _declined(facts: AttemptFacts, answer: Declined, source: Source) -> Changes:
             if last:
                 return replace(told, state=AttemptState.DECLINED)
             # The page stays payable: Stripe, PayPal and Remita let the payer try again,
-            # unless they say that this was the last try. Each try is noted once.
+            # unless they say that this was the last try. Each try is recorded once.
             if (answer.reference, answer.raw_code) in facts.tries:
                 return Changes(reference=answer.reference)
             return replace(told, tried=True)
@@ -570,8 +575,8 @@ def _declined(facts: AttemptFacts, answer: Declined, source: Source) -> Changes:
 
 
 def _of_earlier_try(reference: str) -> Changes:
-    """Leave to a person what may be of an earlier try, while money of a later one is coming."""
-    text = "a decline was told that may be of an earlier try; ask the gateway and resolve it"
+    """Flag a decline that may belong to an earlier try, while money of a later one is coming."""
+    text = "a decline was reported that may be of an earlier try; ask the gateway and resolve it"
     return Changes(reference=reference, review=text, alerts=(text,))
 
 
@@ -606,7 +611,7 @@ def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
 
 
 def _about_question(facts: AttemptFacts, answer: Rejected, source: Source) -> bool:
-    """Return whether only an inquiry, or a repetition, was refused, and not the operation."""
+    """Return whether only an inquiry, or a repetition, was refused, not the operation."""
     if source is Source.RESPONSE:
         return facts.sends > 1
     return source is Source.INQUIRY and answer.cause in ABOUT_QUESTION
@@ -614,17 +619,17 @@ def _about_question(facts: AttemptFacts, answer: Rejected, source: Source) -> bo
 
 def _key_known(facts: AttemptFacts, answer: Rejected) -> Changes:
     """
-    Read that our key is known already: something was sent under it, and may move money.
+    Conclude that our key is already known: something was sent with it, and may move money.
 
-    A sending that is still under way will be found. If the processor knows the key with
-    other data, another ledger or process used it: asking goes on, but nothing is sent
-    again, and a person looks at it.
+    A request that is still in flight will be found. If the processor knows the key with
+    other data, another ledger or process used it: inquiries continue, but nothing is sent
+    again, and the payment is flagged for manual review.
     """
     told = Changes(
         state=AttemptState.UNKNOWN if facts.state is AttemptState.SENDING else None,
         reference=answer.reference,
         raw_code=answer.raw_code,
-        reason=answer.message or "the gateway is busy with a request under the same key",
+        reason=answer.message or "the gateway is busy with a request with the same key",
     )
     if answer.cause is RejectCause.KEY_IN_USE:
         return told
@@ -657,8 +662,8 @@ def _not_found(facts: AttemptFacts) -> Changes:
     text = "the gateway does not know this operation"
     match facts.state, facts.absence:
         case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL) if facts.key_known:
-            # It knows the key, so what was sent under it is there under another name.
-            return Changes(review=f"{text}, and knows its key with other data")
+            # It knows the key, so what was sent with it exists under another name.
+            return Changes(review=f"{text}, but knows its key with other data")
         case ((AttemptState.SENDING | AttemptState.UNKNOWN), Absence.FINAL):
             return Changes(state=AttemptState.FAILED, code="not_found", reason=text, retryable=True)
         case AttemptState.REQUIRES_ACTION, Absence.FINAL:

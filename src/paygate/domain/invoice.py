@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
 
 class InvoiceStatus(StrEnum):
-    """Where an invoice stands; only draft, open and void are stored, the rest follows."""
+    """The state of an invoice; only draft, open and void are stored, the others are derived."""
 
     DRAFT = "draft"
+    """It is not issued yet."""
     OPEN = "open"
+    """It is issued, and nothing of it is paid."""
     PARTIALLY_PAID = "partially_paid"
+    """Part of it is paid."""
     PAID = "paid"
-    """Nothing is open any more, and money paid some of it; a rest may have been given up."""
+    """Nothing is open, and money paid at least part of it; a rest may have been written off."""
     WRITTEN_OFF = "written_off"
-    """Nothing is open any more, and no money is on it: all of it was given up."""
+    """Nothing is open, and no money is on it: all of it was written off."""
     VOID = "void"
+    """It should not have been issued, and nothing of it is owed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +36,10 @@ class Invoice:
 
     `open` is `total` less what was allocated and written off; `claimed` is the
     part of it that live payments hold right now, and `claimed_by` names them. `credited` is
-    what of its money became credit of the customer when it was voided. `reversal` is set on a fee
-    invoice and names the reversal that caused it. `disputed` says that a payer's bank
-    took money off it that may be lost: it is not charged by itself.
-    `assignment_key` waits for prepayments that belong to one purpose; until then it is None.
+    how much of its money became credit of the customer when it was voided. `reversal` is set on
+    a fee invoice and names the reversal that caused it. `disputed` says that a payer's bank
+    took money off it that may be lost: it is not charged automatically.
+    `assignment_key` is for prepayments for one purpose, and is None until those are supported.
     """
 
     id: str
@@ -56,14 +60,14 @@ class Invoice:
 
     @property
     def open(self) -> Money:
-        """What is still to be paid; nothing on a void invoice."""
+        """What is still to be paid; zero on a void invoice."""
         if self.status is InvoiceStatus.VOID:
             return Money.zero(self.total.currency)
         minor = self.total.minor - self.allocated.minor - self.written_off.minor
         return Money(self.total.currency, minor)
 
     def is_overdue(self, today: date) -> bool:
-        """Tell whether something is open after the due date; *today* is in the customer's zone."""
+        """Return whether anything is open after the due date; *today* is in the customer's zone."""
         return today > self.due and self.open.minor > 0
 
 

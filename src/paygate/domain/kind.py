@@ -1,6 +1,6 @@
-"""Kinds and operations: how money travels, and what can be asked of a gateway.
+"""Kinds and operations: how money travels, and what a gateway can be asked to do.
 
-The two together are the question that `Traits.offers` answers.
+Together they are the arguments of `Traits.offers`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from enum import StrEnum
 class Kind(StrEnum):
     """How money travels: the rail of a payment.
 
-    A kind is a way of paying, and not a brand: what a payer does, when the result is known,
-    and how the money can come back are alike for all payments of one kind.
+    A kind is a way of paying, not a brand. All payments of one kind are alike in what the payer
+    does, when the result is known, and how the money can come back.
     """
 
     CARD = "card"
-    """A card, given as a token or number; also a wallet that hands over a card's token."""
+    """A card, given as a token or a number; also a wallet that passes on a card's token."""
     E_CHECK = "e_check"
     """A debit of a bank account under a mandate: ACH, SEPA, Bacs. The result takes days."""
     REDIRECT = "redirect"
     """A page of the processor or of a bank, and wallets that have one: PayPal, iDEAL, Klarna."""
     VOUCHER = "voucher"
-    """A slip with a number that is paid in cash or at a bank's counter, in days."""
+    """A slip with a number that is paid in cash or at a bank's counter within days."""
     QR = "qr"
-    """A code that the payer's bank or wallet scans: Pix, UPI, PayNow, static or for one sum."""
+    """A code that the payer's bank or wallet scans: Pix, UPI, PayNow, static or for one amount."""
     PUSH = "push"
-    """A question on the payer's phone, which the payer approves there: M-Pesa, Swish, MB WAY."""
+    """A request on the payer's phone, which the payer approves there: M-Pesa, Swish, MB WAY."""
     BITCOIN = "bitcoin"
     """An address on the Bitcoin chain."""
     TERMINAL = "terminal"
@@ -36,38 +36,38 @@ class Kind(StrEnum):
     CASH = "cash"
     """Cash over the counter."""
     TRANSFER = "transfer"
-    """A transfer that the payer's bank made by itself."""
+    """A bank transfer that the payer made on their own initiative."""
     CREDIT = "credit"
     """The customer's own credit in the ledger; no money moves."""
 
     @property
     def recorded(self) -> bool:
-        """Whether money of this kind comes in by hand, without a gateway."""
+        """Whether money of this kind is received by hand, without a gateway."""
         return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
 
     @property
     def returnable_for(self) -> int:
-        """For how many banking days after settlement the payer's bank usually returns it."""
+        """For how many banking days after settlement the payer's bank can usually return it."""
         return 5 if self is Kind.E_CHECK else 0
 
 
 class Operation(StrEnum):
-    """What can be asked of a gateway."""
+    """What a gateway can be asked to do."""
 
     CHARGE = "charge"
-    """Collect an amount, or begin to: open a page, print a slip, ask a bank."""
+    """Collect an amount, or start to: open a page, print a slip, ask a bank."""
     AUTHORIZE = "authorize"
     """Hold an amount, to be captured later."""
     COMPLETE = "complete"
-    """Finish what the payer approved on a page."""
+    """Complete a charge that the payer approved on a page."""
     CAPTURE = "capture"
-    """Take all or a part of what is held."""
+    """Capture all or part of what is held."""
     VOID = "void"
-    """Undo a charge before it settles, or let go of what is held."""
+    """Void a charge before it settles, or release what is held."""
     REFUND = "refund"
     """Send money back."""
     WITHDRAW = "withdraw"
-    """Make a page or slip unpayable."""
+    """Withdraw a page or slip, so that it can no longer be paid."""
     ENROLL = "enroll"
     """Store a method."""
     FORGET = "forget"

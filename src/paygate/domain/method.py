@@ -33,13 +33,13 @@ BRANDS: Final[Mapping[str, str]] = {
     "unionpay": "unionpay",
     "chinaunionpay": "unionpay",
     "maestro": "maestro",
-    "switch": "switch",  # of the past; cards that were stored long ago may have it
+    "switch": "switch",  # discontinued; cards stored long ago may have it
 }
-"""Our names of the card brands, by the processors' names of them in small letters alone."""
+"""Our names of the card brands, by the processors' names, reduced to lower-case letters."""
 
 
 def brand_of(name: str) -> str:
-    """Return our name of the card brand that a processor calls *name*; one that is new stays."""
+    """Return our name of the card brand that a processor calls *name*; a new one is kept as is."""
     letters = "".join(character for character in name.lower() if character.isalpha())
     return BRANDS.get(letters, name)
 
@@ -47,10 +47,10 @@ def brand_of(name: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodFacts:
     """
-    What may be printed of the card or bank account that paid: ``visa`` ending ``4242``.
+    What can be printed about the card or bank account that paid: ``visa`` ending ``4242``.
 
-    The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
-    `brand_of`. `last4` are the last digits of the card or account, and never more of them;
+    The `brand` of a card is one of `BRANDS` if the table has it: a driver reads it with
+    `brand_of`. `last4` are the last digits of the card or account, and never more;
     `wallet` is how a card was presented, such as ``apple_pay``.
     """
 
@@ -65,7 +65,7 @@ class MethodFacts:
             object.__setattr__(self, "last4", self.last4[-_LAST4:])
 
     def updated(self, told: MethodFacts | None) -> MethodFacts:
-        """Return these facts with those that are *told* in their place."""
+        """Return these facts, updated with the newer ones."""
         if told is None:
             return self
         facts = {each.name: getattr(told, each.name) for each in fields(told)}
@@ -77,13 +77,13 @@ _LAST4: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMethod:
-    """What a gateway says of a card or account that it keeps for us.
+    """What a gateway says about a card or account that it stores for us.
 
-    The `brand` of a card is one of `BRANDS`, if that has it: a driver reads it with
+    The `brand` of a card is one of `BRANDS` if the table has it: a driver reads it with
     `brand_of`. The `holder` is a person's name and is not shown in a repr.
-    `reference` is what the processor calls the method in its notices (`MethodNews`); it is
-    kept unencrypted, so it must be worth nothing to others. `customer_reference` is the
-    processor's own id of the payer; it is kept for the account, and given with later
+    `reference` is the processor's name of the method in its notices (`MethodNews`); it is
+    stored unencrypted, so it must be useless to others. `customer_reference` is the
+    processor's own id of the payer; it is stored for the account, and passed with later
     charges and enrolments of the payer.
     """
 
@@ -102,10 +102,10 @@ class StoredMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodNews:
-    """What a processor says by itself about a method that it keeps for us.
+    """A processor's notice about a method that it stores for us.
 
-    `reference` is the one of its `StoredMethod`. `facts` are what it shows now, of which
-    what is empty has not changed: a card that was renewed has a new expiry, and may have
+    `reference` is that of its `StoredMethod`. `facts` are its current ones; an empty
+    fact has not changed: a renewed card has a new expiry, and may have
     a new number. With `ended` it cannot be charged any more, because it was deleted at the
     processor, or the payer or the bank revoked the mandate; `reason` is the processor's
     word for why.
@@ -121,9 +121,9 @@ class MethodNews:
 class PaymentMethod:
     """A stored method of a customer; the token itself stays encrypted in the ledger.
 
-    The `brand` of a card is spelled alike at every gateway (`BRANDS`).
-    `expires` is the last day on which it is good, `mandate` the id of what the payer
-    allowed us to collect by ourselves. One with `forgotten_at` is not charged any more:
+    The `brand` of a card is spelled the same for every gateway (`BRANDS`).
+    `expires` is the last day on which it is valid, `mandate` the id of the payer's
+    permission to collect without them. A method with `forgotten_at` is not charged any more:
     it was forgotten, or has ended at its gateway.
     """
 
@@ -145,23 +145,23 @@ _LAST_YEAR: Final = 2200
 
 
 class MandateScope(StrEnum):
-    """What the payer allowed us to collect by ourselves.
+    """What the payer allowed us to collect without them.
 
-    It is kept with the mandate. Nothing acts on it yet: it waits for invoices that are
-    collected by themselves when they fall due, and until then the host decides what to charge.
+    It is stored with the mandate. Nothing uses it yet: it is for invoices that are
+    collected automatically when they fall due. Until then the host decides what to charge.
     """
 
     FUTURE = "future"
     """What falls due from now on."""
     FUTURE_AND_PENDING = "future_and_pending"
-    """That, and what is open already."""
+    """What falls due from now on, and what is already open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
     """The payer's authorisation: which text, when, from where, and for what.
 
-    The ledger gives it its `id`.
+    The ledger assigns its `id`.
     """
 
     text_version: str
@@ -177,14 +177,14 @@ class Mandate:
         aware = isinstance(given, datetime) and given.utcoffset() is not None
         if not aware or not _FIRST_YEAR <= cast("datetime", given).year <= _LAST_YEAR:
             raise InvalidValue(
-                "accepted_at of a mandate is the instant, with its zone, at which the payer "
+                "accepted_at of a mandate must be the instant, with its zone, at which the payer "
                 f"agreed, such as datetime.now(UTC), not {told(given)}",
                 argument="mandate",
             )
         if not isinstance(cast("object", self.scope), MandateScope):
             scopes = ", ".join(MandateScope)
             raise InvalidValue(
-                f"scope of a mandate is a MandateScope ({scopes}), not {told(self.scope)}",
+                f"scope of a mandate must be a MandateScope ({scopes}), not {told(self.scope)}",
                 argument="mandate",
             )
         for name, least in (("text_version", 1), ("reference", 0), ("ip", 0), ("user_agent", 0)):
@@ -193,18 +193,18 @@ class Mandate:
             fits = isinstance(text, str) and least <= len(text) <= most
             if not fits or not (line(text) or (name == "user_agent" and encodable(text))):
                 raise InvalidValue(
-                    f"{name} of a mandate is printable text of {least} to {most} characters, not "
-                    f"{told(text)}",
+                    f"{name} of a mandate must be printable text of {least} to {most} characters, "
+                    f"not {told(text)}",
                     argument="mandate",
                 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodRequest:
-    """What became of storing a method, or of deleting one at its gateway.
+    """The state of a request to store a method, or to delete one at its gateway.
 
-    `state` is ``succeeded`` when it is done; then, and only then, a method that was to
-    be stored is there as `method`. ``requires_action`` wants the payer to follow
+    `state` is ``succeeded`` when it is done; only then a method that was to
+    be stored is in `method`. ``requires_action`` requires the payer to follow
     `action`. While it is ``sending``, ``unknown`` or ``pending``, recovery follows it up.
     """
 

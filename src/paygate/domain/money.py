@@ -24,8 +24,8 @@ class Money:
     """An amount in minor units: ``Money("USD", 1250)`` is $12.50.
 
     It may be negative (a balance, a difference). Adding, subtracting and
-    comparing need the same currency on both sides and raise `CurrencyMismatch`
-    otherwise. There is no float anywhere: none comes in, none comes out.
+    comparing require the same currency on both sides and raise `CurrencyMismatch`
+    otherwise. Floats are neither accepted nor returned.
     """
 
     currency: str
@@ -34,8 +34,8 @@ class Money:
     def __post_init__(self) -> None:
         if type(self.minor) is not int:
             raise InvalidAmount(
-                f"minor units are an int, not {type(self.minor).__name__}; "
-                "use Money.of for a human amount"
+                f"minor units must be an int, not {type(self.minor).__name__}; "
+                "use Money.of for an amount such as 12.50"
             )
         if type(self.currency) is not str or self.currency not in SCALES:
             scale_of(self.currency)
@@ -44,9 +44,9 @@ class Money:
 
     @classmethod
     def of(cls, currency: str, amount: Decimal | int | str) -> Self:
-        """Read a human amount: ``Money.of("USD", "12.50")``.
+        """Return a decimal amount as Money: ``Money.of("USD", "12.50")``.
 
-        Raises `InvalidAmount` for a float, for text that is no plain decimal
+        Raises `InvalidAmount` for a float, for text that is not a plain decimal
         number, and for more digits than the currency has; `InvalidCurrency`
         for a code that ISO 4217 does not list.
         """
@@ -66,12 +66,12 @@ class Money:
 
     @classmethod
     def zero(cls, currency: str) -> Self:
-        """Nothing, in *currency*."""
+        """Return zero in *currency*."""
         return cls(currency, 0)
 
     @classmethod
     def sum(cls, currency: str, amounts: Iterable[Money]) -> Self:
-        """Add up *amounts*, which must all be in *currency*."""
+        """Return the sum of *amounts*, which must all be in *currency*."""
         total = cls.zero(currency)
         for amount in amounts:
             total += amount
@@ -83,15 +83,15 @@ class Money:
         return Decimal(self.minor).scaleb(-SCALES[self.currency])
 
     def split(self, weights: Sequence[int]) -> list[Self]:
-        """Divide by whole, non-negative *weights* without losing a minor unit.
+        """Split by whole, non-negative *weights* without losing a minor unit.
 
-        Minor units that do not divide go one each to the largest remainders,
-        the earlier first, so the same call always gives the same parts and
+        Minor units that cannot be divided go one each to the largest remainders,
+        the earlier one first, so the same call always returns the same parts and
         they always add up to this amount.
         """
         total = sum(weights)
         if total <= 0 or any(weight < 0 for weight in weights):
-            raise InvalidAmount("weights must be whole numbers, none negative, not all zero")
+            raise InvalidAmount("weights must be whole numbers, none negative, and not all zero")
         sign, size = (1, self.minor) if self.minor >= 0 else (-1, -self.minor)
         parts = [size * weight // total for weight in weights]
         remainders = [size * weight % total for weight in weights]
@@ -101,7 +101,7 @@ class Money:
         return [type(self)(self.currency, sign * part) for part in parts]
 
     def format(self, locale: str = "en_US") -> str:
-        """Write the amount for people of *locale* (CLDR rules): ``12,50 €``.
+        """Return the amount as text for readers of *locale* (CLDR rules): ``12,50 €``.
 
         Raises `InvalidAmount` for a locale that CLDR does not know.
         """
@@ -112,9 +112,9 @@ class Money:
         try:
             rules = Locale.parse(locale, sep="-" if "-" in locale else "_")
         except (UnknownLocaleError, ValueError) as error:
-            raise InvalidAmount(f"no rules to format money for locale {told(locale)}") from error
-        # CLDR shows fewer digits than ISO 4217 counts for some currencies (none for IQD), and
-        # has none for BTC: what we count is what people should see.
+            raise InvalidAmount(f"there are no rules to format money for {told(locale)}") from error
+        # CLDR shows fewer digits than ISO 4217 has for some currencies (none for IQD), and has
+        # none for BTC: people should see every digit that we count.
         pattern = rules.currency_formats["standard"].pattern
         pattern = pattern.replace(".00", f".{digits}" if digits else "")
         return format_currency(
@@ -161,18 +161,18 @@ class Money:
 
     def _same(self, other: Money) -> int:
         if not isinstance(cast("object", other), Money):
-            raise InvalidAmount(f"{self} is counted with Money only, not {told(other)}")
+            raise InvalidAmount(f"{self} can be combined with Money only, not {told(other)}")
         if self.currency != other.currency:
-            raise CurrencyMismatch(f"{self} and {other} are not of one currency")
+            raise CurrencyMismatch(f"{self} and {other} are in different currencies")
         return other.minor
 
 
 def written(currency: str, text: str) -> Money:
     """
-    Read an amount that a person wrote, where a zero is a digit like any other.
+    Return an amount that a person wrote, in which a zero is a digit like any other.
 
-    ``2.000`` euros may be two, or two thousand with the point of another country. Raises
-    `InvalidAmount` for more digits than *currency* has, though they be zeros.
+    ``2.000`` euros may be two, or two thousand with another country's separator. Raises
+    `InvalidAmount` for more digits than *currency* has, even if they are zeros.
     """
     amount = Money.of(currency, text)
     _, _, digits = text.strip().partition(".")
@@ -180,29 +180,29 @@ def written(currency: str, text: str) -> Money:
     if len(digits) > scale:
         raise InvalidAmount(
             f"{told(text)} has more digits after the point than {currency} ({scale}); write "
-            "thousands without a mark"
+            "thousands without a separator"
         )
     return amount
 
 
 def _cut(amount: Decimal | int | str) -> str:
-    """Return what was given as an amount, for a message."""
+    """Return an amount as it was given, for a message."""
     return told(str(amount) if isinstance(amount, Decimal) else amount)
 
 
 def _exact(amount: Any) -> Decimal:
-    """Read *amount* without rounding; floats are refused because 0.1 is not 0.1 in them."""
+    """Return *amount* without rounding; floats are refused because they cannot represent 0.1."""
     match amount:
         case bool() | float():
-            raise InvalidAmount(f"an amount is a str, an int or a Decimal, not {told(amount)}")
+            raise InvalidAmount(f"an amount must be a str, int or Decimal, not {told(amount)}")
         case int():
             exact = Decimal(amount)
         case Decimal():
             exact = amount
         case str():
             text = amount.strip()
-            # Decimal reads "1_000", "1e3" and other scripts' digits; an amount in a file that
-            # looks like that is more likely a mistake than a number.
+            # Decimal also reads "1_000", "1e3" and other scripts' digits; in a file, text like that
+            # is more likely a mistake than a number.
             if not text.isascii() or "_" in text or "e" in text.lower():
                 raise InvalidAmount(f"{told(amount)} is not a plain decimal number")
             try:
@@ -211,7 +211,7 @@ def _exact(amount: Any) -> Decimal:
                 raise InvalidAmount(f"{told(amount)} is not a plain decimal number") from None
         case _:
             raise InvalidAmount(
-                f"an amount is a str, an int or a Decimal, not {type(amount).__name__}"
+                f"an amount must be a str, int or Decimal, not {type(amount).__name__}"
             )
     if not exact.is_finite() or len(exact.as_tuple().digits) > 28 or exact.adjusted() > 19:
         raise InvalidAmount(f"{_cut(amount)} is not an amount that can be stored")

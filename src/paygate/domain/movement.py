@@ -1,4 +1,4 @@
-"""Movements: what a processor says of money that moved, or that is on its way."""
+"""Movements: what a processor reports about money that moved, or that is on its way."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class MovementKind(StrEnum):
     CHARGE = "charge"
     """In: money of a charge or of a page."""
     CAPTURE = "capture"
-    """In: money that an authorisation had held."""
+    """In: money that an authorisation held."""
     VOID = "void"
-    """Out: a charge or capture that was undone before it settled."""
+    """Out: a charge or capture that was voided before it settled."""
     REFUND = "refund"
-    """Out: sent back by the merchant, whoever asked for it."""
+    """Out: sent back by the merchant, whoever requested it."""
     REFUND_FAILED = "refund_failed"
     """In: a refund that did not reach the payer and came back; it undoes the refund."""
     RETURN = "return"
-    """Out: the payer's bank says that the money of a debit never came."""
+    """Out: the payer's bank reports that the money of a debit never came."""
     CHARGEBACK = "chargeback"
     """Out: the cardholder's bank took the money in a dispute."""
     CHARGEBACK_WON = "chargeback_won"
     """In: a dispute gave it back; it undoes the chargeback."""
     REVERSAL = "reversal"
-    """Out: for the engine alone, a clerk booked the opposite; a driver never says it."""
+    """Out: only for the engine, a clerk booked the opposite; a driver never reports it."""
     UNDONE = "undone"
-    """In: for the engine alone, a person took back what was recorded as gone out."""
+    """In: only for the engine, a clerk took back a record of money sent out."""
 
     @property
     def inward(self) -> bool:
@@ -56,17 +56,17 @@ _INWARD = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """The processor says that money moved; booked once as a `Receipt`.
+    """A report of the processor that money moved; booked once, as a `Receipt`.
 
     `movement_id` is the processor's own id of this one movement: together with
     account and kind it makes booking idempotent. `amount` is always positive.
-    `effective` is when it moved: an instant, which counts on the date that it has in
-    the customer's zone, or the date that the processor gives. `undoes` is the movement
-    id that this one takes back, `code` the processor's reason for it (an ACH return
-    code, say). `settled` is what of it reached us until now (or left us), on the day
-    `settled_on`, and `fee` what the processor took for it; the same movement with
-    more of these later is its settlement. `valued` is for the engine alone: at which price
-    what came in another currency is counted as *amount*.
+    `effective` is when it moved: an instant, which counts on its date in
+    the customer's zone, or the date that the processor gives. `undoes` is the id of the movement
+    that this one takes back, `code` the processor's reason for it (such as an ACH return
+    code). `settled` is how much of it has reached us (or left us) so far, on the day
+    `settled_on`, and `fee` what the processor kept of it; if the same movement is reported later
+    with more of these, that is its settlement. `valued` is only for the engine: the price at which
+    money in another currency is counted as *amount*.
     """
 
     movement_id: str
@@ -83,13 +83,13 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """Money that a feed about addresses sees on its way, or that came: an output of a transaction.
+    """Money that a feed about addresses sees, on its way or arrived: an output of a transaction.
 
-    `name` is the processor's own, the same from when it is first seen until it is gone for good,
-    and `quantity` how much it is. It counts when it has `needed` of its `confirmations`.
-    `replaces` names the sighting in whose place it came: the same payment in other clothes.
-    Only as much of it as was seen before is, and no more than `replaced` if that is given:
-    what was seen once may be replaced by several.
+    `name` is the processor's own, the same from when it is first seen until it is permanently
+    gone, and `quantity` its amount. It counts when it has `needed` of its `confirmations`.
+    `replaces` names the sighting that this one replaces: the same payment in a new transaction.
+    Only the amount that was seen before counts as seen, and no more than `replaced` if that is
+    given: one sighting may be replaced by several.
     """
 
     name: str

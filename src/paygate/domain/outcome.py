@@ -1,9 +1,9 @@
 """Outcomes: what the processor decided, as a closed set of alternatives.
 
-An `Outcome` is what a driver's dialogue returns. Two more answers exist that no
-driver returns for an operation: `Unsent`, which the service concludes when the
-request that moves money provably never left, and `NotFound`, which only an
-inquiry can give.
+An `Outcome` is what a driver's dialogue returns. There are two more answers that no
+driver returns for an operation: `Unsent`, which the service concludes if the
+request that moves money was provably never sent, and `NotFound`, which only an
+inquiry can return.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class DeclineCode(StrEnum):
-    """Why the payer's bank or the processor's risk rules said no, in our words."""
+    """Why the payer's bank or the processor's risk rules said no, in our vocabulary."""
 
     GENERIC = "generic"
     """No reason is given, or none of those below."""
     INSUFFICIENT_FUNDS = "insufficient_funds"
-    """There is not enough money on the account."""
+    """There is not enough money in the account."""
     LIMIT_EXCEEDED = "limit_exceeded"
     """The amount or the number of payments is above a limit of the card or account."""
     EXPIRED_METHOD = "expired_method"
-    """The card or the mandate has run out."""
+    """The card or the mandate has expired."""
     INVALID_METHOD = "invalid_method"
     """The number or the type of the card or account is wrong or not supported."""
     INVALID_SECURITY_CODE = "invalid_security_code"
@@ -41,9 +41,9 @@ class DeclineCode(StrEnum):
     INVALID_ADDRESS = "invalid_address"
     """The address or postal code does not match."""
     AUTHENTICATION_REQUIRED = "authentication_required"
-    """The bank wants to see the payer: bring them back."""
+    """The bank requires the payer's authentication: bring them back."""
     AUTHENTICATION_FAILED = "authentication_failed"
-    """The payer did not pass the check of the bank."""
+    """The payer did not pass the bank's authentication."""
     LOST_OR_STOLEN = "lost_or_stolen"
     """The card is reported lost or stolen; never charge it again."""
     FRAUD_SUSPECTED = "fraud_suspected"
@@ -57,42 +57,42 @@ class DeclineCode(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     """The account is closed."""
     NO_ACCOUNT = "no_account"
-    """There is no such card or account."""
+    """The card or account does not exist."""
     MANDATE_REVOKED = "mandate_revoked"
     """The payer revoked or stopped the debit; never charge it again."""
 
 
 class RejectCause(StrEnum):
-    """Why the processor refused the request itself; the payer's method is not to blame."""
+    """Why the processor rejected the request itself; the payer's method is not to blame."""
 
     CREDENTIALS = "credentials"
     """Our key, password or signature is wrong."""
     PERMISSION = "permission"
-    """The account may not do this."""
+    """The account does not have the permission for this."""
     RATE_LIMIT = "rate_limit"
-    """There were too many requests; this one was not looked at."""
+    """There were too many requests; this one was not processed."""
     VALIDATION = "validation"
     """A field is wrong or missing."""
     UNAVAILABLE = "unavailable"
-    """The processor was not at work, and surely did nothing."""
+    """The processor was out of service, and certainly did nothing."""
     METHOD_GONE = "method_gone"
-    """The token is used up, or the stored method is not there any more."""
+    """The token is used up, or the stored method does not exist any more."""
     KEY_IN_USE = "key_in_use"
-    """A request under this key is being worked on: something was sent before."""
+    """A request with this key is being processed: something was sent before."""
     KEY_MISMATCH = "key_mismatch"
     """This key was used with other data: something was sent before."""
     STATE = "state"
-    """What the operation is about is in no state for it, such as a refund before it settled."""
+    """The object is in the wrong state for the operation, such as a refund before it settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """Done. *movements* say what money moved; none for an operation that moves none.
+    """The operation was done; *movements* is the money that moved, empty if it moves none.
 
-    `disputes` say how disputes of the money stand, where the processor tells that.
-    `method` is the card or account that the processor stored on the way, `method_facts`
-    what it tells of the one that paid. `checks` are the results of address, security code
-    and 3-D Secure. `alert` is a sentence for the merchant about what was left undone, such as
+    `disputes` are the states of disputes of the money, if the processor reports them.
+    `method` is a card or account that the processor stored with the operation, `method_facts`
+    what it reports about the one that paid. `checks` are the results of address, security code
+    and 3-D Secure. `alert` is a sentence for the merchant about something left undone, such as
     a method that could not be stored; it becomes a `payment.alert`.
     """
 
@@ -108,7 +108,7 @@ class Approved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
-    """*amount* is held for us until *expires_at*; nothing moved yet. See `Approved`."""
+    """*amount* is held for us until *expires_at*; nothing has moved yet. See `Approved`."""
 
     amount: Money
     reference: str = ""
@@ -124,13 +124,13 @@ class Authorized:
 class Declined:
     """The payer's bank, or the processor's risk rules, said no.
 
-    `retryable` tells whether the same method may be tried again some other day;
-    `raw_code` is the processor's own code, kept word for word. `final` says that
-    the processor takes no other try on the same page or slip: the payment ends as
+    `retryable` says whether the same method can be tried again on another day;
+    `raw_code` is the processor's own code, word for word. `final` says that
+    the processor accepts no further attempt on the same page or slip: the payment ends as
     declined, while any other decline leaves the page payable. `part` says that it is about
-    one of several parts that the payer may send: what has come of the others stands, and what
-    is still on its way too. `method_facts` and `checks` are those of `Approved`, and so is
-    `alert`, which tells of a hold, say, that the processor could not release.
+    one of several parts that the payer may send: what has arrived of the others stays, and so does
+    what is still on its way. `method_facts` and `checks` are those of `Approved`, and so is
+    `alert`, for example about a hold that the processor could not release.
     """
 
     code: DeclineCode
@@ -147,7 +147,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The processor refused the request; the payment method is not to blame.
+    """The processor rejected the request; the payment method is not to blame.
 
     `alert` is that of `Approved`.
     """
@@ -162,11 +162,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """Accepted, and on its way; the result comes later (an e-check, a Bitcoin transaction).
+    """The processor accepted it; the result comes later (an e-check, a Bitcoin transaction).
 
-    `amount` is how much is on its way in all, if the payer decides that: the payment
-    holds so much of its invoices, and nothing below `Rail.held_from_percent` of what
-    was asked for. None means all that was asked for.
+    `amount` is how much is on its way in total, if the payer decides that: the payment
+    holds that much of its invoices, and nothing below `Rail.held_from_percent` of the
+    requested amount. None means the whole requested amount.
     """
 
     reference: str = ""
@@ -178,8 +178,8 @@ class Pending:
 class ActionRequired:
     """The payer must do something: follow a link, pay a slip, pay an address.
 
-    A completion or withdrawal that only finds the page still open, and cannot show it again,
-    says so without an `action`: what the payer was asked to do before still stands.
+    If a completion or withdrawal finds the page still open and cannot return it again, it has no
+    `action`: the action that the payer was given before is still valid.
     """
 
     action: Action | None
@@ -188,49 +188,49 @@ class ActionRequired:
 
 
 class Ending(StrEnum):
-    """How a page, slip or authorisation ended without money."""
+    """Why a page, slip or authorisation ended without money."""
 
     EXPIRED = "expired"
-    """It ran out."""
+    """It expired."""
     CANCELED = "canceled"
-    """We, the payer or the processor called it off."""
+    """We, the payer or the processor canceled it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The page, slip or authorisation can no longer be paid; nobody was declined."""
+    """The page, slip or authorisation can no longer be paid, but nothing was declined."""
 
     how: Ending
     reference: str = ""
 
 
 class Fault(StrEnum):
-    """What kept an answer from us, whatever words the reason uses."""
+    """What kept us from a response, in one vocabulary."""
 
     NOT_SENT = "not_sent"
-    """The request never left."""
+    """The request was not sent."""
     NO_RESPONSE = "no_response"
-    """It left, and no answer came."""
+    """The request was sent, but no response arrived."""
     BAD_RESPONSE = "bad_response"
-    """An answer came, and it cannot be read."""
+    """A response arrived, but it cannot be read."""
     CREDENTIALS = "credentials"
-    """The other side does not accept who we are."""
+    """The other side does not accept our credentials."""
     OTHER = "other"
     """Anything else, such as an error of the driver."""
 
     @property
     def silent(self) -> bool:
-        """Return whether the other side said nothing at all of what it was asked."""
+        """Return whether the other side said nothing at all about the operation."""
         return self in (Fault.NOT_SENT, Fault.NO_RESPONSE, Fault.CREDENTIALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """We cannot tell what happened; the core will inquire.
+    """The result is not known; the core will inquire.
 
-    `fault` is what kept the answer from us; None if the processor's own answer leaves it open.
-    `flagged` says that the answer does not add up, so that a person should look at
-    it at once, while the core goes on asking.
+    `fault` is what kept us from a response; None if the processor's own response leaves it open.
+    `flagged` says that the response is inconsistent, so the payment is flagged for manual review
+    at once, while the core continues to inquire.
     """
 
     reason: str
@@ -246,7 +246,7 @@ Outcome: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """The request that moves money provably never left; `fault` is what kept it.
+    """The request that moves money was provably never sent; `fault` is the cause.
 
     `flagged` says that the driver itself is at fault.
     """
@@ -258,19 +258,19 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotFound:
-    """The processor does not know the operation that an inquiry asked for.
+    """The processor does not know the operation that an inquiry was about.
 
-    That alone does not mean that it failed: the request may still be on its way.
+    That alone does not mean that it failed: the request may still be in flight.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Money of an operation moved later: sent back elsewhere, returned, disputed, won again.
+    """Money of an operation moved later: refunded elsewhere, returned, disputed, won back.
 
-    `disputes` say how disputes of it stand, with or without a movement.
+    `disputes` are the states of its disputes, with or without a movement.
 
-    It says nothing of how the operation itself ended.
+    It says nothing about the outcome of the operation itself.
     """
 
     movements: tuple[Movement, ...] = ()
@@ -282,4 +282,4 @@ Finding: TypeAlias = Outcome | NotFound
 """What an inquiry returns."""
 
 Answer: TypeAlias = Outcome | NotFound | Unsent | Moved
-"""Anything that can be merged into what we know of an attempt."""
+"""Anything that can be merged into what we know about an attempt."""

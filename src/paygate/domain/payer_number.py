@@ -1,4 +1,4 @@
-"""Numbers of payers: where a customer can pay by themselves, without an attempt of ours."""
+"""Payer numbers: numbers to which customers pay without an attempt of ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Pays(StrEnum):
-    """What money for a payer's number pays by itself."""
+    """What the money for a payer number pays."""
 
     OLDEST_DUE = "oldest_due"
     """The open invoices of the customer, the oldest due date first; the rest is credit."""
@@ -22,9 +22,9 @@ class Pays(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayerNumber:
     """
-    A number at a gateway account under which a customer pays, such as a virtual account.
+    A number at a gateway account to which a customer pays, such as a virtual account.
 
-    It is the `customer`'s until it is released; `released_at` says when that was.
+    It belongs to `customer` until it is released; `released_at` says when that was.
     """
 
     id: str

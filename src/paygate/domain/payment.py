@@ -21,21 +21,30 @@ if TYPE_CHECKING:
     from paygate.domain.review import Review
 
 RECORDED: Final = "recorded"
-"""The account name of money that no gateway brought."""
+"""The account name of money that was received without a gateway."""
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands; what happened to its money later is told by amounts and flags."""
+    """The status of a payment; amounts and flags report what happened to its money later."""
 
     PROCESSING = "processing"
+    """It was sent, or is being processed by the bank; the result comes later."""
     REQUIRES_ACTION = "requires_action"
+    """The payer must follow a link, pay a slip or pay an address."""
     AUTHORIZED = "authorized"
+    """The amount is held for us, but not captured yet."""
     SUCCEEDED = "succeeded"
+    """The money arrived. Amounts and flags report returns and reversals."""
     DECLINED = "declined"
+    """The payer's bank or the processor's risk rules said no."""
     FAILED = "failed"
+    """It ended without money, but not because of the payer's method."""
     CANCELED = "canceled"
+    """It was canceled before money moved."""
     EXPIRED = "expired"
+    """A page, slip or authorisation expired before money moved."""
     UNKNOWN = "unknown"
+    """Its outcome is not known; we are inquiring."""
 
 
 STATUS_OF: dict[AttemptState, PaymentStatus] = {
@@ -50,16 +59,17 @@ STATUS_OF: dict[AttemptState, PaymentStatus] = {
     AttemptState.EXPIRED: PaymentStatus.EXPIRED,
     AttemptState.SUCCEEDED: PaymentStatus.SUCCEEDED,
 }
-"""The payment's status by the state of the attempt that was to bring its money."""
+"""The payment's status, by the state of the attempt that collects its money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentItem:
-    """What a payment is for: an invoice, by number, and how much of it.
+    """One item of a payment: an invoice, by number, and how much of it.
 
-    `amount` is what the payment was to pay of it, `claimed` what it holds of it right now, and
-    `paid` what of its money, or credit, is on it. A payment that was declined claims and paid
-    nothing; one whose money a person assigned to the invoice was not to pay it.
+    `amount` is how much of the invoice the payment was to pay, `claimed` how much of it the
+    payment holds right now, and `paid` how much of its money, or credit, is on it. A declined
+    payment has claimed and paid nothing; if a clerk assigned the money to the invoice, `amount` is
+    zero.
     """
 
     invoice: str
@@ -70,9 +80,9 @@ class PaymentItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignMoney:
-    """What came for a payment in another currency than was asked for, and where it is.
+    """Money that arrived for a payment in a currency that was not requested, and where it is.
 
-    The four amounts are in that currency, and mean what those of the payment do.
+    The four amounts are in that currency, and mean the same as those of the payment.
     """
 
     received: Money
@@ -85,35 +95,35 @@ class ForeignMoney:
 class Payment:
     """One effort to collect an amount from a payer, or money recorded by hand.
 
-    `amount` is what was asked for, `received` what came in, `returned` what went
-    out again (voids, refunds, returns, reversals). `credited` is the part of the
-    money that became customer credit, `unallocated` what a person must decide on (below zero:
-    more went back than came, and nobody knows whose payment it is),
-    `awaiting` what was accepted and counts only when it has settled; until then it
-    holds what it is to pay. `settled` tells that all of its money reached us.
-    `authorized` what was held for us before any capture, `seen` what is on its way, if the
-    gateway says how much: a Bitcoin transaction that waits for confirmations, say. `sightings`
-    are the first of what that is made of, with the confirmations of each, and `address_index` is
-    the number of the address to pay to.
-    `refundable_after` is how many banking days after settlement the payer's bank can
-    still return it. `warnings` are sentences about the call that returned it.
-    `method` is the stored method that was charged, or that was stored on the way;
-    `payer_number` is the number that it was paid to without an attempt of ours; while nobody
-    knows whose that is, `customer` and `payer` are empty and the money waits for `assign`.
-    `method_facts` are brand, last four digits and expiry of the card, or the last four of the
-    bank account, for a payment receipt. `checks` are the results of address, security code and
-    3-D Secure. Each is None if it is not known.
-    `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
-    a new payment (with a new key) may be tried with the same method. `items` are the invoices
-    that it is for, `key` is the idempotency key of the call that made it.
-    `capturing` and `refunding` are what is being taken, or sent back, right now, as far as
-    that is decided by none yet. `repeated` says that the call which returned it stored and
-    sent nothing: its key was used before, and this is the payment of that time.
-
-    All amounts of it are in the currency of `amount`. Money that came in another one is in
-    `foreign`, by currency. `reviews` say why a person must look at it and which verbs end that;
-    there are some if `needs_review`. `unanswered` says why the inquiry that returned it got no
-    answer, so that it is only what was known before; it is empty if the gateway answered.
+    - `amount` is the requested amount, `received` what came in, and `returned` what went
+      out again (voids, refunds, returns, reversals). All amounts are in the currency of `amount`;
+      money that arrived in another one is in `foreign`, by currency.
+    - `credited` is the part of the money that became customer credit. `unallocated` waits for a
+      clerk's decision; it is negative if more went back than came and nobody knows whose
+      payment it is. `awaiting` was accepted and counts only when it has settled; until then it
+      holds what it is to pay. `settled` says that all of its money has reached us.
+    - `authorized` is what was held for us before any capture, `seen` what is on its way, if the
+      gateway reports how much: for example a Bitcoin transaction that waits for confirmations.
+      `sightings` are the first of its parts, with the confirmations of each, and `address_index`
+      is the number of the address to pay to.
+    - `capturing` and `refunding` are what is being captured, or sent back, right now, as long as
+      the outcome is open. `refundable_after` is how many banking days after settlement the
+      payer's bank can still return the money.
+    - `method` is the stored method that was charged, or that was stored with the payment.
+      `method_facts` are the brand, last four digits and expiry of the card, or the last four of
+      the bank account, for a payment receipt. `checks` are the results of address, security code
+      and 3-D Secure. Each is None if it is not known.
+    - `payer_number` is the number that was paid to without an attempt of ours; as long as nobody
+      knows whose it is, `customer` and `payer` are empty and the money waits for `assign`.
+    - `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
+      a new payment (with a new key) can be tried with the same method.
+    - `items` are the invoices that it is for; `key` is the idempotency key of the call that
+      created it. `repeated` says that the call which returned it stored and
+      sent nothing: its key had been used before, and this is the payment of that call.
+    - `reviews` say why it needs manual review and which verbs end that; there are some if
+      `needs_review`. `unanswered` says why the inquiry that returned it got no
+      response, so that it is unchanged; it is empty if the gateway responded. `warnings` are
+      sentences about the call that returned it.
     """
 
     id: str
@@ -166,16 +176,16 @@ class Payment:
 
     @property
     def undecided(self) -> tuple[Money, ...]:
-        """What of it waits for a person's decision, by currency; negative if it is owed to us."""
+        """Its money that waits for a clerk's decision, by currency; negative if owed to us."""
         amounts = (self.unallocated, *(each.unallocated for each in self.foreign))
         return tuple(each for each in amounts if each.minor)
 
     @property
     def refunded(self) -> bool:
-        """Tell whether money of it went back."""
+        """Whether money of it was sent back."""
         return self.returned.minor > 0
 
     @property
     def reversed(self) -> bool:
-        """Tell whether a reversal was booked against it."""
+        """Whether a reversal was booked against it."""
         return self.reversal is not None

@@ -1,4 +1,4 @@
-"""Numbers of cards and e-mail addresses, in whatever spelling others repeat them."""
+"""Card numbers and e-mail addresses, in whatever spelling others repeat them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 from paygate.domain.secret import DOTS
 
 _CARD_DIGITS: Final = range(13, 20)
-"""How many digits a card number has (ISO/IEC 7812) that is not of a shop's own card."""
+"""How many digits a card number has (ISO/IEC 7812), except those of a shop's own card."""
 
 # A card number has 12 to 19 digits (ISO/IEC 7812), and some people write it in groups.
 CARD_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){11,}")
 
-# Digits that stand together, or in groups: parted by a space or a dash however short they are,
-# and by any other marks if they are longer than parts of a date or an amount are.
+# Digits in a row, or in groups: groups of any length may be separated by a space or a dash; longer
+# groups than in a date or an amount may be separated by any other marks.
 _RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,6}[0-9]{3,})*")
-# What a driver quotes is written with these in place of marks that are not printable.
+# In what a driver quotes, these replace characters that are not printable.
 _ESCAPE: Final = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[nrtfv])")
 _GROUP: Final = re.compile(r"[0-9]+")
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 
 
 def without_private(text: str) -> str:
-    """Return *text* with dots for each e-mail address and each number that a card may have."""
+    """Return *text* with dots for each e-mail address and each possible card number."""
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(DOTS, text)
     plain = _ESCAPE.sub(lambda found: " " * len(found[0]), in_ascii_digits(text))
@@ -38,14 +38,14 @@ def without_private(text: str) -> str:
 
 
 def in_ascii_digits(text: str) -> str:
-    """Return *text*, as long as it was, with the digits of all scripts as 0 to 9."""
+    """Return *text*, of the same length, with the digits of all scripts as 0 to 9."""
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
 
 
 def _cards_in(run: re.Match[str]) -> list[tuple[int, int]]:
-    """Return where card numbers stand in a *run* of groups of digits, in order."""
+    """Return the positions of card numbers in a *run* of groups of digits, in order."""
     groups = [(each.group(), each.start(), each.end()) for each in _GROUP.finditer(run.group())]
     if sum(len(digits) for digits, _, _ in groups) < _CARD_DIGITS.start:
         return []
@@ -62,7 +62,7 @@ def _cards_in(run: re.Match[str]) -> list[tuple[int, int]]:
 
 
 def _is_card(digits: str) -> bool:
-    """Return whether *digits* are as many as a card has, with the right check digit (Luhn)."""
+    """Return whether *digits* are as many as a card has, with a valid check digit (Luhn)."""
     if len(digits) not in _CARD_DIGITS:
         return False
     doubled = [int(each) * (1 + index % 2) for index, each in enumerate(reversed(digits))]

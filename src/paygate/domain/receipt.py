@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Receipt:
     """Money that moved, booked once: the gateway's movement id makes it unique.
 
-    `awaiting` is what of it counts only when it has settled. `settled` is what
-    reached us until now, `fee` what the processor kept, `in_transit` what stands
-    between, negative for money that is still to be taken from us. `by` is how money
-    was sent back by hand, without a gateway. Of what came for a quote, `quantity` is how much of
-    the other currency it was, and `rate` the price, of `rate_source`, at which it is counted.
+    `awaiting` is the part that counts only when it has settled. `settled` is what
+    has reached us so far, `fee` what the processor kept, `in_transit` what is still between
+    the processor and us, negative for money that is yet to be taken from us. `by` is how money
+    was sent back by hand, without a gateway. If the money was for a quote, `quantity` is how much
+    it was in the other currency, and `rate`, from `rate_source`, the price at which it is counted.
     """
 
     id: str
@@ -47,13 +47,13 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """A receipt as a line of an accountant's list, alongside what names it elsewhere.
+    """A receipt as a line of an accountant's list, with the names it has elsewhere.
 
-    `invoices` are the numbers of those that its money was put on or, for money that went out, was
-    taken off. `reference` is what the processor calls the charge or refund that it came of, or for
-    money recorded or sent back by hand the check's number or the transfer's text. `driver` is
-    that of its account, empty if no gateway brought it. `address` and `address_index` are where it
-    was paid to and the number of that address, if it has one; `transaction` is the id of a Bitcoin
+    `invoices` are the numbers of the invoices that its money was put on or, for money that went
+    out, was taken off. `reference` is the processor's name of the charge or refund or, for money
+    recorded or sent back by hand, the number of the check or the text of the transfer. `driver` is
+    that of its account, empty if there was no gateway. `address` and `address_index` are the
+    address that was paid to and its number, if it has one; `transaction` is the id of a Bitcoin
     transaction.
     """
 

@@ -1,10 +1,10 @@
-"""Results: what became of something that was asked for a payment, beside the payment itself.
+"""Results: the state of an operation on a payment, apart from the status of the payment.
 
-A payment's status says how its money came. That a refund failed, or that nobody knows yet
-whether a capture took place, changes nothing about that, so it is said here: by one state,
-made of the attempts that were stored for it. A refund of more than one capture is several
-attempts, and its state is the least certain of theirs: nobody may read that all of it
-went back while a part is in doubt.
+A payment's status says how its money was collected. It does not change if a refund fails, or if
+it is not known yet whether a capture took place. So that is a result of its own: one state,
+derived from the attempts that were stored for the operation. A refund of several captures has
+several attempts, and its state is the least certain of theirs: nobody may conclude that all of it
+was sent back while a part is in doubt.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 
 class OperationState(StrEnum):
-    """How a refund, capture, cancellation, completion or withdrawal stands."""
+    """The state of a refund, capture, cancellation, completion or withdrawal."""
 
     SUCCEEDED = "succeeded"
-    """It was done: no less moved than was asked for."""
+    """It was done: no less money moved than was requested."""
 
     PARTLY_SUCCEEDED = "partly_succeeded"
-    """Less moved than was asked for: a refund in parts of which one was declined, say."""
+    """Less moved than was requested, for example if one part of a refund was declined."""
 
     PENDING = "pending"
-    """The processor accepted it; how it ends is known later."""
+    """The processor accepted it; the outcome is known later."""
 
     UNKNOWN = "unknown"
-    """It may have been done or not; `recover` finds out. Do not ask for it under another key."""
+    """It may or may not have been done; `recover` finds out. Do not repeat it with another key."""
 
     REQUIRES_ACTION = "requires_action"
-    """The payer has not finished: `Payment.action` says what they are to do."""
+    """The payer has not finished: `Payment.action` says what to do."""
 
     DECLINED = "declined"
     """The bank, or the processor's risk rules, said no; nothing was done."""
 
     FAILED = "failed"
-    """The processor refused the request, or it was never sent; nothing was done."""
+    """The processor rejected the request, or it was never sent; nothing was done."""
 
     @property
     def failed(self) -> bool:
@@ -59,19 +59,19 @@ class OperationState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
     """
-    What became of a refund, capture, cancellation, completion or withdrawal.
+    The result of a refund, capture, cancellation, completion or withdrawal.
 
-    `state` says how it stands, and `payment` what the payment is after it. `operation` is
-    what was asked for: a `cancel` is a withdrawal, a void or a refund. `amount` was asked for;
-    `succeeded` is what moved, `under_way` what may still move. A processor may move another
-    amount than was asked for: `code` is then ``other_amount``, and the payment is under review.
+    `state` is its state, and `payment` the payment after it. `operation` is
+    the requested operation: a `cancel` is a withdrawal, a void or a refund. `amount` was
+    requested; `succeeded` is what moved, `under_way` what may still move. If a processor moved
+    another amount than requested, `code` is ``other_amount``, and the payment is under review.
     Otherwise `code`, `raw_code` and `reason` say why it was not done, or why that is not known;
-    `retryable` that the same may be asked for again, with a new key.
+    `retryable` says that the same can be requested again, with a new key.
 
-    `attempts` are the requests that it consists of, the oldest first. There are none if it
-    was over before this call: a callback was faster than the payer, or the page was withdrawn
-    already. `repeated` says that this call sent nothing, because the key was used before or
-    it was over: the result is of the first time.
+    `attempts` are its requests, the oldest first. It is empty if the operation was already over
+    before this call: a callback was faster than the payer, or the page had already been
+    withdrawn. `repeated` says that this call sent nothing, because the key was used before or
+    the operation was over: the result is that of the first time.
     """
 
     payment: Payment
@@ -102,7 +102,7 @@ def result_of(
     repeated: bool,
 ) -> OperationResult:
     """
-    Return what became of *operation*, which is *attempts* under *payment*.
+    Return the result of *operation*, which consists of *attempts* under *payment*.
 
     *moved* is what moved under an attempt, by its id, if anything is booked for it.
     """
@@ -135,7 +135,7 @@ def result_of(
 
 
 def _of_other_amount(result: OperationResult) -> OperationResult:
-    """Say of *result* that another amount moved than was asked for."""
+    """Return *result* with the code that another amount moved than was requested."""
     less = result.succeeded < result.amount
     return replace(
         result,
@@ -146,7 +146,7 @@ def _of_other_amount(result: OperationResult) -> OperationResult:
 
 
 def _over_before(payment: Payment, operation: Operation) -> OperationResult:
-    """Return the result of what nothing was asked for, since it was over before."""
+    """Return the result of an operation that sent nothing, because it was already over."""
     state, came = OperationState.SUCCEEDED, payment.amount
     if operation is Operation.COMPLETE:
         state = _STATE_OF.get(payment.status, OperationState.SUCCEEDED)
@@ -191,7 +191,7 @@ def _state_of(attempt: Attempt) -> OperationState:
 _UNDER_WAY = (OperationState.UNKNOWN, OperationState.PENDING)
 
 OTHER_AMOUNT: Final = "other_amount"
-"""The code of what was done with another amount than was asked for."""
+"""The code of an operation that moved another amount than was requested."""
 
 _CERTAINTY = (
     OperationState.UNKNOWN,
@@ -201,10 +201,10 @@ _CERTAINTY = (
     OperationState.FAILED,
     OperationState.SUCCEEDED,
 )
-"""From what must not be overlooked to what is done."""
+"""From the state that must not be overlooked to the one that is done."""
 
 _NAMELESS = {AttemptState.CANCELED: "canceled", AttemptState.EXPIRED: "expired"}
-"""Codes of the ends that a processor gives no code for."""
+"""Codes for the endings for which a processor has no code."""
 
 _STATE_OF = {
     PaymentStatus.PROCESSING: OperationState.PENDING,
@@ -231,7 +231,7 @@ def _sum(
     of: Iterable[OperationState],
     moved: Mapping[str, Money] | None = None,
 ) -> Money:
-    """Return how much the attempts in one of the states *of* were to move, or have *moved*."""
+    """Return the amounts of the attempts in one of the states *of*, or what they *moved*."""
     wanted, known = frozenset(of), moved or {}
     minor = sum(
         known.get(attempt.id, attempt.amount).minor

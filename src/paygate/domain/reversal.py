@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
-    """The opposite document of a payment, with a number of its own.
+    """The opposite of a payment, as a document with its own number.
 
     `fee_invoice` is the number of the invoice that charges the customer for it;
-    `bank_charge` is what the bank took from us.
+    `bank_charge` is what the bank charged us.
     """
 
     id: str

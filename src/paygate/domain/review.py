@@ -1,7 +1,7 @@
-"""Reviews: why a person must look at a payment, and which verb ends that.
+"""Reviews: why a payment needs manual review, and which verbs end the review.
 
-A payment is under review while other money than was asked for waits for a decision, while an
-attempt of it waits for a person, or while a cause stands that is no matter of an attempt. Each
+A payment is under review while money other than requested waits for a decision, while one of its
+attempts is flagged, or while there is a cause that concerns no attempt. Each
 is a `Review` of its own with a cause of `REVIEWS`, and ends by one of the verbs of that cause.
 """
 
@@ -16,55 +16,55 @@ if TYPE_CHECKING:
 
 
 class ReviewCause(StrEnum):
-    """Why a person must look at a payment."""
+    """Why a payment needs manual review."""
 
     OTHER_MONEY = "other_money"
-    """Money came, or came back, that was not asked for, and waits for a decision."""
+    """Money came in, or came back, that was not requested, and waits for a decision."""
     FOREIGN_MONEY = "foreign_money"
-    """Money in another currency than was asked for waits for a decision."""
+    """Money in a currency that was not requested waits for a decision."""
     OTHER_HOLD = "other_hold"
-    """Another amount than was asked for is held."""
+    """An amount other than requested is held."""
     CONTRADICTION = "contradiction"
-    """What a processor says of a movement contradicts the books."""
+    """A report of the processor about a movement contradicts the books."""
     IN_DOUBT = "in_doubt"
-    """Nobody could find out how an attempt ended."""
+    """The outcome of an attempt could not be determined."""
     UNDECIDED = "undecided"
-    """An attempt was accepted, or its page opened, and nobody says how it ended."""
+    """An attempt was accepted, or its page was opened, and its outcome is not reported."""
     HOLD = "hold"
-    """What a processor says of a held amount contradicts that it is held."""
+    """A report of the processor contradicts that an amount is held."""
     REFUND = "refund"
-    """Another amount than was asked for went back."""
+    """An amount other than requested was sent back."""
     CAPTURE = "capture"
-    """Another amount than was asked for was captured."""
+    """An amount other than requested was captured."""
     VOID = "void"
-    """A void is told as done, and money of the payment is still here."""
+    """A void is reported as done, but money of the payment is still booked."""
     TOLD = "told"
-    """What was told after an attempt had ended contradicts how it ended."""
+    """A report that came after an attempt had ended contradicts its outcome."""
     EXCESS = "excess"
-    """More went back than came."""
+    """More was sent back than came in."""
     UNSETTLED = "unsettled"
     """Accepted money has not settled within the time that its rail allows."""
     REFUND_UNSETTLED = "refund_unsettled"
-    """A refund was accepted, and has not settled within the time that its rail allows."""
+    """A refund was accepted, but has not settled within the time that its rail allows."""
     CONTRADICTED = "contradicted"
-    """A person reversed money that has settled, and its gateway does not say that it went back."""
+    """Settled money was reversed by hand, and its gateway does not report that it went back."""
     UNBROUGHT = "unbrought"
-    """Money came back of a payment that ended and never brought any."""
+    """Money came back from a payment that ended without any."""
     UNIDENTIFIED = "unidentified"
-    """Money came for a number that nobody has."""
+    """Money came for a number that no customer has."""
     TWICE = "twice"
-    """A movement is told again as one of another kind; it is booked once."""
+    """A movement is reported again as one of another kind; it is booked once."""
     TOLD_BY = "told_by"
-    """Another gateway account tells of money of this payment."""
+    """Another gateway account reports money of this payment."""
     DISPUTE = "dispute"
     """A dispute that was won is lost after all."""
     DISPUTE_ELSEWHERE = "dispute_elsewhere"
-    """A dispute is told of this payment that stands in the books for another one."""
+    """A dispute is reported for this payment that belongs to another one in the books."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One reason for which a person must look at a payment, and the verbs that end it.
+    """One reason why a payment needs manual review, and the verbs that end it.
 
     `attempt` is the id of the attempt that it is about, empty if it is about none.
     """
@@ -77,27 +77,27 @@ class Review:
 
 REVIEWS: Final[Mapping[ReviewCause, tuple[str, tuple[str, ...]]]] = {
     ReviewCause.OTHER_MONEY: (
-        "money that was not asked for waits: say where it goes, or send it back",
+        "money that was not requested waits for a decision: assign it, or send it back",
         ("assign", "refund"),
     ),
     ReviewCause.FOREIGN_MONEY: (
-        "money in another currency than was asked for waits: say where it goes",
+        "money in a currency that was not requested waits for a decision: assign it",
         ("assign",),
     ),
     ReviewCause.OTHER_HOLD: (
-        "another amount than was asked for is held: let it go",
+        "an amount other than requested is held: release it",
         ("cancel", "resolve"),
     ),
     ReviewCause.CONTRADICTION: (
-        "the processor says something else of a movement than the books: compare them",
+        "the processor's report of a movement contradicts the books: compare them",
         ("reviewed",),
     ),
     ReviewCause.IN_DOUBT: (
-        "nobody knows how the {operation} ended: find out at the processor",
+        "the outcome of the {operation} could not be determined: find it out at the processor",
         ("inquire", "resolve"),
     ),
     ReviewCause.UNDECIDED: (
-        "nobody says how the {operation} ended: find out at the processor",
+        "the outcome of the {operation} was never reported: find it out at the processor",
         ("inquire", "resolve"),
     ),
     ReviewCause.HOLD: (
@@ -105,54 +105,54 @@ REVIEWS: Final[Mapping[ReviewCause, tuple[str, tuple[str, ...]]]] = {
         ("resolve",),
     ),
     ReviewCause.REFUND: (
-        "another amount than was asked for went back, or in another way: look whether it is right",
+        "another amount was sent back than requested, or in another way: check whether it is right",
         ("reviewed",),
     ),
     ReviewCause.CAPTURE: (
-        "another amount than was asked for was captured: look whether it is right",
+        "another amount was captured than requested: check whether it is right",
         ("reviewed",),
     ),
     ReviewCause.VOID: (
-        "it is said to be voided, and money of it is still booked: look what went back",
+        "the void is reported as done, but money is still booked: check what was sent back",
         ("reviewed",),
     ),
     ReviewCause.TOLD: (
-        "what was told of the {operation} contradicts how it ended: ask the processor",
+        "a report about the {operation} contradicts its outcome: ask the processor",
         ("reviewed",),
     ),
-    ReviewCause.EXCESS: ("more went back than came: ask the processor", ("reviewed",)),
+    ReviewCause.EXCESS: ("more was sent back than came in: ask the processor", ("reviewed",)),
     ReviewCause.UNSETTLED: (
-        "its money was accepted and has not settled in time: ask the processor",
+        "its money was accepted, but has not settled in time: ask the processor",
         ("reviewed",),
     ),
     ReviewCause.REFUND_UNSETTLED: (
-        "a refund of it was accepted and has not settled in time: ask whether the payer got it",
+        "a refund of it was accepted, but has not settled in time: ask whether the payer got it",
         ("reviewed",),
     ),
     ReviewCause.CONTRADICTED: (
-        "it was reversed by hand, and the processor says that its money is here: ask, and undo it",
+        "it was reversed by hand, but the processor reports that its money came: ask, and undo it",
         ("undo_reversal", "reviewed"),
     ),
     ReviewCause.UNBROUGHT: (
-        "money came back of it, and it had brought none: ask the processor",
+        "money of it came back, although none had come in: ask the processor",
         ("reviewed",),
     ),
     ReviewCause.UNIDENTIFIED: (
-        "nobody has the number that its money came for: say whose it is",
+        "no customer has the number that its money came for: assign it",
         ("assign",),
     ),
     ReviewCause.TWICE: (
-        "a movement of it is told again as one of another kind: ask the processor",
+        "a movement of it is reported again as one of another kind: ask the processor",
         ("reviewed",),
     ),
     ReviewCause.TOLD_BY: (
-        "another gateway account tells of money of it: ask the processors",
+        "another gateway account reports money of it: ask the processors",
         ("reviewed",),
     ),
     ReviewCause.DISPUTE: ("a dispute that was won is lost after all", ("reviewed",)),
     ReviewCause.DISPUTE_ELSEWHERE: (
-        "a dispute of another payment is told of it: ask the processor",
+        "a dispute of another payment is reported for it: ask the processor",
         ("reviewed",),
     ),
 }
-"""Why, as a sentence for people, and the verbs that end it, the best one first."""
+"""The cause, as a sentence for people, and the verbs that end it, the best one first."""

@@ -1,4 +1,4 @@
-"""Secrets: values that never print, pickle or serialise."""
+"""Secrets: values that cannot be printed, pickled or serialised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Secret(Generic[T_co]):
     """A value that shows as dots everywhere except where `reveal` is called.
 
     It cannot be pickled, and JSON encoders refuse it; a copy is the same
-    object, so nothing holds a second one. Comparison takes constant time.
+    object, so there is never a second one. Comparison takes constant time.
     """
 
     __slots__ = ("__value",)
@@ -28,7 +28,7 @@ class Secret(Generic[T_co]):
         self.__value: T_co = value
 
     def reveal(self) -> T_co:
-        """Hand out the value. Call this only where it leaves for its one destination."""
+        """Return the value. Call this only to send it to its one destination."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class Secret(Generic[T_co]):
 
         return hmac.compare_digest(_bytes(self.__value), _bytes(theirs))
 
-    # A hash would tell something about the value.
+    # A hash would reveal something about the value.
     __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     def __copy__(self) -> Self:
@@ -61,18 +61,18 @@ class Secret(Generic[T_co]):
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret does not pickle; pass it by reference, or read it again there")
+        raise TypeError("a Secret cannot be pickled; pass it by reference, or read it again there")
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("a Secret does not serialise; reveal it only where it is used")
+        raise TypeError("a Secret cannot be serialised; reveal it only for use")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let pydantic read a Secret from plain text, and refuse to write it anywhere."""
+        """Let pydantic read a Secret from plain text, and refuse to serialise it."""
         from pydantic_core import core_schema
 
         def refuse(_: Any) -> NoReturn:
-            raise ValueError("a Secret does not serialise; reveal it only where it is used")
+            raise ValueError("a Secret cannot be serialised; reveal it only for use")
 
         plain = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
         return core_schema.json_or_python_schema(
@@ -85,7 +85,7 @@ class Secret(Generic[T_co]):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
-        """Tell a settings form that this field is a password."""
+        """Mark the field as a password in a settings form."""
         return {"type": "string", "format": "password", "writeOnly": True}
 
 
@@ -94,7 +94,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 
 class Sealed(Generic[T]):
-    """A value of any shape that may hold secrets; it shows as dots in a traceback's locals."""
+    """A value of any type that may contain secrets; a traceback shows it as dots."""
 
     __slots__ = ("__value",)
 
@@ -102,18 +102,18 @@ class Sealed(Generic[T]):
         self.__value: T = value
 
     def open(self) -> T:
-        """Return the value; use it in the expression, and never keep it in a variable."""
+        """Return the value; use it in the expression, and never store it in a variable."""
         return self.__value
 
     def __repr__(self) -> str:
         return f"Sealed({DOTS})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("what is sealed does not pickle; pass it by reference")
+        raise TypeError("a sealed value cannot be pickled; pass it by reference")
 
 
 def as_secret(value: Secret[str] | str | bytes) -> Secret[str]:
-    """Return *value* as a Secret; raise nothing, whatever it is, so that no traceback holds it."""
+    """Return *value* as a Secret; never raise, so that no traceback contains it."""
     if isinstance(value, Secret):
         return value
     return Secret(value.decode("ascii", "replace") if isinstance(value, bytes) else value)
@@ -121,10 +121,10 @@ def as_secret(value: Secret[str] | str | bytes) -> Secret[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OneTimeToken:
-    """A token that the processor's own form made of a card or account, good for one use.
+    """A token that the processor's own form made from a card or account, valid for one use.
 
-    It is sent once and never stored, so a request that carried it cannot be
-    built again: if the answer is lost, we inquire instead.
+    It is sent once and never stored, so a request that contained it cannot be
+    built again: if the response is lost, we inquire instead.
     """
 
     value: Secret[str]
@@ -134,13 +134,13 @@ class OneTimeToken:
 
     @classmethod
     def of(cls, value: str) -> Self:
-        """Wrap the plain text of a token."""
+        """Return the token with this plain text."""
         return cls(Secret(value))
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class RawCard:
-    """A card number given in the clear, by explicit choice (this makes you PCI DSS relevant).
+    """A card number in plain text, by explicit choice (this makes you subject to PCI DSS).
 
     It is never stored, printed or logged, and most gateways refuse it: prefer a
     token from the processor's own form. Number and security code may be plain text;
@@ -178,15 +178,15 @@ class RawCard:
         from paygate.errors import InvalidValue
 
         if not _has_digits(self.number, 12, 19):
-            raise InvalidValue("a card number has 12 to 19 digits and nothing else (ISO/IEC 7812)")
+            raise InvalidValue("a card number must have 12 to 19 digits only (ISO/IEC 7812)")
         if not _luhn(self.number.reveal()):
             raise InvalidValue("the card number's check digit is wrong; ask the payer to retype it")
         if self.security_code is not None and not _has_digits(self.security_code, 3, 4):
-            raise InvalidValue("security_code is the 3 or 4 digits on the card")
+            raise InvalidValue("security_code must be the 3 or 4 digits on the card")
         if type(self.expires_month) is not int or not 1 <= self.expires_month <= 12:
-            raise InvalidValue("expires_month is 1 to 12", argument="expires_month")
+            raise InvalidValue("expires_month must be 1 to 12", argument="expires_month")
         if type(self.expires_year) is not int or not 2000 <= self.expires_year <= 2199:
-            raise InvalidValue("expires_year has four digits", argument="expires_year")
+            raise InvalidValue("expires_year must have four digits", argument="expires_year")
         _check_holder(self.holder)
 
     @property
@@ -197,7 +197,7 @@ class RawCard:
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class RawBankAccount:
-    """A bank account given in the clear, by explicit choice; never stored, printed or logged."""
+    """A bank account in plain text, by explicit choice; never stored, printed or logged."""
 
     routing_number: Secret[str]
     account_number: Secret[str]
@@ -223,10 +223,10 @@ class RawBankAccount:
         for name in ("routing_number", "account_number"):
             if not _is_account(getattr(self, name)):
                 raise InvalidValue(
-                    f"{name} is 1 to {_ACCOUNT_LENGTH_MAX} letters and digits", argument=name
+                    f"{name} must be 1 to {_ACCOUNT_LENGTH_MAX} letters and digits", argument=name
                 )
         if not isinstance(cast("object", self.account_type), str):
-            raise InvalidValue("account_type is text", argument="account_type")
+            raise InvalidValue("account_type must be text", argument="account_type")
         _check_holder(self.holder)
 
     @property
@@ -254,23 +254,23 @@ def _check_holder(holder: object) -> None:
         return
     if not isinstance(holder, str) or len(holder) > _HOLDER_LENGTH_MAX or not line(holder):
         raise InvalidValue(
-            f"holder is printable text of at most {_HOLDER_LENGTH_MAX} characters",
+            f"holder must be printable text of at most {_HOLDER_LENGTH_MAX} characters",
             argument="holder",
         )
 
 
 def is_card_number(token: OneTimeToken) -> bool:
-    """Return whether *token* is the number of a card, with or without the spaces printed on it.
+    """Return whether *token* is a card number, with or without the spaces printed on the card.
 
-    A processor whose tokens are digits alone chooses them so that the check digit is wrong:
-    that tells a token from the number it stands for.
+    A processor whose tokens consist of digits chooses them so that the check digit is wrong:
+    that distinguishes a token from the number that it stands for.
     """
     number = Secret(token.value.reveal().replace(" ", "").replace("-", ""))
     return _has_digits(number, 13, 19) and _luhn(number.reveal())
 
 
 def _has_digits(secret: Secret[str], least: int, most: int) -> bool:
-    """Return whether *secret* is text of *least* to *most* digits; a host may give anything."""
+    """Return whether *secret* is text of *least* to *most* digits; a host may pass anything."""
     digits = cast("object", secret.reveal())
     if not isinstance(digits, str):
         return False
@@ -278,7 +278,7 @@ def _has_digits(secret: Secret[str], least: int, most: int) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    """Check the digit that ISO/IEC 7812-1 annex B puts at the end of a card number."""
+    """Return whether the last digit is the check digit of ISO/IEC 7812-1, annex B."""
     odd = sum(int(digit) for digit in digits[-1::-2])
     even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (odd + even) % 10 == 0

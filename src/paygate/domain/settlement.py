@@ -1,8 +1,8 @@
 """Settlement: when accepted money reached us, and what the processor kept of it.
 
-A processor may tell this once or often, in parts, late, or together with the
-movement itself. The larger part told is the newer news, so the order in which
-it is told does not matter. What contradicts what is written is for a person.
+A processor may report this once or often, in parts, late, or together with the
+movement itself. The larger reported part is the newer one, so the order of the reports
+does not matter. If a report contradicts the books, the payment is flagged for manual review.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ class CreditOn(StrEnum):
     """When money counts for the customer: when it was accepted, or when it reached us."""
 
     ACCEPTED = "accepted"
+    """When the processor accepted it."""
     SETTLED = "settled"
+    """When it reached us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What is known of one movement's settlement until now.
+    """What is known so far about the settlement of one movement.
 
     `settled` is what reached us (or left us, for money that went back), `fee` what
-    the processor took for it, `on` the day of it. Inward, the two make up the amount.
+    the processor kept, `on` the day of the settlement. For money in, the two add up to the amount.
     """
 
     settled: Money | None = None
@@ -42,16 +44,16 @@ NOTHING_SETTLED: Final = Settlement()
 
 
 def settlement_of(movement: Movement) -> Settlement:
-    """Tell what *movement* says of its settlement."""
+    """Return the settlement that *movement* reports."""
     return Settlement(settled=movement.settled, fee=movement.fee, on=movement.settled_on)
 
 
 def in_transit(movement: Movement, known: Settlement) -> int:
     """
-    Tell what of *movement* stands between the processor and us, in minor units.
+    Return how much of *movement* is still between the processor and us, in minor units.
 
-    It is negative for money that the processor has still to take from us. What
-    settled in another currency cannot be compared, and settled whole.
+    It is negative for money that the processor has yet to take from us. A movement that
+    settled in another currency cannot be compared, and counts as settled in full.
     """
     sign = 1 if movement.kind.inward else -1
     own = movement.amount.currency
@@ -66,13 +68,13 @@ def in_transit(movement: Movement, known: Settlement) -> int:
 
 
 def progress(movement: Movement, known: Settlement) -> tuple[Settlement | None, str]:
-    """Tell what *movement* adds to what is *known* of its settlement, and what contradicts it."""
+    """Return what *movement* adds to the *known* settlement, and how it contradicts it."""
     told = settlement_of(movement)
     if told.settled is None and told.fee is None:
         return None, ""
     if told.settled is None:
         if known.fee is not None:
-            return None, ""  # older than what is written, or the same
+            return None, ""  # older than what is stored, or the same
         told = Settlement(settled=known.settled, fee=told.fee, on=known.on)
     elif told.fee is None:
         told = Settlement(settled=told.settled, fee=known.fee, on=told.on)
@@ -81,13 +83,13 @@ def progress(movement: Movement, known: Settlement) -> tuple[Settlement | None, 
     sign = 1 if movement.kind.inward else -1
     now, before = sign * in_transit(movement, told), sign * in_transit(movement, known)
     if told.settled is not None and now < 0:
-        return None, f"movement {movement.movement_id} is told to have settled as more than it was"
+        return None, f"movement {movement.movement_id} is reported as settled beyond its amount"
     if known.settled is None:
         if _same_currency(told.fee, known.fee):
             return told, ""
     elif told.settled is not None and _same_currency(told.settled, known.settled) and now != before:
         return (told, "") if now < before else (None, "")
-    return None, f"movement {movement.movement_id} is told to have settled in another way"
+    return None, f"movement {movement.movement_id} is reported as settled differently"
 
 
 def _same_currency(one: Money | None, other: Money | None) -> bool:

@@ -1,4 +1,4 @@
-"""How a ledger stands: what is open, what goes wrong, and what needs a person."""
+"""The state of a ledger: what is open, what fails, and what needs manual review."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceTotals:
-    """How many invoices of one currency stand how, and what is open on them.
+    """How many invoices of one currency are in each state, and what is open on them.
 
     `overdue` counts those of the open and partially paid ones whose due date has passed in the
     merchant's time zone. `still_open` is None if it is more than an amount can be.
@@ -34,7 +34,7 @@ class InvoiceTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTotals:
-    """How many payments of one currency have a status, and their amounts together."""
+    """How many payments of one currency have a status, and their total amount."""
 
     status: PaymentStatus
     currency: str
@@ -46,8 +46,8 @@ class PaymentTotals:
 class FlaggedPayments:
     """Payments that are flagged for review: how many, and the ids of the oldest of them.
 
-    `conflicts` counts those of them to which other money came than was asked for,
-    `unidentified` those whose money came for a number that nobody has.
+    `conflicts` counts those that received money other than requested,
+    `unidentified` those whose money came for a number that no customer has.
     """
 
     count: int
@@ -59,7 +59,7 @@ class FlaggedPayments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownOutcomes:
-    """Attempts whose outcome nobody knows yet, by age; `oldest` names payments or methods."""
+    """Attempts whose outcome is not known yet, by age; `oldest` names payments or methods."""
 
     within_an_hour: int
     within_a_day: int
@@ -70,17 +70,18 @@ class UnknownOutcomes:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of such attempts."""
         return self.within_an_hour + self.within_a_day + self.within_a_week + self.older
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
-    """How a gateway account stands.
+    """The state of a gateway account.
 
-    `read_at` is when the last reading of its feed began that came to its end; None if there is
+    `read_at` is when the last complete reading of its feed began; None if there is
     no feed, or it was never read. `stuck` counts callbacks that were not applied, by state.
-    `overdue` counts inquiries and callbacks that have been due for an hour, and nobody sees to.
+    `overdue_inquiries` and `overdue_callbacks` count those that have been due for an hour without
+    a process that handles them.
     """
 
     name: str
@@ -101,10 +102,10 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkStatus:
-    """How a sink or subscriber stands.
+    """The state of a sink or subscriber.
 
-    `behind_since` is when the first event happened that was not handed over yet, `set_aside` how
-    many events wait for another try. `error` is what was said to the last dead letter.
+    `behind_since` is when the first undelivered event happened, `set_aside` how
+    many events wait for another try. `error` is the reason given for the last dead letter.
     """
 
     name: str
@@ -119,7 +120,7 @@ class SinkStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing that needs a person; `name` is what the documentation calls it.
+    """One thing that needs a person; `name` is its name in the documentation.
 
     It is about `subject`, an account or a sink, if that is not empty.
     """
@@ -132,7 +133,7 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerStatus:
-    """How the ledger of one tenant stands at an instant; `concerns` is what needs a person."""
+    """The state of one tenant's ledger at an instant; `concerns` lists what needs a person."""
 
     at: datetime
     concerns: Sequence[Concern]
@@ -147,10 +148,10 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unattended:
-    """Inquiries and callbacks of a gateway account that nobody sees to, and since when.
+    """Inquiries and callbacks of a gateway account that no process handles, and since when.
 
-    No process recovers for the account: it is configured in another one, which does not run,
-    or nowhere any more.
+    No process recovers for the account: it is configured in a process that does not run,
+    or not configured anywhere any more.
     """
 
     account: str

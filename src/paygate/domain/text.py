@@ -1,4 +1,4 @@
-"""Text of others: the names by which records are found, and notes."""
+"""Foreign text: the names by which records are found, and notes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from paygate.errors import InvalidValue
 from paygate.printing import printable, shown, told
 
 LENGTH_MAX: Final = 255
-"""How long an identifier or a reference may be."""
+"""The longest identifier or reference."""
 
 NOTE_LENGTH_MAX: Final = 2_000
-"""How long a reason or a piece of evidence may be."""
+"""The longest reason or piece of evidence."""
 
 
 def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
     """
     Return *text* in the one spelling in which it is stored and looked up.
 
-    It is normalised (NFC), so that one name in two encodings is one name, and without
-    spaces around it. Raises `InvalidValue`, naming *argument*, for what is empty, too
-    long, or holds characters that are not printable.
+    It is normalised (NFC), so that one name in two encodings is one name, and stripped of
+    surrounding spaces. Raises `InvalidValue`, naming *argument*, if it is empty, too
+    long, or has characters that are not printable.
     """
     spelled = _checked(text, argument)
     if not spelled or len(spelled) > length_max or not spelled.isprintable():
         raise InvalidValue(
-            f"{argument} is 1 to {length_max} printable characters, not {shown(text)}",
+            f"{argument} must be 1 to {length_max} printable characters, not {shown(text)}",
             argument=argument,
         )
     return spelled
@@ -39,12 +39,12 @@ def optional(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
 
 
 def note(text: str, argument: str) -> str:
-    """Return a *text* for people, such as a reason: it may have lines, and may be empty."""
+    """Return *text* for people, such as a reason; it may have several lines, and may be empty."""
     spelled = _checked(text, argument).replace("\r\n", "\n")
     printable_ = all(each.isprintable() or each in "\n\t\xa0" for each in spelled)
     if len(spelled) > NOTE_LENGTH_MAX or not printable_:
         raise InvalidValue(
-            f"{argument} is at most {NOTE_LENGTH_MAX} characters without control characters, "
+            f"{argument} can have at most {NOTE_LENGTH_MAX} characters and no control characters, "
             f"not {shown(text)}",
             argument=argument,
         )
@@ -54,17 +54,17 @@ def note(text: str, argument: str) -> str:
 def _checked(text: str, argument: str) -> str:
     given = cast("object", text)
     if not isinstance(given, str):
-        raise InvalidValue(f"{argument} is text, not {told(given)}", argument=argument)
+        raise InvalidValue(f"{argument} must be text, not {told(given)}", argument=argument)
     return spelled_alike(given)
 
 
 def spelled_alike(text: str) -> str:
-    """Return *text* in the spelling in which names are stored, to look one up by it."""
+    """Return *text* in the spelling in which names are stored, to look up a record by it."""
     return unicodedata.normalize("NFC", text.strip())
 
 
 def encodable(text: str) -> bool:
-    """Return whether *text* can be stored and sent: half a character cannot (a surrogate)."""
+    """Return whether *text* can be stored and sent: a lone surrogate cannot."""
     return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
 
 

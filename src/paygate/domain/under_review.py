@@ -1,4 +1,4 @@
-"""Under review: the rule that says for which reasons a person must look at a payment."""
+"""The rule that decides for which reasons a payment needs manual review."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def reviews_of(
     causes: Iterable[str],
 ) -> tuple[Review, ...]:
     """
-    Return all reviews that a payment is under, what is about its money first.
+    Return all reviews that a payment is under, beginning with those about its money.
 
     *waits* and *waits_foreign* say whether money, in its own or another currency, waits for a
-    decision; *can_void* that its gateway voids.
+    decision; *can_void* that its gateway can void.
     """
     found: list[Review] = []
     if conflicted:
@@ -36,7 +36,7 @@ def reviews_of(
         waiting = waits or waits_foreign
         found.append(of_money if waiting else _of_conflict(status, can_void=can_void))
     for each in flagged:
-        # An amount that is held, or money that came, is what the conflict is about.
+        # The conflict is about an amount that is held, or about money that came in.
         ended = each.state.final and not each.late_pending
         over = ended or each.state is AttemptState.AUTHORIZED
         if conflicted and over and each.operation in _OF_MONEY:
@@ -48,7 +48,7 @@ def reviews_of(
 
 @dataclass(frozen=True, slots=True)
 class FlaggedAttempt:
-    """An attempt that waits for a person."""
+    """An attempt that is flagged for manual review."""
 
     id: str
     operation: Operation
@@ -70,7 +70,7 @@ def _of(cause: ReviewCause, operation: Operation | str = "", attempt: str = "") 
 
 
 def _of_conflict(status: PaymentStatus, *, can_void: bool) -> Review:
-    """Return the review of a conflict about which no money waits."""
+    """Return the review of a conflict in which no money waits for a decision."""
     if status is not PaymentStatus.AUTHORIZED:
         return _of(ReviewCause.CONTRADICTION)
     held = _of(ReviewCause.OTHER_HOLD)
@@ -90,7 +90,7 @@ def _cause_of(of: FlaggedAttempt, *, ended: bool) -> ReviewCause:
 
 
 def _cause_named(cause: str) -> ReviewCause:
-    """Return the cause of a row of the ledger, which may name after a colon what it is about."""
+    """Return the cause in a row of the ledger, which may name its subject after a colon."""
     name = cause.partition(":")[0].replace("-", "_")
     known = name in ReviewCause.__members__.values()
     return ReviewCause(name) if known else ReviewCause.CONTRADICTION

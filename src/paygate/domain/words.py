@@ -1,7 +1,7 @@
 """The words that a host may pass instead of a member of an enum.
 
-They are written out for type checkers, which then find a word that means nothing before the
-program runs. A host that gets a word from elsewhere makes a member of it: ``Kind(text)``.
+They are listed for type checkers, which then find an unknown word before the
+program runs. A host that gets a word at run time converts it to a member: ``Kind(text)``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RecordedBy: TypeAlias = Literal[
     "cash",
     "transfer",
 ]
-"""How money can come in by hand."""
+"""How money can be received by hand."""
 
 SentBackBy: TypeAlias = Literal[
     "cash",
@@ -48,7 +48,7 @@ ChargeReasonWord: TypeAlias = Literal[
     "reauthorization",
     "no_show",
 ]
-"""By which agreement a stored method is charged: see `ChargeReason`."""
+"""The agreement under which a stored method is charged: see `ChargeReason`."""
 
 RefundToWord: TypeAlias = Literal[
     "reopen",
@@ -61,7 +61,7 @@ PaysWord: TypeAlias = Literal[
     "oldest_due",
     "balance",
 ]
-"""What money for a payer's number pays: see `Pays`."""
+"""What money for a payer number pays: see `Pays`."""
 
 PaymentStatusWord: TypeAlias = Literal[
     "processing",
@@ -74,7 +74,7 @@ PaymentStatusWord: TypeAlias = Literal[
     "expired",
     "unknown",
 ]
-"""Where a payment stands: see `PaymentStatus`."""
+"""The status of a payment: see `PaymentStatus`."""
 
 InvoiceStatusWord: TypeAlias = Literal[
     "draft",
@@ -84,7 +84,7 @@ InvoiceStatusWord: TypeAlias = Literal[
     "written_off",
     "void",
 ]
-"""Where an invoice stands: see `InvoiceStatus`."""
+"""The status of an invoice: see `InvoiceStatus`."""
 
 InboxStateWord: TypeAlias = Literal[
     "new",
@@ -95,14 +95,14 @@ InboxStateWord: TypeAlias = Literal[
     "conflicted",
     "dismissed",
 ]
-"""What became of a callback: see `InboxState`."""
+"""The state of a stored callback: see `InboxState`."""
 
 DisputeStateWord: TypeAlias = Literal[
     "opened",
     "lost",
     "won",
 ]
-"""Where a dispute stands: see `DisputeState`."""
+"""The state of a dispute: see `DisputeState`."""
 
 KeyedVerb: TypeAlias = Literal[
     "collect",
@@ -116,4 +116,4 @@ KeyedVerb: TypeAlias = Literal[
     "withdraw_page",
     "cancel",
 ]
-"""The verbs whose payment is found by the key of a call."""
+"""The verbs whose payment can be found by the key of a call."""

@@ -1,12 +1,12 @@
 """Callbacks and return pages of every account, as an ASGI application to mount.
 
 ``/{account}`` takes the account's callbacks, ``/{account}/return`` the payer who
-comes back from its page; a slash at the end changes nothing. Neither believes what it
-is told: a callback must be authentic on its raw bytes, and on a return the gateway is
-asked. Who is refused learns nothing but that.
+comes back from its page; a slash at the end changes nothing. Neither trusts its
+input: a callback must be authentic on its raw bytes, and on a return the gateway is
+asked. Someone who is refused learns nothing else.
 
-Callbacks have threads of their own. However many payers wait for a slow processor,
-a processor that calls back is answered.
+Callbacks have their own threads. However many payers wait for a slow processor,
+the callbacks of processors are answered.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BODY_BYTES_MAX: Final = 1_000_000
-"""No processor's callback comes near it; what is longer is refused unread."""
+"""Far more than any processor's callback; a longer one is refused unread."""
 
 LOOK_AGAIN_AFTER_S: Final = 5.0
-"""For how long a return page asks the gateway nothing again about the same payment."""
+"""For how long a return page does not ask the gateway again about the same payment."""
 
 CALLBACK_THREADS: Final = 20
 RETURN_THREADS: Final = 40
-"""How many callbacks, and how many payers who came back, are served at once by a `Cashier`."""
+"""How many callbacks, and how many returning payers, a `Cashier` serves at once."""
 
 _FIELDS_MAX: Final = 1000
 
@@ -70,7 +70,7 @@ _SAYS: Final[Mapping[PaymentStatus, str]] = {
     PaymentStatus.SUCCEEDED: "Thank you. Your payment has arrived.",
     PaymentStatus.AUTHORIZED: "Thank you. Your payment is authorised.",
     PaymentStatus.PROCESSING: "Thank you. Your payment is on its way; please do not pay again.",
-    PaymentStatus.UNKNOWN: "We do not know yet how this payment ended; please do not pay again.",
+    PaymentStatus.UNKNOWN: "We do not know yet whether you have paid; please do not pay again.",
     PaymentStatus.REQUIRES_ACTION: "Your payment is not finished yet.",
 }
 
@@ -85,16 +85,16 @@ def callbacks(
     look_again_after_s: float = LOOK_AGAIN_AFTER_S,
 ) -> ASGIApp:
     """
-    Make the application that takes callbacks and payers who come back.
+    Return the application that serves callbacks and returning payers.
 
-    *landing* is where a payer goes who came back: an address, or what makes one of
-    the payment; a plain sentence is shown without it, and if it makes None. *payment_of*
-    finds the payment's id in the parameters of the return address, or returns None; else
-    it is the parameter ``payment``. The fields of a form that is posted there are parameters
-    too. Both are functions, which run in a thread, or coroutine functions; a `LookupError`
-    of theirs is answered with 404.
+    *landing* is where a returning payer is sent: a URL, or a function that returns one for
+    the payment; without it, or if it returns None, a plain sentence is shown. *payment_of*
+    returns the payment's id from the parameters of the return URL, or None; in that case
+    the parameter ``payment`` is used. The fields of a form that is posted there are parameters
+    too. Both may be functions, which run in a thread, or coroutine functions; if they raise a
+    `LookupError`, the reply is status 404.
 
-    A callback of more than *bytes_max*, or that takes longer than *timeout_s* to come, is
+    A callback that is larger than *bytes_max*, or takes longer than *timeout_s* to arrive, is
     refused. For *look_again_after_s* after the gateway was asked about a payment, the return
     page of the same process does not ask again. Raises `MissingExtra` without Starlette.
     """
@@ -124,7 +124,7 @@ def callbacks(
             for slash in ("", "/")
         ]
     )
-    # A redirect would repeat the Host header of whoever asks, and processors follow none.
+    # A redirect would repeat the Host header of the client, and processors do not follow any.
     app.router.redirect_slashes = False
     return app
 
@@ -147,13 +147,13 @@ class _Desk:
         self._bytes_max = bytes_max
         self._timeout_s = timeout_s
         self._look_pause = look_pause
-        # What waits belongs to one event loop; the application may outlive it.
+        # The limiters belong to one event loop; the application may outlive it.
         self._for_callbacks: RunVar[CapacityLimiter] = RunVar("callback threads")
         self._for_returns: RunVar[CapacityLimiter] = RunVar("return threads")
         self._looks: RunVar[Looks] = RunVar("looks")
 
     async def callback(self, request: Request) -> Response:
-        """Take in a callback and reply as the driver says."""
+        """Receive a callback and reply as the driver says."""
         from starlette.responses import Response
 
         account = request.path_params["account"]
@@ -181,13 +181,13 @@ class _Desk:
         return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
 
     async def came_back(self, request: Request) -> Response:
-        """Ask how the payment stands whose payer came back, and send the payer on."""
+        """Ask for the state of the returning payer's payment, and send the payer on."""
         from starlette.responses import RedirectResponse
 
         form = await self._form(request)
         if not isinstance(form, dict):
             return form
-        # What the address says wins: we wrote the address, and the processor the form.
+        # The URL takes precedence: we wrote the URL, but the processor wrote the form.
         parameters = {**form, **request.query_params}
         payment = await self._named(parameters)
         if payment is None:
@@ -208,7 +208,7 @@ class _Desk:
         return RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
 
     async def _named(self, parameters: Mapping[str, str]) -> Payment | None:
-        """Return the payment that the return address names, if it names one."""
+        """Return the payment that the return URL names, if it names one."""
         try:
             named: str | None = await self._run(self._payment_of, parameters)
         except LookupError:
@@ -229,10 +229,10 @@ class _Desk:
         return to
 
     async def _find_out(self, payment: Payment, parameters: Mapping[str, str]) -> Payment:
-        """Return the payment after a look at the gateway; what the address says is not believed."""
+        """Return the payment after asking the gateway; the return URL is not trusted."""
         from paygate.web.looks import Looks
 
-        # A page that ended unpaid as far as the ledger knows may have been paid all the same.
+        # A page that ended unpaid, as far as the ledger knows, may have been paid nevertheless.
         if payment.status in _PAID:
             return payment
         looks = _of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
@@ -241,12 +241,12 @@ class _Desk:
             await self._look(payment, parameters)
 
         await looks.at(payment.id, look)
-        # Also where somebody else has looked: a callback may have been applied since.
+        # Read it even if another request has asked: a callback may have been applied since.
         found: Payment = await self._run(self._cashier.payment, payment)
         return found
 
     async def _look(self, payment: Payment, parameters: Mapping[str, str]) -> None:
-        """Inquire, and complete what waits for that."""
+        """Inquire, and complete the payment if it waits for that."""
         cashier = self._cashier
         payment = await self._run(cashier.inquire, payment)
         account = cashier.gateways[payment.account]
@@ -257,7 +257,7 @@ class _Desk:
             await self._run(cashier.complete, payment, parameters=parameters)
 
     async def _form(self, request: Request) -> dict[str, str] | Response:
-        """Read the fields of a form that a processor lets the payer's browser post."""
+        """Return the fields of a form that a processor makes the payer's browser post."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if request.method != "POST" or kind != "application/x-www-form-urlencoded":
             return {}
@@ -291,7 +291,7 @@ class _Desk:
         return _hang_up(request, 408, "too slow")
 
     async def _run(self, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Do what a payer waits for who came back."""
+        """Run *call* for a returning payer."""
         from anyio import CapacityLimiter
 
         threads = _of_this_loop(self._for_returns, lambda: CapacityLimiter(RETURN_THREADS))
@@ -304,7 +304,7 @@ class _Desk:
 
 
 async def _call(threads: CapacityLimiter, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """Await what is a coroutine, and let everything else run in a thread: it may block."""
+    """Await a coroutine function, and run any other in a thread, because it may block."""
     from anyio.to_thread import run_sync
 
     if inspect.iscoroutinefunction(call):
@@ -314,7 +314,7 @@ async def _call(threads: CapacityLimiter, call: Callable[..., Any], *args: Any, 
 
 
 def _of_this_loop(held: RunVar[T], make: Callable[[], T]) -> T:
-    """Return what *held* has for the running event loop, made when it is first needed."""
+    """Return the value that *held* has for the running event loop; made on first use."""
     try:
         return held.get()
     except LookupError:
@@ -328,7 +328,7 @@ async def _named(parameters: Mapping[str, str]) -> str | None:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Read the headers; several of one name are joined, as HTTP allows."""
+    """Return the headers; several with one name are joined, as HTTP allows."""
     headers: dict[str, str] = {}
     for name, text in request.headers.items():
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
@@ -336,9 +336,9 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _hang_up(request: Request, status: int, text: str) -> Response:
-    """Refuse what was not read to its end, and let the server close the connection."""
+    """Refuse a request that was not read to its end, and let the server close the connection."""
     response = _plain(status, text)
-    # Else a server reads on, and throws away, what a sender never ends. HTTP/2 ends a stream by
+    # Otherwise a server reads, and discards, what the client never ends. HTTP/2 ends a stream by
     # itself, and WSGI leaves connections to the server: both forbid the header.
     if request.scope["http_version"].startswith("1") and "wsgi_environ" not in request.scope:
         response.headers["connection"] = "close"

@@ -1,8 +1,8 @@
-"""Looks at payments: one at a time for each, and none again for some seconds.
+"""Looks at payments: one at a time for each payment, and no other for some seconds.
 
 Anybody can open a return page as often as they like, and each look costs a request to
-the processor. So those who come while somebody looks wait for that look, and those who
-come soon after it read what the ledger holds.
+the processor. So requests that arrive during a look wait for it, and those that arrive
+soon after it read the ledger.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 _MANY: Final = 256
-"""How many looks are remembered before those that no longer count are thrown away."""
+"""How many looks are kept before the expired ones are removed."""
 
 
 @dataclass(slots=True)
@@ -37,9 +37,9 @@ class Looks:
 
     async def at(self, payment: str, look: Callable[[], Awaitable[None]]) -> None:
         """
-        Return when a look at *payment* has ended that is recent enough: an earlier one, or *look*.
+        Return as soon as a recent look at *payment* has ended: an earlier one, or *look*.
 
-        What *look* raises is raised for everybody who waited for it, and is not remembered.
+        An exception of *look* is raised for everyone who waited for it, and is not remembered.
         """
         last = self._last.get(payment)
         while last is not None and not last.done.is_set():
@@ -48,7 +48,7 @@ class Looks:
                 raise last.failure
             if last.at is not None:
                 return
-            # Whoever looked was canceled. Of those who waited, the first looks.
+            # The look was canceled. The first of those who waited takes over.
             last = self._last.get(payment)
         if last is None or not self._counts(last):
             await self._begin(payment, look)
@@ -68,8 +68,8 @@ class Looks:
             mine.done.set()
 
     def _counts(self, look: _Look) -> bool:
-        """Return whether a look that has ended is so recent that nobody looks again."""
-        # A clock that was set back makes no look last longer than the pause.
+        """Return whether a look that has ended is still recent enough."""
+        # If the clock is set back, a look does not last longer than the pause.
         return look.at is not None and abs(self._now() - look.at) < self._pause
 
     def _forget(self) -> None:

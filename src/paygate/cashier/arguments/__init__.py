@@ -1,12 +1,12 @@
 """Arguments: what a host passes to a verb is checked here, before the verb does anything.
 
-Each kind of argument has one reader. It returns the value as the use cases take it, in the
-one spelling in which names are stored, or raises a `UsageError` whose `argument` is the name
-of the parameter. So no mistake of a host ends as an error from inside, after a transaction
-has begun or a key has been used up.
+Each kind of argument has one reader. It returns the value in the form that the use cases take,
+with names in the one spelling in which they are stored, or raises a `UsageError` whose `argument`
+is the name of the parameter. So no mistake of a host ends as an error from inside, after a
+transaction has begun or a key has been used.
 
-A message shows at most 80 characters of a text, and of other values the type alone: an object
-of a host may hold a secret, or fail when it is printed. Of a token it shows nothing.
+A message shows at most 80 characters of a text, and only the type of any other value: an object
+of the host may hold a secret, or fail when it is printed. It shows nothing of a token.
 """
 
 from paygate.cashier.arguments.amounts import (

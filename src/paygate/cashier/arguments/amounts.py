@@ -1,4 +1,4 @@
-"""Amounts, dates and lengths of time."""
+"""Amounts, dates and durations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 YEARS: Final = (2000, 2200)
-"""The first and the last year of a date in the books: what lies beyond is a slip of the pen."""
+"""The first and the last year of a date in the books; anything beyond is a typing error."""
 
 DAYS_MAX: Final = 3_650
-"""The longest time that a host may name."""
+"""The longest duration that a host can give."""
 
 SECONDS_MAX: Final = 86_400.0
-"""The longest time, in seconds, that a call may be made to wait."""
+"""The longest time, in seconds, that a call can be made to wait."""
 
 
 def money(value: object, name: str) -> Money:
@@ -35,32 +35,33 @@ def money(value: object, name: str) -> Money:
 
 
 def any_money(value: object, name: str) -> Money:
-    """Return an amount that may also be zero, but not less."""
+    """Return an amount that may also be zero, but not negative."""
     if not isinstance(value, Money):
         raise InvalidAmount(
-            f"{name} is Money, such as Money.of('USD', '30.00'), not {told(value)}", argument=name
+            f"{name} must be Money, such as Money.of('USD', '30.00'), not {told(value)}",
+            argument=name,
         )
     if value.minor < 0:
         raise InvalidAmount(f"{name} is {value}; it must not be less than zero", argument=name)
     if not value.is_payable:
         most = Money(value.currency, AMOUNT_MAX)
-        raise InvalidAmount(f"{name} is {value}; at most {most} can be one amount", argument=name)
+        raise InvalidAmount(f"{name} is {value}; one amount can be at most {most}", argument=name)
     return value
 
 
 def currency(value: object, name: str) -> str:
-    """Return the code of a currency, or the empty text."""
+    """Return a currency code, or the empty text."""
     if not isinstance(value, str) or (value and value not in SCALES):
         refuse(name, "an ISO 4217 currency code such as CAD, or BTC", value)
     return value
 
 
 def day(value: object, name: str) -> date:
-    """Return a calendar date, of a `date` or of ISO 8601 text."""
+    """Return a calendar date, from a `date` or from ISO 8601 text."""
     first, last = YEARS
     wants = f"a date from {first} to {last} such as 2026-12-01"
     if isinstance(value, datetime):
-        raise InvalidValue(f"{name} is a calendar date, not an instant", argument=name)
+        raise InvalidValue(f"{name} must be a calendar date, not an instant", argument=name)
     found = value
     if isinstance(value, str):
         try:
@@ -78,7 +79,7 @@ def instant(value: object, field: str, name: str) -> datetime:
     aware = isinstance(value, datetime) and value.utcoffset() is not None
     if not aware or not first <= cast("datetime", value).year <= last:
         raise InvalidValue(
-            f"{field} is an instant with its zone, from {first} to {last}, such as "
+            f"{field} must be an instant with its zone, from {first} to {last}, such as "
             "datetime.now(UTC)",
             argument=name,
         )
@@ -86,7 +87,7 @@ def instant(value: object, field: str, name: str) -> datetime:
 
 
 def span(value: object, name: str) -> timedelta:
-    """Return a length of time that is not negative."""
+    """Return a duration that is not negative."""
     if not isinstance(value, timedelta) or not timedelta() <= value <= timedelta(days=DAYS_MAX):
         refuse(name, f"a timedelta of 0 to {DAYS_MAX:,} days", value)
     return value

@@ -1,4 +1,4 @@
-"""What goes with a charge: where the payer comes back to, why it is made, what is sent along."""
+"""Arguments of a charge: the page to return to, the reason, and what is passed along."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 
 def return_url(value: str, *, live: bool) -> str:
-    """Return the address of the page to which a payer comes back; empty is none."""
+    """Return the URL of the page to which a payer comes back; it may be empty."""
     from paygate.service import return_address
 
     return return_address.checked(url(value, "return_url", live=live))
 
 
 def charge_reason(value: object, name: str) -> ChargeReason | None:
-    """Return by which agreement the merchant charges; None for None."""
+    """Return the agreement under which the merchant charges; None for None."""
     from paygate.domain.charging import ChargeReason
 
     return member(ChargeReason, value, name)
 
 
 def statement_suffix(value: str) -> str:
-    """Return what is to stand on the payer's card statement."""
+    """Return the text to show on the payer's card statement."""
     from paygate.domain.charging import statement_suffix_of
 
     return statement_suffix_of(value)
 
 
 def metadata(value: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return the host's own texts by name; None is none of them."""
+    """Return the host's own texts by name; an empty mapping for None."""
     from paygate.domain.charging import metadata_of
 
     return metadata_of({} if value is None else value)

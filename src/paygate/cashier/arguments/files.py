@@ -1,4 +1,4 @@
-"""Files: their content, and how it is to be read."""
+"""Files: their content, and how to read it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def content(value: object, name: str) -> bytes | str:
     if not isinstance(value, bytes | str):
         kind = type(value).__name__
         raise InvalidValue(
-            f"{name} is the content of a file, as bytes or text, not {kind}", argument=name
+            f"{name} must be the content of a file, as bytes or text, not {kind}", argument=name
         )
     if len(value) > _LENGTH_MAX:
         wants = f"the content of a file, of at most {_LENGTH_MAX:,} bytes or characters"
@@ -38,10 +38,10 @@ def delimiter(value: object, name: str) -> str:
 
 
 def encoding(value: object, name: str) -> str:
-    """Return the name of an encoding of text."""
+    """Return the name of a text encoding."""
     if isinstance(value, str) and "\0" not in value and encodable(value):
-        # LookupError: there is none of that name, or it is none of text, such as base64.
-        # UnicodeError: it is none of files, such as idna, which is for names of hosts.
+        # LookupError: the name is not known, or not of a text encoding, such as base64.
+        # UnicodeError: the encoding is not for files, such as idna, which is for host names.
         with suppress(LookupError, UnicodeError):
             b" ".decode(value, "replace")
             return value
@@ -49,7 +49,7 @@ def encoding(value: object, name: str) -> str:
 
 
 def decimal_mark(value: object, name: str) -> str:
-    """Return the mark before the digits that are less than one."""
+    """Return the decimal separator."""
     if not isinstance(value, str) or value not in (".", ","):
         refuse(name, "'.' or ','", value)
     return value

@@ -1,4 +1,4 @@
-"""What comes from elsewhere through the host: return addresses and callbacks."""
+"""Data from elsewhere that the host passes on: return URLs and callbacks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ _PARAMETERS_LENGTH_MAX: Final = 64 * 1024
 
 
 def parameters(value: Sealed[Any] | None, name: str) -> Sealed[Mapping[str, str]]:
-    """Return the parameters of a return address; they stay sealed, and no message shows them."""
+    """Return the parameters of a return URL; they stay sealed, and no message shows them."""
     if value is None:
         return Sealed({})
     if not _are_texts(value):
         raise InvalidValue(
-            f"{name} is a mapping of texts, at most {_PARAMETERS_LENGTH_MAX:,} characters in all",
+            f"{name} must be a mapping of texts, at most {_PARAMETERS_LENGTH_MAX:,} characters in "
+            "total",
             argument=name,
         )
     return value
@@ -48,18 +49,20 @@ def _are_texts(value: Sealed[Any]) -> bool:
 
 
 def callback(value: object, name: str) -> Callback:
-    """Return a callback as it came: raw, and at an instant with its zone."""
+    """Return a callback as it was received: raw, with an instant that has a zone."""
     from paygate.gateway import Callback
 
     if not isinstance(value, Callback):
         refuse(name, "a Callback", value)
     texts = (value.method, value.path, value.query)
     if not all(isinstance(cast("object", each), str) and encodable(each) for each in texts):
-        raise InvalidValue(f"the method, path and query of {name} are texts", argument=name)
+        raise InvalidValue(f"the method, path and query of {name} must be texts", argument=name)
     body, headers = cast("object", value.body), cast("object", value.headers)
     if not isinstance(body, bytes) or len(body) > _BODY_BYTES_MAX:
-        raise InvalidValue(f"the body of {name} is the raw bytes, not {told(body)}", argument=name)
+        raise InvalidValue(
+            f"the body of {name} must be the raw bytes, not {told(body)}", argument=name
+        )
     if not isinstance(headers, Mapping) or not _are_texts(Sealed(cast("object", headers))):
-        raise InvalidValue(f"the headers of {name} are texts by name", argument=name)
+        raise InvalidValue(f"the headers of {name} must be texts by name", argument=name)
     instant(value.received_at, f"{name}.received_at", name)
     return value

@@ -1,4 +1,4 @@
-"""Listings: how much of them at once, from when to when."""
+"""Listings: their page size and their period."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ def how_many(limit: int, more: str = "; for more, read page by page with after="
     """
     Return how many rows are wanted; raise `InvalidValue` unless it is 1 to 1,000.
 
-    *more* is how the message ends: what to do to get more.
+    *more* is the end of the message: how to get more rows.
     """
     from paygate.ledger.paging import LIMIT_MAX
 
     given = cast("object", limit)
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
         raise InvalidValue(
-            f"limit is 1 to {LIMIT_MAX}, not {told(given)}{more}",
+            f"limit must be 1 to {LIMIT_MAX}, not {told(given)}{more}",
             argument="limit",
         )
     return given
 
 
 def position(after: int, argument: str = "after") -> int:
-    """Return behind which number a page begins; raise `InvalidValue` if it is none."""
+    """Return the number after which a page begins; raise `InvalidValue` if it is not valid."""
     given = cast("object", after)
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MINOR_MAX:
         raise InvalidValue(
-            f"{argument} is the number of the last one of the page before, or 0, not {told(given)}",
+            f"{argument} must be the number of the last one of the page before, or 0, not "
+            f"{told(given)}",
             argument=argument,
         )
     return given
@@ -54,7 +55,7 @@ def page(
     until: date | str | None = None,
 ) -> Page:
     """
-    Return the page that is wanted, of a listing by instants.
+    Return the requested page of a listing by instants.
 
     A date begins at midnight in the merchant's zone. Raises `InvalidValue`, naming the argument.
     """
@@ -74,7 +75,7 @@ def page(
 def page_by_due(
     *, after: str, limit: int, since: date | str | None, until: date | str | None
 ) -> Page:
-    """Return the page that is wanted, of a listing by due dates; it begins with the oldest."""
+    """Return the requested page of a listing by due dates, which begins with the oldest."""
     from paygate.ledger.paging import Page
 
     begin, end = _date(since, "due_since"), _date(until, "due_until")
@@ -83,7 +84,7 @@ def page_by_due(
 
 
 def _in_order(begin: str, end: str, since: str, until: str) -> None:
-    """Raise if a period ends before it begins: an empty list of receipts would look like one."""
+    """Raise if a period ends before it begins: the result would look like an empty list."""
     if begin and end and end < begin:
         raise InvalidValue(f"{until} is before {since}; exchange the two", argument=until)
 
@@ -98,7 +99,7 @@ def _instant(value: date | str | None, argument: str, zone: ZoneInfo) -> str:
         found = datetime.combine(found, time(), zone)
     elif found.tzinfo is None:
         raise InvalidValue(
-            f"{argument} is an instant without a time zone; give it one, or give a date",
+            f"{argument} is an instant without a time zone; add the zone, or give a date",
             argument=argument,
         )
     try:
@@ -112,7 +113,7 @@ def _date(value: date | str | None, argument: str) -> str:
         return ""
     found = _read(value, argument, "")
     if isinstance(found, datetime):
-        raise InvalidValue(f"{argument} is a calendar date, not an instant", argument=argument)
+        raise InvalidValue(f"{argument} must be a calendar date, not an instant", argument=argument)
     return found.isoformat()
 
 
@@ -127,6 +128,6 @@ def _read(value: date | str, argument: str, more: str = ", or an instant") -> da
             except ValueError:
                 continue
     raise InvalidValue(
-        f"{argument} is a date such as 2026-12-01{more}, not {told(given)}",
+        f"{argument} must be a date such as 2026-12-01{more}, not {told(given)}",
         argument=argument,
     )

@@ -1,4 +1,4 @@
-"""What pays: tokens, stored methods, raw card data. No message shows anything of them."""
+"""Methods: tokens, stored methods, raw card data. No message shows anything of them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 TOKEN_LENGTH_MAX: Final = 20_000
-"""How long a one-time token may be: a wallet's token is a signed document."""
+"""The longest one-time token: a wallet's token is a signed document."""
 
 _STORED_METHOD: Final = "met_"
 
 
 def method(value: object, name: str) -> Method | PaymentMethod:
-    """Return what is to pay: a token (a `str` is one), what was stored, or raw card data.
+    """Return the method to charge: a token (a `str` is one), a stored method, or raw card data.
 
-    No message shows anything of it but its type.
+    A message shows only its type.
     """
     from paygate.gateway import StoredToken
 
@@ -46,17 +46,17 @@ def method(value: object, name: str) -> Method | PaymentMethod:
             held = cast("object", given.open() if isinstance(given, Sealed) else given)
             kind_of = type(held)
     raise InvalidValue(
-        f"{name} is a one-time token, as text, or a PaymentMethod that was stored, not a "
+        f"{name} must be a one-time token, as text, or a stored PaymentMethod, not a "
         f"{kind_of.__name__}",
         argument=name,
     )
 
 
 def sealed_method(value: object) -> object:
-    """Return *value* so that a traceback shows nothing of it: a text as the token that it is.
+    """Return *value* so that a traceback shows nothing of it: a text becomes a token.
 
-    What is no method at all may be one in a shape of the host's own, such as a mapping with a
-    card number in it.
+    A value that is not a method at all may be one in a form of the host's own, such as a mapping
+    with a card number in it.
     """
     from paygate.gateway import StoredToken
 
@@ -72,17 +72,17 @@ def sealed_method(value: object) -> object:
 
 
 def new_method(value: object, name: str) -> Method:
-    """Return what is to be stored; what is stored already is refused."""
+    """Return the method to store; one that is already stored is refused."""
     from paygate.gateway import StoredToken
 
     found = method(value, name)
     if isinstance(found, PaymentMethod | StoredToken) or id_of_stored(found) is not None:
-        raise InvalidValue(f"{name} is stored already; give a one-time token", argument=name)
+        raise InvalidValue(f"{name} is already stored; give a one-time token", argument=name)
     return found
 
 
 def id_of_stored(value: Method | PaymentMethod) -> str | None:
-    """Return the id of a stored method that was given as a text; None for what is a token."""
+    """Return the id of a stored method that was given as text; None for a token."""
     if not isinstance(value, OneTimeToken) or not value.value.reveal().startswith(_STORED_METHOD):
         return None
     return spelled_alike(value.value.reveal())
@@ -91,15 +91,15 @@ def id_of_stored(value: Method | PaymentMethod) -> str | None:
 def _token(token: OneTimeToken, name: str) -> OneTimeToken:
     if not _is_token(token):
         raise InvalidValue(
-            f"{name} is a token: printable text of 1 to {TOKEN_LENGTH_MAX:,} characters",
+            f"{name} must be a token: printable text of 1 to {TOKEN_LENGTH_MAX:,} characters",
             argument=name,
         )
     if is_card_number(token):
-        # It would be stored and logged wherever the processor keeps tokens.
+        # It would be stored and logged wherever the processor stores tokens.
         raise InvalidValue(
-            f"{name} is a card number, and a one-time token is needed: the processor's form makes "
-            "one in the payer's browser. An account whose settings accept card numbers takes a "
-            "RawCard",
+            f"{name} is a card number, but a one-time token is needed: the processor's form makes "
+            "one in the payer's browser. If the settings of an account accept card numbers, give "
+            "it a RawCard",
             argument=name,
         )
     return token

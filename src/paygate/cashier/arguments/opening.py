@@ -1,4 +1,4 @@
-"""What a cashier is opened with."""
+"""Arguments with which a cashier is opened."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def gateways(value: Sealed[Any], name: str) -> None:
     names = list(cast("Mapping[object, object]", value.open())) if fits else []
     if "driver" in names and isinstance(value.open()["driver"], str):
         raise InvalidValue(
-            f"{name} is a mapping of accounts by a name of your choice, such as "
+            f"{name} must be a mapping of accounts by a name of your choice, such as "
             f'{{"card": {{"driver": "stripe", …}}}}; this is one account without a name',
             argument=name,
         )
     if not fits:
         raise InvalidValue(
-            f'{name} is a mapping of accounts by a name of your choice, such as {{"card": '
+            f'{name} must be a mapping of accounts by a name of your choice, such as {{"card": '
             f"FakeGateway()}}, not {type(value.open()).__name__}",
             argument=name,
         )
@@ -43,14 +43,14 @@ def gateways(value: Sealed[Any], name: str) -> None:
 def environment(value: Sealed[Any], name: str) -> None:
     """Check that variables are given by name; they stay sealed."""
     if value.open() is not None and not isinstance(value.open(), Mapping):
-        raise InvalidValue(f"{name} is a mapping of texts, such as os.environ", argument=name)
+        raise InvalidValue(f"{name} must be a mapping of texts, such as os.environ", argument=name)
 
 
 def address_of_ledger(value: Sealed[Any], name: str) -> None:
-    """Check that the address of a ledger is a text; a password may be in it."""
+    """Check that the URL of a ledger is a text; it may contain a password."""
     given: Sealed[object] = value
     if not isinstance(given.open(), str) or not encodable(cast("str", given.open())):
-        raise InvalidValue(f"{name} is text such as sqlite:///payments.db", argument=name)
+        raise InvalidValue(f"{name} must be text such as sqlite:///payments.db", argument=name)
 
 
 def token_keys(value: object, name: str) -> list[Secret[str]] | None:
@@ -60,16 +60,16 @@ def token_keys(value: object, name: str) -> list[Secret[str]] | None:
     if not isinstance(value, list | tuple):
         kind_of = type(value).__name__
         del value
-        raise InvalidValue(f"{name} is a list of keys, not {kind_of}", argument=name)
+        raise InvalidValue(f"{name} must be a list of keys, not {kind_of}", argument=name)
     secrets = [as_secret(cast("Any", each)) for each in cast("Sequence[object]", value)]
     del value
     if not all(isinstance(cast("object", each.reveal()), str) for each in secrets):
-        raise InvalidValue(f"{name} is a list of keys, each as text or bytes", argument=name)
+        raise InvalidValue(f"{name} must be a list of keys, each as text or bytes", argument=name)
     return secrets
 
 
 def sinks(value: object, name: str) -> Sequence[Sink]:
-    """Return systems that are told about events."""
+    """Return the systems that receive events."""
     found, whole = cast("Sequence[object]", value), value
     if not isinstance(value, list | tuple) or not all(
         callable(getattr(each, "deliver", None)) for each in found
@@ -81,7 +81,7 @@ def sinks(value: object, name: str) -> Sequence[Sink]:
 
 
 def callables(**given: tuple[object, str]) -> None:
-    """Check that what stands in for the clock, or makes ids, has the function that it needs."""
+    """Check that a replacement of the clock, or of the id maker, has the function it needs."""
     for name, (value, function) in given.items():
         if value is not None and not callable(getattr(value, function, None)):
             refuse(name, f"an object with the method {function}()", value)
@@ -90,7 +90,7 @@ def callables(**given: tuple[object, str]) -> None:
 def network(
     value: object, name: str, accounts: Iterable[str], sinks: Iterable[str]
 ) -> Mapping[str, Network]:
-    """Return the way out by account; sinks take the one that is for all."""
+    """Return the network of each account and sink; sinks use the one that is for all."""
     if value is None:
         return {}
     from paygate.transport.network import Network
@@ -103,5 +103,5 @@ def network(
         refuse(name, "a Network, or a mapping of them by account", whole)
     for each in given:
         if each not in known:
-            refuse(name, f"by account, and there are {', '.join(sorted(known)) or 'none'}", each)
+            refuse(name, f"keyed by account ({', '.join(sorted(known)) or 'no account'})", each)
     return cast("Mapping[str, Network]", given)

@@ -27,7 +27,7 @@ def customer(value: object, name: str) -> Customer | str:
 
 
 def person(value: object, name: str) -> Customer:
-    """Return a person with contact facts that can be stored and printed."""
+    """Return a person whose contact facts can be stored and printed."""
     if not isinstance(value, Customer):
         refuse(name, "a Customer", value)
     _ = identifier(value.id, name)
@@ -48,21 +48,22 @@ def _fact(value: object, field: str, name: str) -> None:
         return
     if not isinstance(value, str) or len(value) > LENGTH_MAX or not line(value):
         raise InvalidValue(
-            f"{field} is printable text of one line, at most {LENGTH_MAX} characters, not "
+            f"{field} must be printable text of one line, at most {LENGTH_MAX} characters, not "
             f"{told(value)}",
             argument=name,
         )
 
 
 def browser(value: object, name: str) -> Browser:
-    """Return what a payer's browser said of itself; it is sent on, and never printed."""
+    """Return what a payer's browser reports about itself; it is sent on, and never printed."""
     if not isinstance(value, Browser):
         refuse(name, "a Browser", value)
     for field in ("ip", "user_agent", "accept", "language"):
         given = getattr(value, field)
         if not isinstance(given, str) or len(given) > _FACTS_MAX or not encodable(given):
             raise InvalidValue(
-                f"{name}.{field} is text of at most {_FACTS_MAX:,} characters, not {told(given)}",
+                f"{name}.{field} must be text of at most {_FACTS_MAX:,} characters, not "
+                f"{told(given)}",
                 argument=name,
             )
     return value

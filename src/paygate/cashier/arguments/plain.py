@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 NUMBER_LENGTH_MAX: Final = 100
-"""How long the number of an invoice or a reversal may be."""
+"""The longest number of an invoice or a reversal."""
 
 URL_LENGTH_MAX: Final = 2_048
-"""How long a return address may be; browsers and processors cut or refuse longer ones."""
+"""The longest return URL; browsers and processors cut or refuse longer ones."""
 
 
 def refuse(name: str, wants: str, value: object) -> NoReturn:
-    """Raise the error that says what the argument *name* takes, and what it was given."""
-    raise InvalidValue(f"{name} is {wants}, not {told(value)}", argument=name)
+    """Raise the error that says what the argument *name* must be, and what was given."""
+    raise InvalidValue(f"{name} must be {wants}, not {told(value)}", argument=name)
 
 
 def maybe(read: Callable[..., T], value: object, name: str) -> T | None:
@@ -62,11 +62,11 @@ def number(value: str, name: str) -> str:
 
 
 def url(value: object, name: str, *, live: bool) -> str:
-    """Return an address to which a payer is sent; *live* money is not paid over plain HTTP."""
+    """Return a URL to which a payer is sent; *live* money is not paid over plain HTTP."""
     if not isinstance(value, str) or len(value) > URL_LENGTH_MAX:
-        refuse(name, f"an address of at most {URL_LENGTH_MAX:,} characters", value)
+        refuse(name, f"a URL of at most {URL_LENGTH_MAX:,} characters", value)
     if live and value[:5].lower() == "http:":
-        refuse(name, "an https address, because the gateway account is live", value)
+        refuse(name, "an https URL, because the gateway account is live", value)
     return value
 
 
@@ -85,33 +85,33 @@ def flag(value: object, name: str) -> bool:
 
 
 def choice(enum: type[E], value: object, name: str) -> E:
-    """Return a member of *enum*, also of its text."""
+    """Return a member of *enum*, given as such or as its text."""
     if isinstance(value, str):
         try:
             return enum(value)
         except ValueError:
             pass
     raise InvalidValue(
-        f"{name} is one of {', '.join(enum)}, not {told(value)}",
+        f"{name} must be one of {', '.join(enum)}, not {told(value)}",
         argument=name,
         known=tuple(each.value for each in enum),
     )
 
 
 def member(enum: type[E], value: object, name: str) -> E | None:
-    """Return None for None, and a member of *enum*, also of its text, for everything else."""
+    """Return None for None, and otherwise a member of *enum*, given as such or as its text."""
     return None if value is None else choice(enum, value, name)
 
 
 def kind(value: object, name: str, taken: Sequence[Kind] = ()) -> Kind:
-    """Return a kind of payment; a refusal of what is none names those that are *taken* here."""
+    """Return a kind of payment; an error lists the kinds that are *taken* here."""
     if isinstance(value, str) and value in tuple(Kind):
         return Kind(value)
     return refuse(name, f"one of {', '.join(taken or Kind)}", value)
 
 
 def called(value: object, name: str, takes: str) -> Callable[..., Any]:
-    """Return a function of the host's."""
+    """Return a function of the host."""
     if not callable(value):
         refuse(name, f"a function that takes {takes}", value)
     return value

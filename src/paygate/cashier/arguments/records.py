@@ -1,4 +1,4 @@
-"""Records of the ledger, or their ids; and how a person says that an operation ended."""
+"""Records of the ledger, or their ids; and the outcome of an operation that a clerk records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 ITEMS_MAX: Final = 1_000
-"""How many invoices one payment may be for."""
+"""How many invoices one payment can be for."""
 
 
 def payment(value: object, name: str) -> str:
@@ -61,24 +61,24 @@ def stored(value: object, name: str) -> str:
 
 
 def change(value: object, name: str) -> str:
-    """Return the id of what was asked about a method."""
+    """Return the id of a request to store or delete a method."""
     return _id(value, name, MethodRequest)
 
 
 def actionable(value: object, name: str) -> str:
-    """Return the id of what may wait for the payer: a payment, or a change of a method."""
+    """Return the id of what may require the payer's action: a payment, or a method request."""
     return _id(value, name, Payment, MethodRequest)
 
 
 def callback_id(value: object, name: str) -> int:
-    """Return the number of a callback that was stored."""
+    """Return the number of a stored callback."""
     from paygate.domain.callback import StoredCallback
 
     return value.id if isinstance(value, StoredCallback) else whole(value, name)
 
 
 def number_of_callback(value: object, name: str) -> int:
-    """Return the number of a callback that was stored, or 0 for none."""
+    """Return the number of a stored callback, or 0 for none."""
     return 0 if type(value) is int and value == 0 else callback_id(value, name)
 
 
@@ -102,7 +102,7 @@ def credit_id(value: object, name: str) -> str:
 
 
 def payer_number_id(value: object, name: str) -> str:
-    """Return the id of the assignment of a payer's number."""
+    """Return the id of the assignment of a payer number."""
     from paygate.domain.payer_number import PayerNumber
 
     return _id(value, name, PayerNumber)
@@ -137,12 +137,12 @@ def invoice(value: object, name: str) -> Invoice | str:
 
 
 def items(value: object, name: str) -> list[Invoice | Share | str]:
-    """Return what is to be paid, in order: invoices, numbers of them, and shares."""
+    """Return what is to be paid, in order: invoices, invoice numbers, and shares."""
     return [_item(each, name) for each in _several(value, name, (Invoice, Share, str))]
 
 
 def invoices(value: object, name: str) -> list[Invoice | str]:
-    """Return invoices, or numbers of them, in order."""
+    """Return invoices, or invoice numbers, in order."""
     return [invoice(each, name) for each in _several(value, name, (Invoice, str))]
 
 
@@ -167,7 +167,7 @@ def _item(value: object, name: str) -> Invoice | Share | str:
 
 
 def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ended:
-    """Return what a person can say of how an operation ended."""
+    """Return the outcome that a clerk records for an operation."""
     if type(value) is Authorized:
         return value
     if type(value) not in (Approved, Declined, Ended):
@@ -176,7 +176,7 @@ def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ende
 
 
 def outcome_of_method(value: object, name: str) -> Approved | Declined | Ended:
-    """Return what a person can say of how storing, or deleting, a method ended."""
+    """Return the outcome that a clerk records for storing, or deleting, a method."""
     if type(value) not in (Approved, Declined, Ended):
         refuse(name, "an Approved, Declined or Ended", value)
     return cast("Approved | Declined | Ended", value)
